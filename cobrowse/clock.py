@@ -1,0 +1,60 @@
+"""The only reader of time, and the deadline that every part of a request is measured against."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the product knows of time."""
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed point, never going back."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so many seconds."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed point, never going back."""
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so many seconds."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A point in time by which the caller must have its answer; what is left is handed down to every call."""
+
+    clock: Clock
+    ends: float
+
+    @classmethod
+    def after(cls, seconds: float, clock: Clock) -> "Deadline":
+        """The deadline that lies so many seconds ahead."""
+        return cls(clock, clock.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Seconds left, 0 when it is over."""
+        return max(0.0, self.ends - self.clock.monotonic())
+
+    def holds(self, seconds: float) -> bool:
+        """Whether a wait of so many seconds still ends before it."""
+        return self.clock.monotonic() + seconds < self.ends
+
+    def keep_back(self, share: float) -> "Deadline":
+        """An earlier deadline that keeps back this share (0 to 1) of what is left, to settle a lost answer in."""
+        return Deadline(self.clock, self.ends - share * self.remaining())

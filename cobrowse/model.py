@@ -1,0 +1,108 @@
+"""The words of the heart: what was asked for, what a flow yields, how long each part took, what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+Channel = Literal["webchat", "voice", "message"]
+
+
+class Secret(str):
+    """A string that never shows itself: its repr is dots, so no traceback or log line can hold it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "•••"
+
+
+class Status(StrEnum):
+    """What came of a request, in the caller's words."""
+
+    INITIATED = "initiated"
+    UNVERIFIED = "unverified"
+    JOINED = "joined"
+    ALREADY_ACTIVE = "already_active"
+    IGNORED = "ignored"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One request for a cobrowse session, parsed and authenticated. `deadline_seconds` is the caller's patience."""
+
+    sender: str
+    correlation_id: str
+    deadline_seconds: float
+    conversation_id: str = ""
+    latest: bool = False
+    channel: Channel | None = None
+    requested_by: str = ""
+    credential: str = ""
+    session_settings: Mapping[str, object] = field(default_factory=dict)
+    key: str = ""
+    fingerprint: str = ""
+    check_first: bool = False
+    user_token: Secret = Secret()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the steps of a flow have yielded so far; an empty string is "not known". `offer_ends` is ISO 8601."""
+
+    conversation_id: str = ""
+    cobrowse_session_id: str = ""
+    media_id: str = ""
+    join_url: Secret = Secret()
+    viewer_url: Secret = Secret()
+    join_code: Secret = Secret()
+    offer_ends: str = ""
+    state: str = ""
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of an initiation: a step, an upstream call, or a wait before another try. Times are seconds."""
+
+    kind: Literal["step", "call", "wait"]
+    name: str
+    start: float
+    seconds: float
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as it is kept and answered. `final`: a repeat of its key gets it again; `retry_after` in seconds."""
+
+    code: str
+    message: str
+    hint: str
+    retryable: bool
+    final: bool
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a request: everything an answer needs. `seconds` is how long it took."""
+
+    status: Status
+    initiation_id: str
+    correlation_id: str
+    session: Session = Session()
+    flow: str = ""
+    seconds: float = 0.0
+    upstream_calls: int = 0
+    attempts: int = 1
+    failure: Failure | None = None
+    spans: tuple[Span, ...] = ()
+    note: str = ""
+    replayed: bool = field(default=False, compare=False)
+
+    @property
+    def success(self) -> bool:
+        """Whether the customer has (or had) an invitation from this."""
+        return self.failure is None and self.status is not Status.IGNORED
