@@ -1,0 +1,1 @@
+"""What the heart asks for, implemented: Genesys Cloud, the senders, the ledger, telemetry."""

@@ -1,0 +1,38 @@
+"""Genesys Cloud: the only importer of httpx. `connect` builds what the heart asks for."""
+
+from collections.abc import Callable
+from threading import Lock
+
+import httpx
+
+from cobrowse.clock import Clock
+from cobrowse.model import Secret
+from integrations.genesys.client import Client
+from integrations.genesys.flows import Flows
+from integrations.genesys.token import Guard, Tokens, TokenStore
+from integrations.genesys.transport import Caller
+
+
+def connect(
+    *,
+    api_url: str,
+    login_url: str,
+    client_id: str,
+    client_secret: Secret,
+    mode: str,
+    transport: httpx.BaseTransport,
+    clock: Clock,
+    jitter: Callable[[], float],
+    holder: str,
+    store: TokenStore | None,
+    new_lock: Callable[[], Guard] = Lock,
+) -> tuple[Flows, Tokens]:
+    """The flows of one org, and its tokens for whoever checks readiness."""
+    caller = Caller(transport, clock, jitter)
+    tokens = Tokens(
+        caller, clock, login_url, client_id, client_secret, holder=holder, store=store, new_lock=new_lock
+    )
+    return Flows(Client(caller, tokens, api_url), mode), tokens
+
+
+__all__ = ["Flows", "Tokens", "connect"]

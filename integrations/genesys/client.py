@@ -1,0 +1,75 @@
+"""Genesys's operations with the right token: an expired one is renewed and the call repeated, once."""
+
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from cobrowse.errors import GenesysForbidden, GenesysUnauthorized
+from cobrowse.flow import Attempt
+from integrations.genesys.operations import Operation
+from integrations.genesys.token import Tokens
+from integrations.genesys.transport import Caller
+
+
+class Client:
+    """The Platform API for one org."""
+
+    def __init__(self, caller: Caller, tokens: Tokens, api_url: str) -> None:
+        self._caller = caller
+        self._tokens = tokens
+        self._api_url = api_url
+
+    def authorize(self, attempt: Attempt, scope: str) -> None:
+        """Make sure of a token, so that a wrong client or secret shows before anything else is done."""
+        if not attempt.command.user_token:
+            self._tokens.get(attempt, scope)
+
+    def call(
+        self,
+        attempt: Attempt,
+        operation: Operation,
+        scope: str,
+        *,
+        conversation_id: str = "",
+        json: object = None,
+    ) -> dict[str, Any]:
+        """The content of the operation's answer. Raises as Caller.call; GenesysForbidden names the scopes asked for."""
+        path = operation.path
+        if conversation_id:
+            path = path.replace("{conversation_id}", quote(conversation_id, safe=""))
+        url = httpx.URL(self._api_url + path)
+        content = orjson.dumps(json) if operation.sends_json else None
+        try:
+            return self._authorized(attempt, operation, scope, url, content)
+        except GenesysForbidden as error:
+            asked = f"scopes asked for: {scope}" if scope else "no scopes asked for, so it is the client's roles"
+            raise GenesysForbidden(f"{error.message}; {asked}") from None
+
+    def _authorized(
+        self, attempt: Attempt, operation: Operation, scope: str, url: httpx.URL, content: bytes | None
+    ) -> dict[str, Any]:
+        own = attempt.command.user_token
+        if own:
+            return self._caller.call(attempt, operation, url, _headers(attempt, own, content), content)
+        token = self._tokens.get(attempt, scope)
+        try:
+            return self._caller.call(attempt, operation, url, _headers(attempt, token, content), content)
+        except GenesysUnauthorized:
+            # Expired early or revoked. A 401 comes before any effect, so the call may be sent again as it is.
+            self._tokens.refused(scope, token)
+        token = self._tokens.get(attempt, scope)
+        return self._caller.call(attempt, operation, url, _headers(attempt, token, content), content)
+
+
+def _headers(attempt: Attempt, token: str, content: bytes | None) -> dict[str, str]:
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Accept": "application/json",
+        "User-Agent": "cobrowse-bridge",
+        "ININ-Correlation-Id": attempt.command.correlation_id,
+    }
+    if content is not None:
+        headers["Content-Type"] = "application/json"
+    return headers

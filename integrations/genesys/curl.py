@@ -1,0 +1,173 @@
+"""libcurl's words in httpx's: the options a request needs, the head an answer has, the exception an error is.
+
+Plain functions of values; `engine` moves the bytes. One question runs through the errors: could the request have
+reached the server? `httpx.ConnectError` and `httpx.ConnectTimeout` promise that it could not, so the call may be made
+again. Every other exception leaves it open.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import httpx
+import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
+
+# What libcurl adds on its own unless the list names it without a value.
+_UNASKED = (b"Accept", b"Accept-Encoding", b"Content-Type", b"Expect")
+
+# RFC 9110, 5.6.2. h11 checks this for httpx's own transport; libcurl sends what it is given, line breaks and all.
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(rb"[^\x00\r\n]*")
+
+# libcurl reads 0 as "no limit"; longer than a day is no limit either, and keeps infinity out of the integers.
+_LONGEST_SECONDS = 86_400.0
+
+
+class BodyTooLarge(httpx.DecodingError):
+    """The answer's body, decoded, was larger than the transport's `max_body_bytes`; the rest was not read."""
+
+
+class Head(NamedTuple):
+    """An answer's status line and headers, as bytes."""
+
+    status: int
+    version: bytes
+    reason: bytes
+    headers: list[tuple[bytes, bytes]]
+
+
+def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
+    """Milliseconds for connecting and for the whole call, 0 for no limit.
+
+    `deadline` (seconds left) bounds everything up to the body's last byte. So does `timeout["read"]`: this engine reads
+    whole answers, so it is never laxer than httpx's pause between two reads. `write` and `pool` have nothing to bound:
+    the whole is bounded, and the pool never waits.
+
+    Raises:
+        httpx.ConnectTimeout: No time is left; nothing was sent.
+    """
+    timeout = extensions.get("timeout") or {}
+    total = _shortest(timeout.get("read"), extensions.get("deadline"))
+    connect = _shortest(timeout.get("connect"), total)
+    if connect is not None and connect <= 0:
+        raise httpx.ConnectTimeout("no time was left for this call; nothing was sent")
+    return _milliseconds(connect), _milliseconds(total)
+
+
+def _shortest(*seconds: float | None) -> float | None:
+    return min((each for each in seconds if each is not None), default=None)
+
+
+def _milliseconds(seconds: float | None) -> int:
+    return 0 if seconds is None else max(1, int(min(seconds, _LONGEST_SECONDS) * 1000))
+
+
+def header_lines(request: httpx.Request, *, has_body: bool) -> list[bytes]:
+    """The request's headers, as libcurl's list: exactly these on the wire, plus a body's length.
+
+    Raises:
+        httpx.LocalProtocolError: A name or a value would break the line it stands on.
+    """
+    lines = []
+    named = set()
+    for name, value in request.headers.raw:
+        lower = name.lower()
+        if not (_TOKEN.fullmatch(name) and _VALUE.fullmatch(value)):
+            raise httpx.LocalProtocolError("a header's name or value holds bytes that HTTP does not allow")
+        named.add(lower)
+        if has_body and lower == b"content-length":
+            continue  # libcurl counts the body itself; two lengths would be an invitation to request smuggling
+        # "Name:" would take the header out, "Name;" sends it empty (CURLOPT_HTTPHEADER).
+        lines.append(name + b": " + value if value.strip() else name + b";")
+    lines.extend(name + b":" for name in _UNASKED if name.lower() not in named)
+    return lines
+
+
+def method_options(method: str, body: bytes) -> Iterable[tuple[int, object]]:
+    """The options that make a handle send this method, whichever it sent before.
+
+    Raises:
+        httpx.LocalProtocolError: The method is no token, or a HEAD has a body.
+    """
+    if not _TOKEN.fullmatch(method.encode()):
+        raise httpx.LocalProtocolError("the method holds bytes that HTTP does not allow")
+    yield pycurl.HTTPGET, 1  # first: it also takes back a HEAD's NOBODY and a POST's body
+    if has_length(method, body):
+        yield pycurl.POSTFIELDS, body
+    if method == "HEAD":
+        if body:
+            raise httpx.LocalProtocolError("a HEAD carries no body")
+        yield pycurl.NOBODY, 1
+    yield pycurl.CUSTOMREQUEST, method
+
+
+def has_length(method: str, body: bytes) -> bool:
+    """Whether the request states a body's length: an empty POST says `Content-Length: 0`, a GET says nothing."""
+    return bool(body) or method in {"POST", "PUT", "PATCH"}
+
+
+def target(url: httpx.URL) -> str:
+    """The URL as libcurl takes it: encoded by httpx already, and without a user and password, which httpx reads."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}"
+
+
+def read_head(lines: Sequence[bytes]) -> Head:
+    """The final answer's head among the lines libcurl hands over.
+
+    Interim 1xx heads and a proxy's answer to CONNECT stand before it, trailers after it. No trailer can begin like a
+    status line: "/" is no character of a header's name.
+
+    Raises:
+        httpx.RemoteProtocolError: The answer ended within its head.
+    """
+    version = reason = b""
+    status = 0
+    headers: list[tuple[bytes, bytes]] = []
+    ended = True
+    for line in lines:
+        if ended and line.startswith(b"HTTP/"):
+            version, code, *phrase = line.rstrip(b"\r\n").split(b" ", 2)
+            status, reason, headers, ended = int(code), phrase[0] if phrase else b"", [], False
+        elif line in {b"\r\n", b"\n"}:
+            ended = True
+        elif not ended:
+            name, _, value = line.partition(b":")
+            headers.append((name, value.strip()))
+    if status < 200 or not ended:  # libcurl lets this pass
+        raise httpx.RemoteProtocolError("the answer ended before its head did")
+    return Head(status, version, reason, headers)
+
+
+def decoded(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers that are still true once libcurl has decoded the body: else httpx would decode it again."""
+    if not any(name.lower() == b"content-encoding" for name, _ in headers):
+        return headers
+    return [(name, value) for name, value in headers if name.lower() not in {b"content-encoding", b"content-length"}]
+
+
+# By whether the request was handed to a connection. Until then nothing of it can have left; after that a timeout or a
+# lost connection says nothing about what the server did.
+_UNSENT: Mapping[int, type[httpx.RequestError]] = {
+    pycurl.E_OPERATION_TIMEDOUT: httpx.ConnectTimeout,
+    pycurl.E_UNSUPPORTED_PROTOCOL: httpx.UnsupportedProtocol,
+    pycurl.E_URL_MALFORMAT: httpx.UnsupportedProtocol,
+}
+_SENT: Mapping[int, type[httpx.RequestError]] = {
+    pycurl.E_OPERATION_TIMEDOUT: httpx.ReadTimeout,
+    pycurl.E_SEND_ERROR: httpx.WriteError,
+    pycurl.E_GOT_NOTHING: httpx.RemoteProtocolError,
+    pycurl.E_PARTIAL_FILE: httpx.RemoteProtocolError,
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: httpx.RemoteProtocolError,
+    pycurl.E_UNSUPPORTED_PROTOCOL: httpx.RemoteProtocolError,  # an answer that is no HTTP/1: "HTTP/0.9 not allowed"
+    pycurl.E_ABORTED_BY_CALLBACK: httpx.RemoteProtocolError,  # by Handle._before
+    pycurl.E_BAD_CONTENT_ENCODING: httpx.DecodingError,
+    pycurl.E_WRITE_ERROR: httpx.DecodingError,
+}
+
+
+def failure(code: int, message: str, *, sent: bool) -> httpx.RequestError:
+    """The exception that libcurl's error stands for, given whether the request was handed to a connection."""
+    if code == pycurl.E_ABORTED_BY_CALLBACK:
+        message = "the connection ended without an answer, and a request like this is not sent twice"
+    kind = _SENT.get(code, httpx.ReadError) if sent else _UNSENT.get(code, httpx.ConnectError)
+    return kind(message)

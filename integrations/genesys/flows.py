@@ -1,0 +1,187 @@
+"""The two ways to start a session, as rows of steps: `media` (create, attach) and `native` (one call)."""
+
+from cobrowse.errors import (
+    CobrowseNotSupported,
+    ConversationNotFound,
+    GenesysError,
+    GenesysUnavailable,
+    NoActiveConversation,
+)
+from cobrowse.flow import Attempt, Facts, Flow, FlowUnavailable, Step
+from cobrowse.model import Channel, Secret, Session
+from integrations.genesys.client import Client
+from integrations.genesys.conversation import Seen, see
+from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, Refused
+
+# Seconds before each look whether the conversation shows the new medium; what isn't there after the last is unverified.
+VERIFY_LOOKS = (0.0, 0.2, 0.4, 0.8)
+_CHANNEL_SCOPES: dict[Channel | None, str] = {
+    "webchat": "conversation:webchat",
+    "voice": "conversation:voice",
+    "message": "conversation:message",
+    None: "conversation:webchat conversation:voice conversation:message",
+}
+
+
+class Flows:
+    """What the heart asks of Genesys Cloud. `mode` is media, native or auto; auto turns native for good on a 404."""
+
+    def __init__(self, client: Client, mode: str) -> None:
+        self._client = client
+        self._mode = mode
+        self._lacks_media = False
+        self._flows = {"media": self._media(), "native": self._native()}
+
+    @property
+    def lacks_media(self) -> bool:
+        """Whether `auto` has found that this org does not have the media flow's endpoint."""
+        return self._lacks_media
+
+    def flow(self, name: str = "") -> Flow:
+        """The flow of that name, else the one in force for this org."""
+        native = self._mode == "native" or (self._mode == "auto" and self._lacks_media)
+        return self._flows[name or ("native" if native else "media")]
+
+    def live_sessions(self, attempt: Attempt) -> tuple[Session, ...]:
+        """The conversation's live cobrowse sessions. ConversationError if it can't have one."""
+        seen = self._see(attempt)
+        seen.rule_out()
+        return seen.live
+
+    def newest_webchat(self, attempt: Attempt) -> str:
+        """The id of the newest active webchat. NoActiveConversation if there is none."""
+        try:
+            entities = self._client.call(attempt, LIST, self._scope(attempt))["entities"]
+        except Refused as refused:
+            raise NoActiveConversation(refused.message) from None
+        if not entities:
+            raise NoActiveConversation("Genesys lists no active webchat")
+        return str(entities[0]["id"])
+
+    def _media(self) -> Flow:
+        return Flow(
+            "media",
+            (
+                Step("token", self._token),
+                Step("create", self._create, effect=True),
+                Step("attach", self._attach, probe=self._attached, effect=True, invites=True),
+                Step("verify", self._verify),
+            ),
+        )
+
+    def _native(self) -> Flow:
+        return Flow(
+            "native",
+            (
+                Step("token", self._token),
+                Step("cobrowse", self._cobrowse, probe=self._attached, effect=True, invites=True),
+                Step("verify", self._verify),
+            ),
+        )
+
+    def _scope(self, attempt: Attempt) -> str:
+        """The media flow's scopes. Genesys's published API grants by role instead, and its own SDK asks for none."""
+        if self.flow(attempt.progress.flow).name == "native":
+            return ""
+        return f"cobrowse:initiate conversation:read {_CHANNEL_SCOPES[attempt.command.channel]}"
+
+    def _token(self, attempt: Attempt) -> Facts:
+        self._client.authorize(attempt, self._scope(attempt))
+        return {}
+
+    def _create(self, attempt: Attempt) -> Facts:
+        settings = dict(attempt.command.session_settings)
+        try:
+            created = self._client.call(attempt, CREATE, self._scope(attempt), json=settings)
+        except Refused as refused:
+            if refused.status in (404, 405) and self._mode == "auto":
+                self._lacks_media = True
+                raise FlowUnavailable from None
+            if refused.status in (404, 405):
+                hint = "This org has no /api/v2/cobrowse/sessions; set COBROWSE_FLOW=native or auto."
+            else:
+                hint = "Genesys refuses to create the session; check sessionSettings against the org's configuration."
+            raise CobrowseNotSupported(refused.message, hint=hint) from None
+        return {
+            "cobrowse_session_id": created["id"],
+            "join_url": Secret(created["joinUrl"]),
+            "viewer_url": Secret(created["viewerUrl"]),
+        }
+
+    def _attach(self, attempt: Attempt) -> Facts:
+        # The type is lower case, exactly.
+        json = {"type": "cobrowse", "cobrowseSessionId": attempt.session.cobrowse_session_id}
+        conversation_id = attempt.command.conversation_id
+        try:
+            attached = self._client.call(
+                attempt, ATTACH, self._scope(attempt), conversation_id=conversation_id, json=json
+            )
+        except Refused as refused:
+            return self._explain(attempt, refused)
+        return {"media_id": attached["id"], "state": attached["state"]}
+
+    def _cobrowse(self, attempt: Attempt) -> Facts:
+        conversation_id = attempt.command.conversation_id
+        try:
+            started = self._client.call(attempt, COBROWSE, self._scope(attempt), conversation_id=conversation_id)
+        except Refused as refused:
+            return self._explain(attempt, refused)
+        return {
+            "cobrowse_session_id": started["id"],
+            "join_code": Secret(started["joinCode"]),
+            "offer_ends": started["dateOfferEnds"],
+        }
+
+    def _attached(self, attempt: Attempt) -> Facts | None:
+        """The probe: what the conversation shows of our session, whose id the native flow may not know."""
+        seen = self._see(attempt)
+        session = seen.session(attempt.session.cobrowse_session_id)
+        if session is None:
+            seen.rule_out()
+            return None
+        return _shown(attempt, session)
+
+    def _verify(self, attempt: Attempt) -> Facts:
+        """Look until the conversation shows the session. It is attached by now, so nothing here is a failure."""
+        try:
+            for _ in attempt.looks(VERIFY_LOOKS, "before another look for the session"):
+                session = self._see(attempt).session(attempt.session.cobrowse_session_id, attempt.session.media_id)
+                if session is not None:
+                    return _shown(attempt, session) | {"verified": True}
+        except (GenesysError, ConversationNotFound):
+            pass  # the customer has the invitation; that it could not be seen is what `unverified` says
+        return {"verified": False}
+
+    def _see(self, attempt: Attempt) -> Seen:
+        conversation_id = attempt.command.conversation_id
+        try:
+            scope = self._scope(attempt)
+            return see(self._client.call(attempt, CONVERSATION, scope, conversation_id=conversation_id))
+        except Refused as refused:
+            raise ConversationNotFound(f"conversation {conversation_id}: {refused.message}") from None
+
+    def _explain(self, attempt: Attempt, refused: Refused) -> Facts:
+        """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be the session we want."""
+        seen = self._see(attempt)
+        seen.rule_out()
+        if refused.status == 409:
+            session = seen.session(attempt.session.cobrowse_session_id)
+            if session is not None:
+                return _shown(attempt, session)
+            raise GenesysUnavailable(f"{refused.message}; the conversation shows no cobrowse session")
+        raise CobrowseNotSupported(
+            refused.message,
+            hint="The conversation is live and of a kind that can carry cobrowse, so Genesys has another reason; "
+            "check that cobrowse is enabled in the org and in its deployment.",
+        )
+
+
+def _shown(attempt: Attempt, session: Session) -> dict[str, object]:
+    """What the conversation adds to what we know."""
+    ours = attempt.session
+    return {
+        "cobrowse_session_id": ours.cobrowse_session_id or session.cobrowse_session_id,
+        "media_id": ours.media_id or session.media_id,
+        "viewer_url": ours.viewer_url or session.viewer_url,
+        "state": session.state,
+    }

@@ -1,0 +1,27 @@
+"""What marshmallow found wrong, as one line that names each field; never a value."""
+
+from collections.abc import Mapping, Sequence
+
+
+def in_words(messages: Mapping[object, object] | Sequence[object], known: Sequence[str] = ()) -> str:
+    """Each wrong field with what is wrong about it. `known`: the fields there are, told where one is unknown."""
+    lines = []
+    for name, text in _flattened(messages):
+        if text == "Unknown field.":
+            choices = f"; the fields are {', '.join(known)}" if known else ""
+            lines.append(f"{name[:60]!r} is not a field here{choices}")
+        else:
+            lines.append(f"{name}: {text}" if name else text)
+    return " · ".join(lines)
+
+
+def _flattened(messages: object, path: str = "") -> list[tuple[str, str]]:
+    if isinstance(messages, Mapping):
+        found = []
+        for key, inner in messages.items():
+            name = "" if key == "_schema" else str(key)
+            found.extend(_flattened(inner, ".".join(part for part in (path, name) if part)))
+        return found
+    if isinstance(messages, str):
+        return [(path, messages)]
+    return [(path, str(message)) for message in messages] if isinstance(messages, Sequence) else [(path, str(messages))]
