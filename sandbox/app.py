@@ -1,0 +1,151 @@
+"""The calls of Genesys Cloud that a cobrowse adapter makes, as a Flask app: where they are, and how one is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+import orjson
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from sandbox import endpoints
+from sandbox.answers import Answer, said, status_line
+from sandbox.breakage import Wire, reworded, sent
+from sandbox.calls import Call
+from sandbox.control import control
+from sandbox.errors import GenesysError, Refusal
+from sandbox.faults import Armed
+from sandbox.world import World
+
+BODY_LIMIT = 512_000  # bytes: Genesys's request.bytes.max
+
+
+class Route(NamedTuple):
+    """One call: where it is, the flow without which it doesn't exist, and the status of a good answer."""
+
+    method: str
+    rule: str
+    operation: str
+    flow: str
+    status: int
+    work: Callable[..., Answer]
+
+
+_ONE = "/api/v2/conversations/<conversation_id>"
+_COBROWSE = "/api/v2/conversations/cobrowsesessions/<conversation_id>"
+ROUTES = (
+    Route("POST", "/oauth/token", "token", "both", 200, endpoints.login),
+    Route("GET", "/api/v2/conversations/webchat", "list", "both", 200, endpoints.list_webchats),
+    Route("GET", _ONE, "conversation", "both", 200, endpoints.get_conversation),
+    Route("POST", "/api/v2/cobrowse/sessions", "create", "media", 201, endpoints.create_session),
+    Route("POST", f"{_ONE}/media", "attach", "media", 201, endpoints.attach_medium),
+    Route("POST", f"{_ONE}/cobrowse", "cobrowse", "native", 200, endpoints.start_cobrowse),
+    Route(
+        "PATCH",
+        f"{_COBROWSE}/participants/<participant_id>/communications/<communication_id>",
+        "disconnect",
+        "both",
+        200,
+        endpoints.disconnect,
+    ),
+    Route("GET", _COBROWSE, "cobrowsesessions", "both", 200, endpoints.get_cobrowse),
+)
+
+
+def create_app(world: World) -> Flask:
+    """The sandbox as a WSGI app. Without the sandbox's own server a dropped answer is an error that the app raises."""
+    app = Flask("sandbox", static_folder=None)
+    app.url_map.merge_slashes = False
+    for route in ROUTES:
+        app.add_url_rule(
+            route.rule,
+            endpoint=route.operation,
+            view_func=partial(_respond, world, route),
+            methods=[route.method],
+            provide_automatic_options=False,
+        )
+    app.register_blueprint(control(world))
+    app.register_error_handler(HTTPException, partial(_no_such_call, world))
+    return app
+
+
+def _respond(world: World, route: Route, **path: str) -> Response:
+    """Do one call, with the fault that strikes it."""
+    wire = Wire(request.environ.get("werkzeug.socket"), world.halted.wait)
+    call = _noted(world, route.operation, path.get("conversation_id"))
+    armed = world.faults.take(route.operation)
+    answer, armed = _struck(world, route, call, armed, wire, partial(_done, world, route, call, path))
+    call.fault = None if armed is None else armed.fault.kind
+    call.status = None if call.fault == "drop" else answer.status
+    headers, pieces = sent(None if armed is None else armed.fault, answer, call.correlation_id, wire)
+    return Response(pieces, status_line(answer.status), headers)
+
+
+def _struck(
+    world: World, route: Route, call: Call, armed: Armed | None, wire: Wire, do: Callable[[], Answer]
+) -> tuple[Answer, Armed | None]:
+    """The answer, and the fault that is still to show in how it is sent.
+
+    A fault that strikes afterwards is for calls that worked: where the call fails by itself, it waits for the next.
+    """
+    if armed is None:
+        return do(), None
+    fault, before = armed.fault, armed.fault.when == "before"
+    if before and fault.kind == "delay" and wire.pause(fault.parameters["seconds"]):
+        return GenesysError("service.unavailable").answer(call.correlation_id), None
+    if before and fault.kind == "expire_token":
+        _revoke(world, None)
+    answer = do() if not before or fault.kind in {"delay", "expire_token"} else said({}, route.status)
+    if not before and answer.status >= 400:
+        world.faults.give_back(armed)
+        return answer, None
+    if not before and fault.kind == "delay":
+        wire.pause(fault.parameters["seconds"])
+    if not before and fault.kind == "expire_token":
+        _revoke(world, answer if route.operation == "token" else None)
+    return reworded(fault, answer, call.correlation_id, route.operation), armed
+
+
+def _done(world: World, route: Route, call: Call, path: Mapping[str, str]) -> Answer:
+    """The answer of a call that nothing struck, good or bad."""
+    try:
+        if world.options.api not in {"both", route.flow} and route.flow != "both":
+            raise GenesysError("not.found")
+        if len(request.get_data(cache=True)) > BODY_LIMIT:
+            raise GenesysError("request.entity.too.large", maximumBytes=str(BODY_LIMIT))
+        return route.work(world, **path)
+    except Refusal as refusal:
+        return refusal.answer(call.correlation_id)
+
+
+def _no_such_call(world: World, error: HTTPException) -> Response:
+    """A path or a method that there isn't: told, and counted, as Genesys's own refusals are."""
+    call = _noted(world, "unknown", None)
+    code = "method.not.allowed" if error.code == 405 else "not.found" if error.code == 404 else "bad.request"
+    answer = GenesysError(code).answer(call.correlation_id)
+    call.status = answer.status
+    headers, pieces = sent(None, answer, call.correlation_id, Wire(None, world.halted.wait))
+    return Response(pieces, status_line(answer.status), headers)
+
+
+def _noted(world: World, operation: str, conversation_id: str | None) -> Call:
+    return world.record.begin(
+        operation,
+        method=request.method,
+        path=request.path,
+        correlation_id=request.headers.get("ININ-Correlation-Id") or world.new_id(),
+        conversation_id=conversation_id,
+        has_body=bool(request.get_data(cache=True)),
+        content_type=request.headers.get("Content-Type"),
+        authorization=request.headers.get("Authorization"),
+    )
+
+
+def _revoke(world: World, login_answer: Answer | None) -> None:
+    """Make the token invalid that this call presented, or the one that it has just been given."""
+    if login_answer is None:
+        world.tokens.revoke(request.headers.get("Authorization", "").partition(" ")[2].strip())
+    else:
+        world.tokens.revoke(orjson.loads(login_answer.body)["access_token"])

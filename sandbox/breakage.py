@@ -1,0 +1,171 @@
+"""What a fault does to an answer: another answer, or another way of sending it."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+import orjson
+
+from sandbox.answers import JSON, Answer, head, said, status_line
+from sandbox.errors import CODES, USUAL_CODE, OAuthError, error_body
+from sandbox.faults import Fault
+
+MEGABYTE = 1_000_000
+_CHUNK = 65_536  # bytes of a huge body sent at a time
+
+# SO_LINGER on with no seconds: closing sends RST at once, and what is unsent is thrown away.
+RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What sending needs: the connection (None without a server) and a wait that says whether the server stops."""
+
+    connection: socket.socket | None
+    pause: Callable[[float], bool]
+
+
+def _status(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:
+    given = fault.parameters
+    status = int(given["status"])
+    retry = given["retry_after"]
+    headers = {} if retry is None else {"Retry-After": str(retry)}
+    if status < 400:
+        return replace(answer, status=status, headers={**answer.headers, **headers})
+    if operation == "token" and status in {400, 401}:
+        refused = OAuthError(
+            status, str(given["code"] or "invalid_client"), str(given["message"] or "authentication failed")
+        )
+        return replace(refused.answer(context_id), headers=headers)
+    usual = "too.many.requests" if status == 429 and retry is None else USUAL_CODE.get(status, "internal.server.error")
+    code = str(given["code"] or usual)
+    row = CODES.get(code)
+    blanks = {"seconds": str(retry), "permissions": "conversation:cobrowse:add", "maximumBytes": "512000"}
+    blanks |= {"limit": "300", "window": "60", "value": "", "type": "", "allowableValues": ""}
+    message = str(given["message"] or (row.message.format(**blanks) if row else code))
+    return said(error_body(status, code, message, context_id), status, headers)
+
+
+def _wrong_json(fault: Fault, answer: Answer, *_: str) -> Answer:
+    return replace(answer, body=orjson.dumps(fault.parameters["body"]))
+
+
+def _not_json(fault: Fault, answer: Answer, *_: str) -> Answer:
+    page = b"<!DOCTYPE html>\n<html><head><title>One moment</title></head><body>Please wait.</body></html>\n"
+    return replace(answer, status=int(fault.parameters["status"]), body=page, content_type="text/html")
+
+
+def _empty(fault: Fault, answer: Answer, *_: str) -> Answer:  # noqa: ARG001 - it has no fields
+    return replace(answer, body=b"")
+
+
+def _wrong_type(fault: Fault, answer: Answer, *_: str) -> Answer:
+    return replace(answer, content_type=str(fault.parameters["content_type"]))
+
+
+def _redirect(fault: Fault, answer: Answer, *_: str) -> Answer:
+    location = quote(str(fault.parameters["location"]), safe="/:?#[]@!$&'()*+,;=%")
+    return replace(answer, status=int(fault.parameters["status"]), body=b"", headers={"Location": location})
+
+
+# Kinds that say something else; a kind not here leaves the answer as it is.
+_REWORDINGS: Mapping[str, Callable[[Fault, Answer, str, str], Answer]] = {
+    "status": _status,
+    "wrong_json": _wrong_json,
+    "not_json": _not_json,
+    "empty": _empty,
+    "wrong_type": _wrong_type,
+    "redirect": _redirect,
+}
+
+
+def reworded(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:
+    """The answer that is given in place of this one."""
+    reword = _REWORDINGS.get(fault.kind)
+    return answer if reword is None else reword(fault, answer, context_id, operation)
+
+
+def _drop(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:  # noqa: ARG001
+    yield from ()  # what makes this a generator: it fails when it is sent, not when it is made
+    if fault.parameters["how"] == "rst" and wire.connection is not None:
+        wire.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    raise ConnectionAbortedError("a fault: no answer")
+
+
+def _truncate(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:  # noqa: ARG001
+    yield answer.body[: len(answer.body) // 2]
+    raise ConnectionAbortedError("a fault: half an answer")
+
+
+def _drip(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:
+    seconds = float(fault.parameters["seconds"])
+    whole = fault.parameters["part"] == "all" and wire.connection is not None
+    opening = head(status_line(answer.status), [*headers, ("Connection", "close")]) if whole else b""
+    every = opening + answer.body
+    for place in range(len(every)):
+        one = every[place : place + 1]
+        if whole and wire.connection is not None:
+            wire.connection.sendall(one)
+        else:
+            yield one
+        if wire.pause(seconds):
+            raise ConnectionAbortedError("the sandbox stops")
+    if whole:
+        raise ConnectionAbortedError("all of it is sent already")
+
+
+def _huge(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:  # noqa: ARG001
+    opening = _padded(answer.body)
+    yield opening
+    left = _padding(fault)
+    while left > 0:
+        yield b"x" * min(left, _CHUNK)
+        left -= _CHUNK
+    yield b'"}'
+
+
+# Kinds that send the answer in another way.
+_SENDINGS: Mapping[str, Callable[[Fault, Answer, list[tuple[str, str]], Wire], Iterator[bytes]]] = {
+    "drop": _drop,
+    "truncate": _truncate,
+    "drip": _drip,
+    "huge": _huge,
+}
+
+
+def sent(
+    fault: Fault | None, answer: Answer, context_id: str, wire: Wire
+) -> tuple[list[tuple[str, str]], Iterable[bytes]]:
+    """The headers and the pieces of the body, as the fault has them sent.
+
+    Raises:
+        ConnectionAbortedError: from the pieces, where the connection is to be cut.
+    """
+    length = len(answer.body)
+    if fault is not None and fault.kind == "huge":
+        length = len(_padded(answer.body)) + _padding(fault) + len(b'"}')
+    kind = answer.content_type if answer.content_type != JSON else f"{JSON}; charset=utf-8"
+    headers = [
+        ("Content-Type", kind),
+        ("Content-Length", str(length)),
+        ("ININ-Correlation-Id", context_id),
+        *answer.headers.items(),
+    ]
+    send = None if fault is None else _SENDINGS.get(fault.kind)
+    if fault is None or send is None:
+        return headers, (answer.body,)
+    return headers, send(fault, answer, headers, wire)
+
+
+def _padded(body: bytes) -> bytes:
+    """The good answer up to the field that makes it huge: whoever reads it all can still use it."""
+    start = body.rstrip()[:-1] if body.startswith(b"{") else b"{"
+    return start + (b"" if start == b"{" else b",") + b'"padding":"'
+
+
+def _padding(fault: Fault) -> int:
+    return int(fault.parameters["megabytes"]) * MEGABYTE

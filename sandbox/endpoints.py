@@ -1,0 +1,125 @@
+"""What each of Genesys's calls does, and the answer of one that works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import orjson
+from flask import request
+
+from sandbox import shapes
+from sandbox.answers import Answer, said
+from sandbox.errors import GenesysError
+from sandbox.tokens import Token, require
+from sandbox.world import World
+
+# The scope that a channel asks for beside cobrowse:initiate; e-mail has none, since it is refused anyway.
+CHANNEL_SCOPES: Mapping[str, tuple[str, ...]] = {
+    "webchat": ("conversation:webchat",),
+    "voice": ("conversation:voice",),
+    "message": ("conversation:message",),
+    "email": (),
+}
+NATIVE_PERMISSIONS = "conversation:cobrowse:add, conversation:cobrowseVoice:add"
+
+
+def login(world: World) -> Answer:
+    """`POST /oauth/token`: client credentials, in the Basic header or in the form."""
+    document = world.tokens.login(request.headers.get("Authorization"), request.form.to_dict())
+    return Answer(200, orjson.dumps(document), headers={"Cache-Control": "no-store"})
+
+
+def list_webchats(world: World) -> Answer:
+    """`GET /api/v2/conversations/webchat`: the webchats, newest first."""
+    _admit(world, "conversation:read")
+    active = request.args.get("active", "true").lower() != "false"
+    size, number = _count("pageSize", 25), _count("pageNumber", 1)
+    return said(shapes.webchat_page(world.state.webchats(active=active), size, number, world.options.api))
+
+
+def get_conversation(world: World, conversation_id: str) -> Answer:
+    """`GET /api/v2/conversations/{id}`: what verification reads in both flows."""
+    _admit(world, "conversation:read")
+    return said(shapes.conversation(world.state.look(conversation_id), world.options.api))
+
+
+def create_session(world: World) -> Answer:
+    """`POST /api/v2/cobrowse/sessions`: a session that is not attached to anything yet."""
+    _admit(world, "cobrowse:initiate")
+    return said(shapes.created_session(world.state.create(_body())), 201)
+
+
+def attach_medium(world: World, conversation_id: str) -> Answer:
+    """`POST /api/v2/conversations/{id}/media`: the session becomes a medium and the customer is invited."""
+    token = _admit(world, "cobrowse:initiate")
+    require(token, *CHANNEL_SCOPES[world.state.conversation(conversation_id).channel])
+    body = _body()
+    kind, session_id = body.get("type"), body.get("cobrowseSessionId")
+    if kind != "cobrowse":
+        raise GenesysError("invalid.value", value=str(kind), type="type", allowableValues="cobrowse")
+    if not isinstance(session_id, str):
+        raise GenesysError("bad.request", details=({"errorCode": "bad.request", "fieldName": "cobrowseSessionId"},))
+    lag = partial(world.faults.take_lag, "attach")
+    medium, new = world.state.attach(conversation_id, session_id, lag)
+    return said(shapes.attached(medium), 201 if new else 200)
+
+
+def start_cobrowse(world: World, conversation_id: str) -> Answer:
+    """`POST /api/v2/conversations/{id}/cobrowse`: the native flow in one call; a body is neither needed nor read."""
+    token = world.tokens.admit(request.headers.get("Authorization"))
+    require(token, "cobrowse:initiate", told_as=NATIVE_PERMISSIONS)
+    session = world.state.start(conversation_id, partial(world.faults.take_lag, "cobrowse"))
+    return said(shapes.started_session(session, world.state.conversation(conversation_id).channel))
+
+
+def disconnect(world: World, conversation_id: str, participant_id: str, communication_id: str) -> Answer:
+    """`PATCH …/communications/{id}`: end a cobrowse; no other change is possible."""
+    _admit(world, "cobrowse:initiate")
+    if _body().get("state") != "disconnected":
+        raise GenesysError("communication.state.required")
+    there = world.state.conversation(conversation_id)
+    medium = shapes.medium_of(there.media, there.id, participant_id, communication_id)
+    if medium is None:
+        raise GenesysError("not.found")
+    world.state.disconnect(there.id, medium.id)
+    return said({})
+
+
+def get_cobrowse(world: World, conversation_id: str) -> Answer:
+    """`GET /api/v2/conversations/cobrowsesessions/{id}`: the cobrowse of a conversation, if there is one."""
+    _admit(world, "conversation:read")
+    there = world.state.look(conversation_id)
+    if not there.media:
+        raise GenesysError("not.found")
+    return said(shapes.cobrowse_conversation(there))
+
+
+def _admit(world: World, scope: str) -> Token:
+    token = world.tokens.admit(request.headers.get("Authorization"))
+    require(token, scope)
+    return token
+
+
+def _body() -> Mapping[str, object]:
+    """The body as a JSON object; none at all is an empty one."""
+    raw = request.get_data()
+    if not raw:
+        return {}
+    if request.mimetype != "application/json":
+        raise GenesysError("unsupported.media.type")
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise GenesysError("bad.request") from error
+    if not isinstance(document, dict):
+        raise GenesysError("bad.request")
+    return document
+
+
+def _count(name: str, default: int) -> int:
+    """A positive number of the query."""
+    value = request.args.get(name, str(default))
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:6]) <= 1000:
+        raise GenesysError("invalid.value", value=value, type=name, allowableValues="1 to 1000")
+    return int(value)

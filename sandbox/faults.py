@@ -1,0 +1,248 @@
+"""Faults on demand: what each kind takes, and which of those asked for strikes a call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.fields import Reader, Refused, choice, mapping, number, text, whole
+from sandbox.state import NO_LAG, Lag
+
+OPERATIONS = ("token", "list", "conversation", "create", "attach", "cobrowse", "disconnect", "cobrowsesessions")
+ALWAYS = "always"
+HOUR = 3600.0
+
+# The operations that put a medium into a conversation, and the one that shows it: where a lag can be asked for.
+_LAGGING = ("conversation", "attach", "cobrowse", "any")
+
+_REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A field of one kind of fault; without a default it must be given."""
+
+    read: Reader
+    default: object = _REQUIRED
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to fail: its fields, and when it can strike; the first of `whens` is the default."""
+
+    parameters: Mapping[str, Parameter]
+    whens: tuple[str, ...] = ("before", "after")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault as asked for; `times` is None for one that never wears out."""
+
+    operation: str
+    kind: str
+    when: str
+    times: int | None
+    parameters: Mapping[str, Any]
+
+
+def _one_of(*choices: object) -> Reader:
+    return lambda value, field: choice(value, field, choices)
+
+
+def _status(value: object, field: str) -> object:
+    return whole(value, field, 200, 599)
+
+
+def _seconds(value: object, field: str) -> object:
+    return number(value, field, 0, HOUR)
+
+
+def _retry_after(value: object, field: str) -> object:
+    """The header's value: seconds as a number, and an HTTP date or anything else as text, passed on as it is."""
+    if isinstance(value, str):
+        return text(value, field)
+    return f"{number(value, field, 0, 1e9):g}" if isinstance(value, float) else str(whole(value, field, 0, 10**9))
+
+
+def _redirect(value: object, field: str) -> object:
+    return int(choice(whole(value, field, 301, 308), field, (301, 302, 303, 307, 308)))
+
+
+def _as_is(value: object, field: str) -> object:  # noqa: ARG001 - any JSON is wrong JSON
+    return value
+
+
+_WORKED = ("after",)  # kinds that spoil the real answer: by then the call has done its work
+_BOTH_AFTER_FIRST = ("after", "before")
+
+KINDS: Mapping[str, Kind] = {
+    "status": Kind(
+        {
+            "status": Parameter(_status),
+            "code": Parameter(text, None),
+            "message": Parameter(text, None),
+            "retry_after": Parameter(_retry_after, None),
+        }
+    ),
+    "delay": Kind({"seconds": Parameter(_seconds)}),
+    "drop": Kind({"how": Parameter(_one_of("fin", "rst"), "fin")}),
+    "truncate": Kind({}, _WORKED),
+    "drip": Kind({"seconds": Parameter(_seconds), "part": Parameter(_one_of("body", "all"), "body")}, _WORKED),
+    "wrong_json": Kind({"body": Parameter(_as_is, [])}, _BOTH_AFTER_FIRST),
+    "not_json": Kind({"status": Parameter(_status, 200)}, _BOTH_AFTER_FIRST),
+    "empty": Kind({}, _BOTH_AFTER_FIRST),
+    "wrong_type": Kind({"content_type": Parameter(text, "text/plain")}, _WORKED),
+    "redirect": Kind({"location": Parameter(text), "status": Parameter(_redirect, 302)}),
+    "huge": Kind({"megabytes": Parameter(lambda value, field: whole(value, field, 1, 1024))}, _BOTH_AFTER_FIRST),
+    "expire_token": Kind({}),
+    "lag": Kind(
+        {
+            "looks": Parameter(lambda value, field: whole(value, field, 1, 1000), None),
+            "seconds": Parameter(_seconds, None),
+        },
+        _WORKED,
+    ),
+}
+
+_COMMON = ("operation", "kind", "when", "times")
+
+
+def parse(document: object) -> Fault:
+    """The fault that a document asks for.
+
+    Raises:
+        Refused: a field is missing or unknown, or its value can't be used; the message names it and what it may be.
+    """
+    if not isinstance(document, dict):
+        raise Refused(f"the document must be a JSON object with {', '.join(_COMMON)} and the kind's own fields")
+    name = choice(document.get("kind"), "kind", KINDS)
+    kind = KINDS[name]
+    given = mapping(document, (*_COMMON, *kind.parameters))
+    operation = choice(given.get("operation"), "operation", (*OPERATIONS, "any"))
+    when = choice(given.get("when", kind.whens[0]), f"when (of {name})", kind.whens)
+    times = given.get("times", 1)
+    if times != ALWAYS and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
+        raise Refused(f'times: must be a whole number from 1, or "{ALWAYS}"')
+    fault = Fault(operation, name, when, times if isinstance(times, int) else None, _parameters(name, given))
+    _check_fit(fault)
+    return fault
+
+
+def _parameters(name: str, given: Mapping[str, object]) -> dict[str, Any]:
+    read: dict[str, Any] = {}
+    for field, parameter in KINDS[name].parameters.items():
+        value = given.get(field, parameter.default)
+        if value is _REQUIRED:
+            raise Refused(f"{field}: {name} needs it")
+        read[field] = parameter.read(value, field) if field in given else value
+    return read
+
+
+def _check_fit(fault: Fault) -> None:
+    """Refuse what each field allows but the fields together don't."""
+    if fault.kind == "lag":
+        choice(fault.operation, "operation (of lag)", _LAGGING)
+        if (fault.parameters["looks"] is None) == (fault.parameters["seconds"] is None):
+            raise Refused("looks: lag needs either looks or seconds")
+    if fault.kind == "expire_token" and fault.operation == "token" and fault.when == "before":
+        raise Refused("when: expire_token on token needs after, since no token is presented there")
+
+
+@dataclass
+class Armed:
+    """A fault in the queue; `left` is None for one that never wears out."""
+
+    fault: Fault
+    left: int | None
+    fired: int = 0
+
+    def document(self) -> dict[str, object]:
+        """The fault as the control endpoint shows it."""
+        asked = {name: value for name, value in self.fault.parameters.items() if value is not None}
+        return {
+            "operation": self.fault.operation,
+            "kind": self.fault.kind,
+            "when": self.fault.when,
+            "times": ALWAYS if self.fault.times is None else self.fault.times,
+            **asked,
+            "fired": self.fired,
+            "left": ALWAYS if self.left is None else self.left,
+        }
+
+
+class Faults:
+    """The faults asked for, in their order: a call is struck by the oldest that fits it and isn't used up.
+
+    A lag is the exception: it waits beside the queue, so that it can go with another fault on the same call.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: list[Armed] = []
+
+    def add(self, operation: str, kind: str, **fields: object) -> Armed:
+        """Ask for a fault in Python, with the fields of the control endpoint.
+
+        Raises:
+            Refused: as `parse`.
+        """
+        return self.arm(parse({"operation": operation, "kind": kind, **fields}))
+
+    def arm(self, fault: Fault) -> Armed:
+        """Put a fault at the end of the queue."""
+        armed = Armed(fault, fault.times)
+        with self._lock:
+            self._queue.append(armed)
+        return armed
+
+    def clear(self) -> None:
+        """Ask for no faults any more."""
+        with self._lock:
+            self._queue.clear()
+
+    def asked(self) -> list[Armed]:
+        """Every fault asked for, those used up too, each with how often it fired."""
+        with self._lock:
+            return list(self._queue)
+
+    def take(self, operation: str) -> Armed | None:
+        """The fault that strikes a call of this operation; it counts as fired unless it is given back."""
+        with self._lock:
+            for one in self._queue:
+                fault = one.fault
+                if fault.kind == "lag" or (
+                    fault.kind == "expire_token" and operation == "token" and fault.when == "before"
+                ):
+                    continue
+                if fault.operation in {operation, "any"} and one.left != 0:
+                    return _fire(one)
+        return None
+
+    def take_lag(self, operation: str) -> Lag:
+        """How long the medium that this operation makes stays unseen."""
+        with self._lock:
+            for one in self._queue:
+                if (
+                    one.fault.kind == "lag"
+                    and one.left != 0
+                    and one.fault.operation in {operation, "conversation", "any"}
+                ):
+                    given = _fire(one).fault.parameters
+                    return Lag(given["looks"] or 0, given["seconds"] or 0.0)
+        return NO_LAG
+
+    def give_back(self, armed: Armed) -> None:
+        """The call failed by itself: a fault for calls that worked waits for the next."""
+        with self._lock:
+            armed.fired -= 1
+            if armed.left is not None:
+                armed.left += 1
+
+
+def _fire(armed: Armed) -> Armed:
+    armed.fired += 1
+    if armed.left is not None:
+        armed.left -= 1
+    return armed

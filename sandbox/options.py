@@ -1,0 +1,84 @@
+"""How the sandbox behaves: what it is started with and what a test may change while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from sandbox.fields import Reader, Refused, choice, flag, mapping, number, texts, whole
+
+APIS = ("both", "media", "native")
+
+# The scopes that the calls of both flows ask for; a client has all of them unless told otherwise.
+SCOPES = (
+    "cobrowse:initiate",
+    "conversation:read",
+    "conversation:webchat",
+    "conversation:voice",
+    "conversation:message",
+)
+
+YEAR = 31_536_000
+
+
+@dataclass
+class Options:
+    """The sandbox's settings.
+
+    `api` says which of the two flows exists. `expires_in` is a token's life in seconds (Genesys's default is a day),
+    `rate_limit` the calls that a token has in a minute (Genesys's default is 300) or None for no limit, `session_ttl`
+    the seconds in which a session must be attached. With `auto_create` any conversation that is asked for exists, as
+    an active webchat.
+    """
+
+    api: str = "both"
+    client_id: str = "sandbox"
+    client_secret: str = "sandbox-secret"  # noqa: S105 - the published credential of a toy
+    grants: tuple[str, ...] = SCOPES
+    expires_in: int = 86_400
+    rate_limit: int | None = 300
+    auto_create: bool = False
+    session_ttl: float = 600.0
+
+    def __post_init__(self) -> None:
+        choice(self.api, "api", APIS)
+
+    def take(self, other: Options) -> None:
+        """Become like the other one, in place: every part of the sandbox holds this object."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(other, one.name))
+
+    def document(self) -> dict[str, object]:
+        """The settings that can be changed, as the control endpoint shows them."""
+        return {name: getattr(self, attribute) for name, (attribute, _) in CHANGEABLE.items()}
+
+
+def _rate(value: object, field: str) -> int | None:
+    return None if value is None else whole(value, field, 1, 1_000_000)
+
+
+# JSON name → (attribute, reader)
+CHANGEABLE: Mapping[str, tuple[str, Reader]] = {
+    "api": ("api", lambda value, field: choice(value, field, APIS)),
+    "grants": ("grants", texts),
+    "expiresIn": ("expires_in", lambda value, field: whole(value, field, 1, YEAR)),
+    "rateLimit": ("rate_limit", _rate),
+    "autoCreate": ("auto_create", flag),
+    "sessionTtl": ("session_ttl", lambda value, field: number(value, field, 0, YEAR)),
+}
+
+
+def changed(options: Options, document: object) -> Options:
+    """The options with the document's fields put in.
+
+    Raises:
+        Refused: a field is unknown, or its value can't be used.
+    """
+    given = mapping(document, CHANGEABLE)
+    if not given:
+        raise Refused(f"give at least one of {', '.join(CHANGEABLE)}")
+    new = replace(options)
+    for name, value in given.items():
+        attribute, read = CHANGEABLE[name]
+        setattr(new, attribute, read(value, name))
+    return new

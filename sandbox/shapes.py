@@ -1,0 +1,202 @@
+"""What Genesys's JSON looks like: conversations and sessions in the shapes of the two flows."""
+
+from __future__ import annotations
+
+import uuid
+import zlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sandbox.state import Conversation, Medium, Session
+
+# Names no host: a demonstration must not open somebody's page. Links are https, as Genesys's are.
+_PAGES = "https://cobrowse.sandbox.example"
+_SPACE = uuid.UUID("5a6d0b0e-0000-4000-8000-000000000000")
+
+_COMMUNICATION_TYPE = {"voice": "Call", "message": "Message"}
+_LISTS = {"webchat": "chats", "voice": "calls", "message": "messages", "email": "emails"}
+_PROVIDERS = {
+    "webchat": "PureCloud Webchat v2",
+    "voice": "Edge",
+    "message": "PureCloud Messaging",
+    "email": "PureCloud Email",
+}
+_ROLES = {"customer": "sharer", "agent": "viewer"}
+
+
+def stamp(seconds: float) -> str:
+    """A moment as Genesys writes it, in UTC with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def derived(owner: str, part: str) -> str:
+    """The id of a part of something: always the same one, so that it needn't be kept."""
+    return str(uuid.uuid5(_SPACE, f"{owner}/{part}"))
+
+
+def created_session(session: Session) -> dict[str, object]:
+    """A session as the media flow's create call answers."""
+    return {
+        "id": session.id,
+        "joinUrl": f"{_PAGES}/join/{session.id}",
+        "viewerUrl": viewer_url(session.id),
+        "dateOfferEnds": stamp(session.expires),
+        "selfUri": f"/api/v2/cobrowse/sessions/{session.id}",
+    }
+
+
+def started_session(session: Session, channel: str) -> dict[str, object]:
+    """A session as the native call answers: a CobrowseWebMessagingSession."""
+    return {
+        "id": session.id,
+        "name": "",
+        "joinCode": f"{zlib.crc32(session.id.encode()) % 1_000_000:06}",
+        "websocketUrl": f"wss://cobrowse.sandbox.example/ws/{session.id}",
+        "dateOfferEnds": stamp(session.expires),
+        "communicationType": _COMMUNICATION_TYPE.get(channel, "Unknown"),
+        "selfUri": f"/api/v2/conversations/{session.conversation_id}/cobrowse/{session.id}",
+    }
+
+
+def viewer_url(session_id: str) -> str:
+    """Where the agent watches a session."""
+    return f"{_PAGES}/view/{session_id}"
+
+
+def attached(medium: Medium) -> dict[str, object]:
+    """A cobrowse as an entry of a conversation's media[]."""
+    return {
+        "id": medium.id,
+        "type": "cobrowse",
+        "cobrowseSessionId": medium.session_id,
+        "state": "connected" if medium.ended is None else "disconnected",
+    }
+
+
+def conversation(there: Conversation, api: str) -> dict[str, object]:
+    """A conversation as `GET /conversations/{id}` shows it under one flow, or with the fields of both."""
+    shown: dict[str, object] = {"id": there.id, "startTime": stamp(there.started), **_end_time(there.ended)}
+    if api != "media":
+        shown |= {"participants": [_participant(there, purpose) for purpose in _ROLES], "recordingState": "NONE"}
+    if api != "native":
+        base = {
+            "id": derived(there.id, "medium"),
+            "type": there.channel,
+            "state": "connected" if there.ended is None else "disconnected",
+        }
+        shown |= {
+            "state": "active" if there.ended is None else "ended",
+            "media": [base, *(attached(one) for one in there.media)],
+        }
+    return shown | {"selfUri": f"/api/v2/conversations/{there.id}"}
+
+
+def webchat_page(found: list[Conversation], size: int, number: int, api: str) -> dict[str, object]:
+    """One page of the list of webchats; `number` counts from 1."""
+    start = (number - 1) * size
+    return {
+        "entities": [conversation(one, api) for one in found[start : start + size]],
+        "pageSize": size,
+        "pageNumber": number,
+        "total": len(found),
+        "pageCount": -(-len(found) // size),
+        "selfUri": f"/api/v2/conversations/webchat?pageSize={size}&pageNumber={number}",
+    }
+
+
+def cobrowse_conversation(there: Conversation) -> dict[str, object]:
+    """The cobrowse sessions of a conversation, one participant for each end of each: a CobrowseConversation."""
+    return {
+        "id": there.id,
+        "participants": [
+            {
+                "id": derived(there.id, purpose),
+                "name": purpose.title(),
+                "purpose": purpose,
+                "direction": "outbound",
+                "held": False,
+                "startTime": stamp(one.attached),
+                "provider": "PureCloud Cobrowse",
+                **_end_time(one.ended),
+                **_end(one, purpose),
+            }
+            for one in there.media
+            for purpose in _ROLES
+        ],
+        "otherMediaUris": [],
+        "selfUri": f"/api/v2/conversations/cobrowsesessions/{there.id}",
+    }
+
+
+def communication_id(medium: Medium, purpose: str) -> str:
+    """The id of one participant's end of a cobrowse."""
+    return derived(medium.id, purpose)
+
+
+def medium_of(media: Iterable[Medium], conversation_id: str, participant_id: str, communication: str) -> Medium | None:
+    """The cobrowse that a participant's communication belongs to."""
+    for purpose in _ROLES:
+        if derived(conversation_id, purpose) == participant_id:
+            return next((one for one in media if communication_id(one, purpose) == communication), None)
+    return None
+
+
+def _participant(there: Conversation, purpose: str) -> dict[str, object]:
+    """The customer or the agent, with a list for each kind of medium, most of them empty."""
+    lists: dict[str, object] = {name: [] for name in ("calls", "callbacks", "chats", "emails", "messages")}
+    lists[_LISTS[there.channel]] = [_communication(there, purpose)]
+    lists["cobrowsesessions"] = [
+        {
+            "id": communication_id(one, purpose),
+            "provider": "PureCloud Cobrowse",
+            "connectedTime": stamp(one.attached),
+            **({} if one.ended is None else {"disconnectedTime": stamp(one.ended), "disconnectType": "client"}),
+            **_end(one, purpose),
+        }
+        for one in there.media
+    ]
+    return {
+        "id": derived(there.id, purpose),
+        "name": purpose.title(),
+        "purpose": purpose,
+        "startTime": stamp(there.started),
+        "connectedTime": stamp(there.started),
+        **_end_time(there.ended),
+        "attributes": {},
+        "wrapupRequired": False,
+        **lists,
+    }
+
+
+def _communication(there: Conversation, purpose: str) -> dict[str, object]:
+    """One participant's end of the channel that the conversation runs on."""
+    shown: dict[str, object] = {
+        "id": derived(there.id, f"{purpose}/{there.channel}"),
+        "state": "connected" if there.ended is None else "disconnected",
+        "direction": "inbound",
+        "held": False,
+        "provider": _PROVIDERS[there.channel],
+        "connectedTime": stamp(there.started),
+        "segments": [],
+    }
+    if there.channel == "message":
+        shown["type"] = "webmessaging"
+    if there.ended is not None:
+        shown |= {"disconnectedTime": stamp(there.ended), "disconnectType": "peer"}
+    return shown
+
+
+def _end(medium: Medium, purpose: str) -> dict[str, object]:
+    """One participant's end of a cobrowse: the agent is in it, the customer's browser still asks."""
+    live = "alerting" if purpose == "customer" else "connected"
+    return {
+        "state": live if medium.ended is None else "disconnected",
+        "cobrowseSessionId": medium.session_id,
+        "cobrowseRole": _ROLES[purpose],
+        "controlling": [],
+        "viewerUrl": viewer_url(medium.session_id),
+    }
+
+
+def _end_time(ended: float | None) -> dict[str, object]:
+    return {} if ended is None else {"endTime": stamp(ended)}

@@ -1,0 +1,248 @@
+"""The conversations and cobrowse sessions of the sandbox, and how often each customer was invited."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from sandbox.errors import GenesysError
+from sandbox.options import Options
+
+# The conversations that are always there.
+WEBCHAT = "11111111-1111-4111-8111-111111111111"  # active, and the newest webchat
+VOICE = "22222222-2222-4222-8222-222222222222"  # active
+MESSAGE = "33333333-3333-4333-8333-333333333333"  # active, web messaging
+ENDED = "44444444-4444-4444-8444-444444444444"  # a webchat that is over
+EMAIL = "55555555-5555-4555-8555-555555555555"  # active, but e-mail can't be cobrowsed
+LIVE = "66666666-6666-4666-8666-666666666666"  # an active webchat that already has a live cobrowse
+ABSENT = "99999999-9999-4999-8999-999999999999"  # there is none with this id
+LIVE_SESSION = "66666666-0000-4000-8000-000000000001"  # the session of LIVE
+LIVE_MEDIUM = "66666666-0000-4000-8000-000000000002"
+
+CHANNELS = ("webchat", "voice", "message", "email")
+STATES = ("active", "ended")
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How long a new medium stays unseen: for so many looks at its conversation, and for so many seconds."""
+
+    looks: int = 0
+    seconds: float = 0.0
+
+
+NO_LAG = Lag()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A cobrowse session; `made` and `expires` are in seconds since the epoch."""
+
+    id: str
+    flow: str
+    made: float
+    expires: float
+    settings: Mapping[str, object] = field(default_factory=dict)
+    conversation_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Medium:
+    """A cobrowse that stands in a conversation, until `ended`; unseen while looks are left or before `seen_from`."""
+
+    id: str
+    session_id: str
+    attached: float
+    ended: float | None = None
+    unseen_looks: int = 0
+    seen_from: float = 0.0
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation on one channel; `ended` is None while it is active."""
+
+    id: str
+    channel: str
+    started: float
+    ended: float | None = None
+    media: tuple[Medium, ...] = ()
+
+
+class State:
+    """All that has happened, behind one lock: each method is one whole step."""
+
+    def __init__(self, options: Options, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
+        self._options = options
+        self._clock = clock
+        self._new_id = new_id
+        self._lock = threading.RLock()
+        self._conversations: dict[str, Conversation] = {}
+        self._sessions: dict[str, Session] = {}
+        self._invitations: Counter[str] = Counter()
+        self.clear()
+
+    def clear(self) -> None:
+        """Put back the conversations that are always there, and forget all else."""
+        now = self._clock()
+        live = Medium(LIVE_MEDIUM, LIVE_SESSION, attached=now - 300)
+        fixed = (
+            Conversation(LIVE, "webchat", now - 900, media=(live,)),
+            Conversation(EMAIL, "email", now - 800),
+            Conversation(ENDED, "webchat", now - 700, ended=now - 400),
+            Conversation(MESSAGE, "message", now - 600),
+            Conversation(VOICE, "voice", now - 500),
+            Conversation(WEBCHAT, "webchat", now - 200),
+        )
+        with self._lock:
+            self._conversations = {one.id: one for one in fixed}
+            self._sessions = {LIVE_SESSION: Session(LIVE_SESSION, "media", now - 310, now, conversation_id=LIVE)}
+            self._invitations.clear()
+
+    def add(self, channel: str, state: str = "active", conversation_id: str | None = None) -> Conversation:
+        """Put a conversation there; one with the same id is replaced."""
+        now = self._clock()
+        with self._lock:
+            new = Conversation(conversation_id or self._new_id(), channel, now, now if state == "ended" else None)
+            self._conversations.pop(new.id, None)  # the newest stands last
+            self._conversations[new.id] = new
+            return new
+
+    def end(self, conversation_id: str) -> Conversation:
+        """The customer leaves: the conversation and every medium in it end."""
+        now = self._clock()
+        with self._lock:
+            there = self.conversation(conversation_id)
+            media = tuple(replace(one, ended=one.ended or now) for one in there.media)
+            over = self._conversations[there.id] = replace(there, ended=there.ended or now, media=media)
+            return over
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """The conversation as it is, seen or unseen.
+
+        Raises:
+            GenesysError: 404, there is none and none is made up.
+        """
+        with self._lock:
+            there = self._conversations.get(conversation_id)
+            if there is None and self._options.auto_create:
+                return self.add("webchat", conversation_id=conversation_id)
+        if there is None:
+            raise GenesysError("not.found")
+        return there
+
+    def look(self, conversation_id: str) -> Conversation:
+        """The conversation as a caller sees it; a look is used up for each medium that still lags."""
+        now = self._clock()
+        with self._lock:
+            there = self.conversation(conversation_id)
+            shown = _shown(there, now)
+            if len(shown.media) < len(there.media):
+                media = tuple(replace(one, unseen_looks=max(0, one.unseen_looks - 1)) for one in there.media)
+                self._conversations[there.id] = replace(there, media=media)
+            return shown
+
+    def webchats(self, *, active: bool) -> list[Conversation]:
+        """The webchats that are active, or those that have ended, newest first."""
+        with self._lock:
+            every = [one for one in self._conversations.values() if one.channel == "webchat"]
+        now = self._clock()
+        fitting = [_shown(one, now) for one in reversed(every) if (one.ended is None) == active]
+        return sorted(fitting, key=lambda one: -one.started)
+
+    def create(self, settings: Mapping[str, object]) -> Session:
+        """A session of the media flow, not attached to anything yet."""
+        now = self._clock()
+        return self._keep(Session(self._new_id(), "media", now, now + self._options.session_ttl, settings))
+
+    def attach(self, conversation_id: str, session_id: str, lag: Callable[[], Lag]) -> tuple[Medium, bool]:
+        """Put a session into a conversation and invite its customer; whether the medium is new stands beside it.
+
+        Attaching it once more changes nothing, but the customer is invited once more.
+
+        Raises:
+            GenesysError: 404, the conversation is not there or has ended; 400, its channel or the session doesn't fit.
+        """
+        with self._lock:
+            there = self._open(conversation_id)
+            session = self._sessions.get(session_id)
+            if session is None or session.conversation_id not in {None, conversation_id}:
+                raise _bad_session()
+            old = next((one for one in there.media if one.session_id == session_id), None)
+            if old is None and self._clock() >= session.expires:
+                raise _bad_session()
+            self._invitations[conversation_id] += 1
+            if old is not None:
+                return old, False
+            return self._join(there, session, lag()), True
+
+    def start(self, conversation_id: str, lag: Callable[[], Lag]) -> Session:
+        """The native flow's one step: a new session, in the conversation, its customer invited.
+
+        Raises:
+            GenesysError: 404, the conversation is not there or has ended; 400, its channel can't be cobrowsed.
+        """
+        now = self._clock()
+        with self._lock:
+            there = self._open(conversation_id)
+            session = self._keep(Session(self._new_id(), "native", now, now + self._options.session_ttl))
+            self._invitations[conversation_id] += 1
+            self._join(there, session, lag())
+            return self._sessions[session.id]
+
+    def disconnect(self, conversation_id: str, medium_id: str) -> None:
+        """End one cobrowse of a conversation; ending it again changes nothing."""
+        now = self._clock()
+        with self._lock:
+            there = self.conversation(conversation_id)
+            media = tuple(replace(one, ended=one.ended or now) if one.id == medium_id else one for one in there.media)
+            self._conversations[there.id] = replace(there, media=media)
+
+    def sessions(self) -> list[Session]:
+        """The sessions that callers made, oldest first."""
+        with self._lock:
+            return [one for one in self._sessions.values() if one.id != LIVE_SESSION]
+
+    def conversations(self) -> list[Conversation]:
+        """Every conversation, with its media seen or unseen."""
+        with self._lock:
+            return list(self._conversations.values())
+
+    def invitations(self) -> dict[str, int]:
+        """How often the customer of each conversation was invited to a cobrowse."""
+        with self._lock:
+            return dict(self._invitations)
+
+    def _open(self, conversation_id: str) -> Conversation:
+        there = self.conversation(conversation_id)
+        if there.ended is not None:
+            raise GenesysError("not.found")
+        if there.channel == "email":
+            raise GenesysError("bad.request")
+        return there
+
+    def _keep(self, session: Session) -> Session:
+        with self._lock:
+            self._sessions[session.id] = session
+        return session
+
+    def _join(self, there: Conversation, session: Session, lag: Lag) -> Medium:
+        now = self._clock()
+        medium = Medium(
+            self._new_id(), session.id, now, unseen_looks=lag.looks, seen_from=now + lag.seconds if lag.seconds else 0.0
+        )
+        self._conversations[there.id] = replace(there, media=(*there.media, medium))
+        self._sessions[session.id] = replace(session, conversation_id=there.id)
+        return medium
+
+
+def _shown(there: Conversation, now: float) -> Conversation:
+    """The conversation without the media that still lag."""
+    return replace(there, media=tuple(one for one in there.media if one.unseen_looks <= 0 and now >= one.seen_from))
+
+
+def _bad_session() -> GenesysError:
+    detail = {"errorCode": "bad.request", "fieldName": "cobrowseSessionId"}
+    return GenesysError("bad.request", details=(detail,))

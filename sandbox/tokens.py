@@ -1,0 +1,148 @@
+"""Tokens: who gets one, what it may do, when it ends, and how many calls a minute it has."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import math
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sandbox.errors import GenesysError, OAuthError
+from sandbox.options import SCOPES, Options
+
+WINDOW = 60.0  # seconds: Genesys counts a token's calls by the minute
+USER_PREFIX = "user-token-"  # any token that starts so is a user's own, with every scope
+
+
+@dataclass
+class Token:
+    """A bearer token; `expires` is in seconds since the epoch, None for never."""
+
+    value: str
+    scopes: frozenset[str]
+    expires: float | None
+    window: float = 0.0
+    calls: int = 0
+
+
+class Tokens:
+    """Every token handed out, and the checks that a call with one must pass."""
+
+    def __init__(self, options: Options, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
+        self._options = options
+        self._clock = clock
+        self._new_id = new_id
+        self._lock = threading.Lock()
+        self._tokens: dict[str, Token] = {}
+        self._revoked: set[str] = set()
+        self.issued = 0
+
+    def clear(self) -> None:
+        """Forget every token: whoever holds one is asked to log in again."""
+        with self._lock:
+            self._tokens.clear()
+            self._revoked.clear()
+            self.issued = 0
+
+    def login(self, authorization: str | None, form: dict[str, str]) -> dict[str, object]:
+        """The login host's answer to a client-credentials request, its secret in the header or in the form.
+
+        Raises:
+            OAuthError: the client is unknown, its secret wrong, or the grant another.
+        """
+        client, secret = _credentials(authorization, form)
+        if not hmac.compare_digest(client.encode(), self._options.client_id.encode()):
+            raise OAuthError(400, "invalid_client", "client not found: invalid_client")
+        if not hmac.compare_digest(secret.encode(), self._options.client_secret.encode()):
+            raise OAuthError(401, "invalid_client", "authentication failed")
+        grant = form.get("grant_type")
+        if grant is None:
+            raise OAuthError(400, "invalid_request", "grant_type is required")
+        if grant != "client_credentials":
+            raise OAuthError(400, "unsupported_grant_type", "only client_credentials is granted here")
+        asked = form.get("scope", "").split()
+        granted = frozenset(self._options.grants) & frozenset(asked or self._options.grants)
+        seconds = self._options.expires_in
+        token = self._add(self._new_id(), granted, self._clock() + seconds)
+        with self._lock:
+            self.issued += 1
+        answer: dict[str, object] = {"access_token": token.value, "token_type": "bearer", "expires_in": seconds}
+        return answer | ({"scope": " ".join(sorted(granted))} if asked else {})
+
+    def add_user(self, value: str | None = None, scopes: Iterable[str] = SCOPES, seconds: float | None = None) -> Token:
+        """Register a user's own token; it lasts `seconds`, or for ever."""
+        expires = None if seconds is None else self._clock() + seconds
+        return self._add(value or USER_PREFIX + self._new_id(), frozenset(scopes), expires)
+
+    def revoke(self, value: str) -> None:
+        """Make a token invalid from now on."""
+        with self._lock:
+            self._tokens.pop(value, None)
+            self._revoked.add(value)
+
+    def admit(self, authorization: str | None) -> Token:
+        """The token that a call carries, if it is good for one more call.
+
+        Raises:
+            GenesysError: 401 without a good token, 429 once the minute's calls are used up.
+        """
+        scheme, _, value = (authorization or "").partition(" ")
+        value = value.strip()
+        if scheme.lower() != "bearer" or not value:
+            raise GenesysError("authentication.required")
+        now = self._clock()
+        with self._lock:
+            token = self._tokens.get(value)
+            if token is None and value.startswith(USER_PREFIX) and value not in self._revoked:
+                token = self._tokens[value] = Token(value, frozenset(SCOPES), None)
+            if token is None or (token.expires is not None and now >= token.expires):
+                raise GenesysError("bad.credentials")
+            _count(token, now, self._options.rate_limit)
+            return token
+
+    def _add(self, value: str, scopes: frozenset[str], expires: float | None) -> Token:
+        with self._lock:
+            self._revoked.discard(value)
+            token = self._tokens[value] = Token(value, scopes, expires)
+            return token
+
+
+def require(token: Token, *scopes: str, told_as: str = "") -> None:
+    """Refuse a token that lacks one of the scopes; `told_as` names the permissions that Genesys would name instead.
+
+    Raises:
+        GenesysError: 403, with the missing scopes in the message.
+    """
+    missing = [scope for scope in scopes if scope not in token.scopes]
+    if missing and told_as:
+        raise GenesysError("missing.any.permissions", permissions=told_as)
+    if missing:
+        raise GenesysError("missing.permissions", permissions=", ".join(missing))
+
+
+def _count(token: Token, now: float, limit: int | None) -> None:
+    """Count a call in the token's minute. A refused call costs nothing."""
+    if limit is None:
+        return
+    if not token.window <= now < token.window + WINDOW:
+        token.window, token.calls = now, 0
+    if token.calls >= limit:
+        seconds = str(max(1, math.ceil(token.window + WINDOW - now)))
+        raise GenesysError("too.many.requests.retry.after", headers={"Retry-After": seconds}, seconds=seconds)
+    token.calls += 1
+
+
+def _credentials(authorization: str | None, form: dict[str, str]) -> tuple[str, str]:
+    """The client's id and secret, from the Basic header if there is one and else from the form."""
+    scheme, _, value = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return form.get("client_id", ""), form.get("client_secret", "")
+    try:
+        client, colon, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except ValueError:  # not ASCII, not base64, or not UTF-8
+        colon = ""
+    if not colon:
+        raise OAuthError(400, "invalid_request", "the Basic credentials can't be read")
+    return client, secret
