@@ -15,6 +15,7 @@ CobrowseError
 │   └── GenesysUnavailable  503    GenesysTimeout      504    GenesysBadResponse  502
 ├── InProgress              409    an earlier delivery of the same request is still at work
 ├── LedgerUnavailable       503    what makes it exactly once can't be reached
+├── Overloaded              503    too many requests at once: refused before anything was started
 └── InternalError           500    our own bug
 """
 
@@ -243,6 +244,13 @@ class LedgerUnavailable(CobrowseError):
 
     code, status, retryable = "ledger_unavailable", 503, True
     hint = "The service's ledger (LEDGER_URL) can't be reached, and without it nothing is started; ask again shortly."
+
+
+class Overloaded(CobrowseError):
+    """More requests are under way than can be served in time."""
+
+    code, status, retryable, burns_key = "overloaded", 503, True, False
+    hint = "The service has more requests than it can serve in time and refused this one at once; ask again shortly."
 
 
 class InternalError(CobrowseError):

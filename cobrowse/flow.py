@@ -213,11 +213,12 @@ def looked(attempt: Attempt, look: Callable[[], Found | None], name: str) -> Fou
 
     Raises GenesysTimeout if the deadline cut it short: what does not show yet may have happened.
     """
-    number = 0
-    for number, _ in enumerate(attempt.looks(PATIENCE, f"before another look for {name}"), start=1):
+    looks = 0
+    for _ in attempt.looks(PATIENCE, f"before another look for {name}"):
         found = look()
         if found is not None:
             return found
-    if number < len(PATIENCE):
+        looks += 1
+    if looks < len(PATIENCE):
         raise GenesysTimeout(f"{name}: no time was left to see whether it has happened")
     return None

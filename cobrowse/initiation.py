@@ -6,7 +6,7 @@ from typing import Protocol
 
 from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError, InProgress, InternalError, KeyReused, LedgerUnavailable
-from cobrowse.flow import Attempt, Flow, FlowUnavailable, Observer, looked, run
+from cobrowse.flow import PATIENCE, Attempt, Flow, FlowUnavailable, Observer, looked, run
 from cobrowse.ledger import (
     Claim,
     Differs,
@@ -188,8 +188,9 @@ class Initiation:
                 outcome = failed(attempt, InternalError(_BUG))
             self._settle(ledger, attempt, outcome)
         except LeaseLost:
-            # Somebody took it over while we were slow; theirs is the answer.
-            settled = self._awaited(ledger, won.entry, attempt)
+            # Somebody took it over while we were slow; theirs is the answer, if they have one by now.
+            theirs = ledger.read(won.entry.id)
+            settled = self._awaited(ledger, theirs, attempt) if theirs is not None else None
             if settled is None:
                 raise InProgress("another worker has taken this request over", retry_after=1) from None
             return _repeated(settled, attempt)
@@ -217,26 +218,27 @@ class Initiation:
                 return joined
         # An earlier one that was at work and has not ended died, and may have invited the customer before that.
         if earlier is not None or (attempt.command.check_first and not attempt.progress.invited):
-            active = self._already_active(attempt, earlier)
+            active = self._already_active(attempt, won)
             if active is not None:
                 return active
         self._flowed(ledger, attempt, won.entry.progress)
         return _outcome(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
 
-    def _already_active(self, attempt: Attempt, earlier: Entry | None) -> Outcome | None:
+    def _already_active(self, attempt: Attempt, won: Won) -> Outcome | None:
         """The answer for a conversation that has what was asked for. Starts nothing.
 
-        Any live session will do: the earlier one is only the newest of those that may be behind it.
+        Any live session will do: the earlier one is only the newest of those that may be behind it. This initiation's
+        own is left to the flow, which knows more of it than the conversation shows.
         """
-        known = earlier.progress.session if earlier is not None else None
         with attempt.step("check"):
-            if known is None or known.verified:
-                live = self.genesys.live_sessions(attempt)
-            else:
-                # Nobody has seen it in the conversation so far, so it may have to show there yet.
+            if _may_show_yet(won):
                 live = looked(attempt, lambda: self.genesys.live_sessions(attempt) or None, "the earlier session") or ()
-        if not live:
+            else:
+                live = self.genesys.live_sessions(attempt)
+        mine = attempt.session
+        if not live or (mine.cobrowse_session_id and any(_same(session, mine) for session in live)):
             return None
+        known = won.previous.progress.session if won.previous is not None else None
         ours = next((session for session in live if _same(session, known)), live[0])
         if known is not None and known.cobrowse_session_id and _same(ours, known):
             ours = replace(known, state=ours.state, viewer_url=known.viewer_url or ours.viewer_url)
@@ -273,6 +275,16 @@ class Initiation:
         with attempt.step("find"):
             found = self.genesys.newest_webchat(attempt)
         attempt.command = replace(attempt.command, conversation_id=found)
+
+
+def _may_show_yet(won: Won) -> bool:
+    """Whether the earlier initiation is so young, by the ledger's clock, that its session may have yet to show."""
+    earlier = won.previous
+    if earlier is None or earlier.progress.session.verified:
+        return False
+    if earlier.updated is None or won.entry.updated is None:
+        return True
+    return (won.entry.updated - earlier.updated).total_seconds() < sum(PATIENCE)
 
 
 def _same(live: Session, known: Session | None) -> bool:
