@@ -1,0 +1,90 @@
+"""Chat events: which of them ask for a session, and which start nothing. Plain functions of a loaded event."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+TOPICS = ("user.start",)
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+# EventBridge's detail-type has been seen with a literal {id} and with a real one.
+_DETAIL_TOPIC = re.compile(rf"v2\.detail\.events\.conversation\.(?:\{{id\}}|{_UUID})\.([a-z]+(?:\.[a-z]+)*)")
+# v2.users.<id>.conversations, v2.routing.queues.<id>.conversations.messages, v2.conversations.<id> …
+_STATE_TOPIC = re.compile(r"v2\.(?:[\w.-]+\.)?conversations(?:\.([\w.-]+))?")
+_TOPIC_MEDIA = {"chats": "webchat", "calls": "voice", "messages": "message"}
+# A conversation's topic may end in these too; none of them can carry cobrowse, and cobrowse's own must start nothing.
+_OTHER_MEDIA = frozenset({"cobrowsesessions", "callbacks", "emails", "videos", "screenshares", "socials", "social"})
+_BROWSER_MESSAGES = frozenset({"", "unknown", "webmessaging"})
+HEARTBEAT = "channel.metadata"
+
+
+def as_bus_event(body: object) -> object:
+    """The event as EventBridge wraps it, also where an input transformer has passed on `detail` alone."""
+    if isinstance(body, dict) and "detail" not in body and "eventBody" in body:
+        return {"detail": body}
+    return body
+
+
+def ignore_bus_event(event: Mapping[str, Any], topics: tuple[str, ...]) -> str:
+    """Why this event starts nothing; "" if it asks for a session."""
+    detail, detail_type = event["detail"], event["detail_type"]
+    names = [name for name in (detail_type, detail["topicName"]) if name]
+    if not names:
+        return "the event names no topic"
+    found = [_DETAIL_TOPIC.fullmatch(name) for name in names]
+    if not all(found):
+        return "the event is not about a conversation"
+    # The topic inside is the event's own; detail-type is what the bus files it under.
+    topic = found[-1][1] if found[-1] else ""
+    if topic not in topics:
+        return f"{topic[:60]} starts no session here; the row's topics do: {', '.join(topics)}"
+    return _by_browser(detail["eventBody"]["messageType"])
+
+
+def bus_medium(event: Mapping[str, Any]) -> str:
+    """The medium's name, as Genesys writes it."""
+    return str(event["detail"]["eventBody"]["mediaType"])
+
+
+def ignore_notification(event: Mapping[str, Any], _topics: tuple[str, ...]) -> str:
+    """Why this notification starts nothing; "" if an agent is connected in a conversation that it tells of."""
+    if event["topicName"] == HEARTBEAT:
+        return "a heartbeat of the notification channel"
+    topic = _STATE_TOPIC.fullmatch(event["topicName"])
+    if topic is None:
+        return "the notification is not about a conversation"
+    if topic[1] in _OTHER_MEDIA:
+        return f"{topic[1]} can't carry cobrowse"
+    participants = event["eventBody"]["participants"]
+    if not any(_is_agent(one) and _connected(one) for one in participants):
+        return "no agent is connected yet"
+    kinds = [one["type"] for one in participants if one["purpose"].lower() == "customer"]
+    return _by_browser(kinds[0]) if topic[1] == "messages" and kinds else ""
+
+
+def notification_medium(event: Mapping[str, Any]) -> str:
+    """The medium that the topic is about, else the one that all participants have in common."""
+    topic = _STATE_TOPIC.fullmatch(event["topicName"])
+    if topic is not None and topic[1] in _TOPIC_MEDIA:
+        return _TOPIC_MEDIA[topic[1]]
+    seen = {kind for one in event["eventBody"]["participants"] for name, kind in _TOPIC_MEDIA.items() if one[name]}
+    return seen.pop() if len(seen) == 1 else ""
+
+
+def open_message_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
+    """The message's id, which stays the same when Genesys sends it again."""
+    return str(event["id"] or event["channel"].get("messageId", ""))
+
+
+def _by_browser(message_type: str) -> str:
+    if message_type.lower() in _BROWSER_MESSAGES:
+        return ""
+    return f"{message_type[:60]} messages can't carry cobrowse, which needs the customer's browser"
+
+
+def _is_agent(participant: Mapping[str, Any]) -> bool:
+    return bool(participant["purpose"].lower() == "agent")
+
+
+def _connected(participant: Mapping[str, Any]) -> bool:
+    media = [medium["state"] for name in _TOPIC_MEDIA for medium in participant[name]]
+    return any(state.lower() == "connected" for state in (participant["state"], *media))

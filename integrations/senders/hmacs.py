@@ -1,0 +1,131 @@
+"""HMAC signatures: which bytes are signed, how the signature is written, and how old it may be."""
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from cobrowse.errors import SignatureInvalid, SignatureMissing, StaleTimestamp
+from cobrowse.model import Secret
+from integrations.senders.incoming import Incoming, raw
+from integrations.senders.proof import Proof, Signed, each, secret_bytes
+
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+# HubSpot signs the URL with these and no other escapes undone (developers.hubspot.com, request validation, v3).
+_UNDONE = re.compile(rb"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
+_NUMBER = re.compile(r"[0-9]{1,14}")
+
+
+def _uri(proof: Proof, incoming: Incoming) -> bytes:
+    """The public URL, from PUBLIC_BASE_URL: a Host header is whatever the client wrote."""
+    return raw(proof.public_base_url) + raw(incoming.target)
+
+
+# What a template can name, and the bytes it stands for.
+PARTS: dict[str, Callable[[Proof, Incoming], bytes]] = {
+    "body": lambda _proof, incoming: incoming.body,
+    "timestamp": lambda proof, incoming: raw(_header(proof.timestamp_header, incoming)),
+    "method": lambda _proof, incoming: raw(incoming.method),
+    "path": lambda _proof, incoming: raw(incoming.target),
+    "uri": _uri,
+    "decoded_uri": lambda proof, incoming: _UNDONE.sub(
+        lambda found: bytes.fromhex(found[1].decode()), _uri(proof, incoming)
+    ),
+}
+
+
+def names_in(template: str) -> list[str]:
+    """The names in braces of a template."""
+    return _PLACEHOLDER.findall(template)
+
+
+def signed_bytes(proof: Proof, incoming: Incoming) -> bytes:
+    """What the sender has signed: its template with the delivery's own bytes in it."""
+    pieces = _PLACEHOLDER.split(proof.template)
+    # A split by a pattern with one group gives text and name in turn.
+    return b"".join(
+        PARTS[piece](proof, incoming) if number % 2 else secret_bytes(piece) for number, piece in enumerate(pieces)
+    )
+
+
+def digest(proof: Proof, secret: bytes, message: bytes) -> bytes:
+    """The HMAC itself."""
+    return hmac.new(secret, message, proof.algorithm).digest()
+
+
+def verify_hmac(proof: Proof, incoming: Incoming, now: datetime) -> str:
+    """The name of the secret that signed these bytes. Raises SignatureMissing, SignatureInvalid, StaleTimestamp."""
+    for name in (proof.header, proof.timestamp_header):
+        if name and not _header(name, incoming):
+            raise SignatureMissing(f"the header {name} is missing or empty")
+    presented = _decoded(proof, _header(proof.header, incoming))
+    message = signed_bytes(proof, incoming)
+    signer = each(proof, lambda secret: hmac.compare_digest(presented, digest(proof, secret, message)))
+    if signer is None:
+        raise SignatureInvalid(f"the signature in {proof.header} does not fit this request")
+    if proof.timestamp_header:
+        check_age(seconds_in(_header(proof.timestamp_header, incoming), proof.timestamp_unit), proof, now)
+    return signer
+
+
+def sign_hmac(proof: Proof, secret: Secret, draft: Incoming, now: datetime) -> Signed:
+    """The headers that this sender would add to a request."""
+    headers = {}
+    if proof.timestamp_header:
+        headers[proof.timestamp_header] = written(now, proof.timestamp_unit)
+    lowered = {name.lower(): value for name, value in headers.items()}
+    made = digest(proof, secret_bytes(secret), signed_bytes(proof, replace(draft, headers=lowered)))
+    encoded = made.hex() if proof.encoding == "hex" else base64.b64encode(made).decode()
+    return Signed({proof.header: proof.prefix + encoded, **headers})
+
+
+def check_age(seconds: float | None, proof: Proof, now: datetime) -> None:
+    """Raise StaleTimestamp if this time (seconds since 1970; None: none that can be read) is too far off."""
+    if seconds is None:
+        raise SignatureInvalid("the signature's timestamp is not one")
+    behind = now.timestamp() - seconds
+    if abs(behind) > proof.tolerance_seconds:
+        side = "behind" if behind > 0 else "ahead of"
+        raise StaleTimestamp(
+            f"the signature's timestamp is {abs(behind):.0f} s {side} this service's clock; "
+            f"{proof.tolerance_seconds:.0f} s are allowed"
+        )
+
+
+def seconds_in(text: str, unit: str) -> float | None:
+    """A timestamp as seconds since 1970; None if it is not of this unit."""
+    if unit == "iso":
+        try:
+            return datetime.fromisoformat(text).timestamp() if _ISO.fullmatch(text) else None
+        except (ValueError, OverflowError):
+            return None
+    if not _NUMBER.fullmatch(text):
+        return None
+    return int(text) / (1000 if unit == "ms" else 1)
+
+
+def written(now: datetime, unit: str) -> str:
+    """This time as a sender writes it."""
+    if unit == "iso":
+        return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(int(now.timestamp() * (1000 if unit == "ms" else 1)))
+
+
+def _header(name: str, incoming: Incoming) -> str:
+    return incoming.headers.get(name.lower(), "")
+
+
+def _decoded(proof: Proof, text: str) -> bytes:
+    """The signature's bytes; b"", which fits nothing, if it is not written as the scheme writes it."""
+    written_bytes, prefix = raw(text), proof.prefix.encode()
+    if not written_bytes.startswith(prefix):
+        return b""
+    encoded = written_bytes[len(prefix) :]
+    try:
+        return binascii.unhexlify(encoded) if proof.encoding == "hex" else base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        return b""

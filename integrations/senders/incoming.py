@@ -1,0 +1,60 @@
+"""A delivery as it came, raw, and what it turns out to want."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cobrowse.errors import CobrowseError
+from cobrowse.model import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A delivery before anybody believes it. `path` as sent, header names in lower case, `peer` the remote address."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    peer: str = ""
+
+    @property
+    def target(self) -> str:
+        """The path with its query, as a signature over the URI has it."""
+        return f"{self.path}?{self.query_string}" if self.query_string else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An event that asks for a session. `content` is what tells a repeat from another request with the same id."""
+
+    conversation_id: str
+    channel: Channel | None = None
+    requested_by: str = ""
+    session_settings: Mapping[str, object] = field(default_factory=dict)
+    delivery_id: str = ""
+    content: object = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that starts nothing, and why."""
+
+    reason: str
+    delivery_id: str = ""
+    conversation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Ignored):
+    """An event of a batch that can't be taken while others of the same batch can; `error` is what it would raise."""
+
+    error: CobrowseError | None = None
+
+
+def raw(text: str) -> bytes:
+    """The bytes a header was sent as: WSGI hands each of them over as one Latin-1 character (PEP 3333)."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

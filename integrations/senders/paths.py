@@ -1,0 +1,136 @@
+"""Where in an event a thing stands (JMESPath), and what may stand there: plain functions of the event."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jmespath
+import orjson
+from jmespath.functions import Functions
+from jmespath.parser import ParsedResult
+
+from cobrowse.errors import InvalidRequest
+from cobrowse.model import Channel
+from schemas.data_action import SETTINGS_BYTES
+
+REQUESTED_BY_LENGTH = 200
+# What JMESPath's functions raise on data they were not made for, its own errors included (they are ValueErrors).
+_MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# How senders write a variable in a template; left like this, it was never filled in. In their order: Architect and
+# ServiceNow, Zendesk, Salesforce, EventBridge's input transformer.
+_UNSET = re.compile(r"\$!?\{[^}]{1,200}\}|\{\{[^}]{1,200}\}\}|\{![^}]{1,200}\}|<[$.\w]{1,200}>")
+SHOWN = 60
+
+CHANNELS: Mapping[str, Channel | None] = {
+    "": None,
+    "unknown": None,
+    "webchat": "webchat",
+    "chat": "webchat",
+    "voice": "voice",
+    "call": "voice",
+    "message": "message",
+    "webmessaging": "message",
+}
+# Genesys's other media, and messages that come by no browser: nothing in them can carry cobrowse.
+INCAPABLE = frozenset(
+    {"cobrowse", "callback", "email", "video", "screenshare", "screenmonitoring", "internalmessage"}
+    | {"sms", "whatsapp", "facebook", "twitter", "instagram", "line", "apple", "linkedin", "open"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A JMESPath of the senders file, ready to use."""
+
+    text: str
+    compiled: ParsedResult
+
+    @classmethod
+    def of(cls, text: str) -> "Path":
+        """The path in this text. ValueError if it is none, or calls a function that doesn't exist."""
+        compiled = jmespath.compile(text)
+        if unknown := _functions(compiled.parsed) - Functions.FUNCTION_TABLE.keys():
+            raise ValueError(f"there is no function {min(unknown)}()")
+        return cls(text, compiled)
+
+    def __call__(self, event: object) -> object:
+        """What stands there, None if nothing does. InvalidRequest if the path can't be followed in this event."""
+        try:
+            return self.compiled.search(event)
+        except _MISFITS:
+            raise InvalidRequest(f"{self.text}: can't be worked out for this event") from None
+
+
+def conversation_id(value: object, where: str) -> str:
+    """The conversation's id. InvalidRequest names the path where there is none."""
+    text = _text(value, where)
+    if not text:
+        raise InvalidRequest(f"{where}: there is no conversation id")
+    if not _UUID.fullmatch(text):
+        raise InvalidRequest(f"{where}: {text[:SHOWN]!r} is not a conversation id, which is a UUID")
+    return text.lower()
+
+
+def requested_by(value: object, where: str) -> str:
+    """Who asked, "" if nobody is named."""
+    text = _text(value, where)
+    if len(text) > REQUESTED_BY_LENGTH:
+        raise InvalidRequest(f"{where}: longer than {REQUESTED_BY_LENGTH} characters")
+    return text
+
+
+def session_settings(value: object, where: str) -> Mapping[str, object]:
+    """The session's settings: an object, or a text that holds one."""
+    if value is None or value == "":
+        return {}
+    if isinstance(value, str):
+        _text(value, where)
+        try:
+            value = orjson.loads(value.encode(errors="surrogatepass"))
+        except orjson.JSONDecodeError:
+            raise InvalidRequest(f"{where}: is not a JSON object") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{where}: is not a JSON object")
+    if len(orjson.dumps(value)) > SETTINGS_BYTES:
+        raise InvalidRequest(f"{where}: more than {SETTINGS_BYTES} bytes")
+    return value
+
+
+def medium(value: object, where: str) -> str:
+    """A medium's name in lower case, "" if none is named."""
+    return _text(value, where).lower()
+
+
+def holds(value: object) -> bool:
+    """Whether a `when` holds: as JMESPath has it, nothing and everything empty is false."""
+    return not (value is None or value is False or (isinstance(value, (str, list, dict)) and not value))
+
+
+def plain(value: object) -> str:
+    """A text or whole number as text; "" for anything else and for a variable that was not filled in."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return ""
+    text = str(value).strip()
+    return "" if _UNSET.fullmatch(text) else text
+
+
+def _text(value: object, where: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise InvalidRequest(f"{where}: is not a text")
+    text = str(value).strip()
+    if unset := _UNSET.fullmatch(text):
+        raise InvalidRequest(f"{where}: the sender's variable {unset[0][:SHOWN]} was not set")
+    return text
+
+
+def _functions(node: object) -> set[str]:
+    """The names of the functions that a parsed path calls."""
+    if isinstance(node, list):
+        return {name for child in node for name in _functions(child)}
+    if not isinstance(node, dict):
+        return set()
+    own = {str(node["value"])} if node.get("type") == "function_expression" else set()
+    return own | _functions(node.get("children"))

@@ -1,0 +1,162 @@
+"""How a row reads a delivery: bytes → events → what each asks for, or why it starts nothing."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+import orjson
+from marshmallow import Schema, ValidationError
+
+from cobrowse.errors import CobrowseError, InvalidRequest, MalformedRequest, UnsupportedType
+from integrations.senders import paths
+from integrations.senders.envelopes import Envelope, Loaded
+from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
+from integrations.senders.paths import Path
+from schemas.faults import in_words
+
+_XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
+_DELIVERY_ID_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a row reads its sender's events.
+
+    The delivery's id is where the row says (`delivery_id` or `delivery_header`), else where the envelope has it, else
+    in the scheme's own header (`default_header`).
+    """
+
+    envelope: Envelope
+    conversation_id: Path | None = None
+    channel: Path | None = None
+    requested_by: Path | None = None
+    session_settings: Path | None = None
+    when: Path | None = None
+    delivery_id: Path | None = None
+    delivery_header: str = ""
+    default_header: str = ""
+    topics: tuple[str, ...] = ()
+
+    def read(self, incoming: Incoming) -> tuple[Wanted | Ignored, ...]:
+        """What the delivery asks for. Raises MalformedRequest, UnsupportedType, InvalidRequest.
+
+        In a batch the last is one event's own and comes as Refused, so that the others are seen to.
+        """
+        events = self.envelope.split(_parsed(incoming, xml=self.envelope.xml))
+        if not events:
+            return (Ignored("the batch is empty"),)
+        if len(events) == 1:
+            return (self._event(events[0], incoming.headers),)
+        return tuple(self._event_of_batch(event, incoming.headers) for event in events)
+
+    def _event_of_batch(self, event: object, headers: Mapping[str, str]) -> Wanted | Ignored:
+        try:
+            return self._event(event, headers)
+        except CobrowseError as error:
+            return Refused(error.message, error=error)
+
+    def _event(self, body: object, headers: Mapping[str, str]) -> Wanted | Ignored:
+        loaded = _loaded(self.envelope.schema, body)
+        assert isinstance(body, dict)  # noqa: S101 - the schema takes nothing else
+        self.envelope.check(loaded, headers)
+        seen = self.envelope.seen(body)
+        delivery_id = self._delivery_id(seen, loaded, headers)
+        reason = self.envelope.ignore(loaded, self.topics)
+        if not reason and self.when is not None and not paths.holds(self.when(seen)):
+            reason = "the row's `when` does not hold for this event"
+        medium = ""
+        for medium in () if reason else self._media(seen, loaded):
+            if medium not in paths.CHANNELS:
+                reason = f"{medium[: paths.SHOWN]} can't carry cobrowse"
+                break
+        if not reason and self.conversation_id is None:
+            reason = "the event has no conversation id, and the row names no path to one"
+        if reason or self.conversation_id is None:
+            return Ignored(reason, delivery_id, self._conversation_if_any(seen))
+        return Wanted(
+            paths.conversation_id(self.conversation_id(seen), self.conversation_id.text),
+            paths.CHANNELS[medium],
+            paths.requested_by(*_found(self.requested_by, seen)),
+            paths.session_settings(*_found(self.session_settings, seen)),
+            delivery_id,
+            self.envelope.content(body),
+        )
+
+    def _media(self, seen: Loaded, loaded: Loaded) -> Iterator[str]:
+        """The medium the envelope names, which may be any of Genesys's, then the row's, which must be a known one."""
+        if self.envelope.medium is not None:
+            yield self.envelope.medium(loaded).lower()
+        if self.channel is not None:
+            medium = paths.medium(self.channel(seen), self.channel.text)
+            if medium not in paths.CHANNELS and medium not in paths.INCAPABLE:
+                raise InvalidRequest(f"{self.channel.text}: {medium[: paths.SHOWN]!r} is not webchat, voice or message")
+            yield medium
+
+    def _delivery_id(self, seen: Loaded, loaded: Loaded, headers: Mapping[str, str]) -> str:
+        """What a repeat of this delivery will have too; "" if nothing of the kind came."""
+        if self.delivery_id is not None:
+            found = paths.plain(self.delivery_id(seen))
+        elif self.delivery_header:
+            found = paths.plain(headers.get(self.delivery_header.lower(), ""))
+        else:
+            found = paths.plain(self.envelope.delivery_id(loaded, headers))
+            found = found or paths.plain(headers.get(self.default_header.lower(), ""))
+        if len(found) <= _DELIVERY_ID_LENGTH and found.isascii() and found.isprintable():
+            return found
+        return "sha256:" + sha256(found.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _conversation_if_any(self, seen: Loaded) -> str:
+        """The conversation that an ignored event is about, for the record."""
+        if self.conversation_id is None:
+            return ""
+        try:
+            return paths.conversation_id(self.conversation_id(seen), self.conversation_id.text)
+        except InvalidRequest:
+            return ""
+
+
+def _found(path: Path | None, event: Loaded) -> tuple[object, str]:
+    return (path(event), path.text) if path is not None else (None, "")
+
+
+def _loaded(schema: Schema, event: object) -> Loaded:
+    try:
+        loaded = schema.load(event)  # type: ignore[arg-type]  # the schema refuses what is no object
+    except ValidationError as error:
+        raise InvalidRequest(in_words(error.messages)) from None
+    assert isinstance(loaded, dict)  # noqa: S101 - what a schema without many=True loads
+    return loaded
+
+
+def _parsed(incoming: Incoming, *, xml: bool) -> object:
+    """The JSON value of a body; XML stays bytes, which its own reader takes."""
+    _check_type(incoming.headers, xml=xml)
+    if not incoming.body.strip():
+        raise MalformedRequest("the body is empty")
+    if xml:
+        return incoming.body
+    try:
+        body = orjson.loads(incoming.body)
+        # What can't be written again can't be hashed either: it is nested deeper than anything real.
+        orjson.dumps(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedRequest(
+            f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        ) from None
+    except orjson.JSONEncodeError:
+        raise MalformedRequest("the body is nested too deeply") from None
+    return body
+
+
+def _check_type(headers: Mapping[str, str], *, xml: bool) -> None:
+    """Raise UnsupportedType unless the body says that it is what this envelope reads."""
+    kind, *parameters = [part.strip().lower() for part in headers.get("content-type", "").split(";")]
+    if not (kind in _XML if xml else kind == "application/json" or kind.endswith("+json")):
+        wanted = "text/xml" if xml else "application/json"
+        said = f"the Content-Type is {kind[:80]!r}" if kind else "there is no Content-Type"
+        raise UnsupportedType(f"{said}, and this sender's envelope is {wanted}", hint=f"Let the sender send {wanted}.")
+    charsets = [part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")]
+    if any(charset not in ("utf-8", "utf8") for charset in charsets):
+        raise UnsupportedType(f"the charset is {charsets[0][:40]!r}; it must be UTF-8")
+    if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise UnsupportedType("the body is compressed, which is not read here; send it as it is")

@@ -1,0 +1,231 @@
+"""What a row of the senders file may say: each key with its form, and the faults of a row in plain lines."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from integrations.senders.envelopes import ENVELOPES
+from integrations.senders.habits import HABITS
+from integrations.senders.hmacs import PARTS, names_in
+from integrations.senders.paths import Path
+from integrations.senders.rates import parse_rate
+from integrations.senders.signatures import SCHEMES
+
+HEADER_ID = "header:"
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
+# Seconds: as the service's own DEADLINE_SECONDS, below a data action's 60.
+_DEADLINES = (0.5, 55.0)
+# Seconds: past a day a timestamp protects from nothing.
+_TOLERANCES = (1.0, 86_400.0)
+
+Check = Callable[[object], str]
+"""What is wrong with a value, "" if nothing is."""
+
+
+def _text(value: object) -> str:
+    return "" if isinstance(value, str) and value else "must be a text that is not empty"
+
+
+def _texts(value: object) -> str:
+    good = isinstance(value, list) and value and all(isinstance(one, str) and one for one in value)
+    return "" if good else "must be a list of texts with at least one"
+
+
+def _choice(choices: Sequence[str]) -> Check:
+    def check(value: object) -> str:
+        return "" if value in choices else f"unknown {chosen(value, choices)}"
+
+    return check
+
+
+def _kind(noun: str, choices: Sequence[str]) -> Check:
+    def check(value: object) -> str:
+        return "" if value in choices else f"unknown {noun} {chosen(value, choices)}"
+
+    return check
+
+
+def _number(lowest: float, highest: float) -> Check:
+    def check(value: object) -> str:
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool) and lowest <= value <= highest
+        return "" if fits else f"must be a number of seconds from {lowest:g} to {highest:g}"
+
+    return check
+
+
+def _matching(pattern: re.Pattern[str], what: str) -> Check:
+    def check(value: object) -> str:
+        return "" if isinstance(value, str) and pattern.fullmatch(value) else f"must be {what}"
+
+    return check
+
+
+def _boolean(value: object) -> str:
+    return "" if isinstance(value, bool) else "must be true or false"
+
+
+def _path(value: object) -> str:
+    if wrong := _text(value):
+        return wrong
+    try:
+        Path.of(str(value))
+    except ValueError as error:
+        return f"is not a JMESPath: {' '.join(str(error).split())[:160]}"
+    return ""
+
+
+def _delivery_id(value: object) -> str:
+    if isinstance(value, str) and value.startswith(HEADER_ID):
+        return _header(value.removeprefix(HEADER_ID))
+    return _path(value)
+
+
+def _rate(value: object) -> str:
+    try:
+        parse_rate(str(value))
+    except ValueError:
+        return "is not a rate; write it as 60/minute"
+    return ""
+
+
+def _template(value: object) -> str:
+    if wrong := _text(value):
+        return wrong
+    if unknown := [name for name in names_in(str(value)) if name not in PARTS]:
+        return f"has an unknown {{{unknown[0]}}}; the parts are {', '.join(PARTS)}"
+    return "" if "body" in names_in(str(value)) else "has no {body}, so the body could be altered"
+
+
+_header = _matching(_TOKEN, "the name of a header")
+
+KEYS: Mapping[str, Check] = {
+    "signature": _kind("scheme", tuple(SCHEMES)),
+    "secrets": _texts,
+    "envelope": _kind("envelope", tuple(ENVELOPES)),
+    "conversation_id": _path,
+    "channel": _path,
+    "requested_by": _path,
+    "session_settings": _path,
+    "when": _path,
+    "delivery_id": _delivery_id,
+    "deadline_seconds": _number(*_DEADLINES),
+    "failures": _choice(("status", "body")),
+    "check_first": _boolean,
+    "rate": _rate,
+    "topics": _texts,
+    "habit": _kind("habit", tuple(HABITS)),
+    "tolerance_seconds": _number(*_TOLERANCES),
+    "header": _header,
+    "algorithm": _choice(("sha256", "sha512")),
+    "encoding": _choice(("hex", "base64")),
+    "prefix": _text,
+    "timestamp_header": _header,
+    "timestamp_unit": _choice(("s", "ms", "iso")),
+    "template": _template,
+    "query": _matching(_QUERY_NAME, "the name of a query parameter"),
+    "username": _text,
+    "subjects": _texts,
+    "subject_header": _header,
+}
+PATHS = ("conversation_id", "channel", "requested_by", "session_settings", "when")
+# Keys that say how a sender proves itself; each scheme uses its own few.
+PROOF_KEYS = tuple({key: None for scheme in SCHEMES.values() for key in scheme.keys})
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the service's settings give to a row."""
+
+    environ: Mapping[str, str]
+    public_base_url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+
+
+def chosen(value: object, choices: Sequence[str]) -> str:
+    """A value that isn't among the choices, with the likely one and all of them."""
+    shown = repr(value)[:60]
+    close = get_close_matches(str(value), choices, 1)
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    return f"{shown}; {guess}choose one of {', '.join(choices)}"
+
+
+def faults_of(row: Mapping[str, object], given: Given) -> list[str]:
+    """What is wrong with a row, secrets left aside: one line each, `key: what`."""
+    unknown = [key for key in row if key not in KEYS]
+    faults = [f"{key[:60]}: not a key of a sender: {chosen(key, tuple(KEYS))}" for key in unknown]
+    wrong = {key: fault for key, value in row.items() if key in KEYS and (fault := KEYS[key](value))}
+    for key, choices in (("signature", SCHEMES), ("envelope", ENVELOPES)):
+        if key not in row:
+            wrong[key] = f"is missing; choose one of {', '.join(choices)}"
+    faults += [f"{key}: {fault}" for key, fault in wrong.items()]
+    sound = {key: value for key, value in row.items() if key in KEYS and key not in wrong}
+    if "signature" in sound:
+        faults += _scheme_faults(str(sound["signature"]), sound, row, given)
+    if "envelope" in sound:
+        faults += _envelope_faults(str(sound["envelope"]), sound, row)
+    return faults
+
+
+def habit_of(row: Mapping[str, object]) -> str:
+    """The row's habit, else its envelope's, else its scheme's."""
+    named = row.get("habit")
+    own = ENVELOPES[str(row["envelope"])].habit
+    return str(named or (own if own != "default" else SCHEMES[str(row["signature"])].habit or own))
+
+
+def _scheme_faults(name: str, sound: Mapping[str, object], row: Mapping[str, object], given: Given) -> list[str]:
+    scheme = SCHEMES[name]
+    uses = (*scheme.keys, *(("secrets",) if scheme.has_secrets else ()))
+    faults = [
+        f"{key}: the scheme {name!r} has no use for it; it uses {', '.join(uses)}"
+        for key in sound
+        if key in (*PROOF_KEYS, "secrets") and key not in uses
+    ]
+    faults += [f"{key}: is missing; the scheme {name!r} needs it" for key in scheme.required if key not in row]
+    faults += [
+        f"signature: the scheme {name!r} needs {setting.upper()}, which is not set"
+        for setting in scheme.settings
+        if not getattr(given, setting)
+    ]
+    if name == "api-key" and "header" in row and "query" in row:
+        faults.append("query: the key can't be in both a header and the query; keep one of them")
+    if name == "hmac":
+        faults += _timestamp_faults(sound, row, given)
+    return faults
+
+
+def _timestamp_faults(sound: Mapping[str, object], row: Mapping[str, object], given: Given) -> list[str]:
+    names = names_in(str(sound.get("template", "")))
+    timed = "timestamp_header" in row
+    faults = []
+    if "template" in sound and timed and "timestamp" not in names:
+        faults.append("template: has no {timestamp}, so the timestamp could be altered")
+    if "timestamp" in names and not timed:
+        faults.append("timestamp_header: is missing; the template has a {timestamp}")
+    if {"uri", "decoded_uri"}.intersection(names) and not given.public_base_url:
+        faults.append("template: has the URI, which needs PUBLIC_BASE_URL, which is not set")
+    faults += [
+        f"{key}: nothing to use it on without a timestamp_header"
+        for key in ("timestamp_unit", "tolerance_seconds")
+        if key in row and not timed
+    ]
+    return faults
+
+
+def _envelope_faults(name: str, sound: Mapping[str, object], row: Mapping[str, object]) -> list[str]:
+    envelope = ENVELOPES[name]
+    faults = []
+    if not (envelope.optional or "conversation_id" in envelope.paths or "conversation_id" in row):
+        faults.append(f"conversation_id: is missing; the envelope {name!r} has no place of its own for it")
+    if "topics" in row and not envelope.topics:
+        faults.append(f"topics: the envelope {name!r} has none")
+    if "signature" in sound and ("habit" in sound or "habit" not in row):
+        habit = HABITS[habit_of(sound)]
+        deadline = sound.get("deadline_seconds", 0)
+        if isinstance(deadline, (int, float)) and deadline >= habit.timeout_seconds:
+            faults.append(
+                f"deadline_seconds: {deadline:g} is too long; {habit.name} waits {habit.timeout_seconds:g} s in all"
+            )
+    return faults

@@ -1,0 +1,307 @@
+"""One suite for every scheme by which a sender proves itself, signatures and credentials alike."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cobrowse.errors import CobrowseError, NotAuthenticated, SignatureInvalid, SignatureMissing, StaleTimestamp
+from cobrowse.model import Secret
+from integrations.senders.incoming import Incoming
+from integrations.senders.registry import load_senders
+from integrations.senders.signatures import SCHEMES
+from tests.payloads import BASE_URL, NOW
+
+# A row for each scheme; what a scheme can do beyond this has tests of its own in tests/unit/test_signatures.py.
+ROWS = {
+    "standard-webhooks": "",
+    "zendesk": "",
+    "hubspot-v3": "",
+    "github": "",
+    "genesys-open-messaging": "",
+    "shopify": "",
+    "hmac": 'header = "X-Sig"\nprefix = "v0="\ntimestamp_header = "X-Sent"\n',
+    "api-key": "",
+    "basic": 'username = "them"\n',
+    "bearer": "",
+    "mtls": 'subjects = ["CN=crm.example.com,O=Example", "CN=old.example.com"]\nsubject_header = "X-Client-Subject"\n',
+}
+# whsec_ and base64, so that one secret fits every scheme and nothing but the scheme itself keeps them apart.
+NEW, OLD, OTHER = (f"whsec_{letter * 32}" for letter in "ABC")
+PROXY, STRANGER = "10.1.2.3", "192.0.2.7"
+BODY = b'{"conversationId":"2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33","name":"Zo\xc3\xab"}'
+PATH = "/webhooks/one"
+REFUSED = (NotAuthenticated, SignatureInvalid, SignatureMissing)
+SIGNED = [name for name, scheme in SCHEMES.items() if scheme.over_body]
+HELD = [name for name, scheme in SCHEMES.items() if not scheme.over_body]
+TIMED = ["standard-webhooks", "zendesk", "hubspot-v3", "hmac"]
+WITH_SECRETS = [name for name, scheme in SCHEMES.items() if scheme.has_secrets]
+
+
+def sender(scheme, secrets=(NEW, OLD)):
+    names = [f"S{number}" for number in range(len(secrets))]
+    listed = f"secrets = {json.dumps([f'${name}' for name in names])}\n" if SCHEMES[scheme].has_secrets else ""
+    text = f'[senders.one]\nsignature = "{scheme}"\nenvelope = "custom"\n{listed}{ROWS[scheme]}'
+    environ = dict(zip(names, secrets, strict=True))
+    return load_senders(text, environ, public_base_url=BASE_URL, trusted_proxies=("10.0.0.0/8",)).get("one")
+
+
+def request(scheme, secret=NEW, *, body=BODY, at=NOW, path=PATH):
+    """A request as this scheme's sender would make it."""
+    signed = sender(scheme, (secret,)).sign("POST", path, body, at)
+    target, _, query = signed.target(path).partition("?")
+    headers = {name.lower(): value for name, value in signed.headers.items()}
+    return Incoming("POST", target, query, {"content-type": "application/json", **headers}, body, PROXY)
+
+
+def but(incoming, **changes):
+    return Incoming(**{name: changes.get(name, getattr(incoming, name)) for name in Incoming.__slots__})
+
+
+def with_headers(incoming, **changes):
+    changed = {**incoming.headers, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    return but(incoming, headers={name: value for name, value in changed.items() if value is not None})
+
+
+def proofs(incoming):
+    """The headers that prove something."""
+    return [name for name in incoming.headers if name != "content-type"]
+
+
+every = pytest.mark.parametrize("scheme", ROWS)
+signed = pytest.mark.parametrize("scheme", SIGNED)
+
+
+def test_the_suite_knows_every_scheme():
+    assert list(ROWS) == list(SCHEMES)
+
+
+@every
+def test_a_good_request_is_known_by_the_name_of_its_secret(scheme):
+    expected = "CN=crm.example.com,O=Example" if scheme == "mtls" else "S0"
+    assert sender(scheme).authenticate(request(scheme), NOW) == expected
+
+
+@pytest.mark.parametrize("scheme", WITH_SECRETS)
+def test_the_old_secret_is_still_good_while_it_is_replaced(scheme):
+    assert sender(scheme).authenticate(request(scheme, OLD), NOW) == "S1"
+
+
+@pytest.mark.parametrize("scheme", WITH_SECRETS)
+def test_a_wrong_secret_is_refused(scheme):
+    with pytest.raises(REFUSED) as error:
+        sender(scheme).authenticate(request(scheme, OTHER), NOW)
+    assert error.value.status == 401
+
+
+@signed
+@pytest.mark.parametrize("place", [0, 10, len(BODY) - 1])
+def test_a_body_changed_by_one_byte_is_refused(scheme, place):
+    changed = BODY[:place] + bytes([BODY[place] ^ 1]) + BODY[place + 1 :]
+    with pytest.raises(SignatureInvalid):
+        sender(scheme).authenticate(but(request(scheme), body=changed), NOW)
+
+
+@signed
+def test_json_that_was_parsed_and_written_again_is_refused(scheme):
+    with pytest.raises(SignatureInvalid):
+        sender(scheme).authenticate(but(request(scheme), body=json.dumps(json.loads(BODY)).encode()), NOW)
+
+
+@pytest.mark.parametrize("scheme", HELD)
+def test_a_credential_says_nothing_of_the_body(scheme):
+    assert sender(scheme).authenticate(but(request(scheme), body=b"anything"), NOW)
+
+
+@every
+@pytest.mark.parametrize("instead", [None, ""], ids=["missing", "empty"])
+def test_a_proof_that_is_missing_or_empty_is_refused(scheme, instead):
+    good = request(scheme)
+    for name in proofs(good):
+        with pytest.raises(SignatureMissing if scheme in SIGNED else NotAuthenticated):
+            sender(scheme).authenticate(with_headers(good, **{name: instead}), NOW)
+
+
+@every
+@pytest.mark.parametrize("kept", [1, 2, 3, 8, 20, -1, -4])
+def test_a_shortened_proof_is_refused(scheme, kept):
+    good = request(scheme)
+    for name in proofs(good):
+        if good.headers[name][:kept] != good.headers[name]:
+            with pytest.raises((*REFUSED, StaleTimestamp)):
+                sender(scheme).authenticate(with_headers(good, **{name: good.headers[name][:kept]}), NOW)
+
+
+@pytest.mark.parametrize("scheme", TIMED)
+@pytest.mark.parametrize("seconds", [-301, 301, -86_400, 86_400], ids=["stale", "future", "yesterday", "tomorrow"])
+def test_a_signature_too_old_or_from_the_future_is_refused(scheme, seconds):
+    at = NOW + timedelta(seconds=seconds)
+    with pytest.raises(StaleTimestamp) as error:
+        sender(scheme).authenticate(request(scheme, at=at), NOW)
+    assert error.value.code == "timestamp_out_of_tolerance"
+
+
+@pytest.mark.parametrize("scheme", TIMED)
+@pytest.mark.parametrize("seconds", [-300, 300])
+def test_a_signature_within_the_tolerance_is_good(scheme, seconds):
+    assert sender(scheme).authenticate(request(scheme, at=NOW + timedelta(seconds=seconds)), NOW) == "S0"
+
+
+@pytest.mark.parametrize("scheme", TIMED)
+def test_a_fresh_timestamp_on_an_old_signature_is_refused(scheme):
+    stale, fresh = request(scheme, at=NOW - timedelta(hours=1)), request(scheme)
+    (name,) = [name for name in proofs(fresh) if "time" in name or "sent" in name]
+    with pytest.raises(SignatureInvalid):
+        sender(scheme).authenticate(with_headers(stale, **{name: fresh.headers[name]}), NOW)
+
+
+HOSTILE = [
+    "garbage",
+    "v1,a",
+    "v1,",
+    "v1",
+    ",",
+    "v1,a v1,b v1,c",
+    "v2,AAAA",
+    "v1a,AAAA",
+    "sha256=",
+    "sha256=é",
+    "sha256=zz",
+    "sha256=" + "0" * 63,
+    "v0=é",
+    "=",
+    "====",
+    "A" * 8_000,
+    " ",
+    "\x00",
+    "\xff\xfe",
+    "ÿ",
+    "日本語",
+    "\ud800",
+    "Basic",
+    "Basic ",
+    "Basic é",
+    "Basic ====",
+    "Basic Og==",
+    "Basic /////w==",
+    "Bearer",
+    "Bearer ",
+    "Bearer é",
+    "-1",
+    "0",
+    "1e9",
+    "nan",
+    "inf",
+    "9" * 400,
+    "0001-01-01T00:00:00+23:59",
+    "9999-12-31T23:59:59-23:59",
+    "2026-13-45T99:99:99Z",
+]
+
+
+@every
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_proofs_are_refused_and_crash_nothing(scheme, value):
+    good = request(scheme)
+    for name in proofs(good):
+        with pytest.raises((*REFUSED, StaleTimestamp)):
+            sender(scheme).authenticate(with_headers(good, **{name: value}), NOW)
+
+
+@signed
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe\x00", b"\x00", b"{", b"\xed\xa0\x80"])
+def test_hostile_bodies_are_refused_and_crash_nothing(scheme, body):
+    with pytest.raises(SignatureInvalid):
+        sender(scheme).authenticate(but(request(scheme), body=body), NOW)
+
+
+@every
+@pytest.mark.parametrize("other", ROWS)
+def test_no_scheme_is_got_round_by_sending_anothers_proof(scheme, other):
+    """Made with this very sender's secret: it is the scheme of the row that decides, never what came."""
+    if scheme == other:
+        return
+    foreign = request(other)
+    with pytest.raises(REFUSED):
+        sender(scheme).authenticate(foreign if scheme != "mtls" else but(foreign, peer=PROXY), NOW)
+
+
+@every
+@pytest.mark.parametrize("other", ROWS)
+def test_anothers_proof_beside_a_wrong_one_helps_nobody(scheme, other):
+    if scheme in (other, "mtls"):
+        return
+    wrong = request(scheme, OTHER)
+    both = with_headers(request(other), **wrong.headers)
+    with pytest.raises(REFUSED):
+        sender(scheme).authenticate(both, NOW)
+
+
+@pytest.mark.parametrize("scheme", WITH_SECRETS)
+def test_a_senders_secret_opens_no_other_sender(scheme):
+    mine, theirs = sender(scheme, (NEW,)), sender(scheme, (OTHER,))
+    assert mine.authenticate(request(scheme, NEW), NOW)
+    assert theirs.authenticate(request(scheme, OTHER), NOW)
+    with pytest.raises(REFUSED):
+        theirs.authenticate(request(scheme, NEW), NOW)
+    with pytest.raises(REFUSED):
+        mine.authenticate(request(scheme, OTHER), NOW)
+
+
+@every
+def test_a_refusal_tells_neither_what_came_nor_what_was_expected(scheme):
+    good, wrong = request(scheme), request(scheme, OTHER)
+    bad = with_headers(wrong, x_client_subject="CN=evil.example.com")
+    with pytest.raises(CobrowseError) as error:
+        sender(scheme).authenticate(bad, NOW)
+    told = error.value.message + error.value.remedy + repr(error.value)
+    for kept_back in (NEW, OLD, OTHER, *(good.headers[name] for name in proofs(good)), *bad.headers.values(), "S0"):
+        assert kept_back not in told
+    assert error.value.__cause__ is None
+
+
+@every
+def test_a_sender_shows_no_secret_of_its_own(scheme):
+    shown = repr(sender(scheme))
+    assert NEW not in shown
+    assert OLD not in shown
+
+
+def test_every_secret_is_compared_though_the_first_fits():
+    """No early exit: how long it takes tells nobody which secret is in force."""
+    asked = []
+
+    class Watched(Secret):
+        __slots__ = ()
+
+        def encode(self, *args):
+            asked.append(str(self))
+            return str(self).encode(*args)
+
+    from integrations.senders.proof import Proof, each
+
+    proof = Proof((Watched(NEW), Watched(OLD), Watched(OTHER)), ("a", "b", "c"))
+    assert each(proof, lambda secret: secret == NEW.encode()) == "a"
+    assert asked == [NEW, OLD, OTHER]
+
+
+texts = st.text(st.characters(), max_size=60)
+names = st.sampled_from(sorted({name for scheme in ROWS for name in proofs(request(scheme))} | {"authorization"}))
+
+
+@every
+@given(
+    headers=st.dictionaries(names, texts, max_size=6),
+    body=st.binary(max_size=60),
+    query=texts,
+    peer=st.sampled_from([PROXY, STRANGER, "", "::ffff:10.1.2.3", "not an address"]),
+)
+def test_whatever_comes_unsigned_is_refused_with_an_error_of_ours(scheme, headers, body, query, peer):
+    with pytest.raises(CobrowseError) as error:
+        SENDERS[scheme].authenticate(Incoming("POST", PATH, query, headers, body, peer), NOW)
+    assert error.value.status == 401
+
+
+SENDERS = {scheme: sender(scheme) for scheme in ROWS}

@@ -1,0 +1,422 @@
+"""Signatures by the vendors' own vectors, the details of each scheme, and the mistakes others have made with them."""
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from cobrowse.errors import NotAuthenticated, SignatureInvalid, SignatureMissing, StaleTimestamp
+from cobrowse.model import Secret
+from integrations.senders.credentials import ApiKeys, ApiKeysError
+from integrations.senders.hmacs import digest, seconds_in, signed_bytes, written
+from integrations.senders.incoming import Incoming
+from integrations.senders.proof import Proof, Signed
+from integrations.senders.registry import load_senders
+from integrations.senders.signatures import SCHEMES, sign
+from tests.payloads import NOW
+
+SECRET = "whsec_" + "A" * 32
+
+
+def row(signature, *, secret=SECRET, more="", **settings):
+    listed = 'secrets = ["$S"]\n' if SCHEMES[signature].has_secrets else ""
+    text = f'[senders.one]\nsignature = "{signature}"\nenvelope = "custom"\n{listed}{more}'
+    return load_senders(text, {"S": secret}, **settings).get("one")
+
+
+def incoming(headers, body=b"", *, method="POST", path="/webhooks/one", query="", peer="192.0.2.7"):
+    return Incoming(method, path, query, {name.lower(): value for name, value in headers.items()}, body, peer)
+
+
+def hmac_by_hand(key, message, hashed=hashlib.sha256, block=64):
+    """RFC 2104 written out: an implementation that shares nothing with the one under test."""
+    key = (hashed(key).digest() if len(key) > block else key).ljust(block, b"\0")
+    inner = hashed(bytes(byte ^ 0x36 for byte in key) + message).digest()
+    return hashed(bytes(byte ^ 0x5C for byte in key) + inner).digest()
+
+
+# Vectors.
+
+
+def test_github_by_the_vector_of_its_documentation():
+    """docs.github.com, validating webhook deliveries: the values to test an implementation with."""
+    sender = row("github", secret="It's a Secret to Everybody")
+    signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    assert sender.authenticate(incoming({"X-Hub-Signature-256": signature}, b"Hello, World!"), NOW) == "S"
+    assert sender.sign("POST", "/", b"Hello, World!", NOW).headers == {"X-Hub-Signature-256": signature}
+
+
+def test_standard_webhooks_by_the_vector_of_its_specification():
+    """standard-webhooks/standard-webhooks, the same vector in the tests of its libraries."""
+    sender = row("standard-webhooks", secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    headers = {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    then = datetime.fromtimestamp(1614265330, UTC)
+    assert sender.authenticate(incoming(headers, b'{"test": 2432232314}'), then) == "S"
+
+
+def test_hubspot_by_the_vector_of_its_own_library():
+    """HubSpot/hubspot-api-python, tests/spec/utils/test_signature.py, test_get_signature__v3."""
+    sender = row("hubspot-v3", secret="yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy", public_base_url="https://www.example.com")
+    headers = {
+        "X-HubSpot-Signature-v3": "HPW73RUtKmcYoEDADG0s6MmGFWUzWJKAW07r8RDgcQw=",
+        "X-HubSpot-Request-Timestamp": "15000000",
+    }
+    request = incoming(headers, b"{'example_field':'example_value'}", path="/webhook_uri")
+    assert sender.authenticate(request, datetime.fromtimestamp(15_000, UTC)) == "S"
+
+
+def test_zendesk_by_a_gateways_vector_with_zendesks_published_test_secret():
+    """The secret is Zendesk's (documentation/webhooks/verifying), the signature of another implementation's tests:
+    webhookx-io/webhookx, integration-auth. Its timestamp is no ISO 8601, so the bytes and the HMAC are proven alone.
+    """
+    proof = row("zendesk").proof
+    request = incoming(
+        {"X-Zendesk-Webhook-Signature-Timestamp": "1531420618"}, b'{"event_type": "foo.bar","data": {"key": "value"}}'
+    )
+    made = digest(proof, b"dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==", signed_bytes(proof, request))
+    assert base64.b64encode(made) == b"qtmu3iClLKujnujOBkwe7yjI34o5CzsLD04Uy4LbE2A="
+
+
+def test_shopify_by_the_vector_of_another_implementation():
+    """Shopify publishes none; this one is of sqlpage/SQLPage, tests of sqlpage.hmac with Shopify's header."""
+    sender = row("shopify", secret="test-webhook-secret")
+    body = b'{"id":1234567890,"email":"customer@example.com","total_price":"123.45"}'
+    headers = {"X-Shopify-Hmac-SHA256": "QNyObTlKbMx2qDlPF/ZOZcBqg5OgPg+2oky3zldc0Gw="}
+    assert sender.authenticate(incoming(headers, body), NOW) == "S"
+
+
+def test_genesys_open_messaging_by_an_hmac_written_out_by_hand():
+    """Genesys publishes the form (developer.genesys.cloud, Open Messaging, validate) and no vector."""
+    body = b'{"id":"1","text":"h\xc3\xa9"}'
+    signature = "sha256=" + base64.b64encode(hmac_by_hand(SECRET.encode(), body)).decode()
+    assert row("genesys-open-messaging").authenticate(incoming({"X-Hub-Signature-256": signature}, body), NOW) == "S"
+
+
+def test_zendesk_with_its_own_timestamp_by_an_hmac_written_out_by_hand():
+    sent, body = "2026-11-25T09:00:30Z", b'{"ticket":1}'
+    made = base64.b64encode(hmac_by_hand(SECRET.encode(), sent.encode() + body)).decode()
+    headers = {"X-Zendesk-Webhook-Signature": made, "X-Zendesk-Webhook-Signature-Timestamp": sent}
+    assert row("zendesk").authenticate(incoming(headers, body), NOW) == "S"
+
+
+@pytest.mark.parametrize(("name", "hashed", "block"), [("sha256", hashlib.sha256, 64), ("sha512", hashlib.sha512, 128)])
+@pytest.mark.parametrize(
+    ("encoding", "encode"), [("hex", bytes.hex), ("base64", lambda raw: base64.b64encode(raw).decode())]
+)
+def test_a_generic_hmac_by_one_written_out_by_hand(name, hashed, block, encoding, encode):
+    more = f'''header = "X-Sig"
+        algorithm = "{name}"
+        encoding = "{encoding}"
+        prefix = "t="
+        timestamp_header = "X-Sent"
+        timestamp_unit = "ms"
+        template = "v0:{{timestamp}}:{{method}}:{{path}}:{{body}}"'''
+    sent, body = str(int(NOW.timestamp() * 1000)), b"\xff{}"
+    message = b"v0:" + sent.encode() + b":POST:/webhooks/one?a=b:" + body
+    headers = {"X-Sig": "t=" + encode(hmac_by_hand(SECRET.encode(), message, hashed, block)), "X-Sent": sent}
+    assert row("hmac", more=more).authenticate(incoming(headers, body, query="a=b"), NOW) == "S"
+
+
+def test_what_we_sign_with_standard_webhooks_its_own_library_verifies():
+    """`verify` of the package takes the machine's clock, so this one runs on real time."""
+    body = b'{"name":"Zo\xc3\xab"}'
+    signed = row("standard-webhooks").sign("POST", "/webhooks/one", body, datetime.now(UTC))
+    assert Webhook(SECRET).verify(body, dict(signed.headers)) == {"name": "Zoë"}
+
+
+# Details of schemes.
+
+
+def test_standard_webhooks_takes_any_good_signature_of_a_list_and_only_version_1():
+    sender = row("standard-webhooks")
+    good = sender.sign("POST", "/webhooks/one", b"{}", NOW).headers
+    listed = {**good, "webhook-signature": f"v1a,AAAA v1,AAAA {good['webhook-signature']} v9,"}
+    assert sender.authenticate(incoming(listed, b"{}"), NOW) == "S"
+    other = {**good, "webhook-signature": good["webhook-signature"].replace("v1,", "v2,")}
+    with pytest.raises(SignatureInvalid):
+        sender.authenticate(incoming(other, b"{}"), NOW)
+
+
+@pytest.mark.parametrize("secret", ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+def test_a_standard_webhooks_secret_is_the_same_with_and_without_its_prefix(secret):
+    sender = row("standard-webhooks", secret=secret)
+    assert sender.sign("POST", "/", b"{}", NOW) == row(
+        "standard-webhooks", secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    ).sign("POST", "/", b"{}", NOW)
+
+
+def test_standard_webhooks_signs_its_id_too():
+    sender = row("standard-webhooks")
+    good = sender.sign("POST", "/webhooks/one", b"{}", NOW).headers
+    with pytest.raises(SignatureInvalid):
+        sender.authenticate(incoming({**good, "webhook-id": "msg_another"}, b"{}"), NOW)
+
+
+HUBSPOT = {"public_base_url": "https://cobrowse.example.com/"}
+
+
+def hubspot_signature(uri, body=b"[]"):
+    sent = str(int(NOW.timestamp() * 1000))
+    made = base64.b64encode(hmac_by_hand(SECRET.encode(), b"POST" + uri + body + sent.encode())).decode()
+    return {"X-HubSpot-Signature-v3": made, "X-HubSpot-Request-Timestamp": sent}
+
+
+def test_hubspot_undoes_the_documented_escapes_and_no_others():
+    """developers.hubspot.com, request validation v3: %3A %2F %3F %40 %21 %24 %27 %28 %29 %2A %2C %3B."""
+    query = "a=%3A%2F%3f%40%21%24%27%28%29%2A%2c%3B&b=%20%26%3D%25%2B%22%C3%A9"
+    undone = b"https://cobrowse.example.com/webhooks/one?a=:/?@!$'()*,;&b=%20%26%3D%25%2B%22%C3%A9"
+    request = incoming(hubspot_signature(undone), b"[]", query=query)
+    assert row("hubspot-v3", **HUBSPOT).authenticate(request, NOW) == "S"
+
+
+def test_hubspot_is_checked_against_the_configured_url_whatever_the_host_header_says():
+    headers = {**hubspot_signature(b"https://cobrowse.example.com/webhooks/one"), "Host": "10.0.0.1:8000"}
+    forwarded = {**headers, "X-Forwarded-Host": "evil.example.com", "X-Forwarded-Proto": "http"}
+    assert row("hubspot-v3", **HUBSPOT).authenticate(incoming(forwarded, b"[]"), NOW) == "S"
+    signed_for_another = hubspot_signature(b"https://evil.example.com/webhooks/one")
+    with pytest.raises(SignatureInvalid):
+        row("hubspot-v3", **HUBSPOT).authenticate(
+            incoming({**signed_for_another, "Host": "evil.example.com"}, b"[]"), NOW
+        )
+
+
+@pytest.mark.parametrize("changed", [{"method": "PUT"}, {"path": "/webhooks/two"}, {"query": "x=1"}])
+def test_hubspot_covers_method_path_and_query(changed):
+    request = incoming(hubspot_signature(b"https://cobrowse.example.com/webhooks/one"), b"[]", **changed)
+    with pytest.raises(SignatureInvalid):
+        row("hubspot-v3", **HUBSPOT).authenticate(request, NOW)
+
+
+def test_the_clash_of_github_and_genesys_is_settled_by_the_row():
+    """The same header and prefix, hex with the one and base64 with the other."""
+    raw = hmac_by_hand(SECRET.encode(), b"{}")
+    as_hex, as_base64 = f"sha256={raw.hex()}", f"sha256={base64.b64encode(raw).decode()}"
+    for scheme, good, bad in (("github", as_hex, as_base64), ("genesys-open-messaging", as_base64, as_hex)):
+        assert row(scheme).authenticate(incoming({"X-Hub-Signature-256": good}, b"{}"), NOW) == "S"
+        with pytest.raises(SignatureInvalid):
+            row(scheme).authenticate(incoming({"X-Hub-Signature-256": bad}, b"{}"), NOW)
+
+
+def test_a_hex_signature_may_be_in_capitals():
+    raw = hmac_by_hand(SECRET.encode(), b"{}").hex().upper()
+    assert row("github").authenticate(incoming({"X-Hub-Signature-256": f"sha256={raw}"}, b"{}"), NOW) == "S"
+
+
+def test_the_tolerance_is_the_rows():
+    sender = row("zendesk", more="tolerance_seconds = 10")
+    request = incoming(
+        sender.sign("POST", "/", b"{}", datetime.fromtimestamp(NOW.timestamp() - 11, UTC)).headers, b"{}"
+    )
+    with pytest.raises(StaleTimestamp, match="11 s behind this service's clock; 10 s are allowed"):
+        sender.authenticate(request, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "seconds"),
+    [
+        ("1763974845", "s", 1763974845),
+        ("1763974845013", "ms", 1763974845.013),
+        ("2021-03-25T05:09:27Z", "iso", 1616648967),
+        ("2021-03-25T06:09:27.5+01:00", "iso", 1616648967.5),
+        ("2021-03-25", "iso", None),
+        ("2021-03-25T05:09:27", "iso", None),
+        ("1763974845", "iso", None),
+        ("1763974845.5", "s", None),
+        ("+1763974845", "s", None),
+        ("\u0661\u0667\u0666", "s", None),
+        ("", "s", None),
+    ],
+)
+def test_timestamps_are_read_as_the_scheme_writes_them(text, unit, seconds):
+    assert seconds_in(text, unit) == seconds
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "iso"])
+def test_a_written_timestamp_reads_back_as_the_same_second(unit):
+    assert seconds_in(written(NOW, unit), unit) == NOW.timestamp()
+
+
+def test_signing_is_open_to_the_command_line_for_any_scheme():
+    made = sign(SCHEMES["github"], row("github").proof, Secret(SECRET), "POST", "/webhooks/one?a=b", b"{}", NOW)
+    assert made == row("github").sign("POST", "/webhooks/one?a=b", b"{}", NOW)
+
+
+def test_what_goes_into_the_query_is_put_there():
+    signed = row("api-key", secret="a key with & and ü in it", more='query = "code"').sign("POST", "/x", b"", NOW)
+    assert signed.target("/x") == "/x?code=a+key+with+%26+and+%C3%BC+in+it"
+    assert signed.target("/x?a=b").startswith("/x?a=b&code=")
+    assert Signed().target("/x?a=b") == "/x?a=b"
+
+
+# Credentials.
+
+
+def test_a_key_in_the_query_is_found_as_dataverse_sends_it():
+    sender = row("api-key", secret="a key with & and ü in it", more='query = "code"')
+    assert sender.authenticate(incoming({}, query="x=1&code=a+key+with+%26+and+%C3%BC+in+it"), NOW) == "S"
+    for query in ("", "code=", "code=wrong", f"code={SECRET}&code={SECRET}", "&" * 200, "code=%ff", "code=%"):
+        with pytest.raises(NotAuthenticated):
+            sender.authenticate(incoming({}, query=query), NOW)
+
+
+def test_a_basic_user_name_counts_only_if_the_row_names_one():
+    def basic(pair):
+        return incoming({"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"})
+
+    assert row("basic").authenticate(basic(f"anyone:{SECRET}"), NOW) == "S"
+    named = row("basic", more='username = "servicenow"')
+    assert named.authenticate(basic(f"servicenow:{SECRET}"), NOW) == "S"
+    for wrong in (f"anyone:{SECRET}", f":{SECRET}", f"servicenow:{SECRET}:", "servicenow:", "servicenow", SECRET):
+        with pytest.raises(NotAuthenticated):
+            named.authenticate(basic(wrong), NOW)
+
+
+SUBJECT = "CN=dataactions.prod.us-east-1.mypurecloud.com"
+MTLS = f'subjects = ["{SUBJECT}"]\nsubject_header = "X-Client-Subject"'
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.9", "2001:db8::1", "::ffff:10.0.0.9", "192.0.2.1"])
+def test_a_certificates_subject_is_taken_from_a_trusted_proxy(peer):
+    sender = row("mtls", more=MTLS, trusted_proxies=("10.0.0.0/24", "2001:db8::/64", "192.0.2.1"))
+    assert sender.authenticate(incoming({"X-Client-Subject": SUBJECT}, peer=peer), NOW) == SUBJECT
+
+
+@pytest.mark.parametrize("peer", ["10.0.1.9", "192.0.2.7", "2001:db9::1", "", "unix:", "10.0.0.9, 192.0.2.7"])
+def test_a_certificates_subject_is_worthless_from_anybody_else(peer):
+    sender = row("mtls", more=MTLS, trusted_proxies=("10.0.0.0/24", "2001:db8::/64"))
+    claims = {"X-Client-Subject": SUBJECT, "X-Forwarded-For": "10.0.0.9", "Forwarded": "for=10.0.0.9"}
+    with pytest.raises(NotAuthenticated, match="TRUSTED_PROXIES"):
+        sender.authenticate(incoming(claims, peer=peer), NOW)
+
+
+@pytest.mark.parametrize("subject", ["CN=evil", SUBJECT.lower(), SUBJECT + ",O=x", "x" + SUBJECT, ""])
+def test_only_the_rows_own_subjects_are_let_in(subject):
+    sender = row("mtls", more=MTLS, trusted_proxies=("10.0.0.0/24",))
+    with pytest.raises(NotAuthenticated):
+        sender.authenticate(incoming({"X-Client-Subject": subject}, peer="10.0.0.9"), NOW)
+
+
+# The service's own API keys.
+
+KEYS = ApiKeys.parse("flow:0123456789abcdef, flow:fedcba9876543210 postman:schlüssel-0123456")
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("0123456789abcdef", "flow"), ("fedcba9876543210", "flow"), ("schlüssel-0123456", "postman")]
+)
+def test_a_caller_is_known_by_its_key_in_either_place(key, name):
+    as_sent = key.encode().decode("latin-1")
+    basic = base64.b64encode(f"whoever:{key}".encode()).decode()
+    assert KEYS.identify({"x-api-key": as_sent}) == name
+    assert KEYS.identify({"authorization": f"basic {basic}"}) == name
+    assert KEYS.identify({"x-api-key": "", "authorization": f"Basic {basic}"}) == name
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-api-key": "0123456789abcdeX"},
+        {"x-api-key": "0123456789abcde"},
+        {"x-api-key": "0123456789abcdef "},
+        {"x-api-key": "flow:0123456789abcdef"},
+        {"x-api-key": "é\ud800日"},
+        {"x-api-key": "wrong", "authorization": "Basic eDowMTIzNDU2Nzg5YWJjZGVm"},
+        {"authorization": "Basic eDp3cm9uZw=="},
+    ],
+)
+def test_a_key_that_is_not_one_of_ours_is_refused(headers):
+    with pytest.raises(NotAuthenticated, match="not one of the service's") as error:
+        KEYS.identify(headers)
+    assert not any(value in error.value.message for value in headers.values())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic ",
+        "Basic é",
+        "Basic =",
+        "Basic ////",
+        "Basic eA==",
+        "Bearer 0123456789abcdef",
+        "\ud800",
+    ],
+)
+def test_a_request_without_a_key_is_told_so(header):
+    with pytest.raises(NotAuthenticated, match="no API key came"):
+        KEYS.identify({} if header is None else {"authorization": header})
+
+
+def test_no_keys_let_nobody_in():
+    for headers in ({}, {"x-api-key": ""}, {"x-api-key": "0123456789abcdef"}, {"authorization": "Basic Og=="}):
+        with pytest.raises(NotAuthenticated):
+            ApiKeys.parse("").identify(headers)
+
+
+def test_every_fault_of_the_keys_is_named_and_no_key_shown():
+    with pytest.raises(ApiKeysError) as error:
+        ApiKeys.parse("justakey1234567890,:nameless-1234567890,short:abc,a:0123456789abcdef,b:0123456789abcdef")
+    assert error.value.faults == [
+        "API_KEYS: pair 1: has no colon; write it as name:key",
+        "API_KEYS: pair 2: has no name before the colon",
+        "API_KEYS: pair 3 (short): the key is under 16 bytes",
+        "API_KEYS: pair 5 (b): the key is the same as an earlier pair's",
+    ]
+    assert "0123456789" not in str(error.value) + repr(KEYS)
+
+
+# Mistakes seen in the field (one test each).
+
+
+def test_the_signature_is_over_the_bytes_and_not_over_json_written_again():
+    """Genesys's own sample hashes JSON.stringify(body): a space or an escape in the original would break it."""
+    body = b'{ "a" : 1.0, "b": "\\u00e9" }'
+    made = row("genesys-open-messaging").sign("POST", "/", body, NOW).headers
+    assert row("genesys-open-messaging").authenticate(incoming(made, body), NOW) == "S"
+    with pytest.raises(SignatureInvalid):
+        row("genesys-open-messaging").authenticate(incoming(made, json.dumps(json.loads(body)).encode()), NOW)
+
+
+@pytest.mark.parametrize("signature", ["v1,", "v1", "v1,gg==", "v1,g0hM9SsE", ",", " "])
+def test_a_short_signature_of_standard_webhooks_fits_nothing(signature):
+    """CVE-2024-21491: a comparison up to the shorter length let these through."""
+    good = row("standard-webhooks").sign("POST", "/", b"{}", NOW).headers
+    with pytest.raises(SignatureInvalid):
+        row("standard-webhooks").authenticate(incoming({**good, "webhook-signature": signature}, b"{}"), NOW)
+
+
+def test_an_unsigned_body_is_refused_before_anybody_parses_it():
+    """Dedupe or parse first, and an unsigned request can burn a key or reach the parser."""
+    with pytest.raises(SignatureMissing):
+        row("github").authenticate(incoming({}, b"{not json"), NOW)
+    with pytest.raises(SignatureInvalid):
+        row("github").authenticate(incoming({"X-Hub-Signature-256": "sha256=00"}, b"{not json"), NOW)
+
+
+def test_a_key_in_the_query_opens_no_row_that_wants_it_in_a_header():
+    """A URL ends up in logs; only a sender that can do no better has its key there."""
+    with pytest.raises(NotAuthenticated):
+        row("api-key").authenticate(incoming({}, query=f"code={SECRET}&x-api-key={SECRET}"), NOW)
+    with pytest.raises(NotAuthenticated):
+        row("api-key", more='query = "code"').authenticate(incoming({"X-Api-Key": SECRET, "code": SECRET}), NOW)
+
+
+def test_a_proof_without_secrets_lets_nobody_in():
+    """Verification that is skipped where no secret is set: n8n, CVE-2026-33143, CVE-2026-39969."""
+    nothing = Proof(header="X-Api-Key", subject_header="X-Subject", template="{body}")
+    empty = {"x-api-key": "", "x-subject": "", "authorization": "Basic Og=="}
+    for scheme in SCHEMES.values():
+        with pytest.raises((NotAuthenticated, SignatureInvalid, SignatureMissing)):
+            scheme.verify(nothing, incoming(empty), NOW)
+        with pytest.raises((NotAuthenticated, SignatureInvalid, SignatureMissing)):
+            scheme.verify(nothing, incoming({**empty, "x-api-key": "anything", "authorization": "Bearer x"}), NOW)
