@@ -1,0 +1,148 @@
+"""Builds each part once and hands it on: the only module that knows them all. Importing it does nothing."""
+
+import os
+import random
+import socket
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+from flask import Flask
+
+from cobrowse.clock import Clock, SystemClock
+from cobrowse.flow import Observer
+from cobrowse.initiation import Initiation
+from cobrowse.ledger import Ledger
+from cobrowse.model import Secret
+from integrations import genesys
+from integrations.genesys.engine import CurlTransport
+from integrations.ledger import LedgerStore
+from integrations.ledger import connect as open_ledger
+from integrations.senders.credentials import ApiKeys, ApiKeysError
+from integrations.senders.rates import Rates, RateStorageError
+from integrations.senders.registry import Senders, SendersFileError, load_senders
+from integrations.telemetry import LogObserver, configure_logging
+from settings import Settings, SettingsError
+from web import operations
+from web.data_actions import DataActions
+from web.edge import guard
+from web.webhooks import Webhooks
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    transport: httpx.BaseTransport | None = None,
+    ledger: Ledger | None = None,
+) -> Flask:
+    """The service as a WSGI application. SettingsError, a line for each fault, if it can't start so."""
+    settings = settings or Settings.from_env()
+    clock = clock or SystemClock()
+    keys, senders, rates = callers(settings, clock)
+    configure_logging(settings.log_level, settings.log_format)
+    initiate = build_initiation(settings, clock=clock, transport=transport, ledger=ledger)
+
+    app = Flask("cobrowse-bridge", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.extensions["cobrowse"] = initiate
+    guard(app, new_id)
+    app.register_blueprint(operations.blueprint)
+    app.register_blueprint(
+        DataActions(
+            initiate,
+            keys,
+            settings.deadline_seconds,
+            allow_latest=settings.allow_latest,
+            allow_user_tokens=settings.allow_user_tokens,
+            open_to_all=settings.on_sandbox and not settings.api_keys,
+        ).blueprint()
+    )
+    app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock).blueprint())
+    return app
+
+
+def callers(settings: Settings, clock: Clock) -> tuple[ApiKeys, Senders, Rates]:
+    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file."""
+    faults: list[str] = []
+    keys, senders, rates = ApiKeys(), Senders(), Rates(clock=clock)
+    try:
+        keys = ApiKeys.parse(settings.api_keys)
+    except ApiKeysError as error:
+        faults += error.faults
+    try:
+        if settings.senders_file:
+            senders = load_senders(
+                Path(settings.senders_file),
+                os.environ,
+                public_base_url=settings.public_base_url,
+                trusted_proxies=settings.trusted_proxies,
+            )
+    except SendersFileError as error:
+        faults += error.faults
+    try:
+        rates = Rates(settings.rate_limit_storage, clock)
+    except RateStorageError as error:
+        faults += error.faults
+    if faults:
+        raise SettingsError(faults)
+    return keys, senders, rates
+
+
+def build_initiation(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    transport: httpx.BaseTransport | None = None,
+    ledger: Ledger | None = None,
+    observers: tuple[Observer, ...] = (LogObserver(),),
+) -> Initiation:
+    """The use case, on this org and this ledger."""
+    clock = clock or SystemClock()
+    transport = transport or CurlTransport(ca_bundle=settings.genesys_ca_file or None)
+    if ledger is None:
+        ledger = ledger_of(settings)
+    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+    flows, _tokens = genesys.connect(
+        api_url=settings.api_url,
+        login_url=settings.login_url,
+        client_id=settings.genesys_client_id or "sandbox",
+        client_secret=settings.genesys_client_secret or Secret("sandbox-secret"),
+        mode=settings.cobrowse_flow,
+        transport=transport,
+        clock=clock,
+        jitter=random.random,
+        holder=holder,
+        store=ledger.tokens if isinstance(ledger, LedgerStore) else None,
+    )
+    return Initiation(
+        genesys=flows,
+        ledger=ledger,
+        clock=clock,
+        new_id=new_id,
+        holder=holder,
+        repeat_window=settings.repeat_window,
+        ledger_required=settings.ledger_required,
+        observers=observers,
+    )
+
+
+def ledger_of(settings: Settings) -> LedgerStore:
+    """The ledger at LEDGER_URL, opened at its first use. SettingsError if the URL or a key can't be one."""
+    try:
+        kept = settings.ledger_retention
+        return open_ledger(settings.ledger_url, keys=settings.ledger_keys, retention_seconds=kept)
+    except ValueError as error:
+        raise SettingsError([str(error)]) from None
+
+
+def check() -> None:
+    """Raise the SettingsError that a worker would end with."""
+    settings = Settings.from_env()
+    callers(settings, SystemClock())
+    ledger_of(settings).close()
+
+
+def new_id() -> str:
+    """A new id for an initiation or a correlation."""
+    return str(uuid4())

@@ -1,0 +1,30 @@
+"""What every command shares: the group, and settings faults in plain lines."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import click
+from flask.cli import AppGroup
+
+from settings import SettingsError
+
+P = ParamSpec("P")
+cobrowse = AppGroup("cobrowse", help="Start cobrowse sessions in Genesys Cloud, and look after the service that does.")
+
+
+def plainly(command: Callable[P, None]) -> Callable[P, None]:
+    """Say what is wrong with the settings in plain lines, and exit with 2."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except SettingsError as error:
+            click.echo("These settings don't let the service start (.env.example explains each):", err=True)
+            for fault in error.faults:
+                click.echo(f"  {fault}", err=True)
+            sys.exit(2)
+
+    return run

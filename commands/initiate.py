@@ -1,0 +1,85 @@
+"""flask cobrowse initiate: start a session by hand and watch its steps."""
+
+import getpass
+import sys
+
+import click
+import orjson
+
+from app import build_initiation, new_id
+from cobrowse.flow import Attempt
+from cobrowse.model import Command, Outcome, Span
+from commands.group import cobrowse, plainly
+from integrations.telemetry import configure_logging
+from settings import Settings
+from web import answers
+
+
+class Steps:
+    """Shows the numbered steps as they end, each with its time."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def spanned(self, attempt: Attempt, span: Span) -> None:  # noqa: ARG002 - an observer's signature
+        """A line for a step; waits are shown between them."""
+        if span.kind == "step":
+            self._number += 1
+            mark = "✓" if span.result == "done" else "✗"
+            click.echo(f"  {self._number} {span.name:<9} {mark} {span.seconds * 1000:8.0f} ms")
+        elif span.kind == "wait":
+            click.echo(f"    {span.seconds * 1000:.0f} ms wait {span.name}")
+
+    def finished(self, command: Command, outcome: Outcome) -> None:
+        """The answer is shown by the command itself."""
+
+
+@cobrowse.command()
+@click.argument("conversation_id", required=False, envvar="GENESYS_CONVERSATION_ID", default="")
+@click.option("--channel", type=click.Choice(["webchat", "voice", "message"]), help="Chooses the token's scope.")
+@click.option("--latest", is_flag=True, help="Take the newest active webchat (needs ALLOW_LATEST=true).")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
+@plainly
+def initiate(conversation_id: str, channel: str | None, latest: bool, as_json: bool) -> None:
+    """Start a cobrowse session in CONVERSATION_ID (or $GENESYS_CONVERSATION_ID)."""
+    settings = Settings.from_env()
+    configure_logging("ERROR", settings.log_format)
+    if latest and not settings.allow_latest:
+        raise click.UsageError("--latest can pick another customer's conversation; set ALLOW_LATEST=true to allow it.")
+    if bool(conversation_id) == latest:
+        raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
+    if not as_json:
+        where = "the newest active webchat" if latest else f"conversation {conversation_id}"
+        click.echo(f"Starting cobrowse in {where} on {settings.api_url}")
+    command = Command(
+        sender="command-line",
+        correlation_id=new_id(),
+        deadline_seconds=settings.deadline_seconds,
+        conversation_id=conversation_id,
+        latest=latest,
+        channel=channel,  # type: ignore[arg-type]  # click has checked it
+        requested_by=getpass.getuser(),
+    )
+    outcome = build_initiation(settings, observers=())(command, *(() if as_json else (Steps(),)))
+    _tell(outcome, as_json=as_json)
+    sys.exit(0 if outcome.success and outcome.session.verified else 1)
+
+
+def _tell(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(answers.flat(outcome), option=orjson.OPT_INDENT_2).decode())
+        return
+    if outcome.failure is not None:
+        click.echo(f"\n✗ {outcome.failure.code}\n  cause:  {outcome.failure.message}\n  remedy: {outcome.failure.hint}")
+        return
+    session = outcome.session
+    seen = "the conversation shows it" if session.verified else "the conversation does not show it yet"
+    click.echo(f"\n✓ {outcome.status.value}: {seen} ({outcome.flow} flow, {outcome.seconds * 1000:.0f} ms)")
+    for label, value in (
+        ("session", session.cobrowse_session_id),
+        ("join URL", session.join_url),
+        ("join code", session.join_code),
+        ("viewer URL", session.viewer_url),
+    ):
+        if value:
+            click.echo(f"  {label:<10} {value!s}")

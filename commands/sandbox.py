@@ -1,0 +1,36 @@
+"""flask cobrowse sandbox: a Genesys Cloud on this machine."""
+
+import importlib
+from typing import Any
+
+import click
+
+from commands.group import cobrowse
+
+
+@cobrowse.command()
+@click.option("--port", type=int, default=9099, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option(
+    "--api", type=click.Choice(["media", "native", "both"]), default="both", envvar="SANDBOX_API", show_default=True
+)
+@click.option("--rate-limit", type=int, default=300, show_default=True, help="Calls a minute for each token.")
+@click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
+@click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach.")
+def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, allow_remote: bool) -> None:
+    """A Genesys Cloud on this machine, to try everything against. Needs no setting at all."""
+    # Loaded by name: the sandbox is a program of its own, and no module of the service may depend on it.
+    server = importlib.import_module("sandbox.server")
+
+    def ready(box: Any) -> None:  # noqa: ANN401 - the sandbox's own type
+        click.echo(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
+        click.echo(f"  export GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
+        click.echo("  what was asked: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
+
+    options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create}
+    try:
+        server.serve(host, port, allow_remote=allow_remote, ready=ready, **options)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(f"The sandbox can't listen on {host}:{port}: {error}") from None
+    except KeyboardInterrupt:
+        click.echo("The sandbox has stopped.")

@@ -1,0 +1,109 @@
+"""flask cobrowse senders, flask cobrowse send: what is configured, and a delivery signed as the sender would."""
+
+import sys
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import orjson
+
+from app import callers
+from cobrowse.clock import SystemClock
+from commands.group import cobrowse, plainly
+from settings import Settings
+
+# Seconds to wait for the service's answer: longer than any sender's deadline.
+PATIENCE = 60.0
+
+
+@cobrowse.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@plainly
+def senders(as_json: bool) -> None:
+    """List the senders that are configured, with their secrets masked."""
+    _, known, _ = callers(Settings.from_env(), SystemClock())
+    rows = known.masked()
+    if as_json:
+        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        return
+    if not rows:
+        click.echo(
+            "No senders are configured; copy senders.example.toml and set SENDERS_FILE. API_KEYS opens /data-actions."
+        )
+    for row in rows:
+        click.echo(f"{row['path']}")
+        held = row["secrets"] if isinstance(row["secrets"], list) else []
+        click.echo(f"  {row['envelope']}, signed {row['signature']} {' '.join(held)}".rstrip())
+        told = "200, and success in the body" if row["failures"] == "body" else f"as {row['habit']} reads statuses"
+        click.echo(f"  answered within {row['deadlineSeconds']:g} s, {told}")
+        if extras := _extras(row):
+            click.echo(f"  {extras}")
+
+
+def _extras(row: dict[str, object]) -> str:
+    rate = f"at most {row['rate']}" if row["rate"] else ""
+    unchecked = "" if row["checkFirst"] else "the conversation is not looked at first"
+    return ", ".join(part for part in (rate, unchecked) if part)
+
+
+@cobrowse.command()
+@click.argument("sender")
+@click.option("--file", "payload", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service is.")
+@click.option("--header", "extra", multiple=True, help="A header besides, as 'Name: value'.")
+@plainly
+def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
+    """Post a payload as SENDER would, signed with its first secret, and show what came back.
+
+    FILE holds the body as it is to be sent.
+    """
+    settings = Settings.from_env()
+    _, known, _ = callers(settings, SystemClock())
+    row = known.get(sender)
+    if row is None:
+        names = ", ".join(each.name for each in known) or "none is configured"
+        raise click.UsageError(f"There is no sender {sender!r}; there are: {names}.")
+    body = payload.read_bytes()
+    path = f"{urlsplit(url).path.rstrip('/')}/webhooks/{sender}"
+    signed = row.sign("POST", path, body, SystemClock().now())
+    kind = "text/xml" if row.envelope == "salesforce-outbound-message" else "application/json"
+    headers = {"Content-Type": kind, **dict(line.split(": ", 1) for line in extra), **signed.headers}
+    click.echo(f"> POST {path}{'?•••' if signed.query else ''}")
+    for name, value in headers.items():
+        click.echo(f"> {name}: {'•••' if name in signed.headers and not _is_public(name) else value}")
+    click.echo(f">\n> {len(body)} bytes of {payload}\n")
+    place = urlsplit(url)
+    status, told, content = _exchange(place.scheme, place.netloc, signed.target(path), body, headers)
+    click.echo(f"< HTTP {status}")
+    for name in ("Content-Type", "Retry-After", "Idempotent-Replayed", "ININ-Correlation-Id"):
+        if told.get(name):
+            click.echo(f"< {name}: {told[name]}")
+    click.echo(_shown(content))
+    sys.exit(0 if status < 300 else 1)
+
+
+def _exchange(
+    scheme: str, place: str, target: str, body: bytes, headers: dict[str, str]
+) -> tuple[int, HTTPMessage, bytes]:
+    connection = (HTTPSConnection if scheme == "https" else HTTPConnection)(place, timeout=PATIENCE)
+    try:
+        connection.request("POST", target, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    except (OSError, HTTPException) as error:
+        raise click.ClickException(f"No answer from {scheme}://{place}: {error}. Is the service up there?") from None
+    finally:
+        connection.close()
+
+
+def _is_public(name: str) -> bool:
+    """Whether a header of a signature may be shown: ids and times, not the signature or key itself."""
+    return name.lower().endswith(("-timestamp", "-id"))
+
+
+def _shown(content: bytes) -> str:
+    try:
+        return orjson.dumps(orjson.loads(content), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return content.decode(errors="replace")

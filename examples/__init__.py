@@ -1,0 +1,1 @@
+"""For people to read and copy."""

@@ -1,0 +1,41 @@
+"""How gunicorn runs the service; HOST, PORT, WEB_CONCURRENCY and THREADS are honoured."""
+
+import os
+import sys
+
+from dotenv import load_dotenv
+
+load_dotenv()
+
+bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a server is there to be reached
+# gthread, with slow clients kept out of its threads.
+worker_class = "web.worker.Worker"
+workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 2)
+# A thread waits for Genesys nearly all of its time; this many initiations can be under way in each worker.
+worker_connections = 4096
+threads = int(os.environ.get("THREADS") or 64)
+# Seconds that requests in flight get to finish at a stop: longer than any deadline.
+graceful_timeout = 60
+timeout = 60
+keepalive = 65
+backlog = 2048
+# Each worker builds its own connections after the fork.
+preload_app = False
+accesslog = None
+# Request lines and headers beyond these are refused before they reach the service.
+limit_request_line = 4_094
+limit_request_fields = 64
+limit_request_field_size = 8_190
+
+
+def on_starting(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
+    """Say what is wrong with the settings once, in plain lines, before any worker starts."""
+    from app import check  # noqa: PLC0415 - after .env is read
+    from settings import SettingsError  # noqa: PLC0415 - the same
+
+    try:
+        check()
+    except SettingsError as error:
+        lines = "\n".join(f"  {fault}" for fault in error.faults)
+        print(f"These settings don't let the service start (.env.example explains each):\n{lines}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)

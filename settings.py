@@ -1,0 +1,179 @@
+"""Every setting, read from the environment once, typed; all faults in one go, a line each; secrets show as dots."""
+
+import ipaddress
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from environs import Env, EnvValidationError
+from marshmallow.validate import OneOf, Range
+
+from cobrowse.model import Secret
+
+FlowName = Literal["auto", "media", "native"]
+
+# Source: the region hosts of Genesys's own SDK (PureCloudPlatformClientV2 269).
+REGIONS = (
+    "mypurecloud.com",
+    "mypurecloud.ie",
+    "mypurecloud.com.au",
+    "mypurecloud.jp",
+    "mypurecloud.de",
+    *(f"{name}.pure.cloud" for name in ("usw2", "cac1", "apne2", "euw2", "aps1", "sae1", "mec1", "apne3", "euc2")),
+    "mxc1.pure.cloud",
+    "apse1.pure.cloud",
+    "use2.us-gov-pure.cloud",
+    "edee1.eusc-pure.cloud",
+)
+
+
+class SettingsError(Exception):
+    """The environment is not one to start with. `faults` has one line for each variable that is wrong."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the service was told at its start. Times are seconds, sizes bytes. Field names are the variables' names."""
+
+    genesys_region: str = "mypurecloud.com"
+    genesys_client_id: str = ""
+    genesys_client_secret: Secret = Secret()
+    genesys_api_url: str = ""
+    genesys_login_url: str = ""
+    genesys_ca_file: str = ""
+    cobrowse_flow: FlowName = "auto"
+    api_keys: Secret = Secret()
+    allow_latest: bool = False
+    allow_user_tokens: bool = False
+    deadline_seconds: float = 10.0
+    max_body_bytes: int = 65_536
+    senders_file: str = ""
+    public_base_url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    rate_limit_storage: Secret = Secret("memory://")
+    ledger_url: Secret = Secret("sqlite:///ledger.sqlite3")
+    ledger_keys: tuple[Secret, ...] = ()
+    ledger_retention: float = 86_400.0
+    ledger_required: bool = True
+    repeat_window: float = 600.0
+    log_level: str = "INFO"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    # What `.env.example` and the README's table explain, so a test can hold them to this class.
+    NAMES: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def from_env(cls) -> "Settings":
+        """The settings the environment holds. SettingsError names every fault at once."""
+        env = Env(eager=False)
+        defaults = {field.name: field.default for field in fields(cls)}
+
+        def text(name: str) -> str:
+            return str(env.str(name.upper(), str(defaults[name])) or "").strip()
+
+        values: dict[str, Any] = {
+            "genesys_region": _choice(env, "GENESYS_REGION", defaults["genesys_region"], REGIONS),
+            "genesys_client_id": text("genesys_client_id"),
+            "genesys_client_secret": Secret(text("genesys_client_secret")),
+            "genesys_api_url": text("genesys_api_url").rstrip("/"),
+            "genesys_login_url": text("genesys_login_url").rstrip("/"),
+            "genesys_ca_file": text("genesys_ca_file"),
+            "cobrowse_flow": _choice(env, "COBROWSE_FLOW", "auto", ("auto", "media", "native")),
+            "api_keys": Secret(text("api_keys")),
+            "allow_latest": env.bool("ALLOW_LATEST", default=False),
+            "allow_user_tokens": env.bool("ALLOW_USER_TOKENS", default=False),
+            "deadline_seconds": env.float("DEADLINE_SECONDS", default=10.0, validate=Range(0.5, 55)),
+            "max_body_bytes": env.int("MAX_BODY_BYTES", default=65_536, validate=Range(1_024, 10_485_760)),
+            "senders_file": text("senders_file"),
+            "public_base_url": text("public_base_url").rstrip("/"),
+            "trusted_proxies": tuple(env.str("TRUSTED_PROXIES", "").replace(",", " ").split()),
+            "rate_limit_storage": Secret(text("rate_limit_storage")),
+            "ledger_url": Secret(text("ledger_url")),
+            "ledger_keys": tuple(Secret(key) for key in env.str("LEDGER_KEYS", "").replace(",", " ").split()),
+            "ledger_retention": env.float("LEDGER_RETENTION", default=86_400.0, validate=Range(60)),
+            "ledger_required": env.bool("LEDGER_REQUIRED", default=True),
+            "repeat_window": env.float("REPEAT_WINDOW", default=600.0, validate=Range(0)),
+            "log_level": _choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+            "log_format": _choice(env, "LOG_FORMAT", "auto", ("auto", "json", "console")),
+        }
+        faults: list[str] = []
+        try:
+            env.seal()
+        except EnvValidationError as error:
+            invalid = error.error_messages if isinstance(error.error_messages, dict) else {}
+            faults = [f"{name}: {' '.join(map(str, messages))}" for name, messages in invalid.items()]
+            raise SettingsError(faults) from None
+        settings = cls(**values)
+        faults.extend(settings.faults())
+        if faults:
+            raise SettingsError(faults)
+        return settings
+
+    @property
+    def api_url(self) -> str:
+        """Where Genesys's Platform API is."""
+        return self.genesys_api_url or f"https://api.{self.genesys_region}"
+
+    @property
+    def login_url(self) -> str:
+        """Where Genesys's tokens come from."""
+        return self.genesys_login_url or f"https://login.{self.genesys_region}"
+
+    @property
+    def on_sandbox(self) -> bool:
+        """Whether Genesys is a sandbox on this machine, which asks for no credentials and no API keys."""
+        return all(_is_loopback(url) for url in (self.genesys_api_url, self.genesys_login_url))
+
+    def faults(self) -> list[str]:
+        """What is wrong beyond each variable's own form, one line each."""
+        faults = []
+        for name in ("genesys_api_url", "genesys_login_url", "public_base_url"):
+            faults.extend(_url_faults(name.upper(), getattr(self, name)))
+        for proxy in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(proxy, strict=False)
+            except ValueError:
+                faults.append(f"TRUSTED_PROXIES: {proxy!r} is no address or network; write for example 10.0.0.0/8")
+        if not self.on_sandbox:
+            faults.extend(
+                f"{name}: not set; an OAuth client of Genesys (client credentials) has it"
+                for name in ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
+                if not getattr(self, name.lower())
+            )
+            if not self.api_keys and not self.senders_file:
+                faults.append("API_KEYS: not set; give each caller one, as name:key with a key of 16 bytes or more")
+        return faults
+
+
+Settings.NAMES = tuple(field.name.upper() for field in fields(Settings))
+
+
+def _choice(env: Env, name: str, default: object, choices: tuple[str, ...]) -> str:
+    return str(env.str(name, default=str(default), validate=_known(choices)))
+
+
+def _known(choices: tuple[str, ...]) -> OneOf:
+    return OneOf(choices, error=f"Must be one of {', '.join(choices)}.")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _url_faults(name: str, url: str) -> list[str]:
+    if not url:
+        return []
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        return [f"{name}: must be a plain http(s) URL such as https://api.example.com"]
+    if parts.scheme == "http" and not _is_loopback(url) and name != "PUBLIC_BASE_URL":
+        return [f"{name}: must be https, since a secret and tokens go there; http is for a sandbox on loopback only"]
+    return []

@@ -1,0 +1,167 @@
+"""The service on a sandbox of Genesys: in this process where meaning counts, under gunicorn where sockets do."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import create_app
+from cobrowse.model import Secret
+from integrations.genesys.engine import CurlTransport
+from integrations.ledger import connect
+from sandbox.server import start
+from settings import Settings
+from tests.conftest import leaks, taint
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "test-key-0123456789abcdef"
+OTHER_KEY = "other-key-fedcba9876543210"
+
+
+@pytest.fixture
+def box():
+    with start(rate_limit=None) as sandbox:
+        yield sandbox
+        taint(*sandbox.tokens._tokens)
+
+
+class Service:
+    """The service in this process: `post` is what a data action does."""
+
+    def __init__(self, settings, ledger, transport):
+        self.settings = settings
+        self.app = create_app(settings, ledger=ledger, transport=transport)
+        self.client = self.app.test_client()
+        self.initiate = self.app.extensions["cobrowse"]
+
+    def post(self, body=None, *, key=KEY, path="/data-actions/cobrowse", headers=None, **fields):
+        headers = {"X-Api-Key": key, **(headers or {})} if key else dict(headers or {})
+        return self.client.post(path, json=fields if body is None else body, headers=headers)
+
+    def start(self, conversation_id, **more):
+        """The answer's flat keys for a conversation."""
+        headers = more.pop("headers", None)
+        return self.post(conversationId=conversation_id, headers=headers, **more).json
+
+
+@pytest.fixture
+def service(box, tmp_path):
+    """A factory: the service on the sandbox, with these settings besides."""
+    with contextlib.ExitStack() as stack:
+
+        def build(transport=None, ledger=None, **settings):
+            defaults = Settings(
+                genesys_api_url=box.url,
+                genesys_login_url=box.url,
+                api_keys=Secret(f"flow:{KEY},crm:{OTHER_KEY}"),
+                ledger_url=Secret(f"sqlite:///{tmp_path}/ledger.sqlite3"),
+                log_format="json",
+            )
+            chosen = replace(defaults, **settings)
+            if transport is None:
+                transport = CurlTransport()
+                stack.callback(transport.close)
+            if ledger is None:
+                ledger = connect(chosen.ledger_url, keys=chosen.ledger_keys, retention_seconds=chosen.ledger_retention)
+                stack.callback(ledger.close)
+            return Service(chosen, ledger, transport)
+
+        yield build
+
+
+class Gunicorn:
+    """The service as the Procfile starts it, in processes of its own."""
+
+    def __init__(self, environment, log):
+        self.environment = environment
+        self.url = f"http://127.0.0.1:{environment['PORT']}"
+        self.log_path = log
+        words = shlex.split((ROOT / "Procfile").read_text().partition("web:")[2])
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [str(Path(sys.executable).with_name(words[0])), *words[1:]],
+                cwd=ROOT,
+                env=environment,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        self._wait()
+
+    def _wait(self):
+        ends = time.monotonic() + 20
+        while time.monotonic() < ends:
+            assert self.process.poll() is None, self.log_path.read_text()
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"gunicorn did not come up: {self.log_path.read_text()}")
+
+    def workers(self):
+        """The workers' process ids."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def close(self):
+        """End it, and hold its log to the promise."""
+        self.stop(signal.SIGKILL)
+        assert leaks(self.log) == []
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process.poll() is None:
+            if how == signal.SIGKILL:
+                os.killpg(self.process.pid, how)
+            else:
+                self.process.send_signal(how)
+        self.process.wait(70)
+
+    @property
+    def log(self):
+        return self.log_path.read_text()
+
+
+@pytest.fixture
+def gunicorn(box, tmp_path, unused_tcp_port):
+    """A factory: gunicorn on the sandbox, with these variables besides."""
+    with contextlib.ExitStack() as stack:
+
+        def run(**variables):
+            environment = {name: value for name, value in os.environ.items() if name not in Settings.NAMES} | {
+                "GENESYS_API_URL": box.url,
+                "GENESYS_LOGIN_URL": box.url,
+                "API_KEYS": f"flow:{KEY}",
+                "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.sqlite3",
+                "HOST": "127.0.0.1",
+                "PORT": str(unused_tcp_port()),
+                "WEB_CONCURRENCY": "2",
+                "THREADS": "16",
+                "LOG_FORMAT": "json",
+                **variables,
+            }
+            server = Gunicorn(environment, tmp_path / f"gunicorn-{environment['PORT']}.log")
+            stack.callback(server.close)
+            return server
+
+        yield run
+
+
+@pytest.fixture
+def unused_tcp_port():
+    """A factory for ports that nobody has."""
+    import socket
+
+    def find():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    return find

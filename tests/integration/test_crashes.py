@@ -1,0 +1,145 @@
+"""What no mock can show: processes killed with SIGKILL in the middle, redelivered, and the customer invited once."""
+
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+
+from sandbox.state import WEBCHAT
+from tests.databases import postgresql
+from tests.integration.conftest import KEY
+
+# Seconds in which a delivery must have its final answer: the lease of a dead worker (deadline + 5 s) and some more.
+PATIENCE = 40.0
+
+
+def deliver(url, conversation_id, key, timeout=15):
+    """One delivery: the response, or None if the connection broke."""
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.post(
+            f"{url}/data-actions/cobrowse",
+            json={"conversationId": conversation_id},
+            headers={"X-Api-Key": KEY, "Idempotency-Key": key, "Prefer": "status"},
+            timeout=timeout,
+            trust_env=False,
+        )
+
+
+def deliver_until_answered(urls, conversation_id, key):
+    """Deliver again and again, as senders do, until the answer is final: that response."""
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        answer = deliver(random.choice(urls), conversation_id, key)
+        if answer is not None and not answer.json()["retryable"]:
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"no final answer for {key} within {PATIENCE:.0f} s")
+
+
+STEPS = [
+    ("token", "before"),
+    ("create", "before"),
+    ("create", "after"),
+    ("attach", "before"),
+    ("attach", "after"),
+    ("conversation", "before"),
+]
+
+
+@pytest.mark.parametrize(("operation", "when"), STEPS)
+def test_a_worker_killed_at_any_step_leaves_one_invitation_once_redelivered(gunicorn, box, operation, when):
+    server = gunicorn(WEB_CONCURRENCY="1", DEADLINE_SECONDS="1.5")
+    box.faults.add(operation=operation, kind="delay", seconds=1.0, when=when, times=1)
+    asking = threading.Thread(target=deliver, args=(server.url, WEBCHAT, "k-1"))
+    asking.start()
+    while not box.calls(operation):
+        time.sleep(0.01)
+    time.sleep(0.2)
+    for worker in server.workers():
+        os.kill(worker, signal.SIGKILL)
+    asking.join()
+    answer = deliver_until_answered([server.url], WEBCHAT, "k-1").json()
+    assert answer["status"] == "initiated"
+    assert box.invitations(WEBCHAT) == 1
+    again = deliver(server.url, WEBCHAT, "k-1")
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_two_services_on_one_postgresql_start_each_of_200_deliveries_once_while_workers_die(gunicorn, box, tmp_path):
+    with postgresql(tmp_path / "pg") as url:
+        settings = {
+            "LEDGER_URL": url.replace("postgresql://", "postgresql+psycopg://"),
+            "LEDGER_KEYS": Fernet.generate_key().decode(),
+            "DEADLINE_SECONDS": "3",
+            "THREADS": "32",
+        }
+        upgrade(settings)
+        box.options.auto_create = True
+        box.faults.add(operation="attach", kind="delay", seconds=0.05, when="after", times="always")
+        servers = [gunicorn(**settings), gunicorn(**settings)]
+        urls = [server.url for server in servers]
+        deliveries = [(f"{number:08d}-0000-4000-8000-000000000000", f"delivery-{number}") for number in range(200)]
+        over = threading.Event()
+        killer = threading.Thread(target=kill_workers, args=(servers, over))
+        killer.start()
+        try:
+            with ThreadPoolExecutor(48) as pool:
+                answers = list(pool.map(lambda one: deliver_until_answered(urls, *one), [*deliveries] * 4))
+        finally:
+            over.set()
+            killer.join()
+        assert {answer.json()["status"] for answer in answers} <= {"initiated", "unverified"}
+        assert len(answers) == 800
+        for number, (conversation_id, _) in enumerate(deliveries):
+            assert box.invitations(conversation_id) == 1
+            assert len({answers[number + 200 * copy].content for copy in range(4)}) == 1
+        # Four workers and those that replaced the dead share one token.
+        assert box.tokens.issued == 1
+
+
+def kill_workers(servers, over):
+    """SIGKILL one worker after another until told to stop."""
+    while not over.wait(0.7):
+        workers = [pid for server in servers for pid in server.workers()]
+        if workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(random.choice(workers), signal.SIGKILL)
+
+
+def upgrade(settings):
+    from integrations.ledger import connect
+
+    store = connect(settings["LEDGER_URL"], keys=[settings["LEDGER_KEYS"]], retention_seconds=3600)
+    store.upgrade()
+    store.close()
+
+
+def test_four_workers_that_start_at_once_ask_for_one_token(gunicorn, box):
+    box.options.auto_create = True
+    box.faults.add(operation="token", kind="delay", seconds=0.3, times=1)
+    server = gunicorn(WEB_CONCURRENCY="4")
+    conversations = [f"{number:08d}-0000-4000-8000-000000000000" for number in range(40)]
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(lambda one: deliver(server.url, one, one), conversations))
+    assert {answer.json()["status"] for answer in answers} == {"initiated"}
+    assert box.tokens.issued == 1
+
+
+def test_a_refused_token_is_renewed_once_for_all_workers(gunicorn, box):
+    box.options.auto_create = True
+    server = gunicorn(WEB_CONCURRENCY="2")
+    conversations = [f"{number:08d}-0000-4000-8000-000000000000" for number in range(60)]
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda one: deliver(server.url, one, one), conversations[:20]))
+        assert box.tokens.issued == 1
+        box.tokens.clear()
+        answers = list(pool.map(lambda one: deliver(server.url, one, one), conversations[20:]))
+    assert {answer.json()["status"] for answer in answers} == {"initiated"}
+    assert box.tokens.issued == 1

@@ -1,0 +1,212 @@
+"""The contract of a repeat, over HTTP: one session for a request however often it is asked for, and the same answer."""
+
+import threading
+import time
+
+import pytest
+
+from sandbox.state import ENDED, LIVE_SESSION, VOICE, WEBCHAT
+from tests.integration.conftest import KEY, OTHER_KEY
+
+
+def keyed(key, **more):
+    return {"headers": {"Idempotency-Key": key, **more}}
+
+
+def at_once(bridge, number, **request_):
+    """So many posts at the same moment: their responses."""
+    answers, gate = [], threading.Barrier(number)
+
+    def one():
+        client = bridge.app.test_client()
+        gate.wait()
+        headers = {"X-Api-Key": KEY, **request_.get("headers", {})}
+        answers.append(client.post("/data-actions/cobrowse", json=request_["json"], headers=headers))
+
+    threads = [threading.Thread(target=one) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def test_a_finished_request_is_answered_again_byte_for_byte_at_no_upstream_call(service, box):
+    bridge = service()
+    first = bridge.post(conversationId=WEBCHAT, **keyed("k-1"))
+    asked = len(box.calls())
+    again = bridge.post(conversationId=WEBCHAT, **keyed("k-1"))
+    assert again.data == first.data
+    assert again.status_code == first.status_code == 200
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first.headers
+    assert len(box.calls()) == asked
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_a_final_failure_is_answered_again_too(service, box):
+    bridge = service()
+    first = bridge.post(conversationId=ENDED, **keyed("k-1"))
+    asked = len(box.calls())
+    again = bridge.post(conversationId=ENDED, **keyed("k-1"))
+    assert again.data == first.data
+    assert len(box.calls()) == asked
+
+
+def test_the_repeat_may_come_from_another_worker_or_after_a_restart(service, box):
+    first = service().post(conversationId=WEBCHAT, **keyed("k-1"))
+    again = service().post(conversationId=WEBCHAT, **keyed("k-1"))
+    assert again.data == first.data
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_spacing_and_order_of_the_body_make_no_difference_but_content_does(service, box):
+    bridge = service()
+    headers = {"X-Api-Key": KEY, "Idempotency-Key": "k-1", "Content-Type": "application/json"}
+    path = "/data-actions/cobrowse"
+    bridge.client.post(path, data=f'{{"conversationId":"{WEBCHAT}","channel":"webchat"}}', headers=headers)
+    same = bridge.client.post(path, data=f'{{ "channel": "webchat", "conversationId": "{WEBCHAT}" }}', headers=headers)
+    assert same.headers["Idempotent-Replayed"] == "true"
+    other = bridge.client.post(path, data=f'{{"conversationId":"{VOICE}"}}', headers=headers)
+    assert (other.status_code, other.json["errorCode"]) == (422, "idempotency_key_reused")
+    assert box.invitations(VOICE) == 0
+
+
+def test_keys_belong_to_their_sender_and_an_empty_one_is_none(service, box):
+    bridge = service()
+    bridge.post(conversationId=WEBCHAT, **keyed(""))
+    assert "Idempotent-Replayed" not in bridge.post(conversationId=VOICE, **keyed("  ")).headers
+    assert box.invitations(VOICE) == 1
+
+
+def test_a_request_that_was_never_taken_burns_no_key(service, box):
+    bridge = service()
+    assert bridge.post(conversationId="nonsense", **keyed("k-1")).status_code == 422
+    assert bridge.post(conversationId=WEBCHAT, key="wrong-key-wrong-key", **keyed("k-1")).status_code == 401
+    assert bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json["status"] == "initiated"
+
+
+def test_a_retryable_failure_goes_on_from_the_last_finished_step(service, box):
+    box.faults.add(operation="attach", kind="status", status=429, retry_after=30, times=1)
+    bridge = service()
+    failed = bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json
+    assert failed["errorCode"] == "genesys_rate_limited"
+    again = bridge.post(conversationId=WEBCHAT, **keyed("k-1"))
+    assert again.json["status"] == "initiated"
+    assert "Idempotent-Replayed" not in again.headers
+    assert again.json["initiationId"] == failed["initiationId"]
+    assert again.json["upstreamCalls"] == 2
+    assert len(box.sessions()) == 1
+    assert box.invitations(WEBCHAT) == 1
+
+
+@pytest.mark.parametrize("flow", ["media", "native"])
+def test_an_attempt_that_died_of_a_lost_answer_is_settled_by_its_repeat(service, box, flow):
+    operation = "attach" if flow == "media" else "cobrowse"
+    box.faults.add(operation=operation, kind="delay", seconds=30, when="after", times=1)
+    box.faults.add(operation="conversation", kind="delay", seconds=30, times="always")
+    bridge = service(cobrowse_flow=flow, deadline_seconds=1.0)
+    failed = bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json
+    assert (failed["errorCode"], failed["retryable"]) == ("genesys_timeout", True)
+    box.faults.clear()
+    again = bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json
+    assert again["status"] == "initiated"
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_a_corrected_client_secret_lets_the_same_key_through(service, box):
+    box.faults.add(operation="token", kind="status", status=401, times=1)
+    bridge = service()
+    assert bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json["errorCode"] == "genesys_unauthorized"
+    assert bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json["status"] == "initiated"
+
+
+def test_fifty_identical_requests_at_once_get_one_session_and_fifty_equal_answers(service, box):
+    box.faults.add(operation="attach", kind="delay", seconds=0.2, times=1)
+    answers = at_once(service(), 50, json={"conversationId": WEBCHAT}, headers={"Idempotency-Key": "k-1"})
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.data for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 49
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_a_repeat_that_cannot_wait_any_longer_is_told_that_it_is_in_progress(service, box):
+    box.faults.add(operation="attach", kind="delay", seconds=2, times=1)
+    slow, quick = service(deadline_seconds=5.0), service(deadline_seconds=0.5)
+    first = threading.Thread(target=slow.post, kwargs={"conversationId": WEBCHAT, **keyed("k-1")})
+    first.start()
+    while not box.calls("attach"):
+        time.sleep(0.01)
+    body = quick.post(conversationId=WEBCHAT, **keyed("k-1"))
+    assert (body.status_code, body.json["errorCode"], body.json["retryable"]) == (200, "in_progress", True)
+    real = quick.post(conversationId=WEBCHAT, **keyed("k-1", Prefer="status"))
+    assert (real.status_code, int(real.headers["Retry-After"]) > 0) == (409, True)
+    first.join()
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_two_at_once_without_a_key_are_one_and_the_second_says_that_it_joined(service, box):
+    box.faults.add(operation="attach", kind="delay", seconds=0.3, times=1)
+    answers = at_once(service(), 5, json={"conversationId": WEBCHAT})
+    assert sorted(answer.json["status"] for answer in answers) == ["initiated", *["joined"] * 4]
+    assert len({answer.json["cobrowseSessionId"] for answer in answers}) == 1
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_a_flow_that_timed_out_and_calls_again_gets_the_session_it_has(service, box):
+    bridge = service()
+    first = bridge.start(WEBCHAT)
+    again = bridge.start(WEBCHAT)
+    assert (again["status"], again["success"], again["verified"]) == ("already_active", True, True)
+    assert again["cobrowseSessionId"] == first["cobrowseSessionId"]
+    assert again["joinUrl"] == first["joinUrl"]
+    assert again["initiationId"] != first["initiationId"]
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_once_the_session_is_over_or_the_window_is_a_new_one_is_started(service, box):
+    assert service().start(WEBCHAT)["status"] == "initiated"
+    assert service(repeat_window=0.0).start(WEBCHAT)["status"] == "initiated"
+    assert box.invitations(WEBCHAT) == 2
+
+
+def test_different_keys_are_different_requests(service, box):
+    bridge = service()
+    assert bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json["status"] == "initiated"
+    assert bridge.post(conversationId=WEBCHAT, **keyed("k-2")).json["status"] == "initiated"
+    assert box.invitations(WEBCHAT) == 2
+
+
+def test_without_its_ledger_nothing_is_started(service, box, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    bridge = service(ledger_url=f"sqlite:///{tmp_path}/file/ledger.sqlite3")
+    answer = bridge.post(conversationId=WEBCHAT, headers={"Prefer": "status"})
+    assert (answer.status_code, answer.json["errorCode"]) == (503, "ledger_unavailable")
+    assert "Retry-After" in answer.headers
+    assert box.calls() == []
+
+
+def test_where_that_was_chosen_sessions_are_started_without_the_ledger(service, box, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    bridge = service(ledger_url=f"sqlite:///{tmp_path}/file/ledger.sqlite3", ledger_required=False)
+    assert bridge.start(WEBCHAT)["status"] == "initiated"
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_nothing_secret_is_in_the_ledgers_files(service, box, tmp_path):
+    answers = [service(cobrowse_flow=flow).start(where) for flow, where in (("media", WEBCHAT), ("native", VOICE))]
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.sqlite3*") if not path.name.endswith(".key"))
+    assert answers[0]["cobrowseSessionId"].encode() in stored
+    secrets = [answers[0]["joinUrl"], answers[1]["joinCode"], answers[0]["viewerUrl"], KEY, OTHER_KEY]
+    for secret in secrets:
+        assert secret
+        assert secret.encode() not in stored
+    assert (tmp_path / "ledger.sqlite3.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_live_session_of_another_origin_is_no_answer_to_a_data_action(service, box):
+    from sandbox.state import LIVE
+
+    body = service().start(LIVE)
+    assert body["status"] == "initiated"
+    assert body["cobrowseSessionId"] != LIVE_SESSION

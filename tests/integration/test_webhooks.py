@@ -1,0 +1,303 @@
+"""Every sender, through the app on the sandbox: signed, read, started once, and told what makes it do right."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import requests
+import responses
+from standardwebhooks import Webhook
+
+from examples.crm_webhook import start_cobrowse
+from integrations.senders.registry import load_senders
+from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, LIVE_SESSION, VOICE, WEBCHAT
+from schemas.data_action import AnswerSchema
+from tests.integration.conftest import ROOT
+
+KEYS = list(AnswerSchema().fields)
+EXAMPLE = ROOT / "senders.example.toml"
+CRM_SECRET = "whsec_" + "bWFueS1ieXRlcy1vZi1hLXNlY3JldC1vZi1hLWNybQ=="
+PUBLIC = "https://bridge.example.com"
+SECRETS = {name: f"{name.lower()}-0123456789abcdef" for name in re.findall(r"\$([A-Z][A-Z_]+)", EXAMPLE.read_text())}
+SECRETS |= {"CRM_SECRET": CRM_SECRET, "CRM_SECRET_BEFORE": "whsec_" + "dGhlLXNlY3JldC1vZi1sYXN0LXllYXItb2YtYS1jcm0="}
+
+
+@pytest.fixture
+def bridge(service, monkeypatch):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    return service(senders_file=str(EXAMPLE), public_base_url=PUBLIC)
+
+
+@pytest.fixture
+def senders():
+    return load_senders(EXAMPLE, SECRETS, public_base_url=PUBLIC)
+
+
+@pytest.fixture
+def deliver(bridge, senders):
+    """Posts a body as the sender would, signed with its secret."""
+
+    def post(name, body, headers=None):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        signed = senders.get(name).sign("POST", f"/webhooks/{name}", raw, datetime.now(UTC))
+        kind = "text/xml" if name == "salesforce-messages" else "application/json"
+        return bridge.client.post(
+            signed.target(f"/webhooks/{name}"),
+            data=raw,
+            headers={"Content-Type": kind, **signed.headers, **(headers or {})},
+        )
+
+    return post
+
+
+def crm(conversation=WEBCHAT, **data):
+    return {"type": "cobrowse.wanted", "data": {"conversationId": conversation, **data}}
+
+
+def user_start(conversation=WEBCHAT, event="e-1", media="CHAT", topic="user.start"):
+    return {
+        "id": event,
+        "detail-type": f"v2.detail.events.conversation.{{id}}.{topic}",
+        "source": "aws.partner/genesys.com/cloud/x/y",
+        "detail": {
+            "topicName": f"v2.detail.events.conversation.{conversation}.{topic}",
+            "eventBody": {"conversationId": conversation, "mediaType": media, "userId": "u"},
+            "metadata": {},
+        },
+    }
+
+
+def test_a_crm_starts_a_session_and_gets_the_flat_answer(deliver, box):
+    answer = deliver("crm", crm(agent="Ann"))
+    assert (answer.status_code, list(answer.json)) == (200, KEYS)
+    assert answer.json["status"] == "initiated"
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_the_conversation_is_looked_at_before_anything_is_created(deliver, box):
+    deliver("crm", crm())
+    assert [call.operation for call in box.calls()][:3] == ["token", "conversation", "create"]
+
+
+@pytest.mark.parametrize(("conversation", "code"), [(ABSENT, 422), (ENDED, 422), (EMAIL, 422)])
+def test_one_that_cannot_have_cobrowse_is_refused_before_any_session_exists(deliver, box, conversation, code):
+    answer = deliver("zendesk-trigger", {"conversation_id": conversation})
+    assert 400 <= answer.status_code < 500
+    assert answer.json["success"] is False
+    assert box.sessions() == []
+
+
+def test_one_that_has_cobrowse_is_answered_with_it_and_nothing_is_started(deliver, box):
+    body = deliver("crm", crm(LIVE)).json
+    assert (body["status"], body["success"], body["cobrowseSessionId"]) == ("already_active", True, LIVE_SESSION)
+    assert box.sessions() == []
+
+
+def test_a_redelivery_is_replayed_byte_for_byte(deliver, box):
+    first = deliver("eventbridge", user_start())
+    again = deliver("eventbridge", user_start())
+    assert again.data == first.data
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_the_same_delivery_id_from_two_senders_is_two_requests(deliver, box):
+    deliver("eventbridge", user_start(WEBCHAT, event="same"))
+    deliver("zendesk-trigger", {"conversation_id": VOICE}, {"X-Zendesk-Webhook-Invocation-Id": "same"})
+    assert (box.invitations(WEBCHAT), box.invitations(VOICE)) == (1, 1)
+
+
+@pytest.mark.parametrize("event", [{"media": "COBROWSE"}, {"media": "EMAIL"}, {"topic": "customer.start"}])
+def test_an_event_that_starts_nothing_is_answered_200_and_kept_on_record(deliver, box, event):
+    answer = deliver("eventbridge", user_start(**event))
+    assert (answer.status_code, answer.json["status"], answer.json["success"]) == (200, "ignored", False)
+    assert answer.json["errorMessage"]
+    assert box.calls() == []
+
+
+def test_a_permanently_bad_event_never_comes_back_185_times(deliver, box):
+    for answer in (
+        deliver("eventbridge", user_start(ENDED)),
+        deliver("eventbridge", user_start("not-a-uuid")),
+        deliver("eventbridge", b"{broken"),
+        deliver("eventbridge", {"detail-type": "x", "detail": 7}),
+    ):
+        assert answer.status_code in (200, 400, 422)
+
+
+def test_a_retryable_failure_is_503_with_retry_after_and_goes_through_on_redelivery(deliver, box):
+    box.faults.add(operation="attach", kind="status", status=429, retry_after=30, times=1)
+    answer = deliver("eventbridge", user_start())
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert deliver("eventbridge", user_start()).json["status"] == "initiated"
+    assert len(box.sessions()) == 1
+
+
+def hubspot(*conversations):
+    return [
+        {
+            "eventId": 1,
+            "subscriptionId": 7,
+            "portalId": 1,
+            "appId": 1,
+            "occurredAt": 1_700_000_000_000 + number,
+            "subscriptionType": "contact.propertyChange",
+            "attemptNumber": 0,
+            "objectId": 100 + number,
+            "propertyName": "genesys_conversation_id",
+            "propertyValue": conversation,
+            "sourceId": "userId:9",
+        }
+        for number, conversation in enumerate(conversations)
+    ]
+
+
+def test_a_batch_has_a_result_for_each_event_and_a_mixed_one_is_not_sent_again(deliver, box):
+    answer = deliver("hubspot", hubspot(WEBCHAT, ENDED, VOICE, "nonsense"))
+    assert answer.status_code == 200
+    results = answer.json["results"]
+    assert [result["status"] for result in results] == ["initiated", "failed", "initiated", "failed"]
+    assert [list(result) for result in results] == [KEYS] * 4
+    assert answer.json["errorCode"] == "conversation_not_active"
+    assert (box.invitations(WEBCHAT), box.invitations(VOICE)) == (1, 1)
+
+
+def test_a_batch_of_a_hundred_fits_into_hubspots_patience(deliver, box):
+    box.options.auto_create = True
+    answer = deliver("hubspot", hubspot(*[f"{number:08d}-0000-4000-8000-000000000000" for number in range(100)]))
+    assert answer.status_code == 200
+    assert {result["status"] for result in answer.json["results"]} == {"initiated"}
+    assert box.invitations() == 100
+
+
+def test_a_batch_that_failed_whole_is_sent_again_only_if_that_helps(deliver, box):
+    assert deliver("hubspot", hubspot(ENDED)).status_code == 200
+    box.faults.add(operation="any", kind="status", status=429, retry_after=60, times="always")
+    assert deliver("hubspot", [dict(hubspot(WEBCHAT)[0], objectId=999)]).status_code == 503
+
+
+SOAP = """<?xml version="1.0" encoding="UTF-8"?>
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">
+ <soapenv:Body><notifications xmlns="http://soap.sforce.com/2005/09/outbound">
+  <OrganizationId>00D5g000004XyZaEAK</OrganizationId><ActionId>04k</ActionId>
+  <Notification><Id>04l000000000001</Id><sObject xsi:type="sf:Case" xmlns:sf="urn:sobject.enterprise.soap.sforce.com"
+   xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><sf:Id>500</sf:Id>
+   <sf:Genesys_Conversation_Id__c>{}</sf:Genesys_Conversation_Id__c></sObject></Notification>
+ </notifications></soapenv:Body></soapenv:Envelope>"""
+
+
+@pytest.mark.parametrize(("conversation", "ack"), [(WEBCHAT, b"true"), (ENDED, b"true")])
+def test_a_salesforce_outbound_message_gets_the_ack_it_demands(deliver, conversation, ack):
+    answer = deliver("salesforce-messages", SOAP.format(conversation).encode())
+    assert (answer.status_code, answer.mimetype) == (200, "text/xml")
+    assert b"<Ack>" + ack + b"</Ack>" in answer.data
+
+
+def test_an_outbound_message_that_can_go_through_later_is_not_acknowledged(deliver, box):
+    box.faults.add(operation="any", kind="status", status=429, retry_after=60, times="always")
+    assert b"<Ack>false</Ack>" in deliver("salesforce-messages", SOAP.format(WEBCHAT).encode()).data
+
+
+def test_nothing_is_remembered_before_the_signature_holds(bridge, deliver, box):
+    forged = bridge.client.post(
+        "/webhooks/crm",
+        json=crm(),
+        headers={"webhook-id": "w-1", "webhook-timestamp": "1700000000", "webhook-signature": "v1,AAAA"},
+    )
+    assert (forged.status_code, list(forged.json)) == (401, KEYS)
+    assert deliver("crm", crm(), {}).json["status"] == "initiated"
+
+
+def test_a_senders_secret_opens_no_other_senders_url(bridge, senders):
+    body = json.dumps(crm()).encode()
+    signed = senders.get("zendesk").sign("POST", "/webhooks/zendesk", body, datetime.now(UTC))
+    for name in ("crm", "github", "zendesk-trigger", "helpdesk"):
+        answer = bridge.client.post(
+            f"/webhooks/{name}", data=body, headers={"Content-Type": "application/json", **signed.headers}
+        )
+        assert answer.status_code == 401
+
+
+def test_an_unknown_sender_is_404_and_the_data_actions_name_is_no_webhook(bridge):
+    assert bridge.client.post("/webhooks/nobody", json={}).status_code == 404
+    assert bridge.client.post("/webhooks/architect", json={}).status_code == 404
+
+
+def test_a_senders_rate_is_held_with_429_and_retry_after(service, monkeypatch, tmp_path):
+    monkeypatch.setenv("RELAY", "relay-secret-0123456789")
+    rows = tmp_path / "senders.toml"
+    rows.write_text(
+        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nrate = "2/minute"\n'
+    )
+    client = service(senders_file=str(rows)).client
+    headers = {"Authorization": "Bearer relay-secret-0123456789"}
+    answers = [client.post("/webhooks/relay", json={"conversationId": WEBCHAT}, headers=headers) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json["errorCode"] == "rate_limited"
+    assert 0 < int(answers[2].headers["Retry-After"]) <= 60
+    assert client.post("/webhooks/relay", json={}, headers={"Authorization": "Bearer no"}).status_code == 401
+
+
+def test_a_sender_told_by_body_always_gets_200(service, monkeypatch, tmp_path, box):
+    monkeypatch.setenv("RELAY", "relay-secret-0123456789")
+    rows = tmp_path / "senders.toml"
+    rows.write_text(
+        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nfailures = "body"\n'
+    )
+    client = service(senders_file=str(rows)).client
+    headers = {"Authorization": "Bearer relay-secret-0123456789"}
+    for conversation in (ENDED, "nonsense"):
+        answer = client.post("/webhooks/relay", json={"conversationId": conversation}, headers=headers)
+        assert (answer.status_code, answer.json["success"]) == (200, False)
+
+
+def test_a_wrong_senders_file_stops_the_start_with_a_line_for_each_fault(service, tmp_path):
+    from settings import SettingsError
+
+    rows = tmp_path / "senders.toml"
+    rows.write_text(
+        '[senders.a]\nsignature = "zendsk"\nenvelope = "custom"\n'
+        '[senders.b]\nsignature = "github"\nsecrets = ["$NOT_SET"]\nenvelope = "custom"\nwhen = "]["\n'
+    )
+    with pytest.raises(SettingsError) as error:
+        service(senders_file=str(rows))
+    assert len(error.value.faults) >= 3
+    assert any("zendsk" in fault and "[senders.a]" in fault for fault in error.value.faults)
+
+
+@responses.activate
+def test_the_example_for_crm_developers_works_as_it_stands(bridge, box):
+    """`responses` carries what `requests` sends into the app: it can't see httpx, and need not."""
+
+    def into_the_app(request):
+        answer = bridge.client.post(request.path_url, data=request.body, headers=dict(request.headers))
+        return answer.status_code, dict(answer.headers), answer.data
+
+    responses.add_callback(responses.POST, "https://bridge.example.com/webhooks/crm", into_the_app)
+    first = start_cobrowse("https://bridge.example.com", CRM_SECRET, WEBCHAT, "4711", agent="Ann")
+    again = start_cobrowse("https://bridge.example.com", CRM_SECRET, WEBCHAT, "4711", agent="Ann")
+    assert first["status"] == "initiated"
+    assert again == first
+    assert box.invitations(WEBCHAT) == 1
+    with pytest.raises(requests.exceptions.ConnectionError):
+        requests.get("https://elsewhere.example.com", timeout=1)
+
+
+def test_the_example_signs_as_the_standards_own_library_verifies():
+    captured = {}
+
+    with responses.RequestsMock() as mock:
+        mock.add_callback(
+            responses.POST,
+            "https://b.example.com/webhooks/crm",
+            lambda request: captured.update(body=request.body, headers=dict(request.headers)) or (200, {}, "{}"),
+        )
+        start_cobrowse("https://b.example.com", CRM_SECRET, WEBCHAT, "1")
+    assert Webhook(CRM_SECRET).verify(captured["body"], captured["headers"])["type"] == "cobrowse.wanted"
+
+
+def test_the_readme_and_the_example_agree():
+    assert "examples/crm_webhook.py" in Path("README.md").read_text()

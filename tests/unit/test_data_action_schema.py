@@ -1,0 +1,113 @@
+"""The data action's flat contract, with Architect's habits."""
+
+import pytest
+from marshmallow import ValidationError, fields
+
+from cobrowse.model import Outcome, Session, Status
+from schemas.data_action import AnswerSchema, StartRequestSchema
+from schemas.faults import in_words
+from web.answers import flat
+
+ID = "0c1f7d1e-7c4b-4a7e-9a57-0d4b2f1d7a11"
+SCHEMA = StartRequestSchema()
+NAMES = tuple(str(field.data_key or name) for name, field in SCHEMA.fields.items())
+
+
+def fault(**body):
+    with pytest.raises(ValidationError) as error:
+        SCHEMA.load(body)
+    return in_words(error.value.messages, NAMES)
+
+
+def test_the_id_alone_is_enough():
+    loaded = SCHEMA.load({"conversationId": ID})
+    assert str(loaded["conversation_id"]) == ID
+    assert (loaded["latest"], loaded["requested_by"], loaded["session_settings"]) == (False, "", {})
+    assert "channel" not in loaded
+
+
+def test_an_empty_string_and_null_mean_not_given():
+    loaded = SCHEMA.load(
+        {"conversationId": ID, "channel": "", "latest": "", "requestedBy": "", "sessionSettings": None}
+    )
+    assert "channel" not in loaded
+    assert loaded["latest"] is False
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"), [("true", True), ("1", True), (True, True), ("false", False), ("0", False), (0, False)]
+)
+def test_booleans_may_be_written_as_architect_writes_them(sent, meant):
+    body = {"latest": sent} if meant else {"latest": sent, "conversationId": ID}
+    assert SCHEMA.load(body)["latest"] is meant
+
+
+def test_the_literal_of_an_unset_variable_is_refused_by_its_own_name():
+    assert (
+        fault(conversationId="${input.conversationId}")
+        == "conversationId: The data action's input conversationId was not set."
+    )
+    assert "input convId was not set" in fault(conversationId="$!{input.convId}")
+    assert "requestedBy: The data action's input agent.name was not set." in fault(
+        conversationId=ID, requestedBy="${input.agent.name}"
+    )
+
+
+def test_a_missing_id_is_named_with_the_remedy():
+    assert fault() == "conversationId: Missing; send the conversation's id."
+    assert fault(conversationId="") == "conversationId: Missing; send the conversation's id."
+
+
+def test_latest_takes_the_place_of_the_id_and_not_both():
+    assert SCHEMA.load({"latest": "true"})["latest"] is True
+    assert "latest: Send either" in fault(conversationId=ID, latest=True)
+
+
+def test_a_wrong_id_is_named_but_not_repeated():
+    assert fault(conversationId="secret-thing") == "conversationId: Must be a UUID."
+
+
+def test_unknown_fields_are_refused_by_name():
+    assert fault(conversationId=ID, conversation_id=ID).startswith(
+        "'conversation_id' is not a field here; the fields are conversationId,"
+    )
+
+
+def test_a_wrong_channel_names_the_choices():
+    assert fault(conversationId=ID, channel="email") == "channel: Must be one of webchat, voice, message."
+
+
+def test_requested_by_has_at_most_200_characters():
+    assert SCHEMA.load({"conversationId": ID, "requestedBy": "x" * 200})
+    assert "requestedBy: Longer than maximum length 200" in fault(conversationId=ID, requestedBy="x" * 201)
+
+
+def test_session_settings_are_a_json_object_in_a_string():
+    assert SCHEMA.load({"conversationId": ID, "sessionSettings": '{"mask": true}'})["session_settings"] == {
+        "mask": True
+    }
+    assert "in braces" in fault(conversationId=ID, sessionSettings="[1]")
+    assert "not JSON" in fault(conversationId=ID, sessionSettings="{nope}")
+    assert "Must be a string" in fault(conversationId=ID, sessionSettings={"mask": True})
+    assert "at most 4096 bytes" in fault(conversationId=ID, sessionSettings='{"a": "' + "ü" * 2048 + '"}')
+    assert SCHEMA.load({"conversationId": ID, "sessionSettings": '{"a":"' + "x" * 4088 + '"}'})
+
+
+@pytest.mark.parametrize("body", [[], "x", 7, None, [{}]])
+def test_what_is_no_object_is_refused(body):
+    with pytest.raises(ValidationError) as error:
+        SCHEMA.load(body)
+    assert "Must be one JSON object" in in_words(error.value.messages) or "Invalid input" in in_words(
+        error.value.messages
+    )
+
+
+def test_the_answer_has_exactly_the_contracts_keys_flat_without_null_and_of_their_types():
+    answer = flat(Outcome(Status.INITIATED, "i-1", "c-1", Session(verified=True)))
+    kinds = {fields.Boolean: bool, fields.Integer: int, fields.String: str}
+    contract = AnswerSchema().fields
+    assert list(answer) == list(contract)
+    assert {name: type(value) for name, value in answer.items()} == {
+        name: kinds[type(field)] for name, field in contract.items()
+    }
+    assert AnswerSchema().validate(answer) == {}

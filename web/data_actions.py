@@ -1,0 +1,94 @@
+"""POST /data-actions/cobrowse: what an Architect flow calls, flat in and flat out."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+from flask import Blueprint, Response, g, request
+from marshmallow import ValidationError
+
+from cobrowse.errors import InvalidRequest, LatestNotAllowed
+from cobrowse.model import Command, Outcome, Secret
+from schemas.data_action import StartRequestSchema
+from schemas.faults import in_words
+from web import answers, intake
+
+SENDER = "architect"
+_REQUEST = StartRequestSchema()
+_FIELDS = tuple(str(field.data_key or name) for name, field in _REQUEST.fields.items())
+
+
+class Keys(Protocol):
+    """Whoever knows the callers."""
+
+    def identify(self, headers: Mapping[str, str]) -> str:
+        """The caller's name. Raises NotAuthenticated."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataActions:
+    """What this endpoint was told at the start. `deadline_seconds` is the caller's patience."""
+
+    initiate: Callable[[Command], Outcome]
+    keys: Keys
+    deadline_seconds: float
+    allow_latest: bool = False
+    allow_user_tokens: bool = False
+    open_to_all: bool = False
+
+    def blueprint(self) -> Blueprint:
+        """The endpoint's routes."""
+        blueprint = Blueprint("data_actions", __name__)
+        blueprint.post("/data-actions/cobrowse")(self.start)
+        return blueprint
+
+    def start(self) -> Response:
+        """Start a cobrowse session for a conversation; the answer says what came of it."""
+        credential = self._caller()
+        intake.json_type(request)
+        body = intake.parsed(intake.raw_body(request))
+        wish = self._wish(body)
+        command = Command(
+            sender=SENDER,
+            correlation_id=g.correlation_id,
+            deadline_seconds=self.deadline_seconds,
+            conversation_id=str(wish.get("conversation_id", "")),
+            latest=wish["latest"],
+            channel=wish.get("channel"),
+            requested_by=wish["requested_by"],
+            credential=credential,
+            session_settings=wish["session_settings"],
+            key=intake.idempotency_key(request.headers),
+            fingerprint=fingerprint(body),
+            user_token=self._user_token(),
+        )
+        manner = answers.Manner(in_body=not intake.prefers_status(request.headers))
+        return answers.respond([self.initiate(command)], manner)
+
+    def _caller(self) -> str:
+        if self.open_to_all:
+            return "anyone"
+        return self.keys.identify({name.lower(): value for name, value in request.headers.items()})
+
+    def _wish(self, body: object) -> dict[str, Any]:
+        try:
+            wish = _REQUEST.load(body)  # type: ignore[arg-type]  # its own pre_load refuses what is no object
+        except ValidationError as error:
+            raise InvalidRequest(in_words(error.messages, _FIELDS)) from None
+        assert isinstance(wish, dict)  # noqa: S101 - what a schema without many=True loads
+        if wish["latest"] and not self.allow_latest:
+            raise LatestNotAllowed("latest: the service does not allow it")
+        return wish
+
+    def _user_token(self) -> Secret:
+        token = request.headers.get("Genesys-Access-Token", "").strip() if self.allow_user_tokens else ""
+        if token and not (token.isascii() and token.isprintable() and " " not in token):
+            raise InvalidRequest("Genesys-Access-Token: not a token; send the bare access token without 'Bearer'")
+        return Secret(token)
+
+
+def fingerprint(body: object) -> str:
+    """What tells two requests with one key apart: a hash over the parsed body, whatever its spacing or key order."""
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,70 @@
+"""The outermost edge: every request gets its correlation id, every error the same flat answer, every bug a log line."""
+
+from collections.abc import Callable
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from cobrowse.errors import (
+    BodyTooLarge,
+    CobrowseError,
+    InternalError,
+    MalformedRequest,
+    MethodNotAllowed,
+    RequestTimeout,
+    UnknownPath,
+    UnsupportedType,
+)
+from web import answers, intake
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# What Flask itself refuses, and the kind it is; anything else of its is a malformed request.
+_KINDS: dict[int, type[CobrowseError]] = {
+    404: UnknownPath,
+    405: MethodNotAllowed,
+    408: RequestTimeout,
+    413: BodyTooLarge,
+    415: UnsupportedType,
+}
+
+
+def guard(app: Flask, new_id: Callable[[], str]) -> None:
+    """Put the edge around an app."""
+
+    @app.before_request
+    def correlate() -> None:
+        g.correlation_id = intake.correlation_id(request.headers, new_id)
+        structlog.contextvars.bind_contextvars(correlation_id=g.correlation_id)
+
+    @app.after_request
+    def echo(response: Response) -> Response:
+        response.headers["ININ-Correlation-Id"] = g.get("correlation_id", "")
+        return response
+
+    @app.teardown_request
+    def forget(_: BaseException | None) -> None:
+        structlog.contextvars.clear_contextvars()
+
+    @app.errorhandler(CobrowseError)
+    def known(error: CobrowseError) -> Response:
+        if isinstance(error, InternalError):
+            log.error("a fault inside the service", exc_info=error.__cause__ or error)
+        else:
+            log.warning("request refused", error=error.code, message=error.message, path=request.path)
+        return answers.refuse(error, g.correlation_id)
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Response:
+        kind = _KINDS.get(error.code or 0, MalformedRequest)
+        response = known(kind(f"{request.method} {request.path[:200]}: {error.name}"))
+        allow = dict(error.get_headers()).get("Allow")
+        if allow:
+            response.headers["Allow"] = allow
+        return response
+
+    @app.errorhandler(Exception)
+    def bug(error: Exception) -> Response:
+        log.error("a fault inside the service", exc_info=error)
+        return answers.refuse(InternalError("a fault inside the service"), g.correlation_id)

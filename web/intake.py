@@ -1,0 +1,95 @@
+"""What a request brings besides its meaning: its bytes within limits, its JSON, its correlation id and its key."""
+
+import re
+from collections.abc import Callable
+
+import orjson
+from flask import Request
+from werkzeug.datastructures import Headers
+
+from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, RequestTimeout, UnsupportedType
+from schemas.data_action import unset_input
+
+KEY_LENGTH = 255
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
+_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+
+def raw_body(request: Request) -> bytes:
+    """The body as it came, at most MAX_BODY_BYTES of it; chunked ones, which have no length, are counted while read.
+
+    Werkzeug's own limit cuts a chunked body at the limit without a word, so this one reads past it by a byte.
+    """
+    limit = request.max_content_length or 0
+    declared = request.content_length
+    if declared is None and not request.environ.get("wsgi.input_terminated"):
+        declared = 0  # neither a length nor a server that knows the end: reading could wait for ever
+    wanted = limit + 1 if declared is None else declared
+    body = _read(request, min(wanted, limit + 1))
+    if len(body) > limit:
+        raise BodyTooLarge(f"the body is larger than {limit} bytes")
+    if declared is not None and len(body) < declared:
+        raise RequestTimeout("the body ended before it was complete")
+    return body
+
+
+def _read(request: Request, size: int) -> bytes:
+    stream, body = request.environ["wsgi.input"], bytearray()
+    try:
+        while len(body) < size and (chunk := stream.read(size - len(body))):
+            body += chunk
+    except OSError:
+        # gunicorn's own errors for a cut or broken chunk are OSErrors.
+        raise RequestTimeout("the body ended before it was complete") from None
+    return bytes(body)
+
+
+def json_type(request: Request) -> None:
+    """Raise UnsupportedType unless the body says that it is JSON in UTF-8."""
+    kind = request.mimetype
+    if kind != "application/json":
+        raise UnsupportedType(f"the Content-Type is {kind[:80]!r}" if kind else "there is no Content-Type")
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if charset not in ("utf-8", "utf8"):
+        raise UnsupportedType(f"the charset is {charset[:40]!r}; JSON is UTF-8")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedType("the body is compressed, which is not read here; send it as it is")
+
+
+def parsed(body: bytes) -> object:
+    """The JSON value in these bytes."""
+    if not body.strip():
+        raise MalformedRequest("the body is empty")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedRequest(
+            f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        ) from None
+
+
+def correlation_id(headers: Headers, new_id: Callable[[], str]) -> str:
+    """The caller's correlation id if it is a plain one, else a new one: it goes into logs and on to Genesys."""
+    for name in ("ININ-Correlation-Id", "X-Correlation-Id"):
+        value = headers.get(name, "").strip()
+        if _VISIBLE.fullmatch(value) and not unset_input(value):
+            return value
+    return new_id()
+
+
+def idempotency_key(headers: Headers) -> str:
+    """The caller's Idempotency-Key; "" if there is none, as an empty one (an unset data-action input) counts."""
+    value = headers.get("Idempotency-Key", "").strip()
+    if not value:
+        return ""
+    if name := unset_input(value):
+        raise MalformedKey(f"Idempotency-Key: the data action's input {name} was not set")
+    if len(value) > KEY_LENGTH or not _KEY.fullmatch(value):
+        raise MalformedKey("Idempotency-Key: longer than 255 characters, or not visible ASCII")
+    return value
+
+
+def prefers_status(headers: Headers) -> bool:
+    """Whether the caller asks, with `Prefer: status`, for the real HTTP status (RFC 7240's way to ask)."""
+    wishes = headers.get("Prefer", "").lower().replace(";", ",").split(",")
+    return "status" in (wish.strip() for wish in wishes)

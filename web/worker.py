@@ -1,0 +1,149 @@
+"""A gthread worker that gives a thread only to a request that is there whole, and refuses what it can't serve in time.
+
+gunicorn's own waits for a connection's first byte only; a client that sends half a request then holds a thread for as
+long as it likes, and as many such clients as there are threads stop the service. Here the main loop, which waits for
+every connection at once anyway, collects the bytes; a client that is too slow gets 408 and costs no thread.
+"""
+
+import socket
+import time
+from collections import deque
+from functools import partial
+from selectors import EVENT_READ
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from cobrowse.errors import CobrowseError, Overloaded, RequestTimeout
+from web import answers
+from web.framing import Arrival
+
+# Seconds a client has to send its request whole, from its first byte (a new connection: from its opening) on.
+READ_SECONDS = 8.0
+# Bytes of a request's head that are collected at most: beyond gunicorn's own limits, so that it is the one to refuse.
+HEAD_BYTES = 65_536
+# Seconds a whole request may wait for a thread. Its caller's patience runs all the while.
+MOST_WAIT = 1.0
+# Requests that may wait for a thread, for each thread there is: they get one within a request's own time.
+WAITING_PER_THREAD = 1
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's gthread, patient in the main loop and impatient at the door."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - gunicorn's own signature
+        super().__init__(*args, **kwargs)
+        self._arriving: deque[TConn] = deque()
+        self._at_work = 0
+        self._most_at_work = self.cfg.threads * (1 + WAITING_PER_THREAD)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection and wait, in the main loop, for its first request."""
+        if self.cfg.is_ssl:
+            super().accept(listener)  # a TLS handshake needs a thread; a deployment ends TLS in front
+            return
+        try:
+            client, address = listener.accept()
+        except OSError:
+            return  # somebody else took it, or it has gone again
+        self.nr_conns += 1
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._await(TConn(self.cfg, client, address, listener.getsockname()))
+
+    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """A kept-alive connection has something to say: collect it first."""
+        if self.cfg.is_ssl:
+            super().on_client_socket_readable(conn, client)
+            return
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._await(conn)
+        self._receive(conn, client)
+
+    def murder_pending(self) -> None:
+        """End what has not come in time."""
+        super().murder_pending()
+        now = time.monotonic()
+        while self._arriving and self._arriving[0].timeout <= now:
+            conn = self._arriving[0]
+            self._forget(conn)
+            if conn.arrival.received:
+                _say(conn.sock, RequestTimeout("the request did not arrive whole in time"))
+            self._drop(conn)
+
+    def finish_request(self, conn: TConn, fs: Any) -> None:  # noqa: ANN401 - gunicorn's own signature
+        """A thread is free again."""
+        self._at_work -= 1
+        super().finish_request(conn, fs)
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Give it to a thread, or refuse it at once where it would wait too long for one."""
+        if self._at_work >= self._most_at_work:
+            _say(conn.sock, Overloaded("as many requests are under way as this worker can serve in time"))
+            self._drop(conn)
+            return
+        self._at_work += 1
+        conn.ready = time.monotonic()
+        super().enqueue_req(conn)
+
+    def handle(self, conn: TConn) -> Any:  # noqa: ANN401 - gunicorn's own signature
+        """Serve it, in a thread, unless it has waited too long for that."""
+        if time.monotonic() - conn.ready > MOST_WAIT:
+            conn.sock.setblocking(True)
+            _say(conn.sock, Overloaded("no thread was free in time"))
+            return False
+        return super().handle(conn)
+
+    def _await(self, conn: TConn) -> None:
+        conn.arrival = Arrival()
+        conn.timeout = time.monotonic() + READ_SECONDS
+        conn.sock.setblocking(False)
+        self._arriving.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._receive, conn))
+
+    def _receive(self, conn: TConn, client: socket.socket) -> None:
+        try:
+            data = client.recv(65_536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._forget(conn)
+            if conn.arrival.received:
+                _say(client, RequestTimeout("the request ended before it was complete"))
+            self._drop(conn)
+            return
+        whole = conn.arrival.add(data)
+        if whole or len(conn.arrival.received) > HEAD_BYTES + self._most_body():
+            self._forget(conn)
+            conn.data_ready = True
+            conn.init()
+            conn.parser.unreader.unread(bytes(conn.arrival.received))
+            self.enqueue_req(conn)
+        elif conn.arrival.wants_continue:
+            conn.arrival.wants_continue = False
+            client.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _most_body(self) -> int:
+        return int(self.wsgi.config["MAX_CONTENT_LENGTH"])
+
+    def _forget(self, conn: TConn) -> None:
+        self.poller.unregister(conn.sock)
+        self._arriving.remove(conn)
+
+    def _drop(self, conn: TConn) -> None:
+        self.nr_conns -= 1
+        conn.close(graceful=False)
+
+
+def _say(client: socket.socket, error: CobrowseError) -> None:
+    """A refusal straight from the main loop: the flat answer, and the connection ends."""
+    response = answers.refuse(error, "")
+    head = f"HTTP/1.1 {response.status}\r\nConnection: close\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+    try:
+        client.send(head.encode("latin-1") + b"\r\n" + response.get_data())
+        client.shutdown(socket.SHUT_WR)
+    except OSError:
+        return  # it has gone; nothing is owed to it
