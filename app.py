@@ -23,9 +23,10 @@ from integrations.senders.rates import Rates, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders
 from integrations.telemetry import LogObserver, configure_logging
 from settings import Settings, SettingsError
-from web import operations
 from web.data_actions import DataActions
 from web.edge import guard
+from web.operations import Operations
+from web.reference import pages
 from web.webhooks import Webhooks
 
 
@@ -47,7 +48,8 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions["cobrowse"] = initiate
     guard(app, new_id)
-    app.register_blueprint(operations.blueprint)
+    app.register_blueprint(Operations().blueprint())
+    app.register_blueprint(pages.blueprint())
     app.register_blueprint(
         DataActions(
             initiate,

@@ -67,6 +67,12 @@ def command(*words):
     return [str(Path(sys.executable).with_name(words[0])), *words[1:]]
 
 
+def every_sender():
+    """The variables that open the webhook of each row in senders.example.toml, with secrets good for a sandbox only."""
+    lines = (ROOT / "deploy/postman/sandbox.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
 @contextlib.contextmanager
 def running(serve):
     """The sandbox and the service, up until the block ends: their ports."""
@@ -74,16 +80,20 @@ def running(serve):
     port = free_port(int(os.environ.get("PORT") or 8000) if serve else 0)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         genesys_url = f"http://127.0.0.1:{genesys_port}"
-        environment = os.environ | {
-            "GENESYS_API_URL": genesys_url,
-            "GENESYS_LOGIN_URL": genesys_url,
-            "API_KEYS": f"demo:{KEY}",
-            "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
-            "HOST": "127.0.0.1",
-            "PORT": str(port),
-            "LOG_FORMAT": "json",
-            "LOG_LEVEL": "INFO" if serve else "ERROR",
-        }
+        environment = (
+            os.environ
+            | (every_sender() if serve else {})
+            | {
+                "GENESYS_API_URL": genesys_url,
+                "GENESYS_LOGIN_URL": genesys_url,
+                "API_KEYS": f"demo:{KEY}",
+                "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
+                "HOST": "127.0.0.1",
+                "PORT": str(port),
+                "LOG_FORMAT": "json",
+                "LOG_LEVEL": "INFO" if serve else "ERROR",
+            }
+        )
         web = shlex.split((ROOT / "Procfile").read_text().partition("web:")[2])
         for words, wait_port, path in (
             (("flask", "cobrowse", "sandbox", "--port", str(genesys_port)), genesys_port, "/sandbox/state"),

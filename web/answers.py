@@ -33,15 +33,17 @@ class Manner:
 def flat(outcome: Outcome) -> Flat:
     """The answer's keys: always all of them, flat, no null, whole numbers."""
     session, failure = outcome.session, outcome.failure
+    # A session that failed to be attached reaches nobody; its links would only mislead whoever reads them.
+    links = Session() if failure else session
     return {
         "success": outcome.success,
         "status": outcome.status.value,
         "conversationId": session.conversation_id,
         "cobrowseSessionId": session.cobrowse_session_id,
         "mediaId": session.media_id,
-        "joinUrl": str(session.join_url),
-        "viewerUrl": str(session.viewer_url),
-        "joinCode": str(session.join_code),
+        "joinUrl": str(links.join_url),
+        "viewerUrl": str(links.viewer_url),
+        "joinCode": str(links.join_code),
         "offerEnds": session.offer_ends,
         "state": session.state,
         "verified": session.verified,

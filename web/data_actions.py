@@ -49,7 +49,11 @@ class DataActions:
         credential = self._caller()
         intake.json_type(request)
         body = intake.parsed(intake.raw_body(request))
-        wish = self._wish(body)
+        wish = _wish(body)
+        manner = answers.Manner(in_body=not intake.prefers_status(request.headers))
+        if wish["latest"] and not self.allow_latest:
+            error = LatestNotAllowed("latest: the service does not allow it")
+            return answers.respond([answers.refused(error, g.correlation_id)], manner)
         command = Command(
             sender=SENDER,
             correlation_id=g.correlation_id,
@@ -64,7 +68,6 @@ class DataActions:
             fingerprint=fingerprint(body),
             user_token=self._user_token(),
         )
-        manner = answers.Manner(in_body=not intake.prefers_status(request.headers))
         return answers.respond([self.initiate(command)], manner)
 
     def _caller(self) -> str:
@@ -72,21 +75,20 @@ class DataActions:
             return "anyone"
         return self.keys.identify({name.lower(): value for name, value in request.headers.items()})
 
-    def _wish(self, body: object) -> dict[str, Any]:
-        try:
-            wish = _REQUEST.load(body)  # type: ignore[arg-type]  # its own pre_load refuses what is no object
-        except ValidationError as error:
-            raise InvalidRequest(in_words(error.messages, _FIELDS)) from None
-        assert isinstance(wish, dict)  # noqa: S101 - what a schema without many=True loads
-        if wish["latest"] and not self.allow_latest:
-            raise LatestNotAllowed("latest: the service does not allow it")
-        return wish
-
     def _user_token(self) -> Secret:
         token = request.headers.get("Genesys-Access-Token", "").strip() if self.allow_user_tokens else ""
         if token and not (token.isascii() and token.isprintable() and " " not in token):
             raise InvalidRequest("Genesys-Access-Token: not a token; send the bare access token without 'Bearer'")
         return Secret(token)
+
+
+def _wish(body: object) -> dict[str, Any]:
+    try:
+        wish = _REQUEST.load(body)  # type: ignore[arg-type]  # its own pre_load refuses what is no object
+    except ValidationError as error:
+        raise InvalidRequest(in_words(error.messages, _FIELDS)) from None
+    assert isinstance(wish, dict)  # noqa: S101 - what a schema without many=True loads
+    return wish
 
 
 def fingerprint(body: object) -> str:

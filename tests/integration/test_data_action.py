@@ -264,7 +264,9 @@ def test_fifty_threads_fetch_one_token(service, box):
 
 def test_the_newest_webchat_is_taken_only_where_that_is_allowed(service, box):
     refused = service().post(latest=True)
-    assert (refused.status_code, refused.json["errorCode"]) == (403, "latest_not_allowed")
+    assert (refused.status_code, refused.json["errorCode"]) == (200, "latest_not_allowed")
+    assert service().post(latest=True, headers={"Prefer": "status"}).status_code == 403
+    assert box.calls() == []
     body = service(allow_latest=True).start("", latest="true")
     assert (body["status"], body["conversationId"]) == ("initiated", WEBCHAT)
     assert box.calls("list")[0].path.startswith("/api/v2/conversations/webchat")

@@ -1,0 +1,447 @@
+"""The doctor on the sandbox: with each thing wrong that can be, it names that thing and what helps."""
+
+import contextlib
+import datetime as dt
+import http.server
+import socket
+import sqlite3
+import ssl
+import threading
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cobrowse.clock import SystemClock
+from cobrowse.model import Secret
+from integrations import ledger
+from integrations.doctor import Reach, diagnose, passed
+from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, VOICE, WEBCHAT
+from settings import Settings
+from tests.integration.conftest import KEY
+
+SENDERS = """
+[senders.crm]
+signature = "api-key"
+secrets = ["$CRM_KEY"]
+envelope = "custom"
+
+[senders.desk]
+signature = "bearer"
+secrets = ["$DESK_TOKEN"]
+envelope = "custom"
+"""
+ENVIRON = {"CRM_KEY": "crm-0123456789abcdef", "DESK_TOKEN": "desk-0123456789abcdef"}
+
+
+class Off(SystemClock):
+    """The machine's clock, so many seconds wrong."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def now(self):
+        return super().now() + dt.timedelta(seconds=self.seconds)
+
+
+class Patient:
+    """An installation in good health, until a test spoils it."""
+
+    def __init__(self, box, tmp_path):
+        self.box = box
+        self.directory = tmp_path
+        (tmp_path / "senders.toml").write_text(SENDERS)
+        self.settings = Settings(
+            genesys_api_url=box.url,
+            genesys_login_url=box.url,
+            api_keys=Secret(f"flow:{KEY}"),
+            senders_file=str(tmp_path / "senders.toml"),
+            ledger_url=Secret(f"sqlite:///{tmp_path}/ledger.sqlite3"),
+        )
+        self.environ = dict(ENVIRON)
+        self.clock = SystemClock()
+        self.reach = Reach()
+        self.conversation = ""
+
+    def set(self, **settings):
+        self.settings = replace(self.settings, **settings)
+
+    def fault(self, operation, kind, **fields):
+        self.box.faults.add(operation=operation, kind=kind, times="always", **fields)
+
+    def checks(self):
+        found = list(
+            diagnose(
+                self.settings,
+                environ=self.environ,
+                clock=self.clock,
+                new_id=lambda: str(uuid4()),
+                conversation_id=self.conversation,
+                reach=self.reach,
+            )
+        )
+        by_name = {check.name: check for check in found}
+        assert len(by_name) == len(found), "each check has a name of its own"
+        return by_name
+
+
+@pytest.fixture
+def patient(box, tmp_path):
+    return Patient(box, tmp_path)
+
+
+def wrong_secret(it):
+    it.set(genesys_client_id="sandbox", genesys_client_secret=Secret("guessed"))
+
+
+def wrong_client(it):
+    it.set(genesys_client_id="nobody", genesys_client_secret=Secret("sandbox-secret"))
+
+
+def nobody(*_, **__):
+    """A resolver that knows no name."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def without_a_name(it):
+    it.set(
+        genesys_api_url="",
+        genesys_login_url="",
+        genesys_region="mypurecloud.ie",
+        genesys_client_id="id",
+        genesys_client_secret=Secret("secret"),
+    )
+    it.reach = Reach(nobody)
+
+
+def two_regions(it):
+    it.set(genesys_api_url="https://api.mypurecloud.de", genesys_login_url="https://login.mypurecloud.ie")
+    it.reach = Reach(nobody)
+
+
+def refused_connection(it):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        it.set(genesys_login_url=f"http://127.0.0.1:{free.getsockname()[1]}")
+
+
+def https_to_a_plain_port(it):
+    it.set(genesys_api_url=it.box.url.replace("http:", "https:"))
+
+
+def a_missing_ca_file(it):
+    it.set(genesys_api_url=it.box.url.replace("http:", "https:"), genesys_ca_file="/nowhere/ca.pem")
+
+
+def clock_ahead(it):
+    it.clock = Off(90)
+
+
+def clock_behind(it):
+    it.clock = Off(-3600)
+
+
+def scope_missing(scope):
+    def spoil(it):
+        it.box.options.grants = tuple(one for one in it.box.options.grants if one != scope)
+
+    return spoil
+
+
+def scopes_refused_as_a_whole(it):
+    # The first token is the one for the credentials, which asks for no scope.
+    it.box.faults.add(operation="token", kind="delay", seconds=0, times=1)
+    it.fault("token", "status", status=400, code="invalid_scope", message="unknown scope")
+
+
+def without_media(**settings):
+    def spoil(it):
+        it.box.options.api = "native"
+        it.set(**settings)
+
+    return spoil
+
+
+def struck(operation, kind, **fields):
+    return lambda it: it.fault(operation, kind, **fields)
+
+
+def conversation(which):
+    def spoil(it):
+        it.conversation = which
+
+    return spoil
+
+
+def ledger_nowhere(it):
+    it.set(ledger_url=Secret(f"sqlite:///{it.directory}/absent/ledger.sqlite3"))
+
+
+def ledger_not_a_database(it):
+    (it.directory / "ledger.sqlite3").write_bytes(b"this is no database, whatever its name says" * 40)
+
+
+def ledger_newer(it):
+    with contextlib.closing(
+        ledger.connect(it.settings.ledger_url, keys=(), retention_seconds=it.settings.ledger_retention)
+    ) as store:
+        store.ping()
+    with contextlib.closing(sqlite3.connect(it.directory / "ledger.sqlite3")) as connection:
+        connection.execute("UPDATE ledger_schema SET version = 99, min_reader = 99")
+        connection.commit()
+
+
+def ledger_without_keys(it):
+    it.set(ledger_url=Secret("postgresql+psycopg://bridge:pw@localhost/bridge"))
+
+
+def secret_unset(it):
+    del it.environ["CRM_KEY"]
+
+
+def row_misspelt(it):
+    (it.directory / "senders.toml").write_text(SENDERS.replace('"bearer"', '"bearar"'))
+
+
+def senders_file_gone(it):
+    (it.directory / "senders.toml").unlink()
+
+
+def short_key(it):
+    it.set(api_keys=Secret("flow:short"))
+
+
+def public_without_tls(it):
+    it.set(public_base_url="http://bridge.example.com", genesys_login_url="https://login.mypurecloud.ie")
+    it.reach = Reach(nobody)
+
+
+def public_elsewhere(it):
+    it.set(public_base_url=it.box.url)
+
+
+def public_not_running(it):
+    refused_connection(it)
+    it.set(public_base_url=it.settings.genesys_login_url, genesys_login_url=it.box.url)
+
+
+# What is wrong, the check that says so, what it has found, and the remedy.
+ILLS = {
+    "the secret": (wrong_secret, "credentials", "401", "copy GENESYS_CLIENT_SECRET anew"),
+    "the client id": (wrong_client, "credentials", "400", "check GENESYS_CLIENT_ID, and GENESYS_REGION"),
+    "the region's name": (without_a_name, "api host: DNS", "api.mypurecloud.ie", "GENESYS_REGION is mypurecloud.ie"),
+    "two regions": (two_regions, "region", "two regions", "same region"),
+    "a refused connection": (refused_connection, "login host: TLS", "refuses", "host and port"),
+    "no TLS there": (https_to_a_plain_port, "api host: TLS", "TLS with", "scheme and port"),
+    "no CA file": (a_missing_ca_file, "api host: TLS", "GENESYS_CA_FILE /nowhere/ca.pem", "Name a PEM file"),
+    "a clock ahead": (clock_ahead, "clock", "s ahead of", "NTP"),
+    "a clock behind": (clock_behind, "clock", "s behind", "NTP"),
+    "no right to start": (scope_missing("cobrowse:initiate"), "cobrowse:initiate", "not granted", "Add the scope"),
+    "no right to read": (scope_missing("conversation:read"), "reading", "403", "may view conversations"),
+    "no voice scope": (scope_missing("conversation:voice"), "conversation:voice", "not granted", "conversation:voice"),
+    "an invalid scope": (scopes_refused_as_a_whole, "conversation:message", "not granted", "conversation:message"),
+    "media, and no such flow": (without_media(cobrowse_flow="media"), "flow", "404", "COBROWSE_FLOW=native or auto"),
+    "create forbidden": (struck("create", "status", status=403), "flow", "403", "scope cobrowse:initiate and a role"),
+    "create limited": (struck("create", "status", status=429, retry_after=30), "flow", "429", "30 s of patience"),
+    "create broken": (struck("create", "status", status=500), "flow", "500", "fault of its own"),
+    "create a web page": (struck("create", "not_json"), "flow", "not JSON", "any proxy on the way"),
+    "create cut": (struck("create", "drop"), "flow", "broke", "can't be reached"),
+    "create moved": (struck("create", "redirect", location="/"), "flow", "a redirect", "GENESYS_API_URL"),
+    "token limited": (struck("token", "status", status=429, retry_after=60), "credentials", "429", "60 s of patience"),
+    "token broken": (struck("token", "status", status=503), "credentials", "503", "status page"),
+    "token a web page": (struck("token", "not_json"), "credentials", "not JSON", "GENESYS_LOGIN_URL and any proxy"),
+    "token forbidden": (struck("token", "status", status=403), "credentials", "403", "a role"),
+    "token dropped": (struck("token", "drop"), "credentials", "broke", "can't be reached"),
+    "reading broken": (struck("conversation", "status", status=504), "reading", "504", "deadline"),
+    "conversation absent": (conversation(ABSENT), "conversation", "404", "check the id, the region, and the divisions"),
+    "conversation ended": (conversation(ENDED), "conversation", "has ended", "while the customer is connected"),
+    "an e-mail": (conversation(EMAIL), "conversation", "e-mail", "webchat, web messaging or voice"),
+    "no directory": (ledger_nowhere, "ledger", "can't be opened", "LEDGER_URL's directory exists"),
+    "no database": (ledger_not_a_database, "ledger", "not a SQLite database", "another file"),
+    "a newer ledger": (ledger_newer, "ledger", "version 99", "deploy that release here too"),
+    "no ledger keys": (ledger_without_keys, "ledger", "LEDGER_KEYS is needed", "LEDGER_KEYS"),
+    "a secret unset": (secret_unset, "sender crm", "$CRM_KEY is not set", "Set CRM_KEY in the service's environment"),
+    "a row misspelt": (row_misspelt, "sender desk", "did you mean 'bearer'", "senders.example.toml"),
+    "no senders file": (senders_file_gone, "senders", "can't be read", "senders.toml"),
+    "a short API key": (short_key, "API keys", "pair 1 (flow): the key is under 16 bytes", "name:key"),
+    "http in public": (public_without_tls, "public URL", "is not https", "https address"),
+    "another's URL": (public_elsewhere, "public URL", "answers 404", "check PUBLIC_BASE_URL"),
+    "nothing in public": (public_not_running, "public URL", "refuses", "Is the service started"),
+}
+
+
+@pytest.mark.parametrize("ill", ILLS)
+def test_each_ill_is_found_and_its_remedy_named(patient, ill):
+    spoil, name, found, remedy = ILLS[ill]
+    spoil(patient)
+    checks = patient.checks()
+    check = checks[name]
+    assert check.ok is False, check
+    assert found in check.found
+    assert remedy in check.remedy
+    assert not passed(checks.values())
+
+
+def test_a_healthy_installation_passes_every_check(patient):
+    patient.conversation = WEBCHAT
+    checks = patient.checks()
+    assert [name for name, check in checks.items() if check.ok is False] == []
+    assert passed(checks.values())
+    assert checks["flow"].found.startswith("media")
+    assert checks["conversation"].found == "active, webchat"
+    assert checks["sender desk"].ok
+    assert checks["public URL"].ok is None
+
+
+def test_nothing_the_doctor_does_reaches_a_customer(patient, box):
+    for which in (WEBCHAT, VOICE, LIVE):
+        patient.conversation = which
+        patient.checks()
+    assert box.invitations() == 0
+    assert box.calls("attach") == box.calls("cobrowse") == []
+
+
+def test_a_live_session_is_mentioned(patient):
+    patient.conversation = LIVE
+    assert "live cobrowse session" in patient.checks()["conversation"].found
+
+
+@pytest.mark.parametrize(("mode", "ok"), [("auto", True), ("native", None)])
+def test_an_org_without_the_media_flow_has_the_native_one(patient, mode, ok):
+    without_media(cobrowse_flow=mode)(patient)
+    checks = patient.checks()
+    assert checks["flow"].ok is ok
+    assert checks["flow"].found.startswith("native")
+    assert passed(checks.values())
+    assert patient.box.calls("cobrowse") == []
+
+
+def test_what_rests_on_something_broken_is_not_looked_at(patient):
+    wrong_secret(patient)
+    checks = patient.checks()
+    assert [name for name, check in checks.items() if check.ok is False] == ["credentials"]
+    assert [checks[name].ok for name in ("scopes", "reading", "flow", "conversation")] == [None] * 4
+    assert "“credentials”" in checks["flow"].found
+
+
+def test_one_row_that_is_wrong_leaves_the_others_right(patient):
+    secret_unset(patient)
+    checks = patient.checks()
+    assert (checks["sender crm"].ok, checks["sender desk"].ok) == (False, True)
+
+
+def test_no_secret_is_in_what_it_says(patient):
+    secrets = {*ENVIRON.values(), KEY, "guessed", "sandbox-secret", "pw@"}
+    for spoil in (wrong_secret, ledger_without_keys, row_misspelt, conversation(WEBCHAT)):
+        spoil(patient)
+        said = repr(list(patient.checks().values()))
+        assert not [secret for secret in secrets if secret in said]
+
+
+def test_a_host_that_keeps_silent_is_given_up(patient):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        patient.reach = Reach(patience=0.2)
+        patient.set(genesys_api_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        check = patient.checks()["api host: TLS"]
+    assert "did not answer in time" in check.found
+    assert "firewall" in check.remedy
+
+
+@contextlib.contextmanager
+def served_with_tls(directory, **names):
+    """A web server on loopback with a certificate that nobody has signed: its URL and the certificate's file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=30))
+        .not_valid_after(now + dt.timedelta(days=names.pop("days", 30)))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(names.pop("host", "localhost"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = directory / "host.pem"
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + pem)
+    (directory / "ca.pem").write_bytes(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+
+    class Server(http.server.ThreadingHTTPServer):
+        def finish_request(self, request, client_address):
+            with contextlib.suppress(OSError), context.wrap_socket(request, server_side=True) as wrapped:
+                super().finish_request(wrapped, client_address)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = Server(("127.0.0.1", 0), Handler)
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    serving.start()
+    try:
+        yield f"https://localhost:{server.server_port}", str(directory / "ca.pem")
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("certificate", "trusted", "found", "remedy"),
+    [
+        ({}, False, "self-signed", "GENESYS_CA_FILE"),
+        ({"days": -1}, True, "expired", "clock"),
+        ({"host": "elsewhere.example.com"}, True, "ostname mismatch", "for another host"),
+    ],
+)
+def test_a_certificate_that_can_not_be_trusted_is_told_apart(patient, tmp_path, certificate, trusted, found, remedy):
+    with served_with_tls(tmp_path, **certificate) as (url, authority):
+        patient.set(genesys_api_url=url, genesys_ca_file=authority if trusted else "")
+        check = patient.checks()["api host: TLS"]
+    assert check.ok is False
+    assert found in check.found
+    assert remedy in check.remedy
+
+
+def test_a_ca_file_makes_a_gateway_trusted(patient, tmp_path):
+    with served_with_tls(tmp_path) as (url, authority):
+        patient.set(genesys_api_url=url, genesys_ca_file=authority)
+        check = patient.checks()["api host: TLS"]
+    assert check.ok
+    assert check.found.startswith("TLSv1.")
+    assert "certificate until 20" in check.found
+
+
+def test_a_running_service_is_found_at_its_public_url(patient, service):
+    from werkzeug.serving import make_server
+
+    server = make_server("127.0.0.1", 0, service().app, threaded=True)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        patient.set(public_base_url=f"http://127.0.0.1:{server.port}")
+        check = patient.checks()["public URL"]
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+    assert check.ok
+    assert "running service" in check.found

@@ -1,0 +1,187 @@
+"""The ledger between processes: workers that share it, fork, die, and a server that is started anew."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from cobrowse.errors import LedgerUnavailable
+from cobrowse.ledger import State, Taken, Won
+from tests.contract.ledgers import (
+    ATTACHED,
+    CREATED,
+    KEY,
+    RETENTION,
+    again,
+    crash,
+    keyed,
+    ledger,
+    opened,
+    outcome,
+    server,
+    url,
+)
+
+__all__ = ["ledger", "opened", "server", "url"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WORKER = """
+import itertools, json, os, sys, threading
+from integrations.ledger import connect
+from cobrowse.ledger import State, Won
+from tests.contract.ledgers import ATTACHED, CREATED, keyed, outcome
+
+name, url, key, kept = sys.argv[1:]
+ledger = connect(url, keys=[key], retention_seconds=float(kept))
+won = []
+numbers = itertools.count()
+
+def claim(key):
+    mine = keyed(key=key, number=f"{key}:{name}-{next(numbers)}")
+    if isinstance(ledger.claim(mine), Won):
+        won.append(mine.id)
+        return mine
+"""
+
+RACE = """
+sys.stdin.readline()
+for turn in range(30):
+    threads = [threading.Thread(target=claim, args=(f"turn-{turn}",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+print(json.dumps(won))
+ledger.close()
+"""
+
+DIE = """
+mine = claim("dying")
+ledger.begin(mine.id, mine.holder, CREATED)
+print("begun", flush=True)
+sys.stdin.readline()
+"""
+
+FORK = """
+first = claim("parent")
+child = os.fork()
+mine = claim("child" if child == 0 else "parent-again")
+ledger.settle(mine.id, mine.holder, State.SUCCEEDED, ATTACHED, outcome(mine.id))
+assert ledger.read(mine.id).state is State.SUCCEEDED
+if child == 0:
+    ledger.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+ledger.settle(first.id, first.holder, State.SUCCEEDED, ATTACHED, outcome(first.id))
+ledger.close()
+print(json.dumps(won))
+"""
+
+
+@pytest.fixture
+def start(url):
+    """A factory of worker processes."""
+    workers = []
+
+    def build(name, script):
+        arguments = [sys.executable, "-c", WORKER + script, name, url, KEY, str(RETENTION)]
+        worker = subprocess.Popen(arguments, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        workers.append(worker)
+        return worker
+
+    yield build
+    for worker in workers:
+        worker.kill()
+        worker.communicate()
+
+
+def test_of_several_processes_one_wins_each_round(ledger, start):
+    workers = [start(f"worker-{number}", RACE) for number in range(3)]
+    for worker in workers:
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+
+    won = [number for worker in workers for number in json.loads(worker.communicate()[0])]
+
+    assert sorted(number.split(":")[0] for number in won) == sorted(f"turn-{turn}" for turn in range(30))
+    assert {entry.id for entry in ledger.recent(100)} == set(won)
+
+
+def test_what_a_killed_process_had_begun_is_on_record_and_taken_over_later(ledger, start):
+    worker = start("worker", DIE)
+    assert worker.stdout.readline() == "begun\n"
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+
+    taken = ledger.claim(keyed(key="dying"))
+
+    assert isinstance(taken, Taken)
+    assert taken.entry.progress == CREATED
+    ledger._engine.write(lambda run: run("UPDATE initiations SET lease_until = {now} - 1"))
+    won = ledger.claim(keyed(key="dying"))
+    assert isinstance(won, Won)
+    assert (won.entry.id, won.entry.attempts, won.entry.progress) == (taken.entry.id, 2, CREATED)
+
+
+def test_a_worker_that_forks_goes_on_in_both_processes(ledger, start):
+    output, _ = start("worker", FORK).communicate(timeout=20)
+
+    assert len(json.loads(output)) == 2
+    assert [entry.state for entry in ledger.recent(10)] == [State.SUCCEEDED] * 3
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_server_that_is_away_is_said_soon_and_used_again_once_it_is_back(server, ledger):
+    claim = keyed(key="through a restart")
+    ledger.claim(claim)
+    crash(server)
+
+    faults, took = [], []
+
+    def use():
+        started = time.monotonic()
+        try:
+            ledger.begin(claim.id, claim.holder, CREATED)
+        except LedgerUnavailable as fault:
+            faults.append(fault)
+        took.append(time.monotonic() - started)
+
+    threads = [threading.Thread(target=use) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(faults) == 16
+    assert "can't be reached" in faults[0].message
+    assert max(took) < 3.5
+
+    server.ensure_postgres_running()
+    until = time.monotonic() + 5
+    while True:
+        try:
+            ledger.ping()
+            break
+        except LedgerUnavailable:
+            assert time.monotonic() < until
+    ledger.begin(claim.id, claim.holder, CREATED)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_restart_between_two_calls_goes_unnoticed(server, ledger):
+    claim = keyed(key="a restart in between")
+    ledger.claim(claim)
+    crash(server)
+    server.ensure_postgres_running()
+
+    ledger.begin(claim.id, claim.holder, CREATED)
+    crash(server)
+    server.ensure_postgres_running()
+    ledger.settle(claim.id, claim.holder, State.SUCCEEDED, ATTACHED, outcome(claim.id))
+
+    assert isinstance(ledger.claim(again(claim)), Taken)
