@@ -1,0 +1,66 @@
+"""The ledger in a database: SQLite for one machine, PostgreSQL for several. Which one, its URL says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote
+
+import psycopg
+
+from cobrowse.clock import Clock
+from integrations.ledger.postgresql import POOL_SIZE, PostgreSQL
+from integrations.ledger.rows import Recorded
+from integrations.ledger.sqlite import SQLite
+from integrations.ledger.store import LedgerStore
+from integrations.ledger.tokens import StoredToken, TokenTable
+from integrations.ledger.vault import MAKE_A_KEY, Vault, beside, given
+
+FORMS = "sqlite:///relative/file, sqlite:////absolute/file or postgresql+psycopg://user:password@host/database"
+
+
+def connect(
+    url: str,
+    *,
+    keys: Sequence[str],
+    retention_seconds: float,
+    clock: Clock | None = None,
+    synchronous: Literal["FULL", "NORMAL"] = "FULL",
+    pool_size: int = POOL_SIZE,
+) -> LedgerStore:
+    """The ledger at that URL. ValueError, which repeats no password, if the URL or a key can't be one.
+
+    Nothing is opened before the first use; a ledger that is away is LedgerUnavailable then, and tried anew each time.
+    `keys`: the first seals, all open. `synchronous` is SQLite's, `pool_size` PostgreSQL's connections a process.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        file = Path(_file(rest))
+        engine: SQLite | PostgreSQL = SQLite(file, synchronous=synchronous)
+        vault = Vault(beside(file, keys))
+    elif scheme in ("postgresql+psycopg", "postgresql", "postgres"):
+        if not keys:
+            raise ValueError(f"LEDGER_KEYS is needed for a ledger in PostgreSQL; make one: {MAKE_A_KEY}")
+        engine = _postgresql(f"postgresql://{rest}", pool_size)
+        vault = Vault(given(keys))
+    else:
+        raise ValueError(f"LEDGER_URL must be {FORMS}")
+    return LedgerStore(engine, vault, retention_seconds=retention_seconds, clock=clock)
+
+
+def _file(rest: str) -> str:
+    file = unquote(rest.removeprefix("/"))
+    if not rest.startswith("/") or not file or file == ":memory:" or "?" in file:
+        raise ValueError(f"LEDGER_URL must name a file, for workers share it: {FORMS}")
+    return file
+
+
+def _postgresql(url: str, pool_size: int) -> PostgreSQL:
+    try:
+        return PostgreSQL(url, pool_size=pool_size)
+    except psycopg.Error:
+        # The driver's text may hold a part of the URL, and that may be the password.
+        message = f"LEDGER_URL can't be read: {FORMS}; write %40 for an @ in a password, %2F for a /"
+        raise ValueError(message) from None
+
+
+__all__ = ["LedgerStore", "Recorded", "StoredToken", "TokenTable", "connect"]

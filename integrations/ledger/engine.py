@@ -1,0 +1,59 @@
+"""What the ledger asks of a database: do this work in one committed transaction, read these rows."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from integrations.ledger.statements import COLUMNS
+
+T = TypeVar("T")
+Rows = list[tuple[Any, ...]]
+Params = Mapping[str, object]
+
+_NO_PARAMS: Params = {}
+
+
+class Run(Protocol):
+    """Runs one statement inside a work's transaction."""
+
+    def __call__(self, sql: str, params: Params = _NO_PARAMS, /) -> Rows:
+        """The rows it gives; from a statement that gives none, an empty one for each row it has changed."""
+
+
+class Engine(Protocol):
+    """A database that moves rows. Safe for threads and after a fork; LedgerUnavailable when it can't be reached."""
+
+    place: str
+
+    def write(self, work: Callable[[Run], T], *, alone: str = "") -> T:
+        """Do the work; what it wrote is committed when this returns. Works `alone` under one name run one by one.
+
+        A work may be done a second time when its commit's answer was lost, and it writes by one statement at most.
+        """
+
+    def read(self, sql: str, params: Params = _NO_PARAMS) -> Rows:
+        """The rows of one select."""
+
+    def upgrade(self) -> tuple[int, int]:
+        """Bring the tables to this service's schema: the versions before and after."""
+
+    def close(self) -> None:
+        """Let go of every connection of this process; it opens them again when it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What is said differently. `now`: seconds since 1970 by the database's clock; `name` rewrites `:name`."""
+
+    now: str
+    row_number: str
+    text: str
+    named: str = r":\1"
+
+    def say(self, sql: str) -> str:
+        """The statement in this database's words."""
+        words = {"{columns}": COLUMNS, "{now}": self.now, "{row_number}": self.row_number, "{text}": self.text}
+        for word, said in words.items():
+            sql = sql.replace(word, said)
+        return re.sub(r"(?<!\w):([a-z_]+)", self.named, sql)

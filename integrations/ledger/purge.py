@@ -1,0 +1,65 @@
+"""Forgets what has ended longer ago than it must be kept, now and then and beside the requests."""
+
+from threading import Lock, Thread
+
+from cobrowse.clock import Clock
+from cobrowse.errors import LedgerUnavailable
+from integrations.ledger import statements
+from integrations.ledger.engine import Engine
+
+# It runs after so many claims of this process, or at the first one after so many seconds.
+EVERY_CLAIMS = 1_000
+EVERY_SECONDS = 600.0
+# Rows a transaction: some milliseconds in which others wait.
+BATCH = 200
+
+
+class Purge:
+    """Deletes what is over, in small transactions: call it, or let it see each claim."""
+
+    def __init__(self, engine: Engine, retention_seconds: float, clock: Clock) -> None:
+        self._engine = engine
+        self._retention = retention_seconds
+        self._clock = clock
+        self._turn = Lock()
+        self._claims = 0
+        self._next = clock.monotonic() + EVERY_SECONDS
+        self._thread: Thread | None = None
+        self._closing = False
+
+    def __call__(self) -> int:
+        """How many rows it has deleted."""
+        total = 0
+        params = {"retention": self._retention, "batch": BATCH}
+        while not self._closing:
+            gone = len(self._engine.write(lambda run: run(statements.PURGE, params)))
+            total += gone
+            if gone < BATCH:
+                break
+        return total
+
+    def claimed(self) -> None:
+        """Note a claim. Threads may count one less when they meet here, which does no harm."""
+        self._claims += 1
+        if self._claims < EVERY_CLAIMS and self._clock.monotonic() < self._next:
+            return
+        if self._turn.acquire(blocking=False):
+            self._claims = 0
+            self._next = self._clock.monotonic() + EVERY_SECONDS
+            self._thread = Thread(target=self._quietly, name="ledger-purge", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Let a purge that is under way end after its transaction."""
+        self._closing = True
+        if self._thread is not None:
+            self._thread.join()
+        self._closing = False
+
+    def _quietly(self) -> None:
+        try:
+            self()
+        except LedgerUnavailable:
+            pass  # whoever needs the ledger now says so; this comes round again
+        finally:
+            self._turn.release()

@@ -1,0 +1,202 @@
+"""Commands, progress and outcomes as rows, and back; secrets leave the clear columns here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import orjson
+
+from cobrowse.errors import LedgerUnavailable
+from cobrowse.ledger import Claim, Entry, Progress, State, released_slot
+from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
+from integrations.ledger.statements import Row
+from integrations.ledger.vault import NotOurs, Vault
+
+T = TypeVar("T")
+
+_SECRETS = tuple(field.name for field in fields(Session) if field.type is Secret)
+_PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secret)
+# What an outcome's JSON holds; its spans have a column of their own.
+_TOLD = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Entry):
+    """An entry with its place in the ledger: `seq` grows from each initiation to the next."""
+
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What an initiation adds to the figures of its minute. `seconds` is its last attempt's, None until that ends."""
+
+    created: datetime
+    state: State
+    seconds: float | None
+    upstream_calls: int
+    rate_limited: int
+
+
+def of_claim(claim: Claim, vault: Vault) -> dict[str, object]:
+    """The row of a new initiation. A user's own token is not part of it."""
+    command = claim.command
+    return {
+        "id": claim.id,
+        "slot": plain(claim.slot),
+        "holder": claim.holder,
+        "lease_seconds": claim.lease_seconds,
+        "keyless": not claim.slot.startswith("key:"),
+        "sender": command.sender,
+        "requested_by": plain(command.requested_by),
+        "credential": plain(command.credential),
+        "key": plain(command.key),
+        "fingerprint": command.fingerprint,
+        "channel": command.channel,
+        "latest": command.latest,
+        "check_first": command.check_first,
+        "deadline_seconds": command.deadline_seconds,
+        "correlation_id": plain(command.correlation_id),
+        "settings": vault.seal(command.session_settings),
+        **of_progress(claim.progress, vault),
+        "conversation_id": plain(command.conversation_id),
+    }
+
+
+def of_progress(progress: Progress, vault: Vault, outcome: Outcome | None = None) -> dict[str, object]:
+    """The columns that tell how far it came; the secrets of what came of it lie with its own."""
+    return {
+        "flow": progress.flow,
+        "done": _json(progress.done),
+        "begun": progress.begun,
+        "invited": progress.invited,
+        "conversation_id": plain(progress.session.conversation_id),
+        "session": _json(_clear(progress.session)),
+        "secret": vault.seal(_secrets(progress.session, outcome)),
+    }
+
+
+def of_end(state: State, initiation_id: str, progress: Progress, outcome: Outcome, vault: Vault) -> dict[str, object]:
+    """The columns that an attempt's end sets."""
+    told = {name: getattr(outcome, name) for name in _TOLD}
+    told["session"] = _clear(outcome.session)
+    return of_progress(progress, vault, outcome) | {
+        "id": initiation_id,
+        "state": state.value,
+        "outcome": _json(told),
+        "spans": _json([(span.kind, span.name, span.start, span.seconds, span.result) for span in outcome.spans]),
+        "upstream_calls": outcome.upstream_calls,
+        "released_slot": released_slot(initiation_id),
+    }
+
+
+def entry(values: tuple[Any, ...], vault: Vault, *, leniently: bool = False) -> Recorded:
+    """The entry a row tells of. LedgerUnavailable if its secrets can't be opened; `leniently` they stay empty."""
+    row = Row._make(values)
+    try:
+        settings, secret = vault.open(row.settings), vault.open(row.secret)
+    except NotOurs as fault:
+        if not leniently:
+            message = f"initiation {row.id} was kept under a key that LEDGER_KEYS no longer has"
+            hint = "Put the former key back into LEDGER_KEYS, after the new one, until the retention time has passed."
+            raise LedgerUnavailable(message, hint=hint) from fault
+        settings, secret = {}, {}
+    state = State(row.state)
+    return Recorded(
+        id=row.id,
+        command=_command(row, settings),
+        state=state,
+        attempts=row.attempts,
+        progress=Progress(
+            flow=row.flow,
+            done=tuple(orjson.loads(row.done)),
+            begun=row.begun,
+            invited=bool(row.invited),
+            session=_session(orjson.loads(row.session), secret.get("progress", {})),
+        ),
+        holder=row.holder,
+        lease_left=max(0.0, row.lease_left) if state is State.RUNNING else 0.0,
+        upstream_calls=row.upstream_calls,
+        outcome=_outcome(row, secret.get("outcome", {})) if row.outcome else None,
+        created=datetime.fromtimestamp(row.created, UTC),
+        updated=datetime.fromtimestamp(row.updated, UTC),
+        seq=row.seq,
+    )
+
+
+def glance(values: tuple[Any, ...]) -> Glance:
+    """The glance that a row of SINCE is."""
+    created, state, calls, outcome, spans = values
+    limited = sum(span[0] == "call" and span[4] == "429" for span in orjson.loads(spans))
+    seconds = orjson.loads(outcome)["seconds"] if outcome and state != State.RUNNING else None
+    return Glance(datetime.fromtimestamp(created, UTC), State(state), seconds, calls, limited)
+
+
+def plain(text: str) -> str:
+    """A text as every engine can hold it: PostgreSQL has no NUL."""
+    return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def _command(row: Row, settings: Mapping[str, Any]) -> Command:
+    return Command(
+        sender=row.sender,
+        correlation_id=row.correlation_id,
+        deadline_seconds=row.deadline_seconds,
+        conversation_id=row.conversation_id,
+        latest=bool(row.latest),
+        channel=row.channel,  # type: ignore[arg-type]  # as it was claimed
+        requested_by=row.requested_by,
+        credential=row.credential,
+        session_settings=settings,
+        key=row.key,
+        fingerprint=row.fingerprint,
+        check_first=bool(row.check_first),
+    )
+
+
+def _outcome(row: Row, secret: Mapping[str, str]) -> Outcome:
+    told = orjson.loads(row.outcome)
+    failure = told.get("failure")
+    outcome = _known(
+        Outcome,
+        told
+        | {
+            "status": Status(told["status"]),
+            "session": _session(told["session"], secret),
+            "failure": _known(Failure, failure) if failure else None,
+        },
+    )
+    return replace(outcome, spans=tuple(Span(*span) for span in orjson.loads(row.spans)))
+
+
+def _session(clear: Mapping[str, Any], secret: Mapping[str, str]) -> Session:
+    return _known(Session, {**clear, **{name: Secret(value) for name, value in secret.items()}})
+
+
+def _known(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Made of what this service knows: a newer one may have written more."""
+    names = _NAMES[kind]
+    return kind(**{name: value for name, value in values.items() if name in names})
+
+
+_NAMES: Mapping[type, frozenset[str]] = {
+    kind: frozenset(field.name for field in fields(kind)) for kind in (Session, Outcome, Failure)
+}
+
+
+def _clear(session: Session) -> dict[str, object]:
+    return {name: value for name in _PLAIN if (value := getattr(session, name))}
+
+
+def _secrets(progress: Session, outcome: Outcome | None) -> dict[str, dict[str, str]]:
+    sessions = {"progress": progress} | ({"outcome": outcome.session} if outcome else {})
+    found = {
+        part: {name: value for name in _SECRETS if (value := getattr(session, name))}
+        for part, session in sessions.items()
+    }
+    return {part: values for part, values in found.items() if values}
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,155 @@
+"""Every statement of the ledger, once for both engines: `:name` is a parameter, {now} the database's clock."""
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """An initiation as it lies in the table. Times are epoch seconds; `lease_left` is reckoned when it is read."""
+
+    seq: int
+    id: str
+    slot: str
+    sender: str
+    requested_by: str
+    credential: str
+    key: str
+    fingerprint: str
+    conversation_id: str
+    channel: str | None
+    latest: bool
+    check_first: bool
+    deadline_seconds: float
+    correlation_id: str
+    settings: str
+    state: str
+    holder: str
+    attempts: int
+    upstream_calls: int
+    flow: str
+    done: str
+    begun: str
+    invited: bool
+    session: str
+    secret: str
+    outcome: str
+    spans: str
+    created: float
+    updated: float
+    lease_left: float
+
+
+COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
+
+# One atomic decision. A finished row is left alone; no row comes back then, and the reason is read after.
+CLAIM = """
+INSERT INTO initiations (
+    id, slot, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest, check_first,
+    deadline_seconds, correlation_id, settings, state, holder, lease_until, flow, done, begun, invited, session, secret,
+    created, updated
+) VALUES (
+    :id, :slot, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
+    :check_first, :deadline_seconds, :correlation_id, :settings, 'running', :holder, {now} + :lease_seconds, :flow,
+    :done, :begun, :invited, :session, :secret, {now}, {now}
+)
+ON CONFLICT (slot) DO UPDATE SET
+    state = 'running', holder = excluded.holder, lease_until = excluded.lease_until,
+    attempts = initiations.attempts + 1, updated = excluded.updated
+WHERE (
+        initiations.state = 'failed_retryable'
+        OR (initiations.state = 'running' AND initiations.lease_until <= {now})
+    )
+    AND (:keyless OR initiations.fingerprint = excluded.fingerprint)
+RETURNING {columns}
+"""
+
+# Those at work are waited for in the order they came, so no two can wait for each other.
+PREVIOUS = """
+SELECT {columns} FROM initiations
+WHERE conversation_id = :conversation_id AND seq <> :seq AND updated >= {now} - :window
+    AND CASE WHEN state = 'running' AND lease_until > {now} THEN seq < :seq ELSE invited END
+ORDER BY seq DESC LIMIT 1
+"""
+
+RECLAIM = """
+UPDATE initiations SET
+    state = 'running', holder = :holder, lease_until = {now} + :lease_seconds, attempts = attempts + 1, updated = {now}
+WHERE id = :id
+    AND (state IN ('failed_final', 'failed_retryable') OR (state = 'running' AND lease_until <= {now}))
+RETURNING {columns}
+"""
+
+# A conversation that was looked up on the way is part of the command from then on: a take-over must go on with it.
+BEGIN = """
+UPDATE initiations SET
+    flow = :flow, done = :done, begun = :begun, invited = :invited, session = :session, secret = :secret,
+    conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END, updated = {now}
+WHERE id = :id AND holder = :holder AND state = 'running' AND lease_until > {now}
+"""
+
+SETTLE = """
+UPDATE initiations SET
+    state = :state, lease_until = 0, flow = :flow, done = :done, begun = :begun, invited = :invited,
+    session = :session, secret = :secret, outcome = :outcome, spans = :spans,
+    upstream_calls = upstream_calls + :upstream_calls,
+    conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END,
+    slot = CASE substr(slot, 1, 13) WHEN 'conversation:' THEN :released_slot ELSE slot END, updated = {now}
+WHERE id = :id AND holder = :holder AND state = 'running'
+"""
+
+# Whether a settle whose answer was lost had its effect.
+SETTLED = "SELECT seq FROM initiations WHERE id = :id AND holder = :holder AND state = :state"
+
+BY_ID = "SELECT {columns} FROM initiations WHERE id = :id"
+BY_SLOT = "SELECT {columns} FROM initiations WHERE slot = :slot"
+HELD = "SELECT holder FROM initiations WHERE id = :id AND state = 'running' AND lease_until > {now}"
+
+RECENT = "SELECT {columns} FROM initiations WHERE {conditions} ORDER BY seq DESC LIMIT :limit"
+CONDITIONS = {
+    "before_seq": "seq < :before_seq",
+    "state": "state = :state",
+    "sender": "sender = :sender",
+    # A union, because one index each finds them; :beyond is the first text after all those that begin with :search.
+    "search": """seq IN (
+        SELECT seq FROM initiations WHERE id >= :search AND id < :beyond
+        UNION SELECT seq FROM initiations WHERE conversation_id >= :search AND conversation_id < :beyond
+        UNION SELECT seq FROM initiations WHERE key <> '' AND key >= :search AND key < :beyond
+        UNION SELECT seq FROM initiations WHERE correlation_id >= :search AND correlation_id < :beyond
+    )""",
+}
+SINCE = """
+SELECT created, state, upstream_calls, outcome, spans FROM initiations WHERE created >= {now} - :seconds
+ORDER BY created DESC LIMIT :limit
+"""
+COUNTS = "SELECT state, count(*) FROM initiations WHERE created >= {now} - :seconds GROUP BY state"
+
+# `updated` is asked again outside: a row that is claimed this very moment must stay.
+PURGE = """
+DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
+    SELECT seq FROM initiations
+    WHERE created < {now} - :retention AND updated < {now} - :retention
+        AND NOT (state = 'running' AND lease_until > {now})
+    ORDER BY created LIMIT :batch
+)
+"""
+
+PING = "SELECT version FROM ledger_schema"
+
+# Tokens: the newest of a name, who may fetch the next, and what was fetched.
+NEWEST = "SELECT value, expires - {now}, version FROM tokens WHERE name = :name"
+# A row without a value is one whose first fetch failed; it has no version that anybody could know.
+LEAD = """
+INSERT INTO tokens (name, version, value, expires, holder, lease_until)
+VALUES (:name, :stale_version, '', 0, :holder, {now} + :seconds)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+WHERE (tokens.version = :stale_version OR tokens.value = '')
+    AND (tokens.holder IN ('', excluded.holder) OR tokens.lease_until <= {now})
+RETURNING version
+"""
+PUT = """
+INSERT INTO tokens (name, version, value, expires, holder, lease_until)
+VALUES (:name, 1, :value, {now} + :expires_in, '', 0)
+ON CONFLICT (name) DO UPDATE SET
+    version = tokens.version + 1, value = excluded.value, expires = excluded.expires, holder = '', lease_until = 0
+RETURNING version
+"""
+RELEASE = "UPDATE tokens SET holder = '', lease_until = 0 WHERE name = :name AND holder = :holder"

