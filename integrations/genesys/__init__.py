@@ -29,9 +29,7 @@ def connect(
 ) -> tuple[Flows, Tokens]:
     """The flows of one org, and its tokens for whoever checks readiness."""
     caller = Caller(transport, clock, jitter)
-    tokens = Tokens(
-        caller, clock, login_url, client_id, client_secret, holder=holder, store=store, new_lock=new_lock
-    )
+    tokens = Tokens(caller, clock, login_url, client_id, client_secret, holder=holder, store=store, new_lock=new_lock)
     return Flows(Client(caller, tokens, api_url), mode), tokens
 
 

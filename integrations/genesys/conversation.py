@@ -64,8 +64,7 @@ def see(conversation: Mapping[str, Any]) -> Seen:
         elif medium["type"]:
             kinds[_MEDIA_KINDS.get(medium["type"].lower(), medium["type"].lower())] = None
     for participant in conversation["participants"]:
-        for medium in participant["cobrowsesessions"]:
-            sessions.append(_session(conversation["id"], medium))
+        sessions.extend(_session(conversation["id"], medium) for medium in participant["cobrowsesessions"])
         for name, kind in _KINDS.items():
             for medium in participant[name]:
                 kinds[_message_kind(medium["type"]) if name == "messages" else kind] = None
