@@ -1,5 +1,6 @@
 """How gunicorn runs the service; HOST, PORT, WEB_CONCURRENCY and THREADS are honoured."""
 
+import gc
 import os
 import sys
 
@@ -39,3 +40,13 @@ def on_starting(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
         lines = "\n".join(f"  {fault}" for fault in error.faults)
         print(f"These settings don't let the service start (.env.example explains each):\n{lines}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+
+
+def post_worker_init(worker: object) -> None:  # noqa: ARG001 - gunicorn's hook
+    """What a worker has built by now lives as long as it does: take it out of the garbage collector's rounds.
+
+    Otherwise each full collection walks through every module, schema and route again, which was a fifth of the CPU time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
