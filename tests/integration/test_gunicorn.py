@@ -265,3 +265,22 @@ def test_a_request_that_two_readers_could_read_in_two_ways_is_refused(gunicorn, 
     assert re.match(rb"HTTP/1\.[01] (400|501) ", answer)
     assert answer.count(b"HTTP/1.") == 1
     assert box.calls() == []
+
+
+def test_every_log_line_of_a_request_carries_its_correlation_id_and_the_callers_name(gunicorn, box):
+    server = gunicorn()
+    box.faults.add(operation="create", kind="status", status=500, times=1)
+    ask(server, **{"ININ-Correlation-Id": "corr-7"})
+    lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+    assert [line["event"] for line in lines] == ["upstream call failed", "initiation"]
+    assert {line["correlation_id"] for line in lines} == {"corr-7"}
+    assert lines[-1]["credential"] == "flow"
+    assert set(lines[-1]["steps"]) == {"token", "create", "attach", "verify"}
+
+
+def test_the_callers_name_is_on_the_record_and_its_key_nowhere(service, box, tmp_path):
+    bridge = service()
+    bridge.start(WEBCHAT)
+    [entry] = bridge.initiate.ledger.recent(1)
+    assert entry.command.credential == "flow"
+    assert KEY not in repr(entry)

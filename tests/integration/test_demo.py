@@ -1,0 +1,44 @@
+"""`make demo`, as a stranger runs it first."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+
+from tests.integration.conftest import ROOT
+
+
+def demo(**environment):
+    return subprocess.run(
+        [sys.executable, "examples/demo.py"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "80", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_it_shows_a_session_being_started_and_stops_with_0():
+    done = demo()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "> POST /data-actions/cobrowse HTTP/1.1" in done.stdout
+    assert "< HTTP/1.1 200" in done.stdout
+    steps = re.findall(r"^  (\d) (\w+) .* → (\d+)$", done.stdout, re.MULTILINE)
+    assert steps == [
+        ("1", "token", "200"),
+        ("2", "create", "201"),
+        ("3", "attach", "201"),
+        ("4", "conversation", "200"),
+    ]
+    answer = json.loads(done.stdout[done.stdout.rindex("\n{") :])
+    assert (answer["status"], answer["verified"]) == ("initiated", True)
+    assert done.stdout.rstrip().count('\n  "') == len(answer)
+
+
+def test_a_taken_port_and_foreign_settings_are_in_nobodys_way():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert demo(PORT=port, GENESYS_REGION="mypurecloud.ie", COBROWSE_FLOW="auto").returncode == 0
