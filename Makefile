@@ -3,7 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: demo test serve lint lock format clean
+SEEDS ?= 100000
+MINUTES ?= 20
+
+.PHONY: demo test serve lint lock format clean simulate bench faults fuzz soak
 
 .venv/.installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, not %s; name one with make PYTHON=…" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -26,6 +29,26 @@ lint: .venv/.installed
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
+simulate: .venv/.installed    ## exactly once, over so many seeds; a failing one is replayed with --seed N
+	$(PY) -m tests.simulation --seeds $(SEEDS) --workers 2
+
+faults: .venv/.installed      ## every upstream call x every way it can fail
+	$(PY) -m hostile.faults
+
+fuzz: .venv/.installed        ## 100,000 inputs that mean no good
+	$(PY) -m hostile.fuzz
+
+soak: .venv/.installed        ## all senders, faults and restarts for so many minutes, accounted for row by row
+	$(PY) -m hostile.soak --minutes $(MINUTES)
+
+.venv-bench/.installed: requirements-bench.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@
+
+bench: .venv-bench/.installed ## beside what people would use instead; about seven minutes
+	.venv-bench/bin/python benchmarks/bench.py
+
 format: .venv/.installed
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
@@ -38,4 +61,4 @@ lock: .venv/.installed    ## resolve requirements*.in again
 
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -20,7 +20,8 @@ from cobrowse.ledger import (
     released_slot,
     slot_of,
 )
-from cobrowse.model import Command, Failure, Outcome, Session, Status
+from cobrowse.model import Command, Outcome, Session, Status
+from cobrowse.outcomes import failed, outcome_of, repeated, state_of
 
 # Seconds a lease outlives its holder's deadline: a call that the deadline cut has ended by then, its answer is written.
 LEASE_MARGIN = 5.0
@@ -69,8 +70,13 @@ class Initiation:
         return self._observed(attempt, lambda: self._ignored(attempt, reason))
 
     def run_again(self, entry: Entry, deadline_seconds: float, correlation_id: str) -> Outcome:
-        """A new attempt on a failed initiation's own row, asked for by a person; an ended one's answer otherwise."""
-        command = replace(entry.command, deadline_seconds=deadline_seconds, correlation_id=correlation_id)
+        """A new attempt on a failed initiation's own row, asked for by a person; an ended one's answer otherwise.
+
+        The conversation is looked at first: the sender's own retry may have started a session by now.
+        """
+        command = replace(
+            entry.command, deadline_seconds=deadline_seconds, correlation_id=correlation_id, check_first=True
+        )
         attempt = self._attempt(command, ())
         return self._observed(attempt, lambda: self._reclaimed(attempt, entry))
 
@@ -101,7 +107,7 @@ class Initiation:
     def _ignored(self, attempt: Attempt, reason: str) -> Outcome:
         keyed = attempt.command.key
         slot = slot_of(attempt.command, attempt.initiation_id) if keyed else released_slot(attempt.initiation_id)
-        outcome = replace(_outcome(attempt, Status.IGNORED), note=reason)
+        outcome = replace(outcome_of(attempt, Status.IGNORED), note=reason)
         try:
             claimed = self.ledger.claim(self._claim(attempt, slot, Progress()))
             if isinstance(claimed, Differs):
@@ -111,7 +117,7 @@ class Initiation:
                 outcome = replace(outcome, initiation_id=entry.id, attempts=entry.attempts)
                 self.ledger.settle(entry.id, attempt.holder, State.IGNORED, Progress(), outcome)
             elif entry.outcome is not None and entry.state is not State.RUNNING:
-                return _repeated(entry, attempt)
+                return repeated(entry, attempt)
         except (LedgerUnavailable, LeaseLost):
             pass  # nothing was started, so nothing can be doubled by not remembering it
         return outcome
@@ -123,7 +129,7 @@ class Initiation:
         settled = self._awaited(self.ledger, claimed.entry, attempt) if claimed is not None else None
         if settled is None:
             raise InProgress("this initiation is being worked on", retry_after=1)
-        return _repeated(settled, attempt)
+        return repeated(settled, attempt)
 
     def _claim(self, attempt: Attempt, slot: str, progress: Progress) -> Claim:
         command = attempt.command
@@ -153,7 +159,7 @@ class Initiation:
                 attempt.initiation_id = claimed.entry.id
                 raise
             if settled is not None:
-                return self.ledger, _repeated(settled, attempt)
+                return self.ledger, repeated(settled, attempt)
 
     def _awaited(self, ledger: Ledger, entry: Entry, attempt: Attempt) -> Entry | None:
         """The entry once it has ended; None when its holder died or it is gone, so that it can be claimed."""
@@ -193,14 +199,14 @@ class Initiation:
             settled = self._awaited(ledger, theirs, attempt) if theirs is not None else None
             if settled is None:
                 raise InProgress("another worker has taken this request over", retry_after=1) from None
-            return _repeated(settled, attempt)
+            return repeated(settled, attempt)
         if bug is not None:
             raise InternalError(_BUG) from bug
         return outcome
 
     def _settle(self, ledger: Ledger, attempt: Attempt, outcome: Outcome) -> None:
         try:
-            ledger.settle(attempt.initiation_id, attempt.holder, _state(outcome), attempt.progress, outcome)
+            ledger.settle(attempt.initiation_id, attempt.holder, state_of(outcome), attempt.progress, outcome)
         except LedgerUnavailable:
             # It happened all the same, and the caller must know. The row's lease runs out; a repeat looks and finds it.
             return
@@ -212,7 +218,7 @@ class Initiation:
         if earlier is not None and earlier.held:
             settled = self._awaited(ledger, earlier, attempt)
             if settled is not None:
-                joined = replace(_repeated(settled, attempt), initiation_id=attempt.initiation_id)
+                joined = replace(repeated(settled, attempt), initiation_id=attempt.initiation_id)
                 if joined.success:
                     attempt.progress = replace(attempt.progress, flow=joined.flow, session=settled.progress.session)
                 return joined
@@ -222,7 +228,7 @@ class Initiation:
             if active is not None:
                 return active
         self._flowed(ledger, attempt, won.entry.progress)
-        return _outcome(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
+        return outcome_of(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
 
     def _already_active(self, attempt: Attempt, won: Won) -> Outcome | None:
         """The answer for a conversation that has what was asked for. Starts nothing.
@@ -244,7 +250,7 @@ class Initiation:
             ours = replace(known, state=ours.state, viewer_url=known.viewer_url or ours.viewer_url)
         session = replace(ours, conversation_id=attempt.command.conversation_id, verified=True)
         attempt.progress = replace(attempt.progress, session=session)
-        return _outcome(attempt, Status.ALREADY_ACTIVE)
+        return outcome_of(attempt, Status.ALREADY_ACTIVE)
 
     def _flowed(self, ledger: Ledger, attempt: Attempt, recorded: Progress) -> None:
         """Run the flow in force; once the org turns out not to have its endpoint, the other one."""
@@ -292,49 +298,3 @@ def _same(live: Session, known: Session | None) -> bool:
     if known is None:
         return False
     return not known.cobrowse_session_id or known.cobrowse_session_id in (live.cobrowse_session_id, live.media_id)
-
-
-def _state(outcome: Outcome) -> State:
-    if outcome.failure is None:
-        return State.SUCCEEDED
-    return State.FAILED_FINAL if outcome.failure.final else State.FAILED_RETRYABLE
-
-
-def _outcome(attempt: Attempt, status: Status, failure: Failure | None = None) -> Outcome:
-    session = attempt.session
-    if not session.conversation_id:
-        session = replace(session, conversation_id=attempt.command.conversation_id)
-    return Outcome(
-        status,
-        attempt.initiation_id,
-        attempt.command.correlation_id,
-        session,
-        attempt.progress.flow,
-        attempt.seconds(),
-        attempt.upstream_calls,
-        attempt.number,
-        failure,
-        tuple(attempt.spans),
-    )
-
-
-def failed(attempt: Attempt, error: CobrowseError) -> Outcome:
-    """The outcome of an attempt that ended in this error."""
-    final = error.burns_key and not error.retryable
-    failure = Failure(error.code, error.message, error.remedy, error.retryable, final, error.retry_after)
-    return _outcome(attempt, Status.FAILED, failure)
-
-
-def _repeated(settled: Entry, attempt: Attempt) -> Outcome:
-    """Another run's answer: the same again for a repeated key, as one that joined it without."""
-    assert settled.outcome is not None  # noqa: S101 - _awaited hands on ended entries only
-    if attempt.command.key and settled.command.key == attempt.command.key:
-        return replace(settled.outcome, replayed=True)
-    joined = replace(
-        settled.outcome,
-        correlation_id=attempt.command.correlation_id,
-        seconds=attempt.seconds(),
-        upstream_calls=attempt.upstream_calls,
-        spans=tuple(attempt.spans),
-    )
-    return replace(joined, status=Status.JOINED) if joined.success else joined

@@ -98,8 +98,9 @@ def released_slot(initiation_id: str) -> str:
 class Won:
     """It is ours to do: new (`entry.attempts` is 1), continued, or taken over from a dead holder.
 
-    `previous` is the newest other initiation of the conversation inside the window that may have invited the customer,
-    or that is at work right now and was claimed before this one (so that two can never wait for each other).
+    `previous` is another initiation of the conversation inside the window that may have invited the customer, or that
+    is at work right now and was claimed before this one: one at work first, else the newest. Two wait for each other
+    only if a take-over meets a younger one that may have invited; then a deadline ends it, not a second invitation.
     """
 
     entry: Entry

@@ -3,6 +3,7 @@
 from cobrowse.errors import (
     CobrowseNotSupported,
     ConversationNotFound,
+    GenesysBadResponse,
     GenesysError,
     GenesysUnavailable,
     NoActiveConversation,
@@ -53,7 +54,8 @@ class Flows:
         try:
             entities = self._client.call(attempt, LIST, self._scope(attempt))["entities"]
         except Refused as refused:
-            raise NoActiveConversation(refused.message) from None
+            # An org without any has an empty list; this says nothing about its webchats.
+            raise GenesysBadResponse(refused.message) from None
         if not entities:
             raise NoActiveConversation("Genesys lists no active webchat")
         return str(entities[0]["id"])
@@ -158,6 +160,8 @@ class Flows:
             scope = self._scope(attempt)
             return see(self._client.call(attempt, CONVERSATION, scope, conversation_id=conversation_id))
         except Refused as refused:
+            if refused.status not in (400, 404):
+                raise GenesysBadResponse(refused.message) from None
             raise ConversationNotFound(f"conversation {conversation_id}: {refused.message}") from None
 
     def _explain(self, attempt: Attempt, refused: Refused) -> Facts:

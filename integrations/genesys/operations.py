@@ -98,7 +98,11 @@ def read(operation: Operation, status: int, headers: Mapping[str, str], body: by
     if status >= 500:
         raise GenesysUnavailable(message, retry_after=wait, ambiguous=lost)
     if 300 <= status < 400:
-        raise GenesysBadResponse(f"{message}, a redirect, which is never followed")
+        # A 303 is what a server answers that has done it and shows the result elsewhere.
+        raise GenesysBadResponse(f"{message}, a redirect, which is never followed", ambiguous=lost)
+    if operation is TOKEN:
+        # OAuth refuses with 400 or 401 (RFC 6749, 5.2): this is no login host's answer.
+        raise GenesysBadResponse(message)
     raise Refused(status, message)
 
 

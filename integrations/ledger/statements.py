@@ -66,8 +66,8 @@ RETURNING {columns}
 PREVIOUS = """
 SELECT {columns} FROM initiations
 WHERE conversation_id = :conversation_id AND seq <> :seq AND updated >= {now} - :window
-    AND CASE WHEN state = 'running' AND lease_until > {now} THEN seq < :seq ELSE invited END
-ORDER BY seq DESC LIMIT 1
+    AND (invited OR (state = 'running' AND lease_until > {now} AND seq < :seq))
+ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC LIMIT 1
 """
 
 RECLAIM = """

@@ -427,17 +427,17 @@ def test_one_at_work_that_came_before_is_named_though_it_has_invited_nobody(ledg
     assert (previous.id, previous.held) == (first.id, True)
 
 
-def test_one_at_work_that_came_after_is_not_named_so_two_never_wait_for_each_other(ledger):
+def test_one_at_work_that_came_after_is_named_only_once_it_may_have_invited(ledger):
+    """Else two could wait for each other; but a second invitation beside a live session would be worse than a wait."""
     first = keyed(key="first", window=60.0)
     won(ledger, first)
     failed(ledger, first, progress=FIRST)
-    second = keyed(key="second", window=60.0, progress=Progress("native", (), "initiate", invited=True))
+    second = keyed(key="second", window=60.0, progress=Progress("media", (), "create"))
     assert won(ledger, second).previous is None
 
     assert won(ledger, again(first)).previous is None
-
-    settle(ledger, second)
     failed(ledger, replace(first, holder=ledger.read(first.id).holder), progress=FIRST)
+    ledger.begin(second.id, second.holder, Progress("media", ("create",), "attach", invited=True))
     assert won(ledger, again(first)).previous.id == second.id
 
 

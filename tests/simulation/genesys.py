@@ -1,0 +1,191 @@
+"""A simulated Genesys Cloud: conversations, sessions, tokens, and what its endpoints do, in either shape."""
+
+from dataclasses import dataclass, field
+
+import httpx
+import orjson
+
+from tests.simulation.scheduler import Scheduler
+
+# Seconds after a broken or failed call by when its effect, if there is one, shows in the conversation. The probe looks
+# for 0.7 s (cobrowse.flow.PATIENCE); nobody could tell a POST that shows later from one that never arrived.
+SETTLED_AFTER = 0.65
+
+API = "https://api.simulated.test"
+LOGIN = "https://login.simulated.test"
+# A person's own token, which never expires.
+USER_TOKEN = "of-a-person"
+
+
+@dataclass
+class Session:
+    """A cobrowse session. `invitations`: (when, whose call) for each time that the customer was asked.
+
+    `asked` is when its creation was asked for, `heard` when the answer to that came home.
+    """
+
+    id: str
+    flow: str
+    created_by: str
+    asked: float
+    conversation: str = ""
+    media_id: str = ""
+    seen_from: float = 0.0
+    ended: float = float("inf")
+    invitations: list[tuple[float, str]] = field(default_factory=list)
+    heard: float = float("inf")
+
+
+@dataclass
+class Conversation:
+    """A conversation; `ended` when it is over."""
+
+    id: str
+    kind: str
+    ended: float = float("inf")
+    sessions: list[Session] = field(default_factory=list)
+
+
+class Platform:
+    """What Genesys knows. `endpoints` are the flows that this org has."""
+
+    def __init__(self, world: Scheduler, endpoints: tuple[str, ...]) -> None:
+        random = world.random
+        self.world = world
+        self.endpoints = endpoints
+        self.conversations: dict[str, Conversation] = {}
+        self.sessions: dict[str, Session] = {}
+        self.calls: dict[str, int] = {}
+        self.tokens: dict[str, float] = {}
+        self.issued: list[tuple[float, bytes]] = []
+        self.token_life = random.choice((20.0, 100.0, 3600.0))
+        self.lag = random.choice((0.0, 0.1, SETTLED_AFTER))
+        self.sessions_end = random.choice((0.0, 0.0, 0.3))
+        self.one_at_a_time = random.random() < 0.1
+        self.refuses = random.choice(("create", "attach")) if random.random() < 0.05 else ""
+        self.forgets_ended = random.random() < 0.3
+
+    def open(self, name: str, kind: str) -> None:
+        """A customer starts to talk."""
+        self.conversations[name] = Conversation(name, kind)
+
+    def end(self, name: str) -> None:
+        """The customer leaves, and with them every session."""
+        conversation = self.conversations[name]
+        if conversation.ended > self.world.now:
+            self.world.note("conversation ended", name)
+            conversation.ended = self.world.now
+            for session in conversation.sessions:
+                session.ended = min(session.ended, self.world.now)
+
+    def answer(self, method: str, path: str, headers: httpx.Headers, body: bytes, asked: float) -> tuple[int, object]:
+        """Status and content for a call that left at `asked`, its effect applied."""
+        if path == "/oauth/token":
+            self.issued.append((self.world.now, body))
+            token = f"token-{len(self.issued)}"
+            self.tokens[token] = self.world.now + self.token_life
+            return 200, {"access_token": token, "expires_in": self.token_life}
+        token = headers["authorization"][7:]
+        if token != USER_TOKEN and self.tokens.get(token, 0.0) <= self.world.now:
+            return 401, {"code": "bad.credentials"}
+        parts = path.split("/")
+        correlation = headers["inin-correlation-id"]
+        if parts[3] == "cobrowse":
+            return self._create(correlation, asked)
+        if parts[4] == "webchat":
+            return self._newest()
+        conversation = self.conversations[parts[4]]
+        if method == "GET":
+            return self._shown(conversation)
+        if conversation.ended <= self.world.now or self.refuses == "attach":
+            return (400 if self.refuses else 404), {"code": "refused"}
+        if parts[5] == "cobrowse":
+            return self._cobrowse(conversation, correlation, asked)
+        return self._attach(conversation, correlation, orjson.loads(body))
+
+    def heard(self, content: dict[str, str]) -> None:
+        """A 201 came home: if it was for a session, whoever made it knows it now."""
+        if content["id"] in self.sessions:
+            self.sessions[content["id"]].heard = self.world.now
+
+    def live(self, session: Session) -> bool:
+        """Whether the customer could use it now."""
+        return session.ended > self.world.now
+
+    def _create(self, correlation: str, asked: float) -> tuple[int, object]:
+        if "media" not in self.endpoints:
+            return 404, {"code": "not.found"}
+        if self.refuses == "create":
+            return 400, {"code": "bad.request"}
+        session = self._new("media", correlation, asked)
+        return 201, {"id": session.id, "joinUrl": f"https://join/{session.id}"}
+
+    def _attach(self, conversation: Conversation, correlation: str, wish: dict[str, str]) -> tuple[int, object]:
+        session = self.sessions.get(wish["cobrowseSessionId"])
+        usable = session is not None and self.live(session) and session.conversation in ("", conversation.id)
+        if "media" not in self.endpoints or not usable or wish["type"] != "cobrowse":
+            return 400, {"code": "bad.request"}
+        self._invite(session, conversation, correlation)
+        return 201, {"id": session.media_id, "state": "inviting"}
+
+    def _cobrowse(self, conversation: Conversation, correlation: str, asked: float) -> tuple[int, object]:
+        if "native" not in self.endpoints:
+            return 404, {"code": "not.found"}
+        if self.one_at_a_time and any(self.live(session) for session in conversation.sessions):
+            return 409, {"code": "conflict"}
+        session = self._new("native", correlation, asked)
+        self._invite(session, conversation, correlation)
+        return 200, {"id": session.id, "joinCode": f"code-{session.id}"}
+
+    def _new(self, flow: str, correlation: str, asked: float) -> Session:
+        session = Session(f"session-{len(self.sessions) + 1}", flow, correlation, asked)
+        self.sessions[session.id] = session
+        self.world.note("created", session.id, correlation)
+        return session
+
+    def _invite(self, session: Session, conversation: Conversation, correlation: str) -> None:
+        now = self.world.now
+        session.invitations.append((now, correlation))
+        self.world.note("invited", session.id, conversation.id, correlation)
+        if session.conversation:
+            return
+        session.conversation, session.media_id = conversation.id, f"medium-{session.id[8:]}"
+        session.seen_from = now + self.world.random.random() * self.lag
+        conversation.sessions.append(session)
+        if self.world.random.random() < self.sessions_end:
+            self.world.at(self.world.between(0.5, 60.0), lambda: self._close(session))
+
+    def _close(self, session: Session) -> None:
+        if self.live(session):
+            self.world.note("closed", session.id)
+            session.ended = self.world.now
+
+    def _newest(self) -> tuple[int, object]:
+        now = self.world.now
+        live = [{"id": name} for name, talk in self.conversations.items() if talk.ended > now and talk.kind == "chat"]
+        return 200, {"entities": live[-1:]}
+
+    def _shown(self, conversation: Conversation) -> tuple[int, object]:
+        now = self.world.now
+        shown = [session for session in conversation.sessions if session.seen_from <= now]
+        over = conversation.ended <= now
+        if over and self.forgets_ended:
+            return 404, {"code": "not.found"}
+        state = "disconnected" if over else "connected"
+        talk = {
+            "id": "talk",
+            "type": "webmessaging" if conversation.kind == "message" else conversation.kind,
+            "state": state,
+        }
+        media = [self._medium(session) for session in shown]
+        if "media" in self.endpoints:
+            media = [talk, *({"type": "cobrowse"} | medium for medium in media)]
+            return 200, {"id": conversation.id, "state": "disconnected" if over else "active", "media": media}
+        kind = {"chat": "chats", "call": "calls", "message": "messages"}[conversation.kind]
+        person = {"purpose": "customer", kind: [talk], "cobrowsesessions": media}
+        end = {"endTime": "2026-01-01T00:00:00Z"} if over else {}
+        return 200, {"id": conversation.id, "participants": [person]} | end
+
+    def _medium(self, session: Session) -> dict[str, str]:
+        state = "connected" if self.live(session) else "disconnected"
+        return {"id": session.media_id, "cobrowseSessionId": session.id, "state": state}

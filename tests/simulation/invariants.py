@@ -1,0 +1,228 @@
+"""What must hold after every run, read off what Genesys did, what the ledger kept and what the callers were told."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+
+from cobrowse.ledger import State
+from cobrowse.model import Status
+from tests.simulation.callers import MOST_TRIES, Callers
+from tests.simulation.genesys import Platform, Session
+from tests.simulation.ledger import Row, Settled, Win
+from tests.simulation.service import Delivery, Service
+from web.answers import flat
+
+# Round trips to the ledger that may still come when the deadline is over: looking, taking, giving back, noting the end.
+LAST_TRIPS = 6
+# Seconds of the longest deadline of a run, and what a ledger's clock may go wrong in a window.
+LONGEST = 26.0
+# Seconds: no run lasts longer.
+LIVES_LONG = 3600.0
+_FINAL = (State.SUCCEEDED, State.FAILED_FINAL, State.IGNORED)
+
+
+class Evidence:
+    """What a run left behind, by whom and by which row."""
+
+    def __init__(self, service: Service, callers: Callers) -> None:
+        self.service = service
+        self.platform: Platform = service.platform
+        self.ledger = service.ledger
+        self.window = service.repeat_window
+        self.requests = callers.requests
+        self.deliveries = service.deliveries
+        self.by_correlation = {delivery.command.correlation_id: delivery for delivery in service.deliveries}
+        self.wins: dict[str, list[Win]] = defaultdict(list)
+        for win in self.ledger.wins:
+            self.wins[win.correlation].append(win)
+        self.settled: dict[str, list[Settled]] = defaultdict(list)
+        for settled in self.ledger.settled:
+            self.settled[settled.row.id].append(settled)
+
+    def identity(self, correlation: str) -> str:
+        """Whose call it was."""
+        return self.by_correlation[correlation].identity
+
+    def win(self, correlation: str, when: float) -> Win | None:
+        """The claim under which this delivery did something at that time."""
+        return next((win for win in reversed(self.wins[correlation]) if win.at <= when), None)
+
+
+def violations(service: Service, callers: Callers) -> list[str]:
+    """Each broken promise, a line each."""
+    evidence = Evidence(service, callers)
+    found = [f"a fault inside the service: {fault}" for fault in service.faults]
+    for check in (
+        one_attachment_a_key,
+        no_second_while_the_first_is_live,
+        every_request_ends,
+        repeats_get_the_same_answer,
+        success_is_real,
+        answers_come_in_time,
+        one_created_session_a_key,
+        one_token_for_all,
+    ):
+        found += check(evidence)
+    return found
+
+
+def one_attachment_a_key(evidence: Evidence) -> Iterator[str]:
+    """For each key at most one attachment that the customer saw.
+
+    One that the customer had closed before the next came is not counted where nobody could know it for ours: the native
+    flow's lost answer held its id.
+    """
+    seen: dict[str, list[tuple[float, Session]]] = defaultdict(list)
+    for session in evidence.platform.sessions.values():
+        for when, correlation in session.invitations:
+            seen[evidence.identity(correlation)].append((when, session))
+    for identity, invitations in seen.items():
+        invitations.sort(key=lambda invitation: invitation[0])
+        for (_, first), (when, second) in pairwise(invitations):
+            if first.ended > when or first.flow != "native":
+                yield f"{identity}: invited again with {second.id} at {when:.3f}, after {first.id}"
+
+
+def no_second_while_the_first_is_live(evidence: Evidence) -> Iterator[str]:
+    """Keyless requests, and the first try of who looks first, don't invite beside a live session.
+
+    The ledger knows when a call was about to go out; that it did so up to a deadline later is taken off the window.
+    """
+    window = evidence.window - LONGEST
+    for session in evidence.platform.sessions.values():
+        for when, correlation in session.invitations:
+            command, mine = evidence.by_correlation[correlation].command, evidence.win(correlation, when)
+            if mine is None or (command.key and not (command.check_first and mine.attempt == 1)):
+                continue
+            for other in evidence.platform.conversations[session.conversation].sessions:
+                for earlier, other_correlation in other.invitations:
+                    if earlier >= when or other.ended <= when or when - earlier > window:
+                        continue
+                    if _had_to_know(evidence, mine, evidence.win(other_correlation, earlier), earlier):
+                        yield f"{correlation}: invited with {session.id} at {when:.3f} while {other.id} was live"
+
+
+def _had_to_know(evidence: Evidence, mine: Win, other: Win | None, invited: float) -> bool:
+    """Whether whoever won `mine` had to look for the session that `other` invited to.
+
+    It had to if the invitation was out by then, and two without a key exclude each other however they come. One with a
+    key that has yet to invite is waited for if it was at work before, as the newest of its kind; a `latest` is nobody's
+    rival until it has a conversation, and a row that is taken over waits for no younger one.
+    """
+    if invited < mine.at:
+        return True
+    if other is None:
+        return False  # a person's doing
+    if other.row is mine.row:
+        return True
+    if not other.row.command.key and not mine.row.command.key:
+        return True
+    ends = next((each.at for each in evidence.settled[other.row.id] if each.at > other.at), invited)
+    between = evidence.ledger.rows[other.row.number + 1 : mine.row.number]
+    hidden = other.row.command.latest or any(row.conversation == mine.row.conversation for row in between)
+    return other.row.number < mine.row.number and other.at < mine.at < ends and not hidden
+
+
+def every_request_ends(evidence: Evidence) -> Iterator[str]:
+    """No accepted request stays without a final row, and every sender is told something final in the end.
+
+    A keyless `latest` whose worker died before it had a conversation waits for nobody: no repeat can mean it.
+    """
+    for row in evidence.ledger.rows:
+        if row.state is State.RUNNING and not row.slot.startswith("id:"):
+            yield f"{row.id} is left running"
+    for request in evidence.requests:
+        if request.given_up and request.tries == MOST_TRIES:
+            yield f"{request.label} was never told anything final"
+
+
+def repeats_get_the_same_answer(evidence: Evidence) -> Iterator[str]:
+    """Once a key's row has its final answer, each delivery after it gets that answer, marked, at no upstream call."""
+    rows = {f"{row.command.sender}:{row.command.key}": row for row in evidence.ledger.rows if row.command.key}
+    for delivery in evidence.deliveries:
+        row = rows.get(delivery.identity)
+        if row is None or delivery.outcome is None or delivery.again is not None:
+            continue
+        yield from _repeat(evidence, row, delivery)
+
+
+def _repeat(evidence: Evidence, row: Row, delivery: Delivery) -> Iterator[str]:
+    outcome, who = delivery.outcome, delivery.command.correlation_id
+    failure = outcome.failure
+    if delivery.command.fingerprint != row.command.fingerprint and (outcome.success or outcome.replayed):
+        yield f"{who}: answered with what another request got"
+    if failure is not None and failure.code == "ledger_unavailable":
+        return
+    settled = evidence.settled[row.id]
+    if any(each.outcome.correlation_id == who and flat(each.outcome) != flat(outcome) for each in settled):
+        yield f"{who}: another answer than {row.id} keeps"
+    final = next((each for each in settled if each.state in _FINAL), None)
+    again = any(win.correlation.startswith("again:") and win.row is row for win in evidence.ledger.wins)
+    if final is not None and final.at < delivery.began and not again and not delivery.handler.troubled:
+        if flat(outcome) != flat(final.outcome):
+            yield f"{who}: another answer than {row.id} had before"
+        elif not outcome.replayed:
+            yield f"{who}: a repeat that isn't marked as one"
+        if evidence.platform.calls.get(who):
+            yield f"{who}: a repeat that called Genesys"
+    elif outcome.replayed and not any(flat(outcome) == flat(each.outcome) for each in settled):
+        yield f"{who}: replayed an answer that nobody had"
+
+
+def success_is_real(evidence: Evidence) -> Iterator[str]:
+    """Whoever is told of success has a session that is attached to its own conversation in Genesys."""
+    sessions = evidence.platform.sessions
+    for delivery in evidence.deliveries:
+        outcome, who = delivery.outcome, delivery.command.correlation_id
+        if outcome is None or not outcome.success or outcome.status is Status.IGNORED:
+            continue
+        session = sessions.get(outcome.session.cobrowse_session_id)
+        wanted = delivery.command.conversation_id
+        if wanted and outcome.session.conversation_id != wanted:
+            yield f"{who}: succeeded with conversation {outcome.session.conversation_id}, asked for {wanted}"
+        if session is None or not session.invitations or session.conversation != outcome.session.conversation_id:
+            yield f"{who}: succeeded with {outcome.session.cobrowse_session_id!r}, which is not attached there"
+        elif outcome.status is Status.ALREADY_ACTIVE and not outcome.replayed and session.ended < delivery.began:
+            yield f"{who}: answered with {session.id}, which was over"
+
+
+def answers_come_in_time(evidence: Evidence) -> Iterator[str]:
+    """Within the caller's deadline, the time left out that the worker stood still."""
+    late = 0.01 + LAST_TRIPS * 2 * evidence.ledger.legs[1]
+    for delivery in evidence.deliveries:
+        if delivery.ended >= 0 and not delivery.frozen:
+            took = delivery.ended - delivery.began
+            if took > delivery.command.deadline_seconds + late:
+                yield f"{delivery.command.correlation_id}: took {took:.3f} of {delivery.command.deadline_seconds} s"
+
+
+def one_created_session_a_key(evidence: Evidence) -> Iterator[str]:
+    """A second one is made only if nobody could know of the first: its answer or the note of it was lost."""
+    last: dict[str, Session] = {}
+    for session in evidence.platform.sessions.values():
+        if session.flow != "media":
+            continue
+        identity = evidence.identity(session.created_by)
+        before = last.get(identity)
+        if (
+            before is not None
+            and before.heard < session.asked
+            and not _cut_short(evidence.by_correlation[before.created_by])
+        ):
+            yield f"{identity}: made {session.id} though it had {before.id}"
+        last[identity] = session
+
+
+def one_token_for_all(evidence: Evidence) -> Iterator[str]:
+    """Workers that share tokens fetch one that lives long once, unless something goes wrong."""
+    service, platform = evidence.service, evidence.platform
+    if service.store is None or not service.untroubled or platform.token_life < LIVES_LONG:
+        return
+    asked = [body for _, body in platform.issued]
+    if len(asked) > len(set(asked)):
+        yield f"{len(asked)} tokens were fetched"
+
+
+def _cut_short(delivery: Delivery) -> bool:
+    """Whether the worker died, stood still, or could not note what it knew."""
+    return delivery.ended < 0 or delivery.frozen > 0 or delivery.handler.troubled

@@ -1,0 +1,248 @@
+"""A simulated ledger: the protocol's contract in memory, its own clock, and a line to it that can fail."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from cobrowse.errors import LedgerUnavailable
+from cobrowse.ledger import (
+    Claim,
+    Claimed,
+    Differs,
+    Entry,
+    LeaseLost,
+    Progress,
+    State,
+    Taken,
+    Won,
+    released_slot,
+)
+from cobrowse.model import Command, Outcome
+from tests.simulation import mischief
+from tests.simulation.scheduler import Actor, Call, Scheduler
+
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_AGAIN = (State.FAILED_RETRYABLE, State.RUNNING)
+
+
+@dataclass
+class Row:
+    """One initiation. `until` and `updated` are by the ledger's clock, `number` is the order of first claims."""
+
+    id: str
+    number: int
+    slot: str
+    command: Command
+    progress: Progress
+    holder: str
+    until: float
+    updated: float
+    attempts: int = 1
+    state: State = State.RUNNING
+    outcome: Outcome | None = None
+    waiting: list[Actor] = field(default_factory=list)
+
+    @property
+    def conversation(self) -> str:
+        """The conversation it is about, "" as long as it isn't known."""
+        return self.progress.session.conversation_id or self.command.conversation_id
+
+
+@dataclass(frozen=True)
+class Win:
+    """A claim that was won: when, which row, by whose delivery, and what it had to look at."""
+
+    at: float
+    row: Row
+    correlation: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Settled:
+    """An attempt that was settled: when, which row, by whom, as what."""
+
+    at: float
+    row: Row
+    holder: str
+    state: State
+    outcome: Outcome
+
+
+class SimulatedLedger:
+    """Survives every worker. `wins` and `settled` are for the invariants: what was committed, in order."""
+
+    def __init__(self, world: Scheduler, legs: tuple[float, float]) -> None:
+        self.world = world
+        self.legs = legs
+        self.rows: list[Row] = []
+        self.slots: dict[str, Row] = {}
+        self.by_id: dict[str, Row] = {}
+        self.wins: list[Win] = []
+        self.settled: list[Settled] = []
+        random = world.random
+        self._rate = random.choice((1.0, 1.0, 0.99, 1.01))
+        self._offset = random.choice((0.0, 3600.0, 1e6))
+
+    def close(self) -> None:
+        """The run is over."""
+
+    # The protocol: each method is one statement on the way there, a commit, and an answer on the way back.
+
+    def claim(self, claim: Claim) -> Claimed:
+        return self.reached("claim", claim.command.correlation_id, lambda: self._claim(claim))
+
+    def reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
+        return self.reached("reclaim", initiation_id, lambda: self._reclaim(initiation_id, holder, lease_seconds))
+
+    def begin(self, initiation_id: str, holder: str, progress: Progress) -> None:
+        if not self.reached("begin", progress.begun, lambda: self._begin(initiation_id, holder, progress)):
+            raise LeaseLost
+
+    def settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> None:
+        def effect() -> bool:
+            return self._settle(initiation_id, holder, state, progress, outcome)
+
+        if not self.reached("settle", state.value, effect):
+            raise LeaseLost
+
+    def read(self, initiation_id: str) -> Entry | None:
+        return self.reached("read", initiation_id, lambda: self._read(initiation_id))
+
+    def wait(self, initiation_id: str, seconds: float) -> None:
+        row, world = self.by_id.get(initiation_id), self.world
+        # At least a millisecond: what is left of a lease can be less than what the clock can count.
+        moment = max(min(seconds, world.between(0.05, 2.0)), 0.001)
+        world.tempt(moment)
+        actor = world.alive()
+        if row is not None and row.state is State.RUNNING:
+            row.waiting.append(actor)
+        world.park(moment)
+        if row is not None and actor in row.waiting:
+            row.waiting.remove(actor)
+
+    # What the statements do. A mutant overrides one of these.
+
+    def _claim(self, claim: Claim) -> Claimed:
+        row = self._holding(claim.slot)
+        if row is None:
+            row = self._new(claim)
+            return Won(self.entry(row), self._previous(row, claim))
+        if claim.command.key and row.command.fingerprint != claim.command.fingerprint:
+            return Differs(self.entry(row))
+        if row.state not in _AGAIN or self._left(row) > 0:
+            return Taken(self.entry(row))
+        self._take(row, claim.holder, claim.lease_seconds, claim.command.correlation_id)
+        return Won(self.entry(row), self._previous(row, claim))
+
+    def _reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
+        row = self.by_id.get(initiation_id)
+        if row is None:
+            return None
+        if row.state not in (State.FAILED_FINAL, State.FAILED_RETRYABLE) and (
+            row.state is not State.RUNNING or self._left(row) > 0
+        ):
+            return Taken(self.entry(row))
+        self._take(row, holder, lease_seconds, "again:" + holder)
+        return Won(self.entry(row))
+
+    def _begin(self, initiation_id: str, holder: str, progress: Progress) -> bool:
+        row = self._held(initiation_id, holder)
+        if row is None:
+            return False
+        row.progress, row.updated = progress, self.now()
+        return True
+
+    def _settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> bool:
+        row = self._held(initiation_id, holder)
+        if row is None:
+            return False
+        row.state, row.progress, row.updated, row.until = state, progress, self.now(), 0.0
+        row.outcome = replace(outcome, spans=(), replayed=False)
+        if not row.command.key and self.slots.get(row.slot) is row:
+            del self.slots[row.slot]
+            row.slot = released_slot(row.id)
+            self.slots[row.slot] = row
+        self.settled.append(Settled(self.world.now, row, holder, state, row.outcome))
+        for actor in row.waiting:
+            if not actor.dead:
+                self.world.wake(actor)
+        row.waiting.clear()
+        return True
+
+    def _read(self, initiation_id: str) -> Entry | None:
+        row = self.by_id.get(initiation_id)
+        return self.entry(row) if row is not None else None
+
+    def _holding(self, slot: str) -> Row | None:
+        return self.slots.get(slot)
+
+    def _held(self, initiation_id: str, holder: str) -> Row | None:
+        row = self.by_id.get(initiation_id)
+        return row if row is not None and row.state is State.RUNNING and row.holder == holder else None
+
+    def _new(self, claim: Claim) -> Row:
+        row = Row(
+            claim.id,
+            len(self.rows),
+            claim.slot,
+            claim.command,
+            claim.progress,
+            claim.holder,
+            self.now() + claim.lease_seconds,
+            self.now(),
+        )
+        self.rows.append(row)
+        self.slots[claim.slot] = row
+        self.by_id[row.id] = row
+        self.wins.append(Win(self.world.now, row, claim.command.correlation_id, 1))
+        return row
+
+    def _take(self, row: Row, holder: str, lease_seconds: float, correlation: str) -> None:
+        row.state, row.holder, row.attempts = State.RUNNING, holder, row.attempts + 1
+        row.updated = self.now()
+        row.until = row.updated + lease_seconds
+        self.wins.append(Win(self.world.now, row, correlation, row.attempts))
+
+    def _previous(self, row: Row, claim: Claim) -> Entry | None:
+        if claim.window_seconds <= 0 or not row.conversation:
+            return None
+        since = self.now() - claim.window_seconds
+        for other in reversed(self.rows):
+            if other is row or other.conversation != row.conversation or other.updated < since:
+                continue
+            at_work = other.state is State.RUNNING and self._left(other) > 0 and other.number < row.number
+            if other.progress.invited or at_work:
+                return self.entry(other)
+        return None
+
+    def now(self) -> float:
+        """The ledger's own clock, in seconds."""
+        return self._offset + self.world.now * self._rate
+
+    def _left(self, row: Row) -> float:
+        return max(0.0, row.until - self.now()) if row.state is State.RUNNING else 0.0
+
+    def entry(self, row: Row) -> Entry:
+        updated = _EPOCH + timedelta(seconds=row.updated)
+        left, outcome = self._left(row), row.outcome
+        return Entry(
+            row.id, row.command, row.state, row.attempts, row.progress, row.holder, left, 0, outcome, None, updated
+        )
+
+    def reached(self, name: str, what: str, effect: Callable[[], object]) -> object:
+        world = self.world
+        there, back = world.between(*self.legs), world.between(*self.legs)
+        fate = world.mischief.operation(name)
+        world.note("ledger", name, what, fate)
+        world.tempt(there + back)
+        call = Call(effect)
+        if fate == mischief.DOWN:
+            world.pause(there)
+        else:
+            world.send(call, there, back)
+            world.park()
+        if fate:
+            world.troubled()
+            raise LedgerUnavailable(f"{name}: {fate}")
+        return call.answer

@@ -1,0 +1,112 @@
+"""The small parts of a worker: its clock, a lock its threads wait at, and the store it shares tokens through."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cobrowse.model import Secret
+from tests.simulation.ledger import SimulatedLedger
+from tests.simulation.scheduler import Actor, Scheduler
+
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class SimulatedClock:
+    """A machine's clock: it counts from a point of its own and is a little wrong about the date."""
+
+    def __init__(self, world: Scheduler) -> None:
+        self._world = world
+        self._boot = world.between(0.0, 1e5)
+
+    def monotonic(self) -> float:
+        return self._boot + self._world.now
+
+    def now(self) -> datetime:
+        return _START + timedelta(seconds=self._world.now + self._boot / 1000)
+
+    def sleep(self, seconds: float) -> None:
+        self._world.tempt(seconds)
+        self._world.pause(seconds)
+
+
+class Lock:
+    """A lock that lets the others run while one waits."""
+
+    def __init__(self, world: Scheduler) -> None:
+        self._world = world
+        self._owner: Actor | None = None
+        self._waiting: list[Actor] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        actor = self._world.alive()
+        if self._owner is not None:
+            if not blocking or timeout == 0:
+                return False
+            self._waiting.append(actor)
+            self._world.tempt(0.1)
+            self._world.park(timeout if timeout > 0 else None)
+            if actor in self._waiting:
+                self._waiting.remove(actor)
+                return False
+            return True  # handed over by who released it
+        self._owner = actor
+        return True
+
+    def release(self) -> None:
+        self._owner = None
+        if self._waiting:
+            self._owner = self._waiting.pop(int(self._world.random.random() * len(self._waiting)))
+            self._world.wake(self._owner)
+
+
+@dataclass(frozen=True)
+class Stored:
+    value: Secret
+    seconds_left: float
+    version: int
+
+
+class SimulatedTokenStore:
+    """Where workers share tokens, in the ledger: as far away, and as likely to be out of reach."""
+
+    def __init__(self, ledger: SimulatedLedger) -> None:
+        self._ledger = ledger
+        self._tokens: dict[str, tuple[Secret, float, int]] = {}
+        self._leads: dict[str, tuple[str, float]] = {}
+
+    def read(self, name: str) -> Stored | None:
+        return self._ledger.reached("token read", name, lambda: self._stored(name))
+
+    def lead(self, name: str, holder: str, seconds: float, stale_version: int) -> bool:
+        return self._ledger.reached("token lead", name, lambda: self._lead(name, holder, seconds, stale_version))
+
+    def put(self, name: str, holder: str, value: Secret, expires_in: float) -> Stored:
+        return self._ledger.reached("token put", name, lambda: self._put(name, holder, value, expires_in))
+
+    def release(self, name: str, holder: str) -> None:
+        self._ledger.reached("token release", name, lambda: self._release(name, holder))
+
+    def _stored(self, name: str) -> Stored | None:
+        if name not in self._tokens:
+            return None
+        value, until, version = self._tokens[name]
+        return Stored(value, until - self._ledger.now(), version)
+
+    def _lead(self, name: str, holder: str, seconds: float, stale_version: int) -> bool:
+        stored, (leader, until) = self._stored(name), self._leads.get(name, ("", 0.0))
+        if (stored.version if stored else 0) != stale_version or (leader != holder and until > self._ledger.now()):
+            return False
+        self._leads[name] = (holder, self._ledger.now() + seconds)
+        return True
+
+    def _put(self, name: str, holder: str, value: Secret, expires_in: float) -> Stored:
+        stored = self._stored(name)
+        self._tokens[name] = (value, self._ledger.now() + expires_in, stored.version + 1 if stored else 1)
+        self._release(name, holder)
+        return self._stored(name)
+
+    def _release(self, name: str, holder: str) -> None:
+        if self._leads.get(name, ("",))[0] == holder:
+            del self._leads[name]
+
+
+__all__ = ["Lock", "SimulatedClock", "SimulatedTokenStore", "Stored"]

@@ -1,0 +1,100 @@
+"""The simulated world on the service's own statements: its LedgerStore over SQLite in memory, on the world's time."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+
+from cryptography.fernet import Fernet
+
+from cobrowse.ledger import Claim, Claimed, Entry, LeaseLost, Progress, State, Won
+from cobrowse.model import Outcome
+from integrations.ledger import LedgerStore, schema
+from integrations.ledger.engine import Params, Rows, Run
+from integrations.ledger.sqlite import DIALECT
+from integrations.ledger.vault import Vault, given
+from tests.simulation.ledger import SimulatedLedger
+from tests.simulation.scenario import Mutant
+from tests.simulation.scheduler import Scheduler
+
+_VAULT = Vault(given((Fernet.generate_key().decode(),)))
+_DIALECT = replace(DIALECT, now="world_now()")
+
+
+class InMemory:
+    """An engine on one connection: every work is a transaction of its own, as the writer's are."""
+
+    place = "memory"
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._connection.create_function("world_now", 0, now)
+        self._said: dict[str, str] = {}
+        schema.upgrade(self.read)
+
+    def write(self, work: Callable[[Run], object], *, alone: str = "") -> object:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            done = work(self.read)
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+        return done
+
+    def read(self, sql: str, params: Params | None = None) -> Rows:
+        said = self._said.get(sql) or self._said.setdefault(sql, _DIALECT.say(sql))
+        cursor = self._connection.execute(said, params or {})
+        return cursor.fetchall() if cursor.description else [()] * cursor.rowcount
+
+    def upgrade(self) -> tuple[int, int]:
+        return schema.VERSION, schema.VERSION
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class StoredLedger(SimulatedLedger):
+    """What the statements do is the store's; the rows of the simulated one shadow it, for the invariants."""
+
+    def __init__(self, world: Scheduler, legs: tuple[float, float]) -> None:
+        super().__init__(world, legs)
+        self.store = LedgerStore(InMemory(lambda: self.now() + 1.7e9), _VAULT, retention_seconds=1e9)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _claim(self, claim: Claim) -> Claimed:
+        claimed = self.store.claim(claim)
+        if isinstance(claimed, Won):
+            row = self.by_id.get(claimed.entry.id)
+            if row is None:
+                self._new(claim)
+            else:
+                self._take(row, claim.holder, claim.lease_seconds, claim.command.correlation_id)
+        return claimed
+
+    def _reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
+        claimed = self.store.reclaim(initiation_id, holder, lease_seconds)
+        if isinstance(claimed, Won):
+            self._take(self.by_id[initiation_id], holder, lease_seconds, "again:" + holder)
+        return claimed
+
+    def _begin(self, initiation_id: str, holder: str, progress: Progress) -> bool:
+        try:
+            self.store.begin(initiation_id, holder, progress)
+        except LeaseLost:
+            return False
+        return super()._begin(initiation_id, holder, progress)
+
+    def _settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> bool:
+        try:
+            self.store.settle(initiation_id, holder, state, progress, outcome)
+        except LeaseLost:
+            return False
+        return super()._settle(initiation_id, holder, state, progress, outcome)
+
+    def _read(self, initiation_id: str) -> Entry | None:
+        return self.store.read(initiation_id)
+
+
+STORED = Mutant("on the service's own statements", ledger=StoredLedger)

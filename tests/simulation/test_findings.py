@@ -1,0 +1,256 @@
+"""What the simulation has found, each told once more in the fewest words that show it."""
+
+from dataclasses import replace
+
+import pytest
+
+from cobrowse.errors import GenesysRateLimited, GenesysTimeout, KeyReused, LedgerUnavailable
+from cobrowse.flow import Attempt, Flow, Step, run
+from cobrowse.ledger import Claim, Entry, LeaseLost, Progress, State, Won, slot_of
+from cobrowse.model import Command, Failure, Outcome, Session, Status
+from tests.clocks import ManualClock
+from tests.simulation.genesys import Platform
+from tests.simulation.ledger import SimulatedLedger
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.service import Service
+
+
+class Stage:
+    """The simulation without mischief: `play` runs a scene as an actor, with one worker's initiation."""
+
+    def __init__(self, mode, ledger=SimulatedLedger, window=600.0):
+        self.world = Scheduler(1)
+        self.world.mischief.budget = 0
+        self.platform = Platform(self.world, (mode,))
+        self.platform.lag = self.platform.sessions_end = 0.0
+        self.platform.token_life, self.platform.refuses = 3600.0, ""
+        self.platform.one_at_a_time = self.platform.forgets_ended = False
+        self.platform.open("c1", "chat")
+        self.ledger = ledger(self.world, (0.0, 0.0))
+        self.service = Service(
+            self.world,
+            self.platform,
+            self.ledger,
+            mode=mode,
+            workers=1,
+            api_legs=(0.01, 0.02),
+            shared_tokens=False,
+            repeat_window=window,
+            disguise=lambda flows: flows,
+        )
+
+    def play(self, scene):
+        told = []
+        self.world.spawn("scene", lambda: told.append(scene(self.service.workers[0].initiation)))
+        assert self.world.run()
+        return told[0]
+
+    @property
+    def invited(self):
+        return [when for session in self.platform.sessions.values() for when, _ in session.invitations]
+
+
+def command(key="", **fields):
+    usual = {"deadline_seconds": 5.0, "conversation_id": "c1", "fingerprint": "f"}
+    return Command("crm", "corr", key=key, **usual | fields)
+
+
+class Unsettled(SimulatedLedger):
+    """Its first `settle` is never heard of: the row stays running until its lease is over."""
+
+    away = True
+
+    def settle(self, *args):
+        if self.away:
+            self.away = False
+            raise LedgerUnavailable("settle")
+        super().settle(*args)
+
+
+def lost(attempt):
+    attempt.clock.time += 1.5
+    raise GenesysTimeout("no answer", ambiguous=True)
+
+
+def one_step(run_it):
+    return Flow("native", (Step("cobrowse", run_it, probe=lambda _attempt: None, effect=True, invites=True),))
+
+
+def test_a_look_that_the_deadline_cuts_short_does_not_say_that_nothing_happened():
+    calls = []
+
+    def effect(attempt):
+        calls.append(attempt)
+        lost(attempt)
+
+    attempt = Attempt(command(deadline_seconds=2.0), "i", "h", ManualClock())
+    with pytest.raises(GenesysTimeout):
+        run(one_step(effect), attempt, Progress(), lambda _progress: None)
+    assert len(calls) == 1
+    assert attempt.progress.begun == "cobrowse"
+
+
+def test_a_call_that_could_not_be_put_on_record_has_invited_nobody():
+    def away(_progress):
+        raise LedgerUnavailable("begin")
+
+    attempt = Attempt(command(), "i", "h", ManualClock())
+    with pytest.raises(LedgerUnavailable):
+        run(one_step(lost), attempt, Progress(), away)
+    assert attempt.progress == Progress()
+
+
+def test_a_failure_that_is_certain_leaves_nothing_to_look_for():
+    def busy(_attempt):
+        raise GenesysRateLimited("429", retry_after=30)
+
+    attempt = Attempt(command(), "i", "h", ManualClock())
+    with pytest.raises(GenesysRateLimited):
+        run(one_step(busy), attempt, Progress(), lambda _progress: None)
+    assert attempt.progress.begun == ""
+
+
+@pytest.mark.parametrize("mode", ["media", "native"])
+def test_latest_stays_with_the_conversation_that_was_begun_with(mode):
+    stage = Stage(mode, Unsettled)
+    latest = command("k", conversation_id="", latest=True)
+
+    def scene(initiation):
+        first = initiation(latest)
+        stage.platform.open("c2", "chat")
+        stage.world.pause(30.0)
+        return first, initiation(latest)
+
+    first, second = stage.play(scene)
+    assert second.session.conversation_id == first.session.conversation_id == "c1"
+    assert second.session.cobrowse_session_id == first.session.cobrowse_session_id
+    assert len(stage.invited) == 1
+
+
+def test_an_ignored_delivery_has_one_answer_too():
+    stage = Stage("media")
+
+    def scene(initiation):
+        told = [initiation.ignore(command("k"), "another event") for _ in range(2)]
+        with pytest.raises(KeyReused):
+            initiation.ignore(command("k", fingerprint="other"), "another event")
+        return told
+
+    first, again = stage.play(scene)
+    assert again == first
+    assert (first.replayed, again.replayed) == (False, True)
+
+
+def test_a_live_session_is_seen_behind_a_newer_one_that_is_over():
+    stage = Stage("media")
+
+    def scene(initiation):
+        first, other = initiation(command()), initiation(command("k"))
+        stage.platform.sessions[other.session.cobrowse_session_id].ended = stage.world.now
+        return first, initiation(command())
+
+    first, second = stage.play(scene)
+    assert second.status is Status.ALREADY_ACTIVE
+    assert second.session.cobrowse_session_id == first.session.cobrowse_session_id
+    assert len(stage.invited) == 2
+
+
+def test_whoever_waited_for_one_that_died_looks_what_it_has_left():
+    stage = Stage("media")
+    keyed = command("k")
+
+    def scene(initiation):
+        claim = Claim("dead", slot_of(keyed, "dead"), "dead worker", keyed, lease_seconds=2.0)
+        stage.ledger.claim(claim)
+        # It gets as far as the invitation after the other has seen it on record, and dies.
+        session = stage.platform._new("media", "dead", 0.0)
+        conversation = stage.platform.conversations["c1"]
+        stage.world.at(1.0, lambda: stage.platform._invite(session, conversation, "dead"))
+        return initiation(command())
+
+    told = stage.play(scene)
+    assert told.status is Status.ALREADY_ACTIVE
+    assert len(stage.invited) == 1
+
+
+def test_a_session_that_the_customer_has_closed_was_there_all_the_same():
+    stage = Stage("media", Unsettled)
+
+    def scene(initiation):
+        first = initiation(command("k"))
+        stage.platform.sessions[first.session.cobrowse_session_id].ended = stage.world.now
+        stage.world.pause(30.0)
+        return first, initiation(command("k"))
+
+    first, second = stage.play(scene)
+    assert second.success
+    assert second.session.cobrowse_session_id == first.session.cobrowse_session_id
+    assert len(stage.invited) == 1
+
+
+class Told:
+    """A ledger that says what a test wants: what a claim wins, and what is read."""
+
+    def __init__(self, won, read=None):
+        self.won, self.entry = won, read
+        self.settled = []
+
+    def claim(self, _claim):
+        return self.won
+
+    def begin(self, *_):
+        raise LeaseLost
+
+    def settle(self, _id, _holder, _state, progress, _outcome):
+        self.settled.append(progress)
+
+    def read(self, _id):
+        return self.entry
+
+    def wait(self, _id, _seconds):
+        pass
+
+
+FAILED = Outcome(Status.FAILED, "theirs", "corr", failure=Failure("genesys_timeout", "", "", True, False))
+
+
+def test_whoever_hears_that_an_earlier_one_failed_keeps_its_own_session():
+    stage = Stage("media")
+    mine = Progress("media", ("create",), "attach", session=Session("c1", "mine"))
+    other = Entry("other", command("k"), State.RUNNING, 1, Progress(session=Session("c1", "theirs")), "h", 9.0)
+    ledger = Told(
+        Won(Entry("row", command(), State.RUNNING, 2, mine), other),
+        replace(other, state=State.FAILED_RETRYABLE, outcome=FAILED),
+    )
+    told = stage.play(lambda initiation: replace(initiation, ledger=ledger)(command()))
+    assert told.failure == FAILED.failure
+    assert ledger.settled == [mine]
+
+
+def test_whoever_has_lost_its_lease_gives_the_answer_of_who_took_it_over():
+    stage = Stage("media")
+    entry = Entry("row", command("k"), State.RUNNING, 1, Progress("media", begun="create"), "me", 9.0)
+    theirs = Outcome(Status.INITIATED, "row", "corr", Session("c1", "s"))
+    ledger = Told(Won(entry), replace(entry, state=State.SUCCEEDED, outcome=theirs))
+    told = stage.play(lambda initiation: replace(initiation, ledger=ledger)(command("k")))
+    assert told == theirs
+    assert told.replayed
+    assert not stage.invited
+
+
+def test_only_what_may_show_yet_is_waited_for():
+    stage = Stage("media")
+    stage.platform.lag = 0.0
+
+    def scene(initiation):
+        first = initiation(command())
+        stage.platform.sessions[first.session.cobrowse_session_id].ended = stage.world.now
+        row = stage.ledger.by_id[first.initiation_id]
+        row.progress = replace(row.progress, session=replace(row.progress.session, verified=False))
+        at_once = initiation(command(deadline_seconds=0.5))
+        stage.world.pause(1.0)
+        return at_once, initiation(command(deadline_seconds=0.5))
+
+    at_once, later = stage.play(scene)
+    assert at_once.failure.code == "genesys_timeout"
+    assert later.status is Status.INITIATED
