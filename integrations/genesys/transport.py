@@ -15,6 +15,7 @@ from cobrowse.errors import (
     InternalError,
 )
 from cobrowse.flow import TRIES, Attempt
+from integrations.genesys.circuit import Circuit
 from integrations.genesys.operations import Operation, read
 
 # Seconds: the first wait before another try when Genesys names none; each further one is twice as long, all jittered.
@@ -30,6 +31,7 @@ class Caller:
     """Carries operations over an httpx transport. `jitter` gives numbers from 0 to 1."""
 
     def __init__(self, transport: httpx.BaseTransport, clock: Clock, jitter: Callable[[], float]) -> None:
+        self.circuit = Circuit(clock)
         self._transport = transport
         self._clock = clock
         self._jitter = jitter
@@ -45,6 +47,8 @@ class Caller:
             Refused: Genesys understood and refuses.
         """
         for number in range(1, TRIES + 1):
+            # Outside of the try: what the circuit refuses goes to the caller at once, whatever wait would fit.
+            self.circuit.enter(url.host)
             try:
                 return self._once(attempt, operation, url, headers, content, last=number == TRIES)
             except GenesysError as error:
@@ -93,6 +97,8 @@ class Caller:
             result = failure.code
             raise failure from error
         finally:
+            # Any answer below 500, a refusal or a 429 included, shows that somebody is there.
+            self.circuit.left(url.host, well=result.isdigit() and int(result) < 500)
             attempt.called(operation.name, start, result)
 
 

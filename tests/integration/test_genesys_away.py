@@ -1,0 +1,25 @@
+"""When Genesys fails for many in a row, new requests are refused fast, and one call closes the circuit again."""
+
+import time
+import uuid
+
+from integrations.genesys.circuit import FAILURES, REST
+
+
+def test_requests_are_refused_fast_while_genesys_is_away_and_served_once_it_is_back(service, box):
+    box.options.auto_create = True
+    box.faults.add(operation="create", kind="status", status=500, times="always")
+    bridge = service(deadline_seconds=3.0)
+    for _ in range(FAILURES):
+        bridge.start(str(uuid.uuid4()))
+    asked = len(box.calls())
+    start = time.monotonic()
+    answer = bridge.post(conversationId=str(uuid.uuid4()), headers={"Prefer": "status"})
+    assert time.monotonic() - start < 0.5
+    assert (answer.status_code, answer.json["errorCode"]) == (503, "genesys_unavailable")
+    assert 0 < int(answer.headers["Retry-After"]) <= REST
+    assert len(box.calls()) == asked
+    box.faults.clear()
+    time.sleep(REST)
+    assert bridge.start(str(uuid.uuid4()))["status"] == "initiated"
+    assert bridge.start(str(uuid.uuid4()))["status"] == "initiated"
