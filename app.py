@@ -23,6 +23,8 @@ from integrations.senders.rates import Rates, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders
 from integrations.telemetry import LogObserver, configure_logging
 from settings import Settings, SettingsError
+from web import data_actions
+from web.console import Console
 from web.data_actions import DataActions
 from web.edge import guard
 from web.operations import Operations
@@ -61,7 +63,25 @@ def create_app(
         ).blueprint()
     )
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock).blueprint())
+    if (settings.console_password or settings.on_sandbox) and isinstance(initiate.ledger, LedgerStore):
+        app.register_blueprint(console_of(settings, initiate, initiate.ledger, senders, clock).blueprint())
     return app
+
+
+def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, senders: Senders, clock: Clock) -> Console:
+    """The console; without a password, which is on the sandbox only, it answers this machine alone."""
+    return Console(
+        recent=kept.recent,
+        read=kept.read,
+        since=kept.since,
+        run_again=initiate.run_again,
+        clock=clock,
+        deadline_seconds=settings.deadline_seconds,
+        # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
+        csrf_key=settings.console_password or settings.ledger_url,
+        password=settings.console_password,
+        senders=(data_actions.SENDER, *(sender.name for sender in senders)),
+    )
 
 
 def callers(settings: Settings, clock: Clock) -> tuple[ApiKeys, Senders, Rates]:

@@ -27,6 +27,10 @@ REGIONS = (
 )
 
 
+# Bytes of the console's password below which it can be guessed: nothing counts the tries.
+CONSOLE_SHORTEST = 12
+
+
 class SettingsError(Exception):
     """The environment is not one to start with. `faults` has one line for each variable that is wrong."""
 
@@ -47,6 +51,7 @@ class Settings:
     genesys_ca_file: str = ""
     cobrowse_flow: FlowName = "auto"
     api_keys: Secret = Secret()
+    console_password: Secret = Secret()
     allow_latest: bool = False
     allow_user_tokens: bool = False
     deadline_seconds: float = 10.0
@@ -84,6 +89,7 @@ class Settings:
             "genesys_ca_file": text("genesys_ca_file"),
             "cobrowse_flow": _choice(env, "COBROWSE_FLOW", "auto", ("auto", "media", "native")),
             "api_keys": Secret(text("api_keys")),
+            "console_password": Secret(text("console_password")),
             "allow_latest": env.bool("ALLOW_LATEST", default=False),
             "allow_user_tokens": env.bool("ALLOW_USER_TOKENS", default=False),
             "deadline_seconds": env.float("DEADLINE_SECONDS", default=10.0, validate=Range(0.5, 55)),
@@ -146,6 +152,8 @@ class Settings:
             )
             if not self.api_keys and not self.senders_file:
                 faults.append("API_KEYS: not set; give each caller one, as name:key with a key of 16 bytes or more")
+        if self.console_password and len(self.console_password.encode(errors="surrogateescape")) < CONSOLE_SHORTEST:
+            faults.append(f"CONSOLE_PASSWORD: under {CONSOLE_SHORTEST} bytes, so it can be guessed; give it more")
         return faults
 
 

@@ -9,6 +9,7 @@ SECRETS = (
     "test-key-0123456789abcdef",
     "other-key-fedcba9876543210",
     "sandbox-secret",
+    "console-password-0123456789",
     "user-token-",
     "cobrowse.sandbox.example/join/",
     "cobrowse.sandbox.example/view/",

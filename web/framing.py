@@ -2,7 +2,7 @@
 
 import re
 
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
 _CODING = re.compile(rb"\r\ntransfer-encoding:([^\r\n]*)", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
 
@@ -34,8 +34,8 @@ class Arrival:
         self._body = end + 4
         head = bytes(self.received[: self._body])
         length = _LENGTH.search(head)
-        coding = _CODING.search(head)
-        if coding and coding[1].lower().replace(b",", b" ").split()[-1:] == [b"chunked"]:
+        coding = b",".join(_CODING.findall(head))
+        if coding.lower().replace(b",", b" ").split()[-1:] == [b"chunked"]:
             self._chunk = self._body
         # Any other transfer coding is refused, so nothing needs to be waited for.
         self._ends = self._body + (int(length[1]) if length and not coding else 0)

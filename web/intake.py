@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import orjson
 from flask import Request
+from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import Headers
 
 from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, RequestTimeout, UnsupportedType
@@ -39,8 +40,10 @@ def _read(request: Request, size: int) -> bytes:
         while len(body) < size and (chunk := stream.read(size - len(body))):
             body += chunk
     except OSError:
-        # gunicorn's own errors for a cut or broken chunk are OSErrors.
+        # gunicorn's own error for a cut body is an OSError.
         raise RequestTimeout("the body ended before it was complete") from None
+    except ParseException:
+        raise MalformedRequest("the body's chunks or trailers are not as HTTP has them") from None
     return bytes(body)
 
 

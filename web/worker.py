@@ -12,6 +12,7 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
+from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from cobrowse.errors import CobrowseError, Overloaded, RequestTimeout
@@ -24,8 +25,32 @@ READ_SECONDS = 8.0
 HEAD_BYTES = 65_536
 # Seconds a whole request may wait for a thread. Its caller's patience runs all the while.
 MOST_WAIT = 1.0
+# Seconds that a client has to close its end after the last answer, and the bytes of it that are read meanwhile.
+PARTING_SECONDS = 2.0
+PARTING_BYTES = 65_536
 # Requests that may wait for a thread, for each thread there is: they get one within a request's own time.
 WAITING_PER_THREAD = 1
+
+
+class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
+    """A connection whose end is not waited for where nobody else can be served meanwhile."""
+
+    def __init__(self, worker: "Worker", *args: Any) -> None:  # noqa: ANN401 - gunicorn's own signature
+        super().__init__(*args)
+        self._worker = worker
+
+    def init(self) -> None:
+        """Make its parser, which gets what the main loop has collected and can wait for nothing more."""
+        if not self.initialized:
+            super().init()
+            self.parser.unreader = IterUnreader(())
+
+    def close(self, graceful: bool = False) -> None:
+        """End it; gunicorn's own graceful way would wait for the client, in the main loop."""
+        if graceful:
+            self._worker.part(self)
+        else:
+            super().close()
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -34,6 +59,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - gunicorn's own signature
         super().__init__(*args, **kwargs)
         self._arriving: deque[TConn] = deque()
+        self._parting: deque[TConn] = deque()
         self._at_work = 0
         self._most_at_work = self.cfg.threads * (1 + WAITING_PER_THREAD)
 
@@ -48,7 +74,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return  # somebody else took it, or it has gone again
         self.nr_conns += 1
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._await(TConn(self.cfg, client, address, listener.getsockname()))
+        self._await(Connection(self, self.cfg, client, address, listener.getsockname()))
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """A kept-alive connection has something to say: collect it first."""
@@ -70,6 +96,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             if conn.arrival.received:
                 _say(conn.sock, RequestTimeout("the request did not arrive whole in time"))
             self._drop(conn)
+        while self._parting and self._parting[0].timeout <= now:
+            self._end(self._parting[0])
 
     def finish_request(self, conn: TConn, fs: Any) -> None:  # noqa: ANN401 - gunicorn's own signature
         """A thread is free again."""
@@ -77,6 +105,43 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().finish_request(conn, fs)
 
     def enqueue_req(self, conn: TConn) -> None:
+        """Take the bytes that came behind the last request; they may be the next one's beginning only."""
+        if self.cfg.is_ssl:
+            self._hand_over(conn)
+            return
+        self._await(conn)
+        self._took(conn, conn.parser.unreader.take_buffered())
+
+    def part(self, conn: TConn) -> None:
+        """Say goodbye and wait, in the main loop, for the client's: else what it still sends would undo our answer."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            conn.sock.setblocking(False)
+        except OSError:
+            conn.close()
+            return
+        self.nr_conns += 1
+        conn.timeout = time.monotonic() + PARTING_SECONDS
+        conn.unheard = 0
+        self._parting.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._hear_out, conn))
+
+    def _hear_out(self, conn: TConn, client: socket.socket) -> None:
+        try:
+            conn.unheard += (more := len(client.recv(65_536)))
+        except BlockingIOError:
+            return
+        except OSError:
+            more = 0
+        if not more or conn.unheard > PARTING_BYTES:
+            self._end(conn)
+
+    def _end(self, conn: TConn) -> None:
+        self._parting.remove(conn)
+        self.poller.unregister(conn.sock)
+        self._drop(conn)
+
+    def _hand_over(self, conn: TConn) -> None:
         """Give it to a thread, or refuse it at once where it would wait too long for one."""
         if self._at_work >= self._most_at_work:
             _say(conn.sock, Overloaded("as many requests are under way as this worker can serve in time"))
@@ -114,16 +179,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 _say(client, RequestTimeout("the request ended before it was complete"))
             self._drop(conn)
             return
+        self._took(conn, data)
+
+    def _took(self, conn: TConn, data: bytes) -> None:
         whole = conn.arrival.add(data)
         if whole or len(conn.arrival.received) > HEAD_BYTES + self._most_body():
             self._forget(conn)
             conn.data_ready = True
             conn.init()
             conn.parser.unreader.unread(bytes(conn.arrival.received))
-            self.enqueue_req(conn)
+            self._hand_over(conn)
         elif conn.arrival.wants_continue:
             conn.arrival.wants_continue = False
-            client.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _most_body(self) -> int:
         return int(self.wsgi.config["MAX_CONTENT_LENGTH"])

@@ -64,7 +64,8 @@ class Caller:
             seconds = self._jitter() * FIRST_BACKOFF * 2 ** (number - 1)
         if not attempt.deadline.holds(seconds):
             raise error
-        attempt.wait(seconds, f"before another try of {operation.name}")
+        why = "as Retry-After says, before" if error.retry_after is not None else "before"
+        attempt.wait(seconds, f"{why} another try of {operation.name}")
 
     def _once(
         self,

@@ -243,3 +243,16 @@ def test_a_key_file_that_holds_no_key_is_named(tmp_path, opened, content):
 
     with pytest.raises(LedgerUnavailable, match=r"ledger\.sqlite3\.key can't be used: it holds no Fernet key"):
         ledger.claim(keyed(session_settings={"a": 1}))
+
+
+def test_a_glance_tells_how_each_of_the_last_seconds_went(ledger, history):
+    glances = ledger.since(60.0)
+    running = (State.RUNNING, None)
+    assert [(glance.state, glance.seconds) for glance in glances] == [
+        *[running] * 3,
+        *[(entry.state, entry.outcome.seconds) for entry in ledger.recent(10)[3:]],
+    ]
+    assert [glance.created for glance in glances] == [entry.created for entry in ledger.recent(10)]
+    assert {glance.rate_limited for glance in glances} == {0}
+    time.sleep(0.05)
+    assert ledger.since(0.01) == ()

@@ -1,0 +1,93 @@
+"""The console on a socket, and a headless Chromium that looks at it."""
+
+import os
+import shutil
+import threading
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import sync_playwright
+from werkzeug.serving import make_server
+
+from tests.integration.conftest import box, service  # noqa: F401 - fixtures
+from tests.integration.test_console import console
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# It may call home for updates and lists, and it is often run as root in a container, where its sandbox can't be had.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-default-browser-check",
+)
+
+
+# Not for the session: while it is there, asyncio has a loop running, and other tests want one of their own.
+@pytest.fixture(scope="module")
+def chromium():
+    """An installed Chromium. Without one these tests are skipped, or fail where REQUIRE_CHROMIUM=1."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        words = f"no Chromium is installed (looked for {', '.join(NAMES)}); Debian's package is chromium"
+        if os.environ.get("REQUIRE_CHROMIUM") == "1":
+            pytest.fail(words)
+        pytest.skip(words)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(app):
+    """The app on a port of its own: its URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server.log_startup = lambda: None
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def bridge(service):  # noqa: F811 - the fixture
+    return service(deadline_seconds=3.0)
+
+
+@pytest.fixture
+def site(bridge):
+    """The console's address."""
+    with served(console(bridge)) as url:
+        yield f"{url}/console"
+
+
+@pytest.fixture
+def open_page(chromium):
+    """A factory of pages. Whatever a page complains of, a policy's violation say, fails the test."""
+    contexts, complaints = [], []
+
+    def build(url="", **options):
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-GB"} | options)
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url} {request.failure}"))
+        if url:
+            page.goto(url)
+        return page
+
+    build.complaints = complaints
+    yield build
+    for context in contexts:
+        context.close()
+    assert [words for words in complaints if "ERR_ABORTED" not in words] == []

@@ -1,0 +1,240 @@
+"""GET /console: the newest initiations as they come, each with its steps and its answer; run a failed one again."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Protocol, cast
+
+import structlog
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_httpauth import HTTPBasicAuth  # type: ignore[import-untyped]  # ships no types
+from marshmallow import Schema, ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from cobrowse.clock import Clock
+from cobrowse.errors import CobrowseError, InternalError, InvalidRequest, UnknownPath
+from cobrowse.ledger import Entry, State
+from cobrowse.model import Outcome, Secret
+from schemas.console import ListQuerySchema, RunAgainSchema
+from schemas.faults import in_words
+from web import answers, console_guard, console_view
+from web.plots import Glance, Plot, by_minute, plots
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# Rows of a page: more than a screen, and few enough to send again every few seconds.
+PAGE = 50
+HOUR = 3_600.0
+# Seconds for which the strip is not reckoned anew, however many look at it.
+STRIP_SECONDS = 5.0
+
+_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_QUERY = ListQuerySchema()
+_AGAIN = RunAgainSchema()
+
+
+class Recent(Protocol):
+    """Whoever has the newest initiations."""
+
+    def __call__(
+        self,
+        limit: int,
+        *,
+        before_seq: int | None = None,
+        search: str | None = None,
+        state: State | None = None,
+        sender: str | None = None,
+    ) -> Sequence[Entry]:
+        """The newest first, each with its place in the ledger as `seq`."""
+
+
+class RunAgain(Protocol):
+    """The heart, as this border uses it."""
+
+    def __call__(self, entry: Entry, deadline_seconds: float, correlation_id: str) -> Outcome:
+        """A new attempt on a failed initiation's own row."""
+
+
+class _Placed(Protocol):
+    @property
+    def seq(self) -> int: ...
+
+
+# Not slots: what is made once is kept beside the fields.
+@dataclass(frozen=True)
+class Console:
+    """What the console was told at the start. `deadline_seconds` is a person's patience when they run one again.
+
+    Without a `password` it answers this machine alone: hand in none only where the service is on a sandbox. `csrf_key`
+    must be the same in every worker.
+    """
+
+    recent: Recent
+    read: Callable[[str], Entry | None]
+    since: Callable[[float], Iterable[Glance]]
+    run_again: RunAgain
+    clock: Clock
+    deadline_seconds: float
+    csrf_key: Secret
+    password: Secret = Secret()
+    senders: tuple[str, ...] = ()
+
+    def blueprint(self) -> Blueprint:
+        """The console's routes."""
+        blueprint = Blueprint(
+            "console",
+            __name__,
+            url_prefix="/console",
+            template_folder="templates",
+            static_folder="static",
+            static_url_path="/static",
+        )
+        blueprint.get("", strict_slashes=False)(self.newest)
+        blueprint.get("/live")(self.live)
+        blueprint.get("/initiations/<initiation_id>")(self.one)
+        blueprint.get("/initiations/<initiation_id>/detail")(self.detail)
+        blueprint.post("/initiations/<initiation_id>/run-again")(self.again)
+        blueprint.before_request(self._admit)
+        blueprint.after_request(_guarded)
+        blueprint.errorhandler(CobrowseError)(_failed)
+        return blueprint
+
+    def newest(self) -> str:
+        """The page: the last hour in plots, and the newest initiations."""
+        return render_template("console/list.html", **self._listed(), states=console_view.STATES)
+
+    def live(self) -> AnyResponse:
+        """The part of the page that changes, for the script to put in place; 304 while nothing has changed."""
+        response = make_response(render_template("console/_live.html", **self._listed()))
+        response.add_etag()
+        return response.make_conditional(request)
+
+    def one(self, initiation_id: str) -> str:
+        """An initiation on a page of its own."""
+        entry = self._entry(initiation_id)
+        ran = request.args.get("ran", type=int)
+        return self._page(entry, console_view.news(entry, ran))
+
+    def detail(self, initiation_id: str) -> str:
+        """The same, to be opened in its row."""
+        alone = request.args.get("alone") == "1"
+        return render_template("console/_detail.html", **self._shown(self._entry(initiation_id)), alone=alone)
+
+    def again(self, initiation_id: str) -> AnyResponse:
+        """Run a failed initiation again, and show what came of it."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        token = _loaded(_AGAIN, request.form).get("token", "")
+        if not console_guard.same_origin(headers, request.host) or not self._forms.proves(token, initiation_id):
+            return _refused(
+                403,
+                "This was not sent from a page of the console, or that page is too old.",
+                "Open the initiation anew and press “Run again” there.",
+            )
+        entry = self._entry(initiation_id)
+        if not console_view.can_run_again(entry):
+            return redirect(url_for("console.one", initiation_id=entry.id), 303)
+        log.info("run again from the console", initiation_id=entry.id)
+        outcome = self.run_again(entry, self.deadline_seconds, g.correlation_id)
+        entry = self._entry(initiation_id)
+        if outcome.failure is not None and entry.outcome != outcome:
+            # The row does not tell this: another is at work on it, or the ledger went away.
+            return make_response(self._page(entry, f"{outcome.failure.message}. {outcome.failure.hint}"), 503)
+        return redirect(url_for("console.one", initiation_id=entry.id, ran=entry.attempts), 303)
+
+    def _listed(self) -> dict[str, Any]:
+        wish = _loaded(_QUERY, request.args)
+        entries = self.recent(
+            PAGE + 1,
+            before_seq=wish["before"],
+            search=wish["q"] or None,
+            state=State(wish["state"]) if wish["state"] else None,
+            sender=wish["sender"] or None,
+        )
+        today = self.clock.now()
+        kept = {name: wish[name] for name in ("state", "sender", "q") if wish[name]}
+        more = len(entries) > PAGE
+        return {
+            "plots": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
+            "rows": [console_view.row(entry, today) for entry in entries[:PAGE]],
+            "wish": wish,
+            "kept": kept,
+            # An entry of the ledger's own has its place.
+            "older": cast("_Placed", entries[PAGE - 1]).seq if more else None,
+            "senders": console_view.choices(self.senders, wish["sender"]),
+        }
+
+    def _page(self, entry: Entry, news: str) -> str:
+        return render_template("console/one.html", **self._shown(entry), news=news, alone=True)
+
+    def _shown(self, entry: Entry) -> dict[str, Any]:
+        shown = console_view.detail(entry, self.clock.now())
+        return {"shown": shown, "token": self._forms.token(entry.id) if shown.again else ""}
+
+    def _entry(self, initiation_id: str) -> Entry:
+        entry = self.read(initiation_id) if _ID.fullmatch(initiation_id) else None
+        if entry is None:
+            hint = "It may be older than the ledger keeps (LEDGER_RETENTION); search the list for its conversation."
+            raise UnknownPath("there is no initiation with this id", hint=hint)
+        return entry
+
+    def _admit(self) -> ResponseReturnValue | None:
+        """Before every request: a person with the password, or one at this machine where none is set."""
+        if self.password:
+            refused: ResponseReturnValue | None = self._auth.login_required(lambda: None)()
+            return refused
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if console_guard.on_this_machine(request.remote_addr or "", request.host, headers):
+            return None
+        return answers.refuse(UnknownPath(f"{request.method} {request.path[:200]}: Not Found"), g.correlation_id)
+
+    @cached_property
+    def _auth(self) -> HTTPBasicAuth:
+        return console_guard.sign_in(self.password, _unknown)
+
+    @cached_property
+    def _forms(self) -> console_guard.Forms:
+        return console_guard.Forms(self.csrf_key)
+
+    @cached_property
+    def _strip(self) -> Callable[[int], tuple[Plot, ...]]:
+        @lru_cache(maxsize=1)
+        def reckoned(_tick: int) -> tuple[Plot, ...]:
+            return plots(by_minute(self.since(HOUR), self.clock.now()))
+
+        return reckoned
+
+
+def _loaded(schema: Schema, given: object) -> dict[str, Any]:
+    try:
+        loaded = schema.load(given)  # type: ignore[arg-type]  # its own pre_load takes werkzeug's mappings
+    except ValidationError as error:
+        raise InvalidRequest(in_words(error.messages)) from None
+    return cast("dict[str, Any]", loaded)
+
+
+def _guarded(response: Response) -> Response:
+    """After every request: what a browser may do with it, and that nobody keeps it."""
+    response.headers.update(console_guard.HEADERS)
+    static = request.endpoint == "console.static"
+    response.headers["Cache-Control"] = "no-cache" if static else "no-store"
+    return response
+
+
+def _failed(error: CobrowseError) -> Response:
+    if isinstance(error, InternalError):
+        log.error("a fault inside the service", exc_info=error.__cause__ or error)
+    else:
+        log.warning("console request refused", error=error.code, message=error.message, path=request.path)
+    return _refused(error.status, error.message, error.remedy)
+
+
+def _unknown(status: int) -> Response:
+    log.warning("console sign-in refused", path=request.path)
+    return _refused(status, "The console needs its password.", "It is the service's CONSOLE_PASSWORD, with any name.")
+
+
+def _refused(status: int, message: str, remedy: str) -> Response:
+    page = render_template("console/refused.html", message=message, remedy=remedy, correlation_id=g.correlation_id)
+    return make_response(page, status)

@@ -1,0 +1,112 @@
+"""For those who run it: /healthz, /readyz and /metrics, and the hooks that let telemetry watch every request."""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, Response, g, request
+
+from cobrowse.errors import CobrowseError, NotAuthenticated
+from cobrowse.model import Secret
+from integrations.senders.proof import same, secret_bytes
+from integrations.telemetry import Asked, Watcher
+from web import answers
+
+NAME = "operations"
+# Headers by which a proxy says for whom it asks: with one of them, a peer on this machine is not who is asking.
+_FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
+_HINT = (
+    "Send METRICS_TOKEN as a bearer token; where none is set, only this machine itself may read them, and not through "
+    "a proxy."
+)
+
+Problems = Mapping[str, CobrowseError | None]
+"""The checks of readiness by name, each with what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What these endpoints were told at the start.
+
+    `ready` gives each check's problem; those in `tolerated` don't make the service unready. `exposition` gives the
+    metrics and their Content-Type for an Accept header.
+    """
+
+    ready: Callable[[], Problems] = dict
+    exposition: Callable[[str], tuple[bytes, str]] | None = None
+    metrics_token: Secret = Secret()
+    tolerated: tuple[str, ...] = ()
+
+    def blueprint(self) -> Blueprint:
+        """The endpoints' routes."""
+        blueprint = Blueprint(NAME, __name__)
+        blueprint.get("/healthz")(self.healthz)
+        blueprint.get("/readyz")(self.readyz)
+        if self.exposition is not None:
+            blueprint.get("/metrics")(self.metrics)
+        return blueprint
+
+    def healthz(self) -> Response:
+        """The process lives and answers."""
+        return answers.json({"status": "ok"})
+
+    def readyz(self) -> Response:
+        """Whether it could start a session now, and if not, why. Strangers get the kind of each problem only."""
+        problems = self.ready()
+        checks = {name: "ok" if problem is None else self._told(problem) for name, problem in problems.items()}
+        unready = any(problem is not None and name not in self.tolerated for name, problem in problems.items())
+        return answers.json({"status": "failing" if unready else "ok", "checks": checks}, 503 if unready else 200)
+
+    def metrics(self) -> Response:
+        """Counts and durations, for Prometheus."""
+        if not self._may_read():
+            raise NotAuthenticated("the metrics are not for everybody", hint=_HINT)
+        assert self.exposition is not None  # noqa: S101 - there is no such route without it
+        body, content_type = self.exposition(request.headers.get("Accept", ""))
+        response = Response(body, content_type=content_type)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _told(self, problem: CobrowseError) -> str:
+        """A message may name hosts and files of ours."""
+        return f"{problem.code}: {problem.message}. {problem.remedy}" if self._may_read() else problem.code
+
+    def _may_read(self) -> bool:
+        scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
+        if self.metrics_token:
+            return scheme.lower() == "bearer" and same(
+                secret_bytes(presented.strip()), secret_bytes(self.metrics_token)
+            )
+        return _on_this_machine(request.remote_addr or "") and not any(name in request.headers for name in _FORWARDED)
+
+
+def watch(app: Flask, watcher: Watcher) -> None:
+    """Let telemetry see every request but those for these endpoints. After `guard`, which gives the correlation id."""
+
+    @app.before_request
+    def began() -> None:
+        if request.blueprint == NAME:
+            return
+        route = request.url_rule.rule if request.url_rule is not None else ""
+        g.telemetry = watcher.began(Asked(request.method, route, dict(request.headers.items()), g.correlation_id))
+
+    @app.after_request
+    def answered(response: Response) -> Response:
+        g.status = response.status_code
+        return response
+
+    @app.teardown_request
+    def ended(_: BaseException | None) -> None:
+        end = g.pop("telemetry", None)
+        if end is not None:
+            end(g.get("status", 500))
+
+
+def _on_this_machine(peer: str) -> bool:
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False  # a Unix socket's peer has no address, and is a proxy most likely
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return address.is_loopback
