@@ -1,0 +1,110 @@
+"""The service as deploy/ starts it: the image's files in a folder, commands that stay up, requests to them."""
+
+import contextlib
+import os
+import re
+import runpy
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+
+from settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+BIN = Path(sys.executable).parent
+# What the Procfile runs, and so the image and the unit.
+COMMAND = shlex.split((ROOT / "Procfile").read_text().partition("web:")[2])
+
+
+def clean(**variables):
+    """The environment without settings of the service, and these variables."""
+    return {name: value for name, value in os.environ.items() if name not in Settings.NAMES} | variables
+
+
+def dockerfile():
+    """The instructions, in their order, each with what follows it on one line."""
+    text = "\n".join(line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if not line.startswith("#"))
+    return [tuple(line.split(maxsplit=1)) for line in re.sub(r"\\\n\s*", "", text).splitlines() if line]
+
+
+INSTRUCTIONS = dockerfile()
+
+
+def given(instruction):
+    """What each such instruction says."""
+    return [rest for name, rest in INSTRUCTIONS if name == instruction]
+
+
+def copied():
+    """What the image copies from the repository: (source, target) below /app."""
+    pairs = []
+    for rest in given("COPY"):
+        *sources, target = rest.split()
+        if not sources[0].startswith("--from"):
+            pairs += [(source.rstrip("/"), target) for source in sources]
+    return pairs
+
+
+def put_image(folder):
+    """Put the files that the image has in /app into this folder."""
+    folder.mkdir()
+    for source, target in copied():
+        place = folder / ("" if target == "./" else target)
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+        elif target == "./":
+            shutil.copy(ROOT / source, place)
+    return folder
+
+
+def seconds_to_finish():
+    """How long gunicorn lets requests in flight take at a stop."""
+    return runpy.run_path(str(ROOT / "gunicorn.conf.py"))["graceful_timeout"]
+
+
+def free_port():
+    """A port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def asked(port, method, path, body=None, **headers):
+    """One HTTP exchange: status, headers, body."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=15)
+    try:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, names)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def running(words, folder, environment, port, path="/healthz"):
+    """A command of the virtual environment, up until the block ends."""
+    with (folder / f"{words[0]}-{port}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(BIN / words[0]), *words[1:]], cwd=folder, env=environment, stdout=log, stderr=log
+        )
+    try:
+        ends = time.monotonic() + 30
+        while True:
+            assert process.poll() is None, Path(log.name).read_text()
+            with contextlib.suppress(OSError):
+                if asked(port, "GET", path)[0] == 200:
+                    break
+            assert time.monotonic() < ends, Path(log.name).read_text()
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(70)

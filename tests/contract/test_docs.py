@@ -1,0 +1,352 @@
+"""The documentation, held to the code: what it lists is what there is, and what it shows is read as it says."""
+
+import io
+import json
+import re
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+import pytest
+import structlog
+from packaging.version import Version
+
+import cli
+from app import create_app
+from cobrowse.errors import kinds
+from cobrowse.initiation import LEASE_MARGIN
+from cobrowse.model import Command, Outcome, Secret, Span, Status
+from commands.group import cobrowse
+from integrations.genesys.circuit import FAILURES, REST
+from integrations.ledger.postgresql import POOL_SIZE
+from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
+from integrations.senders.envelopes import ENVELOPES
+from integrations.senders.habits import HABITS, status_for
+from integrations.senders.hmacs import PARTS
+from integrations.senders.incoming import Wanted
+from integrations.senders.signatures import SCHEMES
+from integrations.telemetry.logs import LogObserver, configure_logging
+from schemas.data_action import AnswerSchema
+from settings import Settings
+from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
+from tests.payloads import EXAMPLE, HERE, deliveries, senders
+from web.worker import READ_SECONDS
+
+SENDERS = senders()
+
+# Variables that are no fields of Settings: gunicorn.conf.py and the command line read them. None: told in words.
+BESIDE_SETTINGS = {
+    "HOST": "0.0.0.0",
+    "PORT": "8000",
+    "WEB_CONCURRENCY": None,
+    "THREADS": "64",
+    "GENESYS_CONVERSATION_ID": "",
+}
+NOTHING = "\N{EN DASH}"
+
+
+# What there is
+
+
+def test_every_setting_is_documented_with_its_default_and_no_other():
+    settings = Settings()
+    defaults = {name: _as_written(getattr(settings, name.lower())) for name in Settings.NAMES} | BESIDE_SETTINGS
+    rows = {
+        row[0].strip("`"): row[1].strip("`").replace(NOTHING, "")
+        for row in table(PAGES["operations.md"], "## Settings")
+    }
+    assert rows.keys() == defaults.keys()
+    assert {name: rows[name] for name, value in defaults.items() if value is not None} == {
+        name: value for name, value in defaults.items() if value is not None
+    }
+
+
+def _as_written(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return " ".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def test_every_error_code_stands_with_its_status_its_cause_and_its_remedy():
+    expected = [
+        [
+            f"`{code}`",
+            str(kind.status),
+            "yes" if kind.retryable else "no",
+            kind.__doc__.strip().splitlines()[0],
+            kind.hint.replace("<", "&lt;").replace(">", "&gt;"),
+        ]
+        for code, kind in kinds().items()
+    ]
+    to_paste = "\n".join(f"| {' | '.join(row)} |" for row in expected)
+    assert table(PAGES["genesys-setup.md"], "<!-- errors -->") == expected, f"the table should be:\n{to_paste}"
+
+
+def test_every_error_code_is_met_in_troubleshooting_or_is_the_callers_to_mend():
+    told = set(re.findall(r"`(\w+)`", " ".join(row[0] for row in table(PAGES["operations.md"], "## Troubleshooting"))))
+    theirs = {"idempotency_key_malformed", "not_found", "method_not_allowed", "body_too_large", "latest_not_allowed"}
+    theirs |= {"rate_limited", "conversation_not_active", "no_active_conversation"}
+    assert kinds().keys() - told == theirs
+
+
+def test_every_command_is_documented_and_no_other():
+    def leaves(group, before):
+        for name, command in group.commands.items():
+            if isinstance(command, click.Group):
+                yield from leaves(command, f"{before} {name}")
+            else:
+                yield f"{before} {name}"
+
+    assert cli.create_app().cli.commands["cobrowse"] is cobrowse
+    told = {row[0].strip("`") for row in table(PAGES["operations.md"], "## Commands")}
+    assert told == set(leaves(cobrowse, "flask cobrowse"))
+
+
+def test_every_endpoint_is_documented_and_no_other(tmp_path):
+    url = "http://127.0.0.1:9"
+    ledger = Secret(f"sqlite:///{tmp_path}/ledger.sqlite3")
+    app = create_app(Settings(genesys_api_url=url, genesys_login_url=url, ledger_url=ledger, log_format="json"))
+    there = {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if not rule.endpoint.endswith("static")
+    }
+    assert {row[0].strip("`") for row in table(PAGES["operations.md"], "## Endpoints")} == there
+
+
+def test_every_key_of_the_answer_is_documented_and_the_examples_have_them_all():
+    fields = AnswerSchema().fields
+    expected = [
+        [f"`{name}`", type(field).__name__.lower(), field.metadata["description"]] for name, field in fields.items()
+    ]
+    assert table(PAGES["genesys-setup.md"], "## The answer") == expected
+    examples = [
+        json.loads(block) for page in ("README.md", "genesys-setup.md") for block in blocks(PAGES[page], "json")
+    ]
+    assert len(examples) >= 2
+    for example in examples:
+        assert list(example) == list(fields)
+        assert AnswerSchema().validate(example) == {}
+    assert ", ".join(f"`{status}`" for status in Status) in PAGES["genesys-setup.md"]
+
+
+def test_every_field_of_the_log_is_documented_and_no_other():
+    command = Command(sender="architect", correlation_id="c", deadline_seconds=1)
+    attempt, written = SimpleNamespace(command=command, initiation_id="i"), io.StringIO()
+    configure_logging("INFO", "json", written)
+    try:
+        LogObserver().finished(command, Outcome(Status.INITIATED, "i", "c"))
+        LogObserver().spanned(attempt, Span("call", "create", 0.0, 1.0, "503"))
+    finally:
+        structlog.reset_defaults()
+    rows = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1])) for row in table(PAGES["operations.md"], "## Logs")}
+    for line in map(json.loads, written.getvalue().splitlines()):
+        assert rows[line.pop("event")] | {"level", "timestamp"} == line.keys()
+
+
+def test_the_sizes_come_from_the_limit():
+    for row in table(PAGES["operations.md"], "## Sizing"):
+        assert int(row[1].partition(":")[0]) * int(row[2]) == 300
+
+
+def test_the_numbers_in_the_text_are_those_of_the_code():
+    said = {
+        "operations.md": (
+            f"have failed {FAILURES} times in a row",
+            f"no more for\n{REST:g} seconds",
+            f"{READ_SECONDS:g} seconds from its first byte",
+            f"up to {POOL_SIZE} connections",
+            f"after every {EVERY_CLAIMS:,} requests of a worker, or {EVERY_SECONDS / 60:g} minutes",
+            f"`deadline + {LEASE_MARGIN:g}` s",
+        ),
+        "senders.md": (f"the deadline plus {LEASE_MARGIN:g} s",),
+        "security.md": (f"within {READ_SECONDS:g} seconds",),
+    }
+    for page, phrases in said.items():
+        assert [phrase for phrase in phrases if phrase not in PAGES[page]] == [], page
+
+
+def test_each_package_is_at_least_what_the_page_demands():
+    pinned = dict(
+        re.findall(r"^([\w.-]+)(?:\[\w+\])?==([\w.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    )
+    pinned = {name.lower(): Version(version) for name, version in pinned.items()}
+    rows = table(PAGES["security.md"], "## What it runs on")
+    assert {package for package, least, _ in rows if pinned[package] < Version(least)} == set()
+
+
+# Recipes
+
+
+def _recipes():
+    page = PAGES["senders.md"]
+    chosen = page[page.index("## Recipes") : page.index("## Adding a sender")]
+    return re.split(r"^### ", chosen, flags=re.MULTILINE)[1:]
+
+
+RECIPES = {re.search(r"^\[senders\.([\w-]+)\]$", recipe, re.MULTILINE)[1]: recipe for recipe in _recipes()}
+
+
+def test_every_sender_of_the_example_file_has_a_recipe_and_no_other():
+    assert list(RECIPES) == [sender.name for sender in SENDERS]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_shows_the_example_files_row(name):
+    rows = [tomllib.loads(block) for block in blocks(RECIPES[name], "toml")]
+    assert rows == [{"senders": {name: tomllib.loads(EXAMPLE.read_text())["senders"][name]}}]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipes_payload_is_read_by_its_row_as_the_page_says(name):
+    shown = re.findall(
+        r"<!-- payload: (.+?) -->\n(```(?:json|xml)\n.*?^```)\n\n(Read as .*)$", RECIPES[name], re.MULTILINE | re.DOTALL
+    )
+    assert shown, "the recipe shows no payload"
+    for path, block, said in shown:
+        held = json.loads((HERE / f"{path}.json").read_text())
+        body = block.partition("\n")[2].removesuffix("\n```")
+        if "raw" in held:
+            assert body == held["raw"]
+        else:
+            assert json.loads(body) == held["body"]
+        (delivery,) = [one for one in deliveries() if f"{one.sender}/{one.name}" == path]
+        sender = SENDERS.get(name)
+        assert delivery.sender == name
+        (event,) = sender.read(delivery.signed_by(sender))
+        assert said.splitlines()[0] == _in_words(event)
+
+
+def _in_words(event):
+    if not isinstance(event, Wanted):
+        return f"Read as **ignored**: {event.reason}."
+    told = [f"conversation `{event.conversation_id}`"]
+    told += [f"channel `{event.channel}`"] * bool(event.channel)
+    told += [f"requested by `{event.requested_by}`"] * bool(event.requested_by)
+    told += [f"session settings `{json.dumps(dict(event.session_settings))}`"] * bool(event.session_settings)
+    told.append(f"delivery id `{event.delivery_id}`" if event.delivery_id else "no delivery id")
+    return f"Read as **wanted**: {' · '.join(told)}."
+
+
+def test_a_recipe_names_the_secret_and_the_address():
+    for sender in SENDERS:
+        assert (
+            f"https://cobrowse.example.com/webhooks/{sender.name}" in RECIPES[sender.name]
+            or sender.name == "salesforce"
+        )
+        assert all(name in RECIPES[sender.name] for name in sender.proof.names)
+
+
+def test_what_each_sender_is_told_is_what_the_page_says():
+    rows = {row[0].strip("`"): row[1:] for row in table(PAGES["senders.md"], "## What each sender is told")}
+    assert list(rows) == [sender.name for sender in SENDERS]
+    for sender in SENDERS:
+        signature, envelope, waits, within, again, final, mend = rows[sender.name]
+        assert (signature, envelope) == (f"`{sender.signature}`", f"`{sender.envelope}`")
+        assert (waits, within) == (f"{sender.habit.timeout_seconds:g} s", f"{sender.deadline_seconds:g} s")
+        assert again == sender.habit.resends_on
+        told = {False: set(), True: set()}
+        for kind in kinds().values():
+            told[kind.retryable].add(
+                200 if sender.failures == "body" else status_for(sender.habit, kind.status, kind.retryable)
+            )
+        assert {int(status) for status in re.findall(r"\b\d{3}\b", mend)} == told[True]
+        if "its own 4xx" in final:
+            but = {int(status) for status in re.findall(r"but (\d{3})", final)}
+            own = {kind.status for kind in kinds().values() if not kind.retryable and kind.status < 500}
+            assert told[False] == (own - but) | {int(final.rpartition(" ")[2])}
+        else:
+            assert {int(status) for status in re.findall(r"\b\d{3}\b", final)} == told[False]
+
+
+def test_every_scheme_envelope_habit_and_part_of_a_template_is_named():
+    page = PAGES["senders.md"]
+    for names in (SCHEMES, ENVELOPES, HABITS, [f"{{{part}}}" for part in PARTS]):
+        assert re.sub(r"\s+", " ", page).count(", ".join(f"`{name}`" for name in names)) == 1
+
+
+# All pages
+
+
+def test_every_test_that_is_named_exists():
+    gone = []
+    for page, text in PAGES.items():
+        for path, name in NAMED_TEST.findall(text):
+            file = ROOT / "tests" / path
+            if not file.exists() or f"def {name}(" not in file.read_text():
+                now = [
+                    str(one.relative_to(ROOT / "tests")) for one in _test_files() if f"def {name}(" in one.read_text()
+                ]
+                gone.append(f"{page}: {path}::{name} {'is in ' + now[0] if now else 'is nowhere'}")
+    assert gone == []
+
+
+def _test_files():
+    return sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+def test_each_promise_names_the_test_that_holds_it():
+    for page, heading in (
+        ("senders.md", "## The contract of a repeat"),
+        ("security.md", "## OWASP API Security Top 10 (2023)"),
+        ("security.md", "## ASVS 5.0"),
+        ("security.md", "## Mistakes seen elsewhere"),
+    ):
+        for row in table(PAGES[page], heading):
+            assert NAMED_TEST.search(row[-1]), row
+
+
+def test_every_link_leads_somewhere():
+    lost = []
+    for page, text in PAGES.items():
+        here = ROOT if (ROOT / page).exists() else ROOT / "docs"
+        for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", text)):
+            if target.startswith("https://"):
+                continue
+            path, _, anchor = target.partition("#")
+            file = (here / path).resolve() if path else here / page
+            if not file.exists() or (anchor and anchor not in _anchors(file.read_text())):
+                lost.append(f"{page}: {target}")
+    assert lost == []
+
+
+def _anchors(text):
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#{1,6} (.+)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_block_of_data_can_be_parsed():
+    for text in PAGES.values():
+        for block in blocks(text, "json"):
+            json.loads(re.sub(r"\{\{[\w.]+\}\}", "", block))
+        for block in blocks(text, "toml"):
+            tomllib.loads(block)
+
+
+def test_nothing_is_left_to_do_and_no_machine_is_named():
+    for page, text in PAGES.items():
+        assert not re.search(r"\b(TODO|FIXME|TBD|XXX)\b", text), page
+        assert not re.search(r"(?<![\w.])/(work|root|home)/", text), page
+
+
+def test_every_page_is_reached_from_another():
+    linked = {
+        Path(target.partition("#")[0]).name for text in PAGES.values() for target in re.findall(r"\]\(([^)]+)\)", text)
+    }
+    assert PAGES.keys() - linked - {"README.md"} == set()
+
+
+def test_the_pages_are_plain_text_of_a_readable_width():
+    """Tables, links and code may be longer."""
+    for page, text in PAGES.items():
+        prose = [
+            line
+            for line in FENCE.sub("", text).splitlines()
+            if "|" not in line and "](" not in line and "`" not in line
+        ]
+        assert [line for line in prose if len(line) > 130] == [], page
