@@ -1,14 +1,14 @@
-"""One thread writes for the whole process: what has queued up while a commit was on its way goes into the next one.
+"""One commit for many: what has queued up in this process while a commit was on its way goes into the next one.
 
 SQLite lets one writer in at a time and waits for the disk at each commit. With a commit a request, 64 threads spend
-their time waiting for each other's; so, a commit carries as many requests as there are waiting.
+their time waiting for each other's; so, a commit carries as many requests as there are waiting. The first of those who
+wait does it for all: a thread of its own would cost each request two more hand-overs.
 """
 
 import sqlite3
 from _thread import LockType, allocate_lock
+from collections import deque
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
-from threading import Thread
 from typing import Any, TypeVar
 
 from cobrowse.clock import Clock, Deadline
@@ -31,83 +31,105 @@ class WriterBusy(Exception):
 
 
 class _Job:
-    """A work and its way back. A bare lock is the lightest thing to wait on."""
+    """A work and its way back. A bare lock is the lightest thing to wait on. Without a work: let go of the file."""
 
-    __slots__ = ("abandoned", "done", "fault", "result", "work")
+    __slots__ = ("fault", "leads", "result", "turn", "work")
 
-    def __init__(self, work: Callable[[Run], Any]) -> None:
+    def __init__(self, work: Callable[[Run], Any] | None) -> None:
         self.work = work
-        self.done: LockType = allocate_lock()
-        self.done.acquire()
+        self.turn: LockType = allocate_lock()
+        self.turn.acquire()
+        self.leads = False
         self.result: Any = None
         self.fault: Exception | None = None
-        self.abandoned = False
 
 
 class Writer:
-    """Does works in the order they come and answers each once it is committed. `patience`: seconds one may take."""
+    """Does works in the order they come and answers each once it is committed. `patience`: seconds one may wait."""
 
     def __init__(self, connect: Open, patience: float, clock: Clock) -> None:
         self._connect = connect
         self._patience = patience
         self._clock = clock
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._thread = Thread(target=self._serve, name="ledger-writer", daemon=True)
-        self._thread.start()
+        self._guard: LockType = allocate_lock()
+        self._waiting: deque[_Job] = deque()
+        self._led = False
+        self._opened: tuple[sqlite3.Connection, Run] | None = None
 
     def write(self, work: Callable[[Run], T]) -> T:
         """The work's result, committed. What it raises is raised here."""
         job = _Job(work)
-        self._jobs.put(job)
-        if not job.done.acquire(timeout=self._patience):
-            job.abandoned = True
-            raise WriterBusy
+        self._put(job)
         if job.fault is not None:
             raise job.fault
         result: T = job.result
         return result
 
     def close(self) -> None:
-        """Do what is queued, then let go of the file."""
-        self._jobs.put(None)
-        self._thread.join()
+        """Do what is waiting, then let go of the file."""
+        self._put(_Job(None))
 
-    def _serve(self) -> None:
-        opened: tuple[sqlite3.Connection, Run] | None = None
-        serving = True
-        while serving:
-            batch = self._next_batch()
-            jobs = [job for job in batch if job is not None and not job.abandoned]
-            serving = None not in batch
-            try:
-                opened = opened or self._connect()
-                _commit(*opened, jobs, self._clock)
-            except Exception as fault:  # noqa: BLE001 - the thread's outermost edge: each who waits gets the fault
-                for job in jobs:
-                    job.fault = job.fault or fault
-                if opened is not None and (opened[0].in_transaction or not _is_busy(fault)):
-                    opened[0].close()
-                    opened = None
+    def _put(self, job: _Job) -> None:
+        with self._guard:
+            self._waiting.append(job)
+            job.leads, self._led = not self._led, True
+        if not job.leads:
+            self._wait(job)
+        if job.leads:
+            self._lead(job)
+
+    def _wait(self, job: _Job) -> None:
+        """Return once the work is done, or once it falls to this thread to lead."""
+        if job.turn.acquire(timeout=self._patience):
+            return
+        with self._guard:
+            if not job.turn.acquire(blocking=False):
+                if job in self._waiting:
+                    self._waiting.remove(job)
+                raise WriterBusy
+
+    def _lead(self, own: _Job) -> None:
+        """Commit what is waiting, its own work first, and hand the lead to whoever has come since."""
+        with self._guard:
+            batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+        try:
+            self._do(batch)
+        finally:
+            with self._guard:
+                self._led = bool(self._waiting)
+                if self._led:
+                    self._waiting[0].leads = True
+                    self._waiting[0].turn.release()
+            for job in batch:
+                if job is not own:
+                    job.turn.release()
+
+    def _do(self, batch: Sequence[_Job]) -> None:
+        jobs = [job for job in batch if job.work is not None]
+        try:
+            if jobs:
+                self._opened = self._opened or self._connect()
+                _commit(*self._opened, jobs, self._clock)
+        except Exception as fault:  # noqa: BLE001 - each who waits gets the fault as its own
             for job in jobs:
-                job.done.release()
-        if opened is not None:
-            opened[0].close()
+                job.fault = job.fault or fault
+            if self._opened is not None and (self._opened[0].in_transaction or not _is_busy(fault)):
+                self._let_go()
+        if len(jobs) < len(batch):
+            self._let_go()
 
-    def _next_batch(self) -> list[_Job | None]:
-        batch = [self._jobs.get()]
-        while len(batch) < MOST and not self._jobs.empty():
-            batch.append(self._jobs.get())
-        return batch
+    def _let_go(self) -> None:
+        if self._opened is not None:
+            self._opened[0].close()
+        self._opened = None
 
 
 def _commit(connection: sqlite3.Connection, run: Run, jobs: Sequence[_Job], clock: Clock) -> None:
     """All in one transaction. A work writes by one statement at most, so one that fails has written nothing."""
-    if not jobs:
-        return
     patiently(connection, "BEGIN IMMEDIATE", clock)
     for job in jobs:
         try:
-            job.result = job.work(run)
+            job.result = job.work(run) if job.work is not None else None
         except Exception as fault:
             if not connection.in_transaction:
                 raise  # SQLite has rolled everything back: a full disk, a fault of it
