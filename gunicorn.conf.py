@@ -23,6 +23,8 @@ backlog = 2048
 # Each worker builds its own connections after the fork.
 preload_app = False
 accesslog = None
+# gunicorn's own remote control, which nothing here uses: no socket that could be spoken to.
+control_socket_disable = True
 # Request lines and headers beyond these are refused before they reach the service.
 limit_request_line = 4_094
 limit_request_fields = 64
