@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -301,3 +302,24 @@ def test_the_example_signs_as_the_standards_own_library_verifies():
 
 def test_the_readme_and_the_example_agree():
     assert "examples/crm_webhook.py" in Path("README.md").read_text()
+
+
+def test_fifty_identical_signed_deliveries_at_once_get_one_invitation_and_fifty_equal_answers(bridge, senders, box):
+    box.faults.add(operation="attach", kind="delay", seconds=0.2, times=1)
+    raw = json.dumps(crm()).encode()
+    signed = senders.get("crm").sign("POST", "/webhooks/crm", raw, datetime.now(UTC))
+    answers, gate = [], threading.Barrier(50)
+
+    def deliver_one():
+        gate.wait()
+        headers = {"Content-Type": "application/json", **signed.headers}
+        answers.append(bridge.app.test_client().post("/webhooks/crm", data=raw, headers=headers))
+
+    threads = [threading.Thread(target=deliver_one) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.data for answer in answers}) == 1
+    assert box.invitations(WEBCHAT) == 1
