@@ -3,6 +3,7 @@
 import os
 import random
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,19 +16,21 @@ from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
 from cobrowse.model import Secret
 from integrations import genesys
+from integrations.doctor.readiness import Ask, Readiness, TokenAtHand, ledger_answers, nobody_left_alone
 from integrations.genesys.engine import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.senders.credentials import ApiKeys, ApiKeysError
 from integrations.senders.rates import Rates, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders
-from integrations.telemetry import LogObserver, configure_logging
+from integrations.telemetry import Aside, LogObserver, configure_logging, traces_to
+from integrations.telemetry.metrics import Metrics
 from settings import Settings, SettingsError
 from web import data_actions
 from web.console import Console
 from web.data_actions import DataActions
 from web.edge import guard
-from web.operations import Operations
+from web.operations import Operations, watch
 from web.reference import pages
 from web.webhooks import Webhooks
 
@@ -44,13 +47,23 @@ def create_app(
     clock = clock or SystemClock()
     keys, senders, rates = callers(settings, clock)
     configure_logging(settings.log_level, settings.log_format)
-    initiate = build_initiation(settings, clock=clock, transport=transport, ledger=ledger)
+    metrics, telemetry = watchers(settings, clock, senders)
+    initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit)
 
     app = Flask("cobrowse-bridge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions["cobrowse"] = initiate
     guard(app, new_id)
-    app.register_blueprint(Operations().blueprint())
+    watch(app, telemetry)
+    app.register_blueprint(
+        Operations(
+            ready=readiness(initiate, tokens, clock, telemetry),
+            exposition=metrics.exposition,
+            metrics_token=settings.metrics_token,
+            # What calls are refused for passes by itself, in every instance at once: no reason to take this one out.
+            tolerated=("circuit",) if settings.ledger_required else ("circuit", "ledger"),
+        ).blueprint()
+    )
     app.register_blueprint(pages.blueprint())
     app.register_blueprint(
         DataActions(
@@ -68,6 +81,28 @@ def create_app(
     return app
 
 
+def watchers(settings: Settings, clock: Clock, senders: Senders) -> tuple[Metrics, Aside]:
+    """Whoever is told of the work: the log, the metrics, and traces where a collector is named."""
+    names = (data_actions.SENDER, *(sender.name for sender in senders))
+    metrics = Metrics(names, os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
+    traces = traces_to(settings.otel_exporter_otlp_endpoint, clock)
+    both = (metrics, traces) if traces else (metrics,)
+    return metrics, Aside((LogObserver(), *both), both)
+
+
+def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: Aside) -> Readiness:
+    """What /readyz asks."""
+    flows = initiate.genesys
+    questions: dict[str, Ask] = {
+        "genesys": TokenAtHand(tokens.seconds_left, flows.flow, clock, initiate.holder, (telemetry,))
+    }
+    if isinstance(flows, genesys.Flows):
+        questions["circuit"] = nobody_left_alone(flows.left_alone)
+    if isinstance(initiate.ledger, LedgerStore):
+        questions["ledger"] = ledger_answers(initiate.ledger.ping)
+    return Readiness(questions, clock)
+
+
 def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, senders: Senders, clock: Clock) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
     return Console(
@@ -81,6 +116,7 @@ def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, send
         csrf_key=settings.console_password or settings.ledger_url,
         password=settings.console_password,
         senders=(data_actions.SENDER, *(sender.name for sender in senders)),
+        left_alone=initiate.genesys.left_alone if isinstance(initiate.genesys, genesys.Flows) else tuple,
     )
 
 
@@ -120,12 +156,24 @@ def build_initiation(
     observers: tuple[Observer, ...] = (LogObserver(),),
 ) -> Initiation:
     """The use case, on this org and this ledger."""
+    return build(settings, clock, transport, ledger, observers)[0]
+
+
+def build(
+    settings: Settings,
+    clock: Clock | None,
+    transport: httpx.BaseTransport | None,
+    ledger: Ledger | None,
+    observers: tuple[Observer, ...],
+    on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
+) -> tuple[Initiation, genesys.Tokens]:
+    """The use case, and the tokens for whoever asks whether it is ready."""
     clock = clock or SystemClock()
     transport = transport or CurlTransport(ca_bundle=settings.genesys_ca_file or None)
     if ledger is None:
         ledger = ledger_of(settings)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-    flows, _tokens = genesys.connect(
+    flows, tokens = genesys.connect(
         api_url=settings.api_url,
         login_url=settings.login_url,
         client_id=settings.genesys_client_id or "sandbox",
@@ -136,8 +184,9 @@ def build_initiation(
         jitter=random.random,
         holder=holder,
         store=ledger.tokens if isinstance(ledger, LedgerStore) else None,
+        on_circuit=on_circuit,
     )
-    return Initiation(
+    initiation = Initiation(
         genesys=flows,
         ledger=ledger,
         clock=clock,
@@ -147,6 +196,7 @@ def build_initiation(
         ledger_required=settings.ledger_required,
         observers=observers,
     )
+    return initiation, tokens
 
 
 def ledger_of(settings: Settings) -> LedgerStore:

@@ -2,11 +2,22 @@
 
 import gc
 import os
+import shutil
 import sys
+import tempfile
+from pathlib import Path
+from typing import Any
 
 from dotenv import load_dotenv
 
 load_dotenv()
+
+# Where the workers keep their counts for /metrics. prometheus_client looks for it once, when it is first imported, and
+# a reload reads this file again.
+OURS = "cobrowse-metrics-"
+if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=OURS)
+counts = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a server is there to be reached
 # gthread, with slow clients kept out of its threads.
@@ -33,6 +44,9 @@ limit_request_field_size = 8_190
 
 def on_starting(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
     """Say what is wrong with the settings once, in plain lines, before any worker starts."""
+    counts.mkdir(parents=True, exist_ok=True)
+    for left_over in counts.glob("*.db"):
+        left_over.unlink()
     from app import check  # noqa: PLC0415 - after .env is read
     from settings import SettingsError  # noqa: PLC0415 - the same
 
@@ -52,3 +66,16 @@ def post_worker_init(worker: object) -> None:  # noqa: ARG001 - gunicorn's hook
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
+
+
+def child_exit(server: object, worker: Any) -> None:  # noqa: ANN401, ARG001 - gunicorn's hook
+    """A worker that has gone has nothing in flight any more; what it counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the directory is set
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
+    """Leave nothing behind."""
+    if counts.name.startswith(OURS):
+        shutil.rmtree(counts, ignore_errors=True)

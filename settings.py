@@ -65,6 +65,8 @@ class Settings:
     ledger_retention: float = 86_400.0
     ledger_required: bool = True
     repeat_window: float = 600.0
+    metrics_token: Secret = Secret()
+    otel_exporter_otlp_endpoint: str = ""
     log_level: str = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"
 
@@ -103,6 +105,8 @@ class Settings:
             "ledger_retention": env.float("LEDGER_RETENTION", default=86_400.0, validate=Range(60)),
             "ledger_required": env.bool("LEDGER_REQUIRED", default=True),
             "repeat_window": env.float("REPEAT_WINDOW", default=600.0, validate=Range(0)),
+            "metrics_token": Secret(text("metrics_token")),
+            "otel_exporter_otlp_endpoint": text("otel_exporter_otlp_endpoint"),
             "log_level": _choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             "log_format": _choice(env, "LOG_FORMAT", "auto", ("auto", "json", "console")),
         }
@@ -139,6 +143,11 @@ class Settings:
         faults = []
         for name in ("genesys_api_url", "genesys_login_url", "public_base_url"):
             faults.extend(_url_faults(name.upper(), getattr(self, name)))
+        if self.metrics_token and len(self.metrics_token.encode()) < 16:
+            faults.append("METRICS_TOKEN: is under 16 bytes; make one as for API_KEYS")
+        collector = urlsplit(self.otel_exporter_otlp_endpoint)
+        if self.otel_exporter_otlp_endpoint and not (collector.scheme in ("http", "https") and collector.hostname):
+            faults.append("OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL such as http://collector:4318")
         for proxy in self.trusted_proxies:
             try:
                 ipaddress.ip_network(proxy, strict=False)

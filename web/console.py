@@ -68,7 +68,7 @@ class Console:
     """What the console was told at the start. `deadline_seconds` is a person's patience when they run one again.
 
     Without a `password` it answers this machine alone: hand in none only where the service is on a sandbox. `csrf_key`
-    must be the same in every worker.
+    must be the same in every worker. `left_alone`: the hosts of Genesys's that calls are refused for just now.
     """
 
     recent: Recent
@@ -80,6 +80,7 @@ class Console:
     csrf_key: Secret
     password: Secret = Secret()
     senders: tuple[str, ...] = ()
+    left_alone: Callable[[], tuple[str, ...]] = tuple
 
     def blueprint(self) -> Blueprint:
         """The console's routes."""
@@ -157,6 +158,7 @@ class Console:
         more = len(entries) > PAGE
         return {
             "plots": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
+            "left_alone": self.left_alone(),
             "rows": [console_view.row(entry, today) for entry in entries[:PAGE]],
             "wish": wish,
             "kept": kept,

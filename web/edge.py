@@ -32,6 +32,8 @@ _KINDS: dict[int, type[CobrowseError]] = {
 
 def guard(app: Flask, new_id: Callable[[], str]) -> None:
     """Put the edge around an app."""
+    # A path has one spelling. Werkzeug would redirect the others, to whatever host the Host header names.
+    app.url_map.merge_slashes = False
 
     @app.before_request
     def correlate() -> None:

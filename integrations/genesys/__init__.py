@@ -7,6 +7,7 @@ import httpx
 
 from cobrowse.clock import Clock
 from cobrowse.model import Secret
+from integrations.genesys.circuit import Circuit
 from integrations.genesys.client import Client
 from integrations.genesys.flows import Flows
 from integrations.genesys.token import Guard, Tokens, TokenStore
@@ -26,9 +27,10 @@ def connect(
     holder: str,
     store: TokenStore | None,
     new_lock: Callable[[], Guard] = Lock,
+    on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
 ) -> tuple[Flows, Tokens]:
     """The flows of one org, and its tokens for whoever checks readiness."""
-    caller = Caller(transport, clock, jitter)
+    caller = Caller(transport, clock, jitter, Circuit(clock, on_change=on_circuit))
     tokens = Tokens(caller, clock, login_url, client_id, client_secret, holder=holder, store=store, new_lock=new_lock)
     return Flows(Client(caller, tokens, api_url), mode), tokens
 

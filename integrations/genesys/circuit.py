@@ -4,6 +4,7 @@ The breakers on PyPI hold a lock around the call itself, which would make every 
 only counts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
@@ -25,10 +26,17 @@ class _Line:
 
 
 class Circuit:
-    """Counts what became of the calls to each host."""
+    """Counts what became of the calls to each host. `on_change` is told the host and whether calls are refused now."""
 
-    def __init__(self, clock: Clock, failures: int = FAILURES, rest: float = REST) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        failures: int = FAILURES,
+        rest: float = REST,
+        on_change: Callable[[str, bool], None] = lambda _host, _open: None,
+    ) -> None:
         self._clock = clock
+        self._on_change = on_change
         self._most = failures
         self._rest = rest
         self._lines: dict[str, _Line] = {}
@@ -56,9 +64,13 @@ class Circuit:
             return
         with self._lock:
             line = self._lines.setdefault(host, _Line())
+            was_open = line.failures >= self._most
             line.failures = 0 if well else line.failures + 1
             if line.failures >= self._most:
                 line.until = self._clock.monotonic() + self._rest
+            is_open = line.failures >= self._most
+        if is_open != was_open:
+            self._on_change(host, is_open)
 
     def open_hosts(self) -> tuple[str, ...]:
         """The hosts that calls are refused for right now."""

@@ -21,6 +21,10 @@ class Client:
         self._tokens = tokens
         self._api_url = api_url
 
+    def left_alone(self) -> tuple[str, ...]:
+        """The hosts that have failed so often that calls to them are refused for a moment."""
+        return self._caller.circuit.open_hosts()
+
     def authorize(self, attempt: Attempt, scope: str) -> None:
         """Make sure of a token, so that a wrong client or secret shows before anything else is done."""
         if not attempt.command.user_token:

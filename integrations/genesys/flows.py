@@ -38,6 +38,10 @@ class Flows:
         """Whether `auto` has found that this org does not have the media flow's endpoint."""
         return self._lacks_media
 
+    def left_alone(self) -> tuple[str, ...]:
+        """The hosts that have failed so often that calls to them are refused for a moment."""
+        return self._client.left_alone()
+
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""
         native = self._mode == "native" or (self._mode == "auto" and self._lacks_media)

@@ -30,8 +30,14 @@ KEPT_FOR_A_LOOK = 0.3
 class Caller:
     """Carries operations over an httpx transport. `jitter` gives numbers from 0 to 1."""
 
-    def __init__(self, transport: httpx.BaseTransport, clock: Clock, jitter: Callable[[], float]) -> None:
-        self.circuit = Circuit(clock)
+    def __init__(
+        self,
+        transport: httpx.BaseTransport,
+        clock: Clock,
+        jitter: Callable[[], float],
+        circuit: Circuit | None = None,
+    ) -> None:
+        self.circuit = circuit or Circuit(clock)
         self._transport = transport
         self._clock = clock
         self._jitter = jitter

@@ -25,7 +25,7 @@ class Envelope:
 
     `split` makes the body's events; `seen` makes of one what the row's paths are about; `ignore` says why one starts
     nothing, `medium` what it is held on; `content` is what tells a repeat from another request. `paths` stand where the
-    row has none; `optional`: without a conversation id there is nothing to do rather than something wrong; `batch`: many.
+    row has none; `optional`: without a conversation id there is nothing to do rather than something wrong.
     """
 
     name: str

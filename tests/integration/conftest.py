@@ -145,6 +145,7 @@ def gunicorn(box, tmp_path, unused_tcp_port):
                 "WEB_CONCURRENCY": "2",
                 "THREADS": "16",
                 "LOG_FORMAT": "json",
+                "TMPDIR": str(tmp_path),
                 **variables,
             }
             server = Gunicorn(environment, tmp_path / f"gunicorn-{environment['PORT']}.log")

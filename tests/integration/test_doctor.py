@@ -214,6 +214,10 @@ def short_key(it):
     it.set(api_keys=Secret("flow:short"))
 
 
+def unknown_counter(it):
+    it.set(rate_limit_storage=Secret("redish://:counter-password@localhost"))
+
+
 def public_without_tls(it):
     it.set(public_base_url="http://bridge.example.com", genesys_login_url="https://login.mypurecloud.ie")
     it.reach = Reach(nobody)
@@ -267,6 +271,7 @@ ILLS = {
     "a row misspelt": (row_misspelt, "sender desk", "did you mean 'bearer'", "senders.example.toml"),
     "no senders file": (senders_file_gone, "senders", "can't be read", "senders.toml"),
     "a short API key": (short_key, "API keys", "pair 1 (flow): the key is under 16 bytes", "name:key"),
+    "an unknown counter": (unknown_counter, "rates", "'redish' can't be used", "RATE_LIMIT_STORAGE"),
     "http in public": (public_without_tls, "public URL", "is not https", "https address"),
     "another's URL": (public_elsewhere, "public URL", "answers 404", "check PUBLIC_BASE_URL"),
     "nothing in public": (public_not_running, "public URL", "refuses", "Is the service started"),
@@ -334,8 +339,8 @@ def test_one_row_that_is_wrong_leaves_the_others_right(patient):
 
 
 def test_no_secret_is_in_what_it_says(patient):
-    secrets = {*ENVIRON.values(), KEY, "guessed", "sandbox-secret", "pw@"}
-    for spoil in (wrong_secret, ledger_without_keys, row_misspelt, conversation(WEBCHAT)):
+    secrets = {*ENVIRON.values(), KEY, "guessed", "sandbox-secret", "pw@", "counter-password"}
+    for spoil in (wrong_secret, ledger_without_keys, unknown_counter, row_misspelt, conversation(WEBCHAT)):
         spoil(patient)
         said = repr(list(patient.checks().values()))
         assert not [secret for secret in secrets if secret in said]

@@ -23,3 +23,14 @@ def test_requests_are_refused_fast_while_genesys_is_away_and_served_once_it_is_b
     time.sleep(REST)
     assert bridge.start(str(uuid.uuid4()))["status"] == "initiated"
     assert bridge.start(str(uuid.uuid4()))["status"] == "initiated"
+
+
+def test_an_open_circuit_shows_in_readyz_metrics_and_the_console(service, box):
+    box.faults.add(operation="token", kind="drop", times="always")
+    bridge = service(deadline_seconds=1.0)
+    for _ in range(FAILURES):
+        bridge.start(str(uuid.uuid4()))
+    ready = bridge.client.get("/readyz")
+    assert "127.0.0.1" in ready.json["checks"]["circuit"]
+    assert 'cobrowse_circuit_open{host="127.0.0.1"} 1.0' in bridge.client.get("/metrics").text
+    assert "Calls to 127.0.0.1 are refused for a moment" in bridge.client.get("/console").text

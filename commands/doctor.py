@@ -1,0 +1,41 @@
+"""flask cobrowse doctor: what this installation needs, looked at piece by piece, and the remedy for what is wrong."""
+
+import os
+import sys
+
+import click
+import orjson
+
+from app import new_id
+from cobrowse.clock import SystemClock
+from commands.group import cobrowse
+from integrations.doctor import Check, diagnose, passed, unsettled
+from integrations.doctor.table import document, render, summary
+from settings import Settings, SettingsError
+
+
+@cobrowse.command()
+@click.option("--conversation", "conversation_id", metavar="ID", default="", help="Look at this conversation too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON, and nothing else.")
+def doctor(conversation_id: str, as_json: bool) -> None:
+    """Look at everything the service needs; no customer notices. Exits 0 if nothing is wrong."""
+    try:
+        checks = diagnose(
+            Settings.from_env(),
+            environ=os.environ,
+            clock=SystemClock(),
+            new_id=new_id,
+            conversation_id=conversation_id,
+        )
+    except SettingsError as error:
+        checks = unsettled(error.faults)
+    made: list[Check] = []
+    for check in checks:
+        made.append(check)
+        if not as_json:
+            click.echo(render(check))
+    if as_json:
+        click.echo(orjson.dumps([document(check) for check in made], option=orjson.OPT_INDENT_2).decode())
+    else:
+        click.echo(f"\n{summary(made)}")
+    sys.exit(0 if passed(made) else 1)

@@ -1,0 +1,78 @@
+"""The doctor's table: every line fits a terminal of 80 columns, and nothing a far side said acts on it."""
+
+import json
+
+import pytest
+
+from integrations.doctor import QUESTIONS, Check, passed, unsettled
+from integrations.doctor.table import WIDTH, document, render, summary
+
+GOOD = Check("ledger", True, "the SQLite file ledger.sqlite3 can be written")
+BAD = Check("credentials", False, "token: Genesys answered 401", "Copy the secret anew. " * 12)
+SKIPPED = Check("conversation", None, "none was named")
+
+
+def test_a_check_is_a_mark_a_name_and_what_was_found():
+    assert render(GOOD) == "✓ ledger                the SQLite file ledger.sqlite3 can be written"
+    assert render(SKIPPED).startswith("- conversation")
+
+
+def test_a_remedy_stands_below_wrapped():
+    first, *rest = render(BAD).splitlines()
+    assert first == "✗ credentials           token: Genesys answered 401"
+    assert rest[0].startswith(" " * 24 + "→ Copy the secret")
+    assert all(line.startswith(" " * 26) for line in rest[1:])
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        GOOD,
+        BAD,
+        Check("sender " + "x" * 40, False, "word " * 60, "y" * 300),
+        Check("x" * 200, False, "https://example.com/" + "z" * 200, ""),
+        Check("empty", True, ""),
+    ],
+)
+def test_no_line_is_wider_than_the_terminal(check):
+    assert all(len(line) <= WIDTH for line in render(check).splitlines())
+
+
+def test_what_genesys_said_can_not_act_on_the_terminal():
+    assert render(Check("flow", False, "a\x1b[2Jb\nc\x07", "d\re")).replace("\n", "").isprintable()
+
+
+def test_the_summary_counts_what_was_looked_at():
+    assert summary([GOOD, SKIPPED]) == "All 1 checks passed."
+    assert summary([GOOD, BAD, SKIPPED]) == "1 of 2 checks failed."
+
+
+def test_it_passes_unless_something_is_wrong():
+    assert passed([GOOD, SKIPPED])
+    assert not passed([GOOD, BAD])
+
+
+def test_json_has_every_part():
+    assert json.loads(json.dumps(document(SKIPPED))) == {
+        "name": "conversation",
+        "ok": None,
+        "found": "none was named",
+        "remedy": "",
+    }
+
+
+def test_settings_that_are_wrong_are_a_check_each():
+    checks = list(unsettled(["API_KEYS: not set; give each caller one", "GENESYS_REGION: Must be one of a, b."]))
+    assert [check.found for check in checks] == [
+        "API_KEYS: not set; give each caller one",
+        "GENESYS_REGION: Must be one of a, b.",
+    ]
+    assert "GENESYS_REGION" in checks[1].remedy
+    assert not passed(checks)
+
+
+def test_what_a_question_needs_is_asked_before_it():
+    asked = []
+    for question in QUESTIONS:
+        assert set(question.needs) <= set(asked)
+        asked.append(question.name)
