@@ -113,8 +113,8 @@ class Initiation:
             if isinstance(claimed, Differs):
                 raise KeyReused(_REUSED)
             entry = claimed.entry
+            outcome = replace(outcome, initiation_id=entry.id, attempts=entry.attempts)
             if isinstance(claimed, Won):
-                outcome = replace(outcome, initiation_id=entry.id, attempts=entry.attempts)
                 self.ledger.settle(entry.id, attempt.holder, State.IGNORED, Progress(), outcome)
             elif entry.outcome is not None and entry.state is not State.RUNNING:
                 return repeated(entry, attempt)

@@ -108,6 +108,8 @@ class _Server(ThreadedWSGIServer):
         """Let go of a connection; one that is set to be reset must not say goodbye first."""
         with self._guard:
             self._open.discard(request)
+        if request.fileno() < 0:  # its thread was faster, and an interrupt has brought us here once more
+            return
         if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET)) == RESET:
             self.close_request(request)
         else:

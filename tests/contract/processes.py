@@ -66,7 +66,14 @@ def put_image(folder):
 
 def seconds_to_finish():
     """How long gunicorn lets requests in flight take at a stop."""
-    return runpy.run_path(str(ROOT / "gunicorn.conf.py"))["graceful_timeout"]
+    before = dict(os.environ)
+    try:
+        read = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+        read["on_exit"](None)  # it has made a directory for the workers' counts, and named it in the environment
+        return read["graceful_timeout"]
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def free_port():

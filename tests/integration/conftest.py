@@ -33,6 +33,10 @@ def box():
         taint(*sandbox.tokens._tokens)
 
 
+# What a process of ours would take from this one's environment.
+OF_THE_SERVICE = {*Settings.NAMES, "PROMETHEUS_MULTIPROC_DIR"}
+
+
 class Service:
     """The service in this process: `post` is what a data action does."""
 
@@ -135,7 +139,7 @@ def gunicorn(box, tmp_path, unused_tcp_port):
     with contextlib.ExitStack() as stack:
 
         def run(**variables):
-            environment = {name: value for name, value in os.environ.items() if name not in Settings.NAMES} | {
+            environment = {name: value for name, value in os.environ.items() if name not in OF_THE_SERVICE} | {
                 "GENESYS_API_URL": box.url,
                 "GENESYS_LOGIN_URL": box.url,
                 "API_KEYS": f"flow:{KEY}",

@@ -17,7 +17,7 @@ from tests.databases import postgresql
 from tests.integration.conftest import KEY
 
 # Seconds in which a delivery must have its final answer: the lease of a dead worker (deadline + 5 s) and some more.
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 
 def deliver(url, conversation_id, key, timeout=15):
@@ -105,8 +105,10 @@ def test_two_services_on_one_postgresql_start_each_of_200_deliveries_once_while_
 
 
 def kill_workers(servers, over):
-    """SIGKILL one worker after another until told to stop."""
-    while not over.wait(0.7):
+    """SIGKILL one worker after another: enough that most deliveries meet one, and not without end."""
+    for _ in range(20):
+        if over.wait(0.7):
+            return
         workers = [pid for server in servers for pid in server.workers()]
         if workers:
             with contextlib.suppress(ProcessLookupError):
