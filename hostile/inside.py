@@ -1,0 +1,37 @@
+"""The service inside this process, on a sandbox: for those who look at its answers and not at its sockets."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from app import create_app
+from cobrowse.model import Secret
+from integrations.genesys.engine import CurlTransport
+from integrations.ledger import LedgerStore, connect
+from settings import Settings
+
+KEY = "hostile-key-0123456789abcdef"
+
+
+@contextlib.contextmanager
+def service(genesys: str, folder: Path, **chosen: Any) -> Iterator[tuple[Flask, LedgerStore]]:  # noqa: ANN401 - settings
+    """The app and its ledger, both of its own, until the block ends."""
+    defaults = Settings(
+        genesys_api_url=genesys,
+        genesys_login_url=genesys,
+        api_keys=Secret(f"hostile:{KEY}"),
+        deadline_seconds=5.0,
+        log_level="ERROR",
+        log_format="json",
+    )
+    transport = CurlTransport()
+    ledger = connect(f"sqlite:///{folder}/ledger.sqlite3", keys=(), retention_seconds=3600)
+    try:
+        yield create_app(replace(defaults, **chosen), ledger=ledger, transport=transport), ledger
+    finally:
+        ledger.close()
+        transport.close()

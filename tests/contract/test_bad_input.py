@@ -1,0 +1,235 @@
+"""Bad input through the app and through gunicorn: refused as what it is, at once, with nothing started. `make fuzz` has
+the same by the hundred thousand.
+"""
+
+import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from cobrowse.errors import InvalidRequest, MalformedRequest
+from hostile import wires
+from hostile.fuzz import app_in
+from hostile.inputs import CONVERSATION, HEADER_BOMBS, JSON_BOMBS, PLACES, XML_BOMBS
+from hostile.parsers import authenticated, known, read, with_headers
+from hostile.service import EXAMPLE, KEY, PUBLIC, SECRETS, Service
+from integrations.senders.incoming import Ignored, Incoming
+from integrations.senders.registry import load_senders
+from sandbox.server import start
+from schemas.data_action import AnswerSchema
+
+KEYS = list(AnswerSchema().fields)
+SLOW = 1.0
+SENDERS = load_senders(EXAMPLE, SECRETS, public_base_url=PUBLIC)
+# Settings that can be read but not written again were a 500: the ledger keeps them.
+DEEP = {name for name in JSON_BOMBS if name.endswith("deep")}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    return app_in(tmp_path_factory.mktemp("app")).test_client()
+
+
+def told(answer, begun):
+    """The answer's code, once it has the form that every caller can read."""
+    assert time.monotonic() - begun < SLOW
+    assert answer.status_code != 500, answer.get_data(as_text=True)
+    if answer.mimetype == "text/xml":
+        return ""
+    assert [key for key in answer.json if key != "results"] == KEYS
+    return answer.json["errorCode"]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=[place.name for place in PLACES])
+def test_no_json_in_any_place_of_a_data_action_is_a_fault_of_the_service(client, place):
+    for name, bomb in JSON_BOMBS.items():
+        if name in DEEP and place.name in ("sessionSettings, as text", "a setting"):
+            continue  # the next test's
+        code = bombed(client, place, bomb)
+        assert code in ("", "malformed_request", "invalid_request", "body_too_large"), name
+
+
+@pytest.mark.xfail(strict=False, reason="settings that are nested deeper than orjson writes are an internal_error")
+@pytest.mark.parametrize("name", sorted(DEEP))
+def test_settings_that_are_nested_too_deeply_are_refused(client, name):
+    for place in PLACES:
+        if place.name in ("sessionSettings, as text", "a setting"):
+            assert bombed(client, place, JSON_BOMBS[name]) in ("", "invalid_request")
+
+
+def bombed(client, place, bomb):
+    begun = time.monotonic()
+    answer = client.post(
+        "/data-actions/cobrowse",
+        data=place.body(bomb),
+        headers={"X-Api-Key": KEY, "Content-Type": "application/json"},
+    )
+    return told(answer, begun)
+
+
+@pytest.mark.parametrize("bomb", JSON_BOMBS)
+def test_the_whole_body_is_read_as_rfc_8259_has_it_or_refused(client, bomb):
+    answer = client.post(
+        "/data-actions/cobrowse",
+        data=JSON_BOMBS[bomb],
+        headers={"X-Api-Key": KEY, "Content-Type": "application/json"},
+    )
+    assert answer.status_code in (400, 413, 422)
+
+
+def test_of_a_key_that_comes_twice_the_last_one_counts(client):
+    body = f'{{"conversationId":"nonsense","conversationId":"{CONVERSATION}"}}'
+    answer = client.post(
+        "/data-actions/cobrowse", data=body, headers={"X-Api-Key": KEY, "Content-Type": "application/json"}
+    )
+    assert answer.json["conversationId"] == CONVERSATION
+
+
+@pytest.mark.parametrize("sender", [sender.name for sender in SENDERS])
+def test_no_body_that_a_sender_signs_is_a_fault_of_the_service(client, sender):
+    row = SENDERS.get(sender)
+    xml = row.reading.envelope.xml
+    path = f"/webhooks/{sender}"
+    for name, bomb in {**JSON_BOMBS, **XML_BOMBS}.items():
+        try:
+            signed = row.sign("POST", path, bomb, datetime.now(UTC))
+        except UnicodeDecodeError:
+            assert row.signature == "standard-webhooks"  # which signs text only
+            continue
+        begun = time.monotonic()
+        answer = client.post(
+            signed.target(path),
+            data=bomb,
+            headers={"Content-Type": "text/xml" if xml else "application/json", **signed.headers},
+        )
+        told(answer, begun)
+        assert answer.status_code in (200, 400, 403, 404, 410, 413, 415, 422), name
+
+
+@pytest.mark.parametrize("bomb", XML_BOMBS)
+def test_xml_that_swells_or_reaches_out_is_refused_before_it_does(bomb):
+    incoming = Incoming("POST", "/webhooks/salesforce-messages", "", {"content-type": "text/xml"}, XML_BOMBS[bomb])
+    begun = time.monotonic()
+    try:
+        # Well-formed, but without a notification.
+        assert all(isinstance(event, Ignored) for event in SENDERS.get("salesforce-messages").read(incoming))
+    except (MalformedRequest, InvalidRequest) as refused:
+        told_of = refused.message
+    else:
+        told_of = ""
+    assert "root:" not in told_of
+    assert time.monotonic() - begun < SLOW
+
+
+@pytest.mark.parametrize("sender", [sender.name for sender in SENDERS])
+@pytest.mark.parametrize("bomb", HEADER_BOMBS)
+def test_no_header_gets_past_a_signature_or_breaks_it(sender, bomb):
+    rows, deliveries = known()
+    genuine = next(one.signed_by(rows.get(sender)) for one in deliveries if one.sender == sender)
+    added = set(genuine.headers) - {"content-type", "user-agent"}
+    for name in added:
+        hostile = with_headers(genuine, {name: HEADER_BOMBS[bomb]})
+        assert authenticated(rows.get(sender), genuine, hostile) == ""
+        assert read(rows.get(sender), hostile) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Api-Key", "Authorization", "Idempotency-Key", "ININ-Correlation-Id", "Prefer", "Content-Type"]
+)
+def test_no_header_of_a_data_action_is_a_fault_of_the_service(client, name):
+    for value in HEADER_BOMBS.values():
+        plain = re.sub(r"[\r\n\0]", "", value)  # no server hands these on
+        begun = time.monotonic()
+        answer = client.post(
+            "/data-actions/cobrowse",
+            data=f'{{"conversationId":"{CONVERSATION}"}}',
+            headers={"X-Api-Key": KEY, "Content-Type": "application/json", name: plain},
+        )
+        told(answer, begun)
+        assert answer.headers["ININ-Correlation-Id"].isprintable()
+
+
+# --- through gunicorn -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("service")
+    with start(rate_limit=None) as box:
+        box.options.auto_create = True
+        with Service(box.url, folder, WEB_CONCURRENCY="1", THREADS="16") as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def heard(service):
+    with ThreadPoolExecutor(16) as pool:
+        answers = pool.map(lambda shape: wires.exchange(service.port, shape.data), wires.SHAPES)
+        return dict(zip([shape.name for shape in wires.SHAPES], answers, strict=True))
+
+
+@pytest.mark.parametrize("shape", wires.SHAPES, ids=[shape.name for shape in wires.SHAPES])
+def test_a_request_that_no_honest_client_sends_is_refused_in_time_and_never_read_as_two(heard, shape):
+    assert wires.faults_of(shape, heard[shape.name]) == []
+
+
+def good(service):
+    body = b'{"conversationId": "22222222-2222-4222-8222-222222222222"}'
+    data = wires.head(b"Content-Length: %d" % len(body), b"Connection: close") + b"\r\n" + body
+    return wires.exchange(service.port, data)
+
+
+# Ends that gunicorn's parser waits for, in a thread, while our own count of the bytes takes the request for whole.
+UNENDING = [
+    wires.head(b"Content-Length: " + b"0" * 20 + b"60") + b"\r\n{",
+    wires.head(b"Transfer-Encoding: identity", b"Transfer-Encoding: chunked") + b"\r\n50\r\n{",
+    wires.head(b"Transfer-Encoding: chunked") + b"\r\n5;" + b"a" * 100,
+    wires.INNER + wires.head()[:20],
+]
+
+
+@pytest.mark.parametrize("data", UNENDING, ids=["zeros before a length", "two codings", "a chunk line", "a pipeline"])
+def test_a_client_that_never_ends_its_request_holds_no_thread_however_it_is_framed(service, data):
+    held = [socket.create_connection(("127.0.0.1", service.port), timeout=5) for _ in range(40)]
+    try:
+        for one in held:
+            one.sendall(data)
+        time.sleep(0.3)
+        assert good(service).status == 200
+    finally:
+        for one in held:
+            one.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [wires.INNER.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), wires.head(b"Content-Length: +1") + b"\r\n"],
+    ids=["it said that it would close", "it was refused"],
+)
+def test_a_client_that_does_not_hang_up_after_its_answer_keeps_nobody_waiting(service, data):
+    """gunicorn's own goodbye waits for the client's, two seconds each, in the loop that serves everybody."""
+    held = [socket.create_connection(("127.0.0.1", service.port), timeout=5) for _ in range(8)]
+    try:
+        for one in held:
+            one.sendall(data)
+            assert one.recv(65_536)
+        begun = time.monotonic()
+        assert good(service).status == 200
+        assert time.monotonic() - begun < SLOW
+        for one in held:
+            one.settimeout(5)
+            while one.recv(65_536):
+                pass
+    finally:
+        for one in held:
+            one.close()
+
+
+def test_a_path_has_one_spelling_and_none_redirects_to_where_the_host_header_says(client):
+    for path in ("/data-actions//cobrowse", "/data-actions/cobrowse/", "/webhooks//crm"):
+        answer = client.post(path, json={}, headers={"Host": "evil.example", "X-Api-Key": KEY})
+        assert (answer.status_code, answer.json["errorCode"]) == (404, "not_found")
+        assert "Location" not in answer.headers

@@ -1,0 +1,94 @@
+"""A slice of `make faults`, and that the matrix itself has every call, every fault and every kind in it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cobrowse.errors import GenesysError, kinds
+from hostile.matrix import ALWAYS, FLOWS, GOOD, KINDS, ROLES, TIMES, WAYS, Cell, cells, some
+from hostile.stage import Stage
+from integrations.genesys import operations
+from sandbox import faults
+from sandbox.faults import KINDS as FAULTS
+from tests.conftest import leaks
+
+ROOT = Path(__file__).parents[2]
+ROLE = {role.name: role for role in ROLES}
+WAY = {way.name: way for way in WAYS}
+EVERY = list(cells())
+
+
+def test_every_upstream_call_is_a_role():
+    ours = {one.name for one in vars(operations).values() if isinstance(one, operations.Operation)}
+    assert {role.operation for role in ROLES} == ours
+    assert ours <= set(faults.OPERATIONS)
+
+
+def test_every_fault_of_the_sandbox_is_a_way():
+    assert {way.fault["kind"] for way in WAYS if way.fault} == set(FAULTS) - {"lag"}
+
+
+def test_every_role_meets_every_way_once_twice_and_always_in_each_of_its_flows():
+    pairs = sum(len(role.flows) for role in ROLES) * len(WAYS) - len(FLOWS)
+    assert len(EVERY) == len({str(cell) for cell in EVERY}) == pairs * len(TIMES)
+
+
+def test_nothing_in_it_is_unknown():
+    known = GOOD | set(KINDS)
+    assert [str(cell) for cell in EVERY if not cell.allowed or not cell.allowed <= known] == []
+
+
+def test_every_kind_of_genesyss_failures_is_met_and_promised_as_the_service_says():
+    of_genesys = {code for code, kind in kinds().items() if issubclass(kind, GenesysError)}
+    assert of_genesys <= {code for cell in EVERY for code in cell.allowed}
+    assert {code: (kind.status, kind.retryable) for code, kind in kinds().items() if code in KINDS} == {
+        code: promise[:2] for code, promise in KINDS.items()
+    }
+
+
+def test_the_slice_meets_every_way():
+    assert {cell.way.name for cell in some()} == set(WAY)
+    assert {cell.role for cell in some()} == set(ROLES)
+
+
+def test_the_slice_comes_out_as_the_rules_say():
+    # In processes of its own: it counts the threads and files that are left over.
+    ended = subprocess.run(
+        [sys.executable, "-m", "hostile.faults", "--quick"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "unknown" not in ended.stdout
+    assert leaks(ended.stdout + ended.stderr) == []
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    made = Stage(tmp_path_factory.mktemp("stage"))
+    yield made
+    made.close()
+
+
+# What the matrix has found.
+FOUND = [
+    # A 303 says that it is done and shown elsewhere: the repeat invited the customer again.
+    ("media", "attach", "303 to another host after the effect", ALWAYS),
+    ("native", "cobrowse", "303 to another host after the effect", 1),
+    # A gateway's 413 for the look made a lost answer a final "conversation_not_found"; the customer was invited.
+    ("media", "look (was done)", "413", 1),
+    ("native", "check", "409", 1),
+    # The operator was sent to look for a missing permission, or told that nobody is chatting.
+    ("media", "token", "404", ALWAYS),
+    ("media", "list", "400", ALWAYS),
+]
+
+
+@pytest.mark.parametrize(("flow", "role", "way", "times"), FOUND)
+def test_what_it_has_found_stays_mended(stage, flow, role, way, times):
+    assert stage.play(Cell(flow, ROLE[role], WAY[way], times)).wrong == ()
