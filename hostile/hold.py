@@ -1,7 +1,7 @@
 """`python -m hostile.hold [--minutes 10] [--postgresql]`: the most initiations a second that are held, none lost.
 
 Requests come at a fixed rate whatever the answers do, each timed from the moment it was due. The rate goes up by half
-as long as every request succeeds and the slowest hundredth stays inside the deadline, then halves the gap a few times;
+as long as every request succeeds in time and none waits longer and longer, then halves the gap a few times;
 the best is held, and lowered by a tenth where it can't be. At the end every request has one invitation and one row.
 """
 
@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from hostile.callers import Line, Request
 from hostile.genesys import Genesys
@@ -25,7 +26,7 @@ from hostile.soak import house
 DEADLINE = 10.0
 # Seconds that a step on the way up lasts, and the rate it begins with.
 STEP, FIRST = 15.0, 20.0
-HALVINGS, ATTEMPTS = 3, 4
+HALVINGS, ATTEMPTS = 3, 10
 # Callers at once: more than can wait inside the deadline at any rate that two cores reach.
 CALLERS = 256
 
@@ -47,6 +48,12 @@ class Held:
     def good(self) -> bool:
         """Whether nothing was lost, and in time."""
         return not self.failures and self.p99 < DEADLINE
+
+    @property
+    def steady(self) -> bool:
+        """Whether it could go on like this: the last third waited hardly longer than the first."""
+        third = max(1, len(self.times) // 3)
+        return fmean(self.times[-third:]) < 1.5 * fmean(self.times[:third]) + 0.2
 
     def __str__(self) -> str:
         ordered = sorted(self.times)
@@ -111,8 +118,9 @@ def search(load: Load) -> float:
     while halvings < HALVINGS:
         held = load.at(rate, STEP)
         print(f"  {held}", flush=True)
-        best, worst = (rate, worst) if held.good else (best, rate)
-        time.sleep(0 if held.good else 3)  # what piled up is worked off
+        good = held.good and held.steady
+        best, worst = (rate, worst) if good else (best, rate)
+        time.sleep(0 if good else 3)  # what piled up is worked off
         if worst == float("inf"):
             rate *= 1.5
         else:

@@ -183,6 +183,9 @@ values = st.recursive(
     max_leaves=8,
 )
 
+# JSON inside a text, as settings are sent where no object can be.
+_texts = st.sampled_from([f'{{"a":{bomb.decode("utf-8", "replace")}}}' for bomb in JSON_BOMBS.values()])
+
 
 def _places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Every place of a JSON value."""
@@ -208,7 +211,7 @@ def _put(value: Any, path: tuple[Any, ...], new: object) -> Any:  # noqa: ANN401
 def changed_json(draw: st.DrawFn, body: Any) -> bytes:  # noqa: ANN401 - any JSON
     """A real body with one to three of its places holding something else, or a bomb."""
     for _ in range(draw(st.integers(1, 3))):
-        body = _put(body, draw(st.sampled_from(_places(body))), draw(values))
+        body = _put(body, draw(st.sampled_from(_places(body))), draw(values | _texts))
     text = json.dumps(body, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass")
     if draw(st.integers(0, 9)) == 0:
         place = draw(st.sampled_from(_places(body)))

@@ -79,7 +79,8 @@ class Soak:
     def run(self, seconds: float, middle: Callable[[], None]) -> None:
         """Ask, harm, recycle and watch for so long; `middle` is done half way."""
         until = time.monotonic() + seconds
-        jobs: list[Callable[[float], None]] = [self._call] * CALLERS + [self._harm, self._recycle, self._watch]
+        jobs: list[Callable[[float], None]] = [self._harm, self._recycle, self._watch]
+        jobs += [self._call] * CALLERS
         threads = [threading.Thread(target=job, args=(until,)) for job in jobs]
         for thread in threads:
             thread.start()

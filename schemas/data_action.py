@@ -32,6 +32,10 @@ class JsonObjectField(fields.Field[Mapping[str, Any]]):
             raise ValidationError("Must be a string that holds a JSON object; this is not JSON.") from None
         if not isinstance(loaded, dict):
             raise ValidationError("Must be a string that holds a JSON object, in braces.")
+        try:
+            orjson.dumps(loaded)  # it reads deeper nesting than it writes, and these are sent on
+        except orjson.JSONEncodeError:
+            raise ValidationError("Is nested too deeply.") from None
         return loaded
 
 

@@ -220,7 +220,7 @@ def test_a_failed_one_is_run_again_from_its_row(site, open_page, bridge, box):
 
 def test_one_at_work_is_followed_to_its_end(site, open_page, bridge, box):
     failed = failing(bridge, box, key="case-1")
-    held = bridge.initiate.ledger.reclaim(failed.initiation_id, "by-hand", 0.5)
+    held = bridge.initiate.ledger.reclaim(failed.initiation_id, "by-hand", 3.0)
     assert held is not None
     page = open_page(f"{site}/initiations/{failed.initiation_id}")
     expect(page.locator("article .chip").first).to_have_text("Running")

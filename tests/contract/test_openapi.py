@@ -406,10 +406,19 @@ NUMBER = itertools.count(1)
 
 
 def apart(case):
-    """The case, with a key that no other case has: a repeat of a key with another body is refused, and rightly."""
+    """The case, with a key that no other case has: a repeat of a key with another body is refused, and rightly.
+
+    Settings that look like JSON as far as a pattern can say, and are none, become an empty object.
+    """
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and key.strip() and key.isascii() and key.isprintable() and len(key) < 240:
         case.headers["Idempotency-Key"] = f"{key}{next(NUMBER)}"
+    settings = case.body.get("sessionSettings") if isinstance(case.body, dict) else None
+    if isinstance(settings, str) and settings.strip().startswith("{") and settings.strip().endswith("}"):
+        try:
+            json.loads(settings)
+        except ValueError:
+            case.body["sessionSettings"] = "{}"
     return case
 
 
