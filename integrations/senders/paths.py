@@ -92,7 +92,11 @@ def session_settings(value: object, where: str) -> Mapping[str, object]:
             raise InvalidRequest(f"{where}: is not a JSON object") from None
     if not isinstance(value, dict):
         raise InvalidRequest(f"{where}: is not a JSON object")
-    if len(orjson.dumps(value)) > SETTINGS_BYTES:
+    try:
+        size = len(orjson.dumps(value))
+    except orjson.JSONEncodeError:  # it reads deeper nesting than it writes, and these are sent on
+        raise InvalidRequest(f"{where}: is nested too deeply") from None
+    if size > SETTINGS_BYTES:
         raise InvalidRequest(f"{where}: more than {SETTINGS_BYTES} bytes")
     return value
 
