@@ -61,7 +61,7 @@ def on_starting(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
 def post_worker_init(worker: object) -> None:  # noqa: ARG001 - gunicorn's hook
     """What a worker has built by now lives as long as it does: take it out of the garbage collector's rounds.
 
-    Otherwise each full collection walks through every module and schema again, which was a fifth of the CPU time.
+    Otherwise each full collection walks through every module and schema again.
     """
     gc.collect()
     gc.freeze()
