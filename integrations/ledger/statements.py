@@ -118,7 +118,7 @@ CONDITIONS = {
 }
 SINCE = """
 SELECT created, state, upstream_calls, outcome, spans FROM initiations WHERE created >= {now} - :seconds
-ORDER BY created DESC LIMIT :limit
+ORDER BY created DESC, seq DESC LIMIT :limit
 """
 COUNTS = "SELECT state, count(*) FROM initiations WHERE created >= {now} - :seconds GROUP BY state"
 

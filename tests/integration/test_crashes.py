@@ -130,7 +130,7 @@ def test_four_workers_that_start_at_once_ask_for_one_token(gunicorn, box):
     conversations = [f"{number:08d}-0000-4000-8000-000000000000" for number in range(40)]
     with ThreadPoolExecutor(40) as pool:
         answers = list(pool.map(lambda one: deliver(server.url, one, one), conversations))
-    assert {answer.json()["status"] for answer in answers} == {"initiated"}
+    assert [answer.text for answer in answers if answer.json()["status"] != "initiated"] == []
     assert box.tokens.issued == 1
 
 
@@ -143,5 +143,5 @@ def test_a_refused_token_is_renewed_once_for_all_workers(gunicorn, box):
         assert box.tokens.issued == 1
         box.tokens.clear()
         answers = list(pool.map(lambda one: deliver(server.url, one, one), conversations[20:]))
-    assert {answer.json()["status"] for answer in answers} == {"initiated"}
+    assert [answer.text for answer in answers if answer.json()["status"] != "initiated"] == []
     assert box.tokens.issued == 1
