@@ -2,7 +2,7 @@
 
 Each case runs the service over real sockets on a sandbox of its own, asks once while Genesys fails, once more with the
 same key when it is well again, and once for something else. It holds the answer's kind, HTTP status and waiting time,
-the deadline, the count of invitations, and the threads and files that are left to the rules of `hostile.matrix`.
+the deadline, the count of invitations, and the threads and files that are left to `hostile.rules`.
 """
 
 import argparse
@@ -14,8 +14,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from hostile.matrix import GOOD, ROLES, WAYS, Cell, cells, some
+from hostile.matrix import ROLES, Cell, cells, some
+from hostile.rules import GOOD
 from hostile.stage import Result, Stage
+from hostile.ways import WAYS
 
 WORKERS = 12
 _stage: list[Stage] = []

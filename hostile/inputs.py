@@ -6,6 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from hostile.documents import places, put
+
 CONVERSATION = "11111111-1111-4111-8111-111111111111"
 
 
@@ -187,35 +189,15 @@ values = st.recursive(
 _texts = st.sampled_from([f'{{"a":{bomb.decode("utf-8", "replace")}}}' for bomb in JSON_BOMBS.values()])
 
 
-def _places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place of a JSON value."""
-    found = [path]
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            found += _places(inner, (*path, key))
-    elif isinstance(value, list):
-        for number, inner in enumerate(value[:5]):
-            found += _places(inner, (*path, number))
-    return found
-
-
-def _put(value: Any, path: tuple[Any, ...], new: object) -> Any:  # noqa: ANN401 - any JSON
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = _put(copy[path[0]], path[1:], new)
-    return copy
-
-
 @st.composite
 def changed_json(draw: st.DrawFn, body: Any) -> bytes:  # noqa: ANN401 - any JSON
     """A real body with one to three of its places holding something else, or a bomb."""
     for _ in range(draw(st.integers(1, 3))):
-        body = _put(body, draw(st.sampled_from(_places(body))), draw(values | _texts))
+        body = put(body, draw(st.sampled_from(places(body))), draw(values | _texts))
     text = json.dumps(body, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass")
     if draw(st.integers(0, 9)) == 0:
-        place = draw(st.sampled_from(_places(body)))
-        marked = json.dumps(_put(body, place, "@@@")).encode()
+        place = draw(st.sampled_from(places(body)))
+        marked = json.dumps(put(body, place, "@@@")).encode()
         text = marked.replace(b'"@@@"', draw(st.sampled_from(list(JSON_BOMBS.values()))))
     return text
 

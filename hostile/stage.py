@@ -1,6 +1,7 @@
 """One Genesys of its own with the service on it, for one case of the fault matrix after another."""
 
 import contextlib
+import json
 import os
 import tempfile
 import threading
@@ -17,7 +18,8 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from cobrowse.model import Secret
-from hostile.matrix import ALWAYS, GOOD, KINDS, LOST, Cell
+from hostile.matrix import ALWAYS, Cell
+from hostile.rules import GOOD, KINDS, LOST
 from hostile.strangers import Stranger, certificate, closed_port
 from integrations.genesys.engine import CurlTransport
 from integrations.ledger import connect
@@ -107,11 +109,14 @@ class Stage:
         self.stranger = self._stack.enter_context(Stranger())
         self._untrusted = self._stack.enter_context(Stranger(certificate=certificate(folder)))
         self._endless = self._stack.enter_context(Stranger(endless=True))
+        silent, hangs_up = (self._stack.enter_context(Stranger(says=says)) for says in (None, b""))
         closed = self._stack.enter_context(closed_port())
         self._places = {
             "closed": f"http://127.0.0.1:{closed}",
             "untrusted": f"https://127.0.0.1:{self._untrusted.port}",
             "plain": f"https://127.0.0.1:{self.box.port}",
+            "hangs up": f"https://127.0.0.1:{hangs_up.port}",
+            "silent": f"https://127.0.0.1:{silent.port}",
             "endless": f"http://127.0.0.1:{self._endless.port}",
         }
         self._folder = folder
@@ -166,6 +171,8 @@ class Stage:
         one, other = (self.box.add_conversation().id for _ in range(2))
         latest = cell.role.name == "list"
         conversation = other if latest else one  # the newest is the one that `latest` finds
+        if cell.role.name == "token (renewed)":  # the one in hand is another request's
+            self._ask(cell, client, self.box.add_conversation().id, "before", latest=False)
         self._arm(cell, detour)
         first, seconds = self._ask(cell, client, conversation, "first", latest=latest)
         outcome = _judge(cell, first, wrong)
@@ -182,7 +189,7 @@ class Stage:
         again, _ = self._ask(cell, client, conversation, "first", latest=latest)
         self._judge_repeat(outcome, first, again, conversation, wrong)
         healthy, took = self._ask(cell, client, one if latest else other, "second", latest=False)
-        if healthy.json["status"] not in GOOD or took > DEADLINE:
+        if _said(healthy) not in GOOD or took > DEADLINE:
             wrong.append(f"the next request ended in {_said(healthy)} after {took:.2f} s")
         return outcome, seconds
 
@@ -211,10 +218,13 @@ class Stage:
 
     def _arm(self, cell: Cell, detour: Detour) -> None:
         way, operation = cell.way, cell.role.operation
-        if cell.role.rule in ("done", "undone"):
-            lost = "attach" if cell.flow == "media" else "cobrowse"
-            when = "after" if cell.role.rule == "done" else "before"
-            self.box.faults.add(operation=lost, kind="drop", how="rst", when=when, times=1)
+        if cell.role.invite:
+            inviting = "attach" if cell.flow == "media" else "cobrowse"
+            self.box.faults.add(operation=inviting, times=1, **cell.role.invite)
+        if cell.role.name == "token (renewed)":
+            self.box.faults.add(
+                operation="create" if cell.flow == "media" else "cobrowse", kind="expire_token", times=1
+            )
         if way.detour:
             detour.lead(operation, self._places[way.detour], cell.times)
             return
@@ -236,15 +246,21 @@ class Stage:
             time.sleep(0.005)
 
 
+def _told(answer: TestResponse) -> dict[str, Any]:
+    """The flat answer."""
+    told: dict[str, Any] = json.loads(answer.data)
+    return told
+
+
 def _said(answer: TestResponse) -> str:
     """The status of a success, else the error's code."""
-    told = answer.json
+    told = _told(answer)
     return str(told["status"] if told["success"] else told["errorCode"])
 
 
 def _judge(cell: Cell, answer: TestResponse, wrong: list[str]) -> str:
     """Hold the answer to what the matrix allows: its kind, its status, its promise about asking again."""
-    told, outcome = answer.json, _said(answer)
+    told, outcome = _told(answer), _said(answer)
     if outcome not in cell.allowed:
         wrong.append(f"ended in {outcome} ({told['errorMessage'][:200]}), not {' or '.join(sorted(cell.allowed))}")
     if list(told) != _KEYS:

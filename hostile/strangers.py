@@ -16,15 +16,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+_FINE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
 
 class Stranger:
     """A listener that counts who comes and answers what it is told; with a certificate it speaks TLS.
 
-    `endless`: it answers with a body that never ends, and counts the bytes that were taken.
+    `says`: its answer; with None it is silent until the other side hangs up. `endless`: it answers with a body that
+    never ends, and counts the bytes that were taken.
     """
 
-    def __init__(self, *, certificate: Path | None = None, endless: bool = False) -> None:
+    def __init__(self, *, certificate: Path | None = None, says: bytes | None = _FINE, endless: bool = False) -> None:
         self._tls = _context(certificate) if certificate else None
+        self._says = says
         self._endless = endless
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._socket.settimeout(0.1)
@@ -52,12 +56,22 @@ class Stranger:
     def _answer(self, client: socket.socket) -> None:
         with client:
             self.heard += client.recv(65_536)
+            if self._says is None:
+                self._wait(client)
             if not self._endless:
-                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+                client.sendall(self._says or b"")
                 return
             client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
             while not self._stopped.is_set():
                 self.sent += client.send(b"[" * 65_536)
+
+    def _wait(self, client: socket.socket) -> None:
+        """Until the other side has hung up."""
+        client.settimeout(0.1)
+        while not self._stopped.is_set():
+            with contextlib.suppress(TimeoutError):
+                if not client.recv(65_536):
+                    return
 
     def close(self) -> None:
         """Stop listening."""

@@ -1,5 +1,7 @@
 """The two ways to start a session, as rows of steps: `media` (create, attach) and `native` (one call)."""
 
+from typing import NoReturn
+
 from cobrowse.errors import (
     CobrowseNotSupported,
     ConversationNotFound,
@@ -123,7 +125,7 @@ class Flows:
                 attempt, ATTACH, self._scope(attempt), conversation_id=conversation_id, json=json
             )
         except Refused as refused:
-            return self._explain(attempt, refused)
+            self._explain(attempt, refused)
         return {"media_id": attached["id"], "state": attached["state"]}
 
     def _cobrowse(self, attempt: Attempt) -> Facts:
@@ -131,7 +133,7 @@ class Flows:
         try:
             started = self._client.call(attempt, COBROWSE, self._scope(attempt), conversation_id=conversation_id)
         except Refused as refused:
-            return self._explain(attempt, refused)
+            self._explain(attempt, refused)
         return {
             "cobrowse_session_id": started["id"],
             "join_code": Secret(started["joinCode"]),
@@ -168,15 +170,12 @@ class Flows:
                 raise GenesysBadResponse(refused.message) from None
             raise ConversationNotFound(f"conversation {conversation_id}: {refused.message}") from None
 
-    def _explain(self, attempt: Attempt, refused: Refused) -> Facts:
+    def _explain(self, attempt: Attempt, refused: Refused) -> NoReturn:
         """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be the session we want."""
-        seen = self._see(attempt)
-        seen.rule_out()
         if refused.status == 409:
-            session = seen.session(attempt.session.cobrowse_session_id)
-            if session is not None:
-                return _shown(attempt, session)
-            raise GenesysUnavailable(f"{refused.message}; the conversation shows no cobrowse session")
+            # Added by a call whose answer a gateway lost and sent again: only a look can tell, and the probe is one.
+            raise GenesysUnavailable(refused.message, ambiguous=True)
+        self._see(attempt).rule_out()
         raise CobrowseNotSupported(
             refused.message,
             hint="The conversation is live and of a kind that can carry cobrowse, so Genesys has another reason; "

@@ -13,7 +13,7 @@ import pytest
 
 from cobrowse.errors import InvalidRequest, MalformedRequest
 from hostile import wires
-from hostile.fuzz import app_in
+from hostile.fuzz_app import app_in
 from hostile.inputs import CONVERSATION, HEADER_BOMBS, JSON_BOMBS, PLACES, XML_BOMBS
 from hostile.parsers import authenticated, known, read, with_headers
 from hostile.service import EXAMPLE, KEY, PUBLIC, SECRETS, Service

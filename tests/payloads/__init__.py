@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from integrations.senders.incoming import Incoming
-from integrations.senders.registry import load_senders
+from integrations.senders.registry import Sender, Senders, load_senders
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent.parent / "senders.example.toml"
@@ -18,13 +19,13 @@ BASE_URL = "https://cobrowse.example.com"
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
-def environ(text):
+def environ(text: str) -> dict[str, str]:
     """A secret for each variable that a senders file names; whsec_ and base64, which every scheme can take."""
     names = sorted(set(re.findall(r'"\$([A-Z0-9_]+)"', text)))
     return {name: "whsec_" + f"{number:04}".encode().hex().ljust(32, "A") for number, name in enumerate(names)}
 
 
-def senders():
+def senders() -> Senders:
     text = EXAMPLE.read_text()
     return load_senders(EXAMPLE, environ(text), public_base_url=BASE_URL)
 
@@ -34,11 +35,11 @@ class Delivery:
     sender: str
     name: str
     source: str
-    headers: dict
+    headers: dict[str, str]
     body: bytes
-    expect: list
+    expect: list[dict[str, Any]]
 
-    def signed_by(self, sender, now=NOW):
+    def signed_by(self, sender: Sender, now: datetime = NOW) -> Incoming:
         """The delivery as it would come: what the sender adds is added."""
         signed = sender.sign("POST", f"/webhooks/{sender.name}", self.body, now)
         path, _, query = signed.target(f"/webhooks/{sender.name}").partition("?")
@@ -46,7 +47,7 @@ class Delivery:
         return Incoming("POST", path, query, headers, self.body, "192.0.2.7")
 
 
-def deliveries():
+def deliveries() -> list[Delivery]:
     found = []
     for path in sorted(HERE.glob("*/*.json")):
         held = json.loads(path.read_text())
