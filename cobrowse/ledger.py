@@ -125,7 +125,12 @@ Claimed = Won | Taken | Differs
 
 
 class Ledger(Protocol):
-    """The store behind it. Every method raises LedgerUnavailable when the store can't be reached."""
+    """The store behind it. Every method raises LedgerUnavailable when the store can't be reached.
+
+    Whatever is committed survives the end of a process. A power cut may take back the last commits, but none that a
+    call which invites the customer waits for: what has `progress.invited`, a claim's or a begin's, is on the disk when
+    the method returns, and so is everything that was committed before it.
+    """
 
     def claim(self, claim: Claim) -> Claimed:
         """Hold the claim's slot if it is free, retryable or its lease ran out: one atomic, committed decision.

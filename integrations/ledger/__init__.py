@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 from urllib.parse import unquote
 
 import psycopg
@@ -24,18 +23,17 @@ def connect(
     keys: Sequence[str],
     retention_seconds: float,
     clock: Clock | None = None,
-    synchronous: Literal["FULL", "NORMAL"] = "FULL",
     pool_size: int = POOL_SIZE,
 ) -> LedgerStore:
     """The ledger at that URL. ValueError, which repeats no password, if the URL or a key can't be one.
 
     Nothing is opened before the first use; a ledger that is away is LedgerUnavailable then, and tried anew each time.
-    `keys`: the first seals, all open. `synchronous` is SQLite's, `pool_size` PostgreSQL's connections a process.
+    `keys`: the first seals, all open. `pool_size` is PostgreSQL's connections a process.
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         file = Path(_file(rest))
-        engine: SQLite | PostgreSQL = SQLite(file, synchronous=synchronous)
+        engine: SQLite | PostgreSQL = SQLite(file)
         vault = Vault(beside(file, keys))
     elif scheme in ("postgresql+psycopg", "postgresql", "postgres"):
         if not keys:

@@ -26,11 +26,16 @@ class Engine(Protocol):
 
     place: str
 
-    def write(self, work: Callable[[Run], T], *, alone: str = "") -> T:
+    def write(self, work: Callable[[Run], T], *, alone: str = "", durable: bool = True) -> T:
         """Do the work; what it wrote is committed when this returns. Works `alone` under one name run one by one.
 
+        What is `durable` has reached the disk by then, and so has all that was committed before it. The rest survives
+        the end of this process, and of the machine or the database server only if that comes a moment later.
         A work may be done a second time when its commit's answer was lost, and it writes by one statement at most.
         """
+
+    def execute(self, sql: str, params: Params, *, durable: bool = True) -> Rows:
+        """What `write` does for a work of a single statement, for less."""
 
     def read(self, sql: str, params: Params = _NO_PARAMS) -> Rows:
         """The rows of one select."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import psycopg
 from psycopg import conninfo, errors
@@ -48,6 +48,14 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
         return connected
 
 
+class _Mine(NamedTuple):
+    """What belongs to one process. Commits on `durable` wait for the server's disk, those on `quick` do not."""
+
+    pid: int
+    durable: ConnectionPool[_Connection]
+    quick: ConnectionPool[_Connection]
+
+
 class PostgreSQL:
     """The engine on a server. `url` is libpq's; statements run as they come, in a transaction where they must."""
 
@@ -63,20 +71,24 @@ class PostgreSQL:
         self._reasons: list[str] = []
         self._said: dict[str, bytes] = {}
         self._lock = Lock()
-        self._mine: tuple[int, ConnectionPool[_Connection]] | None = None
+        self._mine: _Mine | None = None
         self._of_parents: list[object] = []
         self._fits = False
 
-    def write(self, work: Callable[[Run], T], *, alone: str = "") -> T:
+    def write(self, work: Callable[[Run], T], *, alone: str = "", durable: bool = True) -> T:
         """Do the work; once more on a fresh connection if this one broke, for a server that was started anew."""
         if not self._fits:
             schema.check(self._on_connection(self._version), self.place)
             self._fits = True
-        return self._on_connection(lambda connection: self._work(connection, work, alone))
+        return self._on_connection(lambda connection: self._work(connection, work, alone), durable=durable)
+
+    def execute(self, sql: str, params: Params, *, durable: bool = True) -> Rows:
+        """Run it as it is: a single statement is a transaction of its own."""
+        return self.write(lambda run: run(sql, params), durable=durable)
 
     def read(self, sql: str, params: Params | None = None) -> Rows:
         """Read what is committed."""
-        return self.write(lambda run: run(sql, params or {}))
+        return self.execute(sql, params or {}, durable=False)
 
     def upgrade(self) -> tuple[int, int]:
         """Take the missing steps, once however many ask at the same time."""
@@ -94,8 +106,9 @@ class PostgreSQL:
         """Close this process's connections."""
         with self._lock:
             mine, self._mine = self._mine, None
-        if mine is not None and mine[0] == os.getpid():
-            mine[1].close()
+        if mine is not None and mine.pid == os.getpid():
+            mine.durable.close()
+            mine.quick.close()
 
     def _work(self, connection: _Connection, work: Callable[[Run], T], alone: str) -> T:
         run = self._runner(connection)
@@ -111,9 +124,10 @@ class PostgreSQL:
         except errors.UndefinedTable:
             return None
 
-    def _on_connection(self, work: Callable[[_Connection], T]) -> T:
+    def _on_connection(self, work: Callable[[_Connection], T], *, durable: bool = True) -> T:
         with self._told():
-            pool = self._pool()
+            mine = self._here()
+            pool = mine.durable if durable else mine.quick
             connection = pool.getconn()
             try:
                 return work(connection)
@@ -126,34 +140,35 @@ class PostgreSQL:
             with pool.connection() as fresh:
                 return work(fresh)
 
-    def _pool(self) -> ConnectionPool[_Connection]:
+    def _here(self) -> "_Mine":
         mine = self._mine
-        if mine is not None and mine[0] == os.getpid():
-            return mine[1]
+        if mine is not None and mine.pid == os.getpid():
+            return mine
         with self._lock:
             mine = self._mine
-            if mine is not None and mine[0] != os.getpid():
+            if mine is not None and mine.pid != os.getpid():
                 self._of_parents.append(mine)  # closing it here would end the parent's sessions
                 mine = None
             if mine is None:
-                mine = self._mine = (os.getpid(), self._opened())
-            return mine[1]
+                mine = self._mine = _Mine(os.getpid(), self._opened(), self._opened(" -c synchronous_commit=off"))
+            return mine
 
-    def _opened(self) -> ConnectionPool[_Connection]:
+    def _opened(self, option: str = "") -> ConnectionPool[_Connection]:
+        """Half of the connections. To set it for each commit would be a round trip, for a session it is nothing."""
         return ConnectionPool(
             self._url,
             connection_class=_Connection,
             kwargs={
                 "autocommit": True,
                 "reasons": self._reasons,
-                "options": self._options,
+                "options": self._options + option,
                 "connect_timeout": CONNECT_PATIENCE,
                 # For a machine that is gone without a word: milliseconds that sent bytes may stay unacknowledged.
                 "tcp_user_timeout": 1000 * STATEMENT_PATIENCE,
                 "application_name": "cobrowse-bridge",
             },
             min_size=0,
-            max_size=self._size,
+            max_size=max(1, self._size // 2),
             timeout=CONNECT_PATIENCE,
             reconnect_timeout=CONNECT_PATIENCE,
             open=True,

@@ -32,7 +32,7 @@ class Purge:
         total = 0
         params = {"retention": self._retention, "batch": BATCH}
         while not self._closing:
-            gone = len(self._engine.write(lambda run: run(statements.PURGE, params)))
+            gone = len(self._engine.execute(statements.PURGE, params, durable=False))
             total += gone
             if gone < BATCH:
                 break

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.errors import LedgerUnavailable
@@ -54,30 +54,28 @@ class _Mine:
 
 
 class SQLite:
-    """The engine on a file. `synchronous`: FULL loses nothing to a power cut, NORMAL maybe the last commits."""
+    """The engine on a file. What is durable is committed with synchronous=FULL, which waits for the disk."""
 
-    def __init__(
-        self,
-        file: Path,
-        *,
-        synchronous: Literal["FULL", "NORMAL"] = "FULL",
-        clock: Clock | None = None,
-    ) -> None:
+    def __init__(self, file: Path, *, clock: Clock | None = None) -> None:
         if sqlite3.sqlite_version_info < OLDEST:
             raise ValueError(f"SQLite {sqlite3.sqlite_version} is too old for the ledger: 3.35 or newer is needed")
         self.place = f"the SQLite file {file}"
         self._file = file
-        self._synchronous = synchronous
         self._clock = clock or SystemClock()
         self._said: dict[str, str] = {}
         self._lock = Lock()
         self._mine: _Mine | None = None
         self._of_parents: list[_Mine] = []
 
-    def write(self, work: Callable[[Run], T], *, alone: str = "") -> T:  # noqa: ARG002 - all works here come one by one
+    def write(self, work: Callable[[Run], T], *, alone: str = "", durable: bool = True) -> T:  # noqa: ARG002 - all come one by one
         """Do the work in the process's writer, together with whatever else is waiting."""
         with self._told():
-            return self._here().writer.write(work)
+            return self._here().writer.write(work, durable)
+
+    def execute(self, sql: str, params: Params, *, durable: bool = True) -> Rows:
+        """Do it in the writer as well; if nothing else is waiting, as a transaction of its own."""
+        with self._told():
+            return self._here().writer.write(lambda run: run(sql, params), durable, single=True)
 
     def read(self, sql: str, params: Params | None = None) -> Rows:
         """Read on a connection of its own: readers and the writer don't wait for each other."""
@@ -104,7 +102,7 @@ class SQLite:
     def upgrade(self) -> tuple[int, int]:
         """The writer does so by itself whenever it opens the file."""
         with self._told():
-            connection, versions = self._opened()
+            connection, versions = self._opened(durable=True)
             connection.close()
             return versions
 
@@ -131,8 +129,8 @@ class SQLite:
                 mine = self._mine = _Mine(os.getpid(), Writer(self._connect, PATIENCE, self._clock))
             return mine
 
-    def _connect(self) -> tuple[sqlite3.Connection, Run]:
-        connection, _ = self._opened()
+    def _connect(self, durable: bool) -> tuple[sqlite3.Connection, Run]:
+        connection, _ = self._opened(durable=durable)
         return connection, self._runner(connection)
 
     def _runner(self, connection: sqlite3.Connection) -> Run:
@@ -142,12 +140,12 @@ class SQLite:
 
         return run
 
-    def _opened(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
+    def _opened(self, *, durable: bool) -> tuple[sqlite3.Connection, tuple[int, int]]:
         """A connection that may write, to tables that fit, with the versions they had and have."""
         connection = self._connected(mode="rwc", timeout=0)
         try:
-            patiently(connection, "PRAGMA journal_mode = WAL", self._clock)
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"), self._clock)
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             versions = self._upgraded(connection)
         except BaseException:
             connection.close()
@@ -161,7 +159,7 @@ class SQLite:
         if found is not None and found[0] >= VERSION:
             schema.check(found, self.place)
             return found[0], found[0]
-        patiently(connection, "BEGIN IMMEDIATE", self._clock)
+        patiently(lambda: connection.execute("BEGIN IMMEDIATE"), self._clock)
         versions = schema.upgrade(run)
         connection.execute("COMMIT")
         return versions

@@ -57,7 +57,7 @@ class LedgerStore:
             raise LedgerUnavailable(f"the slot of initiation {claim.id} changed hands {TRIES} times meanwhile")
 
         alone = claim.command.conversation_id if claim.window_seconds > 0 else ""
-        kind, found, previous = self._engine.write(work, alone=alone)
+        kind, found, previous = self._engine.write(work, alone=alone, durable=claim.progress.invited)
         self._purge.claimed()
         if kind is Won:
             return Won(self._entry(found), self._entry(previous) if previous else None)
@@ -81,14 +81,15 @@ class LedgerStore:
     def begin(self, initiation_id: str, holder: str, progress: Progress) -> None:
         """Commit how far it came before the next call goes out. LeaseLost also when the lease has just run out."""
         params = rows.of_progress(progress, self._vault) | {"id": initiation_id, "holder": holder}
-        if not self._engine.write(lambda run: run(statements.BEGIN, params)):
+        if not self._engine.execute(statements.BEGIN, params, durable=progress.invited):
             raise LeaseLost(initiation_id)
 
     def settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> None:
         """Commit the end of an attempt, release its lease, and wake those who wait for it here."""
         params = rows.of_end(state, initiation_id, progress, outcome, self._vault) | {"holder": holder}
         # The second look is for a commit whose answer was lost: what it wanted to write is there then.
-        if not self._engine.write(lambda run: run(statements.SETTLE, params) or run(statements.SETTLED, params)):
+        settled = self._engine.execute(statements.SETTLE, params, durable=False)
+        if not settled and not self._engine.read(statements.SETTLED, params):
             raise LeaseLost(initiation_id)
         self._bells.ring(initiation_id)
 
@@ -142,7 +143,7 @@ class LedgerStore:
 
     def ping(self) -> None:
         """Ask whether it can be written, at the price of one empty transaction. LedgerUnavailable if not."""
-        self._engine.write(lambda run: run(statements.PING))
+        self._engine.write(lambda run: run(statements.PING), durable=False)
 
     def purge(self) -> int:
         """Forget what has ended longer ago than the retention time: how many."""

@@ -38,14 +38,14 @@ class TokenTable:
     def lead(self, name: str, holder: str, seconds: float, stale_version: int) -> bool:
         """Whether this holder is the one to fetch what comes after `stale_version` (0: there was none), so long."""
         params = {"name": name, "holder": holder, "seconds": seconds, "stale_version": stale_version}
-        return bool(self._engine.write(lambda run: run(statements.LEAD, params)))
+        return bool(self._engine.execute(statements.LEAD, params, durable=False))
 
     def put(self, name: str, holder: str, value: Secret, expires_in: float) -> StoredToken:  # noqa: ARG002 - a token is good whoever holds the lease by now
         """Keep what was fetched and let others lead again. `expires_in` in seconds."""
         params = {"name": name, "value": self._vault.seal({"token": value}), "expires_in": expires_in}
-        version = self._engine.write(lambda run: run(statements.PUT, params))[0][0]
+        version = self._engine.execute(statements.PUT, params, durable=False)[0][0]
         return StoredToken(value, expires_in, version)
 
     def release(self, name: str, holder: str) -> None:
         """Let somebody else fetch: this one failed."""
-        self._engine.write(lambda run: run(statements.RELEASE, {"name": name, "holder": holder}))
+        self._engine.execute(statements.RELEASE, {"name": name, "holder": holder}, durable=False)

@@ -15,7 +15,8 @@ from cobrowse.clock import Clock, Deadline
 from integrations.ledger.engine import Run
 
 T = TypeVar("T")
-Open = Callable[[], tuple[sqlite3.Connection, Run]]
+# Opens the file to commit what must have reached the disk (True), or what need not.
+Open = Callable[[bool], tuple[sqlite3.Connection, Run]]
 
 # Seconds to wait for another process's transaction, which takes milliseconds; and between tries. SQLite's own waiting
 # grows to 0.1 s between tries, so that of two busy processes one would hardly ever get in, and it does not wait at all
@@ -33,10 +34,12 @@ class WriterBusy(Exception):
 class _Job:
     """A work and its way back. A bare lock is the lightest thing to wait on. Without a work: let go of the file."""
 
-    __slots__ = ("fault", "leads", "result", "turn", "work")
+    __slots__ = ("durable", "fault", "leads", "result", "single", "turn", "work")
 
-    def __init__(self, work: Callable[[Run], Any] | None) -> None:
+    def __init__(self, work: Callable[[Run], Any] | None, *, durable: bool = False, single: bool = False) -> None:
         self.work = work
+        self.durable = durable
+        self.single = single
         self.turn: LockType = allocate_lock()
         self.turn.acquire()
         self.leads = False
@@ -54,11 +57,12 @@ class Writer:
         self._guard: LockType = allocate_lock()
         self._waiting: deque[_Job] = deque()
         self._led = False
-        self._opened: tuple[sqlite3.Connection, Run] | None = None
+        # SQLite settles with each connection whether its commits wait for the disk; so there may be one of either kind.
+        self._opened: dict[bool, tuple[sqlite3.Connection, Run]] = {}
 
-    def write(self, work: Callable[[Run], T]) -> T:
-        """The work's result, committed. What it raises is raised here."""
-        job = _Job(work)
+    def write(self, work: Callable[[Run], T], durable: bool = True, *, single: bool = False) -> T:
+        """The work's result, committed. What it raises is raised here. `single`: it is one statement and no more."""
+        job = _Job(work, durable=durable, single=single)
         self._put(job)
         if job.fault is not None:
             raise job.fault
@@ -106,30 +110,35 @@ class Writer:
 
     def _do(self, batch: Sequence[_Job]) -> None:
         jobs = [job for job in batch if job.work is not None]
+        durable = any(job.durable for job in jobs)
         try:
             if jobs:
-                self._opened = self._opened or self._connect()
-                _commit(*self._opened, jobs, self._clock)
+                if durable not in self._opened:
+                    self._opened[durable] = self._connect(durable)
+                _commit(*self._opened[durable], jobs, self._clock)
         except Exception as fault:  # noqa: BLE001 - each who waits gets the fault as its own
             for job in jobs:
                 job.fault = job.fault or fault
-            if self._opened is not None and (self._opened[0].in_transaction or not _is_busy(fault)):
+            if durable in self._opened and (self._opened[durable][0].in_transaction or not _is_busy(fault)):
                 self._let_go()
         if len(jobs) < len(batch):
             self._let_go()
 
     def _let_go(self) -> None:
-        if self._opened is not None:
-            self._opened[0].close()
-        self._opened = None
+        while self._opened:
+            connection, _ = self._opened.popitem()[1]
+            connection.close()
 
 
 def _commit(connection: sqlite3.Connection, run: Run, jobs: Sequence[_Job], clock: Clock) -> None:
     """All in one transaction. A work writes by one statement at most, so one that fails has written nothing."""
-    patiently(connection, "BEGIN IMMEDIATE", clock)
+    if len(jobs) == 1 and jobs[0].single:
+        jobs[0].result = patiently(lambda: _done(jobs[0], run), clock)  # a transaction by itself, to SQLite
+        return
+    patiently(lambda: connection.execute("BEGIN IMMEDIATE"), clock)
     for job in jobs:
         try:
-            job.result = job.work(run) if job.work is not None else None
+            job.result = _done(job, run)
         except Exception as fault:
             if not connection.in_transaction:
                 raise  # SQLite has rolled everything back: a full disk, a fault of it
@@ -137,18 +146,20 @@ def _commit(connection: sqlite3.Connection, run: Run, jobs: Sequence[_Job], cloc
     connection.execute("COMMIT")
 
 
-def patiently(connection: sqlite3.Connection, statement: str, clock: Clock) -> None:
-    """Run it, and again while another process is in its way."""
+def _done(job: _Job, run: Run) -> object:
+    return job.work(run) if job.work is not None else None
+
+
+def patiently(do: Callable[[], T], clock: Clock) -> T:
+    """Do it, and again while another process is in its way."""
     deadline = Deadline.after(LOCK_PATIENCE, clock)
     while True:
         try:
-            connection.execute(statement)
+            return do()
         except sqlite3.OperationalError as fault:
             if not _is_busy(fault) or not deadline.holds(AGAIN):
                 raise
             clock.sleep(AGAIN)
-        else:
-            return
 
 
 def _is_busy(fault: Exception) -> bool:

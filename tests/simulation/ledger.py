@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import (
@@ -69,8 +70,22 @@ class Settled:
     outcome: Outcome
 
 
+class PowerCut:
+    """When the power goes, if it does: a moment after some commit. Dice of its own leave the rest of a run as it is."""
+
+    def __init__(self, seed: int) -> None:
+        random = Random(f"power {seed}")
+        self.after_commits = random.randrange(1, 15) if random.random() < 0.15 else 0
+        self.moment = random.choice((0.0, 0.02, 0.1, 0.5))
+        # The machine that everything runs on, or the database server alone.
+        self.takes_workers = random.random() < 0.5
+
+
 class SimulatedLedger:
-    """Survives every worker. `wins` and `settled` are for the invariants: what was committed, in order."""
+    """Survives every worker, and a power cut as far as the protocol says.
+
+    `wins` and `settled` are for the invariants: what was committed, in order. `cuts` counts the power cuts.
+    """
 
     def __init__(self, world: Scheduler, legs: tuple[float, float]) -> None:
         self.world = world
@@ -80,6 +95,12 @@ class SimulatedLedger:
         self.by_id: dict[str, Row] = {}
         self.wins: list[Win] = []
         self.settled: list[Settled] = []
+        self.cuts = 0
+        self.lose_workers: Callable[[], None] = lambda: None
+        self._power = PowerCut(world.seed)
+        self._commits = 0
+        # What a power cut leaves; None as long as that is everything.
+        self._on_disk: object = None
         random = world.random
         self._rate = random.choice((1.0, 1.0, 0.99, 1.01))
         self._offset = random.choice((0.0, 3600.0, 1e6))
@@ -90,20 +111,23 @@ class SimulatedLedger:
     # The protocol: each method is one statement on the way there, a commit, and an answer on the way back.
 
     def claim(self, claim: Claim) -> Claimed:
-        return self.reached("claim", claim.command.correlation_id, lambda: self._claim(claim))
+        effect = self.committing(lambda: self._claim(claim), durable=claim.progress.invited)
+        return self.reached("claim", claim.command.correlation_id, effect)
 
     def reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
-        return self.reached("reclaim", initiation_id, lambda: self._reclaim(initiation_id, holder, lease_seconds))
+        effect = self.committing(lambda: self._reclaim(initiation_id, holder, lease_seconds), durable=True)
+        return self.reached("reclaim", initiation_id, effect)
 
     def begin(self, initiation_id: str, holder: str, progress: Progress) -> None:
-        if not self.reached("begin", progress.begun, lambda: self._begin(initiation_id, holder, progress)):
+        effect = self.committing(lambda: self._begin(initiation_id, holder, progress), durable=progress.invited)
+        if not self.reached("begin", progress.begun, effect):
             raise LeaseLost
 
     def settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> None:
         def effect() -> bool:
             return self._settle(initiation_id, holder, state, progress, outcome)
 
-        if not self.reached("settle", state.value, effect):
+        if not self.reached("settle", state.value, self.committing(effect, durable=False)):
             raise LeaseLost
 
     def read(self, initiation_id: str) -> Entry | None:
@@ -215,6 +239,49 @@ class SimulatedLedger:
             if other.progress.invited or at_work:
                 return self.entry(other)
         return None
+
+    # The power.
+
+    def committing(self, effect: Callable[[], object], *, durable: bool) -> Callable[[], object]:
+        """The effect as a commit; a power cut takes it back unless it is durable or comes before one that is."""
+        power = self._power
+        if not power.after_commits:
+            return effect
+
+        def commit() -> object:
+            if not durable and self._on_disk is None:
+                self._on_disk = self.picture()
+            answer = effect()
+            if durable:
+                self._on_disk = None
+            self._commits += 1
+            if self._commits == power.after_commits:
+                self.world.at(power.moment * self.world.random.random(), self._cut)
+            return answer
+
+        return commit
+
+    def _cut(self) -> None:
+        self.world.note("power cut", "workers too" if self._power.takes_workers else "database")
+        self.cuts += 1
+        if self._on_disk is not None:
+            self.restore(self._on_disk)
+            self._on_disk = None
+        if self._power.takes_workers:
+            self.lose_workers()
+
+    def picture(self) -> object:
+        """All that is committed."""
+        return [(row, dict(vars(row))) for row in self.rows], dict(self.slots), len(self.settled)
+
+    def restore(self, picture: object) -> None:
+        """Make it what it was. Who waits for a row waits on."""
+        rows, slots, settled = picture
+        for row, values in rows:
+            vars(row).update(values | {"waiting": row.waiting})
+        self.rows[:] = [row for row, _ in rows]
+        self.slots, self.by_id = slots, {row.id: row for row, _ in rows}
+        del self.settled[settled:]
 
     def now(self) -> float:
         """The ledger's own clock, in seconds."""

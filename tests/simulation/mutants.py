@@ -1,5 +1,6 @@
 """The product with a part taken out of what makes it once: each must break a promise, or the simulation is weak."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from cobrowse.flow import Flow
@@ -71,6 +72,13 @@ class _NoCommitBeforeCall(SimulatedLedger):
         return self._held(initiation_id, holder) is not None
 
 
+class _NeverOnDisk(SimulatedLedger):
+    """No commit waits for the disk, not even the one that an invitation waits for."""
+
+    def committing(self, effect: Callable[[], object], *, durable: bool) -> Callable[[], object]:
+        return super().committing(effect, durable=False)
+
+
 class _NoWindow(SimulatedLedger):
     """What happened to a conversation before is nobody's business."""
 
@@ -99,6 +107,7 @@ MUTANTS = (
     Mutant("no lease check", "another answer than", _AnyHolder),
     Mutant("no unique key", "invited again", _NoUniqueKey),
     Mutant("no commit before the call", "invited again", _NoCommitBeforeCall),
+    Mutant("no wait for the disk", "invited again", _NeverOnDisk),
     Mutant("no look at the conversation", "was live", disguise=_Unmindful),
     Mutant("no window", "was live", _NoWindow),
     Mutant("a lease shorter than the deadline", "though it had", _ShortLease),

@@ -84,6 +84,7 @@ def run(seed: int, mutant: Mutant = SOUND) -> Run:
         repeat_window=random.choice(_WINDOWS),
         disguise=mutant.disguise,
     )
+    ledger.lose_workers = service.power_cut
     callers = Callers(service)
     world.note("org", mode, *endpoints)
     _open_conversations(world, platform)
@@ -91,6 +92,9 @@ def run(seed: int, mutant: Mutant = SOUND) -> Run:
     rested = world.run()
     if rested:
         world.mischief.budget = 0
+        _sweep(world, callers)
+        rested = world.run()
+    if rested and ledger.cuts:  # the power may have gone in the middle of that
         _sweep(world, callers)
         rested = world.run()
     found = violations(service, callers) if rested else ["the run did not come to rest"]

@@ -52,6 +52,7 @@ class Scheduler:
     """The simulated world's time. Everything random in a run comes from `random`, which the seed starts."""
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
         self.random = Random(seed)
         self.mischief = Mischief(self.random)
         self.now = 0.0

@@ -132,6 +132,11 @@ class Service:
         delivery.heard = delivery.ended >= 0
         world.note("heard", self._said(delivery) if delivery.heard else "nothing")
 
+    def power_cut(self) -> None:
+        """The machine that all workers run on stops."""
+        for worker in tuple(self.workers):
+            self.world.kill(worker)
+
     def lost(self, worker: Worker) -> None:
         """A worker died: its callers see their connections break, and after a while it is started again."""
         self.workers.remove(worker)

@@ -31,7 +31,7 @@ class InMemory:
         self._said: dict[str, str] = {}
         schema.upgrade(self.read)
 
-    def write(self, work: Callable[[Run], object], *, alone: str = "") -> object:
+    def write(self, work: Callable[[Run], object], *, alone: str = "", durable: bool = True) -> object:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             done = work(self.read)
@@ -40,6 +40,15 @@ class InMemory:
             raise
         self._connection.execute("COMMIT")
         return done
+
+    def execute(self, sql: str, params: Params, *, durable: bool = True) -> Rows:
+        return self.write(lambda run: run(sql, params), durable=durable)
+
+    def picture(self) -> bytes:
+        return self._connection.serialize()
+
+    def restore(self, picture: bytes) -> None:
+        self._connection.deserialize(picture)
 
     def read(self, sql: str, params: Params | None = None) -> Rows:
         said = self._said.get(sql) or self._said.setdefault(sql, _DIALECT.say(sql))
@@ -62,6 +71,14 @@ class StoredLedger(SimulatedLedger):
 
     def close(self) -> None:
         self.store.close()
+
+    def picture(self) -> object:
+        return self.store._engine.picture(), super().picture()
+
+    def restore(self, picture: object) -> None:
+        stored, shadow = picture
+        self.store._engine.restore(stored)
+        super().restore(shadow)
 
     def _claim(self, claim: Claim) -> Claimed:
         claimed = self.store.claim(claim)

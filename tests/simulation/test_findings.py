@@ -254,3 +254,54 @@ def test_only_what_may_show_yet_is_waited_for():
     at_once, later = stage.play(scene)
     assert at_once.failure.code == "genesys_timeout"
     assert later.status is Status.INITIATED
+
+
+class TakenBack(SimulatedLedger):
+    """A power cut of the database's takes a claim back as soon as it is won, and somebody else wins it then."""
+
+    def _claim(self, claim):
+        claimed = super()._claim(claim)
+        if isinstance(claimed, Won):
+            self.by_id[claimed.entry.id].holder = "somebody else"
+        return claimed
+
+
+def test_a_take_over_sends_nothing_out_under_a_claim_that_a_power_cut_took_back():
+    """The row told of that call already, so the take-over put nothing on record before it called."""
+    stage = Stage("native", TakenBack)
+    asked = command("k", deadline_seconds=20.0)
+    died = Progress("native", begun="cobrowse", invited=True, session=Session("c1"))
+    stage.ledger._new(Claim("initiation-0", slot_of(asked, "initiation-0"), "dead", asked, 0.0, died))
+
+    outcome = stage.play(lambda initiation: initiation(asked))
+
+    assert stage.invited == []
+    assert outcome.failure.code == "in_progress"
+
+
+class Gone(SimulatedLedger):
+    """A power cut of the database's takes a new row back as soon as it is there."""
+
+    def _new(self, claim):
+        row = super()._new(claim)
+        del self.by_id[row.id], self.slots[row.slot]
+        return row
+
+
+def test_a_request_whose_row_a_power_cut_took_back_invites_nobody_and_is_told_to_come_again():
+    stage = Stage("media", Gone)
+
+    outcome = stage.play(lambda initiation: initiation(command("k")))
+
+    assert stage.invited == []
+    assert (outcome.failure.code, outcome.failure.retryable) == ("ledger_unavailable", True)
+    assert outcome.failure.message == "the ledger came back from a crash without this request"
+
+
+def test_a_latest_that_finds_nothing_is_told_so_though_its_row_is_gone():
+    stage = Stage("media", TakenBack)
+    stage.platform.conversations.clear()
+
+    outcome = stage.play(lambda initiation: initiation(command(conversation_id="", latest=True)))
+
+    assert outcome.failure.code == "no_active_conversation"

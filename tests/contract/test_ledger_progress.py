@@ -1,0 +1,121 @@
+"""What the ledger holds of an initiation, on each engine: how far it came, its outcome, and claiming it again."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from cobrowse.ledger import State, Taken, Won
+from cobrowse.model import Secret, Session, Status
+from tests.contract.ledgers import (
+    ATTACHED,
+    CREATED,
+    FINAL,
+    LEASE,
+    RETRYABLE,
+    SESSION,
+    SHORT,
+    SPANS,
+    again,
+    claim_of,
+    failed,
+    keyed,
+    outcome,
+    settle,
+    won,
+)
+
+# Progress and outcomes
+
+
+def test_begin_commits_how_far_it_came(ledger, url, opened):
+    claim = keyed()
+    won(ledger, claim)
+
+    ledger.begin(claim.id, claim.holder, CREATED)
+
+    entry = opened(url).read(claim.id)
+    assert entry.progress == CREATED
+    assert isinstance(entry.progress.session.join_url, Secret)
+    assert entry.held
+
+
+@pytest.mark.parametrize("failure", [None, FINAL, RETRYABLE])
+def test_settle_keeps_the_whole_outcome(ledger, url, opened, failure):
+    claim = keyed()
+    won(ledger, claim)
+    session = replace(SESSION, join_url=Secret("https://another"), state="connected")
+    state = State.SUCCEEDED if failure is None else State.FAILED_FINAL if failure.final else State.FAILED_RETRYABLE
+
+    settle(ledger, claim, state, ATTACHED, failure=failure, session=session)
+
+    entry = opened(url).read(claim.id)
+    assert entry.outcome == outcome(claim.id, failure=failure, session=session)
+    assert entry.outcome.spans == SPANS
+    assert isinstance(entry.outcome.status, Status)
+    assert (entry.state, entry.progress, entry.lease_left, entry.upstream_calls) == (state, ATTACHED, 0.0, 4)
+    assert entry.updated >= entry.created
+
+
+def test_calls_are_summed_over_the_attempts(ledger):
+    first = keyed()
+    won(ledger, first)
+    failed(ledger, first)
+    second = again(first)
+    won(ledger, second)
+
+    settle(ledger, second, entry_id=first.id, calls=3)
+
+    entry = ledger.read(first.id)
+    assert (entry.upstream_calls, entry.attempts, entry.outcome.upstream_calls) == (7, 2, 3)
+
+
+def test_a_conversation_that_was_looked_up_is_part_of_the_command_from_then_on(ledger):
+    first = keyed(conversation_id="", latest=True, lease=SHORT)
+    won(ledger, first)
+    ledger.begin(first.id, first.holder, replace(CREATED, session=Session(conversation_id="found")))
+    time.sleep(SHORT + 0.05)
+
+    assert won(ledger, again(first)).entry.command.conversation_id == "found"
+
+
+def test_an_absent_initiation_reads_as_none(ledger):
+    assert ledger.read("nobody") is None
+
+
+# Claiming again by id
+
+
+@pytest.mark.parametrize("failure", [FINAL, RETRYABLE])
+def test_a_failed_initiation_can_be_reclaimed_final_or_not(ledger, failure):
+    first = keyed()
+    won(ledger, first)
+    failed(ledger, first, failure)
+
+    claimed = ledger.reclaim(first.id, "a person", LEASE)
+
+    assert isinstance(claimed, Won)
+    assert (claimed.entry.attempts, claimed.entry.holder, claimed.entry.state) == (2, "a person", State.RUNNING)
+    assert claimed.entry.progress == CREATED
+    assert claimed.entry.held
+    assert isinstance(ledger.reclaim(first.id, "another person", LEASE), Taken)
+    assert isinstance(ledger.claim(again(first)), Taken)
+
+
+def test_what_runs_or_went_well_is_not_reclaimed_and_what_never_was_is_none(ledger):
+    running, good, ignored = (keyed(key=key) for key in "abc")
+    for claim in (running, good, ignored):
+        won(ledger, claim)
+    settle(ledger, good)
+    settle(ledger, ignored, State.IGNORED)
+
+    for claim in (running, good, ignored):
+        assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), Taken)
+    assert ledger.reclaim("nobody", "a person", LEASE) is None
+
+
+def test_what_a_dead_holder_left_is_reclaimed(ledger):
+    claim = claim_of(lease=0.0)
+    won(ledger, claim)
+
+    assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), Won)

@@ -1,0 +1,156 @@
+"""Whom a request waits for, on each engine: the other initiation of its conversation, and until when."""
+
+import threading
+import time
+from dataclasses import replace
+
+from cobrowse.ledger import Progress, State
+from tests.contract.ledgers import (
+    CREATED,
+    FINAL,
+    FIRST,
+    SESSION,
+    SHORT,
+    again,
+    claim_of,
+    failed,
+    keyed,
+    settle,
+    together,
+    won,
+)
+
+# The other initiation of a conversation
+
+
+def test_without_a_window_nothing_earlier_is_named(ledger):
+    first = claim_of()
+    won(ledger, first)
+    settle(ledger, first)
+
+    assert won(ledger, claim_of()).previous is None
+
+
+def test_the_newest_that_may_have_invited_is_named(ledger):
+    for _ in range(2):
+        newest = claim_of()
+        won(ledger, newest)
+        settle(ledger, newest)
+    unseen = claim_of()
+    won(ledger, unseen)
+    settle(ledger, unseen, State.FAILED_FINAL, FIRST, failure=FINAL)
+    elsewhere = claim_of(conversation_id="another")
+    won(ledger, elsewhere)
+    settle(ledger, elsewhere)
+
+    previous = won(ledger, claim_of(window=60.0)).previous
+
+    assert previous.id == newest.id
+    assert previous.progress.session == SESSION
+    assert previous.outcome.session == SESSION
+
+
+def test_one_that_invited_and_died_is_named(ledger):
+    dead = keyed(lease=SHORT)
+    won(ledger, dead)
+    ledger.begin(dead.id, dead.holder, CREATED)
+    time.sleep(SHORT + 0.05)
+
+    previous = won(ledger, claim_of(window=60.0)).previous
+
+    assert (previous.id, previous.held) == (dead.id, False)
+
+
+def test_one_outside_the_window_is_not_named(ledger):
+    first = claim_of()
+    won(ledger, first)
+    settle(ledger, first)
+    time.sleep(0.2)
+
+    assert won(ledger, claim_of(window=0.1)).previous is None
+
+
+def test_one_at_work_that_came_before_is_named_though_it_has_invited_nobody(ledger):
+    first = keyed()
+    won(ledger, first)
+
+    previous = won(ledger, claim_of(window=60.0)).previous
+
+    assert (previous.id, previous.held) == (first.id, True)
+
+
+def test_one_at_work_that_came_after_is_named_only_once_it_may_have_invited(ledger):
+    """Else two could wait for each other; but a second invitation beside a live session would be worse than a wait."""
+    first = keyed(key="first", window=60.0)
+    won(ledger, first)
+    failed(ledger, first, progress=FIRST)
+    second = keyed(key="second", window=60.0, progress=Progress("media", (), "create"))
+    assert won(ledger, second).previous is None
+
+    assert won(ledger, again(first)).previous is None
+    failed(ledger, replace(first, holder=ledger.read(first.id).holder), progress=FIRST)
+    ledger.begin(second.id, second.holder, Progress("media", ("create",), "attach", invited=True))
+    assert won(ledger, again(first)).previous.id == second.id
+
+
+def test_of_two_at_the_same_moment_one_sees_the_other(ledger):
+    for turn in range(20):
+        claims = [keyed(key=f"{turn}-{number}", conversation_id=f"c-{turn}", window=60.0) for number in range(4)]
+
+        claimed = together(4, lambda number, claims=claims: ledger.claim(claims[number]))
+
+        seen = [one.previous.id for one in claimed if one.previous is not None]
+        assert len(set(seen)) == len(seen) == 3
+
+
+# Waiting
+
+
+def test_a_wait_ends_as_soon_as_another_thread_settles(ledger):
+    claim = keyed()
+    won(ledger, claim)
+    timer = threading.Timer(0.2, settle, (ledger, claim))
+    timer.start()
+
+    started = time.monotonic()
+    ledger.wait(claim.id, 5.0)
+
+    assert 0.15 < time.monotonic() - started < 0.6
+    timer.join()
+
+
+def test_a_wait_ends_soon_after_another_process_settles(ledger, url, opened):
+    claim = keyed()
+    won(ledger, claim)
+    timer = threading.Timer(0.2, settle, (opened(url), claim))
+    timer.start()
+
+    started = time.monotonic()
+    ledger.wait(claim.id, 5.0)
+
+    assert 0.15 < time.monotonic() - started < 0.8
+    assert not ledger.read(claim.id).held
+    timer.join()
+
+
+def test_a_wait_ends_when_the_lease_runs_out_or_the_time_is_over(ledger):
+    claim = keyed(lease=0.3)
+    won(ledger, claim)
+
+    started = time.monotonic()
+    ledger.wait(claim.id, 0.1)
+    assert 0.08 < time.monotonic() - started < 0.25
+    ledger.wait(claim.id, 5.0)
+    assert 0.25 < time.monotonic() - started < 0.8
+
+
+def test_there_is_no_wait_for_what_nobody_holds(ledger):
+    claim = keyed()
+    won(ledger, claim)
+    settle(ledger, claim)
+
+    started = time.monotonic()
+    ledger.wait(claim.id, 5.0)
+    ledger.wait("nobody", 5.0)
+
+    assert time.monotonic() - started < 0.2
