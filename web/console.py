@@ -125,9 +125,8 @@ class Console:
 
     def again(self, initiation_id: str) -> AnyResponse:
         """Run a failed initiation again, and show what came of it."""
-        headers = {name.lower(): value for name, value in request.headers.items()}
         token = _loaded(_AGAIN, request.form).get("token", "")
-        if not console_guard.same_origin(headers, request.host) or not self._forms.proves(token, initiation_id):
+        if not console_guard.same_origin(_headers(), request.host) or not self._forms.proves(token, initiation_id):
             return _refused(
                 403,
                 "This was not sent from a page of the console, or that page is too old.",
@@ -186,8 +185,7 @@ class Console:
         if self.password:
             refused: ResponseReturnValue | None = self._auth.login_required(lambda: None)()
             return refused
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        if console_guard.on_this_machine(request.remote_addr or "", request.host, headers):
+        if console_guard.on_this_machine(request.remote_addr or "", request.host, _headers()):
             return None
         return answers.refuse(UnknownPath(f"{request.method} {request.path[:200]}: Not Found"), g.correlation_id)
 
@@ -214,6 +212,10 @@ def _loaded(schema: Schema, given: object) -> dict[str, Any]:
     except ValidationError as error:
         raise InvalidRequest(in_words(error.messages)) from None
     return cast("dict[str, Any]", loaded)
+
+
+def _headers() -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
 def _guarded(response: Response) -> Response:

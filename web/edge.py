@@ -1,4 +1,7 @@
-"""The outermost edge: every request gets its correlation id, every error the same flat answer, every bug a log line."""
+"""The outermost edge: each request gets its correlation id, each error the same flat answer, each bug a log line.
+
+And each answer its headers for a browser, whoever made it.
+"""
 
 from collections.abc import Callable
 
@@ -29,6 +32,15 @@ _KINDS: dict[int, type[CobrowseError]] = {
     415: UnsupportedType,
 }
 
+# What a browser may do with an answer whose maker does not say: show it, and nothing else. The pages say more.
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
 
 def guard(app: Flask, new_id: Callable[[], str]) -> None:
     """Put the edge around an app."""
@@ -43,6 +55,8 @@ def guard(app: Flask, new_id: Callable[[], str]) -> None:
     @app.after_request
     def echo(response: Response) -> Response:
         response.headers["ININ-Correlation-Id"] = g.get("correlation_id", "")
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     @app.teardown_request

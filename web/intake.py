@@ -80,9 +80,9 @@ def correlation_id(headers: Headers, new_id: Callable[[], str]) -> str:
     return new_id()
 
 
-def idempotency_key(headers: Headers) -> str:
+def idempotency_key(value: str) -> str:
     """The caller's Idempotency-Key; "" if there is none, as an empty one (an unset data-action input) counts."""
-    value = headers.get("Idempotency-Key", "").strip()
+    value = value.strip()
     if not value:
         return ""
     if name := unset_input(value):

@@ -57,7 +57,7 @@ class Webhooks:
         manner = answers.Manner(sender.failures == "body", sender.habit, batch=sender.reading.envelope.batch)
         try:
             events = sender.read(incoming)
-            key = intake.idempotency_key(request.headers) if len(events) == 1 else ""
+            key = intake.idempotency_key(request.headers.get("Idempotency-Key", "")) if len(events) == 1 else ""
         except CobrowseError as error:
             return answers.respond([answers.refused(error, g.correlation_id)], manner)
         commands = [_command(sender, event, credential, key) for event in events]
@@ -87,11 +87,13 @@ class Webhooks:
 
 def _incoming() -> Incoming:
     """The delivery, raw: the path as it was sent, since some senders sign it."""
+    # First of all, so that a body that is refused leaves no frame behind that holds the caller's credential.
+    body = intake.raw_body(request)
     environ = request.environ
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or request.full_path
     path, _, query = sent.partition("?")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Incoming(request.method, path, query, headers, intake.raw_body(request), request.remote_addr or "")
+    return Incoming(request.method, path, query, headers, body, request.remote_addr or "")
 
 
 def _command(sender: Sender, event: Wanted | Ignored, credential: str, key: str) -> Command:

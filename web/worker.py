@@ -16,7 +16,7 @@ from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from cobrowse.errors import CobrowseError, Overloaded, RequestTimeout
-from web import answers
+from web import answers, edge
 from web.framing import Arrival
 
 # Seconds a client has to send its request whole, from its first byte (a new connection: from its opening) on.
@@ -209,7 +209,8 @@ def _say(client: socket.socket, error: CobrowseError) -> None:
     """A refusal straight from the main loop: the flat answer, and the connection ends."""
     response = answers.refuse(error, "")
     head = f"HTTP/1.1 {response.status}\r\nConnection: close\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+    headers = edge.HEADERS | dict(response.headers.items())
+    head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     try:
         client.send(head.encode("latin-1") + b"\r\n" + response.get_data())
         client.shutdown(socket.SHUT_WR)

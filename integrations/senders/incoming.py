@@ -9,12 +9,15 @@ from cobrowse.model import Channel
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A delivery before anybody believes it. `path` as sent, header names in lower case, `peer` the remote address."""
+    """A delivery before anybody believes it. `path` as sent, header names in lower case, `peer` the remote address.
+
+    What proves it is in its headers or its query; a traceback that shows variables would show it.
+    """
 
     method: str
     path: str
-    query_string: str
-    headers: Mapping[str, str]
+    query_string: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     peer: str = ""
 

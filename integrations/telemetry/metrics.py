@@ -1,10 +1,12 @@
 """Counts and durations for Prometheus: of one process, or of all workers together. Every label has few values."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import values as kinds_of_value
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -97,6 +99,10 @@ class Metrics:
         self._senders = frozenset(senders)
         self._directory = directory
         self._registry = CollectorRegistry()
+        if directory:
+            # It would ask the system for its process's id at each of the 25 counts of an initiation.
+            this_process = os.getpid()
+            kinds_of_value.ValueClass = kinds_of_value.MultiProcessValue(lambda: this_process)  # type: ignore[no-untyped-call]
         self._counters = {row: _Children(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
         self._histograms = {row: _Children(self._histogram(row)) for row in ROWS if row.buckets}
         self._in_flight = Gauge(IN_FLIGHT.name, IN_FLIGHT.help, registry=self._registry, multiprocess_mode="livesum")

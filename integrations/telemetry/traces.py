@@ -15,7 +15,7 @@ from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -35,15 +35,15 @@ class Traces:
     """Sends spans to an OTLP collector, from a thread of its own: make it after the fork.
 
     Nothing goes on to Genesys but the correlation id: it takes no part in our traces, and a `traceparent` would tell it
-    of our other systems.
+    of our other systems. `processor` takes the spans instead, wherever they are to go.
     """
 
-    def __init__(self, endpoint: str, clock: Clock) -> None:
+    def __init__(self, endpoint: str, clock: Clock, processor: SpanProcessor | None = None) -> None:
         _tell_the_log()
         whole = endpoint if urlsplit(endpoint).path.endswith(_PATH) else endpoint.rstrip("/") + _PATH
         resource = Resource.create({"service.name": NAME}).merge(OTELResourceDetector().detect())
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=True)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=whole)))
+        self._provider.add_span_processor(processor or BatchSpanProcessor(OTLPSpanExporter(endpoint=whole)))
         self._tracer = self._provider.get_tracer(NAME)
         self._clock = clock
         # The events of a batch are worked on in threads that no context reaches; they find their request by this.
