@@ -22,24 +22,6 @@ from sandbox.state import (
 )
 
 
-class Moving:
-    def __init__(self):
-        self.now = 1_700_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Moving()
-
-
-@pytest.fixture
-def options():
-    return Options()
-
-
 @pytest.fixture
 def state(options, clock):
     count = itertools.count(1)

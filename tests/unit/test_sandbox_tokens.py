@@ -6,26 +6,8 @@ import itertools
 import pytest
 
 from sandbox.errors import GenesysError, OAuthError
-from sandbox.options import SCOPES, Options
+from sandbox.options import SCOPES
 from sandbox.tokens import Tokens, require
-
-
-class Moving:
-    def __init__(self):
-        self.now = 1_700_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Moving()
-
-
-@pytest.fixture
-def options():
-    return Options()
 
 
 @pytest.fixture

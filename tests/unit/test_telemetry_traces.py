@@ -18,6 +18,7 @@ from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Sta
 from integrations.telemetry import Asked
 from integrations.telemetry.traces import Traces
 from tests.clocks import ManualClock
+from tests.watch import WATCH
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
@@ -67,6 +68,7 @@ class Collector:
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
+        WATCH.saw("what a collector was sent", self.raw)
 
     @property
     def resources(self):

@@ -1,10 +1,13 @@
 """What is sent again and what is not, how long is waited, and what a broken call stands for."""
 
+import contextlib
+
 import httpx
 import pytest
 
 from cobrowse.errors import (
     GenesysBadResponse,
+    GenesysError,
     GenesysRateLimited,
     GenesysTimeout,
     GenesysUnavailable,
@@ -12,9 +15,10 @@ from cobrowse.errors import (
 )
 from cobrowse.flow import Attempt
 from cobrowse.model import Command
+from integrations.genesys.circuit import FAILURES, REST, Circuit
 from integrations.genesys.engine import BodyTooLarge
-from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, TOKEN
-from integrations.genesys.transport import Caller
+from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, TOKEN, Refused
+from integrations.genesys.transport import Caller, broken
 from tests.clocks import ManualClock
 
 URL = httpx.URL("https://api.example.com/x")
@@ -156,3 +160,161 @@ def test_every_call_is_noted_with_its_result():
     _, attempt, call = calling(CREATE, 500, httpx.ReadError("x"))
     call()
     assert [span.result for span in attempt.spans if span.kind == "call"] == ["500", "genesys_unavailable", "200"]
+
+
+# What goes out
+
+
+def test_a_call_carries_its_headers_and_its_content():
+    script, attempt, _ = calling(CREATE)
+    Caller(script, attempt.clock, lambda: 1.0).call(attempt, CREATE, URL, {"X-Mark": "one"}, b'{"a": 1}')
+    (request,) = script.requests
+    assert (request.method, request.url) == ("POST", URL)
+    assert request.headers["x-mark"] == "one"
+    assert request.content == b'{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("operation", "shares"),
+    [
+        (CREATE, [0.6, 0.6, 1.0]),  # the last try need leave nothing to another
+        (ATTACH, [0.7]),  # what may have invited needs time for a look
+    ],
+)
+def test_a_call_leaves_so_much_of_what_is_left_to_what_may_have_to_follow(operation, shares):
+    script, attempt, call = calling(operation, "hang", "hang", "hang", jitter=0.0)
+    left, expected = attempt.deadline.remaining(), []
+    for share in shares:
+        expected.append(pytest.approx(left * share))
+        left -= left * share
+    with pytest.raises(GenesysTimeout):
+        call()
+    assert [request.extensions["deadline"] for request in script.requests] == expected
+
+
+@pytest.mark.parametrize(("deadline", "connect"), [(10.0, 3.0), (2.0, 1.4)])
+def test_each_part_of_a_call_is_bounded_and_the_connection_by_three_seconds_too(deadline, connect):
+    script, _, call = calling(ATTACH, deadline=deadline)
+    call()
+    left = pytest.approx(deadline * 0.7)
+    assert script.requests[0].extensions == {
+        "timeout": {"connect": pytest.approx(connect), "read": left, "write": left, "pool": left},
+        "deadline": left,
+    }
+
+
+def test_a_call_is_still_made_in_the_last_second():
+    script, _, call = calling(ATTACH, deadline=0.5)
+    assert call()
+    assert len(script.requests) == 1
+
+
+# What is told of it
+
+
+def test_a_call_is_noted_under_its_name_with_its_times():
+    _, attempt, call = calling(ATTACH, "hang", deadline=10.0)
+    attempt.clock.time += 1
+    with pytest.raises(GenesysTimeout):
+        call()
+    (span,) = attempt.spans
+    assert (span.kind, span.name, span.result) == ("call", "attach", "genesys_timeout")
+    assert (span.start, span.seconds) == (1.0, pytest.approx(6.3))
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ((429, {"Retry-After": "2"}), "as Retry-After says, before another try of create"),
+        (500, "before another try of create"),
+    ],
+)
+def test_a_wait_says_what_it_is_for_and_whose_wish_it_is(fault, why):
+    _, attempt, call = calling(CREATE, fault)
+    call()
+    assert [span.name for span in attempt.spans if span.kind == "wait"] == [why]
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (httpx.ConnectTimeout("x"), "attach: no connection to api.example.com in time"),
+        (httpx.ConnectError("refused"), "attach: can't connect to api.example.com: refused"),
+        (httpx.ReadTimeout("x"), "attach: api.example.com did not answer in time"),
+        (httpx.DecodingError("gzip"), "attach: unreadable answer from api.example.com: gzip"),
+        (httpx.ReadError("reset"), "attach: the connection to api.example.com broke: reset"),
+        (httpx.ReadError(""), "attach: the connection to api.example.com broke: ReadError"),
+        (httpx.ReadError("x" * 300), "attach: the connection to api.example.com broke: " + "x" * 200),
+    ],
+)
+def test_a_broken_call_is_told_with_its_name_its_host_and_the_reason(fault, message):
+    assert broken(ATTACH, "api.example.com", fault).message == message
+    _, _, call = calling(ATTACH, fault, fault, fault)
+    with pytest.raises(GenesysError) as told:
+        call()
+    assert told.value.message == message
+
+
+def test_a_call_with_no_time_left_says_so():
+    _, attempt, call = calling(ATTACH)
+    attempt.clock.time = attempt.deadline.ends
+    with pytest.raises(GenesysTimeout) as late:
+        call()
+    assert late.value.message == "attach: no time was left for it inside the deadline"
+
+
+def test_a_request_that_cannot_be_written_is_told_and_noted_as_such():
+    _, attempt, call = calling(ATTACH, httpx.UnsupportedProtocol("gopher"))
+    with pytest.raises(InternalError) as ours:
+        call()
+    assert ours.value.message == "attach: the request could not be written: gopher"
+    assert [span.result for span in attempt.spans] == ["not sendable"]
+
+
+def test_a_call_that_fails_in_no_way_that_is_known_is_noted_as_broken():
+    _, attempt, call = calling(ATTACH, RuntimeError("a bug"))
+    with pytest.raises(RuntimeError, match="a bug"):
+        call()
+    assert [span.result for span in attempt.spans] == ["broken"]
+
+
+# The circuit around it
+
+
+def after(fault, *, before=FAILURES - 1):
+    """The caller whose host has failed so often, once one more call has come to this."""
+    script, attempt, _ = calling(ATTACH, fault)
+    circuit = Circuit(attempt.clock)
+    for _ in range(before):
+        circuit.left(URL.host, well=False)
+    caller = Caller(script, attempt.clock, lambda: 1.0, circuit)
+    with contextlib.suppress(GenesysError, Refused):
+        caller.call(attempt, ATTACH, URL, {}, None)
+    return caller, attempt
+
+
+@pytest.mark.parametrize("fault", [500, 503, httpx.ReadError("reset")])
+def test_a_call_that_finds_nobody_there_counts_against_its_host(fault):
+    caller, attempt = after(fault)
+    assert caller.circuit.open_hosts() == (URL.host,)
+    with pytest.raises(GenesysUnavailable) as refused:
+        caller.call(attempt, ATTACH, URL, {}, None)
+    assert refused.value.retry_after == REST
+
+
+@pytest.mark.parametrize("status", [200, 404, 499])
+def test_any_answer_of_sense_shows_that_somebody_is_there(status):
+    caller, _ = after(status)
+    caller.circuit.left(URL.host, well=False)
+    assert caller.circuit.open_hosts() == ()
+
+
+def test_a_caller_without_a_circuit_has_one_of_its_own():
+    script, attempt, _ = calling(ATTACH, *[500] * FAILURES)
+    caller = Caller(script, attempt.clock, lambda: 1.0)
+    for _ in range(FAILURES):
+        with pytest.raises(GenesysUnavailable):
+            caller.call(attempt, ATTACH, URL, {}, None)
+    with pytest.raises(GenesysUnavailable, match="left alone"):
+        caller.call(attempt, ATTACH, URL, {}, None)
+    assert len(script.requests) == FAILURES

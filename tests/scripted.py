@@ -1,0 +1,144 @@
+"""What the heart is handed in a test: a ledger and a Genesys that say what it wants and note what they are told."""
+
+from itertools import count
+
+from cobrowse.flow import Flow, FlowUnavailable, Step
+from cobrowse.initiation import Initiation
+from cobrowse.ledger import Entry, Progress, State, Won
+from cobrowse.model import Command, Outcome, Session, Span, Status
+from tests.clocks import ManualClock
+
+
+def command(**fields):
+    return Command(**{"sender": "crm", "correlation_id": "corr", "deadline_seconds": 10.0} | fields)
+
+
+def entry(initiation_id="theirs", state=State.RUNNING, *, of=None, **fields):
+    """An entry of the ledger; `of` is its command."""
+    usual = {"attempts": 1, "progress": Progress()}
+    return Entry(initiation_id, of or command(conversation_id="c-1"), state, **usual | fields)
+
+
+def ended(initiation_id="theirs", state=State.SUCCEEDED, *, outcome=None, **fields):
+    """An entry that has its answer."""
+    theirs, spans = Session("c-1", "their-session"), (Span("step", "theirs", 0.0, 1.0),)
+    usual = Outcome(Status.INITIATED, initiation_id, "their-corr", theirs, "media", 9.0, 4, spans=spans)
+    return entry(initiation_id, state, outcome=outcome or usual, **fields)
+
+
+class ScriptedLedger:
+    """Each list holds what comes next: a value or an error. What isn't scripted is won, absent or done."""
+
+    def __init__(self, clock, *, claims=(), reclaims=(), reads=(), settles=()):
+        self.clock = clock
+        self.next = {"claim": [*claims], "reclaim": [*reclaims], "read": [*reads], "settle": [*settles]}
+        self.claims, self.told = [], []
+
+    def _answer(self, what, usual):
+        answer = self.next[what].pop(0) if self.next[what] else usual
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def claim(self, claim):
+        self.claims.append(claim)
+        mine = Entry(claim.id, claim.command, State.RUNNING, 1, claim.progress, claim.holder, claim.lease_seconds)
+        return self._answer("claim", Won(mine))
+
+    def reclaim(self, initiation_id, holder, lease_seconds):
+        self.told.append(("reclaim", initiation_id, holder, lease_seconds))
+        return self._answer("reclaim", None)
+
+    def begin(self, initiation_id, holder, progress):
+        self.told.append(("begin", initiation_id, holder, progress))
+
+    def settle(self, initiation_id, holder, state, progress, outcome):
+        self.told.append(("settle", initiation_id, holder, state, progress, outcome))
+        self._answer("settle", None)
+
+    def read(self, initiation_id):
+        self.told.append(("read", initiation_id))
+        return self._answer("read", None)
+
+    def wait(self, initiation_id, seconds):
+        self.told.append(("wait", initiation_id, seconds))
+        self.clock.time += seconds
+
+    @property
+    def settled(self):
+        """What was settled, without whom it was told by."""
+        return [tuple(rest) for what, *rest in self.told if what == "settle"]
+
+
+class ScriptedGenesys:
+    """A flow of two effects and a look. `fails` are errors by step, `live` what each look at the conversation shows."""
+
+    def __init__(self, *, fails=None, live=(), webchat="found", verified=True):
+        self.fails = {step: [*errors] for step, errors in (fails or {}).items()}
+        self.live, self.webchat, self.verified = [*live], webchat, verified
+        # The first is in force, until the org turns out not to have it.
+        self.flows = ("media", "native")
+        self.calls, self.asked = [], []
+
+    def flow(self, name=""):
+        self.asked.append(name)
+        steps = (
+            Step("create", self._does("create", {"cobrowse_session_id": "s-1"}), effect=True),
+            Step("attach", self._does("attach", {"media_id": "m-1"}), lambda _: None, effect=True, invites=True),
+            Step("verify", self._does("verify", {"verified": self.verified})),
+        )
+        return Flow(name or self.flows[0], steps)
+
+    def live_sessions(self, attempt):
+        self.calls.append(("look", attempt.command.conversation_id))
+        shown = self.live.pop(0) if len(self.live) > 1 else (self.live[0] if self.live else ())
+        if isinstance(shown, Exception):
+            raise shown
+        return shown
+
+    def newest_webchat(self, attempt):
+        self.calls.append(("find", attempt.initiation_id))
+        if isinstance(self.webchat, Exception):
+            raise self.webchat
+        return self.webchat
+
+    def _does(self, name, facts):
+        def act(attempt):
+            self.calls.append((name, attempt.command.conversation_id))
+            if self.fails.get(name):
+                error = self.fails[name].pop(0)
+                if isinstance(error, FlowUnavailable):
+                    self.flows = self.flows[1:]
+                raise error
+            return facts
+
+        return act
+
+
+class Watch:
+    """An observer that keeps what it is told."""
+
+    def __init__(self):
+        self.spans, self.outcomes = [], []
+
+    def spanned(self, attempt, span):
+        self.spans.append((attempt.initiation_id, span))
+
+    def finished(self, command, outcome):
+        self.outcomes.append((command, outcome))
+
+
+def initiation(genesys=None, *, clock=None, observers=(), **ledger):
+    """An Initiation on these; its parts are to be found on it. Its ids are id-1, id-2, …."""
+    clock = clock or ManualClock()
+    numbers = count(1)
+    settings = {name: ledger.pop(name) for name in ("ledger_required", "repeat_window") if name in ledger}
+    return Initiation(
+        genesys or ScriptedGenesys(),
+        ScriptedLedger(clock, **ledger),
+        clock,
+        lambda: f"id-{next(numbers)}",
+        "worker",
+        observers=observers,
+        **settings,
+    )

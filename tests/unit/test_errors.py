@@ -1,0 +1,67 @@
+"""What every kind of error brings with it, and which of them leave a key free for another try."""
+
+import pytest
+
+from cobrowse.errors import (
+    CobrowseError,
+    ConversationNotActive,
+    GenesysError,
+    GenesysTimeout,
+    GenesysUnavailable,
+    kinds,
+)
+
+# Whoever corrects the cause, or comes a moment later, must get through with the same key.
+FREE = {
+    "rate_limited",
+    "no_active_conversation",
+    "genesys_unauthorized",
+    "genesys_forbidden",
+    "overloaded",
+    "internal_error",
+}
+RETRYABLE = {
+    "request_timeout",
+    "rate_limited",
+    "genesys_rate_limited",
+    "genesys_unavailable",
+    "genesys_timeout",
+    "genesys_bad_response",
+    "in_progress",
+    "ledger_unavailable",
+    "overloaded",
+}
+
+
+def test_which_errors_a_repeat_can_mend_and_which_leave_the_key_free():
+    assert {code for code, kind in kinds().items() if kind.retryable is True} == RETRYABLE
+    assert {code for code, kind in kinds().items() if kind.burns_key is False} == FREE
+    assert (
+        {kind.retryable for kind in kinds().values()} == {kind.burns_key for kind in kinds().values()} == {True, False}
+    )
+
+
+def test_a_kind_that_says_nothing_of_it_can_not_be_repeated_and_burns_its_key():
+    assert (CobrowseError.retryable, CobrowseError.burns_key) == (False, True)
+
+
+@pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
+def test_an_error_has_its_message_its_kinds_remedy_and_no_wait_unless_told(kind):
+    error = kind("what has happened")
+    assert (str(error), error.message) == ("what has happened", "what has happened")
+    assert (error.remedy, error.retry_after) == (kind.hint, None)
+    told = kind("x", hint="another remedy", retry_after=3.0)
+    assert (told.remedy, told.retry_after) == ("another remedy", 3.0)
+
+
+def test_an_error_of_genesys_is_certain_unless_told():
+    assert GenesysTimeout("x").ambiguous is False
+    error = GenesysUnavailable("x", hint="wait", retry_after=2.0, ambiguous=True)
+    assert (error.ambiguous, error.remedy, error.retry_after) == (True, "wait", 2.0)
+
+
+def test_a_kind_is_found_by_its_code_and_a_family_is_none():
+    assert kinds()["conversation_not_active"] is ConversationNotActive
+    assert GenesysError not in kinds().values()
+    assert all(code == kind.code for code, kind in kinds().items())
+    assert len(kinds()) == 29

@@ -1,0 +1,326 @@
+"""The use case step by step: what the ledger and Genesys are told, and what the caller is."""
+
+from dataclasses import replace
+
+import pytest
+
+from cobrowse.errors import (
+    ConversationNotActive,
+    GenesysTimeout,
+    GenesysUnauthorized,
+    InProgress,
+    InternalError,
+    KeyReused,
+    LedgerUnavailable,
+    NoActiveConversation,
+)
+from cobrowse.flow import FlowUnavailable
+from cobrowse.ledger import Claim, Differs, LeaseLost, Progress, State, Taken, Won
+from cobrowse.model import Failure, Outcome, Session, Status
+from tests.clocks import ManualClock
+from tests.scripted import ScriptedGenesys, Watch, command, ended, entry, initiation
+
+IN_C1 = command(conversation_id="c-1")
+DONE = Session("c-1", "s-1", "m-1", verified=True)
+
+
+def test_a_session_is_claimed_put_on_record_started_and_settled():
+    work = initiation()
+    told = work(IN_C1)
+    assert told == Outcome(Status.INITIATED, "id-1", "corr", DONE, "media", 0.0, 0, 1, spans=told.spans)
+    assert [span.name for span in told.spans] == ["create", "attach", "verify"]
+    intended = Progress("media", begun="create", session=Session("c-1"))
+    # The lease outlives the deadline of ten seconds by five; without a key the window is asked for.
+    assert work.ledger.claims == [Claim("id-1", "conversation:c-1", "worker/id-1", IN_C1, 15.0, intended, 600.0)]
+    created = Progress("media", ("create",), "attach", invited=True, session=Session("c-1", "s-1"))
+    finished = replace(created, done=("create", "attach"), begun="", session=DONE)
+    assert work.ledger.told == [
+        ("begin", "id-1", "worker/id-1", created),
+        ("settle", "id-1", "worker/id-1", State.SUCCEEDED, finished, told),
+    ]
+    assert [what for what, _ in work.genesys.calls] == ["create", "attach", "verify"]
+
+
+def test_a_session_that_does_not_show_is_told_as_unverified():
+    assert initiation(ScriptedGenesys(verified=False))(IN_C1).status is Status.UNVERIFIED
+
+
+@pytest.mark.parametrize(
+    ("asked", "slot", "window"),
+    [
+        (command(conversation_id="c-1", key="k"), "key:crm:k", 0.0),
+        (command(conversation_id="c-1", key="k", check_first=True), "key:crm:k", 90.0),
+        (command(conversation_id="c-1"), "conversation:c-1", 90.0),
+        (command(), "id:id-1", 90.0),
+    ],
+)
+def test_a_claim_asks_for_an_earlier_one_unless_its_key_says_enough(asked, slot, window):
+    work = initiation(repeat_window=90.0)
+    work(asked)
+    (claim,) = work.ledger.claims
+    assert (claim.slot, claim.window_seconds) == (slot, window)
+
+
+def test_every_attempt_has_an_id_and_a_holder_of_its_own():
+    work = initiation()
+    assert [work(IN_C1).initiation_id for _ in range(2)] == ["id-1", "id-2"]
+    assert [claim.holder for claim in work.ledger.claims] == ["worker/id-1", "worker/id-2"]
+
+
+def test_observers_of_the_house_and_of_the_call_are_told_of_each_span_and_of_the_end():
+    house, own = Watch(), Watch()
+    work = initiation(observers=(house,))
+    told = work(IN_C1, own)
+    for watch in (house, own):
+        assert watch.outcomes == [(IN_C1, told)]
+        assert tuple(span for _, span in watch.spans) == told.spans
+
+
+# What goes wrong
+
+
+def test_an_error_is_an_outcome_settled_as_what_a_repeat_may_do_with_it():
+    work = initiation(ScriptedGenesys(fails={"attach": [ConversationNotActive("it has ended")]}))
+    told = work(IN_C1)
+    assert told.status is Status.FAILED
+    assert told.failure == Failure(
+        "conversation_not_active", "it has ended", ConversationNotActive.hint, retryable=False, final=True
+    )
+    assert told.session == Session("c-1", "s-1")
+    ((_, holder, state, progress, outcome),) = work.ledger.settled
+    assert (holder, state, outcome) == ("worker/id-1", State.FAILED_FINAL, told)
+    assert (progress.done, progress.begun) == (("create",), "attach")
+
+
+@pytest.mark.parametrize("error", [GenesysTimeout("x", retry_after=3.0), GenesysUnauthorized("x")])
+def test_an_error_that_leaves_the_key_free_is_settled_so_that_it_can_be_tried_again(error):
+    work = initiation(ScriptedGenesys(fails={"create": [error]}))
+    told = work(IN_C1)
+    assert (told.failure.final, told.failure.retry_after) == (False, error.retry_after)
+    assert work.ledger.settled[0][2] is State.FAILED_RETRYABLE
+
+
+def test_a_bug_is_settled_for_a_repeat_to_go_on_from_and_raised_with_its_cause():
+    fault, watch = ZeroDivisionError("x"), Watch()
+    work = initiation(ScriptedGenesys(fails={"attach": [fault]}), observers=(watch,))
+    with pytest.raises(InternalError, match=r"^a fault inside the service$") as raised:
+        work(IN_C1)
+    assert raised.value.__cause__ is fault
+    ((_, _, state, _, outcome),) = work.ledger.settled
+    assert (state, outcome.failure.code) == (State.FAILED_RETRYABLE, "internal_error")
+    assert outcome.failure.message == "a fault inside the service"
+    assert watch.outcomes == []
+
+
+def test_an_end_that_can_not_be_put_on_record_is_told_all_the_same():
+    work = initiation(settles=[LedgerUnavailable("settle")])
+    assert work(IN_C1).status is Status.INITIATED
+
+
+def test_a_key_with_another_request_is_refused_before_anything_is_done():
+    work = initiation(claims=[Differs(entry())])
+    with pytest.raises(KeyReused, match=r"^this Idempotency-Key came before with a different request$"):
+        work(command(conversation_id="c-1", key="k"))
+    assert work.genesys.calls == []
+
+
+def test_without_its_ledger_nothing_is_started_unless_it_may_be_done_without():
+    watch = Watch()
+    work = initiation(claims=[LedgerUnavailable("claim")], observers=(watch,))
+    told = work(IN_C1)
+    assert (told.status, told.failure.code) == (Status.FAILED, "ledger_unavailable")
+    assert watch.outcomes == [(IN_C1, told)]
+    assert work.genesys.calls == []
+
+    work = initiation(claims=[LedgerUnavailable("claim")], ledger_required=False)
+    told = work(IN_C1)
+    assert (told.status, told.session) == (Status.INITIATED, DONE)
+    assert work.ledger.told == []
+
+
+def test_an_org_without_the_flow_is_served_by_the_other_from_the_start():
+    genesys = ScriptedGenesys(fails={"attach": [FlowUnavailable()]})
+    work = initiation(genesys)
+    told = work(IN_C1)
+    assert (told.status, told.flow, told.session) == (Status.INITIATED, "native", DONE)
+    assert [what for what, _ in genesys.calls] == ["create", "attach", "create", "attach", "verify"]
+    # Once for the claim, then whichever is in force.
+    assert genesys.asked == ["", "", ""]
+    begun = [progress for what, _, _, progress, *_ in work.ledger.told if what == "begin"]
+    assert [(progress.flow, progress.begun) for progress in begun] == [
+        ("media", "attach"),
+        ("native", "create"),
+        ("native", "attach"),
+    ]
+    assert {progress.session.conversation_id for progress in begun} == {"c-1"}
+
+
+def test_an_attempt_goes_on_with_the_flow_it_began_with():
+    begun = entry("row", progress=Progress("native", ("create",), session=Session("c-1", "s-9")), attempts=2)
+    work = initiation(claims=[Won(begun)])
+    told = work(IN_C1)
+    assert (told.initiation_id, told.flow, told.attempts) == ("row", "native", 2)
+    assert told.session.cobrowse_session_id == "s-9"
+    assert [what for what, _ in work.genesys.calls] == ["attach", "verify"]
+    assert work.ledger.told[0] == (
+        "begin",
+        "row",
+        "worker/id-1",
+        Progress("native", ("create",), "attach", invited=True, session=Session("c-1", "s-9")),
+    )
+
+
+def test_an_attempt_that_goes_on_puts_its_own_call_on_record_even_where_the_row_tells_of_one():
+    progress = Progress("media", ("create",), "attach", invited=True, session=Session("c-1", "s-9"))
+    work = initiation(claims=[Won(entry("row", progress=progress, attempts=2))])
+    assert work(IN_C1).status is Status.INITIATED
+    assert work.ledger.told[0] == ("begin", "row", "worker/id-1", progress)
+
+
+@pytest.mark.parametrize("known", ["its progress", "its command"])
+def test_an_attempt_stays_with_the_conversation_it_began_with(known):
+    progress = Progress("media", session=Session("c-old")) if known == "its progress" else Progress("media")
+    begun = entry("row", of=command(conversation_id="c-old" if known == "its command" else ""), progress=progress)
+    work = initiation(claims=[Won(replace(begun, attempts=2))])
+    assert work(command(conversation_id="c-new", key="k")).session.conversation_id == "c-old"
+    assert {conversation for _, conversation in work.genesys.calls} == {"c-old"}
+
+
+def test_a_first_attempt_takes_nothing_from_the_row_it_has_just_made():
+    row = entry("row", progress=Progress("native", begun="create"))
+    work = initiation(claims=[Won(row)])
+    told = work(command(conversation_id="c-1"))
+    assert (told.flow, told.attempts) == ("media", 1)
+
+
+# The latest conversation
+
+
+def test_without_a_key_the_latest_conversation_is_found_before_it_is_claimed():
+    work = initiation(ScriptedGenesys(webchat="c-7"))
+    told = work(command(latest=True))
+    assert told.session.conversation_id == "c-7"
+    assert work.ledger.claims[0].slot == "conversation:c-7"
+    assert work.genesys.calls[0] == ("find", "id-1")
+    assert [span.name for span in told.spans] == ["find", "create", "attach", "verify"]
+
+
+def test_with_a_key_the_latest_conversation_is_found_by_whoever_has_the_claim():
+    work = initiation(ScriptedGenesys(webchat="c-7"), claims=[Won(entry("row", of=command(key="k")))])
+    told = work(command(latest=True, key="k"))
+    assert work.ledger.claims[0].slot == "key:crm:k"
+    assert work.genesys.calls[0] == ("find", "row")
+    assert told.session.conversation_id == "c-7"
+
+
+def test_a_search_that_finds_none_has_its_row_too():
+    work = initiation(ScriptedGenesys(webchat=NoActiveConversation("none is active")))
+    told = work(command(latest=True))
+    assert (told.status, told.failure.code) == (Status.FAILED, "no_active_conversation")
+    (claim,) = work.ledger.claims
+    assert (claim.id, claim.slot, claim.progress) == ("id-1", "id:id-1", Progress())
+    ((initiation_id, holder, state, _, outcome),) = work.ledger.settled
+    assert (initiation_id, holder, state) == ("id-1", "worker/id-1", State.FAILED_RETRYABLE)
+    assert outcome.failure == told.failure
+
+
+def test_a_search_that_finds_none_is_told_though_somebody_took_its_row_over():
+    work = initiation(ScriptedGenesys(webchat=NoActiveConversation("none")), settles=[LeaseLost()])
+    assert work(command(latest=True)).failure.code == "no_active_conversation"
+
+
+def test_a_search_whose_row_is_taken_settles_nothing():
+    work = initiation(ScriptedGenesys(webchat=NoActiveConversation("none")), claims=[Taken(entry())])
+    assert work(command(latest=True)).failure.code == "no_active_conversation"
+    assert work.ledger.settled == []
+
+
+# Somebody else's run
+
+
+def test_whoever_comes_second_waits_and_is_told_the_same():
+    clock = ManualClock()
+    running, over = entry("row", of=command(key="k"), lease_left=4.0), ended("row", of=command(key="k"))
+    work = initiation(clock=clock, claims=[Taken(running)], reads=[running, over])
+    told = work(command(key="k", correlation_id="second"))
+    assert told == over.outcome
+    assert told.replayed
+    # No longer than its lease; the next test has one that outlives our deadline.
+    assert work.ledger.told == [
+        ("wait", "row", 4.0),
+        ("read", "row"),
+        ("wait", "row", 4.0),
+        ("read", "row"),
+    ]
+    assert work.genesys.calls == []
+
+
+def test_whoever_waits_in_vain_is_told_that_it_is_still_running_and_which():
+    running = entry("row", of=command(key="k"), lease_left=60.0)
+    watch = Watch()
+    work = initiation(claims=[Taken(running)], reads=[replace(running, lease_left=47.0)] * 9, observers=(watch,))
+    told = work(command(key="k"))
+    assert work.ledger.told[0] == ("wait", "row", 10.0)
+    assert (told.initiation_id, told.failure.code) == ("row", "in_progress")
+    assert told.failure.message == "the first delivery of this request is still running"
+    assert told.failure.retry_after == 47.0
+    assert work.ledger.settled == []
+
+
+def test_whoever_comes_second_waits_to_the_end_of_its_deadline():
+    running = entry("row", of=command(key="k"), lease_left=60.0)
+    over = ended("row", of=command(key="k"))
+    work = initiation(claims=[Taken(running)], reads=[over])
+    assert work(command(key="k", deadline_seconds=0.5)) == over.outcome
+    assert work.ledger.told[0] == ("wait", "row", 0.5)
+
+
+@pytest.mark.parametrize("left", ["gone", "its lease is over", "ended without an answer"])
+def test_what_a_dead_holder_has_left_is_claimed_anew(left):
+    running = entry("row", of=command(key="k"), lease_left=4.0)
+    found = {
+        "gone": None,
+        "its lease is over": replace(running, lease_left=0.0),
+        "ended without an answer": replace(running, state=State.SUCCEEDED),
+    }[left]
+    work = initiation(claims=[Taken(running)], reads=[found])
+    assert work(command(key="k", conversation_id="c-1")).status is Status.INITIATED
+    assert len(work.ledger.claims) == 2
+
+
+def test_an_entry_that_runs_is_no_answer_though_it_has_one_of_an_earlier_attempt():
+    stale = replace(ended("row", of=command(key="k")), state=State.RUNNING)
+    work = initiation(claims=[Taken(stale)])
+    told = work(command(key="k", conversation_id="c-1"))
+    assert (told.initiation_id, told.replayed) == ("id-1", False)
+
+
+def test_whoever_is_taken_over_from_gives_the_answer_of_who_did_it():
+    over = ended("id-1", of=command(key="k"))
+    work = initiation(settles=[LeaseLost()], reads=[over])
+    told = work(command(key="k", conversation_id="c-1"))
+    assert (told, told.replayed) == (over.outcome, True)
+    assert work.ledger.told[-1] == ("read", "id-1")
+
+
+def test_whoever_is_taken_over_from_waits_for_who_did_it():
+    running = entry("id-1", of=command(key="k"), lease_left=2.0)
+    over = ended("id-1", of=command(key="k"))
+    work = initiation(settles=[LeaseLost()], reads=[running, over])
+    assert work(command(key="k", conversation_id="c-1")) == over.outcome
+    assert work.ledger.told[-2:] == [("wait", "id-1", 2.0), ("read", "id-1")]
+
+
+def test_whoever_is_taken_over_from_with_no_answer_in_sight_is_in_progress():
+    work = initiation(settles=[LeaseLost()], reads=[entry("id-1", lease_left=0.0)])
+    told = work(IN_C1)
+    assert told.failure.code == InProgress.code
+    assert told.failure.message == "another worker has taken this request over"
+    assert told.failure.retry_after == 1
+
+
+def test_whose_row_is_gone_with_a_crash_of_the_ledger_is_told_so():
+    work = initiation(settles=[LeaseLost()], reads=[None])
+    told = work(IN_C1)
+    assert (told.failure.code, told.failure.retryable) == ("ledger_unavailable", True)
+    assert told.failure.message == "the ledger came back from a crash without this request"

@@ -1,0 +1,278 @@
+"""What a repeat finds: an earlier run for the same conversation, a live session, a failed row, a delivery to ignore."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cobrowse.errors import GenesysUnavailable, InProgress, KeyReused, LedgerUnavailable
+from cobrowse.ledger import Claim, Differs, LeaseLost, Progress, State, Taken, Won
+from cobrowse.model import Outcome, Session, Status
+from tests.clocks import ManualClock
+from tests.scripted import ScriptedGenesys, Watch, command, ended, entry, initiation
+
+IN_C1 = command(conversation_id="c-1")
+LIVE = Session("", "live-1", "live-m", state="connected", viewer_url="https://view")
+THEN = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
+
+
+def won(previous, *, after=None, **fields):
+    """The claim of a row whose conversation had an earlier one; it was last heard of so many seconds ago."""
+    mine = entry("row", **fields)
+    if after is not None:
+        previous, mine = replace(previous, updated=THEN), replace(mine, updated=THEN + timedelta(seconds=after))
+    return Won(mine, previous)
+
+
+def asked(genesys, of=IN_C1, **ledger):
+    work = initiation(genesys, **ledger)
+    return work, work(of)
+
+
+# One that is at work
+
+
+def test_a_repeat_without_a_key_joins_the_one_that_is_at_work():
+    running = entry("first", lease_left=3.0)
+    first = ended("first", progress=Progress("media", session=Session("c-1", "their-session", verified=True)))
+    latest = command(latest=True)
+    work, told = asked(ScriptedGenesys(webchat="c-1"), latest, claims=[won(running)], reads=[first])
+    assert (told.status, told.initiation_id, told.correlation_id) == (Status.JOINED, "row", "corr")
+    assert (told.session, told.flow) == (first.outcome.session, "media")
+    # What it took is its own.
+    assert (told.seconds, told.upstream_calls, told.replayed) == (3.0, 0, False)
+    assert [span.name for span in told.spans] == ["find"]
+    assert work.genesys.calls == [("find", "id-1")]
+    ((initiation_id, _, state, progress, outcome),) = work.ledger.settled
+    assert (initiation_id, state, outcome) == ("row", State.SUCCEEDED, told)
+    assert progress == Progress("media", session=first.progress.session)
+
+
+def test_a_repeat_of_one_that_failed_has_its_answer_and_keeps_its_own_progress():
+    _, told = asked(ScriptedGenesys(fails={"create": [GenesysUnavailable("503")]}))
+    failed = ended("first", State.FAILED_RETRYABLE, outcome=replace(told, initiation_id="first"))
+    claims = [won(entry("first", lease_left=3.0))]
+    work, told = asked(ScriptedGenesys(), claims=claims, reads=[failed])
+    assert (told.status, told.initiation_id) == (Status.FAILED, "row")
+    assert told.failure == failed.outcome.failure
+    assert work.ledger.settled[0][3] == Progress()
+
+
+def test_a_repeat_of_one_that_died_looks_what_it_has_left():
+    running = entry("first", lease_left=3.0)
+    work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(running, after=60)], reads=[None])
+    assert told.status is Status.ALREADY_ACTIVE
+    assert work.genesys.calls == [("look", "c-1")]
+
+
+# A session that lives
+
+
+def test_a_live_session_is_the_answer_and_nothing_is_started():
+    earlier = ended("first", progress=Progress("media", session=Session("c-1", "gone")))
+    work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
+    assert told.status is Status.ALREADY_ACTIVE
+    assert told.session == replace(LIVE, conversation_id="c-1", verified=True)
+    assert [span.name for span in told.spans] == ["check"]
+    assert work.genesys.calls == [("look", "c-1")]
+    assert work.ledger.settled[0][2:] == (State.SUCCEEDED, Progress(session=told.session), told)
+
+
+@pytest.mark.parametrize("by", ["session", "medium"])
+def test_of_several_live_sessions_the_one_on_record_is_told_with_what_is_known_of_it(by):
+    other = Session("c-1", "other", "other-m")
+    known = Session("c-1", "live-1" if by == "session" else "live-m", join_url="https://join", join_code="123456")
+    earlier = ended("first", progress=Progress("media", session=known))
+    _, told = asked(ScriptedGenesys(live=[(other, LIVE)]), claims=[won(earlier, after=60)])
+    assert told.session == replace(known, state="connected", viewer_url="https://view", verified=True)
+
+
+def test_what_is_on_record_of_its_viewer_stays():
+    known = Session("c-1", "live-1", viewer_url="https://known")
+    earlier = ended("first", progress=Progress("media", session=known))
+    _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
+    assert told.session.viewer_url == "https://known"
+
+
+def test_an_earlier_one_whose_answer_was_lost_may_be_behind_any_live_session():
+    earlier = ended("first", progress=Progress("native", session=Session("c-1", join_url="https://join")))
+    _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
+    assert told.session == replace(LIVE, conversation_id="c-1", verified=True)
+
+
+def test_where_nothing_lives_a_session_is_started():
+    earlier = ended("first", progress=Progress("media", session=Session("c-1", "gone", verified=True)))
+    work, told = asked(ScriptedGenesys(), claims=[won(earlier, after=60)])
+    assert told.status is Status.INITIATED
+    assert [what for what, _ in work.genesys.calls] == ["look", "create", "attach", "verify"]
+
+
+def test_a_session_of_its_own_is_left_to_the_flow():
+    mine = Progress("media", ("create",), "attach", session=Session("c-1", "live-1"))
+    earlier = ended("first", progress=Progress("media", session=Session("c-1", "gone")))
+    claimed = won(earlier, after=60, progress=mine, attempts=2)
+    _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[claimed])
+    assert (told.status, told.session.cobrowse_session_id) == (Status.INITIATED, "live-1")
+
+
+def test_another_session_is_the_answer_though_it_has_one_of_its_own():
+    mine = Progress("media", ("create",), session=Session("c-1", "mine"))
+    earlier = ended("first", progress=Progress("media", session=Session("c-1", "gone")))
+    claimed = won(earlier, after=60, progress=mine, attempts=2)
+    _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[claimed])
+    assert told.status is Status.ALREADY_ACTIVE
+
+
+@pytest.mark.parametrize(("invited", "looks"), [(False, True), (True, False)])
+def test_who_asks_for_a_check_has_it_unless_this_very_row_may_have_invited(invited, looks):
+    row = entry("row", progress=Progress("media", ("create",), "", invited), attempts=2)
+    work, told = asked(ScriptedGenesys(live=[(LIVE,)]), replace(IN_C1, check_first=True), claims=[Won(row)])
+    assert (("look", "c-1") in work.genesys.calls) is looks
+    assert told.status is (Status.ALREADY_ACTIVE if looks else Status.INITIATED)
+
+
+def test_who_asks_for_no_check_and_has_no_earlier_one_is_not_held_up_by_a_look():
+    work, told = asked(ScriptedGenesys(live=[(LIVE,)]))
+    assert told.status is Status.INITIATED
+    assert ("look", "c-1") not in work.genesys.calls
+
+
+# What may have yet to show: 0.7 seconds, the patience of all looks together
+
+
+@pytest.mark.parametrize(
+    ("verified", "after", "looks"),
+    [(False, 0.0, 3), (False, 0.6, 3), (False, 0.7, 1), (False, 5.0, 1), (True, 0.0, 1), (False, None, 3)],
+)
+def test_a_young_one_that_nobody_has_seen_is_looked_for_with_patience(verified, after, looks):
+    earlier = ended("first", progress=Progress("media", session=Session("c-1", "s", verified=verified)))
+    work, _ = asked(ScriptedGenesys(), claims=[won(earlier, after=after)])
+    assert [what for what, _ in work.genesys.calls].count("look") == looks
+
+
+@pytest.mark.parametrize("untold", ["row", "earlier"])
+def test_what_has_no_time_on_record_counts_as_young(untold):
+    claimed = won(ended("first"), after=60)
+    claimed = (
+        replace(claimed, entry=replace(claimed.entry, updated=None))
+        if untold == "row"
+        else replace(claimed, previous=replace(claimed.previous, updated=None))
+    )
+    work, _ = asked(ScriptedGenesys(), claims=[claimed])
+    assert [what for what, _ in work.genesys.calls].count("look") == 3
+
+
+def test_what_shows_at_the_second_look_is_the_answer():
+    _, told = asked(ScriptedGenesys(live=[(), (LIVE,)]), claims=[won(ended("first"), after=0.1)])
+    assert told.status is Status.ALREADY_ACTIVE
+    assert [span.name for span in told.spans] == ["before another look for the earlier session", "check"]
+
+
+def test_a_check_that_has_no_time_for_its_patience_says_so():
+    hurried = replace(IN_C1, deadline_seconds=0.5)
+    _, told = asked(ScriptedGenesys(), hurried, claims=[won(ended("first"), after=0.1)])
+    assert told.failure.code == "genesys_timeout"
+    assert told.failure.message == "the earlier session: no time was left to see whether it has happened"
+
+
+def test_a_check_asks_only_for_what_it_has_not_seen_itself():
+    work, told = asked(ScriptedGenesys(), replace(IN_C1, check_first=True))
+    assert told.status is Status.INITIATED
+    assert [what for what, _ in work.genesys.calls].count("look") == 1
+
+
+# Run again, asked for by a person
+
+
+def test_run_again_looks_first_and_goes_on_where_the_row_stood():
+    progress = Progress("media", ("create",), "", session=Session("c-1", "s-9"))
+    old = ended("old", State.FAILED_FINAL, of=command(conversation_id="c-1", key="k"), progress=progress, attempts=3)
+    work = initiation(reclaims=[Won(replace(old, attempts=4, state=State.RUNNING))])
+    told = work.run_again(old, 8.0, "by hand")
+    assert (told.status, told.initiation_id, told.correlation_id, told.attempts) == (
+        Status.INITIATED,
+        "old",
+        "by hand",
+        4,
+    )
+    assert work.ledger.told[0] == ("reclaim", "old", "worker/id-1", 13.0)
+    assert [what for what, _ in work.genesys.calls] == ["look", "attach", "verify"]
+
+
+def test_run_again_of_one_that_has_ended_well_is_its_answer():
+    over = ended("old", of=command(key="k"))
+    watch = Watch()
+    work = initiation(reclaims=[Taken(over)], observers=(watch,))
+    told = work.run_again(over, 8.0, "by hand")
+    assert (told, told.replayed) == (over.outcome, True)
+    assert [outcome for _, outcome in watch.outcomes] == [told]
+    assert work.genesys.calls == []
+
+
+@pytest.mark.parametrize("reclaimed", [None, Taken(entry("old", lease_left=0.0))])
+def test_run_again_of_one_that_has_no_answer_is_in_progress(reclaimed):
+    told = initiation(reclaims=[reclaimed]).run_again(ended("old"), 8.0, "by hand")
+    assert told.failure.code == InProgress.code
+    assert told.failure.message == "this initiation is being worked on"
+    assert told.failure.retry_after == 1
+
+
+def test_run_again_waits_for_whoever_is_at_work_on_it():
+    running, over = entry("old", lease_left=2.0), ended("old")
+    work = initiation(clock=ManualClock(), reclaims=[Taken(running)], reads=[over])
+    assert work.run_again(running, 8.0, "by hand").status is Status.JOINED
+    assert work.ledger.told[1:] == [("wait", "old", 2.0), ("read", "old")]
+
+
+# Deliveries that start nothing
+
+
+def test_a_delivery_to_ignore_is_put_on_record_with_the_reason():
+    watch, asked_for = Watch(), command(key="k", conversation_id="c-1")
+    work = initiation(observers=(watch,))
+    told = work.ignore(asked_for, "another event")
+    assert told == Outcome(Status.IGNORED, "id-1", "corr", Session("c-1"), note="another event")
+    assert work.ledger.claims == [Claim("id-1", "key:crm:k", "worker/id-1", asked_for, 15.0, Progress(), 0.0)]
+    assert work.ledger.settled == [("id-1", "worker/id-1", State.IGNORED, Progress(), told)]
+    assert watch.outcomes == [(asked_for, told)]
+    assert work.genesys.calls == []
+
+
+def test_a_delivery_to_ignore_holds_no_conversation():
+    work = initiation()
+    work.ignore(IN_C1, "another event")
+    assert work.ledger.claims[0].slot == "id:id-1"
+
+
+def test_a_row_that_was_begun_before_is_settled_under_its_own_id():
+    work = initiation(claims=[Won(entry("row", attempts=2))])
+    told = work.ignore(command(key="k"), "another event")
+    assert (told.initiation_id, told.attempts) == ("row", 2)
+    assert work.ledger.settled == [("row", "worker/id-1", State.IGNORED, Progress(), told)]
+
+
+def test_a_delivery_to_ignore_that_came_before_has_that_answer():
+    over = ended("first", State.IGNORED, of=command(key="k"))
+    told = initiation(claims=[Taken(over)]).ignore(command(key="k"), "another event")
+    assert (told, told.replayed) == (over.outcome, True)
+
+
+@pytest.mark.parametrize("row", [entry("first"), replace(ended("first"), state=State.RUNNING)])
+def test_a_delivery_to_ignore_that_is_still_being_taken_waits_for_nobody(row):
+    work = initiation(claims=[Taken(row)])
+    told = work.ignore(command(key="k"), "another event")
+    assert (told.status, told.initiation_id, told.note) == (Status.IGNORED, "first", "another event")
+    assert work.ledger.told == []
+
+
+def test_a_delivery_to_ignore_with_a_key_of_another_is_refused():
+    with pytest.raises(KeyReused, match=r"^this Idempotency-Key came before with a different request$"):
+        initiation(claims=[Differs(entry())]).ignore(command(key="k"), "another event")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [{"claims": [LedgerUnavailable("claim")]}, {"settles": [LedgerUnavailable("settle")]}, {"settles": [LeaseLost()]}],
+)
+def test_a_delivery_to_ignore_is_ignored_without_the_ledger_too(script):
+    assert initiation(**script).ignore(command(key="k"), "another event").status is Status.IGNORED

@@ -1,0 +1,96 @@
+"""The heart's words: what they are in whoever's mouth, and what each is when nothing more is said."""
+
+import pytest
+
+from cobrowse.ledger import Claim, Entry, NoLedger, Progress, State, Won, released_slot, slot_of
+from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
+
+COMMAND = Command("crm", "corr", 10.0)
+
+
+def test_a_secret_is_its_text_and_never_shows_it():
+    secret = Secret("https://join")
+    assert secret == "https://join"
+    assert (repr(secret), repr([secret]), f"{secret!r}") == ("•••", "[•••]", "•••")
+    assert "https://join" not in repr(Session(join_url=secret))
+
+
+def test_the_words_of_a_status_and_of_a_state():
+    assert [*Status] == ["initiated", "unverified", "joined", "already_active", "ignored", "failed"]
+    assert [*State] == ["running", "succeeded", "failed_final", "failed_retryable", "ignored"]
+
+
+def test_a_command_asks_for_nothing_that_is_not_said():
+    assert (
+        Command(
+            sender="crm",
+            correlation_id="corr",
+            deadline_seconds=10.0,
+            conversation_id="",
+            latest=False,
+            channel=None,
+            requested_by="",
+            credential="",
+            session_settings={},
+            key="",
+            fingerprint="",
+            check_first=False,
+            user_token=Secret(""),
+        )
+        == COMMAND
+    )
+
+
+def test_a_session_of_which_nothing_is_known_is_empty():
+    nothing = Secret("")
+    assert Session("", "", "", nothing, nothing, nothing, "", "", verified=False) == Session()
+
+
+def test_progress_and_a_span_begin_with_nothing():
+    assert Progress("", (), "", invited=False, session=Session()) == Progress()
+    assert Span("call", "token", 0.0, 1.0, "") == Span("call", "token", 0.0, 1.0)
+    assert Failure("code", "message", "hint", retryable=True, final=False).retry_after is None
+
+
+def test_an_outcome_is_the_same_whether_told_first_or_again():
+    plain = Outcome(Status.INITIATED, "i", "corr")
+    assert Outcome(Status.INITIATED, "i", "corr", Session(), "", 0.0, 0, 1, None, (), "") == plain
+    assert plain.replayed is False
+    assert Outcome(Status.INITIATED, "i", "corr", replayed=True) == plain
+
+
+@pytest.mark.parametrize("status", Status)
+def test_an_outcome_is_a_success_if_an_invitation_came_of_it(status):
+    assert Outcome(status, "i", "corr").success is (status is not Status.IGNORED)
+    failure = Failure("code", "message", "hint", retryable=True, final=False)
+    assert not Outcome(status, "i", "corr", failure=failure).success
+
+
+def test_an_entry_and_a_claim_say_what_they_are_told():
+    entry = Entry("i", COMMAND, State.RUNNING, 1, Progress())
+    assert Entry("i", COMMAND, State.RUNNING, 1, Progress(), "", 0.0, 0, None, None, None) == entry
+    claim = Claim("i", "slot", "holder", COMMAND, 15.0)
+    assert Claim("i", "slot", "holder", COMMAND, 15.0, Progress(), 0.0) == claim
+
+
+@pytest.mark.parametrize(
+    ("state", "lease_left", "held"),
+    [(State.RUNNING, 0.5, True), (State.RUNNING, 0.0, False), (State.SUCCEEDED, 0.5, False)],
+)
+def test_an_entry_is_held_while_it_runs_and_its_lease_lasts(state, lease_left, held):
+    assert Entry("i", COMMAND, state, 1, Progress(), lease_left=lease_left).held is held
+
+
+def test_what_a_command_must_hold_alone():
+    assert slot_of(Command("crm", "corr", 1.0, key="k", conversation_id="c"), "i") == "key:crm:k"
+    assert slot_of(Command("crm", "corr", 1.0, conversation_id="c"), "i") == "conversation:c"
+    assert slot_of(COMMAND, "i") == released_slot("i") == "id:i"
+
+
+def test_without_a_ledger_all_is_won_and_nothing_kept():
+    progress = Progress("media", begun="attach")
+    ledger = NoLedger()
+    won = ledger.claim(Claim("i", "slot", "holder", COMMAND, 15.0, progress))
+    assert won == Won(Entry("i", COMMAND, State.RUNNING, 1, progress, "holder", 15.0))
+    assert won.previous is None
+    assert ledger.read("i") is ledger.reclaim("i", "holder", 15.0) is None
