@@ -39,10 +39,11 @@ class Contender:
     `near`: what ours is held against, so it takes part in every round; the others in the first and, of more than
     three, the last.
     `slow`: too slow for more than 50 connections, and its windows are longer, so that enough ends in them.
-    `lacks` says what is missing on this machine to run it, "" if nothing is.
+    `short` is its name in the plot. `lacks` says what is missing on this machine to run it, "" if nothing is.
     """
 
     name: str
+    short: str
     title: str
     command: Callable[[Place], list[str]]
     version: Callable[[], str]
@@ -156,6 +157,7 @@ def packages(*names: str) -> Callable[[], str]:
 CONTENDERS = (
     Contender(
         "ours",
+        "cobrowse-bridge",
         "cobrowse-bridge (Flask, gunicorn, libcurl, ledger)",
         ours,
         packages("flask", "gunicorn", "httpx", "pycurl"),
@@ -166,15 +168,17 @@ CONTENDERS = (
     ),
     Contender(
         "fastapi_aiohttp",
+        "FastAPI + aiohttp",
         "FastAPI, uvicorn, aiohttp",
         uvicorn("fastapi_aiohttp"),
         packages("fastapi", "uvicorn", "uvloop", "httptools", "aiohttp"),
         needs(packages=("fastapi", "uvicorn", "aiohttp")),
         near=True,
     ),
-    Contender("go", "Go net/http (reference)", go, said("go", "version"), needs("go"), near=True),
+    Contender("go", "Go", "Go net/http (reference)", go, said("go", "version"), needs("go"), near=True),
     Contender(
         "node",
+        "Node",
         "Node http and fetch, cluster",
         lambda _: ["node", "node_server.mjs"],
         said("node", "--version"),
@@ -182,6 +186,7 @@ CONTENDERS = (
     ),
     Contender(
         "fastapi_httpx",
+        "FastAPI + httpx",
         "FastAPI, uvicorn, httpx",
         uvicorn("fastapi_httpx"),
         packages("fastapi", "uvicorn", "uvloop", "httptools", "httpx"),
@@ -189,6 +194,7 @@ CONTENDERS = (
     ),
     Contender(
         "tutorial",
+        "Flask + httpx",
         "Flask, gunicorn, httpx as in tutorials",
         gunicorn("flask_tutorial"),
         packages("flask", "gunicorn", "httpx"),
@@ -196,6 +202,7 @@ CONTENDERS = (
     ),
     Contender(
         "webhook",
+        "adnanh/webhook",
         "adnanh/webhook, sh, curl",
         webhook,
         said("webhook", "-version"),
@@ -206,10 +213,10 @@ CONTENDERS = (
     ),
     Contender(
         "floor",
+        "no service",
         "floor: bare asyncio client, no service",
         lambda _: [sys.executable, str(PEERS / "floor.py")],
         packages("uvloop"),
-        near=True,
         is_load=True,
     ),
 )
@@ -219,7 +226,7 @@ OURS = BY_NAME["ours"]
 
 def environment(contender: Contender, place: Place) -> dict[str, str]:
     """What every contender is told, and what ours is told in its own words."""
-    env = os.environ | {
+    env = dict(os.environ) | {
         "GENESYS_URL": place.genesys_url,
         "GENESYS_CLIENT_ID": "benchmark",
         "GENESYS_CLIENT_SECRET": "benchmark-secret",
@@ -241,7 +248,7 @@ def environment(contender: Contender, place: Place) -> dict[str, str]:
             "LOG_LEVEL": "INFO",
             "SENDERS_FILE": "",
         }
-    return env | contender.settings
+    return env | dict(contender.settings)
 
 
 @dataclass(frozen=True)
@@ -252,6 +259,10 @@ class Service:
     place: Place
     group: Group | None
     start_seconds: float
+
+    def memory(self, field: str) -> list[float]:
+        """VmRSS or VmHWM (its peak) of each process, in MB."""
+        return self.group.memory(field) if self.group else []
 
 
 @contextmanager

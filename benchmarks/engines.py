@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import httpx
 
@@ -48,7 +49,7 @@ class Upstream(asyncio.Protocol):
     """Answers every request alike; the path says after how many milliseconds."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.received = b""
 
     def data_received(self, data: bytes) -> None:
@@ -130,7 +131,7 @@ def pyreqwest_whole() -> Call:
 
 def pycurl_bare() -> Call:
     """No httpx and no care: the floor for anything on libcurl."""
-    import pycurl
+    import pycurl  # type: ignore[import-untyped]  # as in integrations/genesys/curl.py
 
     local = threading.local()
 

@@ -226,7 +226,8 @@ class Connection(asyncio.Protocol):
 
     def write(self) -> None:
         self.conversation, request = self.load.next()
-        self.transport.write(request)
+        if self.transport is not None:
+            self.transport.write(request)
 
     def pause(self, seconds: float) -> None:
         self.pausing = True
@@ -243,7 +244,7 @@ class Connection(asyncio.Protocol):
             return
         self.asking = False
         status, head, body = answer
-        if b"\r\nconnection: close" in head:
+        if b"\r\nconnection: close" in head and self.transport is not None:
             self.transport.close()
         error = self.fault(status, head, body)
         wait = seconds_to_wait(head) if error and status in (429, 503) else None

@@ -70,7 +70,7 @@ class Group:
 
     def memory(self, field: str) -> list[float]:
         """VmRSS or VmHWM (its peak) of each process, in MB."""
-        sizes = []
+        sizes: list[float] = []
         for pid in self.pids():
             with contextlib.suppress(OSError):
                 lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -82,6 +82,10 @@ class Group:
         for pid in self.pids():
             with contextlib.suppress(OSError):
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def line(self) -> str:
+        """What it prints next, if it is piped; "" once it has ended."""
+        return self.process.stdout.readline() if self.process.stdout else ""
 
     def last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
@@ -152,11 +156,11 @@ def windowed(load: Group, groups: Sequence[Group], limit: float) -> tuple[Readin
     try:
         readings = []
         for word in ("begin", "end"):
-            line = load.process.stdout.readline().strip()
+            line = load.line().strip()
             if line != word:
                 raise Failed(f"the load stopped before its {word}: {load.last_words()}")
             readings.append(read(groups))
-        printed = load.process.stdout.readline()
+        printed = load.line()
         load.process.wait(STOP_SECONDS)
         if not printed:
             raise Failed(f"the load ended without a result: {load.last_words()}")

@@ -17,8 +17,9 @@ import ipaddress
 import os
 import ssl
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
+from typing import cast
 
 import certifi
 import orjson
@@ -57,7 +58,7 @@ class World:
     def __init__(self, delay_ms: float) -> None:
         self.delay_ms = delay_ms
         self.calls: Counter[str] = Counter()
-        self.held_ms: Counter[str] = Counter()
+        self.held_ms: defaultdict[str, float] = defaultdict(float)
         self.run = os.urandom(6).hex()
         self.made = 0
         self.sessions: set[str] = set()
@@ -190,7 +191,7 @@ class Connection(asyncio.Protocol):
         self.received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self.received += data
