@@ -6,7 +6,7 @@ PY := .venv/bin/python
 SEEDS ?= 100000
 MINUTES ?= 20
 
-.PHONY: demo test serve lint lock format clean simulate bench faults fuzz soak
+.PHONY: demo test serve lint lock format clean simulate bench faults fuzz soak mutants
 
 .venv/.installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, not %s; name one with make PYTHON=…" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -28,6 +28,7 @@ lint: .venv/.installed
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	$(PY) -m supply.scan
 
 simulate: .venv/.installed    ## exactly once, over so many seeds; a failing one is replayed with --seed N
 	$(PY) -m tests.simulation --seeds $(SEEDS) --workers 2
@@ -35,19 +36,44 @@ simulate: .venv/.installed    ## exactly once, over so many seeds; a failing one
 faults: .venv/.installed      ## every upstream call x every way it can fail
 	$(PY) -m hostile.faults
 
-fuzz: .venv/.installed        ## 100,000 inputs that mean no good
+# It tells git to pass it over, as Python 3.13's venv does by itself. A wheel or nothing: see requirements-fuzz.in.
+.venv-fuzz/.installed: requirements-fuzz.txt
+	$(PYTHON) -m venv .venv-fuzz
+	@echo '*' > .venv-fuzz/.gitignore
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary atheris -r requirements-fuzz.txt
+	@touch $@
+
+fuzz: .venv/.installed .venv-fuzz/.installed ## 100,000 inputs that mean no good, and half as many guided by coverage
 	$(PY) -m hostile.fuzz
 
 soak: .venv/.installed        ## all senders, faults and restarts for so many minutes, accounted for row by row
 	$(PY) -m hostile.soak --minutes $(MINUTES)
+
+.venv-mutants/.installed: requirements-mutants.txt
+	$(PYTHON) -m venv .venv-mutants
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutants.txt
+	@touch $@
+
+mutants: .venv-mutants/.installed ## the code with one thing changed in it, many times over: the tests must notice each
+	.venv-mutants/bin/python -m hostile.mutants
+
+# For .ci/audit.
+.venv-audit/.installed: requirements-audit.txt
+	$(PYTHON) -m venv .venv-audit
+	@echo '*' > .venv-audit/.gitignore
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
+	@touch $@
 
 .venv-bench/.installed: requirements-bench.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	@touch $@
 
-bench: .venv-bench/.installed ## beside what people would use instead; about seven minutes
+bench: .venv-bench/.installed ## beside what people would use instead; about five minutes
 	.venv-bench/bin/python benchmarks/bench.py
+	@echo 'What takes longer is asked by name, and both are published together:'
+	@echo '  .venv-bench/bin/python benchmarks/bench.py --only memory,growth --name long'
+	@echo '  $(PY) benchmarks/publish.py benchmarks/results/latest.json benchmarks/results/long.json'
 
 format: .venv/.installed
 	.venv/bin/ruff format .
@@ -55,10 +81,10 @@ format: .venv/.installed
 
 lock: .venv/.installed    ## resolve requirements*.in again
 	$(PY) -m pip install --quiet uv==0.13.9
-	for name in requirements requirements-dev requirements-bench; do \
+	for name in requirements requirements-dev requirements-bench requirements-fuzz requirements-mutants requirements-audit; do \
 		$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command 'make lock' $$name.in -o $$name.txt || exit 1; done
 
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-fuzz .venv-mutants .venv-audit .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

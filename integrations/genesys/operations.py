@@ -83,11 +83,12 @@ def read(operation: Operation, status: int, headers: Mapping[str, str], body: by
     if 200 <= status < 300:
         return _content(operation, status, body)
     message = f"{operation.name}: Genesys answered {status}{_their_words(body)}"
+    by_oauth = operation.name == TOKEN.name
     wait = retry_after(headers.get("retry-after", ""), clock)
     # OAuth's own word for a client that may not have the scopes it asks for (RFC 6749, 5.2).
-    if status == 403 or (operation is TOKEN and b"invalid_scope" in body):
+    if status == 403 or (by_oauth and b"invalid_scope" in body):
         raise GenesysForbidden(message)
-    if status == 401 or (operation is TOKEN and status == 400):
+    if status == 401 or (by_oauth and status == 400):
         raise GenesysUnauthorized(message)
     if status == 429:
         raise GenesysRateLimited(message, retry_after=wait)
@@ -100,7 +101,7 @@ def read(operation: Operation, status: int, headers: Mapping[str, str], body: by
     if 300 <= status < 400:
         # A 303 is what a server answers that has done it and shows the result elsewhere.
         raise GenesysBadResponse(f"{message}, a redirect, which is never followed", ambiguous=lost)
-    if operation is TOKEN:
+    if by_oauth:
         # OAuth refuses with 400 or 401 (RFC 6749, 5.2): this is no login host's answer.
         raise GenesysBadResponse(message)
     raise Refused(status, message)

@@ -14,7 +14,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import GenesysForbidden, GenesysTimeout, LedgerUnavailable
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
-from integrations.genesys.operations import TOKEN, Refused
+from integrations.genesys.operations import TOKEN
 from integrations.genesys.transport import Caller
 
 # Seconds before its end from which a token counts as over: a call that starts with it must also end with it.
@@ -181,8 +181,6 @@ class Tokens:
         headers = self._headers | {"ININ-Correlation-Id": attempt.command.correlation_id}
         try:
             answer = self._caller.call(attempt, TOKEN, self._url, headers, urlencode(form).encode())
-        except Refused as refused:
-            raise GenesysForbidden(refused.message) from None
         except GenesysForbidden as error:
             raise GenesysForbidden(f"{error.message}; scopes asked for: {scope or 'none'}") from None
         return Secret(answer["access_token"]), float(answer["expires_in"])

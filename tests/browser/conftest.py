@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 from werkzeug.serving import make_server
 
 from tests.integration.conftest import box, service  # noqa: F401 - fixtures
-from tests.integration.test_console import console
+from tests.integration.consoles import console
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # It may call home for updates and lists, and it is often run as root in a container, where its sandbox can't be had.

@@ -11,7 +11,7 @@ from cobrowse.ledger import Claim, slot_of
 from cobrowse.model import Command, Secret
 from sandbox.state import EMAIL, ENDED, LIVE, MESSAGE, VOICE, WEBCHAT
 from tests.browser.conftest import served
-from tests.integration.test_console import PASSWORD, ask, console, failing
+from tests.integration.consoles import PASSWORD, ask, console, failing
 
 PHONE = {"viewport": {"width": 380, "height": 800}}
 # Longer than the script waits between two looks.

@@ -1,5 +1,5 @@
 """Fixtures that whole suites share."""
 
-from tests.contract.ledgers import database, ledger, opened, server, url
+from tests.contract.ledgers import ledger, opened, url
 
-__all__ = ["database", "ledger", "opened", "server", "url"]
+__all__ = ["ledger", "opened", "url"]

@@ -31,7 +31,6 @@ from tests.contract.processes import (
     running,
     seconds_to_finish,
 )
-from tests.databases import postgresql
 
 CONVERSATION = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
 KEY = "compose-key-0123456789abcdef"
@@ -198,16 +197,16 @@ def test_no_secret_is_in_the_compose_file():
     assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
 
 
-def test_what_the_compose_file_describes_works(tmp_path):
+def test_what_the_compose_file_describes_works(tmp_path, database):
     """The same commands, settings and files as processes: an upgrade, the sandbox, and two services on one database."""
     image = put_image(tmp_path / "app")
-    with postgresql(tmp_path / "database") as url, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         ports = {"9099": free_port(), "8001": free_port(), "8002": free_port()}
 
         def environment(name):
             said = {key: str(value) for key, value in SERVICES[name].get("environment", {}).items()}
             said = {key: re.sub(r"\b(9099|8001|8002)\b", lambda found: str(ports[found[0]]), said[key]) for key in said}
-            said |= {"LEDGER_URL": url, "HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
+            said |= {"LEDGER_URL": database, "HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
             return clean(API_KEYS=f"demo:{KEY}", LEDGER_KEYS=LEDGER_KEY) | said
 
         upgrade = [str(BIN / SERVICES["upgrade"]["command"][0]), *SERVICES["upgrade"]["command"][1:]]

@@ -19,7 +19,7 @@ from integrations.genesys.engine import CurlTransport
 from integrations.ledger import connect
 from sandbox.server import start
 from settings import Settings
-from tests.conftest import leaks, taint
+from tests.watch import WATCH
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "test-key-0123456789abcdef"
@@ -30,7 +30,7 @@ OTHER_KEY = "other-key-fedcba9876543210"
 def box():
     with start(rate_limit=None) as sandbox:
         yield sandbox
-        taint(*sandbox.tokens._tokens)
+        WATCH.taint(*sandbox.tokens._tokens)
 
 
 # What a process of ours would take from this one's environment.
@@ -45,6 +45,7 @@ class Service:
         self.app = create_app(settings, ledger=ledger, transport=transport)
         self.client = self.app.test_client()
         self.initiate = self.app.extensions["cobrowse"]
+        WATCH.follow(settings, self.initiate)
 
     def post(self, body=None, *, key=KEY, path="/data-actions/cobrowse", headers=None, **fields):
         headers = {"X-Api-Key": key, **(headers or {})} if key else dict(headers or {})
@@ -56,20 +57,25 @@ class Service:
         return self.post(conversationId=conversation_id, headers=headers, **more).json
 
 
+def settings_on(box, folder, **chosen):
+    """A service's settings on this sandbox, its ledger in this folder."""
+    defaults = Settings(
+        genesys_api_url=box.url,
+        genesys_login_url=box.url,
+        api_keys=Secret(f"flow:{KEY},crm:{OTHER_KEY}"),
+        ledger_url=Secret(f"sqlite:///{folder}/ledger.sqlite3"),
+        log_format="json",
+    )
+    return replace(defaults, **chosen)
+
+
 @pytest.fixture
 def service(box, tmp_path):
     """A factory: the service on the sandbox, with these settings besides."""
     with contextlib.ExitStack() as stack:
 
         def build(transport=None, ledger=None, **settings):
-            defaults = Settings(
-                genesys_api_url=box.url,
-                genesys_login_url=box.url,
-                api_keys=Secret(f"flow:{KEY},crm:{OTHER_KEY}"),
-                ledger_url=Secret(f"sqlite:///{tmp_path}/ledger.sqlite3"),
-                log_format="json",
-            )
-            chosen = replace(defaults, **settings)
+            chosen = settings_on(box, tmp_path, **settings)
             if transport is None:
                 transport = CurlTransport()
                 stack.callback(transport.close)
@@ -118,7 +124,7 @@ class Gunicorn:
     def close(self):
         """End it, and hold its log to the promise."""
         self.stop(signal.SIGKILL)
-        assert leaks(self.log) == []
+        WATCH.saw("the log of gunicorn", self.log)
 
     def stop(self, how=signal.SIGTERM):
         if self.process.poll() is None:

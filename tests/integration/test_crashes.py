@@ -13,7 +13,6 @@ import pytest
 from cryptography.fernet import Fernet
 
 from sandbox.state import WEBCHAT
-from tests.databases import postgresql
 from tests.integration.conftest import KEY
 
 # Seconds in which a delivery must have its final answer: the lease of a dead worker (deadline + 5 s) and some more.
@@ -72,36 +71,35 @@ def test_a_worker_killed_at_any_step_leaves_one_invitation_once_redelivered(guni
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-def test_two_services_on_one_postgresql_start_each_of_200_deliveries_once_while_workers_die(gunicorn, box, tmp_path):
-    with postgresql(tmp_path / "pg") as url:
-        settings = {
-            "LEDGER_URL": url.replace("postgresql://", "postgresql+psycopg://"),
-            "LEDGER_KEYS": Fernet.generate_key().decode(),
-            "DEADLINE_SECONDS": "3",
-            "THREADS": "32",
-        }
-        upgrade(settings)
-        box.options.auto_create = True
-        box.faults.add(operation="attach", kind="delay", seconds=0.05, when="after", times="always")
-        servers = [gunicorn(**settings), gunicorn(**settings)]
-        urls = [server.url for server in servers]
-        deliveries = [(f"{number:08d}-0000-4000-8000-000000000000", f"delivery-{number}") for number in range(200)]
-        over = threading.Event()
-        killer = threading.Thread(target=kill_workers, args=(servers, over))
-        killer.start()
-        try:
-            with ThreadPoolExecutor(48) as pool:
-                answers = list(pool.map(lambda one: deliver_until_answered(urls, *one), [*deliveries] * 4))
-        finally:
-            over.set()
-            killer.join()
-        assert {answer.json()["status"] for answer in answers} <= {"initiated", "unverified"}
-        assert len(answers) == 800
-        for number, (conversation_id, _) in enumerate(deliveries):
-            assert box.invitations(conversation_id) == 1
-            assert len({answers[number + 200 * copy].content for copy in range(4)}) == 1
-        # Four workers and those that replaced the dead share one token.
-        assert box.tokens.issued == 1
+def test_two_services_on_one_postgresql_start_each_of_200_deliveries_once_while_workers_die(gunicorn, box, database):
+    settings = {
+        "LEDGER_URL": database.replace("postgresql://", "postgresql+psycopg://"),
+        "LEDGER_KEYS": Fernet.generate_key().decode(),
+        "DEADLINE_SECONDS": "3",
+        "THREADS": "32",
+    }
+    upgrade(settings)
+    box.options.auto_create = True
+    box.faults.add(operation="attach", kind="delay", seconds=0.05, when="after", times="always")
+    servers = [gunicorn(**settings), gunicorn(**settings)]
+    urls = [server.url for server in servers]
+    deliveries = [(f"{number:08d}-0000-4000-8000-000000000000", f"delivery-{number}") for number in range(200)]
+    over = threading.Event()
+    killer = threading.Thread(target=kill_workers, args=(servers, over))
+    killer.start()
+    try:
+        with ThreadPoolExecutor(48) as pool:
+            answers = list(pool.map(lambda one: deliver_until_answered(urls, *one), [*deliveries] * 4))
+    finally:
+        over.set()
+        killer.join()
+    assert {answer.json()["status"] for answer in answers} <= {"initiated", "unverified"}
+    assert len(answers) == 800
+    for number, (conversation_id, _) in enumerate(deliveries):
+        assert box.invitations(conversation_id) == 1
+        assert len({answers[number + 200 * copy].content for copy in range(4)}) == 1
+    # Four workers and those that replaced the dead share one token.
+    assert box.tokens.issued == 1
 
 
 def kill_workers(servers, over):

@@ -20,8 +20,7 @@ from cobrowse.model import Secret
 from integrations import ledger
 from integrations.doctor import Reach, diagnose, passed
 from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, VOICE, WEBCHAT
-from settings import Settings
-from tests.integration.conftest import KEY
+from tests.integration.conftest import KEY, settings_on
 
 SENDERS = """
 [senders.crm]
@@ -54,12 +53,8 @@ class Patient:
         self.box = box
         self.directory = tmp_path
         (tmp_path / "senders.toml").write_text(SENDERS)
-        self.settings = Settings(
-            genesys_api_url=box.url,
-            genesys_login_url=box.url,
-            api_keys=Secret(f"flow:{KEY}"),
-            senders_file=str(tmp_path / "senders.toml"),
-            ledger_url=Secret(f"sqlite:///{tmp_path}/ledger.sqlite3"),
+        self.settings = settings_on(
+            box, tmp_path, api_keys=Secret(f"flow:{KEY}"), senders_file=str(tmp_path / "senders.toml")
         )
         self.environ = dict(ENVIRON)
         self.clock = SystemClock()

@@ -3,16 +3,10 @@
 import httpx
 import pytest
 
-from sandbox.server import start
 from sandbox.state import MESSAGE, WEBCHAT
+from tests.integration.served import USER, served
 
-USER = {"Authorization": "Bearer user-token-test"}
-
-
-@pytest.fixture(scope="module")
-def served():
-    with start() as box:
-        yield box
+__all__ = ["served"]
 
 
 @pytest.fixture

@@ -8,28 +8,12 @@ import pytest
 from sandbox.options import SCOPES
 from sandbox.server import start
 from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, LIVE_SESSION, MESSAGE, VOICE, WEBCHAT
+from tests.integration.served import api, box, served
+
+__all__ = ["api", "box", "served"]
 
 FORM = {"grant_type": "client_credentials"}
 ME = ("sandbox", "sandbox-secret")
-
-
-@pytest.fixture(scope="module")
-def served():
-    with start() as box:
-        yield box
-
-
-@pytest.fixture
-def box(served):
-    served.reset()
-    return served
-
-
-@pytest.fixture
-def api(box):
-    headers = {"Authorization": "Bearer user-token-test"}
-    with httpx.Client(base_url=f"{box.url}/api/v2", headers=headers, timeout=5) as client:
-        yield client
 
 
 def with_scopes(box, *scopes):

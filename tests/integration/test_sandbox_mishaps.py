@@ -7,27 +7,11 @@ import pytest
 
 from sandbox.server import start
 from sandbox.state import MESSAGE, WEBCHAT
+from tests.integration.served import api, box, served
+
+__all__ = ["api", "box", "served"]
 
 ALWAYS = "always"
-
-
-@pytest.fixture(scope="module")
-def served():
-    with start() as box:
-        yield box
-
-
-@pytest.fixture
-def box(served):
-    served.reset()
-    return served
-
-
-@pytest.fixture
-def api(box):
-    headers = {"Authorization": "Bearer user-token-test"}
-    with httpx.Client(base_url=f"{box.url}/api/v2", headers=headers, timeout=5) as client:
-        yield client
 
 
 def create(api):

@@ -1,0 +1,72 @@
+"""The service that the OpenAPI document describes, with a sender of each kind that it tells apart, as fixtures."""
+
+import contextlib
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cobrowse.model import Secret
+from hostile.inside import service
+from sandbox.server import start
+from web.reference.openapi import document
+
+ROOT = Path(__file__).parents[2]
+KEY = "test-key-0123456789abcdef"
+SENDERS = """
+[senders.own]
+signature = "api-key"
+secrets = ["$OPENAPI_TEST_KEY"]
+envelope = "custom"
+
+[senders.bus]
+signature = "api-key"
+secrets = ["$OPENAPI_TEST_KEY"]
+envelope = "eventbridge"
+
+[senders.rated]
+signature = "api-key"
+secrets = ["$OPENAPI_TEST_KEY"]
+envelope = "custom"
+rate = "1/minute"
+
+[senders.zendesk]
+signature = "zendesk"
+secrets = ["$OPENAPI_TEST_KEY"]
+envelope = "custom"
+"""
+SCHEMES = {name: row["signature"] for name, row in tomllib.loads(SENDERS)["senders"].items()}
+DOCUMENT = document()
+OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()}
+
+
+@pytest.fixture(scope="module")
+def box():
+    with start(rate_limit=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def build(box, tmp_path_factory):
+    """A factory: the service on the sandbox, with these settings besides."""
+    folder = tmp_path_factory.mktemp("openapi")
+    (folder / "senders.toml").write_text(SENDERS)
+    chosen = {
+        "api_keys": Secret(f"flow:{KEY}"),
+        "senders_file": str(folder / "senders.toml"),
+        "deadline_seconds": 1.0,
+        "repeat_window": 0.0,  # each request stands for itself
+    }
+    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAPI_TEST_KEY", KEY)
+
+        def make(**settings):
+            app, _ = stack.enter_context(service(box.url, folder, **chosen | settings))
+            return app
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def app(build):
+    return build()

@@ -1,0 +1,105 @@
+"""The recipes for senders say what the code does with their rows and payloads."""
+
+import json
+import re
+import tomllib
+
+import pytest
+
+from cobrowse.errors import kinds
+from integrations.senders.envelopes import ENVELOPES
+from integrations.senders.habits import HABITS, status_for
+from integrations.senders.hmacs import PARTS
+from integrations.senders.incoming import Wanted
+from integrations.senders.signatures import SCHEMES
+from tests.contract.pages import PAGES, blocks, table
+from tests.payloads import EXAMPLE, HERE, deliveries, senders
+
+SENDERS = senders()
+
+
+def _recipes():
+    page = PAGES["senders.md"]
+    chosen = page[page.index("## Recipes") : page.index("## Adding a sender")]
+    return re.split(r"^### ", chosen, flags=re.MULTILINE)[1:]
+
+
+RECIPES = {re.search(r"^\[senders\.([\w-]+)\]$", recipe, re.MULTILINE)[1]: recipe for recipe in _recipes()}
+
+
+def test_every_sender_of_the_example_file_has_a_recipe_and_no_other():
+    assert list(RECIPES) == [sender.name for sender in SENDERS]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_shows_the_example_files_row(name):
+    rows = [tomllib.loads(block) for block in blocks(RECIPES[name], "toml")]
+    assert rows == [{"senders": {name: tomllib.loads(EXAMPLE.read_text())["senders"][name]}}]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipes_payload_is_read_by_its_row_as_the_page_says(name):
+    shown = re.findall(
+        r"<!-- payload: (.+?) -->\n(```(?:json|xml)\n.*?^```)\n\n(Read as .*)$", RECIPES[name], re.MULTILINE | re.DOTALL
+    )
+    assert shown, "the recipe shows no payload"
+    for path, block, said in shown:
+        held = json.loads((HERE / f"{path}.json").read_text())
+        body = block.partition("\n")[2].removesuffix("\n```")
+        if "raw" in held:
+            assert body == held["raw"]
+        else:
+            assert json.loads(body) == held["body"]
+        (delivery,) = [one for one in deliveries() if f"{one.sender}/{one.name}" == path]
+        sender = SENDERS.get(name)
+        assert delivery.sender == name
+        (event,) = sender.read(delivery.signed_by(sender))
+        assert said.splitlines()[0] == _in_words(event)
+
+
+def _in_words(event):
+    if not isinstance(event, Wanted):
+        return f"Read as **ignored**: {event.reason}."
+    told = [f"conversation `{event.conversation_id}`"]
+    told += [f"channel `{event.channel}`"] * bool(event.channel)
+    told += [f"requested by `{event.requested_by}`"] * bool(event.requested_by)
+    told += [f"session settings `{json.dumps(dict(event.session_settings))}`"] * bool(event.session_settings)
+    told.append(f"delivery id `{event.delivery_id}`" if event.delivery_id else "no delivery id")
+    return f"Read as **wanted**: {' · '.join(told)}."
+
+
+def test_a_recipe_names_the_secret_and_the_address():
+    for sender in SENDERS:
+        assert (
+            f"https://cobrowse.example.com/webhooks/{sender.name}" in RECIPES[sender.name]
+            or sender.name == "salesforce"
+        )
+        assert all(name in RECIPES[sender.name] for name in sender.proof.names)
+
+
+def test_what_each_sender_is_told_is_what_the_page_says():
+    rows = {row[0].strip("`"): row[1:] for row in table(PAGES["senders.md"], "## What each sender is told")}
+    assert list(rows) == [sender.name for sender in SENDERS]
+    for sender in SENDERS:
+        signature, envelope, waits, within, again, final, mend = rows[sender.name]
+        assert (signature, envelope) == (f"`{sender.signature}`", f"`{sender.envelope}`")
+        assert (waits, within) == (f"{sender.habit.timeout_seconds:g} s", f"{sender.deadline_seconds:g} s")
+        assert again == sender.habit.resends_on
+        told = {False: set(), True: set()}
+        for kind in kinds().values():
+            told[kind.retryable].add(
+                200 if sender.failures == "body" else status_for(sender.habit, kind.status, kind.retryable)
+            )
+        assert {int(status) for status in re.findall(r"\b\d{3}\b", mend)} == told[True]
+        if "its own 4xx" in final:
+            but = {int(status) for status in re.findall(r"but (\d{3})", final)}
+            own = {kind.status for kind in kinds().values() if not kind.retryable and kind.status < 500}
+            assert told[False] == (own - but) | {int(final.rpartition(" ")[2])}
+        else:
+            assert {int(status) for status in re.findall(r"\b\d{3}\b", final)} == told[False]
+
+
+def test_every_scheme_envelope_habit_and_part_of_a_template_is_named():
+    page = PAGES["senders.md"]
+    for names in (SCHEMES, ENVELOPES, HABITS, [f"{{{part}}}" for part in PARTS]):
+        assert re.sub(r"\s+", " ", page).count(", ".join(f"`{name}`" for name in names)) == 1

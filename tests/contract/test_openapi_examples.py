@@ -1,0 +1,141 @@
+"""The examples of the OpenAPI document are what the service says."""
+
+import json
+import time
+
+import pytest
+
+from cobrowse.errors import kinds
+from sandbox.state import ABSENT, EMAIL, ENDED, WEBCHAT
+from tests.contract.described import KEY, app, box, build
+from web.reference import samples
+
+__all__ = ["app", "box", "build"]
+
+
+# What an answer has of its own each time.
+OWN = {"initiationId", "durationMs", "upstreamCalls", "flow"}
+
+
+def post(client, body=None, *, path="/data-actions/cobrowse", key=KEY, headers=None, **fields):
+    sent = {"ININ-Correlation-Id": samples.CORRELATION, "Prefer": "status", **({"X-Api-Key": key} if key else {})}
+    content = {"data": body} if isinstance(body, bytes) else {"json": fields if body is None else body}
+    return client.post(path, headers=sent | {"Content-Type": "application/json"} | (headers or {}), **content)
+
+
+def twice(client, **more):
+    post(client, **more, conversationId=WEBCHAT)
+    return post(client, **more, conversationId=ENDED)
+
+
+def signed(client, seconds_ago, signature="AAAA"):
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - seconds_ago))
+    headers = {"X-Zendesk-Webhook-Signature": signature, "X-Zendesk-Webhook-Signature-Timestamp": stamp}
+    return post(client, path="/webhooks/zendesk", headers=headers, conversationId=WEBCHAT)
+
+
+def stale_signature(client):
+    import base64
+    import hashlib
+    import hmac
+
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600))
+    made = hmac.new(KEY.encode(), stamp.encode() + b"{}", hashlib.sha256).digest()
+    headers = {
+        "X-Zendesk-Webhook-Signature": base64.b64encode(made).decode(),
+        "X-Zendesk-Webhook-Signature-Timestamp": stamp,
+    }
+    return post(client, b"{}", path="/webhooks/zendesk", headers=headers)
+
+
+REFUSED = {
+    "malformed_request": lambda client: post(client, b"{"),
+    "idempotency_key_malformed": lambda client: post(
+        client, headers={"Idempotency-Key": "k" * 256}, conversationId=WEBCHAT
+    ),
+    "idempotency_key_reused": lambda client: twice(client, headers={"Idempotency-Key": "openapi"}),
+    "not_authenticated": lambda client: post(client, key="", conversationId=WEBCHAT),
+    "signature_missing": lambda client: post(client, path="/webhooks/zendesk", conversationId=WEBCHAT),
+    "signature_invalid": lambda client: signed(client, 0),
+    "timestamp_out_of_tolerance": stale_signature,
+    "not_found": lambda client: post(client, path="/webhooks/nobody"),
+    "method_not_allowed": lambda client: client.get(
+        "/data-actions/cobrowse", headers={"ININ-Correlation-Id": samples.CORRELATION}
+    ),
+    "body_too_large": lambda client: post(client, b"x" * 65_537),
+    "unsupported_media_type": lambda client: post(
+        client, b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"}
+    ),
+    "invalid_request": lambda client: post(client, conversationId="?", channel="fax"),
+    "latest_not_allowed": lambda client: post(client, latest=True),
+    "rate_limited": lambda client: [post(client, {}, path="/webhooks/rated") for _ in range(2)][1],
+    "conversation_not_found": lambda client: post(client, conversationId=ABSENT),
+    "conversation_not_active": lambda client: post(client, conversationId=ENDED),
+    "cobrowse_not_supported": lambda client: post(client, conversationId=EMAIL),
+}
+FAULTS = {
+    "genesys_unauthorized": {"kind": "status", "status": 401},
+    "genesys_forbidden": {"kind": "status", "status": 403},
+    "genesys_rate_limited": {"kind": "status", "status": 429, "retry_after": 42},
+    "genesys_unavailable": {"kind": "status", "status": 500},
+    "genesys_timeout": {"kind": "delay", "seconds": 30},
+    "genesys_bad_response": {"kind": "not_json"},
+}
+# These need broken sockets and disks, a second machine, a crowd or a bug: other tests have them.
+ELSEWHERE = {
+    "request_timeout",
+    "in_progress",
+    "ledger_unavailable",
+    "internal_error",
+    "overloaded",
+    "no_active_conversation",
+}
+
+
+def same(answer, code):
+    """The answer is the sample, but for what is its own and the names of the sandbox's host and conversations."""
+    sample = samples.failure(kinds()[code])
+    text = answer.get_data(as_text=True).replace("127.0.0.1", "api.mypurecloud.com").replace("3601 s", "3600 s")
+    for conversation in (ABSENT, ENDED, EMAIL):
+        text = text.replace(conversation, samples.CONVERSATION)
+    told = json.loads(text)
+    # The sandbox's session has an id of its own, and its URLs hold it.
+    for key in ("cobrowseSessionId", "joinUrl", "viewerUrl"):
+        assert bool(told[key]) is bool(sample[key])
+        told[key] = sample[key]
+    if code == "rate_limited":
+        told["retryAfterSeconds"] = sample["retryAfterSeconds"]
+    assert answer.status_code == kinds()[code].status
+    assert {key: value for key, value in told.items() if key not in OWN} == {
+        key: value for key, value in sample.items() if key not in OWN
+    }
+
+
+def test_every_kind_has_its_words_and_is_provoked_or_said_not_to_be():
+    assert set(samples.SAID) == set(kinds())
+    assert {*REFUSED, *FAULTS} | ELSEWHERE == set(kinds())
+
+
+@pytest.mark.parametrize("code", list(REFUSED))
+def test_a_refusals_example_is_the_services_own_answer(app, code):
+    same(REFUSED[code](app.test_client()), code)
+
+
+@pytest.mark.parametrize("code", list(FAULTS))
+def test_a_failures_example_is_the_services_own_answer(app, box, code):
+    box.faults.add(operation="create", times="always", **FAULTS[code])
+    try:
+        same(post(app.test_client(), conversationId=WEBCHAT), code)
+    finally:
+        box.faults.clear()
+
+
+@pytest.mark.parametrize("flow", ["media", "native"])
+def test_a_successs_example_has_the_services_own_form(build, flow):
+    sample = samples.success("initiated" if flow == "media" else "initiated_native")
+    answer = post(build(cobrowse_flow=flow).test_client(), conversationId=WEBCHAT, headers={"Idempotency-Key": flow})
+    told = answer.json
+    assert told["status"] == sample["status"] == "initiated"
+    assert {key: (type(value), bool(value)) for key, value in told.items()} == {
+        key: (type(value), bool(value)) for key, value in sample.items()
+    }

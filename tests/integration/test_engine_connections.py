@@ -1,0 +1,245 @@
+"""The engine among many threads and processes, in a misleading environment, and over TLS."""
+
+import datetime as dt
+import ipaddress
+import os
+import socket
+import ssl
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from integrations.genesys.engine import CurlTransport
+from tests.integration.upstreams import (
+    OK,
+    Exchange,
+    an_engine,
+    call,
+    serve,
+    transport,
+)
+
+__all__ = ["serve", "transport"]
+
+
+# ---- many threads, many processes
+
+
+def test_fifty_threads_each_get_their_own_answers(transport, serve):
+    def answer(exchange: Exchange) -> bytes:
+        echoed = exchange.head[0].split()[1] + b" " + exchange.body
+        return (
+            b"HTTP/1.1 200 OK\r\nX-Path: %s\r\nContent-Length: %d\r\n\r\n"
+            % (
+                exchange.head[0].split()[1],
+                len(echoed),
+            )
+            + echoed
+        )
+
+    upstream = serve(answer)
+
+    def work(thread: int) -> bool:
+        fine = True
+        for number in range(20):
+            path = f"/{thread}/{number}"
+            response = call(transport, "POST", upstream.url + path, content=path * (1 + number), deadline=10)
+            fine &= response.text == f"{path} {path * (1 + number)}" and response.headers["x-path"] == path
+        return fine
+
+    with ThreadPoolExecutor(50) as threads:
+        assert all(threads.map(work, range(50)))
+    assert len(upstream.seen) == 1000
+    assert upstream.connections <= 50
+
+
+def test_calls_one_after_another_share_a_connection(transport, serve):
+    upstream = serve()
+    for _ in range(5):
+        call(transport, "POST", upstream.url)
+    assert upstream.connections == 1
+
+
+def test_a_connection_that_lay_idle_too_long_is_not_used(serve):
+    upstream = serve()
+    with an_engine(idle_seconds=1) as transport:
+        call(transport, "POST", upstream.url)
+        time.sleep(2.1)  # libcurl counts whole seconds
+        call(transport, "POST", upstream.url)
+    assert upstream.connections == 2
+
+
+def test_closing_ends_the_connections_and_refuses_calls(transport, serve):
+    upstream = serve()
+    call(transport, "GET", upstream.url)
+    transport.close()
+    upstream.threads[1].join(2)
+    assert not upstream.threads[1].is_alive(), "the server saw the connection end"
+    with pytest.raises(RuntimeError):
+        call(transport, "GET", upstream.url)
+
+
+def test_a_call_under_way_when_the_transport_closes_ends_with_its_answer_and_its_connection(transport, serve):
+    begun = threading.Event()
+
+    def answer(exchange: Exchange) -> bytes:
+        begun.set()
+        time.sleep(0.2)
+        return OK
+
+    upstream = serve(answer)
+    with ThreadPoolExecutor(1) as thread:
+        answered = thread.submit(call, transport, "GET", upstream.url)
+        begun.wait(2)
+        transport.close()
+        assert answered.result().content == b"ok"
+    upstream.threads[1].join(2)
+    assert not upstream.threads[1].is_alive()
+
+
+def test_a_forked_process_makes_its_own_connections_and_leaves_its_parents_alone(transport, serve):
+    upstream = serve(lambda exchange: b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % exchange.connection)
+    assert call(transport, "GET", upstream.url).content == b"0"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: the child makes two calls
+        child = os.fork()
+    if child == 0:
+        verdict = 1
+        try:
+            own = [call(transport, "GET", upstream.url).content for _ in range(2)]
+            transport.close()
+            verdict = 0 if own == [b"1", b"1"] else 2
+        finally:
+            os._exit(verdict)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert call(transport, "GET", upstream.url).content == b"0"
+
+
+# ---- the environment
+
+
+@pytest.fixture
+def misleading_environment(monkeypatch, tmp_path):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        (tmp_path / ".netrc").write_text(
+            "machine 127.0.0.1 login user password word\ndefault login user password word\n"
+        )
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+        yield
+
+
+@pytest.mark.usefixtures("misleading_environment")
+def test_the_environments_proxies_and_passwords_are_ignored(transport, serve):
+    upstream = serve()
+    assert call(transport, "GET", upstream.url).content == b"ok"
+    assert b"uthorization" not in upstream.seen[0].raw
+
+
+def test_a_proxy_is_used_when_one_is_given_whatever_the_environment_excepts(monkeypatch, serve):
+    monkeypatch.setenv("no_proxy", "*")
+    upstream, proxy = serve(), serve()
+    with an_engine(proxy=proxy.url) as transport:
+        call(transport, "GET", upstream.url + "/path")
+    assert upstream.connections == 0
+    assert proxy.seen[0].head[0] == f"GET {upstream.url}/path HTTP/1.1".encode()
+
+
+# ---- TLS
+
+
+@dataclass
+class Certified:
+    context: ssl.SSLContext
+    bundle: str
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory) -> Callable[[str], Certified]:
+    """A server's context for a name, and the file that makes its certificate trusted."""
+
+    def certify(name: str) -> Certified:
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = dt.datetime.now(dt.UTC)
+        try:
+            san: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
+        except ValueError:
+            san = x509.DNSName(name)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([san]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        folder = tmp_path_factory.mktemp(name.replace(".", "-"))
+        (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        (folder / "key.pem").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+        return Certified(context, str(folder / "certificate.pem"))
+
+    return certify
+
+
+def test_a_certificate_of_the_given_bundle_is_trusted_and_its_connection_kept(serve, certified):
+    server = certified("127.0.0.1")
+    versions = []
+    upstream = serve(lambda exchange: versions.append(exchange.socket.version()) or OK, server.context)
+    with an_engine(ca_bundle=server.bundle) as transport:
+        for _ in range(3):
+            assert call(transport, "POST", upstream.url, content=b"secret").content == b"ok"
+    assert upstream.connections == 1
+    assert set(versions) <= {"TLSv1.2", "TLSv1.3"}
+
+
+@pytest.mark.parametrize("case", ["nobody vouches for it", "it is another host's", "its bundle does not exist"])
+def test_an_untrusted_server_is_a_connect_error_and_is_sent_nothing(serve, certified, tmp_path, case):
+    server = certified("other.example" if case == "it is another host's" else "127.0.0.1")
+    upstream = serve(OK, server.context)
+    bundles = {"nobody vouches for it": None, "its bundle does not exist": str(tmp_path / "none.pem")}
+    with (
+        an_engine(ca_bundle=bundles.get(case, server.bundle)) as transport,
+        pytest.raises(httpx.ConnectError),
+    ):
+        call(transport, "POST", upstream.url, content=b"secret")
+    assert upstream.seen == []
+
+
+def test_a_post_is_not_sent_again_over_tls_either(serve, certified):
+    server = certified("127.0.0.1")
+    upstream = serve(lambda exchange: OK if exchange.number == 0 else None, server.context)
+    with an_engine(ca_bundle=server.bundle) as transport:
+        call(transport, "GET", upstream.url)
+        with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+            call(transport, "POST", upstream.url)
+    assert len(upstream.seen) == 2
+
+
+def test_a_client_of_httpx_works_with_it(serve):
+    upstream = serve(lambda exchange: OK if b"uthorization: Basic" in exchange.raw else b"HTTP/1.1 401 No\r\n\r\n")
+    with httpx.Client(transport=CurlTransport(), auth=("user", "word"), timeout=5) as client:
+        assert client.post(upstream.url, json={}).text == "ok"

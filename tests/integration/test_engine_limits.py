@@ -1,0 +1,130 @@
+"""How much the engine reads of an answer, and how long it waits for one."""
+
+import gzip
+import socket
+import time
+
+import httpx
+import pytest
+
+from integrations.genesys import curl
+from integrations.genesys.engine import BodyTooLarge
+from tests.integration.upstreams import NOT_SENT, OK, Exchange, an_engine, call, serve, slowly, transport
+
+__all__ = ["serve", "transport"]
+
+
+# ---- how much is read
+
+
+@pytest.mark.parametrize("stated", [b"Content-Length: 1000000000", b"Transfer-Encoding: chunked"])
+def test_a_huge_body_is_not_read_on(serve, stated):
+    sent = []
+
+    def answer(exchange: Exchange) -> None:
+        exchange.socket.sendall(b"HTTP/1.1 200 OK\r\n%s\r\n\r\n" % stated)
+        piece = b"x" * 65536 if b"Length" in stated else b"10000\r\n" + b"x" * 65536 + b"\r\n"
+        for _ in range(1000):
+            exchange.socket.sendall(piece)
+            sent.append(len(piece))
+
+    upstream = serve(answer)
+    with an_engine(max_body_bytes=100_000) as transport, pytest.raises(BodyTooLarge, match="100000 bytes"):
+        call(transport, "GET", upstream.url)
+    upstream.close()
+    assert sum(sent) < 20_000_000  # what the two sockets' buffers hold, of a thousand million
+
+
+def test_the_limit_counts_unpacked_bytes(serve):
+    packed = gzip.compress(b"\0" * 50_000_000)
+    upstream = serve(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
+    with an_engine(max_body_bytes=100_000) as transport, pytest.raises(BodyTooLarge):
+        call(transport, "GET", upstream.url)
+
+
+def test_a_body_of_exactly_the_limit_is_read_and_the_next_call_starts_from_nought(serve):
+    upstream = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50_000)
+    with an_engine(max_body_bytes=50_000) as transport:
+        for _ in range(3):
+            assert len(call(transport, "GET", upstream.url).content) == 50_000
+
+
+def test_headers_without_end_are_a_failed_answer(transport, serve):
+    upstream = serve(b"HTTP/1.1 200 OK\r\n" + b"X-Same: %s\r\n" % (b"x" * 1000) * 2000)
+    with pytest.raises(httpx.TransportError) as raised:
+        call(transport, "GET", upstream.url)
+    assert not isinstance(raised.value, NOT_SENT)
+
+
+# ---- how long it takes
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", *[b"x"] * 30],
+        [b"HTTP/1.1 200 OK\r\n", *[b"X-Another: header\r\n"] * 30],
+        [b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 30,
+    ],
+    ids=["the body", "the head", "interim answers"],
+)
+def test_a_server_that_drips_does_not_outlive_the_deadline(transport, serve, pieces):
+    upstream = serve(slowly(pieces, 0.05))
+    began = time.monotonic()
+    with pytest.raises(httpx.ReadTimeout):
+        call(transport, "POST", upstream.url, deadline=0.3)
+    assert 0.25 < time.monotonic() - began < 0.5
+
+
+@pytest.mark.parametrize("extensions", [{"timeout": {"read": 0.2}}, {"timeout": {"read": 9}, "deadline": 0.2}])
+def test_a_silent_server_is_a_read_timeout_even_on_a_connection_used_before(transport, serve, extensions):
+    upstream = serve(lambda exchange: time.sleep(0.6) if exchange.number else OK)
+    call(transport, "GET", upstream.url)
+    with pytest.raises(httpx.ReadTimeout):
+        transport.handle_request(httpx.Request("POST", upstream.url, extensions=extensions))
+
+
+@pytest.mark.parametrize(
+    "extensions",
+    [{"deadline": 0}, {"deadline": -1.5}, {"timeout": {"connect": 0}}, {"timeout": {"read": -1, "connect": None}}],
+)
+def test_with_no_time_left_nothing_is_sent(transport, serve, extensions):
+    upstream = serve()
+    with pytest.raises(httpx.ConnectTimeout) as raised:
+        transport.handle_request(httpx.Request("POST", upstream.url, extensions=extensions))
+    assert raised.value.request.method == "POST"
+    assert upstream.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("extensions", "expected"),
+    [
+        ({}, (0, 0)),
+        ({"timeout": {"connect": 2.0, "read": 5.0, "write": 1.0, "pool": 1.0}}, (2000, 5000)),
+        ({"timeout": {"connect": 2.0, "read": 5.0}, "deadline": 1.5}, (1500, 1500)),
+        ({"timeout": {"connect": None, "read": None}, "deadline": 0.0004}, (1, 1)),
+        ({"deadline": float("inf")}, (86_400_000, 86_400_000)),
+    ],
+)
+def test_the_shortest_limit_holds_and_none_rounds_to_no_limit(extensions, expected):
+    assert curl.limits(extensions) == expected
+
+
+def test_a_server_that_takes_no_connection_is_a_connect_timeout(transport):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(3)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        began = time.monotonic()
+        with pytest.raises(httpx.ConnectTimeout):
+            call(transport, "POST", f"http://127.0.0.1:{full.getsockname()[1]}", deadline=0.3)
+        assert time.monotonic() - began < 0.5
+        for each in waiting:
+            each.close()
+
+
+def test_a_handshake_that_never_ends_is_a_connect_timeout(transport, serve):
+    upstream = serve()  # reads the client's hello as a request that isn't complete
+    with pytest.raises(httpx.ConnectTimeout):
+        call(transport, "POST", upstream.url.replace("http:", "https:"), deadline=0.3)
