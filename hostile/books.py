@@ -11,6 +11,7 @@ from hostile.callers import Reply, Request
 from integrations.ledger import LedgerStore, Recorded
 
 PAGE = 1_000
+_FINAL = (State.SUCCEEDED, State.FAILED_FINAL, State.IGNORED)
 
 
 @dataclass
@@ -96,16 +97,19 @@ def _of(
     for reply, number in told:
         if number and number not in by_id and not _needs_no_row(reply):
             yield f"answered {reply.status} as {number}, of which the ledger knows nothing"
-    if not request.key:
-        return
-    kept = by_key.get((request.name, request.key), [])
-    if account.settled and len(kept) != 1 and not (not kept and all(map(_needs_no_row, replies))):
+    if request.key:
+        yield from _of_its_key(account, by_key.get((request.name, request.key), []), succeeded)
+
+
+def _of_its_key(account: Account, kept: list[Recorded], succeeded: list[Reply]) -> Iterator[str]:
+    if account.settled and len(kept) != 1 and not (not kept and all(map(_needs_no_row, account.replies))):
         yield f"{len(kept)} rows for its key"
     if kept and succeeded and kept[0].state is not State.SUCCEEDED:
         yield f"told that it was started, and its row is {kept[0].state}"
-    answers = {reply.body for reply in succeeded}
-    if len(answers) > 1 and not _same_success(succeeded):
-        yield f"{len(answers)} different answers"
+    if kept and kept[0].state not in _FINAL and any(reply.acknowledged for reply in account.replies):
+        yield f"told that it need not come again, and its row is {kept[0].state}"
+    if len({reply.body for reply in succeeded}) > 1 and not _same_success(succeeded):
+        yield "different answers"
 
 
 def _history(row: Recorded) -> str:

@@ -66,13 +66,18 @@ class Reply:
     @property
     def success(self) -> bool:
         """Whether it says that the customer has an invitation."""
-        return self.told.get("success") is True or b"<Ack>true" in self.body
+        return self.told.get("success") is True
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether it says, to a sender that understands nothing else, that it need not send this again."""
+        return b"<Ack>true" in self.body
 
     @property
     def final(self) -> bool:
         """Whether nobody would send it again."""
         if b"<Ack>" in self.body:
-            return b"<Ack>true" in self.body
+            return self.acknowledged
         return bool(self.told) and not self.told.get("retryable") and self.status not in (0, 401, 408, 413, 429)
 
 
