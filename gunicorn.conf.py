@@ -69,9 +69,12 @@ def post_worker_init(worker: object) -> None:  # noqa: ARG001 - gunicorn's hook
 
 
 def child_exit(server: object, worker: Any) -> None:  # noqa: ANN401, ARG001 - gunicorn's hook
-    """A worker that has gone has nothing in flight any more; what it counted stays."""
+    """A worker that has gone has nothing in flight and no connections any more; what it counted stays."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the directory is set
 
+    from web.worker import SHARES  # noqa: PLC0415 - the server has loaded it by now
+
+    SHARES.leave(worker.age)
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 

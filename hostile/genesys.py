@@ -10,8 +10,11 @@ from typing import Any, Self
 
 from hostile.service import ROOT, free_port
 
+# It keeps all it is told. The collector would stand still for seconds each time it went through a million sessions; a
+# service left without an answer refuses what it can't serve.
 _PROGRAM = """
-import sys
+import gc, sys
+gc.disable()
 from sandbox.server import serve
 serve(port=int(sys.argv[1]), rate_limit=None, auto_create=True)
 """

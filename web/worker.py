@@ -18,6 +18,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from cobrowse.errors import CobrowseError, Overloaded, RequestTimeout
 from web import answers, edge
 from web.framing import Arrival
+from web.shares import Shares
 
 # Seconds a client has to send its request whole, from its first byte (a new connection: from its opening) on.
 READ_SECONDS = 8.0
@@ -28,8 +29,13 @@ MOST_WAIT = 1.0
 # Seconds that a client has to close its end after the last answer, and the bytes of it that are read meanwhile.
 PARTING_SECONDS = 2.0
 PARTING_BYTES = 65_536
+# Seconds in which a connection is left to a worker that has fewer; if it is busy, it is taken after that all the same.
+GIVE_WAY = 0.005
 # Requests that may wait for a thread, for each thread there is: they get one within a request's own time.
 WAITING_PER_THREAD = 1
+
+# Made where the server loads this class, before it forks.
+SHARES = Shares()
 
 
 class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
@@ -61,10 +67,36 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._arriving: deque[TConn] = deque()
         self._parting: deque[TConn] = deque()
         self._at_work = 0
+        self._accept_from = 0.0
+        self._gave_way = False
         self._most_at_work = self.cfg.threads * (1 + WAITING_PER_THREAD)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Let the others know how many connections there are; wake up when some may be taken again."""
+        SHARES.put(self.age, self.nr_conns)
+        if not self._accepting:
+            timeout = min(timeout, max(0.0, self._accept_from - time.monotonic()) or timeout)
+        super().wait_for_and_dispatch_events(timeout)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Not before the time is up in which others go first."""
+        super().set_accept_enabled(enabled and time.monotonic() >= self._accept_from)
+
+    def _gives_way(self) -> bool:
+        """Whether another worker should have this connection, and may still take it."""
+        now = time.monotonic()
+        waited, self._gave_way = self._gave_way and now < self._accept_from + GIVE_WAY, False
+        if waited or SHARES.fewest() >= self.nr_conns:
+            return False
+        self._gave_way = True
+        self._accept_from = now + GIVE_WAY
+        self.set_accept_enabled(False)
+        return True
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection and wait, in the main loop, for its first request."""
+        if self._gives_way():
+            return
         if self.cfg.is_ssl:
             super().accept(listener)  # a TLS handshake needs a thread; a deployment ends TLS in front
             return
@@ -73,6 +105,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except OSError:
             return  # somebody else took it, or it has gone again
         self.nr_conns += 1
+        SHARES.put(self.age, self.nr_conns)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._await(Connection(self, self.cfg, client, address, listener.getsockname()))
 

@@ -1,6 +1,7 @@
 """The service as the Procfile starts it: real bytes on real sockets."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -287,3 +288,55 @@ def test_the_callers_name_is_on_the_record_and_its_key_nowhere(service, box, tmp
     [entry] = bridge.initiate.ledger.recent(1)
     assert entry.command.credential == "flow"
     assert KEY not in repr(entry)
+
+
+def test_connections_come_out_even_among_workers_also_after_one_has_died(gunicorn):
+    server = gunicorn(WEB_CONCURRENCY="2")
+    port = httpx.URL(server.url).port
+
+    def spread(count):
+        """How many more sockets each worker has with so many connections open."""
+        before = {pid: sockets(pid) for pid in server.workers()}
+        opened = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+        try:
+            until = time.monotonic() + 10
+            while True:
+                more = sorted(sockets(pid) - had for pid, had in before.items())
+                if sum(more) == count:
+                    return more
+                assert time.monotonic() < until, more
+                time.sleep(0.02)
+        finally:
+            for connection in opened:
+                connection.close()
+
+    until_serving(server)
+    assert min(spread(40)) >= 15
+
+    died = server.workers()[0]
+    os.kill(died, signal.SIGKILL)
+    until_serving(server, without=died)
+    assert min(spread(40)) >= 15
+
+
+def sockets(pid):
+    """How many sockets a process has open."""
+    return sum(str(file.readlink()).startswith("socket:") for file in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def until_serving(server, without=0):
+    """Return once two workers wait for connections, and not this one."""
+    until = time.monotonic() + 15
+    while without in (workers := server.workers()) or sum(map(accepts, workers)) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def accepts(pid):
+    """Whether a worker's loop watches what it is woken by and the socket that all of them accept from."""
+    try:
+        files = {file.name: str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+        poll = next((name for name, what in files.items() if what == "anon_inode:[eventpoll]"), None)
+        return poll is not None and Path(f"/proc/{pid}/fdinfo/{poll}").read_text().count("tfd:") >= 2
+    except FileNotFoundError:
+        return False
