@@ -1,4 +1,4 @@
-"""How gunicorn runs the service; HOST, PORT, WEB_CONCURRENCY and THREADS are honoured."""
+"""How gunicorn runs the service; HOST, PORT, WEB_CONCURRENCY, THREADS and PIN_WORKERS are honoured."""
 
 import gc
 import os
@@ -58,6 +58,22 @@ def on_starting(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
         sys.exit(2)
 
 
+def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn's hook
+    """Choose the worker's core, if each worker has its own."""
+    from web.cores import CORES  # noqa: PLC0415 - the server needs the path to the service first
+
+    wanted = os.environ.get("PIN_WORKERS", "").lower() not in {"0", "false", "no", "off"}
+    worker.core = CORES.give(worker.age, server.num_workers) if wanted else None
+
+
+def post_fork(server: object, worker: Any) -> None:  # noqa: ANN401, ARG001 - gunicorn's hook
+    """Before it starts its threads."""
+    from web.cores import stay_on  # noqa: PLC0415 - as above
+
+    if worker.core is not None:
+        stay_on(worker.core)
+
+
 def post_worker_init(worker: object) -> None:  # noqa: ARG001 - gunicorn's hook
     """What a worker has built by now lives as long as it does: take it out of the garbage collector's rounds.
 
@@ -72,8 +88,10 @@ def child_exit(server: object, worker: Any) -> None:  # noqa: ANN401, ARG001 - g
     """A worker that has gone has nothing in flight and no connections any more; what it counted stays."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the directory is set
 
-    from web.worker import SHARES  # noqa: PLC0415 - the server has loaded it by now
+    from web.cores import CORES  # noqa: PLC0415 - the server has loaded them by now
+    from web.worker import SHARES  # noqa: PLC0415
 
+    CORES.leave(worker.age)
     SHARES.leave(worker.age)
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 

@@ -51,7 +51,7 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{name}.log"
-        own = (*Settings.NAMES, "PORT", "HOST", "WEB_CONCURRENCY", "THREADS")
+        own = (*Settings.NAMES, "PORT", "HOST", "WEB_CONCURRENCY", "THREADS", "PIN_WORKERS")
         self._environment = {key: value for key, value in os.environ.items() if key not in own} | {
             "GENESYS_API_URL": genesys,
             "GENESYS_LOGIN_URL": genesys,

@@ -32,6 +32,7 @@ BESIDE_SETTINGS = {
     "PORT": "8000",
     "WEB_CONCURRENCY": None,
     "THREADS": "64",
+    "PIN_WORKERS": "true",
     "GENESYS_CONVERSATION_ID": "",
 }
 NOTHING = "\N{EN DASH}"

@@ -17,6 +17,7 @@ import pytest
 from sandbox.state import WEBCHAT
 from schemas.data_action import AnswerSchema
 from tests.integration.conftest import KEY, ROOT
+from web.cores import usable
 
 
 def exchange(server, *pieces, pause=0.0):
@@ -310,13 +311,49 @@ def test_connections_come_out_even_among_workers_also_after_one_has_died(gunicor
             for connection in opened:
                 connection.close()
 
-    until_serving(server)
+    until_serving(server, 2)
     assert min(spread(40)) >= 15
 
     died = server.workers()[0]
     os.kill(died, signal.SIGKILL)
-    until_serving(server, without=died)
+    until_serving(server, 2, without=died)
     assert min(spread(40)) >= 15
+
+
+@pytest.mark.skipif(len(usable()) < 2, reason="there is one core only")
+def test_each_worker_keeps_to_a_core_of_its_own_also_after_one_has_died(gunicorn):
+    here = len(usable())
+    server = gunicorn(WEB_CONCURRENCY=str(here), THREADS="2")
+
+    def kept_to():
+        """The cores that each worker's threads may run on, whichever there are."""
+        return {
+            pid: set.union(*(os.sched_getaffinity(int(thread.name)) for thread in Path(f"/proc/{pid}/task").iterdir()))
+            for pid in server.workers()
+        }
+
+    until_serving(server, here)
+    for _ in range(2 * here):
+        ask(server)
+    before = kept_to()
+    assert sorted(before.values(), key=min) == [{core} for core in sorted(usable())]
+
+    died, *_ = before
+    os.kill(died, signal.SIGKILL)
+    until_serving(server, here, without=died)
+    after = kept_to()
+    [new] = after.keys() - before.keys()
+    assert after[new] == before[died]
+
+
+@pytest.mark.parametrize(
+    ("count", "pin"), [(len(usable()), "false"), (len(usable()) - 1, "true")], ids=["told so", "a core left over"]
+)
+@pytest.mark.skipif(len(usable()) < 2, reason="there is one core only")
+def test_workers_run_where_the_system_likes_if_told_so_or_if_a_core_is_left_over(gunicorn, count, pin):
+    server = gunicorn(WEB_CONCURRENCY=str(count), PIN_WORKERS=pin)
+    until_serving(server, count)
+    assert all(os.sched_getaffinity(pid) == usable() for pid in server.workers())
 
 
 def sockets(pid):
@@ -324,10 +361,10 @@ def sockets(pid):
     return sum(str(file.readlink()).startswith("socket:") for file in Path(f"/proc/{pid}/fd").iterdir())
 
 
-def until_serving(server, without=0):
-    """Return once two workers wait for connections, and not this one."""
+def until_serving(server, count, without=0):
+    """Return once so many workers wait for connections, and not this one."""
     until = time.monotonic() + 15
-    while without in (workers := server.workers()) or sum(map(accepts, workers)) < 2:
+    while without in (workers := server.workers()) or sum(map(accepts, workers)) < count:
         assert time.monotonic() < until
         time.sleep(0.05)
 
