@@ -58,17 +58,27 @@ def on_starting(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
         sys.exit(2)
 
 
-def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn's hook
-    """Choose the worker's core, if each worker has its own."""
-    from web.cores import CORES  # noqa: PLC0415 - the server needs the path to the service first
+def when_ready(server: Any) -> None:  # noqa: ANN401 - gunicorn's hook
+    """The first workers count before they are there: the first of all would take every connection that is waiting."""
+    from web.worker import SHARES  # noqa: PLC0415 - the server has loaded it by now
 
+    for number in range(server.num_workers):
+        SHARES.put(server.worker_age + 1 + number, 0)
+
+
+def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn's hook
+    """Count the worker in, and choose its core if each has its own."""
+    from web.cores import CORES  # noqa: PLC0415 - the server has loaded them by now
+    from web.worker import SHARES  # noqa: PLC0415
+
+    SHARES.put(worker.age, 0)
     wanted = os.environ.get("PIN_WORKERS", "").lower() not in {"0", "false", "no", "off"}
     worker.core = CORES.give(worker.age, server.num_workers) if wanted else None
 
 
 def post_fork(server: object, worker: Any) -> None:  # noqa: ANN401, ARG001 - gunicorn's hook
     """Before it starts its threads."""
-    from web.cores import stay_on  # noqa: PLC0415 - as above
+    from web.cores import stay_on  # noqa: PLC0415 - the server has loaded it by now
 
     if worker.core is not None:
         stay_on(worker.core)

@@ -40,7 +40,7 @@ def usable() -> frozenset[int]:
 
 
 def stay_on(core: int) -> None:
-    """Hold this process, and the threads it has yet to start, to a core; where the system forbids it, it just goes on."""
+    """Hold this process, and the threads it has yet to start, to a core; where the system forbids it, it goes on."""
     with suppress(OSError):
         os.sched_setaffinity(0, {core})
 

@@ -31,6 +31,8 @@ PARTING_SECONDS = 2.0
 PARTING_BYTES = 65_536
 # Seconds in which a connection is left to a worker that has fewer; if it is busy, it is taken after that all the same.
 GIVE_WAY = 0.005
+# Seconds between looks whether that worker still has fewer: the shortest time the loop can wait.
+LOOK_AGAIN = 0.001
 # Requests that may wait for a thread, for each thread there is: they get one within a request's own time.
 WAITING_PER_THREAD = 1
 
@@ -73,20 +75,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Let the others know how many connections there are; wake up when some may be taken again."""
-        SHARES.put(self.age, self.nr_conns)
-        if not self._accepting:
-            timeout = min(timeout, max(0.0, self._accept_from - time.monotonic()) or timeout)
+        if self.alive:
+            SHARES.put(self.age, self.nr_conns)
+        else:
+            SHARES.leave(self.age)  # it serves what it has, and takes no more
+        if not self._accepting and time.monotonic() < self._accept_from:
+            timeout = min(timeout, LOOK_AGAIN)
         super().wait_for_and_dispatch_events(timeout)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Not before the time is up in which others go first."""
-        super().set_accept_enabled(enabled and time.monotonic() >= self._accept_from)
+        """Not while others go first."""
+        super().set_accept_enabled(enabled and (not self._is_ahead() or time.monotonic() >= self._accept_from))
+
+    def _is_ahead(self) -> bool:
+        """Whether another worker could serve one more sooner. Where none can serve any more, whoever may say so."""
+        return SHARES.fewest() < min(int(self.nr_conns), self._most_at_work)
 
     def _gives_way(self) -> bool:
         """Whether another worker should have this connection, and may still take it."""
         now = time.monotonic()
         waited, self._gave_way = self._gave_way and now < self._accept_from + GIVE_WAY, False
-        if waited or SHARES.fewest() >= self.nr_conns:
+        if waited or not self._is_ahead():
             return False
         self._gave_way = True
         self._accept_from = now + GIVE_WAY
