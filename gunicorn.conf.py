@@ -79,7 +79,9 @@ def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn's hoo
 def post_fork(server: object, worker: Any) -> None:  # noqa: ANN401, ARG001 - gunicorn's hook
     """Before it starts its threads."""
     from web.cores import stay_on  # noqa: PLC0415 - the server has loaded it by now
+    from web.heap import one_heap  # noqa: PLC0415
 
+    one_heap()
     if worker.core is not None:
         stay_on(worker.core)
 

@@ -89,7 +89,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _is_ahead(self) -> bool:
         """Whether another worker could serve one more sooner. Where none can serve any more, whoever may say so."""
-        return SHARES.fewest() < min(int(self.nr_conns), self._most_at_work)
+        connections: int = self.nr_conns
+        most: int = self._most_at_work
+        return SHARES.fewest() < min(connections, most)
 
     def _gives_way(self) -> bool:
         """Whether another worker should have this connection, and may still take it."""
