@@ -9,6 +9,7 @@ import argparse
 import gc
 import itertools
 import json
+import signal
 import sys
 import tempfile
 import threading
@@ -74,8 +75,8 @@ class Load:
         self.refused = 0
         self._lock = threading.Lock()
 
-    def at(self, rate: float, seconds: float) -> Held:
-        """So many a second for so long."""
+    def at(self, rate: float, seconds: float, *, to_the_end: bool = True) -> Held:
+        """So many a second for so long; if not `to_the_end`, no longer than all goes well."""
         times: list[float] = []
         failures: Counter[str] = Counter()
         numbers = itertools.count()
@@ -84,7 +85,7 @@ class Load:
         def call() -> None:
             while True:
                 due = begun + next(numbers) / rate
-                if due >= begun + seconds:
+                if due >= begun + seconds or (failures and not to_the_end):
                     break
                 time.sleep(max(0.0, due - time.monotonic()))
                 request = _request()
@@ -98,7 +99,7 @@ class Load:
                         failures[str(reply.told.get("errorCode") or reply.status)] += 1
             self._line.hang_up()
 
-        threads = [threading.Thread(target=call) for _ in range(min(CALLERS, int(rate * DEADLINE) + 1))]
+        threads = [threading.Thread(target=call, daemon=True) for _ in range(min(CALLERS, int(rate * DEADLINE) + 1))]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -137,6 +138,7 @@ def main() -> int:
     parser.add_argument("--postgresql", action="store_true", help="two services on one PostgreSQL")
     parser.add_argument("--latency", type=float, default=0.05, help="seconds that Genesys takes for each call (0.05)")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the services end too
     gc.disable()  # its rounds through a million requests would be seconds in which none is sent, and a burst after
     more = {"DEADLINE_SECONDS": str(DEADLINE), "THREADS": "64"}
     with (
@@ -150,7 +152,7 @@ def main() -> int:
         print(f"{len(services)} service(s), 2 workers each, {given.latency * 1000:.0f} ms for each call to Genesys")
         rate, held = search(load), None
         for _ in range(ATTEMPTS):
-            held = load.at(rate, given.minutes * 60) if rate else None
+            held = load.at(rate, given.minutes * 60, to_the_end=False) if rate else None
             if held is None or held.good:
                 break
             print(f"  not held: {held}", flush=True)
