@@ -71,7 +71,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._at_work = 0
         self._accept_from = 0.0
         self._gave_way = False
-        self._most_at_work = self.cfg.threads * (1 + WAITING_PER_THREAD)
+        self._most_at_work: int = self.cfg.threads * (1 + WAITING_PER_THREAD)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Let the others know how many connections there are; wake up when some may be taken again."""
@@ -89,9 +89,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _is_ahead(self) -> bool:
         """Whether another worker could serve one more sooner. Where none can serve any more, whoever may say so."""
-        connections: int = self.nr_conns
-        most: int = self._most_at_work
-        return SHARES.fewest() < min(connections, most)
+        mine: int = self.nr_conns
+        return SHARES.fewest() < min(mine, self._most_at_work)
 
     def _gives_way(self) -> bool:
         """Whether another worker should have this connection, and may still take it."""
