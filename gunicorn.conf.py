@@ -6,9 +6,11 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from dotenv import load_dotenv
+from environs import Env
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
 
 load_dotenv()
 
@@ -26,6 +28,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 2)
 # A thread waits for Genesys nearly all of its time; this many initiations can be under way in each worker.
 worker_connections = 4096
 threads = int(os.environ.get("THREADS") or 64)
+# Whether each worker stays on a core of its own where there is one for each.
+pin_workers = Env().bool("PIN_WORKERS") if os.environ.get("PIN_WORKERS") else True
 # Seconds that requests in flight get to finish at a stop: longer than any deadline.
 graceful_timeout = 60
 timeout = 60
@@ -58,32 +62,15 @@ def on_starting(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
         sys.exit(2)
 
 
-def when_ready(server: Any) -> None:  # noqa: ANN401 - gunicorn's hook
-    """The first workers count before they are there: the first of all would take every connection that is waiting."""
-    from web.worker import SHARES  # noqa: PLC0415 - the server has loaded it by now
-
-    for number in range(server.num_workers):
-        SHARES.put(server.worker_age + 1 + number, 0)
+def when_ready(server: Arbiter) -> None:
+    """Count the first workers in before they are there: else the first of all takes every connection there is."""
+    server.worker_class.expect(range(server.worker_age + 1, server.worker_age + 1 + server.num_workers))
 
 
-def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn's hook
-    """Count the worker in, and choose its core if each has its own."""
-    from web.cores import CORES  # noqa: PLC0415 - the server has loaded them by now
-    from web.worker import SHARES  # noqa: PLC0415
-
-    SHARES.put(worker.age, 0)
-    wanted = os.environ.get("PIN_WORKERS", "").lower() not in {"0", "false", "no", "off"}
-    worker.core = CORES.give(worker.age, server.num_workers) if wanted else None
-
-
-def post_fork(server: object, worker: Any) -> None:  # noqa: ANN401, ARG001 - gunicorn's hook
-    """Before it starts its threads."""
-    from web.cores import stay_on  # noqa: PLC0415 - the server has loaded it by now
-    from web.heap import one_heap  # noqa: PLC0415
-
-    one_heap()
-    if worker.core is not None:
-        stay_on(worker.core)
+def pre_fork(server: Arbiter, worker: Worker) -> None:
+    """Choose the worker's core among those that the others have."""
+    if pin_workers:
+        worker.choose_core([other.core for other in server.WORKERS.values()], server.num_workers)
 
 
 def post_worker_init(worker: object) -> None:  # noqa: ARG001 - gunicorn's hook
@@ -96,15 +83,11 @@ def post_worker_init(worker: object) -> None:  # noqa: ARG001 - gunicorn's hook
     gc.set_threshold(20_000, 10, 10)
 
 
-def child_exit(server: object, worker: Any) -> None:  # noqa: ANN401, ARG001 - gunicorn's hook
+def child_exit(server: object, worker: Worker) -> None:  # noqa: ARG001 - gunicorn's hook
     """A worker that has gone has nothing in flight and no connections any more; what it counted stays."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the directory is set
 
-    from web.cores import CORES  # noqa: PLC0415 - the server has loaded them by now
-    from web.worker import SHARES  # noqa: PLC0415
-
-    CORES.leave(worker.age)
-    SHARES.leave(worker.age)
+    worker.count_out()
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 

@@ -6,32 +6,8 @@ virtual machine. Held to one core, a worker hands the lock on where it is.
 """
 
 import os
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
-
-
-class Cores:
-    """The server's own record of who has which; it forks one worker after the other. `cores` are their numbers."""
-
-    def __init__(self, cores: Iterable[int]) -> None:
-        self._cores = tuple(sorted(cores))
-        self._taken: dict[int, int] = {}
-
-    def give(self, worker: int, workers: int) -> int | None:
-        """The core that fewest have, for a worker by its number; None where the workers are fewer than the cores.
-
-        There the others are somebody else's, and the system knows better which are free.
-        """
-        if workers < len(self._cores) or len(self._cores) < 2:
-            return None
-        had_by = Counter(self._taken.values())
-        self._taken[worker] = min(self._cores, key=lambda core: had_by[core])
-        return self._taken[worker]
-
-    def leave(self, worker: int) -> None:
-        """This worker is no more."""
-        self._taken.pop(worker, None)
 
 
 def usable() -> frozenset[int]:
@@ -39,10 +15,19 @@ def usable() -> frozenset[int]:
     return frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
 
 
+def least_taken(cores: Collection[int], taken: Collection[int | None], workers: int) -> int | None:
+    """The core for one worker more: that which fewest have. `taken` are those of the workers there are.
+
+    None where so many `workers` are fewer than the cores: there the others are somebody else's, and the system knows
+    better which are free.
+    """
+    if workers < len(cores) or len(cores) < 2:
+        return None
+    held = list(taken)
+    return min(sorted(cores), key=held.count)
+
+
 def stay_on(core: int) -> None:
     """Hold this process, and the threads it has yet to start, to a core; where the system forbids it, it goes on."""
     with suppress(OSError):
         os.sched_setaffinity(0, {core})
-
-
-CORES = Cores(usable())

@@ -8,6 +8,7 @@ every connection at once anyway, collects the bytes; a client that is too slow g
 import socket
 import time
 from collections import deque
+from collections.abc import Collection, Iterable
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
@@ -17,7 +18,9 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from cobrowse.errors import CobrowseError, Overloaded, RequestTimeout
 from web import answers, edge
+from web.cores import least_taken, stay_on, usable
 from web.framing import Arrival
+from web.heap import one_heap
 from web.shares import Shares
 
 # Seconds a client has to send its request whole, from its first byte (a new connection: from its opening) on.
@@ -72,20 +75,43 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._accept_from = 0.0
         self._gave_way = False
         self._most_at_work: int = self.cfg.threads * (1 + WAITING_PER_THREAD)
+        self.core: int | None = None
+        self.expect((self.age,))
+
+    @staticmethod
+    def expect(numbers: Iterable[int]) -> None:
+        """Workers of these numbers are about to start: whoever is there already leaves them their share from now on."""
+        for number in numbers:
+            SHARES.put(number, 0)
+
+    def count_out(self) -> None:
+        """It takes no more connections, or is no more."""
+        SHARES.leave(self.age)
+
+    def choose_core(self, taken: Collection[int | None], workers: int) -> None:
+        """The one to stay on; called by the server, before it forks. `taken` have the others, of so many in all."""
+        self.core = least_taken(usable(), taken, workers)
+
+    def init_process(self) -> None:
+        """Settle down, before the first thread is started."""
+        one_heap()
+        if self.core is not None:
+            stay_on(self.core)
+        super().init_process()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Let the others know how many connections there are; wake up when some may be taken again."""
         if self.alive:
             SHARES.put(self.age, self.nr_conns)
         else:
-            SHARES.leave(self.age)  # it serves what it has, and takes no more
+            self.count_out()
         if not self._accepting and time.monotonic() < self._accept_from:
             timeout = min(timeout, LOOK_AGAIN)
         super().wait_for_and_dispatch_events(timeout)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Not while others go first."""
-        super().set_accept_enabled(enabled and (not self._is_ahead() or time.monotonic() >= self._accept_from))
+        super().set_accept_enabled(enabled and (time.monotonic() >= self._accept_from or not self._is_ahead()))
 
     def _is_ahead(self) -> bool:
         """Whether another worker could serve one more sooner. Where none can serve any more, whoever may say so."""

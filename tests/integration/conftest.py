@@ -34,7 +34,7 @@ def box():
 
 
 # What a process of ours would take from this one's environment.
-OF_THE_SERVICE = {*Settings.NAMES, "PROMETHEUS_MULTIPROC_DIR"}
+OF_THE_SERVICE = {*Settings.NAMES, "PROMETHEUS_MULTIPROC_DIR", "PIN_WORKERS"}
 
 
 class Service:

@@ -6,32 +6,32 @@ import sys
 
 import pytest
 
-from web.cores import Cores, stay_on, usable
+from web.cores import least_taken, stay_on, usable
 
 
 def test_each_worker_has_a_core_of_its_own():
-    cores = Cores({4, 2, 7})
-    assert [cores.give(number, 3) for number in (1, 2, 3)] == [2, 4, 7]
+    cores = {4, 2, 7}
+    assert [least_taken(cores, taken, 3) for taken in ([], [2], [2, 4])] == [2, 4, 7]
 
 
 def test_whoever_comes_in_the_place_of_one_that_has_gone_gets_its_core():
-    cores = Cores({0, 1, 2})
-    for number in (1, 2, 3):
-        cores.give(number, 3)
-    cores.leave(2)
-    assert cores.give(4, 3) == 1
-    cores.leave(4)
-    cores.leave(1)
-    assert {cores.give(5, 3), cores.give(6, 3)} == {0, 1}
+    assert least_taken({0, 1, 2}, [0, 2], 3) == 1
+    assert [least_taken({0, 1, 2}, taken, 3) for taken in ([2], [2, 0])] == [0, 1]
 
 
 def test_more_workers_than_cores_come_out_even_and_so_do_those_that_a_reload_starts_beside_the_old():
-    cores = Cores({0, 1})
-    given = [cores.give(number, 2) for number in range(1, 5)]
+    given = []
+    for _ in range(4):
+        given.append(least_taken({0, 1}, given, 2))
     assert sorted(given) == [0, 0, 1, 1]
-    cores.leave(1)
-    cores.leave(2)
-    assert sorted(cores.give(number, 2) for number in (5, 6)) == [0, 1]
+    left = given[2:]
+    for _ in range(2):
+        left.append(least_taken({0, 1}, left, 2))
+    assert sorted(left[2:]) == [0, 1]
+
+
+def test_those_without_a_core_don_t_count():
+    assert least_taken({0, 1}, [None, None, 0], 2) == 1
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,7 @@ def test_more_workers_than_cores_come_out_even_and_so_do_those_that_a_reload_sta
     ids=["more cores than workers", "one of each", "one core", "a system that has no such thing"],
 )
 def test_nobody_is_held_to_a_core_where_nothing_is_won_by_it(there, workers):
-    cores = Cores(there)
-    assert [cores.give(number, workers) for number in range(workers)] == [None] * workers
-
-
-def test_one_that_has_gone_without_a_core_is_no_trouble():
-    Cores({0, 1}).leave(9)
+    assert [least_taken(there, [None] * number, workers) for number in range(workers)] == [None] * workers
 
 
 @pytest.mark.skipif(not usable(), reason="this system does not let a process choose its cores")
@@ -59,10 +54,8 @@ def test_a_process_stays_on_its_core_with_the_threads_it_starts_after():
         "thread.start()\n"
         "thread.join()\n"
     )
-    assert (
-        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
-        == f"{{{core}}}"
-    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == f"{{{core}}}"
 
 
 def test_a_system_that_forbids_it_is_no_reason_not_to_start(monkeypatch):

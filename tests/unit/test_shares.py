@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from gunicorn.config import Config
 
 from web import worker
 from web.shares import PLACES, Shares
@@ -65,17 +66,18 @@ def hooks(monkeypatch, tmp_path):
 
 
 def test_workers_that_have_yet_to_start_count_so_that_the_first_does_not_take_all(shares, hooks):
-    hooks["when_ready"](SimpleNamespace(num_workers=2, worker_age=0))
+    hooks["when_ready"](SimpleNamespace(num_workers=2, worker_age=0, worker_class=worker.Worker))
     shares.put(1, 5)
     assert shares.fewest() == 0
     shares.put(2, 7)
     assert shares.fewest() == 5
 
 
-def test_a_worker_counts_from_its_fork_to_its_end(shares, hooks):
+def test_a_worker_counts_from_before_its_fork_to_its_end(shares, hooks):
     shares.put(1, 5)
-    new = SimpleNamespace(age=2, pid=0)
-    hooks["pre_fork"](SimpleNamespace(num_workers=2), new)
+    new = worker.Worker(2, os.getpid(), [], None, 30, Config(), None)
     assert shares.fewest() == 0
+    new.pid = 0
     hooks["child_exit"](None, new)
     assert shares.fewest() == 5
+    new.tmp.close()
