@@ -66,7 +66,6 @@ def _media() -> fields.List[Any]:
 class ParticipantSchema(GenesysSchema):
     """A participant's media, as far as they say what a conversation is and whether it has cobrowse."""
 
-    purpose = fields.String(load_default="")
     calls = _media()
     chats = _media()
     messages = _media()

@@ -1,5 +1,6 @@
 """Genesys's operations with the right token: an expired one is renewed and the call repeated, once."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +11,12 @@ from cobrowse.errors import GenesysForbidden, GenesysUnauthorized
 from cobrowse.flow import Attempt
 from integrations.genesys.operations import Operation
 from integrations.genesys.token import Tokens
-from integrations.genesys.transport import Caller
+from integrations.genesys.transport import Caller, Header
+
+# URLs that are remembered, some hundred bytes each: the fixed ones, and those of conversations looked at once more.
+URLS = 256
+
+_SAME_FOR_ALL: tuple[Header, ...] = ((b"Accept", b"application/json"), (b"User-Agent", b"cobrowse-bridge"))
 
 
 class Client:
@@ -43,7 +49,7 @@ class Client:
         path = operation.path
         if conversation_id:
             path = path.replace("{conversation_id}", quote(conversation_id, safe=""))
-        url = httpx.URL(self._api_url + path)
+        url = _url(self._api_url + path)
         content = orjson.dumps(json) if operation.sends_json else None
         try:
             return self._authorized(attempt, operation, scope, url, content)
@@ -67,13 +73,17 @@ class Client:
         return self._caller.call(attempt, operation, url, _headers(attempt, token, content), content)
 
 
-def _headers(attempt: Attempt, token: str, content: bytes | None) -> dict[str, str]:
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Accept": "application/json",
-        "User-Agent": "cobrowse-bridge",
-        "ININ-Correlation-Id": attempt.command.correlation_id,
-    }
+@lru_cache(URLS)
+def _url(text: str) -> httpx.URL:
+    return httpx.URL(text)  # it reads a URL with care, which takes as long as to make a request
+
+
+def _headers(attempt: Attempt, token: str, content: bytes | None) -> list[Header]:
+    headers = [
+        *_SAME_FOR_ALL,
+        (b"Authorization", b"Bearer " + token.encode()),
+        (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()),
+    ]
     if content is not None:
-        headers["Content-Type"] = "application/json"
+        headers.append((b"Content-Type", b"application/json"))
     return headers

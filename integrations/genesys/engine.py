@@ -6,8 +6,8 @@ measures both). Here each call takes a handle that no other thread has, with its
 
 import os
 import select
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import certifi
 import httpx
@@ -21,6 +21,17 @@ __all__ = ["BodyTooLarge", "CurlTransport"]
 # libcurl repeats a request by itself when a connection used before ends without an answer. A server may have acted on
 # it by then, so only what changes nothing (RFC 9110, 9.2.1) may go out twice.
 _SAFE = frozenset({"GET", "HEAD"})
+
+
+class Answer(httpx.Response):
+    """An answer that is here whole and decoded, so that reading it takes no way through httpx's decoders."""
+
+    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """The body, in pieces of `chunk_size` bytes if one is given."""
+        if self.is_closed or chunk_size is not None:
+            return super().iter_bytes(chunk_size)
+        self.is_closed = self.is_stream_consumed = True
+        return iter(cast("httpx.ByteStream", self.stream))
 
 
 class Handle:
@@ -102,12 +113,14 @@ class Handle:
 
     def _answer(self) -> httpx.Response:
         head = curl.read_head(self._lines)
-        return httpx.Response(
+        answer = Answer(
             head.status,
             headers=curl.decoded(head.headers),
-            content=b"".join(self._chunks),
+            stream=httpx.ByteStream(b"".join(self._chunks)),
             extensions={"http_version": head.version, "reason_phrase": head.reason},
         )
+        answer.read()
+        return answer
 
     def _failure(self, code: int, message: str) -> httpx.RequestError:
         if self._size > self._max_body_bytes:

@@ -15,7 +15,7 @@ from cobrowse.errors import GenesysForbidden, GenesysTimeout, LedgerUnavailable
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
 from integrations.genesys.operations import TOKEN
-from integrations.genesys.transport import Caller
+from integrations.genesys.transport import Caller, Header
 
 # Seconds before its end from which a token counts as over: a call that starts with it must also end with it.
 EARLY = 60.0
@@ -100,11 +100,11 @@ class Tokens:
         self._url = httpx.URL(login_url + TOKEN.path)
         self._client_id = client_id
         pair = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
-        self._headers = {
-            "Authorization": f"Basic {pair}",
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "application/json",
-        }
+        self._headers: tuple[Header, ...] = (
+            (b"Authorization", f"Basic {pair}".encode()),
+            (b"Content-Type", b"application/x-www-form-urlencoded"),
+            (b"Accept", b"application/json"),
+        )
         self._holder = holder
         self._store = store
         self._new_lock = new_lock
@@ -178,7 +178,7 @@ class Tokens:
 
     def _fetch(self, attempt: Attempt, scope: str) -> tuple[Secret, float]:
         form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
-        headers = self._headers | {"ININ-Correlation-Id": attempt.command.correlation_id}
+        headers = (*self._headers, (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()))
         try:
             answer = self._caller.call(attempt, TOKEN, self._url, headers, urlencode(form).encode())
         except GenesysForbidden as error:

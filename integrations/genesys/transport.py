@@ -1,6 +1,6 @@
 """One call to Genesys inside the caller's deadline: sent, repeated where that harms nobody, its failures told apart."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -17,6 +17,8 @@ from cobrowse.errors import (
 from cobrowse.flow import TRIES, Attempt
 from integrations.genesys.circuit import Circuit
 from integrations.genesys.operations import Operation, read
+
+Header = tuple[bytes, bytes]
 
 # Seconds: the first wait before another try when Genesys names none; each further one is twice as long, all jittered.
 FIRST_BACKOFF = 0.2
@@ -43,7 +45,7 @@ class Caller:
         self._jitter = jitter
 
     def call(
-        self, attempt: Attempt, operation: Operation, url: httpx.URL, headers: Mapping[str, str], content: bytes | None
+        self, attempt: Attempt, operation: Operation, url: httpx.URL, headers: Sequence[Header], content: bytes | None
     ) -> dict[str, Any]:
         """The content of the answer, after at most three tries.
 
@@ -78,7 +80,7 @@ class Caller:
         attempt: Attempt,
         operation: Operation,
         url: httpx.URL,
-        headers: Mapping[str, str],
+        headers: Sequence[Header],
         content: bytes | None,
         *,
         last: bool,
@@ -88,8 +90,7 @@ class Caller:
         if left <= 0:
             raise GenesysTimeout(f"{operation.name}: no time was left for it inside the deadline")
         timeout = {"connect": min(left, CONNECT_SECONDS), "read": left, "write": left, "pool": left}
-        extensions = {"timeout": timeout, "deadline": left}
-        request = httpx.Request(operation.method, url, headers=headers, content=content, extensions=extensions)
+        request = _request(operation, url, headers, content, {"timeout": timeout, "deadline": left})
         start = self._clock.monotonic()
         result = "broken"
         try:
@@ -107,6 +108,20 @@ class Caller:
             # Any answer below 500, a refusal or a 429 included, shows that somebody is there.
             self.circuit.left(url.host, well=result.isdigit() and int(result) < 500)
             attempt.called(operation.name, start, result)
+
+
+def _request(
+    operation: Operation, url: httpx.URL, headers: Sequence[Header], content: bytes | None, extensions: dict[str, Any]
+) -> httpx.Request:
+    """Made of a stream, not of content: httpx's way to take the headers as they are and to look for none to add."""
+    body = content or b""
+    headers = [(b"Host", url.netloc), *headers]
+    if content is not None or operation.method == "POST":
+        headers.append((b"Content-Length", b"%d" % len(body)))
+    stream = httpx.ByteStream(body)
+    request = httpx.Request(operation.method, url, headers=headers, stream=stream, extensions=extensions)
+    request.read()
+    return request
 
 
 def may_repeat(error: GenesysError) -> bool:

@@ -96,6 +96,7 @@ def test_a_user_and_password_in_the_url_stay_out_of_the_request(transport, serve
         {"headers": {"X-Note\r\nX-Forged": "b"}},
         {"headers": {"X-Note": "a\x00b"}},
         {"headers": {"X Note": "b"}},
+        {"headers": {"X-Note: a": "b"}},
         {"method": "GET / HTTP/1.1\r\nX-Forged: b\r\n\r\nGET"},
         {"method": "HEAD", "content": b"body"},
     ],
@@ -177,8 +178,10 @@ def test_a_packed_body_is_unpacked_once(transport, serve, coding, pack):
     )
     response = call(transport, "GET", upstream.url, headers={"Accept-Encoding": "gzip, deflate"})
     assert response.content == b'{"a": 1}' * 500
+    assert [len(piece) for piece in response.iter_bytes(1500)] == [1500, 1500, 1000]
+    assert b"".join(response.iter_bytes()) == response.content
     assert "content-encoding" not in response.headers
-    assert response.headers["content-length"] == "4000"
+    assert "content-length" not in response.headers
 
 
 @pytest.mark.parametrize(

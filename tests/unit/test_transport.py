@@ -54,7 +54,7 @@ def calling(operation, *answers, deadline=10.0, jitter=1.0):
     clock = ManualClock()
     script = Script(clock, operation, *answers)
     attempt = Attempt(Command("architect", "c", deadline), "i", "h", clock)
-    return script, attempt, lambda: Caller(script, clock, lambda: jitter).call(attempt, operation, URL, {}, None)
+    return script, attempt, lambda: Caller(script, clock, lambda: jitter).call(attempt, operation, URL, (), None)
 
 
 @pytest.mark.parametrize("operation", [TOKEN, CONVERSATION, CREATE])
@@ -165,13 +165,19 @@ def test_every_call_is_noted_with_its_result():
 # What goes out
 
 
-def test_a_call_carries_its_headers_and_its_content():
-    script, attempt, _ = calling(CREATE)
-    Caller(script, attempt.clock, lambda: 1.0).call(attempt, CREATE, URL, {"X-Mark": "one"}, b'{"a": 1}')
+@pytest.mark.parametrize(
+    ("operation", "content", "length"),
+    [(CREATE, b'{"a": 1}', ["8"]), (COBROWSE, None, ["0"]), (CONVERSATION, None, [])],
+)
+def test_a_call_carries_its_headers_and_its_content_and_what_http_asks_for(operation, content, length):
+    script, attempt, _ = calling(operation)
+    Caller(script, attempt.clock, lambda: 1.0).call(attempt, operation, URL, ((b"X-Mark", b"one"),), content)
     (request,) = script.requests
-    assert (request.method, request.url) == ("POST", URL)
+    assert (request.method, request.url) == (operation.method, URL)
     assert request.headers["x-mark"] == "one"
-    assert request.content == b'{"a": 1}'
+    assert request.headers.get_list("host") == [URL.netloc.decode()]
+    assert request.headers.get_list("content-length") == length
+    assert request.content == (content or b"")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +295,7 @@ def after(fault, *, before=FAILURES - 1):
         circuit.left(URL.host, well=False)
     caller = Caller(script, attempt.clock, lambda: 1.0, circuit)
     with contextlib.suppress(GenesysError, Refused):
-        caller.call(attempt, ATTACH, URL, {}, None)
+        caller.call(attempt, ATTACH, URL, (), None)
     return caller, attempt
 
 
@@ -298,7 +304,7 @@ def test_a_call_that_finds_nobody_there_counts_against_its_host(fault):
     caller, attempt = after(fault)
     assert caller.circuit.open_hosts() == (URL.host,)
     with pytest.raises(GenesysUnavailable) as refused:
-        caller.call(attempt, ATTACH, URL, {}, None)
+        caller.call(attempt, ATTACH, URL, (), None)
     assert refused.value.retry_after == REST
 
 
@@ -314,7 +320,7 @@ def test_a_caller_without_a_circuit_has_one_of_its_own():
     caller = Caller(script, attempt.clock, lambda: 1.0)
     for _ in range(FAILURES):
         with pytest.raises(GenesysUnavailable):
-            caller.call(attempt, ATTACH, URL, {}, None)
+            caller.call(attempt, ATTACH, URL, (), None)
     with pytest.raises(GenesysUnavailable, match="left alone"):
-        caller.call(attempt, ATTACH, URL, {}, None)
+        caller.call(attempt, ATTACH, URL, (), None)
     assert len(script.requests) == FAILURES
