@@ -103,6 +103,7 @@ def entry(values: tuple[Any, ...], vault: Vault, *, leniently: bool = False) -> 
             raise LedgerUnavailable(message, hint=hint) from fault
         settings, secret = {}, {}
     state = State(row.state)
+    known = secret.get("progress", {})
     return Recorded(
         id=row.id,
         command=_command(row, settings),
@@ -113,12 +114,12 @@ def entry(values: tuple[Any, ...], vault: Vault, *, leniently: bool = False) -> 
             done=tuple(orjson.loads(row.done)),
             begun=row.begun,
             invited=bool(row.invited),
-            session=_session(orjson.loads(row.session), secret.get("progress", {})),
+            session=_session(orjson.loads(row.session), known),
         ),
         holder=row.holder,
         lease_left=max(0.0, row.lease_left) if state is State.RUNNING else 0.0,
         upstream_calls=row.upstream_calls,
-        outcome=_outcome(row, secret.get("outcome", {})) if row.outcome else None,
+        outcome=_outcome(row, secret.get("outcome", known)) if row.outcome else None,
         created=datetime.fromtimestamp(row.created, UTC),
         updated=datetime.fromtimestamp(row.updated, UTC),
         seq=row.seq,
@@ -190,12 +191,16 @@ def _clear(session: Session) -> dict[str, object]:
 
 
 def _secrets(progress: Session, outcome: Outcome | None) -> dict[str, dict[str, str]]:
-    sessions = {"progress": progress} | ({"outcome": outcome.session} if outcome else {})
-    found = {
-        part: {name: value for name in _SECRETS if (value := getattr(session, name))}
-        for part, session in sessions.items()
-    }
-    return {part: values for part, values in found.items() if values}
+    """The secrets of what has been yielded so far; those of what was answered only where they are others."""
+    kept = _hidden(progress)
+    told = _hidden(outcome.session) if outcome else kept
+    if told != kept:
+        return {"progress": kept, "outcome": told}
+    return {"progress": kept} if kept else {}
+
+
+def _hidden(session: Session) -> dict[str, str]:
+    return {name: value for name in _SECRETS if (value := getattr(session, name))}
 
 
 def _json(value: object) -> str:

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cobrowse.errors import LedgerUnavailable
 
 MAKE_A_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+
+
+# What was sealed last, remembered for the initiations under way: an attempt's end mostly seals what its last step did.
+AGAIN = 256
 
 
 class NotOurs(Exception):
@@ -24,10 +29,11 @@ class Vault:
     def __init__(self, keys: Callable[[], Sequence[str]]) -> None:
         self._keys = keys
         self._fernet: MultiFernet | None = None
+        self._sealed = lru_cache(AGAIN)(lambda plain: self._opened().encrypt(plain).decode())
 
     def seal(self, values: Mapping[str, object]) -> str:
         """The values as one opaque text; nothing stays nothing."""
-        return self._opened().encrypt(orjson.dumps(values)).decode() if values else ""
+        return self._sealed(orjson.dumps(values)) if values else ""
 
     def open(self, sealed: str) -> Mapping[str, Any]:
         """What was sealed. NotOurs if no key fits."""

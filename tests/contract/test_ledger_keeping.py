@@ -9,8 +9,9 @@ from cryptography.fernet import Fernet
 
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import State
-from cobrowse.model import Secret, Status
+from cobrowse.model import Secret, Session, Status
 from tests.contract.ledgers import (
+    ATTACHED,
     CREATED,
     SESSION,
     again,
@@ -178,6 +179,28 @@ def test_no_secret_lies_in_any_of_sqlites_files_in_the_clear(tmp_path, opened):
     assert {"ledger.sqlite3", "ledger.sqlite3-wal"} <= set(held)
     assert any(claim.id.encode() in content for content in held.values())
     assert not [name for name, content in held.items() if b"very-secret" in content]
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [replace(SESSION, join_url=Secret("https://another")), Session(), SESSION],
+    ids=["others", "none", "the same"],
+)
+@pytest.mark.parametrize("reached", [Session(conversation_id="c-1"), SESSION], ids=["none", "some"])
+def test_what_was_reached_and_what_was_answered_keep_secrets_of_their_own(ledger, reached, answered):
+    claim = keyed()
+    won(ledger, claim)
+    settle(ledger, claim, progress=replace(ATTACHED, session=reached), session=answered)
+    entry = ledger.read(claim.id)
+    assert (entry.progress.session, entry.outcome.session) == (reached, answered)
+
+
+def test_equal_secrets_under_another_key_are_sealed_by_that_key(url, opened):
+    keys = [Fernet.generate_key().decode() for _ in range(2)]
+    for name, key in zip(("first", "second"), keys, strict=True):
+        won(opened(url, keys=[key]), keyed(key=name, number=name, session_settings={"mask": "the same"}))
+    for name, key in zip(("first", "second"), keys, strict=True):
+        assert opened(url, keys=[key]).read(name).command.session_settings == {"mask": "the same"}
 
 
 def test_a_new_first_key_seals_and_the_former_still_opens(url, opened):
