@@ -29,7 +29,7 @@ from settings import Settings, SettingsError
 from web import data_actions
 from web.console import Console
 from web.data_actions import DataActions
-from web.edge import guard
+from web.edge import App, guard
 from web.operations import Operations, watch
 from web.reference import pages
 from web.webhooks import Webhooks
@@ -50,7 +50,7 @@ def create_app(
     metrics, telemetry = watchers(settings, clock, senders)
     initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit)
 
-    app = Flask("cobrowse-bridge", static_folder=None)
+    app = App("cobrowse-bridge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions["cobrowse"] = initiate
     guard(app, new_id)

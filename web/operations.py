@@ -88,7 +88,7 @@ def watch(app: Flask, watcher: Watcher) -> None:
         if request.blueprint == NAME:
             return
         route = request.url_rule.rule if request.url_rule is not None else ""
-        g.telemetry = watcher.began(Asked(request.method, route, dict(request.headers.items()), g.correlation_id))
+        g.telemetry = watcher.began(Asked(request.method, route, request.headers, g.correlation_id))
 
     @app.after_request
     def answered(response: Response) -> Response:

@@ -1,11 +1,18 @@
 """A request as telemetry sees it, and whoever watches requests come and go."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 Ended = Callable[[int], None]
 """To be called once with the answer's HTTP status."""
+
+
+class Headers(Protocol):
+    """A request's headers, read by whoever wants them: a copy would cost every request."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Each name with its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +21,7 @@ class Asked:
 
     method: str
     route: str
-    headers: Mapping[str, str]
+    headers: Headers
     correlation_id: str
 
 
