@@ -27,7 +27,7 @@ worker_class = "web.worker.Worker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 2)
 # A thread waits for Genesys nearly all of its time; this many initiations can be under way in each worker.
 worker_connections = 4096
-threads = int(os.environ.get("THREADS") or 64)
+threads = int(os.environ.get("THREADS") or 128)
 # Whether each worker stays on a core of its own where there is one for each.
 pin_workers = Env().bool("PIN_WORKERS") if os.environ.get("PIN_WORKERS") else True
 # Seconds that requests in flight get to finish at a stop: longer than any deadline.

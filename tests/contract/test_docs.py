@@ -31,7 +31,7 @@ BESIDE_SETTINGS = {
     "HOST": "0.0.0.0",
     "PORT": "8000",
     "WEB_CONCURRENCY": None,
-    "THREADS": "64",
+    "THREADS": "128",
     "PIN_WORKERS": "true",
     "GENESYS_CONVERSATION_ID": "",
 }
