@@ -26,8 +26,8 @@ class Engine(Protocol):
 
     place: str
 
-    def write(self, work: Callable[[Run], T], *, alone: str = "", durable: bool = True) -> T:
-        """Do the work; what it wrote is committed when this returns. Works `alone` under one name run one by one.
+    def write(self, work: Callable[[Run], T], *, durable: bool = True) -> T:
+        """Do the work; what it wrote is committed when this returns.
 
         What is `durable` has reached the disk by then, and so has all that was committed before it. The rest survives
         the end of this process, and of the machine or the database server only if that comes a moment later.
@@ -49,16 +49,20 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What is said differently. `now`: seconds since 1970 by the database's clock; `name` rewrites `:name`."""
+    """What is said differently. `now`: seconds since 1970 by the database's clock; `name` rewrites `:name`.
+
+    `in_turn` ends a select whose row must not be made before others of the same :turn are committed.
+    """
 
     now: str
     row_number: str
     text: str
+    in_turn: str
     named: str = r":\1"
 
     def say(self, sql: str) -> str:
         """The statement in this database's words."""
-        words = {"{columns}": COLUMNS, "{now}": self.now, "{row_number}": self.row_number, "{text}": self.text}
-        for word, said in words.items():
-            sql = sql.replace(word, said)
+        sql = sql.replace("{columns}", COLUMNS)
+        for word in ("now", "row_number", "text", "in_turn"):
+            sql = sql.replace(f"{{{word}}}", getattr(self, word))
         return re.sub(r"(?<!\w):([a-z_]+)", self.named, sql)

@@ -20,6 +20,8 @@ DIALECT = Dialect(
     "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
     "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     'TEXT COLLATE "C"',  # bytes in their order, as SQLite compares; a prefix is a range of an index then
+    # OFFSET keeps the planner from merging it with the select that it is for: first the lock, then the row's number.
+    "FROM (SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0)) OFFSET 0) AS in_turn",
     r"%(\1)s",
 )
 
@@ -30,8 +32,6 @@ STATEMENT_PATIENCE = 3
 UPGRADE_LOCK = 0x636F_6272
 # Connections of a process: works take a millisecond, so few serve many threads; a server has 100 for all by default.
 POOL_SIZE = 8
-
-SERIALISE = "SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"
 
 
 class _Connection(psycopg.Connection[tuple[Any, ...]]):
@@ -57,7 +57,7 @@ class _Mine(NamedTuple):
 
 
 class PostgreSQL:
-    """The engine on a server. `url` is libpq's; statements run as they come, in a transaction where they must."""
+    """The engine on a server. `url` is libpq's; each statement is a transaction of its own."""
 
     def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
         given = conninfo.conninfo_to_dict(url)
@@ -75,15 +75,15 @@ class PostgreSQL:
         self._of_parents: list[object] = []
         self._fits = False
 
-    def write(self, work: Callable[[Run], T], *, alone: str = "", durable: bool = True) -> T:
+    def write(self, work: Callable[[Run], T], *, durable: bool = True) -> T:
         """Do the work; once more on a fresh connection if this one broke, for a server that was started anew."""
         if not self._fits:
             schema.check(self._on_connection(self._version), self.place)
             self._fits = True
-        return self._on_connection(lambda connection: self._work(connection, work, alone), durable=durable)
+        return self._on_connection(lambda connection: work(self._runner(connection)), durable=durable)
 
     def execute(self, sql: str, params: Params, *, durable: bool = True) -> Rows:
-        """Run it as it is: a single statement is a transaction of its own."""
+        """Run it as it is."""
         return self.write(lambda run: run(sql, params), durable=durable)
 
     def read(self, sql: str, params: Params | None = None) -> Rows:
@@ -109,14 +109,6 @@ class PostgreSQL:
         if mine is not None and mine.pid == os.getpid():
             mine.durable.close()
             mine.quick.close()
-
-    def _work(self, connection: _Connection, work: Callable[[Run], T], alone: str) -> T:
-        run = self._runner(connection)
-        if not alone:
-            return work(run)
-        with connection.transaction():
-            run(SERIALISE, {"name": alone})
-            return work(run)
 
     def _version(self, connection: _Connection) -> tuple[int, int] | None:
         try:

@@ -48,6 +48,7 @@ def of_claim(claim: Claim, vault: Vault) -> dict[str, object]:
         "holder": claim.holder,
         "lease_seconds": claim.lease_seconds,
         "keyless": not claim.slot.startswith("key:"),
+        "turn": plain(command.conversation_id or claim.id),
         "sender": command.sender,
         "requested_by": plain(command.requested_by),
         "credential": plain(command.credential),

@@ -18,7 +18,12 @@ from integrations.ledger.writer import LOCK_PATIENCE, Writer, WriterBusy, patien
 
 T = TypeVar("T")
 
-DIALECT = Dialect("((julianday('now') - 2440587.5) * 86400.0)", "INTEGER PRIMARY KEY AUTOINCREMENT", "TEXT")
+DIALECT = Dialect(
+    "((julianday('now') - 2440587.5) * 86400.0)",
+    "INTEGER PRIMARY KEY AUTOINCREMENT",
+    "TEXT",
+    "WHERE true",  # all write one by one; without it, ON CONFLICT would be read as the ON of a join
+)
 
 # The first with RETURNING.
 OLDEST = (3, 35, 0)
@@ -67,7 +72,7 @@ class SQLite:
         self._mine: _Mine | None = None
         self._of_parents: list[_Mine] = []
 
-    def write(self, work: Callable[[Run], T], *, alone: str = "", durable: bool = True) -> T:  # noqa: ARG002 - all come one by one
+    def write(self, work: Callable[[Run], T], *, durable: bool = True) -> T:
         """Do the work in the process's writer, together with whatever else is waiting."""
         with self._told():
             return self._here().writer.write(work, durable)

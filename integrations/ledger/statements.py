@@ -41,16 +41,17 @@ class Row(NamedTuple):
 COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
 
 # One atomic decision. A finished row is left alone; no row comes back then, and the reason is read after.
+# {in_turn}: a row has its `seq` only once the claims of its conversation that came before it can be read.
 CLAIM = """
 INSERT INTO initiations (
     id, slot, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest, check_first,
     deadline_seconds, correlation_id, settings, state, holder, lease_until, flow, done, begun, invited, session, secret,
     created, updated
-) VALUES (
+) SELECT
     :id, :slot, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
     :check_first, :deadline_seconds, :correlation_id, :settings, 'running', :holder, {now} + :lease_seconds, :flow,
     :done, :begun, :invited, :session, :secret, {now}, {now}
-)
+{in_turn}
 ON CONFLICT (slot) DO UPDATE SET
     state = 'running', holder = excluded.holder, lease_until = excluded.lease_until,
     attempts = initiations.attempts + 1, updated = excluded.updated

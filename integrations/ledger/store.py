@@ -56,8 +56,7 @@ class LedgerStore:
                     return kind, found, _previous(run, claim, found) if kind is Won else None
             raise LedgerUnavailable(f"the slot of initiation {claim.id} changed hands {TRIES} times meanwhile")
 
-        alone = claim.command.conversation_id if claim.window_seconds > 0 else ""
-        kind, found, previous = self._engine.write(work, alone=alone, durable=claim.progress.invited)
+        kind, found, previous = self._engine.write(work, durable=claim.progress.invited)
         self._purge.claimed()
         if kind is Won:
             return Won(self._entry(found), self._entry(previous) if previous else None)

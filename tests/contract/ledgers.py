@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cache
 from itertools import count
@@ -14,7 +14,8 @@ from cryptography.fernet import Fernet
 
 from cobrowse.ledger import Claim, Progress, State, Won, slot_of
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
-from integrations.ledger import connect
+from integrations.ledger import connect, postgresql, rows, sqlite, statements
+from integrations.ledger.vault import Vault
 from tests.databases import new_database
 
 RETENTION = 86_400.0
@@ -150,6 +151,22 @@ def execute(url, *statements):
     with psycopg.connect(url, autocommit=True) as connection:
         cursors = [connection.execute(statement) for statement in statements]
         return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+
+@contextmanager
+def uncommitted(url, claim):
+    """Another machine's claim on its way: made, and committed at the end."""
+    params = rows.of_claim(claim, Vault(tuple))
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(sqlite.DIALECT.say(statements.CLAIM), params).fetchall()
+            yield
+            connection.execute("COMMIT")
+    else:
+        with psycopg.connect(url) as connection:
+            connection.execute(postgresql.DIALECT.say(statements.CLAIM).encode(), params)
+            yield
 
 
 def together(count, work):

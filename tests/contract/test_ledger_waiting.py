@@ -2,7 +2,10 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+
+import pytest
 
 from cobrowse.ledger import Progress, State
 from tests.contract.ledgers import (
@@ -17,6 +20,7 @@ from tests.contract.ledgers import (
     keyed,
     settle,
     together,
+    uncommitted,
     won,
 )
 
@@ -101,6 +105,17 @@ def test_of_two_at_the_same_moment_one_sees_the_other(ledger):
 
         seen = [one.previous.id for one in claimed if one.previous is not None]
         assert len(set(seen)) == len(seen) == 3
+
+
+def test_a_claim_waits_for_its_conversations_last_to_be_committed_and_sees_it(ledger, url):
+    ledger.ping()  # the tables are there
+    first, second = keyed(key="first", window=60.0), keyed(key="second", window=60.0)
+    with ThreadPoolExecutor(1) as pool:
+        with uncommitted(url, first):
+            later = pool.submit(won, ledger, second)
+            with pytest.raises(TimeoutError):
+                later.result(0.3)
+        assert later.result(5).previous.id == first.id
 
 
 # Waiting
