@@ -12,6 +12,8 @@ from environs import Env
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from web.heap import one_heap
+
 load_dotenv()
 
 # Where the workers keep their counts for /metrics. prometheus_client looks for it once, when it is first imported, and
@@ -48,6 +50,7 @@ limit_request_field_size = 8_190
 
 def on_starting(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
     """Say what is wrong with the settings once, in plain lines, before any worker starts."""
+    one_heap(os.environ)
     counts.mkdir(parents=True, exist_ok=True)
     for left_over in counts.glob("*.db"):
         left_over.unlink()

@@ -1,18 +1,23 @@
-"""One heap for all threads of a process.
+"""One heap for all threads of a worker.
 
-glibc gives threads heaps of their own, so that they need not wait for each other, and what one has freed the others
-can't use. Ours wait for the interpreter's lock anyway: with 64 of them a worker would be a fifth larger.
+glibc gives threads heaps of their own, and each a store of what it has freed, so that they need not wait for each
+other; the others can't use what lies there. Ours wait for the interpreter's lock anyway.
 """
 
-import ctypes
-from contextlib import suppress
+import os
+import sys
+from collections.abc import Callable, MutableMapping
 
-# Its number in glibc's malloc.h.
-M_ARENA_MAX = -8
+VARIABLE = "GLIBC_TUNABLES"
+# glibc's manual, "Memory Allocation Tunables": one arena, and no cache that belongs to a thread.
+TUNABLES = "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0"
 
 
-def one_heap() -> bool:
-    """Ask for it, before threads are started; False where the C library knows no such thing."""
-    with suppress(OSError, AttributeError):
-        return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1))
-    return False
+def one_heap(environment: MutableMapping[str, str], execute: Callable[[str, list[str]], object] = os.execv) -> None:
+    """Start this program anew, as the same process: glibc asks for its tunables at no other time.
+
+    Not where the variable says something already: this has been done, or somebody has chosen otherwise.
+    """
+    if VARIABLE not in environment:
+        environment[VARIABLE] = TUNABLES
+        execute(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -20,7 +20,6 @@ from cobrowse.errors import CobrowseError, Overloaded, RequestTimeout
 from web import answers, edge
 from web.cores import least_taken, stay_on, usable
 from web.framing import Arrival
-from web.heap import one_heap
 from web.shares import Shares
 
 # Seconds a client has to send its request whole, from its first byte (a new connection: from its opening) on.
@@ -94,7 +93,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def init_process(self) -> None:
         """Settle down, before the first thread is started."""
-        one_heap()
         if self.core is not None:
             stay_on(self.core)
         super().init_process()

@@ -12,7 +12,15 @@ import httpx
 import pytest
 
 from tests.integration.conftest import ROOT
+from web import heap
 from web.cores import usable
+
+
+def test_all_threads_of_a_worker_take_from_one_heap(gunicorn):
+    for worker in gunicorn(WEB_CONCURRENCY="2", THREADS="2").workers():
+        # glibc before 2.38 cuts what it reads into pieces, in its place.
+        began_with = Path(f"/proc/{worker}/environ").read_bytes().replace(b"\0", b":")
+        assert f"{heap.VARIABLE}={heap.TUNABLES}:".encode() in began_with
 
 
 def test_connections_come_out_even_among_workers_also_after_one_has_died(gunicorn):
