@@ -167,16 +167,15 @@ def test_every_call_is_noted_with_its_result():
 
 @pytest.mark.parametrize(
     ("operation", "content", "length"),
-    [(CREATE, b'{"a": 1}', ["8"]), (COBROWSE, None, ["0"]), (CONVERSATION, None, [])],
+    [(CREATE, b'{"a": 1}', [b"8"]), (COBROWSE, None, [b"0"]), (CONVERSATION, None, [])],
 )
 def test_a_call_carries_its_headers_and_its_content_and_what_http_asks_for(operation, content, length):
     script, attempt, _ = calling(operation)
     Caller(script, attempt.clock, lambda: 1.0).call(attempt, operation, URL, ((b"X-Mark", b"one"),), content)
     (request,) = script.requests
     assert (request.method, request.url) == (operation.method, URL)
-    assert request.headers["x-mark"] == "one"
-    assert request.headers.get_list("host") == [URL.netloc.decode()]
-    assert request.headers.get_list("content-length") == length
+    asked_for = [(b"Content-Length", value) for value in length]
+    assert request.headers.raw == [(b"Host", URL.netloc), (b"X-Mark", b"one"), *asked_for]
     assert request.content == (content or b"")
 
 
