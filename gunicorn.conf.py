@@ -48,7 +48,7 @@ limit_request_fields = 64
 limit_request_field_size = 8_190
 
 
-def on_starting(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
+def on_starting(_server: object) -> None:
     """Say what is wrong with the settings once, in plain lines, before any worker starts."""
     one_heap(os.environ)
     counts.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def pre_fork(server: Arbiter, worker: Worker) -> None:
         worker.choose_core([other.core for other in server.WORKERS.values()], server.num_workers)
 
 
-def post_worker_init(worker: object) -> None:  # noqa: ARG001 - gunicorn's hook
+def post_worker_init(_worker: object) -> None:
     """What a worker has built by now lives as long as it does: take it out of the garbage collector's rounds.
 
     Otherwise each full collection walks through every module and schema again.
@@ -86,7 +86,7 @@ def post_worker_init(worker: object) -> None:  # noqa: ARG001 - gunicorn's hook
     gc.set_threshold(20_000, 10, 10)
 
 
-def child_exit(server: object, worker: Worker) -> None:  # noqa: ARG001 - gunicorn's hook
+def child_exit(_server: object, worker: Worker) -> None:
     """A worker that has gone has nothing in flight and no connections any more; what it counted stays."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the directory is set
 
@@ -94,7 +94,7 @@ def child_exit(server: object, worker: Worker) -> None:  # noqa: ARG001 - gunico
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-def on_exit(server: object) -> None:  # noqa: ARG001 - gunicorn's hook
+def on_exit(_server: object) -> None:
     """Leave nothing behind."""
     if counts.name.startswith(OURS):
         shutil.rmtree(counts, ignore_errors=True)
