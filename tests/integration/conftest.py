@@ -139,6 +139,19 @@ class Gunicorn:
         return self.log_path.read_text()
 
 
+def started_in_vain(environment, *options):
+    """gunicorn with settings that end it before it serves anybody: its status and what it said."""
+    return subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", *options, "app:create_app()"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
 @pytest.fixture
 def gunicorn(box, tmp_path, unused_tcp_port):
     """A factory: gunicorn on the sandbox, with these variables besides."""

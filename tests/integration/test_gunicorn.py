@@ -4,8 +4,6 @@ import json
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 
 from sandbox.state import WEBCHAT
 from schemas.data_action import AnswerSchema
-from tests.integration.conftest import KEY, ROOT
+from tests.integration.conftest import KEY, started_in_vain
 
 
 def exchange(server, *pieces, pause=0.0):
@@ -117,15 +115,7 @@ def test_a_request_in_flight_is_finished_at_a_stop(gunicorn, box):
 def test_the_service_does_not_start_without_a_key_and_says_why_in_one_line(tmp_path, unused_tcp_port):
     environment = {"PATH": "", "PORT": str(unused_tcp_port()), "HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
     environment |= {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "secret-of-genesys", "GENESYS_REGION": "mars"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    ended = started_in_vain(environment)
     assert ended.returncode != 0
     assert "GENESYS_REGION: Must be one of" in ended.stderr
     assert "secret-of-genesys" not in ended.stderr

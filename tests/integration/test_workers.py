@@ -3,15 +3,13 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.integration.conftest import ROOT
+from tests.integration.conftest import started_in_vain
 from web import heap
 from web.cores import usable
 
@@ -89,15 +87,8 @@ def test_workers_run_where_the_system_likes_if_told_so_or_if_a_core_is_left_over
 
 
 def test_a_wrong_word_for_it_stops_the_start_and_is_named(tmp_path):
-    ended = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--check-config", "app:create_app()"],
-        cwd=ROOT,
-        env={"PATH": "", "TMPDIR": str(tmp_path), "PIN_WORKERS": "fasle"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    environment = {"PATH": "", "TMPDIR": str(tmp_path), "PIN_WORKERS": "fasle"}
+    ended = started_in_vain(environment, "--check-config")
     assert ended.returncode != 0
     assert '"PIN_WORKERS" invalid: Not a valid boolean' in ended.stderr
 
