@@ -16,8 +16,6 @@ from schemas.faults import in_words
 from web import answers, intake
 
 SENDER = "architect"
-# The headers that a caller's key may come in.
-_CREDENTIALS = ("x-api-key", "authorization")
 _REQUEST = StartRequestSchema()
 _FIELDS = tuple(str(field.data_key or name) for name, field in _REQUEST.fields.items())
 
@@ -26,7 +24,7 @@ class Keys(Protocol):
     """Whoever knows the callers."""
 
     def identify(self, headers: Mapping[str, str]) -> str:
-        """The caller's name, by X-Api-Key or Authorization (in lower case here). Raises NotAuthenticated."""
+        """The caller's name. Raises NotAuthenticated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class DataActions:
     def _caller(self) -> str:
         if self.open_to_all:
             return "anyone"
-        return self.keys.identify({name: request.headers.get(name, "") for name in _CREDENTIALS})
+        return self.keys.identify({name.lower(): value for name, value in request.headers.items()})
 
     def _user_token(self) -> Secret:
         token = request.headers.get("Genesys-Access-Token", "").strip() if self.allow_user_tokens else ""

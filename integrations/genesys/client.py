@@ -75,7 +75,7 @@ class Client:
 
 @lru_cache(URLS)
 def _url(text: str) -> httpx.URL:
-    return httpx.URL(text)  # it reads a URL with care, which takes as long as to make a request
+    return httpx.URL(text)  # it reads a URL with care, and the fixed ones are needed at every call
 
 
 def _headers(attempt: Attempt, token: str, content: bytes | None) -> list[Header]:

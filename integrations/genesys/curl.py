@@ -13,11 +13,11 @@ import httpx
 import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
 
 # What libcurl adds on its own unless the list names it without a value.
-_UNASKED = {name.lower(): name + b":" for name in (b"Accept", b"Accept-Encoding", b"Content-Type", b"Expect")}
+_UNASKED = (b"Accept", b"Accept-Encoding", b"Content-Type", b"Expect")
 
 # RFC 9110, 5.6.2. h11 checks this for httpx's own transport; libcurl sends what it is given, line breaks and all.
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_LINE = re.compile(_TOKEN.pattern + rb": [^\x00\r\n]*")
+_VALUE = re.compile(rb"[^\x00\r\n]*")
 
 # libcurl reads 0 as "no limit"; longer than a day is no limit either, and keeps infinity out of the integers.
 _LONGEST_SECONDS = 86_400.0
@@ -72,15 +72,14 @@ def header_lines(request: httpx.Request, *, has_body: bool) -> list[bytes]:
     named = set()
     for name, value in request.headers.raw:
         lower = name.lower()
-        line = name + b": " + value
-        if b":" in name or not _LINE.fullmatch(line):
+        if not (_TOKEN.fullmatch(name) and _VALUE.fullmatch(value)):
             raise httpx.LocalProtocolError("a header's name or value holds bytes that HTTP does not allow")
         named.add(lower)
         if has_body and lower == b"content-length":
             continue  # libcurl counts the body itself; two lengths would be an invitation to request smuggling
         # "Name:" would take the header out, "Name;" sends it empty (CURLOPT_HTTPHEADER).
-        lines.append(line if value.strip() else name + b";")
-    lines.extend(none for name, none in _UNASKED.items() if name not in named)
+        lines.append(name + b": " + value if value.strip() else name + b";")
+    lines.extend(name + b":" for name in _UNASKED if name.lower() not in named)
     return lines
 
 
@@ -139,11 +138,15 @@ def read_head(lines: Sequence[bytes]) -> Head:
     return Head(status, version, reason, headers)
 
 
-def decoded(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers that are still true once libcurl has decoded the body: else httpx would decode it again."""
+def decoded(headers: list[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
+    """The headers as they are true once libcurl has decoded the body to this size: else httpx would decode it again."""
     if not any(name.lower() == b"content-encoding" for name, _ in headers):
         return headers
-    return [(name, value) for name, value in headers if name.lower() not in {b"content-encoding", b"content-length"}]
+    packed = {b"content-encoding", b"content-length"}
+    return [
+        *((name, value) for name, value in headers if name.lower() not in packed),
+        (b"Content-Length", b"%d" % size),
+    ]
 
 
 # By whether the request was handed to a connection. Until then nothing of it can have left; after that a timeout or a

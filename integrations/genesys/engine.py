@@ -113,10 +113,11 @@ class Handle:
 
     def _answer(self) -> httpx.Response:
         head = curl.read_head(self._lines)
+        body = b"".join(self._chunks)
         answer = Answer(
             head.status,
-            headers=curl.decoded(head.headers),
-            stream=httpx.ByteStream(b"".join(self._chunks)),
+            headers=curl.decoded(head.headers, len(body)),
+            stream=httpx.ByteStream(body),
             extensions={"http_version": head.version, "reason_phrase": head.reason},
         )
         answer.read()

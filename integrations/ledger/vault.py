@@ -13,10 +13,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cobrowse.errors import LedgerUnavailable
 
 MAKE_A_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
-
-
-# What was sealed last, remembered for the initiations under way: an attempt's end mostly seals what its last step did.
-AGAIN = 256
+# How many of the texts sealed last are remembered: an attempt's end mostly seals what its last step did.
+REMEMBERED = 256
 
 
 class NotOurs(Exception):
@@ -29,7 +27,7 @@ class Vault:
     def __init__(self, keys: Callable[[], Sequence[str]]) -> None:
         self._keys = keys
         self._fernet: MultiFernet | None = None
-        self._sealed = lru_cache(AGAIN)(lambda plain: self._opened().encrypt(plain).decode())
+        self._sealed = lru_cache(REMEMBERED)(lambda plain: self._opened().encrypt(plain).decode())
 
     def seal(self, values: Mapping[str, object]) -> str:
         """The values as one opaque text; nothing stays nothing."""

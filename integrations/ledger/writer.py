@@ -152,12 +152,11 @@ def _done(job: _Job, run: Run) -> object:
 
 def patiently(do: Callable[[], T], clock: Clock) -> T:
     """Do it, and again while another process is in its way."""
-    deadline = None
+    deadline = Deadline.after(LOCK_PATIENCE, clock)
     while True:
         try:
             return do()
         except sqlite3.OperationalError as fault:
-            deadline = deadline or Deadline.after(LOCK_PATIENCE, clock)
             if not _is_busy(fault) or not deadline.holds(AGAIN):
                 raise
             clock.sleep(AGAIN)
