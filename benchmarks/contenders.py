@@ -82,7 +82,7 @@ def uvicorn(module: str) -> Callable[[Place], list[str]]:
 
 def gunicorn(module: str) -> Callable[[Place], list[str]]:
     def command(place: Place) -> list[str]:
-        workers = ["--worker-class", "gthread", "--workers", CORES, "--threads", "64"]
+        workers = ["--worker-class", "gthread", "--workers", CORES, "--threads", "128"]
         return [tool("gunicorn"), *workers, "--bind", f"127.0.0.1:{place.port}", f"{module}:app"]
 
     return command
