@@ -1,4 +1,8 @@
-"""How gunicorn runs the service; HOST, PORT, WEB_CONCURRENCY, THREADS and PIN_WORKERS are honoured."""
+"""How gunicorn runs the service; HOST, PORT and WEB_CONCURRENCY are honoured."""
+
+from gevent import monkey
+
+monkey.patch_all()  # before anything else is imported: what holds on to an unpatched socket or lock blocks the loop
 
 import gc
 import os
@@ -6,13 +10,9 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from dotenv import load_dotenv
-from environs import Env
-from gunicorn.arbiter import Arbiter
-from gunicorn.workers.base import Worker
-
-from web.heap import one_heap
 
 load_dotenv()
 
@@ -24,14 +24,11 @@ if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
 counts = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a server is there to be reached
-# gthread, with slow clients kept out of its threads.
+# gunicorn's gevent worker, with time limits: each request is a greenlet.
 worker_class = "web.worker.Worker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 2)
-# A thread waits for Genesys nearly all of its time; this many initiations can be under way in each worker.
+# Connections a worker, idle and slow ones included; how many initiations run at once is the service's own limit.
 worker_connections = 4096
-threads = int(os.environ.get("THREADS") or 128)
-# Whether each worker stays on a core of its own where there is one for each.
-pin_workers = Env().bool("PIN_WORKERS") if os.environ.get("PIN_WORKERS") else True
 # Seconds that requests in flight get to finish at a stop: longer than any deadline.
 graceful_timeout = 60
 timeout = 60
@@ -48,9 +45,13 @@ limit_request_fields = 64
 limit_request_field_size = 8_190
 
 
+# No header of a client's changes where a request goes or how it came.
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
+
+
 def on_starting(_server: object) -> None:
     """Say what is wrong with the settings once, in plain lines, before any worker starts."""
-    one_heap(os.environ)
     counts.mkdir(parents=True, exist_ok=True)
     for left_over in counts.glob("*.db"):
         left_over.unlink()
@@ -65,17 +66,6 @@ def on_starting(_server: object) -> None:
         sys.exit(2)
 
 
-def when_ready(server: Arbiter) -> None:
-    """Count the first workers in before they are there: else the first of all takes every connection there is."""
-    server.worker_class.expect(range(server.worker_age + 1, server.worker_age + 1 + server.num_workers))
-
-
-def pre_fork(server: Arbiter, worker: Worker) -> None:
-    """Choose the worker's core among those that the others have."""
-    if pin_workers:
-        worker.choose_core([other.core for other in server.WORKERS.values()], server.num_workers)
-
-
 def post_worker_init(_worker: object) -> None:
     """What a worker has built by now lives as long as it does: take it out of the garbage collector's rounds.
 
@@ -86,11 +76,10 @@ def post_worker_init(_worker: object) -> None:
     gc.set_threshold(20_000, 10, 10)
 
 
-def child_exit(_server: object, worker: Worker) -> None:
-    """A worker that has gone has nothing in flight and no connections any more; what it counted stays."""
+def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    """A worker that has gone has nothing in flight any more; what it counted stays."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the directory is set
 
-    worker.count_out()
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 

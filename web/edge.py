@@ -3,7 +3,7 @@
 And each answer its headers for a browser, whoever made it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -51,15 +51,26 @@ class App(Flask):
         return func
 
 
+def refuse_other_spellings(environ: Mapping[str, Any]) -> None:
+    """Raise UnknownPath unless the path came as it is routed: a proxy that closes a path must not be got round.
+
+    No path of ours needs a percent sign, a second slash or a host in front.
+    """
+    target = environ.get("RAW_URI") or environ["PATH_INFO"]
+    if target.partition("?")[0] != environ["PATH_INFO"] or "//" in environ["PATH_INFO"]:
+        raise UnknownPath("the path is not in its one spelling: no escapes, no double slash, no host in front")
+
+
 def guard(app: Flask, new_id: Callable[[], str]) -> None:
     """Put the edge around an app."""
-    # A path has one spelling. Werkzeug would redirect the others, to whatever host the Host header names.
+    # Werkzeug would redirect other spellings of a path, to whatever host the Host header names.
     app.url_map.merge_slashes = False
 
     @app.before_request
     def correlate() -> None:
         g.correlation_id = intake.correlation_id(request.headers, new_id)
         structlog.contextvars.bind_contextvars(correlation_id=g.correlation_id)
+        refuse_other_spellings(request.environ)
 
     @app.after_request
     def echo(response: Response) -> Response:

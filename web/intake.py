@@ -25,9 +25,13 @@ def raw_body(request: Request) -> bytes:
     declared = request.content_length
     if declared is None and not request.environ.get("wsgi.input_terminated"):
         declared = 0  # neither a length nor a server that knows the end: reading could wait for ever
-    wanted = limit + 1 if declared is None else declared
-    body = _read(request, min(wanted, limit + 1))
-    if len(body) > limit:
+    # What says that it is too large is refused unread; the server closes its connection then.
+    body = (
+        b""
+        if declared is not None and declared > limit
+        else _read(request, limit + 1 if declared is None else declared)
+    )
+    if len(body) > limit or (declared or 0) > limit:
         raise BodyTooLarge(f"the body is larger than {limit} bytes")
     if declared is not None and len(body) < declared:
         raise RequestTimeout("the body ended before it was complete")

@@ -40,24 +40,17 @@ class Rates:
 
     def __init__(self, storage_url: str = "memory://", clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        try:
-            # A storage's own errors, Redis's for instance, then all arrive as StorageError.
-            storage = storage_from_string(storage_url, wrap_exceptions=True)
-        except (ConfigurationError, ValueError):
-            # Not the library's own words: they hold the URL, and that may hold a password.
-            scheme = storage_url.partition(":")[0]
-            raise RateStorageError(
-                f"RATE_LIMIT_STORAGE: {scheme[:20]!r} can't be used: not a known storage, or its client library "
-                "is not installed; use memory:// or redis://host:6379"
-            ) from None
-        if not isinstance(storage, Storage):
-            raise RateStorageError("RATE_LIMIT_STORAGE: use memory:// or redis://host:6379")
-        self._windows = MovingWindowRateLimiter(storage)
+        self._windows: MovingWindowRateLimiter | None = None
+        # Counters in memory start a timer thread, and that must not be before the fork: they are made at the first hit.
+        if storage_url != "memory://":
+            self._windows = _open(storage_url)
 
     def check(self, sender: Rated) -> None:
         """Count one delivery of this sender. Raises SenderRateLimited when its rate is used up."""
         if not sender.rate:
             return
+        if self._windows is None:
+            self._windows = _open("memory://")
         item = parse_rate(sender.rate)
         try:
             if self._windows.hit(item, sender.name):
@@ -71,6 +64,22 @@ class Rates:
             ) from None
         wait = min(max(1.0, resets - self._clock.now().timestamp()), float(item.get_expiry()))
         raise SenderRateLimited(f"this sender's rate of {sender.rate} is used up", retry_after=math.ceil(wait))
+
+
+def _open(storage_url: str) -> MovingWindowRateLimiter:
+    try:
+        # A storage's own errors, Redis's for instance, then all arrive as StorageError.
+        storage = storage_from_string(storage_url, wrap_exceptions=True)
+    except (ConfigurationError, ValueError):
+        # Not the library's own words: they hold the URL, and that may hold a password.
+        scheme = storage_url.partition(":")[0]
+        raise RateStorageError(
+            f"RATE_LIMIT_STORAGE: {scheme[:20]!r} can't be used: not a known storage, or its client library "
+            "is not installed; use memory:// or redis://host:6379"
+        ) from None
+    if not isinstance(storage, Storage):
+        raise RateStorageError("RATE_LIMIT_STORAGE: use memory:// or redis://host:6379")
+    return MovingWindowRateLimiter(storage)
 
 
 def parse_rate(text: str) -> RateLimitItem:

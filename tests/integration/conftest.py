@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -34,7 +35,7 @@ def box():
 
 
 # What a process of ours would take from this one's environment.
-OF_THE_SERVICE = {*Settings.NAMES, "PROMETHEUS_MULTIPROC_DIR", "PIN_WORKERS"}
+OF_THE_SERVICE = {*Settings.NAMES, "PROMETHEUS_MULTIPROC_DIR"}
 
 
 class Service:
@@ -92,7 +93,7 @@ class Gunicorn:
 
     def __init__(self, environment, log):
         self.environment = environment
-        self.url = f"http://127.0.0.1:{environment['PORT']}"
+        self.url = f"http://{environment['HOST']}:{environment['PORT']}"
         self.log_path = log
         words = shlex.split((ROOT / "Procfile").read_text().partition("web:")[2])
         with log.open("ab") as out:
@@ -152,9 +153,9 @@ def started_in_vain(environment, *options):
     )
 
 
-@pytest.fixture
-def gunicorn(box, tmp_path, unused_tcp_port):
-    """A factory: gunicorn on the sandbox, with these variables besides."""
+@contextlib.contextmanager
+def running_gunicorn(box, folder):
+    """A factory: gunicorn on the sandbox, with these variables besides, until the block ends."""
     with contextlib.ExitStack() as stack:
 
         def run(**variables):
@@ -162,16 +163,15 @@ def gunicorn(box, tmp_path, unused_tcp_port):
                 "GENESYS_API_URL": box.url,
                 "GENESYS_LOGIN_URL": box.url,
                 "API_KEYS": f"flow:{KEY}",
-                "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.sqlite3",
+                "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
                 "HOST": "127.0.0.1",
-                "PORT": str(unused_tcp_port()),
+                "PORT": str(unused_port()),
                 "WEB_CONCURRENCY": "2",
-                "THREADS": "16",
                 "LOG_FORMAT": "json",
-                "TMPDIR": str(tmp_path),
+                "TMPDIR": str(folder),
                 **variables,
             }
-            server = Gunicorn(environment, tmp_path / f"gunicorn-{environment['PORT']}.log")
+            server = Gunicorn(environment, folder / f"gunicorn-{environment['PORT']}.log")
             stack.callback(server.close)
             return server
 
@@ -179,13 +179,20 @@ def gunicorn(box, tmp_path, unused_tcp_port):
 
 
 @pytest.fixture
+def gunicorn(box, tmp_path):
+    """A factory: gunicorn on the sandbox, with these variables besides."""
+    with running_gunicorn(box, tmp_path) as run:
+        yield run
+
+
+def unused_port():
+    """A port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
 def unused_tcp_port():
     """A factory for ports that nobody has."""
-    import socket
-
-    def find():
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
-
-    return find
+    return unused_port
