@@ -45,6 +45,8 @@ limit_request_fields = 64
 limit_request_field_size = 8_190
 
 
+# The parser that needs no compiler to install; gunicorn_h1c comes as source only.
+http_parser = "python"
 # No header of a client's changes where a request goes or how it came.
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
