@@ -17,7 +17,7 @@ from cobrowse.ledger import Ledger
 from cobrowse.model import Secret
 from integrations import genesys
 from integrations.doctor.readiness import Ask, Readiness, TokenAtHand, ledger_answers, nobody_left_alone
-from integrations.genesys.engine import CurlTransport
+from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.senders.credentials import ApiKeys, ApiKeysError

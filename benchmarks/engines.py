@@ -97,7 +97,7 @@ def httpx_transport() -> Call:
 
 
 def curl_transport() -> Call:
-    from integrations.genesys.engine import CurlTransport
+    from integrations.genesys.transport import CurlTransport
 
     return over(CurlTransport())
 

@@ -21,7 +21,7 @@ from cobrowse.model import Secret
 from hostile.matrix import ALWAYS, Cell
 from hostile.rules import GOOD, KINDS, LOST
 from hostile.strangers import Stranger, certificate, closed_port
-from integrations.genesys.engine import CurlTransport
+from integrations.genesys.transport import CurlTransport
 from integrations.ledger import connect
 from sandbox.server import start
 from schemas.data_action import AnswerSchema

@@ -10,8 +10,8 @@ import orjson
 from cobrowse.errors import GenesysForbidden, GenesysUnauthorized
 from cobrowse.flow import Attempt
 from integrations.genesys.operations import Operation
-from integrations.genesys.token import Tokens
-from integrations.genesys.transport import Caller, Header
+from integrations.genesys.auth import Tokens
+from integrations.genesys.retry import RetryingCaller, Header
 
 # URLs that are remembered, some hundred bytes each: the fixed ones, and those of conversations looked at once more.
 URLS = 256
@@ -22,7 +22,7 @@ _SAME_FOR_ALL: tuple[Header, ...] = ((b"Accept", b"application/json"), (b"User-A
 class Client:
     """The Platform API for one org."""
 
-    def __init__(self, caller: Caller, tokens: Tokens, api_url: str) -> None:
+    def __init__(self, caller: RetryingCaller, tokens: Tokens, api_url: str) -> None:
         self._caller = caller
         self._tokens = tokens
         self._api_url = api_url
@@ -45,7 +45,7 @@ class Client:
         conversation_id: str = "",
         json: object = None,
     ) -> dict[str, Any]:
-        """The content of the operation's answer. Raises as Caller.call; GenesysForbidden names the scopes asked for."""
+        """The content of the operation's answer. Raises as RetryingCaller.call; GenesysForbidden names the scopes asked for."""
         path = operation.path
         if conversation_id:
             path = path.replace("{conversation_id}", quote(conversation_id, safe=""))

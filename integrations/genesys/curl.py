@@ -1,6 +1,6 @@
 """libcurl's words in httpx's: the options a request needs, the head an answer has, the exception an error is.
 
-Plain functions of values; `engine` moves the bytes. One question runs through the errors: could the request have
+Plain functions of values; `transport` moves the bytes. One question runs through the errors: could the request have
 reached the server? `httpx.ConnectError` and `httpx.ConnectTimeout` promise that it could not, so the call may be made
 again. Every other exception leaves it open.
 """
@@ -27,7 +27,7 @@ class BodyTooLarge(httpx.DecodingError):
     """The answer's body, decoded, was larger than the transport's `max_body_bytes`; the rest was not read."""
 
 
-class Head(NamedTuple):
+class ResponseHead(NamedTuple):
     """An answer's status line and headers, as bytes."""
 
     status: int
@@ -111,7 +111,7 @@ def target(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}"
 
 
-def read_head(lines: Sequence[bytes]) -> Head:
+def read_head(lines: Sequence[bytes]) -> ResponseHead:
     """The final answer's head among the lines libcurl hands over.
 
     Interim 1xx heads and a proxy's answer to CONNECT stand before it, trailers after it. No trailer can begin like a
@@ -135,10 +135,10 @@ def read_head(lines: Sequence[bytes]) -> Head:
             headers.append((name, value.strip()))
     if status < 200 or not ended:  # libcurl lets this pass
         raise httpx.RemoteProtocolError("the answer ended before its head did")
-    return Head(status, version, reason, headers)
+    return ResponseHead(status, version, reason, headers)
 
 
-def decoded(headers: list[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
+def without_coding(headers: list[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
     """The headers as they are true once libcurl has decoded the body to this size: else httpx would decode it again."""
     if not any(name.lower() == b"content-encoding" for name, _ in headers):
         return headers
@@ -163,13 +163,13 @@ _SENT: Mapping[int, type[httpx.RequestError]] = {
     pycurl.E_PARTIAL_FILE: httpx.RemoteProtocolError,
     pycurl.E_FTP_WEIRD_SERVER_REPLY: httpx.RemoteProtocolError,
     pycurl.E_UNSUPPORTED_PROTOCOL: httpx.RemoteProtocolError,  # an answer that is no HTTP/1: "HTTP/0.9 not allowed"
-    pycurl.E_ABORTED_BY_CALLBACK: httpx.RemoteProtocolError,  # by Handle._before
+    pycurl.E_ABORTED_BY_CALLBACK: httpx.RemoteProtocolError,  # by Connection._prerequest
     pycurl.E_BAD_CONTENT_ENCODING: httpx.DecodingError,
     pycurl.E_WRITE_ERROR: httpx.DecodingError,
 }
 
 
-def failure(code: int, message: str, *, sent: bool) -> httpx.RequestError:
+def map_error(code: int, message: str, *, sent: bool) -> httpx.RequestError:
     """The exception that libcurl's error stands for, given whether the request was handed to a connection."""
     if code == pycurl.E_ABORTED_BY_CALLBACK:
         message = "the connection ended without an answer, and a request like this is not sent twice"

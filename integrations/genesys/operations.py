@@ -69,7 +69,7 @@ COBROWSE = Operation(
 )
 
 
-class Refused(Exception):
+class UpstreamRejected(Exception):
     """Genesys refuses the call itself (400, 404, 405, 409, …): `status`, and in its own words why."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -79,7 +79,7 @@ class Refused(Exception):
 
 
 def read(operation: Operation, status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> dict[str, Any]:
-    """The content of a good answer; otherwise the GenesysError it stands for, or Refused."""
+    """The content of a good answer; otherwise the GenesysError it stands for, or UpstreamRejected."""
     if 200 <= status < 300:
         return _content(operation, status, body)
     message = f"{operation.name}: Genesys answered {status}{_their_words(body)}"
@@ -104,7 +104,7 @@ def read(operation: Operation, status: int, headers: Mapping[str, str], body: by
     if by_oauth:
         # OAuth refuses with 400 or 401 (RFC 6749, 5.2): this is no login host's answer.
         raise GenesysBadResponse(message)
-    raise Refused(status, message)
+    raise UpstreamRejected(status, message)
 
 
 def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:

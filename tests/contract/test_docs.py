@@ -17,7 +17,7 @@ from cobrowse.errors import kinds
 from cobrowse.initiation import LEASE_MARGIN
 from cobrowse.model import Command, Outcome, Secret, Span, Status
 from commands.group import cobrowse
-from integrations.genesys.circuit import FAILURES, REST
+from integrations.genesys.circuit_breaker import FAILURES, REST
 from integrations.ledger.postgresql import POOL_SIZE
 from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
 from integrations.telemetry.logs import LogObserver, configure_logging

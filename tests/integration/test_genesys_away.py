@@ -3,7 +3,7 @@
 import time
 import uuid
 
-from integrations.genesys.circuit import FAILURES, REST
+from integrations.genesys.circuit_breaker import FAILURES, REST
 
 
 def test_requests_are_refused_fast_while_genesys_is_away_and_served_once_it_is_back(service, box):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from integrations.genesys.engine import CurlTransport
+from integrations.genesys.transport import CurlTransport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from integrations.genesys import curl
-from integrations.genesys.engine import BodyTooLarge
+from integrations.genesys.transport import BodyTooLarge
 from tests.integration.upstreams import NOT_SENT, OK, Exchange, an_engine, call, serve, slowly, transport
 
 __all__ = ["serve", "transport"]

@@ -8,8 +8,8 @@ import pytest
 from cobrowse.errors import GenesysForbidden, GenesysTimeout, GenesysUnauthorized, LedgerUnavailable
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
-from integrations.genesys.token import Tokens
-from integrations.genesys.transport import Caller
+from integrations.genesys.auth import Tokens
+from integrations.genesys.retry import RetryingCaller
 from tests.clocks import ManualClock
 
 
@@ -57,7 +57,7 @@ def tokens(clock, login):
 
 
 def make(clock, login, store=None):
-    caller = Caller(login, clock, lambda: 0.0)
+    caller = RetryingCaller(login, clock, lambda: 0.0)
     return Tokens(caller, clock, "https://login.example.com", "client", Secret("s3cret"), holder="h", store=store)
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from integrations.genesys.engine import CurlTransport
+from integrations.genesys.transport import CurlTransport
 from tests.integration.upstreams import (
     OK,
     Exchange,

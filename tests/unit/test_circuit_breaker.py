@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.errors import GenesysUnavailable
-from integrations.genesys.circuit import Circuit
+from integrations.genesys.circuit_breaker import Circuit
 from tests.clocks import ManualClock
 
 HOST, OTHER = "api.example.com", "login.example.com"

@@ -15,10 +15,10 @@ from cobrowse.errors import (
 )
 from cobrowse.flow import Attempt
 from cobrowse.model import Command
-from integrations.genesys.circuit import FAILURES, REST, Circuit
-from integrations.genesys.engine import BodyTooLarge
-from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, TOKEN, Refused
-from integrations.genesys.transport import Caller, broken
+from integrations.genesys.circuit_breaker import FAILURES, REST, Circuit
+from integrations.genesys.transport import BodyTooLarge
+from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, TOKEN, UpstreamRejected
+from integrations.genesys.retry import RetryingCaller, broken
 from tests.clocks import ManualClock
 
 URL = httpx.URL("https://api.example.com/x")
@@ -54,7 +54,7 @@ def calling(operation, *answers, deadline=10.0, jitter=1.0):
     clock = ManualClock()
     script = Script(clock, operation, *answers)
     attempt = Attempt(Command("architect", "c", deadline), "i", "h", clock)
-    return script, attempt, lambda: Caller(script, clock, lambda: jitter).call(attempt, operation, URL, (), None)
+    return script, attempt, lambda: RetryingCaller(script, clock, lambda: jitter).call(attempt, operation, URL, (), None)
 
 
 @pytest.mark.parametrize("operation", [TOKEN, CONVERSATION, CREATE])
@@ -171,7 +171,7 @@ def test_every_call_is_noted_with_its_result():
 )
 def test_a_call_carries_its_headers_and_its_content_and_what_http_asks_for(operation, content, length):
     script, attempt, _ = calling(operation)
-    Caller(script, attempt.clock, lambda: 1.0).call(attempt, operation, URL, ((b"X-Mark", b"one"),), content)
+    RetryingCaller(script, attempt.clock, lambda: 1.0).call(attempt, operation, URL, ((b"X-Mark", b"one"),), content)
     (request,) = script.requests
     assert (request.method, request.url) == (operation.method, URL)
     asked_for = [(b"Content-Length", value) for value in length]
@@ -292,8 +292,8 @@ def after(fault, *, before=FAILURES - 1):
     circuit = Circuit(attempt.clock)
     for _ in range(before):
         circuit.left(URL.host, well=False)
-    caller = Caller(script, attempt.clock, lambda: 1.0, circuit)
-    with contextlib.suppress(GenesysError, Refused):
+    caller = RetryingCaller(script, attempt.clock, lambda: 1.0, circuit)
+    with contextlib.suppress(GenesysError, UpstreamRejected):
         caller.call(attempt, ATTACH, URL, (), None)
     return caller, attempt
 
@@ -316,7 +316,7 @@ def test_any_answer_of_sense_shows_that_somebody_is_there(status):
 
 def test_a_caller_without_a_circuit_has_one_of_its_own():
     script, attempt, _ = calling(ATTACH, *[500] * FAILURES)
-    caller = Caller(script, attempt.clock, lambda: 1.0)
+    caller = RetryingCaller(script, attempt.clock, lambda: 1.0)
     for _ in range(FAILURES):
         with pytest.raises(GenesysUnavailable):
             caller.call(attempt, ATTACH, URL, (), None)

@@ -15,7 +15,7 @@ from cobrowse.errors import GenesysForbidden, GenesysTimeout, LedgerUnavailable
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
 from integrations.genesys.operations import TOKEN
-from integrations.genesys.transport import Caller, Header
+from integrations.genesys.retry import RetryingCaller, Header
 
 # Seconds before its end from which a token counts as over: a call that starts with it must also end with it.
 EARLY = 60.0
@@ -85,7 +85,7 @@ class Tokens:
 
     def __init__(
         self,
-        caller: Caller,
+        caller: RetryingCaller,
         clock: Clock,
         login_url: str,
         client_id: str,
