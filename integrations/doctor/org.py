@@ -16,12 +16,12 @@ from cobrowse.errors import (
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from integrations.doctor.case import Case, Check, failing
+from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import see
-from integrations.genesys.transport import CurlTransport
 from integrations.genesys.operations import CONVERSATION, CREATE, TOKEN, Operation, UpstreamRejected
-from integrations.genesys.auth import Tokens
 from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.transport import CurlTransport
 from schemas.genesys import TokenSchema
 
 # Seconds for each question to Genesys, its repetitions included.

@@ -40,9 +40,9 @@ class Flows:
         """Whether `auto` has found that this org does not have the media flow's endpoint."""
         return self._lacks_media
 
-    def left_alone(self) -> tuple[str, ...]:
-        """The hosts that have failed so often that calls to them are refused for a moment."""
-        return self._client.left_alone()
+    def open_circuits(self) -> tuple[str, ...]:
+        """The hosts whose circuit breaker is open."""
+        return self._client.open_circuits()
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""

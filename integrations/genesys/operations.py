@@ -78,11 +78,13 @@ class UpstreamRejected(Exception):
         self.message = message
 
 
-def read(operation: Operation, status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> dict[str, Any]:
+def parse_response(
+    operation: Operation, status: int, headers: Mapping[str, str], body: bytes, clock: Clock
+) -> dict[str, Any]:
     """The content of a good answer; otherwise the GenesysError it stands for, or UpstreamRejected."""
     if 200 <= status < 300:
         return _content(operation, status, body)
-    message = f"{operation.name}: Genesys answered {status}{_their_words(body)}"
+    message = f"{operation.name}: Genesys answered {status}{_error_detail(body)}"
     by_oauth = operation.name == TOKEN.name
     wait = retry_after(headers.get("retry-after", ""), clock)
     # OAuth's own word for a client that may not have the scopes it asks for (RFC 6749, 5.2).
@@ -121,7 +123,7 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     return loaded
 
 
-def _their_words(body: bytes) -> str:
+def _error_detail(body: bytes) -> str:
     """Genesys's message, code and contextId, if the body has them; at most 400 characters, on one line."""
     try:
         error = _ERROR_BODY.load(orjson.loads(body))

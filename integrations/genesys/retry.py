@@ -1,4 +1,4 @@
-"""One call to Genesys inside the caller's deadline: sent, repeated where that harms nobody, its failures told apart."""
+"""One call to Genesys inside the caller's deadline: sent, retried where that is safe, its failures told apart."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,18 +15,17 @@ from cobrowse.errors import (
     InternalError,
 )
 from cobrowse.flow import TRIES, Attempt
-from integrations.genesys.circuit_breaker import Circuit
-from integrations.genesys.operations import Operation, read
+from integrations.genesys.circuit_breaker import CircuitBreaker
+from integrations.genesys.operations import Operation, parse_response
+from integrations.genesys.origin import Header, Origin, OriginRequest
 
-Header = tuple[bytes, bytes]
-
-# Seconds: the first wait before another try when Genesys names none; each further one is twice as long, all jittered.
+# Seconds: the first wait before a retry when Genesys names none; each further one is twice as long, all jittered.
 FIRST_BACKOFF = 0.2
 # Seconds a connection may take to be made; Genesys is near, so longer means that it can't be reached.
 CONNECT_SECONDS = 3.0
-# Shares of the time left that a call leaves to what may have to follow it: another try; a look after a lost answer.
-KEPT_FOR_ANOTHER_TRY = 0.4
-KEPT_FOR_A_LOOK = 0.3
+# Shares of the time left that a call leaves to what may have to follow it: a retry; a probe after a lost response.
+RETRY_RESERVE = 0.4
+PROBE_RESERVE = 0.3
 
 
 class RetryingCaller:
@@ -37,17 +36,23 @@ class RetryingCaller:
         transport: httpx.BaseTransport,
         clock: Clock,
         jitter: Callable[[], float],
-        circuit: Circuit | None = None,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
-        self.circuit = circuit or Circuit(clock)
+        self.breaker = breaker or CircuitBreaker(clock)
         self._transport = transport
         self._clock = clock
         self._jitter = jitter
 
     def call(
-        self, attempt: Attempt, operation: Operation, url: httpx.URL, headers: Sequence[Header], content: bytes | None
+        self,
+        attempt: Attempt,
+        operation: Operation,
+        origin: Origin,
+        path: str,
+        headers: Sequence[Header],
+        content: bytes | None,
     ) -> dict[str, Any]:
-        """The content of the answer, after at most three tries.
+        """The content of the response, after at most three tries. `path` is percent-encoded.
 
         Raises:
             GenesysError: `ambiguous` if the call may have taken effect; `retry_after` if Genesys named a wait that
@@ -55,12 +60,12 @@ class RetryingCaller:
             UpstreamRejected: Genesys understood and refuses.
         """
         for number in range(1, TRIES + 1):
-            # Outside of the try: what the circuit refuses goes to the caller at once, whatever wait would fit.
-            self.circuit.enter(url.host)
+            # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
+            self.breaker.before_call(origin.host)
             try:
-                return self._once(attempt, operation, url, headers, content, last=number == TRIES)
+                return self._call_once(attempt, operation, origin, path, headers, content, last=number == TRIES)
             except GenesysError as error:
-                if number == TRIES or not may_repeat(error):
+                if number == TRIES or not is_retryable(error):
                     raise
                 self._wait(attempt, operation, error, number)
         raise AssertionError  # pragma: no cover - the last try returns or raises
@@ -75,61 +80,54 @@ class RetryingCaller:
         why = "as Retry-After says, before" if error.retry_after is not None else "before"
         attempt.wait(seconds, f"{why} another try of {operation.name}")
 
-    def _once(
+    def _call_once(
         self,
         attempt: Attempt,
         operation: Operation,
-        url: httpx.URL,
+        origin: Origin,
+        path: str,
         headers: Sequence[Header],
         content: bytes | None,
         *,
         last: bool,
     ) -> dict[str, Any]:
-        kept = (0.0 if last else KEPT_FOR_ANOTHER_TRY) if operation.repeatable else KEPT_FOR_A_LOOK
-        left = attempt.deadline.keep_back(kept).remaining()
+        reserve = (0.0 if last else RETRY_RESERVE) if operation.repeatable else PROBE_RESERVE
+        left = attempt.deadline.keep_back(reserve).remaining()
         if left <= 0:
             raise GenesysTimeout(f"{operation.name}: no time was left for it inside the deadline")
         timeout = {"connect": min(left, CONNECT_SECONDS), "read": left, "write": left, "pool": left}
-        request = _request(operation, url, headers, content, {"timeout": timeout, "deadline": left})
+        extensions = {"timeout": timeout, "deadline": left}
+        request = OriginRequest(operation.method, origin, path, headers, content, extensions)
         start = self._clock.monotonic()
         result = "broken"
         try:
             response = self._transport.handle_request(request)
-            result = str(response.status_code)
-            return read(operation, response.status_code, response.headers, response.read(), self._clock)
+            status = response.status_code
+            result = str(status)
+            # Any status below 500, a rejection or a 429 included, shows that the host is up.
+            self.breaker.record_result(origin.host, ok=status < 500)
+            return parse_response(operation, status, response.headers, response.read(), self._clock)
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             result = "not sendable"
             raise InternalError(f"{operation.name}: the request could not be written: {_reason(error)}") from error
         except httpx.RequestError as error:
-            failure = broken(operation, url.host, error)
+            failure = map_transport_error(operation, origin.host, error)
             result = failure.code
+            if isinstance(error, httpx.TimeoutException):
+                self.breaker.record_timeout(origin.host, self._clock.monotonic() - start)
+            else:
+                self.breaker.record_result(origin.host, ok=False)
             raise failure from error
         finally:
-            # Any answer below 500, a refusal or a 429 included, shows that somebody is there.
-            self.circuit.left(url.host, well=result.isdigit() and int(result) < 500)
             attempt.called(operation.name, start, result)
 
 
-def _request(
-    operation: Operation, url: httpx.URL, headers: Sequence[Header], content: bytes | None, extensions: dict[str, Any]
-) -> httpx.Request:
-    """Made of a stream, not of content: httpx's way to take the headers as they are and to look for none to add."""
-    body = content or b""
-    headers = [(b"Host", url.netloc), *headers]
-    if content is not None or operation.method == "POST":
-        headers.append((b"Content-Length", b"%d" % len(body)))
-    stream = httpx.ByteStream(body)
-    request = httpx.Request(operation.method, url, headers=headers, stream=stream, extensions=extensions)
-    request.read()
-    return request
-
-
-def may_repeat(error: GenesysError) -> bool:
+def is_retryable(error: GenesysError) -> bool:
     """Whether the same call, sent again, can't do anything twice and may go better."""
     return isinstance(error, GenesysRateLimited | GenesysUnavailable | GenesysTimeout) and not error.ambiguous
 
 
-def broken(operation: Operation, host: str, error: httpx.RequestError) -> GenesysError:
+def map_transport_error(operation: Operation, host: str, error: httpx.RequestError) -> GenesysError:
     """What a call that got no whole answer stands for. Only one that never left is surely without effect."""
     lost = not operation.repeatable
     if isinstance(error, httpx.ConnectTimeout):

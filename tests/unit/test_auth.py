@@ -109,9 +109,9 @@ def test_each_set_of_scopes_has_its_own(tokens, attempt):
 
 def test_a_refused_one_is_replaced_and_a_late_refusal_of_the_old_changes_nothing(tokens, login, attempt):
     old = tokens.get(attempt, "")
-    tokens.refused("", old)
+    tokens.invalidate("", old)
     assert tokens.get(attempt, "") == "token-2"
-    tokens.refused("", old)
+    tokens.invalidate("", old)
     assert tokens.get(attempt, "") == "token-2"
     assert len(login.requests) == 2
 
@@ -132,7 +132,7 @@ def test_fifty_threads_make_one_request(clock, attempt):
 
 
 def test_who_cannot_wait_for_another_threads_fetch_gets_a_timeout(clock, login, tokens):
-    tokens._slot("").guard.acquire()
+    tokens._state("").guard.acquire()
     hurried = Attempt(Command("architect", "c", 0.01), "i", "h", clock)
     with pytest.raises(GenesysTimeout):
         tokens.get(hurried, "")

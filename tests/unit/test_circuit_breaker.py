@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.errors import GenesysUnavailable
-from integrations.genesys.circuit_breaker import Circuit
+from integrations.genesys.circuit_breaker import CircuitBreaker
 from tests.clocks import ManualClock
 
 HOST, OTHER = "api.example.com", "login.example.com"
@@ -15,49 +15,49 @@ def clock():
 
 
 @pytest.fixture
-def circuit(clock):
-    return Circuit(clock, failures=3, rest=5.0)
+def breaker(clock):
+    return CircuitBreaker(clock, fail_max=3, reset_timeout=5.0)
 
 
-def fail(circuit, times=1, host=HOST):
+def fail(breaker, times=1, host=HOST):
     for _ in range(times):
-        circuit.enter(host)
-        circuit.left(host, well=False)
+        breaker.before_call(host)
+        breaker.record_result(host, ok=False)
 
 
-def test_it_lets_everything_through_until_so_many_have_failed_in_a_row(circuit):
-    fail(circuit, 2)
-    circuit.enter(HOST)
-    circuit.left(HOST, well=True)
-    fail(circuit, 3)
+def test_it_lets_everything_through_until_so_many_have_failed_in_a_row(breaker):
+    fail(breaker, 2)
+    breaker.before_call(HOST)
+    breaker.record_result(HOST, ok=True)
+    fail(breaker, 3)
     with pytest.raises(GenesysUnavailable) as refused:
-        circuit.enter(HOST)
+        breaker.before_call(HOST)
     assert refused.value.retry_after == 5.0
     assert not refused.value.ambiguous
-    assert circuit.open_hosts() == (HOST,)
+    assert breaker.open_circuits() == (HOST,)
 
 
-def test_each_host_has_its_own(circuit):
-    fail(circuit, 3)
-    circuit.enter(OTHER)
+def test_each_host_has_its_own(breaker):
+    fail(breaker, 3)
+    breaker.before_call(OTHER)
 
 
-def test_after_its_rest_one_call_sees_and_the_others_still_wait(circuit, clock):
-    fail(circuit, 3)
+def test_after_its_rest_one_call_sees_and_the_others_still_wait(breaker, clock):
+    fail(breaker, 3)
     clock.time += 5
-    circuit.enter(HOST)
+    breaker.before_call(HOST)
     with pytest.raises(GenesysUnavailable):
-        circuit.enter(HOST)
-    circuit.left(HOST, well=True)
-    circuit.enter(HOST)
-    assert circuit.open_hosts() == ()
+        breaker.before_call(HOST)
+    breaker.record_result(HOST, ok=True)
+    breaker.before_call(HOST)
+    assert breaker.open_circuits() == ()
 
 
-def test_a_look_that_fails_leaves_it_alone_once_more(circuit, clock):
-    fail(circuit, 3)
+def test_a_look_that_fails_leaves_it_alone_once_more(breaker, clock):
+    fail(breaker, 3)
     clock.time += 5
-    fail(circuit)
+    fail(breaker)
     with pytest.raises(GenesysUnavailable):
-        circuit.enter(HOST)
+        breaker.before_call(HOST)
     clock.time += 5
-    circuit.enter(HOST)
+    breaker.before_call(HOST)

@@ -13,7 +13,15 @@ from cobrowse.errors import (
     GenesysUnauthorized,
     GenesysUnavailable,
 )
-from integrations.genesys.operations import ATTACH, CONVERSATION, CREATE, TOKEN, UpstreamRejected, read, retry_after
+from integrations.genesys.operations import (
+    ATTACH,
+    CONVERSATION,
+    CREATE,
+    TOKEN,
+    UpstreamRejected,
+    parse_response,
+    retry_after,
+)
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
@@ -24,7 +32,7 @@ class FixedClock:
 
 
 def reading(operation, status, body=b"", headers=None):
-    return read(operation, status, headers or {}, body, FixedClock())
+    return parse_response(operation, status, headers or {}, body, FixedClock())
 
 
 def test_a_good_answer_is_loaded_and_what_genesys_added_is_left_out():
