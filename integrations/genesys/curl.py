@@ -7,6 +7,7 @@ again. Every other exception leaves it open.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import httpx
@@ -62,7 +63,7 @@ def _milliseconds(seconds: float | None) -> int:
     return 0 if seconds is None else max(1, int(min(seconds, _LONGEST_SECONDS) * 1000))
 
 
-def header_lines(request: httpx.Request, *, has_body: bool) -> list[bytes]:
+def header_lines(headers: Iterable[tuple[bytes, bytes]], *, has_body: bool) -> list[bytes]:
     """The request's headers, as libcurl's list: exactly these on the wire, plus a body's length.
 
     Raises:
@@ -70,9 +71,9 @@ def header_lines(request: httpx.Request, *, has_body: bool) -> list[bytes]:
     """
     lines = []
     named = set()
-    for name, value in request.headers.raw:
-        lower = name.lower()
-        if not (_TOKEN.fullmatch(name) and _VALUE.fullmatch(value)):
+    for name, value in headers:
+        lower = _lower_name(name)
+        if not (lower and _VALUE.fullmatch(value)):
             raise httpx.LocalProtocolError("a header's name or value holds bytes that HTTP does not allow")
         named.add(lower)
         if has_body and lower == b"content-length":
@@ -81,6 +82,12 @@ def header_lines(request: httpx.Request, *, has_body: bool) -> list[bytes]:
         lines.append(name + b": " + value if value.strip() else name + b";")
     lines.extend(name + b":" for name in _UNASKED if name.lower() not in named)
     return lines
+
+
+@lru_cache(64)
+def _lower_name(name: bytes) -> bytes:
+    """The name in lower case, or nothing if it is no token. There are few names, and they come with every call."""
+    return name.lower() if _TOKEN.fullmatch(name) else b""
 
 
 def method_options(method: str, body: bytes) -> Iterable[tuple[int, object]]:

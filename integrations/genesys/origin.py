@@ -25,7 +25,7 @@ class Origin:
 
 
 class OriginRequest(httpx.Request):
-    """A request to an origin, its content loaded. Its `url` is parsed only when somebody reads it.
+    """A request to an origin, its content loaded. Its `url` and `headers` are made only when somebody reads them.
 
     Args:
         method: The HTTP method.
@@ -47,18 +47,21 @@ class OriginRequest(httpx.Request):
     ) -> None:
         # Not httpx.Request's own: it parses the URL, and looks for headers to add.
         body = content or b""
-        all_headers = [origin.host_header, *headers]
+        self.raw_headers = [origin.host_header, *headers]
         if content is not None or method == "POST":
-            all_headers.append((b"Content-Length", b"%d" % len(body)))
+            self.raw_headers.append((b"Content-Length", b"%d" % len(body)))
         self.method = method
         self.target = origin.url + path
-        self.headers = httpx.Headers(all_headers)
         self.extensions = extensions
         self.stream = httpx.ByteStream(body)
         self._content = body
 
-    def __getattr__(self, name: str) -> httpx.URL:
-        if name != "url":
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - httpx says which type each is
+        """What httpx.Request has from its making and this one not yet."""
+        if name == "url":
+            self.url = httpx.URL(self.target)
+        elif name == "headers":
+            self.headers = httpx.Headers(self.raw_headers)
+        else:
             raise AttributeError(name)
-        self.url = httpx.URL(self.target)
-        return self.url
+        return self.__dict__[name]

@@ -74,9 +74,13 @@ class Connection:
         set_option = self._curl.setopt
         for option, value in curl.method_options(request.method, body):
             set_option(option, value)
+        if isinstance(request, OriginRequest):
+            target, headers = request.target, request.raw_headers
+        else:
+            target, headers = curl.target(request.url), request.headers.raw
         has_body = curl.has_length(request.method, body)
-        set_option(pycurl.HTTPHEADER, curl.header_lines(request, has_body=has_body))
-        set_option(pycurl.URL, request.target if isinstance(request, OriginRequest) else curl.target(request.url))
+        set_option(pycurl.HTTPHEADER, curl.header_lines(headers, has_body=has_body))
+        set_option(pycurl.URL, target)
         set_option(pycurl.CONNECTTIMEOUT_MS, connect)
         set_option(pycurl.TIMEOUT_MS, total)
         self._size = self._times_sent = 0
