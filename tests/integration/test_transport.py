@@ -1,4 +1,4 @@
-"""The engine over real sockets: what goes out, and what comes back."""
+"""The transport over real sockets: what goes out, and what comes back."""
 
 import gzip
 import zlib
@@ -10,12 +10,13 @@ from integrations.genesys import curl
 from tests.integration.upstreams import (
     OK,
     call,
+    company,
     serve,
     slowly,
     transport,
 )
 
-__all__ = ["serve", "transport"]
+__all__ = ["company", "serve", "transport"]
 
 
 # ---- what goes out
