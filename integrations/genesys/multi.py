@@ -20,7 +20,7 @@ _EVENTS = {pycurl.POLL_IN: 1, pycurl.POLL_OUT: 2, pycurl.POLL_INOUT: 3}
 _READY = {pycurl.POLL_IN: pycurl.CSELECT_IN, pycurl.POLL_OUT: pycurl.CSELECT_OUT, pycurl.POLL_INOUT: 0}
 
 
-class _HubTransfers:
+class HubTransfers:
     """The transfers under way on one hub."""
 
     def __init__(self, hub: Hub) -> None:
@@ -31,6 +31,7 @@ class _HubTransfers:
         self._timer_ends = 0.0
         self._due: float | None = None  # when libcurl wants to be called next, in monotonic seconds
         self._error: BaseException | None = None
+        self.is_broken = False
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, 1)  # of each handle's own pool
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_interest)
@@ -52,6 +53,11 @@ class _HubTransfers:
         if error is not None:
             raise pycurl.error(*error)
 
+    def close(self) -> None:
+        """Free what libcurl has; no transfer may be under way."""
+        self.stop()
+        self._multi.close()
+
     def stop(self) -> None:
         """Watch nothing any longer. The connections are not touched."""
         for watcher in self._sockets.values():
@@ -61,16 +67,20 @@ class _HubTransfers:
         self._set_timer()
 
     def _on_interest(self, interest: int, socket: int, _multi: object, _data: object) -> None:
-        """Called by libcurl. A new watcher each time: libev must see that a descriptor's number was used again."""
+        """Called by libcurl."""
         try:
-            watcher = self._sockets.pop(socket, None)
-            if watcher is not None:
-                watcher.close()
-            if interest in _EVENTS:
-                watcher = self._sockets[socket] = self._loop.io(socket, _EVENTS[interest])
-                watcher.start(self._advance, socket, _READY[interest])
-        except BaseException as error:  # noqa: BLE001 - a signal's, most likely; pycurl would print it and go on
+            self._watch(socket, interest)
+        except BaseException as error:  # noqa: BLE001 - pycurl would print it and go on
             self._error = error
+
+    def _watch(self, socket: int, interest: int) -> None:
+        """Have `_advance` called. A new watcher each time: libev must see that a descriptor's number was used again."""
+        watcher = self._sockets.pop(socket, None)
+        if watcher is not None:
+            watcher.close()
+        if interest in _EVENTS:
+            watcher = self._sockets[socket] = self._loop.io(socket, _EVENTS[interest])
+            watcher.start(self._advance, socket, _READY[interest])
 
     def _on_due(self, milliseconds: int) -> None:
         """Called by libcurl. -1 is never."""
@@ -86,13 +96,27 @@ class _HubTransfers:
 
     def _advance(self, socket: int, ready: int) -> None:
         """Let libcurl do what it can without waiting, and wake the greenlets whose transfers have ended."""
-        _, running = self._multi.socket_action(socket, ready)
-        if running < len(self._waiters):
-            self._wake_finished()
-        self._set_timer()
+        try:
+            _, running = self._multi.socket_action(socket, ready)
+            self._raise_caught()
+            if running < len(self._waiters):
+                self._wake_finished()
+            self._set_timer()
+        except BaseException as error:
+            self._break_off(error)
+            raise
+
+    def _raise_caught(self) -> None:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
+
+    def _break_off(self, error: BaseException) -> None:
+        """End all transfers: after an exception here, a signal's most likely, libcurl may never report on them."""
+        self.is_broken = True
+        self.stop()
+        for easy in list(self._waiters):
+            self._wake(easy, (pycurl.E_RECV_ERROR, f"broken off by {type(error).__name__}"))
 
     def _wake_finished(self) -> None:
         more = 1
@@ -125,9 +149,9 @@ class _HubTransfers:
             self._timer = None
 
 
-_transfers: WeakKeyDictionary[Hub, _HubTransfers] = WeakKeyDictionary()
+_transfers: WeakKeyDictionary[Hub, HubTransfers] = WeakKeyDictionary()
 # What a forked child has of its parent's. Kept, because to free it would be to speak on the parent's connections.
-_inherited: list[_HubTransfers] = []
+_inherited: list[HubTransfers] = []
 
 
 def perform(easy: pycurl.Curl) -> None:
@@ -146,14 +170,14 @@ def perform(easy: pycurl.Curl) -> None:
         _transfers_on(hub).perform(hub, easy)
     finally:
         if not hub.loop.default:  # a plain thread's: nothing would free it when the thread ends
-            _transfers.pop(hub).stop()
+            _transfers.pop(hub).close()
             hub.destroy()
 
 
-def _transfers_on(hub: Hub) -> _HubTransfers:
+def _transfers_on(hub: Hub) -> HubTransfers:
     transfers = _transfers.get(hub)
-    if transfers is None:
-        transfers = _transfers[hub] = _HubTransfers(hub)
+    if transfers is None or transfers.is_broken:
+        transfers = _transfers[hub] = HubTransfers(hub)
     return transfers
 
 

@@ -42,6 +42,7 @@ class Connection:
     """One libcurl easy handle with one connection kept alive, used by one call at a time."""
 
     def __init__(self, options: Mapping[int, object], max_body_bytes: int) -> None:
+        self.process = os.getpid()
         self._max_body_bytes = max_body_bytes
         self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
@@ -226,7 +227,8 @@ class CurlTransport(httpx.BaseTransport):
             return Connection(self._options, self._max_body_bytes)
 
     def _release(self, connection: Connection) -> None:
-        self._idle.setdefault(os.getpid(), []).append(connection)
+        # Of the connection's process: a call that ends as the process forks ends in both.
+        self._idle.setdefault(connection.process, []).append(connection)
         if self._closed:  # by another greenlet or thread, meanwhile
             self.close()
 

@@ -39,7 +39,7 @@ __all__ = ["company", "serve", "transport"]
         ("PUT", {"content": b"all of it"}),
         ("PATCH", {}),
         ("PATCH", {"json": [1]}),
-        ("POST", {"content": iter([b"piece by ", b"piece"])}),
+        ("POST", {"content": [b"piece by ", b"piece"]}),
         ("POST", {"headers": [("X-Same", "one"), ("X-Same", "two"), ("Content-Type", "text/plain; charset=latin-1")]}),
     ],
 )

@@ -51,7 +51,7 @@ class Upstream:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.port}"
-        self.threads = [threading.Thread(target=self._listen)]
+        self.threads = [threading.Thread(target=self._listen, daemon=True)]
         self.threads[0].start()
 
     def _listen(self) -> None:
@@ -61,7 +61,7 @@ class Upstream:
             except OSError:
                 return
             self.open.append(accepted)
-            thread = threading.Thread(target=self._serve, args=(accepted, self.connections))
+            thread = threading.Thread(target=self._serve, args=(accepted, self.connections), daemon=True)
             self.connections += 1
             self.threads.append(thread)
             thread.start()
@@ -163,11 +163,14 @@ def company(request: pytest.FixtureRequest) -> Iterator[None]:
 
     callers = [gevent.spawn(keep_calling) for _ in range(8)]
     gevent.sleep(0)
-    yield
-    stop = True
-    gevent.joinall(callers, raise_error=True)
-    other.close()
-    upstream.close()
+    try:
+        yield
+        stop = True
+        gevent.joinall(callers, raise_error=True)
+    finally:
+        gevent.killall(callers)
+        other.close()
+        upstream.close()
     assert len(answers) >= len(callers)
     assert set(answers) == {b"ok"}
 
