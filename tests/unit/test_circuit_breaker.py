@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.errors import GenesysUnavailable
-from integrations.genesys.circuit_breaker import CircuitBreaker
+from integrations.genesys.circuit_breaker import MIN_TIMEOUT_SECONDS, CircuitBreaker
 from tests.clocks import ManualClock
 
 HOST, OTHER = "api.example.com", "login.example.com"
@@ -61,3 +61,27 @@ def test_a_look_that_fails_leaves_it_alone_once_more(breaker, clock):
         breaker.before_call(HOST)
     clock.time += 5
     breaker.before_call(HOST)
+
+
+@pytest.mark.parametrize(("seconds", "opens"), [(MIN_TIMEOUT_SECONDS, True), (MIN_TIMEOUT_SECONDS - 0.1, False)])
+def test_a_timeout_counts_only_after_a_wait_that_says_something_about_the_host(breaker, seconds, opens):
+    fail(breaker, 2)
+    breaker.before_call(HOST)
+    breaker.record_timeout(HOST, seconds)
+    assert breaker.open_circuits() == ((HOST,) if opens else ())
+
+
+def test_a_short_timeout_is_no_success_either(breaker):
+    fail(breaker, 2)
+    breaker.record_timeout(HOST, 0.1)
+    fail(breaker)
+    assert breaker.open_circuits() == (HOST,)
+
+
+def test_its_message_names_the_host_the_failures_and_the_next_attempt(breaker):
+    fail(breaker, 3)
+    with pytest.raises(GenesysUnavailable) as refused:
+        breaker.before_call(HOST)
+    assert refused.value.message == (
+        f"circuit breaker open for {HOST} after 3 consecutive failures; next attempt in 5 s"
+    )

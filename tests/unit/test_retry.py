@@ -334,3 +334,24 @@ def test_a_caller_without_a_circuit_has_one_of_its_own():
     ):
         caller.call(attempt, ATTACH, API, PATH, (), None)
     assert len(script.requests) == FAIL_MAX
+
+
+@pytest.mark.parametrize(("deadline", "opens"), [(10.0, True), (2.5, False)])
+def test_a_timeout_counts_against_its_host_unless_the_deadline_was_nearly_over(deadline, opens):
+    script, attempt, _ = calling(ATTACH, "hang", deadline=deadline)
+    breaker = CircuitBreaker(attempt.clock)
+    for _ in range(FAIL_MAX - 1):
+        breaker.record_result(URL.host, ok=False)
+    caller = RetryingCaller(script, attempt.clock, lambda: 1.0, breaker)
+    with pytest.raises(GenesysTimeout):
+        caller.call(attempt, ATTACH, API, PATH, (), None)
+    assert breaker.open_circuits() == ((URL.host,) if opens else ())
+
+
+@pytest.mark.parametrize("fault", [httpx.LocalProtocolError("bad header"), RuntimeError("a bug")])
+def test_an_error_of_our_own_says_nothing_about_the_host(fault):
+    script, attempt, _ = calling(ATTACH, fault)
+    breaker = CircuitBreaker(attempt.clock, fail_max=1)
+    with pytest.raises((InternalError, RuntimeError)):
+        RetryingCaller(script, attempt.clock, lambda: 1.0, breaker).call(attempt, ATTACH, API, PATH, (), None)
+    assert breaker.open_circuits() == ()
