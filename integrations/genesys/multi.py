@@ -183,8 +183,12 @@ def _transfers_on(hub: Hub) -> HubTransfers:
 
 def _leave_parents_alone() -> None:
     """In a forked child: the hub must not act on what happens to the parent's transfers."""
-    for transfers in _transfers.values():
+    for hub, transfers in _transfers.items():
         transfers.stop()
+        # Before the loop runs: it would first change what the kernel watches for the parent. gevent's own fork, in
+        # place where os is patched, does the same.
+        if hub.loop is not None:
+            hub.loop.reinit()
         _inherited.append(transfers)
     _transfers.clear()
 
