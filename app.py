@@ -17,7 +17,7 @@ from cobrowse.ledger import Ledger
 from cobrowse.model import Secret
 from integrations import genesys
 from integrations.doctor.readiness import Ask, Readiness, TokenAtHand, ledger_answers, nobody_left_alone
-from integrations.genesys.engine import CurlTransport
+from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.senders.credentials import ApiKeys, ApiKeysError
@@ -97,7 +97,7 @@ def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, teleme
         "genesys": TokenAtHand(tokens.seconds_left, flows.flow, clock, initiate.holder, (telemetry,))
     }
     if isinstance(flows, genesys.Flows):
-        questions["circuit"] = nobody_left_alone(flows.left_alone)
+        questions["circuit"] = nobody_left_alone(flows.open_circuits)
     if isinstance(initiate.ledger, LedgerStore):
         questions["ledger"] = ledger_answers(initiate.ledger.ping)
     return Readiness(questions, clock)
@@ -116,7 +116,7 @@ def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, send
         csrf_key=settings.console_password or settings.ledger_url,
         password=settings.console_password,
         senders=(data_actions.SENDER, *(sender.name for sender in senders)),
-        left_alone=initiate.genesys.left_alone if isinstance(initiate.genesys, genesys.Flows) else tuple,
+        left_alone=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
     )
 
 

@@ -10,7 +10,7 @@ from flask import Flask
 
 from app import create_app
 from cobrowse.model import Secret
-from integrations.genesys.engine import CurlTransport
+from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore, connect
 from settings import Settings
 

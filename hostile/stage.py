@@ -21,7 +21,7 @@ from cobrowse.model import Secret
 from hostile.matrix import ALWAYS, Cell
 from hostile.rules import GOOD, KINDS, LOST
 from hostile.strangers import Stranger, certificate, closed_port
-from integrations.genesys.engine import CurlTransport
+from integrations.genesys.transport import CurlTransport
 from integrations.ledger import connect
 from sandbox.server import start
 from schemas.data_action import AnswerSchema
@@ -123,6 +123,9 @@ class Stage:
         self._rows = folder / "senders.toml"
         self._rows.write_text(_ROW)
         os.environ["HOSTILE_RELAY"] = KEY
+        # The first call opens what the thread's event loop keeps: before files are counted.
+        with httpx.Client(transport=CurlTransport()) as client, contextlib.suppress(httpx.ConnectError):
+            client.get(self._places["closed"])
 
     def close(self) -> None:
         """Stop all of it."""

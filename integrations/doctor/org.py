@@ -16,12 +16,12 @@ from cobrowse.errors import (
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from integrations.doctor.case import Case, Check, failing
+from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import see
-from integrations.genesys.engine import CurlTransport
-from integrations.genesys.operations import CONVERSATION, CREATE, TOKEN, Operation, Refused
-from integrations.genesys.token import Tokens
-from integrations.genesys.transport import Caller
+from integrations.genesys.operations import CONVERSATION, CREATE, TOKEN, Operation, UpstreamRejected
+from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.transport import CurlTransport
 from schemas.genesys import TokenSchema
 
 # Seconds for each question to Genesys, its repetitions included.
@@ -51,7 +51,7 @@ class Org:
         settings = case.settings
         self._case = case
         self._transport = CurlTransport(ca_bundle=settings.genesys_ca_file or None)
-        caller = Caller(self._transport, case.clock, _no_chance)
+        caller = RetryingCaller(self._transport, case.clock, _no_chance)
         self._identity = (
             settings.genesys_client_id or "sandbox",
             settings.genesys_client_secret or Secret("sandbox-secret"),
@@ -104,7 +104,7 @@ class Org:
         """Whether conversations can be read: a made-up one must be absent, not forbidden."""
         try:
             self._client.call(self._attempt(), CONVERSATION, "", conversation_id=self._case.new_id())
-        except Refused as refused:
+        except UpstreamRejected as refused:
             if refused.status not in (400, 404):
                 yield Check("reading", False, refused.message, "Check GENESYS_API_URL and any proxy on the way.")
                 return
@@ -126,7 +126,7 @@ class Org:
             return
         try:
             self._client.call(self._attempt(), CREATE, "", json={})
-        except Refused as refused:
+        except UpstreamRejected as refused:
             yield self._without_media(mode, refused)
         except GenesysForbidden as error:
             remedy = "Give the OAuth client the scope cobrowse:initiate and a role with the permission in the message."
@@ -146,7 +146,7 @@ class Org:
         try:
             seen = see(self._client.call(self._attempt(), CONVERSATION, "", conversation_id=wanted))
             seen.rule_out()
-        except Refused as refused:
+        except UpstreamRejected as refused:
             kind = ConversationNotFound if refused.status in (400, 404) else GenesysBadResponse
             yield failing("conversation", kind(f"conversation {wanted}: {refused.message}"))
         except CobrowseError as error:
@@ -156,7 +156,7 @@ class Org:
             live = "; it has a live cobrowse session already" if seen.live else ""
             yield Check("conversation", True, f"active, {channel}{live}")
 
-    def _without_media(self, mode: str, refused: Refused) -> Check:
+    def _without_media(self, mode: str, refused: UpstreamRejected) -> Check:
         if refused.status not in (404, 405):
             remedy = "Genesys refuses an empty session: check the org's cobrowse configuration."
             return Check("flow", False, refused.message, remedy)
@@ -171,7 +171,7 @@ class Org:
         self._tokens(caller).get(self._attempt(), scope)
         return frozenset((scope if caller.granted is None else caller.granted).split())
 
-    def _tokens(self, caller: Caller) -> Tokens:
+    def _tokens(self, caller: RetryingCaller) -> Tokens:
         client_id, secret = self._identity
         return Tokens(caller, self._case.clock, self._case.settings.login_url, client_id, secret, holder="doctor")
 
@@ -180,13 +180,13 @@ class Org:
         return Attempt(command, "doctor", "doctor", self._case.clock)
 
 
-class _Granting(Caller):
+class _Granting(RetryingCaller):
     """Asks for a token and keeps which scopes came with it; None: those asked for."""
 
     granted: str | None = None
 
     def call(self, attempt: Attempt, _operation: Operation, *rest: Any) -> dict[str, Any]:  # noqa: ANN401 - handed on as they are
-        """As Caller.call, with an answer that is read for its scopes too."""
+        """As RetryingCaller.call, with an answer that is read for its scopes too."""
         answer = super().call(attempt, _GRANT, *rest)
         self.granted = answer["scope"]
         return answer

@@ -7,11 +7,11 @@ import httpx
 
 from cobrowse.clock import Clock
 from cobrowse.model import Secret
-from integrations.genesys.circuit import Circuit
+from integrations.genesys.auth import Guard, Tokens, TokenStore
+from integrations.genesys.circuit_breaker import CircuitBreaker
 from integrations.genesys.client import Client
 from integrations.genesys.flows import Flows
-from integrations.genesys.token import Guard, Tokens, TokenStore
-from integrations.genesys.transport import Caller
+from integrations.genesys.retry import RetryingCaller
 
 
 def connect(
@@ -30,7 +30,7 @@ def connect(
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
 ) -> tuple[Flows, Tokens]:
     """The flows of one org, and its tokens for whoever checks readiness."""
-    caller = Caller(transport, clock, jitter, Circuit(clock, on_change=on_circuit))
+    caller = RetryingCaller(transport, clock, jitter, CircuitBreaker(clock, on_change=on_circuit))
     tokens = Tokens(caller, clock, login_url, client_id, client_secret, holder=holder, store=store, new_lock=new_lock)
     return Flows(Client(caller, tokens, api_url), mode), tokens
 

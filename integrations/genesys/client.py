@@ -1,20 +1,16 @@
 """Genesys's operations with the right token: an expired one is renewed and the call repeated, once."""
 
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import orjson
 
 from cobrowse.errors import GenesysForbidden, GenesysUnauthorized
 from cobrowse.flow import Attempt
+from integrations.genesys.auth import Tokens
 from integrations.genesys.operations import Operation
-from integrations.genesys.token import Tokens
-from integrations.genesys.transport import Caller, Header
-
-# URLs that are remembered, some hundred bytes each: the fixed ones, and those of conversations looked at once more.
-URLS = 256
+from integrations.genesys.origin import Header, Origin
+from integrations.genesys.retry import RetryingCaller
 
 _SAME_FOR_ALL: tuple[Header, ...] = ((b"Accept", b"application/json"), (b"User-Agent", b"cobrowse-bridge"))
 
@@ -22,14 +18,14 @@ _SAME_FOR_ALL: tuple[Header, ...] = ((b"Accept", b"application/json"), (b"User-A
 class Client:
     """The Platform API for one org."""
 
-    def __init__(self, caller: Caller, tokens: Tokens, api_url: str) -> None:
+    def __init__(self, caller: RetryingCaller, tokens: Tokens, api_url: str) -> None:
         self._caller = caller
         self._tokens = tokens
-        self._api_url = api_url
+        self._origin = Origin(api_url)
 
-    def left_alone(self) -> tuple[str, ...]:
-        """The hosts that have failed so often that calls to them are refused for a moment."""
-        return self._caller.circuit.open_hosts()
+    def open_circuits(self) -> tuple[str, ...]:
+        """The hosts whose circuit breaker is open."""
+        return self._caller.breaker.open_circuits()
 
     def authorize(self, attempt: Attempt, scope: str) -> None:
         """Make sure of a token, so that a wrong client or secret shows before anything else is done."""
@@ -45,37 +41,34 @@ class Client:
         conversation_id: str = "",
         json: object = None,
     ) -> dict[str, Any]:
-        """The content of the operation's answer. Raises as Caller.call; GenesysForbidden names the scopes asked for."""
+        """The content of the operation's answer. Raises as RetryingCaller.call does.
+
+        A GenesysForbidden names the scopes asked for.
+        """
         path = operation.path
         if conversation_id:
             path = path.replace("{conversation_id}", quote(conversation_id, safe=""))
-        url = _url(self._api_url + path)
         content = orjson.dumps(json) if operation.sends_json else None
         try:
-            return self._authorized(attempt, operation, scope, url, content)
+            return self._authorized(attempt, operation, scope, path, content)
         except GenesysForbidden as error:
             asked = f"scopes asked for: {scope}" if scope else "no scopes asked for, so it is the client's roles"
             raise GenesysForbidden(f"{error.message}; {asked}") from None
 
     def _authorized(
-        self, attempt: Attempt, operation: Operation, scope: str, url: httpx.URL, content: bytes | None
+        self, attempt: Attempt, operation: Operation, scope: str, path: str, content: bytes | None
     ) -> dict[str, Any]:
         own = attempt.command.user_token
         if own:
-            return self._caller.call(attempt, operation, url, _headers(attempt, own, content), content)
+            return self._caller.call(attempt, operation, self._origin, path, _headers(attempt, own, content), content)
         token = self._tokens.get(attempt, scope)
         try:
-            return self._caller.call(attempt, operation, url, _headers(attempt, token, content), content)
+            return self._caller.call(attempt, operation, self._origin, path, _headers(attempt, token, content), content)
         except GenesysUnauthorized:
             # Expired early or revoked. A 401 comes before any effect, so the call may be sent again as it is.
-            self._tokens.refused(scope, token)
+            self._tokens.invalidate(scope, token)
         token = self._tokens.get(attempt, scope)
-        return self._caller.call(attempt, operation, url, _headers(attempt, token, content), content)
-
-
-@lru_cache(URLS)
-def _url(text: str) -> httpx.URL:
-    return httpx.URL(text)  # it reads a URL with care, and the fixed ones are needed at every call
+        return self._caller.call(attempt, operation, self._origin, path, _headers(attempt, token, content), content)
 
 
 def _headers(attempt: Attempt, token: str, content: bytes | None) -> list[Header]:

@@ -1,12 +1,13 @@
 """libcurl's words in httpx's: the options a request needs, the head an answer has, the exception an error is.
 
-Plain functions of values; `engine` moves the bytes. One question runs through the errors: could the request have
+Plain functions of values; `transport` moves the bytes. One question runs through the errors: could the request have
 reached the server? `httpx.ConnectError` and `httpx.ConnectTimeout` promise that it could not, so the call may be made
 again. Every other exception leaves it open.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import httpx
@@ -27,7 +28,7 @@ class BodyTooLarge(httpx.DecodingError):
     """The answer's body, decoded, was larger than the transport's `max_body_bytes`; the rest was not read."""
 
 
-class Head(NamedTuple):
+class ResponseHead(NamedTuple):
     """An answer's status line and headers, as bytes."""
 
     status: int
@@ -62,7 +63,7 @@ def _milliseconds(seconds: float | None) -> int:
     return 0 if seconds is None else max(1, int(min(seconds, _LONGEST_SECONDS) * 1000))
 
 
-def header_lines(request: httpx.Request, *, has_body: bool) -> list[bytes]:
+def header_lines(headers: Iterable[tuple[bytes, bytes]], *, has_body: bool) -> list[bytes]:
     """The request's headers, as libcurl's list: exactly these on the wire, plus a body's length.
 
     Raises:
@@ -70,9 +71,9 @@ def header_lines(request: httpx.Request, *, has_body: bool) -> list[bytes]:
     """
     lines = []
     named = set()
-    for name, value in request.headers.raw:
-        lower = name.lower()
-        if not (_TOKEN.fullmatch(name) and _VALUE.fullmatch(value)):
+    for name, value in headers:
+        lower = _lower_name(name)
+        if not (lower and _VALUE.fullmatch(value)):
             raise httpx.LocalProtocolError("a header's name or value holds bytes that HTTP does not allow")
         named.add(lower)
         if has_body and lower == b"content-length":
@@ -81,6 +82,12 @@ def header_lines(request: httpx.Request, *, has_body: bool) -> list[bytes]:
         lines.append(name + b": " + value if value.strip() else name + b";")
     lines.extend(name + b":" for name in _UNASKED if name.lower() not in named)
     return lines
+
+
+@lru_cache(64)
+def _lower_name(name: bytes) -> bytes:
+    """The name in lower case, or nothing if it is no token. There are few names, and they come with every call."""
+    return name.lower() if _TOKEN.fullmatch(name) else b""
 
 
 def method_options(method: str, body: bytes) -> Iterable[tuple[int, object]]:
@@ -111,7 +118,7 @@ def target(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}"
 
 
-def read_head(lines: Sequence[bytes]) -> Head:
+def read_head(lines: Sequence[bytes]) -> ResponseHead:
     """The final answer's head among the lines libcurl hands over.
 
     Interim 1xx heads and a proxy's answer to CONNECT stand before it, trailers after it. No trailer can begin like a
@@ -135,10 +142,10 @@ def read_head(lines: Sequence[bytes]) -> Head:
             headers.append((name, value.strip()))
     if status < 200 or not ended:  # libcurl lets this pass
         raise httpx.RemoteProtocolError("the answer ended before its head did")
-    return Head(status, version, reason, headers)
+    return ResponseHead(status, version, reason, headers)
 
 
-def decoded(headers: list[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
+def without_coding(headers: list[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
     """The headers as they are true once libcurl has decoded the body to this size: else httpx would decode it again."""
     if not any(name.lower() == b"content-encoding" for name, _ in headers):
         return headers
@@ -163,13 +170,13 @@ _SENT: Mapping[int, type[httpx.RequestError]] = {
     pycurl.E_PARTIAL_FILE: httpx.RemoteProtocolError,
     pycurl.E_FTP_WEIRD_SERVER_REPLY: httpx.RemoteProtocolError,
     pycurl.E_UNSUPPORTED_PROTOCOL: httpx.RemoteProtocolError,  # an answer that is no HTTP/1: "HTTP/0.9 not allowed"
-    pycurl.E_ABORTED_BY_CALLBACK: httpx.RemoteProtocolError,  # by Handle._before
+    pycurl.E_ABORTED_BY_CALLBACK: httpx.RemoteProtocolError,  # by Connection._prerequest
     pycurl.E_BAD_CONTENT_ENCODING: httpx.DecodingError,
     pycurl.E_WRITE_ERROR: httpx.DecodingError,
 }
 
 
-def failure(code: int, message: str, *, sent: bool) -> httpx.RequestError:
+def map_error(code: int, message: str, *, sent: bool) -> httpx.RequestError:
     """The exception that libcurl's error stands for, given whether the request was handed to a connection."""
     if code == pycurl.E_ABORTED_BY_CALLBACK:
         message = "the connection ended without an answer, and a request like this is not sent twice"

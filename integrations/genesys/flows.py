@@ -14,7 +14,7 @@ from cobrowse.flow import Attempt, Facts, Flow, FlowUnavailable, Step
 from cobrowse.model import Channel, Secret, Session
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import Seen, see
-from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, Refused
+from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, UpstreamRejected
 
 # Seconds before each look whether the conversation shows the new medium; what isn't there after the last is unverified.
 VERIFY_LOOKS = (0.0, 0.2, 0.4, 0.8)
@@ -40,9 +40,9 @@ class Flows:
         """Whether `auto` has found that this org does not have the media flow's endpoint."""
         return self._lacks_media
 
-    def left_alone(self) -> tuple[str, ...]:
-        """The hosts that have failed so often that calls to them are refused for a moment."""
-        return self._client.left_alone()
+    def open_circuits(self) -> tuple[str, ...]:
+        """The hosts whose circuit breaker is open."""
+        return self._client.open_circuits()
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""
@@ -59,7 +59,7 @@ class Flows:
         """The id of the newest active webchat. NoActiveConversation if there is none."""
         try:
             entities = self._client.call(attempt, LIST, self._scope(attempt))["entities"]
-        except Refused as refused:
+        except UpstreamRejected as refused:
             # An org without any has an empty list; this says nothing about its webchats.
             raise GenesysBadResponse(refused.message) from None
         if not entities:
@@ -101,7 +101,7 @@ class Flows:
         settings = dict(attempt.command.session_settings)
         try:
             created = self._client.call(attempt, CREATE, self._scope(attempt), json=settings)
-        except Refused as refused:
+        except UpstreamRejected as refused:
             if refused.status in (404, 405) and self._mode == "auto":
                 self._lacks_media = True
                 raise FlowUnavailable from None
@@ -124,7 +124,7 @@ class Flows:
             attached = self._client.call(
                 attempt, ATTACH, self._scope(attempt), conversation_id=conversation_id, json=json
             )
-        except Refused as refused:
+        except UpstreamRejected as refused:
             self._explain(attempt, refused)
         return {"media_id": attached["id"], "state": attached["state"]}
 
@@ -132,7 +132,7 @@ class Flows:
         conversation_id = attempt.command.conversation_id
         try:
             started = self._client.call(attempt, COBROWSE, self._scope(attempt), conversation_id=conversation_id)
-        except Refused as refused:
+        except UpstreamRejected as refused:
             self._explain(attempt, refused)
         return {
             "cobrowse_session_id": started["id"],
@@ -165,12 +165,12 @@ class Flows:
         try:
             scope = self._scope(attempt)
             return see(self._client.call(attempt, CONVERSATION, scope, conversation_id=conversation_id))
-        except Refused as refused:
+        except UpstreamRejected as refused:
             if refused.status not in (400, 404):
                 raise GenesysBadResponse(refused.message) from None
             raise ConversationNotFound(f"conversation {conversation_id}: {refused.message}") from None
 
-    def _explain(self, attempt: Attempt, refused: Refused) -> NoReturn:
+    def _explain(self, attempt: Attempt, refused: UpstreamRejected) -> NoReturn:
         """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be the session we want."""
         if refused.status == 409:
             # Added by a call whose answer a gateway lost and sent again: only a look can tell, and the probe is one.

@@ -69,7 +69,7 @@ COBROWSE = Operation(
 )
 
 
-class Refused(Exception):
+class UpstreamRejected(Exception):
     """Genesys refuses the call itself (400, 404, 405, 409, …): `status`, and in its own words why."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -78,11 +78,13 @@ class Refused(Exception):
         self.message = message
 
 
-def read(operation: Operation, status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> dict[str, Any]:
-    """The content of a good answer; otherwise the GenesysError it stands for, or Refused."""
+def parse_response(
+    operation: Operation, status: int, headers: Mapping[str, str], body: bytes, clock: Clock
+) -> dict[str, Any]:
+    """The content of a good answer; otherwise the GenesysError it stands for, or UpstreamRejected."""
     if 200 <= status < 300:
         return _content(operation, status, body)
-    message = f"{operation.name}: Genesys answered {status}{_their_words(body)}"
+    message = f"{operation.name}: Genesys answered {status}{_error_detail(body)}"
     by_oauth = operation.name == TOKEN.name
     wait = retry_after(headers.get("retry-after", ""), clock)
     # OAuth's own word for a client that may not have the scopes it asks for (RFC 6749, 5.2).
@@ -104,7 +106,7 @@ def read(operation: Operation, status: int, headers: Mapping[str, str], body: by
     if by_oauth:
         # OAuth refuses with 400 or 401 (RFC 6749, 5.2): this is no login host's answer.
         raise GenesysBadResponse(message)
-    raise Refused(status, message)
+    raise UpstreamRejected(status, message)
 
 
 def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
@@ -121,7 +123,7 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     return loaded
 
 
-def _their_words(body: bytes) -> str:
+def _error_detail(body: bytes) -> str:
     """Genesys's message, code and contextId, if the body has them; at most 400 characters, on one line."""
     try:
         error = _ERROR_BODY.load(orjson.loads(body))

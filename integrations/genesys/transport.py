@@ -1,147 +1,272 @@
-"""One call to Genesys inside the caller's deadline: sent, repeated where that harms nobody, its failures told apart."""
+"""An httpx transport made for many calls at once: httpx's requests and responses, carried by libcurl.
 
-from collections.abc import Callable, Sequence
-from typing import Any
+httpx's own pool is scanned and polled at every call, which costs more the more calls share it (benchmarks/engines.py
+measures both). Here each call takes a connection that no other call has, and puts it back.
+"""
 
+import os
+import select
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import certifi
 import httpx
+import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
+from gevent.monkey import get_original  # type: ignore[import-untyped]  # it ships no types
 
-from cobrowse.clock import Clock
-from cobrowse.errors import (
-    GenesysBadResponse,
-    GenesysError,
-    GenesysRateLimited,
-    GenesysTimeout,
-    GenesysUnavailable,
-    InternalError,
-)
-from cobrowse.flow import TRIES, Attempt
-from integrations.genesys.circuit import Circuit
-from integrations.genesys.operations import Operation, read
+from integrations.genesys import curl, multi
+from integrations.genesys.curl import BodyTooLarge
+from integrations.genesys.origin import OriginRequest
 
-Header = tuple[bytes, bytes]
+__all__ = ["BodyTooLarge", "CurlTransport"]
 
-# Seconds: the first wait before another try when Genesys names none; each further one is twice as long, all jittered.
-FIRST_BACKOFF = 0.2
-# Seconds a connection may take to be made; Genesys is near, so longer means that it can't be reached.
-CONNECT_SECONDS = 3.0
-# Shares of the time left that a call leaves to what may have to follow it: another try; a look after a lost answer.
-KEPT_FOR_ANOTHER_TRY = 0.4
-KEPT_FOR_A_LOOK = 0.3
+# libcurl repeats a request by itself when a connection used before ends without an answer. A server may have acted on
+# it by then, so only what changes nothing (RFC 9110, 9.2.1) may go out twice.
+_SAFE = frozenset({"GET", "HEAD"})
+# The unpatched one, since it never waits: gevent's would start watchers and yield.
+_poll = get_original("select", "poll")
 
 
-class Caller:
-    """Carries operations over an httpx transport. `jitter` gives numbers from 0 to 1."""
+class BufferedResponse(httpx.Response):
+    """A response that is here whole and decoded, so that reading it takes no way through httpx's decoders."""
+
+    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """The body, in pieces of `chunk_size` bytes if one is given."""
+        if self.is_closed or chunk_size is not None:
+            return super().iter_bytes(chunk_size)
+        self.is_closed = self.is_stream_consumed = True
+        return iter(cast("httpx.ByteStream", self.stream))
+
+
+class Connection:
+    """One libcurl easy handle with one connection kept alive, used by one call at a time."""
+
+    def __init__(self, options: Mapping[int, object], max_body_bytes: int) -> None:
+        self.process = os.getpid()
+        self._max_body_bytes = max_body_bytes
+        self._lines: list[bytes] = []
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._times_sent = 0
+        self._resendable = False
+        self._escaped: BaseException | None = None
+        # Its own pool, of one: libcurl would choose any idle connection of the multi handle's, whether or not the
+        # server has ended it meanwhile, and a POST must know which one it gets.
+        self._pool = pycurl.CurlShare()
+        self._pool.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_CONNECT)
+        self._curl = pycurl.Curl()
+        self._curl.setopt(pycurl.SHARE, self._pool)
+        for option, value in options.items():
+            self._curl.setopt(option, value)
+        # A callback takes the interpreter's lock; a built-in one is at least short. Headers come one a line.
+        self._curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        self._curl.setopt(pycurl.WRITEFUNCTION, self._on_chunk)
+        self._curl.setopt(pycurl.PREREQFUNCTION, self._prerequest)
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """The whole response. Every option that differs between requests is set here, so none is left from the last.
+
+        Raises:
+            httpx.RequestError: As `curl.map_error` says; `BodyTooLarge` past the limit. After any other exception the
+                connection is in an unknown state and must be closed.
+        """
+        connect, total = curl.limits(request.extensions)
+        body = request.read()
+        set_option = self._curl.setopt
+        for option, value in curl.method_options(request.method, body):
+            set_option(option, value)
+        if isinstance(request, OriginRequest):
+            target, headers = request.target, request.raw_headers
+        else:
+            target, headers = curl.target(request.url), request.headers.raw
+        has_body = curl.has_length(request.method, body)
+        set_option(pycurl.HTTPHEADER, curl.header_lines(headers, has_body=has_body))
+        set_option(pycurl.URL, target)
+        set_option(pycurl.CONNECTTIMEOUT_MS, connect)
+        set_option(pycurl.TIMEOUT_MS, total)
+        self._size = self._times_sent = 0
+        self._resendable = request.method in _SAFE
+        set_option(pycurl.FRESH_CONNECT, not self._resendable and self._has_pending_data())
+        try:
+            multi.perform(self._curl)
+            return self._response()
+        except pycurl.error as error:
+            if self._escaped is not None:
+                raise self._escaped from None
+            raise self._map_error(*error.args) from error
+        finally:
+            self._escaped = None
+            self._lines.clear()
+            self._chunks.clear()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._curl.close()
+        self._pool.close()
+
+    def _has_pending_data(self) -> bool:
+        """Whether the server has sent something since the last response: that it hangs up, most likely.
+
+        libcurl checks as well, but once a second at most, and makes up for it by sending again.
+        """
+        connection = self._curl.getinfo(pycurl.ACTIVESOCKET)
+        if connection < 0:
+            return False
+        waiting = _poll()
+        waiting.register(connection, select.POLLIN)
+        return bool(waiting.poll(0))
+
+    def _prerequest(self, *_addresses: object) -> int:
+        """Called when a connection stands and the request is about to go out on it: each time it does."""
+        try:
+            if self._times_sent and not self._resendable:
+                return int(pycurl.PREREQFUNC_ABORT)
+            self._times_sent += 1
+            return int(pycurl.PREREQFUNC_OK)
+        except BaseException as error:  # noqa: BLE001 - a signal handler's: pycurl would print it and go on
+            self._escaped = error
+            return int(pycurl.PREREQFUNC_ABORT)
+
+    def _on_chunk(self, chunk: bytes) -> int | None:
+        """Called with at most 16 KiB of decoded body; taking none of it ends the call."""
+        try:
+            self._size += len(chunk)
+            if self._size > self._max_body_bytes:
+                return 0
+            self._chunks.append(chunk)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._escaped = error
+            return 0
+        return None
+
+    def _response(self) -> httpx.Response:
+        head = curl.read_head(self._lines)
+        body = b"".join(self._chunks)
+        response = BufferedResponse(
+            head.status,
+            headers=curl.without_coding(head.headers, len(body)),
+            stream=httpx.ByteStream(body),
+            extensions={"http_version": head.version, "reason_phrase": head.reason},
+        )
+        response.read()
+        return response
+
+    def _map_error(self, code: int, message: str) -> httpx.RequestError:
+        if self._size > self._max_body_bytes:
+            return BodyTooLarge(f"the response's body is larger than {self._max_body_bytes} bytes")
+        return curl.map_error(code, message, sent=self._times_sent > 0)
+
+
+class CurlTransport(httpx.BaseTransport):
+    """HTTP/1.1 over libcurl: responses read whole, nothing followed, nothing taken from the environment.
+
+    A call blocks its greenlet. In a thread without greenlets it blocks the thread, as any other transport does.
+
+    Args:
+        max_body_bytes: The largest decoded body; a larger one is `BodyTooLarge`.
+        ca_bundle: A PEM file of the authorities to trust; certifi's without one.
+        proxy: A proxy's URL, http or https, with a user and password if it asks for them; without one every call goes
+            straight, whatever the environment says.
+        no_proxy: Hosts to reach without the proxy: names (with their subdomains), addresses or networks, with commas.
+        client_cert: A PEM file with the certificate chain to show to servers that ask for one.
+        client_key: A PEM file with its private key; without one it is in `client_cert`.
+        idle_seconds: How long a connection may lie idle and still be used. The default is under the 60 seconds after
+            which a load balancer at AWS, where Genesys Cloud runs, drops it, so that a call seldom meets its end.
+    """
 
     def __init__(
         self,
-        transport: httpx.BaseTransport,
-        clock: Clock,
-        jitter: Callable[[], float],
-        circuit: Circuit | None = None,
+        *,
+        max_body_bytes: int = 1 << 20,
+        ca_bundle: str | None = None,
+        proxy: str | None = None,
+        no_proxy: str = "",
+        client_cert: str | None = None,
+        client_key: str | None = None,
+        idle_seconds: int = 50,
     ) -> None:
-        self.circuit = circuit or Circuit(clock)
-        self._transport = transport
-        self._clock = clock
-        self._jitter = jitter
+        self._max_body_bytes = max_body_bytes
+        self._options = _tls_options(ca_bundle or certifi.where(), client_cert, client_key)
+        self._options |= _other_options(proxy, no_proxy, idle_seconds)
+        # Idle connections, the last used on top: it is the warmest. list's append and pop are atomic.
+        # By process: a child must not speak on its parent's connections, and makes its own.
+        self._idle: dict[int, list[Connection]] = {}
+        self._closed = False
 
-    def call(
-        self, attempt: Attempt, operation: Operation, url: httpx.URL, headers: Sequence[Header], content: bytes | None
-    ) -> dict[str, Any]:
-        """The content of the answer, after at most three tries.
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The response to this request, its content loaded.
+
+        The extension `deadline` is the seconds left for all of it, `timeout` httpx's dictionary; `curl.limits` says how
+        they bound the call.
 
         Raises:
-            GenesysError: `ambiguous` if the call may have taken effect; `retry_after` if Genesys named a wait that
-                does not fit into the deadline.
-            Refused: Genesys understood and refuses.
+            httpx.ConnectError, httpx.ConnectTimeout: The request has not been sent.
+            httpx.RequestError: Any other kind: it may have been.
+            BaseException: What is thrown into the waiting greenlet (a kill, a `gevent.Timeout`): it may have been.
         """
-        for number in range(1, TRIES + 1):
-            # Outside of the try: what the circuit refuses goes to the caller at once, whatever wait would fit.
-            self.circuit.enter(url.host)
-            try:
-                return self._once(attempt, operation, url, headers, content, last=number == TRIES)
-            except GenesysError as error:
-                if number == TRIES or not may_repeat(error):
-                    raise
-                self._wait(attempt, operation, error, number)
-        raise AssertionError  # pragma: no cover - the last try returns or raises
-
-    def _wait(self, attempt: Attempt, operation: Operation, error: GenesysError, number: int) -> None:
-        """Wait as Genesys says, or else a random part of a growing time; an error whose wait doesn't fit is raised."""
-        seconds = error.retry_after
-        if seconds is None:
-            seconds = self._jitter() * FIRST_BACKOFF * 2 ** (number - 1)
-        if not attempt.deadline.holds(seconds):
-            raise error
-        why = "as Retry-After says, before" if error.retry_after is not None else "before"
-        attempt.wait(seconds, f"{why} another try of {operation.name}")
-
-    def _once(
-        self,
-        attempt: Attempt,
-        operation: Operation,
-        url: httpx.URL,
-        headers: Sequence[Header],
-        content: bytes | None,
-        *,
-        last: bool,
-    ) -> dict[str, Any]:
-        kept = (0.0 if last else KEPT_FOR_ANOTHER_TRY) if operation.repeatable else KEPT_FOR_A_LOOK
-        left = attempt.deadline.keep_back(kept).remaining()
-        if left <= 0:
-            raise GenesysTimeout(f"{operation.name}: no time was left for it inside the deadline")
-        timeout = {"connect": min(left, CONNECT_SECONDS), "read": left, "write": left, "pool": left}
-        request = _request(operation, url, headers, content, {"timeout": timeout, "deadline": left})
-        start = self._clock.monotonic()
-        result = "broken"
+        if self._closed:
+            raise RuntimeError("this transport is closed")
+        connection = self._acquire()
         try:
-            response = self._transport.handle_request(request)
-            result = str(response.status_code)
-            return read(operation, response.status_code, response.headers, response.read(), self._clock)
-        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
-            result = "not sendable"
-            raise InternalError(f"{operation.name}: the request could not be written: {_reason(error)}") from error
+            response = connection.send(request)
         except httpx.RequestError as error:
-            failure = broken(operation, url.host, error)
-            result = failure.code
-            raise failure from error
-        finally:
-            # Any answer below 500, a refusal or a 429 included, shows that somebody is there.
-            self.circuit.left(url.host, well=result.isdigit() and int(result) < 500)
-            attempt.called(operation.name, start, result)
+            self._release(connection)
+            error.request = request
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        self._release(connection)
+        response.request = request
+        return response
+
+    def _acquire(self) -> Connection:
+        try:
+            return self._idle[os.getpid()].pop()
+        except LookupError:
+            return Connection(self._options, self._max_body_bytes)
+
+    def _release(self, connection: Connection) -> None:
+        # Of the connection's process: a call that ends as the process forks ends in both.
+        self._idle.setdefault(connection.process, []).append(connection)
+        if self._closed:  # by another greenlet or thread, meanwhile
+            self.close()
+
+    def close(self) -> None:
+        """End this process's connections; those in use end with their call."""
+        self._closed = True
+        idle = self._idle.get(os.getpid(), [])
+        while idle:
+            idle.pop().close()
 
 
-def _request(
-    operation: Operation, url: httpx.URL, headers: Sequence[Header], content: bytes | None, extensions: dict[str, Any]
-) -> httpx.Request:
-    """Made of a stream, not of content: httpx's way to take the headers as they are and to look for none to add."""
-    body = content or b""
-    headers = [(b"Host", url.netloc), *headers]
-    if content is not None or operation.method == "POST":
-        headers.append((b"Content-Length", b"%d" % len(body)))
-    stream = httpx.ByteStream(body)
-    request = httpx.Request(operation.method, url, headers=headers, stream=stream, extensions=extensions)
-    request.read()
-    return request
+def _tls_options(ca_bundle: str, client_cert: str | None, client_key: str | None) -> dict[int, Any]:
+    options = {
+        # A file, not a blob: libcurl keeps a parsed file for a day.
+        pycurl.CAINFO: ca_bundle,
+        pycurl.PROXY_CAINFO: ca_bundle,
+        pycurl.SSL_VERIFYPEER: 1,
+        pycurl.SSL_VERIFYHOST: 2,
+        pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
+        pycurl.PROXY_SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
+    }
+    if client_cert:
+        options[pycurl.SSLCERT] = client_cert
+    if client_key:
+        options[pycurl.SSLKEY] = client_key
+    return options
 
 
-def may_repeat(error: GenesysError) -> bool:
-    """Whether the same call, sent again, can't do anything twice and may go better."""
-    return isinstance(error, GenesysRateLimited | GenesysUnavailable | GenesysTimeout) and not error.ambiguous
-
-
-def broken(operation: Operation, host: str, error: httpx.RequestError) -> GenesysError:
-    """What a call that got no whole answer stands for. Only one that never left is surely without effect."""
-    lost = not operation.repeatable
-    if isinstance(error, httpx.ConnectTimeout):
-        return GenesysTimeout(f"{operation.name}: no connection to {host} in time")
-    if isinstance(error, httpx.ConnectError):
-        return GenesysUnavailable(f"{operation.name}: can't connect to {host}: {_reason(error)}")
-    if isinstance(error, httpx.TimeoutException):
-        return GenesysTimeout(f"{operation.name}: {host} did not answer in time", ambiguous=lost)
-    if isinstance(error, httpx.DecodingError):
-        return GenesysBadResponse(f"{operation.name}: unreadable answer from {host}: {_reason(error)}", ambiguous=lost)
-    return GenesysUnavailable(f"{operation.name}: the connection to {host} broke: {_reason(error)}", ambiguous=lost)
-
-
-def _reason(error: httpx.RequestError) -> str:
-    return (str(error) or type(error).__name__)[:200]
+def _other_options(proxy: str | None, no_proxy: str, idle_seconds: int) -> dict[int, Any]:
+    return {
+        pycurl.NOSIGNAL: 1,  # libcurl would time name look-ups with SIGALRM, which threads share
+        pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
+        pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+        pycurl.FOLLOWLOCATION: 0,
+        pycurl.PATH_AS_IS: 1,
+        pycurl.USERAGENT: "",
+        pycurl.ACCEPT_ENCODING: "gzip, deflate",  # to decode; the header itself is the request's
+        pycurl.PROXY: proxy or "",
+        pycurl.NOPROXY: no_proxy if proxy else "*",
+        pycurl.MAXAGE_CONN: idle_seconds,
+    }

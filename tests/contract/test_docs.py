@@ -17,7 +17,7 @@ from cobrowse.errors import kinds
 from cobrowse.initiation import LEASE_MARGIN
 from cobrowse.model import Command, Outcome, Secret, Span, Status
 from commands.group import cobrowse
-from integrations.genesys.circuit import FAILURES, REST
+from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
 from integrations.ledger.postgresql import POOL_SIZE
 from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
 from integrations.telemetry.logs import LogObserver, configure_logging
@@ -148,8 +148,8 @@ def test_the_sizes_come_from_the_limit():
 def test_the_numbers_in_the_text_are_those_of_the_code():
     said = {
         "operations.md": (
-            f"have failed {FAILURES} times in a row",
-            f"no more for\n{REST:g} seconds",
+            f"have failed {FAIL_MAX} times in a row",
+            f"no more for\n{RESET_TIMEOUT:g} seconds",
             f"{READ_SECONDS:g} seconds from its first byte",
             f"up to {POOL_SIZE} connections",
             f"after every {EVERY_CLAIMS:,} requests of a worker, or {EVERY_SECONDS / 60:g} minutes",

@@ -16,7 +16,7 @@ import pytest
 
 from app import create_app
 from cobrowse.model import Secret
-from integrations.genesys.engine import CurlTransport
+from integrations.genesys.transport import CurlTransport
 from integrations.ledger import connect
 from sandbox.server import start
 from settings import Settings

@@ -3,24 +3,24 @@
 import time
 import uuid
 
-from integrations.genesys.circuit import FAILURES, REST
+from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
 
 
 def test_requests_are_refused_fast_while_genesys_is_away_and_served_once_it_is_back(service, box):
     box.options.auto_create = True
     box.faults.add(operation="create", kind="status", status=500, times="always")
     bridge = service(deadline_seconds=3.0)
-    for _ in range(FAILURES):
+    for _ in range(FAIL_MAX):
         bridge.start(str(uuid.uuid4()))
     asked = len(box.calls())
     start = time.monotonic()
     answer = bridge.post(conversationId=str(uuid.uuid4()), headers={"Prefer": "status"})
     assert time.monotonic() - start < 0.5
     assert (answer.status_code, answer.json["errorCode"]) == (503, "genesys_unavailable")
-    assert 0 < int(answer.headers["Retry-After"]) <= REST
+    assert 0 < int(answer.headers["Retry-After"]) <= RESET_TIMEOUT
     assert len(box.calls()) == asked
     box.faults.clear()
-    time.sleep(REST)
+    time.sleep(RESET_TIMEOUT)
     assert bridge.start(str(uuid.uuid4()))["status"] == "initiated"
     assert bridge.start(str(uuid.uuid4()))["status"] == "initiated"
 
@@ -28,7 +28,7 @@ def test_requests_are_refused_fast_while_genesys_is_away_and_served_once_it_is_b
 def test_an_open_circuit_shows_in_readyz_metrics_and_the_console(service, box):
     box.faults.add(operation="token", kind="drop", times="always")
     bridge = service(deadline_seconds=1.0)
-    for _ in range(FAILURES):
+    for _ in range(FAIL_MAX):
         bridge.start(str(uuid.uuid4()))
     ready = bridge.client.get("/readyz")
     assert "127.0.0.1" in ready.json["checks"]["circuit"]

@@ -1,4 +1,4 @@
-"""Servers that answer as a test says, byte by byte, and the engine that calls them."""
+"""Servers that answer as a test says, byte by byte, and the transport that calls them."""
 
 import socket
 import ssl
@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+import gevent
 import httpx
 import pytest
 
-from integrations.genesys.engine import CurlTransport
+from integrations.genesys.transport import CurlTransport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
@@ -50,7 +51,7 @@ class Upstream:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.port}"
-        self.threads = [threading.Thread(target=self._listen)]
+        self.threads = [threading.Thread(target=self._listen, daemon=True)]
         self.threads[0].start()
 
     def _listen(self) -> None:
@@ -60,7 +61,7 @@ class Upstream:
             except OSError:
                 return
             self.open.append(accepted)
-            thread = threading.Thread(target=self._serve, args=(accepted, self.connections))
+            thread = threading.Thread(target=self._serve, args=(accepted, self.connections), daemon=True)
             self.connections += 1
             self.threads.append(thread)
             thread.start()
@@ -137,12 +138,41 @@ def transport() -> Iterator[CurlTransport]:
 
 
 @contextmanager
-def an_engine(**options: object) -> Iterator[CurlTransport]:
+def a_transport(**options: object) -> Iterator[CurlTransport]:
     transport = CurlTransport(**options)
     try:
         yield transport
     finally:
         transport.close()
+
+
+@pytest.fixture(autouse=True, params=["alone", "among greenlets"])
+def company(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test runs by itself and again while other greenlets make calls on the same hub, which must all go well."""
+    if request.param == "alone":
+        yield
+        return
+    upstream, other = Upstream(lambda exchange: OK), CurlTransport()
+    answers: list[bytes] = []
+    stop = False
+
+    def keep_calling() -> None:
+        while not stop:
+            answers.append(call(other, "POST", upstream.url, deadline=20.0, content=b"x" * 2000).content)
+            gevent.sleep(0.01)
+
+    callers = [gevent.spawn(keep_calling) for _ in range(8)]
+    gevent.sleep(0)
+    try:
+        yield
+        stop = True
+        gevent.joinall(callers, raise_error=True)
+    finally:
+        gevent.killall(callers)
+        other.close()
+        upstream.close()
+    assert len(answers) >= len(callers)
+    assert set(answers) == {b"ok"}
 
 
 def call(transport: CurlTransport, method: str, url: str, *, deadline: float = 5.0, **parts: object) -> httpx.Response:

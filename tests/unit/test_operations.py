@@ -13,7 +13,15 @@ from cobrowse.errors import (
     GenesysUnauthorized,
     GenesysUnavailable,
 )
-from integrations.genesys.operations import ATTACH, CONVERSATION, CREATE, TOKEN, Refused, read, retry_after
+from integrations.genesys.operations import (
+    ATTACH,
+    CONVERSATION,
+    CREATE,
+    TOKEN,
+    UpstreamRejected,
+    parse_response,
+    retry_after,
+)
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
@@ -24,7 +32,7 @@ class FixedClock:
 
 
 def reading(operation, status, body=b"", headers=None):
-    return read(operation, status, headers or {}, body, FixedClock())
+    return parse_response(operation, status, headers or {}, body, FixedClock())
 
 
 def test_a_good_answer_is_loaded_and_what_genesys_added_is_left_out():
@@ -44,10 +52,10 @@ def test_a_good_answer_is_loaded_and_what_genesys_added_is_left_out():
         (502, GenesysUnavailable),
         (503, GenesysUnavailable),
         (302, GenesysBadResponse),
-        (400, Refused),
-        (404, Refused),
-        (409, Refused),
-        (413, Refused),
+        (400, UpstreamRejected),
+        (404, UpstreamRejected),
+        (409, UpstreamRejected),
+        (413, UpstreamRejected),
     ],
 )
 def test_each_bad_status_is_its_kind(status, kind):
@@ -57,14 +65,14 @@ def test_each_bad_status_is_its_kind(status, kind):
 
 def test_genesys_own_message_code_and_context_id_are_carried_on():
     body = orjson.dumps({"message": "Not here", "code": "not.found", "contextId": "ctx-7", "status": 404})
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(UpstreamRejected) as refused:
         reading(CONVERSATION, 404, body)
     assert refused.value.message == "conversation: Genesys answered 404 not.found: Not here (contextId ctx-7)"
 
 
 def test_a_long_message_is_cut_and_put_on_one_line():
     body = orjson.dumps({"message": "a\nb " * 500, "code": "x"})
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(UpstreamRejected) as refused:
         reading(CONVERSATION, 400, body)
     assert len(refused.value.message) < 450
     assert "\n" not in refused.value.message

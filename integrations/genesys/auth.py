@@ -2,26 +2,32 @@
 
 import base64
 import hashlib
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlencode
-
-import httpx
 
 from cobrowse.clock import Clock
 from cobrowse.errors import GenesysForbidden, GenesysTimeout, LedgerUnavailable
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
 from integrations.genesys.operations import TOKEN
-from integrations.genesys.transport import Caller, Header
+from integrations.genesys.origin import Header, Origin
+from integrations.genesys.retry import RetryingCaller
 
-# Seconds before its end from which a token counts as over: a call that starts with it must also end with it.
-EARLY = 60.0
-# Seconds a fetch may take before another worker may try in its place; and between looks whether it is done.
+# Seconds before its end from which a token counts as expired: a call that starts with it must also end with it.
+EXPIRY_MARGIN = 60.0
+# Seconds for which a new token is used at least, however soon it is said to expire.
+MIN_USE = 5.0
+# Tokens of one set of scopes that may be invalidated within so many seconds. An API that rejects every token would
+# otherwise cost a fetch for each call; so the callers get the 401.
+MAX_INVALIDATIONS = 5
+INVALIDATION_WINDOW = 10.0
+# Seconds a fetch may take before another worker may try in its place; and between checks whether it is done.
 FETCH_LEASE = 10.0
-LOOK_EVERY = 0.05
+POLL_INTERVAL = 0.05
 
 
 class StoredToken(Protocol):
@@ -66,15 +72,25 @@ class Guard(Protocol):
         """Give it back."""
 
 
+class _CachedToken(NamedTuple):
+    """A token, and until when to use it, in the clock's monotonic seconds. Replaced as a whole."""
+
+    value: Secret
+    version: int
+    usable_until: float
+
+
+_NO_TOKEN = _CachedToken(Secret(), 0, 0.0)
+
+
 @dataclass(slots=True)
-class _Slot:
-    """What this process knows of the token for one set of scopes."""
+class _ScopeState:
+    """What this process knows of the token for one set of scopes. `guard` is held by whoever fetches."""
 
     guard: Guard
-    value: Secret = Secret()
-    version: int = 0
-    good_until: float = 0.0
-    refused: int = field(default=0)
+    token: _CachedToken = _NO_TOKEN
+    invalid_version: int = 0  # and all before it
+    invalidations: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_INVALIDATIONS))
 
 
 class Tokens:
@@ -85,7 +101,7 @@ class Tokens:
 
     def __init__(
         self,
-        caller: Caller,
+        caller: RetryingCaller,
         clock: Clock,
         login_url: str,
         client_id: str,
@@ -97,7 +113,7 @@ class Tokens:
     ) -> None:
         self._caller = caller
         self._clock = clock
-        self._url = httpx.URL(login_url + TOKEN.path)
+        self._origin = Origin(login_url)
         self._client_id = client_id
         pair = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
         self._headers: tuple[Header, ...] = (
@@ -108,56 +124,73 @@ class Tokens:
         self._holder = holder
         self._store = store
         self._new_lock = new_lock
-        self._slots: dict[str, _Slot] = {}
+        self._states: dict[str, _ScopeState] = {}
 
     def get(self, attempt: Attempt, scope: str) -> Secret:
-        """The token for these scopes (space-separated; empty: whatever the client's roles allow)."""
-        slot = self._slot(scope)
-        if slot.value and self._clock.monotonic() < slot.good_until:
-            return slot.value
-        if not slot.guard.acquire(timeout=attempt.deadline.remaining()):
+        """The token for these scopes (space-separated; empty: whatever the client's roles allow).
+
+        Raises:
+            GenesysError: There is none to be had within the attempt's deadline.
+        """
+        state = self._state(scope)
+        token = state.token
+        if self._is_usable(token):
+            return token.value
+        if not state.guard.acquire(timeout=attempt.deadline.remaining()):
             raise GenesysTimeout("token: no time was left while another request was fetching it")
         try:
-            if not slot.value or self._clock.monotonic() >= slot.good_until:
-                self._renew(attempt, scope, slot)
-            return slot.value
+            token = state.token
+            if not self._is_usable(token):
+                token = state.token = self._renew(attempt, scope, state)
+            return token.value
         finally:
-            slot.guard.release()
+            state.guard.release()
 
-    def refused(self, scope: str, value: Secret) -> None:
-        """Genesys answered 401 to this token: the next `get` brings another, unless that has happened by now."""
-        slot = self._slot(scope)
-        if slot.value == value:
-            slot.refused = slot.version
-            slot.value = Secret()
+    def invalidate(self, scope: str, value: Secret) -> None:
+        """Genesys answered 401 to this token: the next `get` brings another, unless that has happened by now.
+
+        Past `MAX_INVALIDATIONS` within `INVALIDATION_WINDOW` it changes nothing.
+        """
+        state = self._state(scope)
+        token = state.token
+        if token.value != value:
+            return
+        now, recent = self._clock.monotonic(), state.invalidations
+        if len(recent) == MAX_INVALIDATIONS and now - recent[0] < INVALIDATION_WINDOW:
+            return
+        recent.append(now)
+        state.invalid_version = token.version
+        state.token = token._replace(value=Secret())
 
     def seconds_left(self) -> float:
         """Seconds that the token with the longest life still has in this process; 0 if there is none."""
         now = self._clock.monotonic()
-        return max((slot.good_until - now for slot in self._slots.values() if slot.value), default=0.0)
+        tokens = [state.token for state in self._states.values()]
+        return max((token.usable_until - now for token in tokens if token.value), default=0.0)
 
-    def _slot(self, scope: str) -> _Slot:
-        slot = self._slots.get(scope)
-        return slot if slot is not None else self._slots.setdefault(scope, _Slot(self._new_lock()))
+    def _is_usable(self, token: _CachedToken) -> bool:
+        return bool(token.value) and self._clock.monotonic() < token.usable_until
 
-    def _renew(self, attempt: Attempt, scope: str, slot: _Slot) -> None:
+    def _state(self, scope: str) -> _ScopeState:
+        state = self._states.get(scope)
+        return state if state is not None else self._states.setdefault(scope, _ScopeState(self._new_lock()))
+
+    def _renew(self, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:
         if self._store is not None:
             try:
-                self._share(self._store, attempt, scope, slot)
+                return self._share(self._store, attempt, scope, state)
             except LedgerUnavailable:
                 pass  # a token can be had without the store; what must be exactly once is guarded by the ledger itself
-            else:
-                return
         value, expires_in = self._fetch(attempt, scope)
-        self._keep(slot, value, slot.version + 1, expires_in)
+        return self._cached(value, state.token.version + 1, expires_in)
 
-    def _share(self, store: TokenStore, attempt: Attempt, scope: str, slot: _Slot) -> None:
+    def _share(self, store: TokenStore, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:
         """Take the token another worker fetched, or be the one who fetches it for all."""
-        name = hashlib.sha256(f"{self._url} {self._client_id} {scope}".encode()).hexdigest()[:32]
+        name = hashlib.sha256(f"{self._origin.url}{TOKEN.path} {self._client_id} {scope}".encode()).hexdigest()[:32]
         while True:
             stored = store.read(name)
-            if stored is not None and stored.version > slot.refused and stored.seconds_left > EARLY:
-                return self._keep(slot, stored.value, stored.version, stored.seconds_left)
+            if stored is not None and stored.version > state.invalid_version and stored.seconds_left > EXPIRY_MARGIN:
+                return self._cached(stored.value, stored.version, stored.seconds_left)
             version = stored.version if stored is not None else 0
             if store.lead(name, self._holder, FETCH_LEASE, version):
                 try:
@@ -165,22 +198,21 @@ class Tokens:
                 except BaseException:
                     store.release(name, self._holder)
                     raise
-                return self._keep(slot, value, store.put(name, self._holder, value, expires_in).version, expires_in)
-            if not attempt.deadline.holds(LOOK_EVERY):
+                return self._cached(value, store.put(name, self._holder, value, expires_in).version, expires_in)
+            if not attempt.deadline.holds(POLL_INTERVAL):
                 raise GenesysTimeout("token: no time was left while another worker was fetching it")
-            self._clock.sleep(LOOK_EVERY)
+            self._clock.sleep(POLL_INTERVAL)
 
-    def _keep(self, slot: _Slot, value: Secret, version: int, expires_in: float) -> None:
+    def _cached(self, value: Secret, version: int, expires_in: float) -> _CachedToken:
         # A token that lives for less than two minutes is used for the first half of its life.
-        slot.good_until = self._clock.monotonic() + max(expires_in - EARLY, expires_in / 2)
-        slot.version = version
-        slot.value = value
+        seconds = max(expires_in - EXPIRY_MARGIN, expires_in / 2, MIN_USE)
+        return _CachedToken(value, version, self._clock.monotonic() + seconds)
 
     def _fetch(self, attempt: Attempt, scope: str) -> tuple[Secret, float]:
         form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
         headers = (*self._headers, (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()))
         try:
-            answer = self._caller.call(attempt, TOKEN, self._url, headers, urlencode(form).encode())
+            answer = self._caller.call(attempt, TOKEN, self._origin, TOKEN.path, headers, urlencode(form).encode())
         except GenesysForbidden as error:
             raise GenesysForbidden(f"{error.message}; scopes asked for: {scope or 'none'}") from None
         return Secret(answer["access_token"]), float(answer["expires_in"])

@@ -1,4 +1,4 @@
-"""How much the engine reads of an answer, and how long it waits for one."""
+"""How much the transport reads of an answer, and how long it waits for one."""
 
 import gzip
 import socket
@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from integrations.genesys import curl
-from integrations.genesys.engine import BodyTooLarge
-from tests.integration.upstreams import NOT_SENT, OK, Exchange, an_engine, call, serve, slowly, transport
+from integrations.genesys.transport import BodyTooLarge
+from tests.integration.upstreams import NOT_SENT, OK, Exchange, a_transport, call, company, serve, slowly, transport
 
-__all__ = ["serve", "transport"]
+__all__ = ["company", "serve", "transport"]
 
 
 # ---- how much is read
@@ -29,7 +29,7 @@ def test_a_huge_body_is_not_read_on(serve, stated):
             sent.append(len(piece))
 
     upstream = serve(answer)
-    with an_engine(max_body_bytes=100_000) as transport, pytest.raises(BodyTooLarge, match="100000 bytes"):
+    with a_transport(max_body_bytes=100_000) as transport, pytest.raises(BodyTooLarge, match="100000 bytes"):
         call(transport, "GET", upstream.url)
     upstream.close()
     assert sum(sent) < 20_000_000  # what the two sockets' buffers hold, of a thousand million
@@ -38,13 +38,13 @@ def test_a_huge_body_is_not_read_on(serve, stated):
 def test_the_limit_counts_unpacked_bytes(serve):
     packed = gzip.compress(b"\0" * 50_000_000)
     upstream = serve(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
-    with an_engine(max_body_bytes=100_000) as transport, pytest.raises(BodyTooLarge):
+    with a_transport(max_body_bytes=100_000) as transport, pytest.raises(BodyTooLarge):
         call(transport, "GET", upstream.url)
 
 
 def test_a_body_of_exactly_the_limit_is_read_and_the_next_call_starts_from_nought(serve):
     upstream = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50_000)
-    with an_engine(max_body_bytes=50_000) as transport:
+    with a_transport(max_body_bytes=50_000) as transport:
         for _ in range(3):
             assert len(call(transport, "GET", upstream.url).content) == 50_000
 

@@ -1,5 +1,6 @@
-"""The engine among many threads and processes, in a misleading environment, and over TLS."""
+"""The transport among many threads and processes, in a misleading environment, through proxies and over TLS."""
 
+import base64
 import datetime as dt
 import ipaddress
 import os
@@ -10,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import httpx
@@ -19,17 +21,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from integrations.genesys.engine import CurlTransport
+from integrations.genesys.transport import CurlTransport
 from tests.integration.upstreams import (
     OK,
     Exchange,
-    an_engine,
+    a_transport,
     call,
+    company,
     serve,
     transport,
 )
 
-__all__ = ["serve", "transport"]
+__all__ = ["company", "serve", "transport"]
 
 
 # ---- many threads, many processes
@@ -72,7 +75,7 @@ def test_calls_one_after_another_share_a_connection(transport, serve):
 
 def test_a_connection_that_lay_idle_too_long_is_not_used(serve):
     upstream = serve()
-    with an_engine(idle_seconds=1) as transport:
+    with a_transport(idle_seconds=1) as transport:
         call(transport, "POST", upstream.url)
         time.sleep(2.1)  # libcurl counts whole seconds
         call(transport, "POST", upstream.url)
@@ -152,19 +155,17 @@ def test_the_environments_proxies_and_passwords_are_ignored(transport, serve):
 def test_a_proxy_is_used_when_one_is_given_whatever_the_environment_excepts(monkeypatch, serve):
     monkeypatch.setenv("no_proxy", "*")
     upstream, proxy = serve(), serve()
-    with an_engine(proxy=proxy.url) as transport:
+    with a_transport(proxy=proxy.url) as transport:
         call(transport, "GET", upstream.url + "/path")
     assert upstream.connections == 0
     assert proxy.seen[0].head[0] == f"GET {upstream.url}/path HTTP/1.1".encode()
-
-
-# ---- TLS
 
 
 @dataclass
 class Certified:
     context: ssl.SSLContext
     bundle: str
+    key: str
 
 
 @pytest.fixture(scope="module")
@@ -200,16 +201,107 @@ def certified(tmp_path_factory) -> Callable[[str], Certified]:
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-        return Certified(context, str(folder / "certificate.pem"))
+        return Certified(context, str(folder / "certificate.pem"), str(folder / "key.pem"))
 
     return certify
+
+
+# ---- proxies and client certificates
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    for each in (source, target):
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+
+
+def tunnel(exchange: Exchange) -> None:
+    """A proxy's answer to CONNECT: bytes in both directions until one side ends."""
+    host, _, port = exchange.head[0].split()[1].decode().rpartition(":")
+    with socket.create_connection((host, int(port))) as beyond:
+        exchange.socket.sendall(b"HTTP/1.1 200 Connection established\r\nVia: p\r\n\r\n")
+        back = threading.Thread(target=pump, args=(beyond, exchange.socket))
+        back.start()
+        pump(exchange.socket, beyond)
+        back.join()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_is_shown_the_credentials_of_its_url_and_the_server_is_not(serve, certified, scheme):
+    server = certified("127.0.0.1")
+    upstream = serve(OK, server.context)
+    proxy = serve(tunnel, server.context if scheme == "https" else None)
+    url = f"{scheme}://user:p%40ss@127.0.0.1:{proxy.port}"
+    with a_transport(proxy=url, ca_bundle=server.bundle) as transport:
+        for _ in range(2):
+            answer = call(transport, "POST", upstream.url, headers={"Authorization": "Bearer t"}, content=b"secret")
+            assert (answer.status_code, answer.content) == (200, b"ok")
+    (connect,) = proxy.seen
+    assert connect.head[0] == f"CONNECT 127.0.0.1:{upstream.port} HTTP/1.1".encode()
+    assert b"Proxy-Authorization: Basic " + base64.b64encode(b"user:p@ss") in connect.head
+    assert b"Bearer" not in connect.raw
+    assert all(b"Proxy-Authorization" not in seen.raw for seen in upstream.seen)
+
+
+def test_a_proxy_that_refuses_the_tunnel_means_that_nothing_was_sent(serve, certified):
+    server = certified("127.0.0.1")
+    upstream = serve(OK, server.context)
+    proxy = serve(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+    with a_transport(proxy=proxy.url, ca_bundle=server.bundle) as transport, pytest.raises(httpx.ConnectError):
+        call(transport, "POST", upstream.url, content=b"secret")
+    assert b"secret" not in b"".join(seen.raw for seen in proxy.seen)
+    assert upstream.connections == 0
+
+
+@pytest.mark.parametrize(("no_proxy", "proxied"), [("127.0.0.1", 0), ("127.0.0.0/8", 0), ("example.com", 1), ("", 1)])
+def test_what_no_proxy_names_is_reached_without_the_proxy(serve, no_proxy, proxied):
+    upstream, proxy = serve(), serve()
+    with a_transport(proxy=proxy.url, no_proxy=no_proxy) as transport:
+        call(transport, "GET", upstream.url)
+    assert (proxy.connections, upstream.connections) == (proxied, 1 - proxied)
+
+
+def test_a_client_certificate_is_shown_to_a_server_that_asks_for_one(serve, certified):
+    server, client = certified("127.0.0.1"), certified("bridge.example")
+    server.context.verify_mode = ssl.CERT_REQUIRED
+    server.context.load_verify_locations(client.bundle)
+    names = []
+    upstream = serve(lambda exchange: names.append(exchange.socket.getpeercert()["subject"]) or OK, server.context)
+    options = {"ca_bundle": server.bundle, "client_cert": client.bundle, "client_key": client.key}
+    with a_transport(**options) as transport:
+        assert call(transport, "POST", upstream.url).content == b"ok"
+    assert names == [((("commonName", "bridge.example"),),)]
+
+
+def test_without_a_client_certificate_such_a_server_gets_nothing(serve, certified):
+    server = certified("127.0.0.1")
+    server.context.verify_mode = ssl.CERT_REQUIRED
+    upstream = serve(OK, server.context)
+    with a_transport(ca_bundle=server.bundle) as transport, pytest.raises(httpx.TransportError):
+        call(transport, "POST", upstream.url, content=b"secret")
+    assert upstream.seen == []
+
+
+def test_a_client_key_that_cannot_be_read_means_that_nothing_was_sent(serve, certified, tmp_path):
+    server = certified("127.0.0.1")
+    upstream = serve(OK, server.context)
+    options = {"client_cert": server.bundle, "client_key": str(tmp_path / "none.pem")}
+    with a_transport(ca_bundle=server.bundle, **options) as transport, pytest.raises(httpx.ConnectError):
+        call(transport, "POST", upstream.url, content=b"secret")
+    assert upstream.seen == []
+
+
+# ---- TLS
 
 
 def test_a_certificate_of_the_given_bundle_is_trusted_and_its_connection_kept(serve, certified):
     server = certified("127.0.0.1")
     versions = []
     upstream = serve(lambda exchange: versions.append(exchange.socket.version()) or OK, server.context)
-    with an_engine(ca_bundle=server.bundle) as transport:
+    with a_transport(ca_bundle=server.bundle) as transport:
         for _ in range(3):
             assert call(transport, "POST", upstream.url, content=b"secret").content == b"ok"
     assert upstream.connections == 1
@@ -222,7 +314,7 @@ def test_an_untrusted_server_is_a_connect_error_and_is_sent_nothing(serve, certi
     upstream = serve(OK, server.context)
     bundles = {"nobody vouches for it": None, "its bundle does not exist": str(tmp_path / "none.pem")}
     with (
-        an_engine(ca_bundle=bundles.get(case, server.bundle)) as transport,
+        a_transport(ca_bundle=bundles.get(case, server.bundle)) as transport,
         pytest.raises(httpx.ConnectError),
     ):
         call(transport, "POST", upstream.url, content=b"secret")
@@ -232,7 +324,7 @@ def test_an_untrusted_server_is_a_connect_error_and_is_sent_nothing(serve, certi
 def test_a_post_is_not_sent_again_over_tls_either(serve, certified):
     server = certified("127.0.0.1")
     upstream = serve(lambda exchange: OK if exchange.number == 0 else None, server.context)
-    with an_engine(ca_bundle=server.bundle) as transport:
+    with a_transport(ca_bundle=server.bundle) as transport:
         call(transport, "GET", upstream.url)
         with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
             call(transport, "POST", upstream.url)

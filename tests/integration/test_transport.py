@@ -1,4 +1,4 @@
-"""The engine over real sockets: what goes out, and what comes back."""
+"""The transport over real sockets: what goes out, and what comes back."""
 
 import gzip
 import zlib
@@ -10,12 +10,13 @@ from integrations.genesys import curl
 from tests.integration.upstreams import (
     OK,
     call,
+    company,
     serve,
     slowly,
     transport,
 )
 
-__all__ = ["serve", "transport"]
+__all__ = ["company", "serve", "transport"]
 
 
 # ---- what goes out
@@ -38,7 +39,7 @@ __all__ = ["serve", "transport"]
         ("PUT", {"content": b"all of it"}),
         ("PATCH", {}),
         ("PATCH", {"json": [1]}),
-        ("POST", {"content": iter([b"piece by ", b"piece"])}),
+        ("POST", {"content": [b"piece by ", b"piece"]}),
         ("POST", {"headers": [("X-Same", "one"), ("X-Same", "two"), ("Content-Type", "text/plain; charset=latin-1")]}),
     ],
 )

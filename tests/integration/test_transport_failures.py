@@ -8,9 +8,9 @@ import time
 import httpx
 import pytest
 
-from tests.integration.upstreams import NOT_SENT, OK, Exchange, call, serve, slowly, transport
+from tests.integration.upstreams import NOT_SENT, OK, Exchange, call, company, serve, slowly, transport
 
-__all__ = ["serve", "transport"]
+__all__ = ["company", "serve", "transport"]
 
 
 def test_a_refused_connection_was_never_sent(transport):

@@ -15,12 +15,14 @@ from cobrowse.errors import (
 )
 from cobrowse.flow import Attempt
 from cobrowse.model import Command
-from integrations.genesys.circuit import FAILURES, REST, Circuit
-from integrations.genesys.engine import BodyTooLarge
-from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, TOKEN, Refused
-from integrations.genesys.transport import Caller, broken
+from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT, CircuitBreaker
+from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, TOKEN, UpstreamRejected
+from integrations.genesys.origin import Origin
+from integrations.genesys.retry import RetryingCaller, map_transport_error
+from integrations.genesys.transport import BodyTooLarge
 from tests.clocks import ManualClock
 
+API, PATH = Origin("https://api.example.com"), "/x"
 URL = httpx.URL("https://api.example.com/x")
 GOOD = {
     TOKEN: {"access_token": "t"},
@@ -54,7 +56,11 @@ def calling(operation, *answers, deadline=10.0, jitter=1.0):
     clock = ManualClock()
     script = Script(clock, operation, *answers)
     attempt = Attempt(Command("architect", "c", deadline), "i", "h", clock)
-    return script, attempt, lambda: Caller(script, clock, lambda: jitter).call(attempt, operation, URL, (), None)
+    return (
+        script,
+        attempt,
+        lambda: RetryingCaller(script, clock, lambda: jitter).call(attempt, operation, API, PATH, (), None),
+    )
 
 
 @pytest.mark.parametrize("operation", [TOKEN, CONVERSATION, CREATE])
@@ -171,7 +177,9 @@ def test_every_call_is_noted_with_its_result():
 )
 def test_a_call_carries_its_headers_and_its_content_and_what_http_asks_for(operation, content, length):
     script, attempt, _ = calling(operation)
-    Caller(script, attempt.clock, lambda: 1.0).call(attempt, operation, URL, ((b"X-Mark", b"one"),), content)
+    RetryingCaller(script, attempt.clock, lambda: 1.0).call(
+        attempt, operation, API, PATH, ((b"X-Mark", b"one"),), content
+    )
     (request,) = script.requests
     assert (request.method, request.url) == (operation.method, URL)
     asked_for = [(b"Content-Length", value) for value in length]
@@ -253,7 +261,7 @@ def test_a_wait_says_what_it_is_for_and_whose_wish_it_is(fault, why):
     ],
 )
 def test_a_broken_call_is_told_with_its_name_its_host_and_the_reason(fault, message):
-    assert broken(ATTACH, "api.example.com", fault).message == message
+    assert map_transport_error(ATTACH, "api.example.com", fault).message == message
     _, _, call = calling(ATTACH, fault, fault, fault)
     with pytest.raises(GenesysError) as told:
         call()
@@ -286,40 +294,64 @@ def test_a_call_that_fails_in_no_way_that_is_known_is_noted_as_broken():
 # The circuit around it
 
 
-def after(fault, *, before=FAILURES - 1):
+def after(fault, *, before=FAIL_MAX - 1):
     """The caller whose host has failed so often, once one more call has come to this."""
     script, attempt, _ = calling(ATTACH, fault)
-    circuit = Circuit(attempt.clock)
+    breaker = CircuitBreaker(attempt.clock)
     for _ in range(before):
-        circuit.left(URL.host, well=False)
-    caller = Caller(script, attempt.clock, lambda: 1.0, circuit)
-    with contextlib.suppress(GenesysError, Refused):
-        caller.call(attempt, ATTACH, URL, (), None)
+        breaker.record_result(URL.host, ok=False)
+    caller = RetryingCaller(script, attempt.clock, lambda: 1.0, breaker)
+    with contextlib.suppress(GenesysError, UpstreamRejected):
+        caller.call(attempt, ATTACH, API, PATH, (), None)
     return caller, attempt
 
 
 @pytest.mark.parametrize("fault", [500, 503, httpx.ReadError("reset")])
 def test_a_call_that_finds_nobody_there_counts_against_its_host(fault):
     caller, attempt = after(fault)
-    assert caller.circuit.open_hosts() == (URL.host,)
+    assert caller.breaker.open_circuits() == (URL.host,)
     with pytest.raises(GenesysUnavailable) as refused:
-        caller.call(attempt, ATTACH, URL, (), None)
-    assert refused.value.retry_after == REST
+        caller.call(attempt, ATTACH, API, PATH, (), None)
+    assert refused.value.retry_after == RESET_TIMEOUT
 
 
 @pytest.mark.parametrize("status", [200, 404, 499])
 def test_any_answer_of_sense_shows_that_somebody_is_there(status):
     caller, _ = after(status)
-    caller.circuit.left(URL.host, well=False)
-    assert caller.circuit.open_hosts() == ()
+    caller.breaker.record_result(URL.host, ok=False)
+    assert caller.breaker.open_circuits() == ()
 
 
 def test_a_caller_without_a_circuit_has_one_of_its_own():
-    script, attempt, _ = calling(ATTACH, *[500] * FAILURES)
-    caller = Caller(script, attempt.clock, lambda: 1.0)
-    for _ in range(FAILURES):
+    script, attempt, _ = calling(ATTACH, *[500] * FAIL_MAX)
+    caller = RetryingCaller(script, attempt.clock, lambda: 1.0)
+    for _ in range(FAIL_MAX):
         with pytest.raises(GenesysUnavailable):
-            caller.call(attempt, ATTACH, URL, (), None)
-    with pytest.raises(GenesysUnavailable, match="left alone"):
-        caller.call(attempt, ATTACH, URL, (), None)
-    assert len(script.requests) == FAILURES
+            caller.call(attempt, ATTACH, API, PATH, (), None)
+    with pytest.raises(
+        GenesysUnavailable,
+        match=r"^circuit breaker open for api\.example\.com after 20 consecutive failures; next attempt in 5 s$",
+    ):
+        caller.call(attempt, ATTACH, API, PATH, (), None)
+    assert len(script.requests) == FAIL_MAX
+
+
+@pytest.mark.parametrize(("deadline", "opens"), [(10.0, True), (2.5, False)])
+def test_a_timeout_counts_against_its_host_unless_the_deadline_was_nearly_over(deadline, opens):
+    script, attempt, _ = calling(ATTACH, "hang", deadline=deadline)
+    breaker = CircuitBreaker(attempt.clock)
+    for _ in range(FAIL_MAX - 1):
+        breaker.record_result(URL.host, ok=False)
+    caller = RetryingCaller(script, attempt.clock, lambda: 1.0, breaker)
+    with pytest.raises(GenesysTimeout):
+        caller.call(attempt, ATTACH, API, PATH, (), None)
+    assert breaker.open_circuits() == ((URL.host,) if opens else ())
+
+
+@pytest.mark.parametrize("fault", [httpx.LocalProtocolError("bad header"), RuntimeError("a bug")])
+def test_an_error_of_our_own_says_nothing_about_the_host(fault):
+    script, attempt, _ = calling(ATTACH, fault)
+    breaker = CircuitBreaker(attempt.clock, fail_max=1)
+    with pytest.raises((InternalError, RuntimeError)):
+        RetryingCaller(script, attempt.clock, lambda: 1.0, breaker).call(attempt, ATTACH, API, PATH, (), None)
+    assert breaker.open_circuits() == ()

@@ -8,8 +8,8 @@ import pytest
 from cobrowse.errors import GenesysForbidden, GenesysTimeout, GenesysUnauthorized, LedgerUnavailable
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
-from integrations.genesys.token import Tokens
-from integrations.genesys.transport import Caller
+from integrations.genesys.auth import INVALIDATION_WINDOW, MAX_INVALIDATIONS, MIN_USE, Tokens
+from integrations.genesys.retry import RetryingCaller
 from tests.clocks import ManualClock
 
 
@@ -56,9 +56,11 @@ def tokens(clock, login):
     return make(clock, login)
 
 
-def make(clock, login, store=None):
-    caller = Caller(login, clock, lambda: 0.0)
-    return Tokens(caller, clock, "https://login.example.com", "client", Secret("s3cret"), holder="h", store=store)
+def make(clock, login, store=None, **parts):
+    caller = RetryingCaller(login, clock, lambda: 0.0)
+    return Tokens(
+        caller, clock, "https://login.example.com", "client", Secret("s3cret"), holder="h", store=store, **parts
+    )
 
 
 @pytest.fixture
@@ -109,9 +111,9 @@ def test_each_set_of_scopes_has_its_own(tokens, attempt):
 
 def test_a_refused_one_is_replaced_and_a_late_refusal_of_the_old_changes_nothing(tokens, login, attempt):
     old = tokens.get(attempt, "")
-    tokens.refused("", old)
+    tokens.invalidate("", old)
     assert tokens.get(attempt, "") == "token-2"
-    tokens.refused("", old)
+    tokens.invalidate("", old)
     assert tokens.get(attempt, "") == "token-2"
     assert len(login.requests) == 2
 
@@ -132,7 +134,7 @@ def test_fifty_threads_make_one_request(clock, attempt):
 
 
 def test_who_cannot_wait_for_another_threads_fetch_gets_a_timeout(clock, login, tokens):
-    tokens._slot("").guard.acquire()
+    tokens._state("").guard.acquire()
     hurried = Attempt(Command("architect", "c", 0.01), "i", "h", clock)
     with pytest.raises(GenesysTimeout):
         tokens.get(hurried, "")
@@ -159,3 +161,76 @@ def test_a_store_that_is_away_is_no_reason_to_have_no_token(clock, login, attemp
 
 def test_its_repr_hides_it(tokens, attempt):
     assert repr(tokens.get(attempt, "")) == "•••"
+
+
+class InvalidatingLock:
+    """A lock whose release is the moment at which another request learns that the token in force was rejected."""
+
+    def __init__(self, on_release):
+        self.on_release = on_release
+
+    def acquire(self, blocking=True, timeout=-1):
+        return True
+
+    def release(self):
+        self.on_release()
+
+
+@pytest.mark.parametrize("expires_in", [86_400, 0])
+def test_a_token_invalidated_before_it_is_returned_is_never_handed_out_empty(clock, attempt, expires_in):
+    login = Login(expires_in=expires_in)
+    tokens = make(
+        clock, login, new_lock=lambda: InvalidatingLock(lambda: tokens.invalidate("", f"token-{len(login.requests)}"))
+    )
+    assert tokens.get(attempt, "") == "token-1"
+    assert tokens.get(attempt, "") == "token-2"
+
+
+class InvalidatingClock(ManualClock):
+    """Reads the time while another request learns that the token in force was rejected."""
+
+    on_read = staticmethod(lambda: None)
+
+    def monotonic(self):
+        self.on_read()
+        return super().monotonic()
+
+
+def test_a_token_invalidated_while_its_expiry_is_checked_is_not_handed_out_empty(login):
+    clock = InvalidatingClock()
+    attempt = Attempt(Command("architect", "corr-1", 10.0), "i", "h", clock)
+    tokens = make(clock, login)
+    tokens.get(attempt, "")
+
+    def invalidate():
+        clock.on_read = lambda: None
+        tokens.invalidate("", "token-1")
+
+    clock.on_read = invalidate
+    assert tokens.get(attempt, "") == "token-1"
+    assert tokens.get(attempt, "") == "token-2"
+
+
+@pytest.mark.parametrize("expires_in", [0, 1, 9])
+def test_a_token_that_expires_at_once_is_not_fetched_for_each_call(clock, expires_in):
+    login = Login(expires_in=expires_in)
+    tokens = make(clock, login)
+    for _ in range(600):  # a minute, ten calls a second
+        tokens.get(Attempt(Command("architect", "c", 10.0), "i", "h", clock), "")
+        clock.time += 0.1
+    assert len(login.requests) <= 60 / MIN_USE + 1
+
+
+def test_an_api_that_rejects_every_token_does_not_cost_a_fetch_for_each_call(clock, login, tokens):
+    for _ in range(600):
+        token = tokens.get(Attempt(Command("architect", "c", 10.0), "i", "h", clock), "")
+        assert token
+        tokens.invalidate("", token)
+        clock.time += 0.1
+    assert len(login.requests) <= MAX_INVALIDATIONS * (60 / INVALIDATION_WINDOW + 1) + 1
+    clock.time += INVALIDATION_WINDOW
+    before = len(login.requests)
+    attempt = Attempt(Command("architect", "c", 10.0), "i", "h", clock)
+    tokens.invalidate("", tokens.get(attempt, ""))
+    tokens.get(attempt, "")
+    assert len(login.requests) == before + 1

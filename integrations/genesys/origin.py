@@ -1,0 +1,67 @@
+"""A server's address, parsed once, and requests to it that are made of text: httpx parses a URL in 12 µs, each time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from integrations.genesys import curl
+
+Header = tuple[bytes, bytes]
+
+
+class Origin:
+    """Where an API is. `url` may have a path, which comes before each request's.
+
+    Raises:
+        httpx.InvalidURL: It is none.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = httpx.URL(url)
+        self.url = curl.target(parsed).rstrip("/")
+        self.host = parsed.host
+        self.host_header: Header = (b"Host", parsed.netloc)
+
+
+class OriginRequest(httpx.Request):
+    """A request to an origin, its content loaded. Its `url` and `headers` are made only when somebody reads them.
+
+    Args:
+        method: The HTTP method.
+        origin: Where it goes.
+        path: The path and query, percent-encoded.
+        headers: What it carries besides `Host` and `Content-Length`.
+        content: The body; with None a POST has an empty one.
+        extensions: As httpx's.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        origin: Origin,
+        path: str,
+        headers: Sequence[Header],
+        content: bytes | None,
+        extensions: dict[str, Any],
+    ) -> None:
+        # Not httpx.Request's own: it parses the URL, and looks for headers to add.
+        body = content or b""
+        self.raw_headers = [origin.host_header, *headers]
+        if content is not None or method == "POST":
+            self.raw_headers.append((b"Content-Length", b"%d" % len(body)))
+        self.method = method
+        self.target = origin.url + path
+        self.extensions = extensions
+        self.stream = httpx.ByteStream(body)
+        self._content = body
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - httpx says which type each is
+        """What httpx.Request has from its making and this one not yet."""
+        if name == "url":
+            self.url = httpx.URL(self.target)
+        elif name == "headers":
+            self.headers = httpx.Headers(self.raw_headers)
+        else:
+            raise AttributeError(name)
+        return self.__dict__[name]

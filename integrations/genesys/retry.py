@@ -1,0 +1,145 @@
+"""One call to Genesys inside the caller's deadline: sent, retried where that is safe, its failures told apart."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx
+
+from cobrowse.clock import Clock
+from cobrowse.errors import (
+    GenesysBadResponse,
+    GenesysError,
+    GenesysRateLimited,
+    GenesysTimeout,
+    GenesysUnavailable,
+    InternalError,
+)
+from cobrowse.flow import TRIES, Attempt
+from integrations.genesys.circuit_breaker import CircuitBreaker
+from integrations.genesys.operations import Operation, parse_response
+from integrations.genesys.origin import Header, Origin, OriginRequest
+
+# Seconds: the first wait before a retry when Genesys names none; each further one is twice as long, all jittered.
+FIRST_BACKOFF = 0.2
+# Seconds a connection may take to be made; Genesys is near, so longer means that it can't be reached.
+CONNECT_SECONDS = 3.0
+# Shares of the time left that a call leaves to what may have to follow it: a retry; a probe after a lost response.
+RETRY_RESERVE = 0.4
+PROBE_RESERVE = 0.3
+
+
+class RetryingCaller:
+    """Carries operations over an httpx transport. `jitter` gives numbers from 0 to 1."""
+
+    def __init__(
+        self,
+        transport: httpx.BaseTransport,
+        clock: Clock,
+        jitter: Callable[[], float],
+        breaker: CircuitBreaker | None = None,
+    ) -> None:
+        self.breaker = breaker or CircuitBreaker(clock)
+        self._transport = transport
+        self._clock = clock
+        self._jitter = jitter
+
+    def call(
+        self,
+        attempt: Attempt,
+        operation: Operation,
+        origin: Origin,
+        path: str,
+        headers: Sequence[Header],
+        content: bytes | None,
+    ) -> dict[str, Any]:
+        """The content of the response, after at most three tries. `path` is percent-encoded.
+
+        Raises:
+            GenesysError: `ambiguous` if the call may have taken effect; `retry_after` if Genesys named a wait that
+                does not fit into the deadline.
+            UpstreamRejected: Genesys understood and refuses.
+        """
+        for number in range(1, TRIES + 1):
+            # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
+            self.breaker.before_call(origin.host)
+            try:
+                return self._call_once(attempt, operation, origin, path, headers, content, last=number == TRIES)
+            except GenesysError as error:
+                if number == TRIES or not is_retryable(error):
+                    raise
+                self._wait(attempt, operation, error, number)
+        raise AssertionError  # pragma: no cover - the last try returns or raises
+
+    def _wait(self, attempt: Attempt, operation: Operation, error: GenesysError, number: int) -> None:
+        """Wait as Genesys says, or else a random part of a growing time; an error whose wait doesn't fit is raised."""
+        seconds = error.retry_after
+        if seconds is None:
+            seconds = self._jitter() * FIRST_BACKOFF * 2 ** (number - 1)
+        if not attempt.deadline.holds(seconds):
+            raise error
+        why = "as Retry-After says, before" if error.retry_after is not None else "before"
+        attempt.wait(seconds, f"{why} another try of {operation.name}")
+
+    def _call_once(
+        self,
+        attempt: Attempt,
+        operation: Operation,
+        origin: Origin,
+        path: str,
+        headers: Sequence[Header],
+        content: bytes | None,
+        *,
+        last: bool,
+    ) -> dict[str, Any]:
+        reserve = (0.0 if last else RETRY_RESERVE) if operation.repeatable else PROBE_RESERVE
+        left = attempt.deadline.keep_back(reserve).remaining()
+        if left <= 0:
+            raise GenesysTimeout(f"{operation.name}: no time was left for it inside the deadline")
+        timeout = {"connect": min(left, CONNECT_SECONDS), "read": left, "write": left, "pool": left}
+        extensions = {"timeout": timeout, "deadline": left}
+        request = OriginRequest(operation.method, origin, path, headers, content, extensions)
+        start = self._clock.monotonic()
+        result = "broken"
+        try:
+            response = self._transport.handle_request(request)
+            status = response.status_code
+            result = str(status)
+            # Any status below 500, a rejection or a 429 included, shows that the host is up.
+            self.breaker.record_result(origin.host, ok=status < 500)
+            return parse_response(operation, status, response.headers, response.read(), self._clock)
+        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
+            result = "not sendable"
+            raise InternalError(f"{operation.name}: the request could not be written: {_reason(error)}") from error
+        except httpx.RequestError as error:
+            failure = map_transport_error(operation, origin.host, error)
+            result = failure.code
+            if isinstance(error, httpx.TimeoutException):
+                self.breaker.record_timeout(origin.host, self._clock.monotonic() - start)
+            else:
+                self.breaker.record_result(origin.host, ok=False)
+            raise failure from error
+        finally:
+            attempt.called(operation.name, start, result)
+
+
+def is_retryable(error: GenesysError) -> bool:
+    """Whether the same call, sent again, can't do anything twice and may go better."""
+    return isinstance(error, GenesysRateLimited | GenesysUnavailable | GenesysTimeout) and not error.ambiguous
+
+
+def map_transport_error(operation: Operation, host: str, error: httpx.RequestError) -> GenesysError:
+    """What a call that got no whole answer stands for. Only one that never left is surely without effect."""
+    lost = not operation.repeatable
+    if isinstance(error, httpx.ConnectTimeout):
+        return GenesysTimeout(f"{operation.name}: no connection to {host} in time")
+    if isinstance(error, httpx.ConnectError):
+        return GenesysUnavailable(f"{operation.name}: can't connect to {host}: {_reason(error)}")
+    if isinstance(error, httpx.TimeoutException):
+        return GenesysTimeout(f"{operation.name}: {host} did not answer in time", ambiguous=lost)
+    if isinstance(error, httpx.DecodingError):
+        return GenesysBadResponse(f"{operation.name}: unreadable answer from {host}: {_reason(error)}", ambiguous=lost)
+    return GenesysUnavailable(f"{operation.name}: the connection to {host} broke: {_reason(error)}", ambiguous=lost)
+
+
+def _reason(error: httpx.RequestError) -> str:
+    return (str(error) or type(error).__name__)[:200]

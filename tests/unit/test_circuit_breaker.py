@@ -1,0 +1,87 @@
+"""Refusing at once what would fail anyway, and seeing by one call whether it still would."""
+
+import pytest
+
+from cobrowse.errors import GenesysUnavailable
+from integrations.genesys.circuit_breaker import MIN_TIMEOUT_SECONDS, CircuitBreaker
+from tests.clocks import ManualClock
+
+HOST, OTHER = "api.example.com", "login.example.com"
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def breaker(clock):
+    return CircuitBreaker(clock, fail_max=3, reset_timeout=5.0)
+
+
+def fail(breaker, times=1, host=HOST):
+    for _ in range(times):
+        breaker.before_call(host)
+        breaker.record_result(host, ok=False)
+
+
+def test_it_lets_everything_through_until_so_many_have_failed_in_a_row(breaker):
+    fail(breaker, 2)
+    breaker.before_call(HOST)
+    breaker.record_result(HOST, ok=True)
+    fail(breaker, 3)
+    with pytest.raises(GenesysUnavailable) as refused:
+        breaker.before_call(HOST)
+    assert refused.value.retry_after == 5.0
+    assert not refused.value.ambiguous
+    assert breaker.open_circuits() == (HOST,)
+
+
+def test_each_host_has_its_own(breaker):
+    fail(breaker, 3)
+    breaker.before_call(OTHER)
+
+
+def test_after_its_rest_one_call_sees_and_the_others_still_wait(breaker, clock):
+    fail(breaker, 3)
+    clock.time += 5
+    breaker.before_call(HOST)
+    with pytest.raises(GenesysUnavailable):
+        breaker.before_call(HOST)
+    breaker.record_result(HOST, ok=True)
+    breaker.before_call(HOST)
+    assert breaker.open_circuits() == ()
+
+
+def test_a_look_that_fails_leaves_it_alone_once_more(breaker, clock):
+    fail(breaker, 3)
+    clock.time += 5
+    fail(breaker)
+    with pytest.raises(GenesysUnavailable):
+        breaker.before_call(HOST)
+    clock.time += 5
+    breaker.before_call(HOST)
+
+
+@pytest.mark.parametrize(("seconds", "opens"), [(MIN_TIMEOUT_SECONDS, True), (MIN_TIMEOUT_SECONDS - 0.1, False)])
+def test_a_timeout_counts_only_after_a_wait_that_says_something_about_the_host(breaker, seconds, opens):
+    fail(breaker, 2)
+    breaker.before_call(HOST)
+    breaker.record_timeout(HOST, seconds)
+    assert breaker.open_circuits() == ((HOST,) if opens else ())
+
+
+def test_a_short_timeout_is_no_success_either(breaker):
+    fail(breaker, 2)
+    breaker.record_timeout(HOST, 0.1)
+    fail(breaker)
+    assert breaker.open_circuits() == (HOST,)
+
+
+def test_its_message_names_the_host_the_failures_and_the_next_attempt(breaker):
+    fail(breaker, 3)
+    with pytest.raises(GenesysUnavailable) as refused:
+        breaker.before_call(HOST)
+    assert refused.value.message == (
+        f"circuit breaker open for {HOST} after 3 consecutive failures; next attempt in 5 s"
+    )
