@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import orjson
+from flask import request
 
 from sandbox.answers import JSON, Answer, head, said, status_line
 from sandbox.errors import CODES, USUAL_CODE, OAuthError, error_body
@@ -67,6 +68,15 @@ def _wrong_type(fault: Fault, answer: Answer, *_: str) -> Answer:
     return replace(answer, content_type=str(fault.parameters["content_type"]))
 
 
+def _echo(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:  # noqa: ARG001 - the row's own signature
+    """A gateway that quotes the request in its error, in all the places that a message is read from."""
+    status = int(fault.parameters["status"])
+    presented = request.headers.get("Authorization", "")
+    where = f"{request.url}?token={presented.partition(' ')[2]}"
+    quoted = f"{presented} was refused for {where} {request.get_data(as_text=True)}"
+    return said({"code": "echo", "message": quoted, "error_description": quoted, "contextId": presented}, status)
+
+
 def _redirect(fault: Fault, answer: Answer, *_: str) -> Answer:
     location = quote(str(fault.parameters["location"]), safe="/:?#[]@!$&'()*+,;=%")
     return replace(answer, status=int(fault.parameters["status"]), body=b"", headers={"Location": location})
@@ -79,6 +89,7 @@ _REWORDINGS: Mapping[str, Callable[[Fault, Answer, str, str], Answer]] = {
     "not_json": _not_json,
     "empty": _empty,
     "wrong_type": _wrong_type,
+    "echo": _echo,
     "redirect": _redirect,
 }
 

@@ -51,11 +51,11 @@ class Org:
         settings = case.settings
         self._case = case
         self._transport = CurlTransport(ca_bundle=settings.genesys_ca_file or None)
-        caller = RetryingCaller(self._transport, case.clock, _no_chance)
         self._identity = (
             settings.genesys_client_id or "sandbox",
             settings.genesys_client_secret or Secret("sandbox-secret"),
         )
+        caller = RetryingCaller(self._transport, case.clock, _no_chance, secrets=self._identity[1:])
         self._client = Client(caller, self._tokens(caller), settings.api_url)
 
     def close(self) -> None:

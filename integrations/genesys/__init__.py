@@ -30,7 +30,8 @@ def connect(
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
 ) -> tuple[Flows, Tokens]:
     """The flows of one org, and its tokens for whoever checks readiness."""
-    caller = RetryingCaller(transport, clock, jitter, CircuitBreaker(clock, on_change=on_circuit))
+    breaker = CircuitBreaker(clock, on_change=on_circuit)
+    caller = RetryingCaller(transport, clock, jitter, breaker, secrets=(client_secret,))
     tokens = Tokens(caller, clock, login_url, client_id, client_secret, holder=holder, store=store, new_lock=new_lock)
     return Flows(Client(caller, tokens, api_url), mode), tokens
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
 from cobrowse.model import Secret, Session
+from integrations.genesys.redaction import redact
 
 _OVER = frozenset({"disconnected", "terminated", "ended", "closed", "inactive"})
 # The participant's list of each kind, and the kind's name in a data action's `channel`.
@@ -73,7 +74,7 @@ def see(conversation: Mapping[str, Any]) -> Seen:
 
 
 def _message_kind(kind: str) -> str:
-    return "message" if kind.lower() in _BROWSER_MESSAGES else f"{kind.lower()} message"
+    return "message" if kind.lower() in _BROWSER_MESSAGES else f"{redact(kind)[:40].lower()} message"
 
 
 def _session(conversation_id: str, medium: Mapping[str, str]) -> Session:

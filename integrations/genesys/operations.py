@@ -1,6 +1,6 @@
 """What we ask of Genesys, a row each, and what an answer means: plain functions of status, headers and body."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -17,6 +17,7 @@ from cobrowse.errors import (
     GenesysUnauthorized,
     GenesysUnavailable,
 )
+from integrations.genesys.redaction import redact
 from schemas import genesys as shapes
 
 # Longest Retry-After that is believed, in seconds: a day. Past that it is a fault of whoever sent it.
@@ -79,12 +80,20 @@ class UpstreamRejected(Exception):
 
 
 def parse_response(
-    operation: Operation, status: int, headers: Mapping[str, str], body: bytes, clock: Clock
+    operation: Operation,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    clock: Clock,
+    redacted: Callable[[str], str] = redact,
 ) -> dict[str, Any]:
-    """The content of a good answer; otherwise the GenesysError it stands for, or UpstreamRejected."""
+    """The content of a good answer; otherwise the GenesysError it stands for, or UpstreamRejected.
+
+    `redacted` masks secrets in what goes from the body into the error's message.
+    """
     if 200 <= status < 300:
         return _content(operation, status, body)
-    message = f"{operation.name}: Genesys answered {status}{_error_detail(body)}"
+    message = f"{operation.name}: Genesys answered {status}{_error_detail(body, redacted)}"
     by_oauth = operation.name == TOKEN.name
     wait = retry_after(headers.get("retry-after", ""), clock)
     # OAuth's own word for a client that may not have the scopes it asks for (RFC 6749, 5.2).
@@ -123,17 +132,19 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     return loaded
 
 
-def _error_detail(body: bytes) -> str:
-    """Genesys's message, code and contextId, if the body has them; at most 400 characters, on one line."""
+def _error_detail(body: bytes, redacted: Callable[[str], str]) -> str:
+    """Genesys's message, code and contextId without secrets, if the body has them; 400 characters at most, one line."""
     try:
         error = _ERROR_BODY.load(orjson.loads(body))
     except (orjson.JSONDecodeError, ValidationError):
         return ""
     code = error["code"] or error["error"]
     message = error["message"] or error["error_description"] or error["description"]
-    context = f" (contextId {error['contextId']})" if error["contextId"] else ""
-    words = " ".join(f"{code}: {message}".strip(": ").split())
-    return f" {words[:330]}{context[:70]}" if words or context else ""
+    # Masked before they are cut: half a secret would not be recognised.
+    context = " ".join(redacted(error["contextId"]).split())[:56]
+    words = redacted(" ".join(f"{code}: {message}".strip(": ").split()))[:330]
+    told = f" (contextId {context})" if context else ""
+    return f" {words}{told}" if words or told else ""
 
 
 def retry_after(value: str, clock: Clock) -> float | None:

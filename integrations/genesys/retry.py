@@ -15,9 +15,11 @@ from cobrowse.errors import (
     InternalError,
 )
 from cobrowse.flow import TRIES, Attempt
+from cobrowse.model import Secret
 from integrations.genesys.circuit_breaker import CircuitBreaker
 from integrations.genesys.operations import Operation, parse_response
 from integrations.genesys.origin import Header, Origin, OriginRequest
+from integrations.genesys.redaction import Redactor, redact
 
 # Seconds: the first wait before a retry when Genesys names none; each further one is twice as long, all jittered.
 FIRST_BACKOFF = 0.2
@@ -29,7 +31,7 @@ PROBE_RESERVE = 0.3
 
 
 class RetryingCaller:
-    """Carries operations over an httpx transport. `jitter` gives numbers from 0 to 1."""
+    """Carries operations over an httpx transport. `jitter` gives numbers from 0 to 1; no message holds `secrets`."""
 
     def __init__(
         self,
@@ -37,7 +39,10 @@ class RetryingCaller:
         clock: Clock,
         jitter: Callable[[], float],
         breaker: CircuitBreaker | None = None,
+        *,
+        secrets: Sequence[Secret] = (),
     ) -> None:
+        self._secrets = tuple(secrets)
         self.breaker = breaker or CircuitBreaker(clock)
         self._transport = transport
         self._clock = clock
@@ -100,18 +105,20 @@ class RetryingCaller:
         request = OriginRequest(operation.method, origin, path, headers, content, extensions)
         start = self._clock.monotonic()
         result = "broken"
+        redacted = Redactor(self._secrets, attempt.session, headers)
         try:
             response = self._transport.handle_request(request)
             status = response.status_code
             result = str(status)
             # Any status below 500, a rejection or a 429 included, shows that the host is up.
             self.breaker.record_result(origin.host, ok=status < 500)
-            return parse_response(operation, status, response.headers, response.read(), self._clock)
+            return parse_response(operation, status, response.headers, response.read(), self._clock, redacted)
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             result = "not sendable"
-            raise InternalError(f"{operation.name}: the request could not be written: {_reason(error)}") from error
+            reason = _reason(error, redacted)
+            raise InternalError(f"{operation.name}: the request could not be written: {reason}") from error
         except httpx.RequestError as error:
-            failure = map_transport_error(operation, origin.host, error)
+            failure = map_transport_error(operation, origin.host, error, redacted)
             result = failure.code
             if isinstance(error, httpx.TimeoutException):
                 self.breaker.record_timeout(origin.host, self._clock.monotonic() - start)
@@ -127,19 +134,23 @@ def is_retryable(error: GenesysError) -> bool:
     return isinstance(error, GenesysRateLimited | GenesysUnavailable | GenesysTimeout) and not error.ambiguous
 
 
-def map_transport_error(operation: Operation, host: str, error: httpx.RequestError) -> GenesysError:
+def map_transport_error(
+    operation: Operation, host: str, error: httpx.RequestError, redacted: Callable[[str], str] = redact
+) -> GenesysError:
     """What a call that got no whole answer stands for. Only one that never left is surely without effect."""
     lost = not operation.repeatable
+    reason = _reason(error, redacted)
     if isinstance(error, httpx.ConnectTimeout):
         return GenesysTimeout(f"{operation.name}: no connection to {host} in time")
     if isinstance(error, httpx.ConnectError):
-        return GenesysUnavailable(f"{operation.name}: can't connect to {host}: {_reason(error)}")
+        return GenesysUnavailable(f"{operation.name}: can't connect to {host}: {reason}")
     if isinstance(error, httpx.TimeoutException):
         return GenesysTimeout(f"{operation.name}: {host} did not answer in time", ambiguous=lost)
     if isinstance(error, httpx.DecodingError):
-        return GenesysBadResponse(f"{operation.name}: unreadable answer from {host}: {_reason(error)}", ambiguous=lost)
-    return GenesysUnavailable(f"{operation.name}: the connection to {host} broke: {_reason(error)}", ambiguous=lost)
+        return GenesysBadResponse(f"{operation.name}: unreadable answer from {host}: {reason}", ambiguous=lost)
+    return GenesysUnavailable(f"{operation.name}: the connection to {host} broke: {reason}", ambiguous=lost)
 
 
-def _reason(error: httpx.RequestError) -> str:
-    return (str(error) or type(error).__name__)[:200]
+def _reason(error: httpx.RequestError, redacted: Callable[[str], str]) -> str:
+    """What libcurl says of an error, without secrets; 200 characters at most."""
+    return redacted(str(error) or type(error).__name__)[:200]

@@ -38,6 +38,7 @@ LISTED = [
     *({"kind": "drop", "how": how, "when": when} for how in ("rst", "fin") for when in BOTH),
     *({"kind": "delay", "when": when} for when in BOTH),
     {"kind": "drip", "part": "all"},
+    *({"kind": "echo", "when": when} for when in BOTH),
     *({"kind": kind} for kind in ("drip", "truncate", "wrong_type", "expire_token")),
     *({"kind": kind} for kind in ("wrong_json", "not_json", "empty", "huge")),
     *({"kind": kind, "when": "before"} for kind in ("wrong_json", "not_json", "empty", "huge")),

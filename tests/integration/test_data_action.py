@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from cobrowse.model import Secret
 from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, MESSAGE, VOICE, WEBCHAT
 from schemas.data_action import AnswerSchema
 from tests.integration.conftest import KEY, OTHER_KEY
@@ -421,3 +422,20 @@ def test_a_bug_of_ours_is_500_with_the_flat_keys_and_leaks_nothing(service, box,
     assert list(answer.json) == KEYS
     assert "secret-detail" not in answer.text
     assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("flow", ["media", "native"])
+@pytest.mark.parametrize("operation", ["token", "create", "attach", "cobrowse", "conversation"])
+@pytest.mark.parametrize("status", [400, 401, 403, 409, 502])
+def test_an_upstream_that_quotes_the_request_shows_nobody_its_credentials(
+    service, box, tmp_path, capfd, flow, operation, status
+):
+    box.faults.add(operation=operation, kind="echo", status=status, times="always")
+    bridge = service(cobrowse_flow=flow, deadline_seconds=1.0, console_password=Secret("console-password-0123456789"))
+    answer = bridge.post(conversationId=WEBCHAT)
+    held = {"sandbox-secret", "c2FuZGJveDpzYW5kYm94LXNlY3JldA", *box.tokens._tokens}
+    console = bridge.client.get("/console", auth=("", "console-password-0123456789"))
+    assert console.status_code == 200
+    written = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.sqlite3*"))
+    told = answer.text + console.text + "".join(capfd.readouterr()) + written.decode(errors="replace")
+    assert [value for value in held if value in told] == []

@@ -257,7 +257,7 @@ def test_a_wait_says_what_it_is_for_and_whose_wish_it_is(fault, why):
         (httpx.DecodingError("gzip"), "attach: unreadable answer from api.example.com: gzip"),
         (httpx.ReadError("reset"), "attach: the connection to api.example.com broke: reset"),
         (httpx.ReadError(""), "attach: the connection to api.example.com broke: ReadError"),
-        (httpx.ReadError("x" * 300), "attach: the connection to api.example.com broke: " + "x" * 200),
+        (httpx.ReadError("x " * 150), "attach: the connection to api.example.com broke: " + "x " * 100),
     ],
 )
 def test_a_broken_call_is_told_with_its_name_its_host_and_the_reason(fault, message):

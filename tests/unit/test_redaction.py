@@ -1,0 +1,123 @@
+"""What upstream says is shown without secrets, whatever it quotes."""
+
+import base64
+
+import httpx
+import orjson
+import pytest
+
+from cobrowse.clock import SystemClock
+from cobrowse.errors import CobrowseError
+from cobrowse.flow import Attempt
+from cobrowse.model import Command, Secret, Session
+from integrations.genesys.operations import ATTACH, COBROWSE, CREATE, TOKEN, UpstreamRejected
+from integrations.genesys.origin import Origin
+from integrations.genesys.redaction import MASK, Redactor, redact
+from integrations.genesys.retry import RetryingCaller
+
+SECRET = "s3cret"
+PAIR = base64.b64encode(f"client:{SECRET}".encode()).decode()
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+SESSION = Session(
+    join_url=Secret("https://join.example.com/j/abc"),
+    viewer_url=Secret("https://view.example.com/v/def"),
+    join_code=Secret("271828"),
+)
+
+SHAPED = {
+    "Authorization: Bearer abc12345": ("abc12345",),
+    "the header was 'basic Y2xpZW50OnNlY3JldA=='": ("Y2xpZW50",),
+    f"token {JWT} has expired": (JWT, "eyJ"),
+    "key 9f86d081884c7d659a2feaa0c55ad015 is unknown": ("9f86d081",),
+    "hash 9F86D081-884C7D659A2FEAA0C55AD015": ("9F86D081",),
+    "got dGhpcyBpcyBhIHNlY3JldCB0aGF0IGlzIGxvbmc=": ("dGhpcyBp",),
+    "got AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGhIjKlMnOp": ("AbCdEf",),
+    "GET https://user:pass@host.example/x failed": ("user", "pass@"),
+    "GET https://host.example/x?code=1&b=2 failed": ("code=1",),
+    "GET /x?code=1 failed": ("code=1",),
+    "GET https://host.example/x#access=1": ("access=1",),
+    '{"client_secret": "short"}': ("short",),
+    'escaped \\"access_token\\":\\"short\\"': ("short",),
+    "password=pw&grant_type=x": ("=pw&",),
+    "Cookie: sid=12": ("sid=12",),
+}
+KEPT = [
+    "No authentication bearer token specified in authorization header.",
+    "missing.any.permissions: You must have at least one of the following permissions assigned: conversation:cobrowse:add",
+    "GET /api/v2/conversations/3f2504e0-4f89-41d3-9a0c-0305e82c3301/media was not found",
+    "Could not resolve host: login.mypurecloud.com",
+    "Failed to connect to 127.0.0.1 port 9099 after 0 ms: Could not connect to server",
+    "cobrowse_session_configuration_missing: is it enabled?",
+    "Rate limit exceeded the maximum [300] requests within [60] seconds",
+]
+
+
+@pytest.mark.parametrize("text", SHAPED)
+def test_what_is_shaped_like_a_credential_is_masked(text):
+    shown = redact(text)
+    assert MASK in shown
+    assert [part for part in SHAPED[text] if part in shown] == []
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_what_helps_and_is_no_secret_stays(text):
+    assert redact(text) == text
+
+
+def quoting(value):
+    """How gateways quote: as it was, percent-encoded, in base64, inside JSON inside JSON."""
+    encoded = base64.b64encode(value.encode()).decode()
+    return [value, value.replace(":", "%3A").replace("/", "%2F"), encoded, encoded.rstrip("="), f'\\"{value}\\"']
+
+
+HELD = [SECRET, PAIR, f"client:{SECRET}", SESSION.join_url, SESSION.viewer_url, SESSION.join_code]
+
+
+@pytest.mark.parametrize("operation", [TOKEN, CREATE, ATTACH, COBROWSE])
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 429, 500, 504])
+@pytest.mark.parametrize("field", ["message", "code", "error_description", "contextId"])
+def test_no_error_of_a_call_holds_what_the_call_holds(operation, status, field):
+    for value in HELD:
+        for quoted in quoting(str(value)):
+            body = orjson.dumps({field: f"x{quoted}x refused"})
+            message = failure(operation, lambda body=body: httpx.Response(status, content=body))
+            assert str(value) not in message
+            assert quoted not in message
+
+
+def test_what_libcurl_says_is_masked_too():
+    def broken():
+        raise httpx.ReadError(f"bad header: Basic {PAIR} {SESSION.join_url}")
+
+    message = failure(COBROWSE, broken)
+    assert PAIR not in message
+    assert "join.example.com" not in message
+
+
+def test_a_secret_at_the_edge_of_what_is_shown_does_not_show_in_part():
+    value = "9f86d081884c7d659a2feaa0c55ad015"
+    for before in range(300, 340):
+        body = orjson.dumps({"message": "." * before + value})
+        assert value[:6] not in failure(CREATE, lambda body=body: httpx.Response(500, content=body))
+
+
+def test_a_redactor_tells_nothing_of_what_it_holds():
+    assert SECRET not in repr(Redactor((SECRET,), SESSION, ()))
+
+
+def failure(operation, answer):
+    class Upstream(httpx.BaseTransport):
+        def handle_request(self, _request):
+            return answer()
+
+    class Impatient(SystemClock):
+        def sleep(self, seconds):
+            pass
+
+    attempt = Attempt(Command("architect", "c", 10.0), "i", "h", Impatient())
+    attempt.learn({"join_url": SESSION.join_url, "viewer_url": SESSION.viewer_url, "join_code": SESSION.join_code})
+    caller = RetryingCaller(Upstream(), Impatient(), lambda: 0.0, secrets=(Secret(SECRET),))
+    headers = ((b"Authorization", f"Basic {PAIR}".encode()),)
+    with pytest.raises((CobrowseError, UpstreamRejected)) as raised:
+        caller.call(attempt, operation, Origin("https://api.example.com"), "/x", headers, None)
+    return raised.value.message
