@@ -124,7 +124,7 @@ WAYS = (
     *(_limit("42", "broken, long", (42, 42), status=status) for status in (500, 502, 503, 504)),
     _status(504, "late", LATE, "5xx"),
     # Its message quotes the request: the watch over the tests finds what of it gets out.
-    Way("502 quoting the request", "5xx", "broken", GONE, {"kind": "echo"}),
+    Way("502 quoting the request", "5xx", "broken", GONE, {"kind": "echo", "when": "before"}),
     Way("502 quoting the request after the effect", "5xx", "broken", GONE, {"kind": "echo", "when": "after"}),
     _status(504, "late", LATE, "5xx", when="after"),
     Way("token expires mid-way", "token", "stale", "genesys_unauthorized", {"kind": "expire_token"}),

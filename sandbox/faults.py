@@ -94,9 +94,7 @@ KINDS: Mapping[str, Kind] = {
     "not_json": Kind({"status": Parameter(_status, 200)}, _BOTH_AFTER_FIRST),
     "empty": Kind({}, _BOTH_AFTER_FIRST),
     "wrong_type": Kind({"content_type": Parameter(text, "text/plain")}, _WORKED),
-    "echo": Kind(
-        {"status": Parameter(lambda value, field: whole(value, field, 400, 599), 502)}, _BOTH_AFTER_FIRST[::-1]
-    ),
+    "echo": Kind({"status": Parameter(lambda value, field: whole(value, field, 400, 599), 502)}),
     "redirect": Kind({"location": Parameter(text), "status": Parameter(_redirect, 302)}),
     "huge": Kind({"megabytes": Parameter(lambda value, field: whole(value, field, 1, 1024))}, _BOTH_AFTER_FIRST),
     "expire_token": Kind({}),

@@ -43,7 +43,7 @@ SHAPED = {
 }
 KEPT = [
     "No authentication bearer token specified in authorization header.",
-    "missing.any.permissions: You must have at least one of the following permissions assigned: conversation:cobrowse:add",
+    "missing.any.permissions: You must have one of the following permissions assigned: conversation:cobrowse:add",
     "GET /api/v2/conversations/3f2504e0-4f89-41d3-9a0c-0305e82c3301/media was not found",
     "Could not resolve host: login.mypurecloud.com",
     "Failed to connect to 127.0.0.1 port 9099 after 0 ms: Could not connect to server",
