@@ -11,7 +11,7 @@ from hostile.callers import Reply, Request
 from integrations.ledger import LedgerStore, Recorded
 
 PAGE = 1_000
-_FINAL = (State.SUCCEEDED, State.FAILED_FINAL, State.IGNORED)
+_FINAL = (State.SUCCEEDED, State.FAILED_FINAL)
 
 
 @dataclass

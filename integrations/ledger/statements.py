@@ -63,12 +63,15 @@ WHERE (
 RETURNING {columns}
 """
 
-# Those at work are waited for in the order they came, so no two can wait for each other.
+# Those at work are waited for in the order of their claims, so no two can wait for each other. Who is at work when a row
+# is claimed was claimed before; of two new rows the smaller number says so, for one engine asks this a moment later.
 PREVIOUS = """
 SELECT {columns} FROM initiations
-WHERE conversation_id = :conversation_id AND seq <> :seq AND updated >= {now} - :window
-    AND (invited OR (state = 'running' AND lease_until > {now} AND seq < :seq))
-ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC LIMIT 1
+WHERE conversation_id = :conversation_id AND seq <> :seq
+    AND CASE WHEN state = 'running' AND lease_until > {now} THEN :again OR seq < :seq
+        ELSE invited AND updated >= {now} - :window END
+ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END,
+    CASE WHEN state = 'running' AND lease_until > {now} THEN seq ELSE updated END DESC
 """
 
 RECLAIM = """

@@ -7,10 +7,10 @@ from typing import Any
 
 from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Claim, Claimed, Differs, LeaseLost, Progress, State, Taken, Won
+from cobrowse.ledger import Claim, Claimed, Differs, Hold, LeaseLost, Progress, State, Taken, Won
 from cobrowse.model import Outcome
 from integrations.ledger import rows, statements
-from integrations.ledger.engine import Engine, Run
+from integrations.ledger.engine import Engine, Rows, Run
 from integrations.ledger.purge import Purge
 from integrations.ledger.rows import Glance, Recorded
 from integrations.ledger.statements import Row
@@ -45,45 +45,75 @@ class LedgerStore:
         """Where it is kept, in words that hold no password."""
         return self._engine.place
 
-    def claim(self, claim: Claim) -> Claimed:
+    def find(self, slot: str, *, seconds: float | None = None) -> Recorded | None:  # noqa: ARG002
+        """The entry that holds this slot, by one read."""
+        found = self._engine.read(statements.BY_SLOT, {"slot": rows.plain(slot)})
+        return self._entry(found[0]) if found else None
+
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> Claimed:  # noqa: ARG002
         """Hold the claim's slot if it is free, retryable or its lease ran out: one atomic, committed decision."""
         params = rows.of_claim(claim, self._vault)
 
-        def work(run: Run) -> tuple[type[Won | Taken | Differs], _Values, _Values | None]:
+        def work(run: Run) -> tuple[type[Won | Taken | Differs], _Values, Rows]:
             for _ in range(TRIES):
                 kind, found = _claimed(run, params)
                 if kind is not None:
-                    return kind, found, _previous(run, claim, found) if kind is Won else None
+                    return kind, found, _others(run, found, claim.window_seconds) if kind is Won else []
             raise LedgerUnavailable(f"the slot of initiation {claim.id} changed hands {TRIES} times meanwhile")
 
-        kind, found, previous = self._engine.write(work, durable=claim.progress.invited)
+        kind, found, others = self._engine.write(work, durable=claim.progress.invited)
         self._purge.claimed()
-        if kind is Won:
-            return Won(self._entry(found), self._entry(previous) if previous else None)
-        return kind(self._entry(found))
+        return self._won(found, others) if kind is Won else kind(self._entry(found))
 
-    def reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
+    def reclaim(
+        self,
+        initiation_id: str,
+        holder: str,
+        lease_seconds: float,
+        window_seconds: float = 0.0,
+        *,
+        seconds: float | None = None,  # noqa: ARG002
+    ) -> Claimed | None:
         """Hold a failed initiation's own row again, final or not, or one whose holder died."""
         params = {"id": initiation_id, "holder": holder, "lease_seconds": lease_seconds}
 
-        def work(run: Run) -> tuple[bool, _Values | None]:
-            held = run(statements.RECLAIM, params)
-            found = held or run(statements.BY_ID, {"id": initiation_id})
-            return bool(held), found[0] if found else None
+        def work(run: Run) -> tuple[bool, _Values | None, Rows]:
+            won = run(statements.RECLAIM, params)
+            found = won or run(statements.BY_ID, {"id": initiation_id})
+            if not found:
+                return False, None, []
+            row = Row._make(found[0])
+            held = bool(won) or (row.state == State.RUNNING and row.holder == holder and row.lease_left > 0)
+            return held, found[0], _others(run, found[0], window_seconds) if held else []
 
-        held, found = self._engine.write(work)
+        held, found, others = self._engine.write(work)
         if found is None:
             return None
-        entry = self._entry(found)
-        return Won(entry) if held or (entry.held and entry.holder == holder) else Taken(entry)
+        return self._won(found, others) if held else Taken(self._entry(found))
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress) -> None:
+    def begin(
+        self,
+        initiation_id: str,
+        holder: str,
+        progress: Progress,
+        *,
+        seconds: float | None = None,  # noqa: ARG002
+    ) -> None:
         """Commit how far it came before the next call goes out. LeaseLost also when the lease has just run out."""
         params = rows.of_progress(progress, self._vault) | {"id": initiation_id, "holder": holder}
         if not self._engine.execute(statements.BEGIN, params, durable=progress.invited):
             raise LeaseLost(initiation_id)
 
-    def settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> None:
+    def settle(
+        self,
+        initiation_id: str,
+        holder: str,
+        state: State,
+        progress: Progress,
+        outcome: Outcome,
+        *,
+        seconds: float | None = None,  # noqa: ARG002
+    ) -> None:
         """Commit the end of an attempt, release its lease, and wake those who wait for it here."""
         params = rows.of_end(state, initiation_id, progress, outcome, self._vault) | {"holder": holder}
         # The second look is for a commit whose answer was lost: what it wanted to write is there then.
@@ -92,7 +122,7 @@ class LedgerStore:
             raise LeaseLost(initiation_id)
         self._bells.ring(initiation_id)
 
-    def read(self, initiation_id: str) -> Recorded | None:
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> Recorded | None:  # noqa: ARG002
         """The entry as it stands now."""
         found = self._engine.read(statements.BY_ID, {"id": initiation_id})
         return self._entry(found[0]) if found else None
@@ -157,6 +187,11 @@ class LedgerStore:
         self._purge.close()
         self._engine.close()
 
+    def _won(self, found: _Values, others: Rows) -> Won:
+        ahead = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
+        previous = self._entry(others[0]) if others else None
+        return Won(self._entry(found), previous, tuple(Hold(row.id, row.holder) for row in ahead))
+
     def _entry(self, values: _Values) -> Recorded:
         return rows.entry(values, self._vault)
 
@@ -182,12 +217,13 @@ def _claimed(run: Run, params: Mapping[str, object]) -> tuple[type[Won | Taken |
     return (None, ()) if free else (Taken, found[0])
 
 
-def _previous(run: Run, claim: Claim, won: _Values) -> _Values | None:
+def _others(run: Run, won: _Values, window_seconds: float) -> Rows:
+    """The conversation's other initiations that this one has to know of: those at work, then the last to change."""
     row = Row._make(won)
-    if claim.window_seconds <= 0 or not row.conversation_id:
-        return None
-    params = {"conversation_id": row.conversation_id, "seq": row.seq, "window": claim.window_seconds}
-    return next(iter(run(statements.PREVIOUS, params)), None)
+    if window_seconds <= 0 or not row.conversation_id:
+        return []
+    params = {"conversation_id": row.conversation_id, "seq": row.seq, "again": row.attempts > 1}
+    return run(statements.PREVIOUS, params | {"window": window_seconds})
 
 
 class _Bells:

@@ -90,10 +90,15 @@ class StoredLedger(SimulatedLedger):
                 self._take(row, claim.holder, claim.lease_seconds, claim.command.correlation_id)
         return claimed
 
-    def _reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
-        claimed = self.store.reclaim(initiation_id, holder, lease_seconds)
+    def _find(self, slot: str) -> Entry | None:
+        return self.store.find(slot)
+
+    def _reclaim(
+        self, initiation_id: str, holder: str, lease_seconds: float, window_seconds: float, correlation: str
+    ) -> Claimed | None:
+        claimed = self.store.reclaim(initiation_id, holder, lease_seconds, window_seconds)
         if isinstance(claimed, Won):
-            self._take(self.by_id[initiation_id], holder, lease_seconds, "again:" + holder)
+            self._take(self.by_id[initiation_id], holder, lease_seconds, correlation)
         return claimed
 
     def _begin(self, initiation_id: str, holder: str, progress: Progress) -> bool:
