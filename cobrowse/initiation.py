@@ -138,7 +138,9 @@ class Initiation:
 
     def _answered(self, attempt: Attempt) -> Outcome:
         if not attempt.command.conversation_id and attempt.command.latest:
-            self._find_on_record(attempt)
+            found_none = self._searched(attempt)
+            if found_none is not None:
+                return found_none
         ledger, claimed = self._claimed(attempt)
         if isinstance(claimed, Outcome):
             return claimed
@@ -236,7 +238,7 @@ class Initiation:
             return
 
     def _ran(self, ledger: Ledger, attempt: Attempt, won: Won) -> Outcome:
-        earlier, may_be_there = won.previous, won.previous is not None and not won.previous.held
+        earlier, may_be_there = won.previous, won.previous is not None and (bool(won.history) or not won.previous.held)
         for hold in ahead_of(won):
             entry = earlier if earlier is not None and earlier.id == hold.id else None
             entry = entry or ledger.read(hold.id, seconds=attempt.deadline.remaining())
@@ -276,18 +278,20 @@ class Initiation:
             except FlowUnavailable:
                 attempt.progress = Progress(session=Session(conversation_id=attempt.command.conversation_id))
 
-    def _find_on_record(self, attempt: Attempt) -> None:
-        """Find the conversation before claiming it; a request that finds none still gets its row."""
+    def _searched(self, attempt: Attempt) -> Outcome | None:
+        """Find the conversation before it is claimed. One that finds none has its row too, and leaves its key free."""
         try:
             with attempt.step("find"):
                 found = self.genesys.newest_webchat(attempt)
         except CobrowseError as error:
+            outcome = failed(attempt, error)
             claim = self._claim(attempt, released_slot(attempt.initiation_id), Progress())
             with suppress(LeaseLost, LedgerUnavailable):  # nothing was started, so nothing is lost with the note of it
                 if isinstance(self.ledger.claim(claim, seconds=_to_settle(attempt)), Won):
-                    self._settle(self.ledger, attempt, failed(attempt, error))
-            raise
+                    self._settle(self.ledger, attempt, outcome)
+            return outcome
         attempt.command = replace(attempt.command, conversation_id=found)
+        return None
 
 
 def _to_settle(attempt: Attempt) -> float:

@@ -96,11 +96,12 @@ class Claim:
 
 
 def slot_of(command: Command, initiation_id: str) -> str:
-    """What this command must hold alone: its caller's key, else its conversation while somebody is at work on it."""
+    """What this command must hold alone: its caller's key, else its caller's conversation while it is worked on."""
+    caller = f"{_part(command.sender)}:{_part(command.credential)}"
     if command.key:
-        return f"key:{_part(command.sender)}:{_part(command.credential)}:{command.key}"
+        return f"key:{caller}:{command.key}"
     if command.conversation_id:
-        return f"conversation:{command.conversation_id}"
+        return f"conversation:{caller}:{command.conversation_id}"
     return released_slot(initiation_id)
 
 
@@ -126,8 +127,9 @@ class Won:
     """It is ours to do: new (`entry.attempts` is 1), continued, or taken over from a dead holder.
 
     `ahead` are the other initiations of the conversation that were at work at the moment of this claim, the newest
-    first: all of them were claimed before this one, and this one waits for them. `previous` is the first of those, else
-    the one inside the window that may have invited the customer and was the last to change.
+    first: all of them were claimed before this one, and this one waits for them. `history` are those inside the window
+    that were not at work and may have invited the customer, the last to change first. `previous` is the first of
+    `ahead`, else of `history`.
 
     Claims of a conversation are in one order, so no two wait for each other. Only where a store can't see that order (a
     take-over claimed while the other's `ahead` is being read) both may be ahead of each other; a deadline ends that.
@@ -136,6 +138,7 @@ class Won:
     entry: Entry
     previous: Entry | None = None
     ahead: tuple[Hold, ...] = ()
+    history: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,11 @@ def ahead_of(won: Won) -> tuple[Hold, ...]:
     return (Hold(earlier.id, earlier.holder),)
 
 
+def history_of(won: Won) -> tuple[Entry, ...]:
+    """Who may have invited the customer before, as far as it is known."""
+    return won.history or ((won.previous,) if won.previous is not None else ())
+
+
 def is_for_all(ended: Entry) -> bool:
     """Whether its answer is that of everybody who waited; what no repeat mends may be its request's own fault."""
     outcome = ended.outcome

@@ -188,9 +188,11 @@ class LedgerStore:
         self._engine.close()
 
     def _won(self, found: _Values, others: Rows) -> Won:
-        ahead = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
-        previous = self._entry(others[0]) if others else None
-        return Won(self._entry(found), previous, tuple(Hold(row.id, row.holder) for row in ahead))
+        at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
+        ahead = tuple(Hold(row.id, row.holder) for row in at_work)
+        history = tuple(map(self._entry, others[len(ahead) :]))
+        previous = self._entry(others[0]) if ahead else next(iter(history), None)
+        return Won(self._entry(found), previous, ahead, history)
 
     def _entry(self, values: _Values) -> Recorded:
         return rows.entry(values, self._vault)
@@ -218,7 +220,7 @@ def _claimed(run: Run, params: Mapping[str, object]) -> tuple[type[Won | Taken |
 
 
 def _others(run: Run, won: _Values, window_seconds: float) -> Rows:
-    """The conversation's other initiations that this one has to know of: those at work, then the last to change."""
+    """The conversation's other initiations that this one has to know of: those at work, then those before them."""
     row = Row._make(won)
     if window_seconds <= 0 or not row.conversation_id:
         return []

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
-from cobrowse.ledger import State, slot_of
+from cobrowse.ledger import State
 from cobrowse.model import Status
 from tests.simulation.callers import MOST_TRIES, Callers
 from tests.simulation.genesys import Platform, Session
@@ -128,7 +128,7 @@ def links_are_for_who_started_it(evidence: Evidence) -> Iterator[str]:
 def every_request_ends(evidence: Evidence) -> Iterator[str]:
     """No accepted request stays without a final row, and every sender is told something final in the end.
 
-    A keyless `latest` whose worker died before it had a conversation waits for nobody: no repeat can mean it.
+    A `latest` whose worker died while it noted that there was no conversation waits for nobody: no repeat can mean it.
     """
     for row in evidence.ledger.rows:
         if row.state is State.RUNNING and not row.slot.startswith("id:"):
@@ -140,7 +140,7 @@ def every_request_ends(evidence: Evidence) -> Iterator[str]:
 
 def repeats_get_the_same_answer(evidence: Evidence) -> Iterator[str]:
     """Once a key's row has its final answer, each delivery after it gets that answer, marked, at no upstream call."""
-    rows = {slot_of(row.command, ""): row for row in evidence.ledger.rows if row.command.key}
+    rows = {row.slot: row for row in evidence.ledger.rows if row.command.key}
     for delivery in evidence.deliveries:
         row = rows.get(delivery.identity)
         if row is None or delivery.outcome is None or delivery.again is not None or delivery.ignored:

@@ -264,12 +264,12 @@ class SimulatedLedger:
         if window_seconds <= 0 or not row.conversation:
             return Won(self.entry(row))
         ahead, history = self._others(row, self.now() - window_seconds)
-        previous = (ahead or history or [None])[0]
+        previous = next((self.entry(other) for other in (*ahead, *history)), None)
         holds = tuple(Hold(other.id, other.holder) for other in ahead)
-        return Won(self.entry(row), self.entry(previous) if previous else None, holds)
+        return Won(self.entry(row), previous, holds, tuple(map(self.entry, history)))
 
     def _others(self, row: Row, since: float) -> tuple[list[Row], list[Row]]:
-        """Who else is at work on the conversation, the newest first, and who may have invited, the last to change first."""
+        """Who else is at work on the conversation, the newest first; who may have invited, the last to change first."""
         others = [other for other in self.rows if other is not row and other.conversation == row.conversation]
         ahead = [other for other in reversed(others) if self._left(other) > 0]
         history = [

@@ -86,7 +86,7 @@ class _NoWindow(SimulatedLedger):
 
     def _claim(self, claim: Claim) -> Claimed:
         claimed = super()._claim(claim)
-        return replace(claimed, previous=None, ahead=()) if isinstance(claimed, Won) else claimed
+        return replace(claimed, previous=None, ahead=(), history=()) if isinstance(claimed, Won) else claimed
 
 
 class _NoWindowWithAKey(_NoWindow):
@@ -97,7 +97,7 @@ class _NoWindowWithAKey(_NoWindow):
 
 
 class _BlindTakeOver(SimulatedLedger):
-    """Who is at work is known by the order of the first claims, in which a take-over comes before whom it should see."""
+    """Who is at work is known by the order of first claims, in which a take-over comes before whom it should see."""
 
     def _others(self, row: Row, since: float) -> tuple[list[Row], list[Row]]:
         ahead, history = super()._others(row, since)
@@ -138,10 +138,11 @@ class _LinksForAll(SimulatedLedger):
 
     def _claim(self, claim: Claim) -> Claimed:
         claimed = super()._claim(claim)
-        if not isinstance(claimed, Won) or claimed.previous is None:
+        if not isinstance(claimed, Won):
             return claimed
-        owner = replace(claimed.previous.command, credential=claim.command.credential)
-        return replace(claimed, previous=replace(claimed.previous, command=owner))
+        owned = [replace(entry.command, credential=claim.command.credential) for entry in claimed.history]
+        history = tuple(replace(entry, command=of) for entry, of in zip(claimed.history, owned, strict=True))
+        return replace(claimed, previous=next(iter(history), claimed.previous), history=history)
 
 
 class _ShortLease(SimulatedLedger):
