@@ -63,8 +63,8 @@ WHERE (
 RETURNING {columns}
 """
 
-# Those at work are waited for in the order of their claims, so no two can wait for each other. Who is at work when a row
-# is claimed was claimed before; of two new rows the smaller number says so, for one engine asks this a moment later.
+# Those at work are waited for in the order of their claims, so no two can wait for each other. Who is at work when a
+# row is claimed was claimed before; of two new rows the smaller number says so, as one engine asks a moment later.
 PREVIOUS = """
 SELECT {columns} FROM initiations
 WHERE conversation_id = :conversation_id AND seq <> :seq

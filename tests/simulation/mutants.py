@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from cobrowse.flow import Flow
 from cobrowse.initiation import Initiation
-from cobrowse.ledger import Claim, Claimed, Progress, State, Won, slot_of
+from cobrowse.ledger import Claim, Claimed, Entry, Progress, State, Won, slot_of
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import outcome_of
 from tests.simulation.ledger import Row, SimulatedLedger
@@ -114,11 +114,12 @@ class _BlindPerson(SimulatedLedger):
 
 
 class _NoOffers(SimulatedLedger):
-    """Until when the customer can accept an offer is not kept."""
+    """Nobody hears until when the customer can accept an offer."""
 
-    def _settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> bool:
-        progress = replace(progress, session=replace(progress.session, offer_ends=""))
-        return super()._settle(initiation_id, holder, state, progress, outcome)
+    def entry(self, row: Row) -> Entry:
+        entry = super().entry(row)
+        session = replace(entry.progress.session, offer_ends="")
+        return replace(entry, progress=replace(entry.progress, session=session))
 
 
 class _IgnoredOnRecord(Initiation):
@@ -171,7 +172,7 @@ MUTANTS = (
     Mutant("no window for who has a key", "was live", _NoWindowWithAKey),
     Mutant("a take-over that does not see whom it came after", "was live", _BlindTakeOver),
     Mutant("a person who does not see who is at work", "was live", _BlindPerson),
-    Mutant("an open offer that is not kept", "was live", _NoOffers),
+    Mutant("an open offer that is not heard of", "was live", _NoOffers),
     Mutant("an ignored delivery that takes its key", "was ignored", initiation=_IgnoredOnRecord),
     Mutant("links for who did not start it", "shown to", _LinksForAll),
     Mutant("a lease shorter than the deadline", "though it had", _ShortLease),
