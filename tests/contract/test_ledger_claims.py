@@ -61,7 +61,7 @@ def test_a_repeat_of_a_running_key_is_taken(ledger):
     assert (claimed.entry.id, claimed.entry.held) == (first.id, True)
 
 
-@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED_FINAL, State.IGNORED])
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED_FINAL])
 def test_a_repeat_of_a_key_that_has_ended_for_good_is_taken_with_its_answer(ledger, state):
     first = keyed()
     won(ledger, first)

@@ -155,7 +155,7 @@ def _send(world: Scheduler, callers: Callers, number: int, command: Command, pat
     # Now and then two credentials have the same key.
     command = replace(command, key=f"key{number if random.random() < 0.8 else ''}", check_first=special < 0.2)
     if special > 0.92:
-        command = replace(command, latest=True, conversation_id="")
+        command = replace(command, latest=True, conversation_id="", fingerprint="latest")
     if random.random() < 0.05:
         command = replace(command, user_token=Secret(USER_TOKEN))
     for copy in range(random.choice((1, 1, 1, 2, 3))):
