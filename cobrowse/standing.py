@@ -21,7 +21,9 @@ def already_active(attempt: Attempt, won: Won, look: Callable[[], Sessions]) -> 
     known = tuple(entry.progress.session for entry in history)
 
     def find() -> Session | None:
-        return standing(look(), known, own, attempt.clock.now())
+        # Before the look: an offer that is closed by then has been accepted, which shows, or is over.
+        now = attempt.clock.now()
+        return standing(look(), known, own, now)
 
     with attempt.step("check"):
         patient = bool(ahead_of(won)) or any(_may_show_yet(entry, won.entry) for entry in history)

@@ -70,8 +70,7 @@ SELECT {columns} FROM initiations
 WHERE conversation_id = :conversation_id AND seq <> :seq
     AND CASE WHEN state = 'running' AND lease_until > {now} THEN :again OR seq < :seq
         ELSE invited AND updated >= {now} - :window END
-ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END,
-    CASE WHEN state = 'running' AND lease_until > {now} THEN seq ELSE updated END DESC
+ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC
 """
 
 RECLAIM = """

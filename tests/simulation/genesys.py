@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import orjson
 
-from tests.simulation.scheduler import START, Scheduler
+from tests.simulation.scheduler import START, WRONG, Scheduler
 
 # Seconds after a broken or failed call by when its effect, if there is one, shows in the conversation. The probe looks
 # for 0.7 s (cobrowse.flow.PATIENCE); nobody could tell a POST that shows later from one that never arrived.
@@ -154,7 +154,8 @@ class Platform:
             session.accepted = True
 
         if random.random() < 0.5:
-            self.world.at(seconds * random.random(), accept)
+            # Not in the moment that clocks are wrong by.
+            self.world.at((seconds - 2 * WRONG) * random.random(), accept)
         self.world.at(seconds, lambda: None if session.accepted else self._close(session))
         return f"{START + timedelta(seconds=session.offered_until):%Y-%m-%dT%H:%M:%S.%fZ}"
 

@@ -269,13 +269,11 @@ class SimulatedLedger:
         return Won(self.entry(row), previous, holds, tuple(map(self.entry, history)))
 
     def _others(self, row: Row, since: float) -> tuple[list[Row], list[Row]]:
-        """Who else is at work on the conversation, the newest first; who may have invited, the last to change first."""
-        others = [other for other in self.rows if other is not row and other.conversation == row.conversation]
-        ahead = [other for other in reversed(others) if self._left(other) > 0]
-        history = [
-            other for other in others if self._left(other) <= 0 and other.progress.invited and other.updated >= since
-        ]
-        return ahead, sorted(history, key=lambda other: other.updated, reverse=True)
+        """Who else is at work on the conversation, and who may have invited; the newest first."""
+        others = [other for other in reversed(self.rows) if other is not row and other.conversation == row.conversation]
+        ahead = [other for other in others if self._left(other) > 0]
+        history = [other for other in others if not self._left(other) and other.progress.invited]
+        return ahead, [other for other in history if other.updated >= since]
 
     # The power.
 
