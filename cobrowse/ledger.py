@@ -96,8 +96,12 @@ class Claim:
 
 
 def slot_of(command: Command, initiation_id: str) -> str:
-    """What this command must hold alone: its caller's key, else its caller's conversation while it is worked on."""
-    caller = f"{_part(command.sender)}:{_part(command.credential)}"
+    """What this command must hold alone: its key, else its caller's conversation while it is worked on.
+
+    A caller's own key belongs to its credential. A delivery's id is its sender's, whichever of its secrets signed it.
+    """
+    credential = command.credential if command.fingerprint or not command.key else ""
+    caller = f"{_part(command.sender)}:{_part(credential)}"
     if command.key:
         return f"key:{caller}:{command.key}"
     if command.conversation_id:

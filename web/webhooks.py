@@ -27,7 +27,7 @@ class Initiate(Protocol):
         """Start a session or say why not."""
 
     def ignore(self, command: Command, reason: str) -> Outcome:
-        """Put on record that nothing is started."""
+        """Say that nothing is started, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def test_a_session_that_does_not_show_is_told_as_unverified():
     ("asked", "slot", "window"),
     [
         (command(conversation_id="c-1", key="k"), "key:crm::k", 90.0),
-        (command(conversation_id="c-1", key="k", credential="ada"), "key:crm:ada:k", 90.0),
+        (command(conversation_id="c-1", key="k", fingerprint="f", credential="ada"), "key:crm:ada:k", 90.0),
         (command(conversation_id="c-1"), "conversation:crm::c-1", 90.0),
         (command(conversation_id="c-1"), "conversation:crm::c-1", 0.0),
         (command(), "id:id-1", 90.0),

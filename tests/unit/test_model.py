@@ -1,5 +1,6 @@
 """The heart's words: what they are in whoever's mouth, and what each is when nothing more is said."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -84,15 +85,18 @@ def test_an_entry_is_held_while_it_runs_and_its_lease_lasts(state, lease_left, h
 
 
 def test_what_a_command_must_hold_alone():
-    assert slot_of(Command("crm", "corr", 1.0, key="k", conversation_id="c", credential="ada"), "i") == "key:crm:ada:k"
-    assert slot_of(Command("crm", "corr", 1.0, conversation_id="c", credential="ada"), "i") == "conversation:crm:ada:c"
+    without_key = Command("crm", "corr", 1.0, conversation_id="c", credential="ada")
+    assert slot_of(without_key, "i") == "conversation:crm:ada:c"
+    # A caller's own key, and a delivery's id, which is the same whichever of the sender's secrets signed it.
+    assert slot_of(replace(without_key, key="k", fingerprint="f"), "i") == "key:crm:ada:k"
+    assert slot_of(replace(without_key, key="k"), "i") == "key:crm::k"
     assert slot_of(COMMAND, "i") == released_slot("i") == "id:i"
 
 
 def test_no_two_callers_and_keys_make_one_slot():
     texts = ("a", "a:b", "b", ":", "%3A", "%", "a%3Ab", "")
     commands = [
-        Command(sender, "corr", 1.0, credential=credential, key=key)
+        Command(sender, "corr", 1.0, credential=credential, key=key, fingerprint="f")
         for sender, credential, key in product(texts, texts, texts[:-1])
     ]
     assert len({slot_of(command, "i") for command in commands}) == len(commands)
