@@ -2,6 +2,7 @@
 
 import threading
 
+import gevent
 import pytest
 
 from cobrowse.admission import LIMIT, Admission
@@ -59,3 +60,17 @@ def test_threads_at_once_get_exactly_as_many_places_as_there_are():
     for thread in threads:
         thread.join()
     assert (len(let_in), len(refused), admission.under_way) == (5, 35, 0)
+
+
+def test_greenlets_at_once_too():
+    admission, refused = Admission(5), []
+
+    def come():
+        try:
+            with admission.one():
+                gevent.sleep(0.01)
+        except Overloaded:
+            refused.append(1)
+
+    gevent.joinall([gevent.spawn(come) for _ in range(40)])
+    assert (len(refused), admission.under_way) == (35, 0)
