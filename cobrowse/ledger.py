@@ -127,29 +127,45 @@ Claimed = Won | Taken | Differs
 class Ledger(Protocol):
     """The store behind it. Every method raises LedgerUnavailable when the store can't be reached.
 
+    `seconds` is the longest that a method may wait for it (None: a bound of the store's own); then it is unavailable.
+
     Whatever is committed survives the end of a process. A power cut may take back the last commits, but none that a
     call which invites the customer waits for: what has `progress.invited`, a claim's or a begin's, is on the disk when
     the method returns, and so is everything that was committed before it.
     """
 
-    def claim(self, claim: Claim) -> Claimed:
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> Claimed:
         """Hold the claim's slot if it is free, retryable or its lease ran out: one atomic, committed decision.
 
         A new entry gets the claim's `progress`; one that is continued or taken over keeps its own. An entry that has
         ended for good is Taken; one whose command has another fingerprint Differs (keyed slots only).
         """
 
-    def reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
+    def reclaim(
+        self, initiation_id: str, holder: str, lease_seconds: float, *, seconds: float | None = None
+    ) -> Claimed | None:
         """Hold a failed initiation's own row again, final or not; Taken if running or succeeded, None if absent."""
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress) -> None:
+    def begin(self, initiation_id: str, holder: str, progress: Progress, *, seconds: float | None = None) -> None:
         """Commit how far it came before the next call goes out. LeaseLost if `holder` no longer holds it."""
 
-    def settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> None:
+    def settle(
+        self,
+        initiation_id: str,
+        holder: str,
+        state: State,
+        progress: Progress,
+        outcome: Outcome,
+        *,
+        seconds: float | None = None,
+    ) -> None:
         """Commit the end of an attempt and release its lease (and a keyless slot). LeaseLost as in `begin`."""
 
-    def read(self, initiation_id: str) -> Entry | None:
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> Entry | None:
         """The entry as it stands now."""
+
+    def find(self, slot: str, *, seconds: float | None = None) -> Entry | None:
+        """The entry that holds this slot, by one read."""
 
     def wait(self, initiation_id: str, seconds: float) -> None:
         """Return when the entry may have changed, or after a moment, or after so many seconds at the latest."""
@@ -158,21 +174,41 @@ class Ledger(Protocol):
 class NoLedger:
     """For LEDGER_REQUIRED=false while the ledger is away: everything is won, nothing is remembered."""
 
-    def claim(self, claim: Claim) -> Won:
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> Won:  # noqa: ARG002 - the protocol's parameter
         """Always won."""
         return Won(Entry(claim.id, claim.command, State.RUNNING, 1, claim.progress, claim.holder, claim.lease_seconds))
 
-    def reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:  # noqa: ARG002
+    def reclaim(
+        self,
+        initiation_id: str,  # noqa: ARG002
+        holder: str,  # noqa: ARG002
+        lease_seconds: float,  # noqa: ARG002
+        *,
+        seconds: float | None = None,  # noqa: ARG002
+    ) -> Claimed | None:
         """Nothing was kept."""
         return None
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress) -> None:
+    def begin(self, initiation_id: str, holder: str, progress: Progress, *, seconds: float | None = None) -> None:
         """Nothing is kept."""
 
-    def settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> None:
+    def settle(
+        self,
+        initiation_id: str,
+        holder: str,
+        state: State,
+        progress: Progress,
+        outcome: Outcome,
+        *,
+        seconds: float | None = None,
+    ) -> None:
         """Nothing is kept."""
 
-    def read(self, initiation_id: str) -> Entry | None:  # noqa: ARG002 - the protocol's parameter
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> Entry | None:  # noqa: ARG002
+        """Nothing was kept."""
+        return None
+
+    def find(self, slot: str, *, seconds: float | None = None) -> Entry | None:  # noqa: ARG002
         """Nothing was kept."""
         return None
 

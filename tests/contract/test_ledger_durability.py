@@ -17,7 +17,7 @@ QUICK = Progress("media", begun="create")
 @pytest.fixture
 def waited(ledger, monkeypatch):
     """Whether each commit from now on waits for the disk, asked of the database in the middle of it."""
-    engine, seen = ledger._engine, []
+    engine, seen = ledger._database, []
     sqlite = isinstance(engine, SQLite)
     ask = "PRAGMA synchronous" if sqlite else "SHOW synchronous_commit"
     write, execute = engine.write, engine.execute

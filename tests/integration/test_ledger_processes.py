@@ -124,7 +124,7 @@ def test_what_a_killed_process_had_begun_is_on_record_and_taken_over_later(ledge
 
     assert isinstance(taken, Taken)
     assert taken.entry.progress == CREATED
-    ledger._engine.write(lambda run: run("UPDATE initiations SET lease_until = {now} - 1"))
+    ledger._database.write(lambda run: run("UPDATE initiations SET lease_until = {now} - 1"))
     won = ledger.claim(keyed(key="dying"))
     assert isinstance(won, Won)
     assert (won.entry.id, won.entry.attempts, won.entry.progress) == (taken.entry.id, 2, CREATED)
