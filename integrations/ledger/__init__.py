@@ -33,12 +33,12 @@ def connect(
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         file = Path(_file(rest))
-        database: SQLite | PostgreSQL = SQLite(file)
+        database: SQLite | PostgreSQL = SQLite(file, clock=clock)
         box = SecretBox(InstallationKeys(file, keys))
     elif scheme in ("postgresql+psycopg", "postgresql", "postgres"):
         if not keys:
             raise ValueError(f"LEDGER_KEYS is needed for a ledger in PostgreSQL; make one: {MAKE_A_KEY}")
-        database = _postgresql(f"postgresql://{rest}", pool_size)
+        database = _postgresql(f"postgresql://{rest}", pool_size, clock)
         box = SecretBox(StaticKeys(keys))
     else:
         raise ValueError(f"LEDGER_URL must be {FORMS}")
@@ -52,9 +52,9 @@ def _file(rest: str) -> str:
     return file
 
 
-def _postgresql(url: str, pool_size: int) -> PostgreSQL:
+def _postgresql(url: str, pool_size: int, clock: Clock | None) -> PostgreSQL:
     try:
-        return PostgreSQL(url, pool_size=pool_size)
+        return PostgreSQL(url, pool_size=pool_size, clock=clock)
     except psycopg.Error:
         # The driver's text may hold a part of the URL, and that may be the password.
         message = f"LEDGER_URL can't be read: {FORMS}; write %40 for an @ in a password, %2F for a /"

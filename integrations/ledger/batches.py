@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from cobrowse.clock import Clock, Deadline
 from integrations.ledger.database import Run
+from integrations.ledger.event_loop import is_patched
 
 T = TypeVar("T")
 
@@ -109,7 +110,8 @@ class Batches:
         """Commit what is waiting, its own work first, and hand the lead to the first of those that came since."""
         batch: Sequence[_Job] = ()
         try:
-            self._clock.sleep(0)  # those that are ready in this turn of the loop join
+            if is_patched():
+                self._clock.sleep(0)  # those that are ready in this turn of the loop join
             self._begin(deadline)
             try:
                 batch = self._take()

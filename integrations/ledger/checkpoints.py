@@ -14,7 +14,7 @@ CHECKPOINT_INTERVAL = 1_000
 class Checkpoints:
     """Runs a checkpoint after so many commits: under gevent in the hub's thread pool, else in the calling thread."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], interval: int = CHECKPOINT_INTERVAL) -> None:
+    def __init__(self, connect: Callable[[], sqlite3.Connection], interval: int) -> None:
         self._connect = connect
         self._interval = interval
         self._next = interval
@@ -26,20 +26,20 @@ class Checkpoints:
             return
         self._running = True
         self._next = commits + self._interval
-        start_off_loop(self._run)
+        start_off_loop(self._run, self._ended)
 
     def _run(self) -> None:
-        try:
-            # Requests meet the same fault and report it; the log is longer until the next time.
-            with suppress(sqlite3.Error), closing(self._connect()) as connection:
-                connection.execute("PRAGMA synchronous = NORMAL")
-                # Most of the work is done without keeping anybody from writing, the rest while writers wait.
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-                connection.execute("PRAGMA wal_checkpoint(RESTART)")
-                # The first that writes to a log which begins anew waits for the disk: so it is done here.
-                connection.execute("UPDATE health SET checked = checked")
-        finally:
-            self._running = False
+        # Requests meet the same fault and report it; the log is longer until the next time.
+        with suppress(sqlite3.Error), closing(self._connect()) as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            # Most of the work is done without keeping anybody from writing, the rest while writers wait.
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            connection.execute("PRAGMA wal_checkpoint(RESTART)")
+            # The first that writes to a log which begins anew waits for the disk: so it is done here.
+            connection.execute("UPDATE health SET checked = checked")
+
+    def _ended(self, _: None) -> None:
+        self._running = False
 
 
 def empty_log(connection: sqlite3.Connection) -> None:

@@ -25,20 +25,15 @@ def run_off_loop(work: Callable[[], T]) -> T:
     return done
 
 
-def start_off_loop(work: Callable[[], None]) -> None:
-    """Start the work beside the requests; without gevent, do it now. As in `run_off_loop`."""
-    if is_patched():
-        _gevent().get_hub().threadpool.spawn(work)
-    else:
-        work()
+def start_off_loop(work: Callable[[], T], then: Callable[[T], None]) -> None:
+    """Start the work beside the requests, and give its result to `then`, which must not wait for anything.
 
-
-def start_beside(work: Callable[[], None]) -> None:
-    """Start a greenlet for the work; without gevent, do it now."""
+    As in `run_off_loop`; the work raises nothing.
+    """
     if is_patched():
-        _gevent().spawn(work)
+        _gevent().get_hub().threadpool.spawn(work).rawlink(lambda ended: then(ended.value))
     else:
-        work()
+        then(work())
 
 
 def _gevent() -> Any:  # noqa: ANN401 - a module without types

@@ -1,9 +1,10 @@
 """One wait for the disk, shared by all that need it."""
 
 from collections.abc import Callable
+from functools import partial
 from threading import Event, Lock
 
-from integrations.ledger.event_loop import run_off_loop, start_beside
+from integrations.ledger.event_loop import is_patched, start_off_loop
 
 
 class SyncTimedOut(Exception):
@@ -41,7 +42,7 @@ class GroupSync:
             mine = self._next = self._next or _Round()
             starts, self._running = not self._running, True
         if starts:
-            start_beside(self._run_rounds)
+            self._run_rounds()
         if not mine.ended.wait(seconds):
             raise SyncTimedOut
         if mine.fault is not None:
@@ -49,15 +50,30 @@ class GroupSync:
 
     def _run_rounds(self) -> None:
         """Sync for those that wait, round after round, until nobody does."""
-        while True:
-            with self._lock:
-                current, self._next = self._next, None
-                if current is None:
-                    self._running = False
-                    return
-            try:
-                run_off_loop(self._sync)
-            except OSError as fault:
-                current.fault = fault
-            finally:
-                current.ended.set()
+        while (current := self._begin_round()) is not None:
+            if is_patched():
+                start_off_loop(self._attempt, partial(self._end_in_pool, current))
+                return
+            self._end_round(current, self._attempt())
+
+    def _begin_round(self) -> _Round | None:
+        with self._lock:
+            current, self._next = self._next, None
+            self._running = current is not None
+            return current
+
+    def _end_in_pool(self, current: _Round, fault: OSError | None) -> None:
+        self._end_round(current, fault)
+        self._run_rounds()
+
+    def _attempt(self) -> OSError | None:
+        try:
+            self._sync()
+        except OSError as fault:
+            return fault
+        return None
+
+    @staticmethod
+    def _end_round(current: _Round, fault: OSError | None) -> None:
+        current.fault = fault
+        current.ended.set()

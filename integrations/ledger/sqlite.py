@@ -21,7 +21,7 @@ from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
 from integrations.ledger import migrations, queries
 from integrations.ledger.batches import Batches, Closed, Locked, TimedOut, retry_while_busy
-from integrations.ledger.checkpoints import Checkpoints, empty_log
+from integrations.ledger.checkpoints import CHECKPOINT_INTERVAL, Checkpoints, empty_log
 from integrations.ledger.database import (
     CHECK_INTERVAL,
     DEFAULT_TIMEOUT,
@@ -73,7 +73,10 @@ class _ProcessState:
 
 
 class SQLite:
-    """The database in a file. `fdatasync` makes what was written to a file handle last; OSError if it can't."""
+    """The database in a file. `fdatasync` makes what was written to a file handle last; OSError if it can't.
+
+    `checkpoint_interval` is in commits of this process.
+    """
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class SQLite:
         *,
         clock: Clock | None = None,
         fdatasync: Callable[[int], None] = os.fdatasync,
+        checkpoint_interval: int = CHECKPOINT_INTERVAL,
     ) -> None:
         if sqlite3.sqlite_version_info < OLDEST:
             raise ValueError(f"SQLite {sqlite3.sqlite_version} is too old for the ledger: 3.35 or newer is needed")
@@ -88,6 +92,7 @@ class SQLite:
         self._file = file
         self._clock = clock or SystemClock()
         self._fdatasync = fdatasync
+        self._checkpoint_interval = checkpoint_interval
         self._rendered: dict[str, str] = {}
         self._opening = Lock()
         self._state: _ProcessState | None = None
@@ -234,7 +239,7 @@ class SQLite:
             run,
             Batches(connection, run, self._clock),
             sync,
-            Checkpoints(lambda: self._connect("rw", PING_TIMEOUT)),
+            Checkpoints(lambda: self._connect("rw", PING_TIMEOUT), self._checkpoint_interval),
             versions,
             found.ledger_id,
         )
