@@ -35,9 +35,10 @@ class GroupSync:
         self._lock = Lock()
         self._next: _Round | None = None
         self._running = False
+        self._failed: OSError | None = None
 
     def wait(self, seconds: float) -> None:
-        """Return once the disk has it. SyncFailed if the disk can't, SyncTimedOut after so many seconds."""
+        """Return once the disk has it. SyncFailed if it can't or once could not, SyncTimedOut after so many seconds."""
         with self._lock:
             mine = self._next = self._next or _Round()
             starts, self._running = not self._running, True
@@ -67,11 +68,13 @@ class GroupSync:
         self._run_rounds()
 
     def _attempt(self) -> OSError | None:
-        try:
-            self._sync()
-        except OSError as fault:
-            return fault
-        return None
+        # The kernel reports an error once and drops what it could not write: a later success says nothing of that.
+        if self._failed is None:
+            try:
+                self._sync()
+            except OSError as fault:
+                self._failed = fault
+        return self._failed
 
     @staticmethod
     def _end_round(current: _Round, fault: OSError | None) -> None:

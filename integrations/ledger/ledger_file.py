@@ -26,7 +26,7 @@ class LedgerFile:
         self._path = os.fspath(path)
         self._wal = f"{path}-wal"
         self._lock = -1
-        self._entered = _NONE
+        self._alone = False
         self._opened = (_NONE, _NONE)
 
     def enter(self, deadline: Deadline) -> None:
@@ -35,23 +35,13 @@ class LedgerFile:
         LedgerUnavailable if others run on another file; OSError if the directory can't be used.
         """
         self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        while True:
-            with suppress(BlockingIOError):
-                flock(self._lock, LOCK_EX | LOCK_NB)
-                self._make()
-                self._entered = _identity(self._path)
-                os.truncate(self._lock, 0)
-                os.pwrite(self._lock, _text(self._entered), 0)
-                flock(self._lock, LOCK_SH)
-                return
-            with suppress(BlockingIOError):
-                flock(self._lock, LOCK_SH | LOCK_NB)
-                break
+        while not self._take_lock():
             if not deadline.holds(RETRY_INTERVAL):
                 raise TimeoutError(0, "another process that starts keeps its lock file")
             deadline.clock.sleep(RETRY_INTERVAL)
-        self._entered = _identity(self._path)
-        if os.pread(self._lock, 100, 0) != _text(self._entered):
+        if self._alone:
+            self._make()
+        elif os.pread(self._lock, 100, 0) != _text(_identity(self._path)):
             raise _replaced(self._path, "is not the one that the service's other processes use")
 
     def watch(self) -> "Log":
@@ -62,7 +52,13 @@ class LedgerFile:
         # SQLite's locks belong to the database file and -shm: closing a handle of ours on those would release them.
         log = Log(self._wal)
         found = os.fstat(log.handle)
-        self._opened = (self._entered, (found.st_dev, found.st_ino))
+        # Only now: in a container's layers a file may become another one when it is first opened to be written.
+        entered = _identity(self._path)
+        if self._alone:
+            os.truncate(self._lock, 0)
+            os.pwrite(self._lock, _text(entered), 0)
+            flock(self._lock, LOCK_SH)
+        self._opened = (entered, (found.st_dev, found.st_ino))
         self.check()
         return log
 
@@ -81,6 +77,14 @@ class LedgerFile:
         if self._lock >= 0:
             os.close(self._lock)
         self._lock = -1
+
+    def _take_lock(self) -> bool:
+        """Whether it is held now: by this process alone until `watch`, or shared with those that run."""
+        for how, self._alone in ((LOCK_EX, True), (LOCK_SH, False)):
+            with suppress(BlockingIOError):
+                flock(self._lock, how | LOCK_NB)
+                return True
+        return False
 
     def _make(self) -> None:
         with suppress(FileExistsError):

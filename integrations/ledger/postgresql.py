@@ -188,6 +188,8 @@ class PostgreSQL:
             pool = state.durable if durable else state.quick
             # One that broke, or that a failover left read-only, is not alone: the others are tried, then a new one.
             for tries_left in reversed(range(self._size + 1)):
+                if deadline.remaining() <= 0:
+                    raise PoolTimeout("no time is left")  # a statement cut short would cost its connection
                 connection = pool.getconn(min(deadline.remaining(), CONNECT_TIMEOUT))
                 connection.deadline = deadline
                 try:

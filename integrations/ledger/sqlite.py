@@ -10,7 +10,7 @@ database file that is.
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -101,16 +101,10 @@ class SQLite:
 
     def write(self, work: Callable[[Run], T], *, durable: bool = True, seconds: float | None = None) -> T:
         """Do the work together with whatever else is waiting, then wait for the disk if it must last."""
-        deadline = Deadline.after(DEFAULT_TIMEOUT if seconds is None else seconds, self._clock)
-        with self._translate_errors():
-            state = self._checked(deadline)
-            try:
-                done = state.batches.write(work, deadline)
-                if durable:
-                    state.sync.wait(deadline.remaining())
-            except (SyncFailed, sqlite3.Error) as fault:
-                self._give_up(state, fault)
-                raise
+        with self._in_use(seconds) as (state, deadline):
+            done = state.batches.write(work, deadline)
+            if durable:
+                state.sync.wait(deadline.remaining())
             state.checkpoints.committed(state.batches.commits)
             return done
 
@@ -120,25 +114,18 @@ class SQLite:
 
     def read(self, sql: str, params: Params | None = None, *, seconds: float | None = None) -> Rows:
         """Read what is committed, between two transactions of this process."""
-        deadline = Deadline.after(DEFAULT_TIMEOUT if seconds is None else seconds, self._clock)
-        with self._translate_errors():
-            state = self._checked(deadline)
+        with self._in_use(seconds) as (state, _):
             return state.batches.read(lambda: state.run(sql, params or {}))
 
     def scan(self, sql: str, params: Params, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
         """Read on a connection of its own, off the loop."""
-        deadline = Deadline.after(DEFAULT_TIMEOUT, self._clock)
-        with self._translate_errors():
-            self._checked(deadline)
-            rendered = self._render(sql)
+        rendered = self._render(sql)
 
-            def read() -> list[T]:
-                connection = self._connect("ro", DEFAULT_TIMEOUT)
-                try:
-                    return [make(row) for row in connection.execute(rendered, params)]
-                finally:
-                    connection.close()
+        def read() -> list[T]:
+            with closing(self._connect("ro", DEFAULT_TIMEOUT)) as connection:
+                return [make(row) for row in connection.execute(rendered, params)]
 
+        with self._in_use(None):
             return run_off_loop(read)
 
     def ping(self) -> None:
@@ -155,10 +142,8 @@ class SQLite:
 
     def upgrade(self) -> tuple[int, int]:
         """Opening the file does so by itself."""
-        deadline = Deadline.after(DEFAULT_TIMEOUT, self._clock)
-        with self._translate_errors():
-            was_open = self._state is not None
-            state = self._for_this_process(deadline)
+        was_open = self._state is not None
+        with self._in_use(None) as (state, _):
             if not was_open:
                 return state.versions
             found = state.batches.read(lambda: migrations.read_schema(state.run))
@@ -171,6 +156,17 @@ class SQLite:
             state, self._state = self._state, None
         if state is not None and state.pid == os.getpid():
             state.close()
+
+    @contextmanager
+    def _in_use(self, seconds: float | None) -> Iterator[tuple[_ProcessState, Deadline]]:
+        deadline = Deadline.after(DEFAULT_TIMEOUT if seconds is None else seconds, self._clock)
+        with self._translate_errors():
+            state = self._checked(deadline)
+            try:
+                yield state, deadline
+            except (SyncFailed, sqlite3.Error) as fault:
+                self._give_up(state, fault)
+                raise
 
     def _checked(self, deadline: Deadline) -> _ProcessState:
         """The open file, if it is still the one in its place; from time to time, if it still fits this service too."""
@@ -258,8 +254,6 @@ class SQLite:
         """Open the file anew at the next use if this connection may not know any more what is in it."""
         if isinstance(fault, sqlite3.Error) and not breaks_connection(fault):
             return
-        if isinstance(fault, SyncFailed):
-            self._sync_failed = True
         if self._state is state:
             self._state = None
             with suppress(sqlite3.Error):
@@ -295,6 +289,7 @@ class SQLite:
         except Closed as fault:
             raise LedgerUnavailable(f"{self.location} failed just now and is opened anew") from fault
         except SyncFailed as fault:
+            self._sync_failed = True
             what, hint = FAULTS["SQLITE_IOERR"]
             raise LedgerUnavailable(f"{self.location} {what}: {fault}", hint=hint) from fault
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError):

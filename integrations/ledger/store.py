@@ -20,6 +20,8 @@ from integrations.ledger.tokens import TokenTable
 TRIES = 20
 # Seconds that a settle may wait though its request's time is over: what happened must be on record.
 SETTLE_FLOOR = 0.5
+# Seconds that a look at a row may take though a wait is over: an answer in time is worth a little delay.
+LOOK_FLOOR = 0.25
 # Seconds between looks at a row that another process works on: soon at first, for most take a moment only.
 FIRST_LOOK, LAST_LOOK, SLOWER = 0.01, 0.1, 1.5
 # An hour of four tokens at Genesys's limit of 300 calls a minute, four calls an initiation; some 30 megabytes.
@@ -185,7 +187,7 @@ class LedgerStore:
         return rows.record(values, self._box)
 
     def _holder(self, initiation_id: str, seconds: float) -> str:
-        found = self._database.read(queries.HELD, {"id": initiation_id}, seconds=seconds)
+        found = self._database.read(queries.HELD, {"id": initiation_id}, seconds=max(seconds, LOOK_FLOOR))
         return found[0][0] if found else ""
 
 

@@ -76,6 +76,8 @@ def test_a_lock_is_waited_for_no_longer_than_asked_and_the_ledger_works_again_af
         for name, use in uses(ledger, claim, 0.2).items():
             assert isinstance(ends(use), LedgerUnavailable), name
         assert isinstance(ends(ledger.ping), LedgerUnavailable)
+        if url.startswith("sqlite"):
+            assert ledger.read(claim.id).held, "readers go on"
     assert ends(lambda: ledger.claim(keyed(key="after"), seconds=10.0)) is None
     assert ends(ledger.ping) is None
 

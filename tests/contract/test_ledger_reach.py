@@ -1,8 +1,6 @@
 """Whether the ledger can be used at all, on each engine: its schema, its place, its URL and keys."""
 
-import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -124,11 +122,9 @@ def test_each_migration_is_the_next_number_and_none_demands_a_newer_service_than
 
 
 def refused(ledger):
-    """The message of a claim that found no ledger, which took no longer than a caller can wait."""
-    started = time.monotonic()
+    """The error of a claim that found no ledger."""
     with pytest.raises(LedgerUnavailable) as why:
         ledger.claim(keyed(session_settings={"a": 1}))
-    assert time.monotonic() - started < 3.5
     return why.value
 
 
@@ -158,21 +154,6 @@ def test_a_file_of_something_else_is_named(tmp_path, opened):
     (tmp_path / "ledger.sqlite3").write_bytes(b"not a database, but a text that is long enough " * 50)
 
     assert "is not a SQLite database" in refused(opened(f"sqlite:///{tmp_path}/ledger.sqlite3")).message
-
-
-def test_a_lock_that_is_not_let_go_is_named_and_the_ledger_works_again_after(tmp_path, opened):
-    ledger = opened(f"sqlite:///{tmp_path}/ledger.sqlite3")
-    ledger.ping()
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        started = time.monotonic()
-        with pytest.raises(LedgerUnavailable, match="is locked by another process"):
-            ledger.claim(keyed())
-        assert 1.5 < time.monotonic() - started < 3
-        assert ledger.read("readers go on") is None
-        other.execute("ROLLBACK")
-
-    won(ledger, keyed())
 
 
 def test_a_full_disk_is_named_and_the_ledger_works_again_after(tmp_path, opened):

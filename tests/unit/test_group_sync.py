@@ -72,16 +72,21 @@ def test_each_that_comes_when_none_runs_has_one_of_its_own(group, disk):
     assert disk.rounds == 3
 
 
-def test_an_error_of_the_disk_is_everybodys_in_that_round_and_nobodys_in_the_next(group, disk, pool):
-    disk.go_on.release()
-    group.wait(10)
+def test_after_an_error_of_the_disk_no_later_success_is_believed(group, disk, pool):
+    first = pool.submit(group.wait, 10)
+    assert disk.began.acquire(timeout=10)
+    later = pool.submit(group.wait, 10)
+    joined(group, 1)
     disk.fault = OSError(errno.EIO, "Input/output error")
     disk.go_on.release()
-    with pytest.raises(SyncFailed, match="Input/output error"):
-        group.wait(10)
+    for one in (first, later):
+        with pytest.raises(SyncFailed, match="Input/output error"):
+            one.result(10)
     disk.fault = None
     disk.go_on.release()
-    group.wait(10)
+    with pytest.raises(SyncFailed):
+        group.wait(10)
+    assert disk.rounds == 1
 
 
 def test_a_disk_that_hangs_is_waited_for_no_longer_than_asked(group, disk, pool):
