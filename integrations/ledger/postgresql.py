@@ -1,11 +1,11 @@
 """The ledger in PostgreSQL: for several machines."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from secrets import token_hex
 from threading import Lock
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import conninfo, errors
@@ -24,6 +24,7 @@ from integrations.ledger.database import (
     Run,
 )
 from integrations.ledger.event_loop import run_off_loop
+from integrations.ledger.postgresql_connection import Connection, PipelinedRun, breaks_connection, first_line
 
 T = TypeVar("T")
 
@@ -42,66 +43,18 @@ CONNECT_TIMEOUT = 2
 STATEMENT_TIMEOUT = 3
 # An upgrade of another machine's may take longer than any statement of ours.
 UPGRADE_TIMEOUT = 600
-# How often the driver looks whether a signal came meanwhile, in seconds: its own default.
-WAIT_INTERVAL = 0.1
 # Any number, the same in every service: the process that upgrades holds this lock.
 UPGRADE_LOCK = 0x636F_6272
 # Connections of a process: works take a millisecond, so few serve many requests; a server has 100 for all by default.
 POOL_SIZE = 8
 
 
-class _Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that reports why it failed, as the pool does not, and that waits no longer than its work may."""
-
-    deadline: Deadline | None = None
-
-    @classmethod
-    def connect(cls, conninfo: str = "", *, reasons: list[str], **kwargs: Any) -> Self:  # type: ignore[override]  # noqa: ANN401 - the driver's options
-        try:
-            connected = super().connect(conninfo, **kwargs)
-        except psycopg.Error as fault:
-            reasons[:] = [_first_line(fault)]
-            raise
-        reasons.clear()
-        return connected
-
-    def wait(self, gen: Any, interval: float = WAIT_INTERVAL, timeout: float | None = None) -> Any:  # noqa: ANN401 - the driver's types
-        """Wait for the server, until the deadline at most: one that hangs sends nothing, not even an error."""
-        if self.deadline is not None:
-            left = self.deadline.remaining()
-            timeout = left if timeout is None else min(left, timeout)
-        return super().wait(gen, interval, timeout)
-
-
-class _PipelinedRun:
-    """Runs statements on a connection; several in one round trip."""
-
-    def __init__(self, connection: _Connection, render: Callable[[str], bytes]) -> None:
-        self._connection = connection
-        self._render = render
-
-    def __call__(self, sql: str, params: Params | None = None, /) -> Rows:
-        return _rows(self._connection.execute(self._render(sql), params))
-
-    def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
-        """One transaction: what the first one locks, it holds until the last has run. Each sees what is committed."""
-        if len(statements) == 1:
-            return [self(*statements[0])]
-        with self._connection.pipeline():
-            cursors = [self._connection.execute(self._render(sql), params) for sql, params in statements]
-        return [_rows(cursor) for cursor in cursors]
-
-
-def _rows(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Rows:
-    return cursor.fetchall() if cursor.description else [()] * cursor.rowcount
-
-
 class _ProcessState(NamedTuple):
     """What belongs to one process. Commits on `durable` wait for the server's disk, those on `quick` do not."""
 
     pid: int
-    durable: ConnectionPool[_Connection]
-    quick: ConnectionPool[_Connection]
+    durable: ConnectionPool[Connection]
+    quick: ConnectionPool[Connection]
 
 
 class PostgreSQL:
@@ -155,7 +108,7 @@ class PostgreSQL:
     def upgrade(self) -> tuple[int, int]:
         """Take the missing steps, once however many ask at the same time."""
 
-        def take(connection: _Connection) -> tuple[int, int]:
+        def take(connection: Connection) -> tuple[int, int]:
             with connection.transaction():
                 connection.execute(f"SET LOCAL statement_timeout = '{UPGRADE_TIMEOUT}s'".encode())
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [UPGRADE_LOCK])
@@ -172,7 +125,7 @@ class PostgreSQL:
             state.quick.close()
 
     def _check_schema(self, deadline: Deadline) -> None:
-        def read(connection: _Connection) -> migrations.Schema | None:
+        def read(connection: Connection) -> migrations.Schema | None:
             try:
                 return migrations.read_schema(self._run(connection))
             except errors.UndefinedTable:
@@ -182,7 +135,7 @@ class PostgreSQL:
         self._ledger_id = found.ledger_id
         self._next_check = self._clock.monotonic() + CHECK_INTERVAL
 
-    def _on_connection(self, work: Callable[[_Connection], T], deadline: Deadline, *, durable: bool = True) -> T:
+    def _on_connection(self, work: Callable[[Connection], T], deadline: Deadline, *, durable: bool = True) -> T:
         with self._translate_errors():
             state = self._for_this_process()
             pool = state.durable if durable else state.quick
@@ -195,7 +148,7 @@ class PostgreSQL:
                 try:
                     return work(connection)
                 except psycopg.Error as fault:
-                    if not connection.closed and not _breaks_connection(fault):
+                    if not connection.closed and not breaks_connection(fault):
                         raise
                     connection.close()
                     if not tries_left or deadline.remaining() <= 0:
@@ -219,11 +172,11 @@ class PostgreSQL:
                 self._state = state
             return state
 
-    def _open_pool(self, option: str = "") -> ConnectionPool[_Connection]:
+    def _open_pool(self, option: str = "") -> ConnectionPool[Connection]:
         """Half of the connections. To set it for each commit would be a round trip, for a session it is nothing."""
         return ConnectionPool(
             self._url,
-            connection_class=_Connection,
+            connection_class=Connection,
             kwargs={
                 "autocommit": True,
                 "reasons": self._reasons,
@@ -240,8 +193,8 @@ class PostgreSQL:
             open=True,
         )
 
-    def _run(self, connection: _Connection) -> Run:
-        return _PipelinedRun(connection, self._render)
+    def _run(self, connection: Connection) -> Run:
+        return PipelinedRun(connection, self._render)
 
     def _render(self, sql: str) -> bytes:
         rendered = self._rendered.get(sql)
@@ -260,23 +213,12 @@ class PostgreSQL:
         except (errors.UndefinedTable, errors.UndefinedColumn) as fault:
             self._next_check = 0.0
             hint = f"Run {migrations.UPGRADE} once, with the service's own LEDGER_URL."
-            raise LedgerUnavailable(f"{self.location} lacks tables: {_first_line(fault)}", hint=hint) from fault
+            raise LedgerUnavailable(f"{self.location} lacks tables: {first_line(fault)}", hint=hint) from fault
         except errors.InsufficientPrivilege as fault:
             hint = "Let LEDGER_URL's user select, insert, update and delete in the ledger's tables."
-            raise LedgerUnavailable(f"{self.location}: {_first_line(fault)}", hint=hint) from fault
+            raise LedgerUnavailable(f"{self.location}: {first_line(fault)}", hint=hint) from fault
         except errors.ReadOnlySqlTransaction as fault:
             hint = "Point LEDGER_URL at the primary server, and see that its database is not set read-only."
-            raise LedgerUnavailable(f"{self.location} is read-only: {_first_line(fault)}", hint=hint) from fault
+            raise LedgerUnavailable(f"{self.location} is read-only: {first_line(fault)}", hint=hint) from fault
         except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as fault:
-            raise LedgerUnavailable(f"{self.location} failed: {_first_line(fault)}") from fault
-
-
-def _breaks_connection(fault: psycopg.Error) -> bool:
-    """Whether its session must not be used again: another one may do what this one can't."""
-    if isinstance(fault, errors.QueryCanceled | errors.LockNotAvailable):
-        return False
-    return isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError)
-
-
-def _first_line(fault: psycopg.Error) -> str:
-    return next(iter(str(fault).splitlines()), type(fault).__name__)
+            raise LedgerUnavailable(f"{self.location} failed: {first_line(fault)}") from fault

@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 
 from cobrowse.ledger import Claim, Progress, State, Won, slot_of
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
-from integrations.ledger import connect, postgresql, queries, rows, sqlite
+from integrations.ledger import connect, postgresql, queries, rows, sqlite_connection
 from integrations.ledger.encryption import SecretBox, StaticKeys
 from tests.databases import new_database
 
@@ -160,7 +160,7 @@ def uncommitted(url, claim):
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(sqlite.DIALECT.render(queries.CLAIM), params).fetchall()
+            connection.execute(sqlite_connection.DIALECT.render(queries.CLAIM), params).fetchall()
             yield
             connection.execute("COMMIT")
     else:

@@ -11,7 +11,7 @@ from cobrowse.model import Outcome
 from integrations.ledger import LedgerStore, migrations
 from integrations.ledger.database import Params, Rows, Run, SequentialRun
 from integrations.ledger.encryption import SecretBox, StaticKeys
-from integrations.ledger.sqlite import DIALECT
+from integrations.ledger.sqlite_connection import DIALECT
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.scenario import Mutant
 from tests.simulation.scheduler import Scheduler
