@@ -1,4 +1,4 @@
-"""Every statement of the ledger, once for both engines: `:name` is a parameter, {now} the database's clock."""
+"""Every statement of the ledger, once for both databases: `:name` is a parameter, {now} the database's clock."""
 
 from typing import NamedTuple
 
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
 
-# One atomic decision. A finished row is left alone; no row comes back then, and the reason is read after.
+# One atomic decision. A finished row stays as it is; no row comes back then, and the reason is read after.
 # {serialise_clause}: a row has its `seq` only once the claims of its conversation that came before it can be read.
 CLAIM = """
 INSERT INTO initiations (

@@ -18,7 +18,7 @@ T = TypeVar("T")
 _SECRETS = tuple(field.name for field in fields(Session) if field.type is Secret)
 _PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secret)
 # What an outcome's JSON holds; its spans have a column of their own.
-_TOLD = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
+_OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,12 @@ def end_params(
     state: State, initiation_id: str, progress: Progress, outcome: Outcome, box: SecretBox
 ) -> dict[str, object]:
     """The columns that an attempt's end sets."""
-    told = {name: getattr(outcome, name) for name in _TOLD}
-    told["session"] = _clear(outcome.session)
+    answered = {name: getattr(outcome, name) for name in _OUTCOME_FIELDS}
+    answered["session"] = _clear(outcome.session)
     return progress_params(progress, box, outcome) | {
         "id": initiation_id,
         "state": state.value,
-        "outcome": _json(told),
+        "outcome": _json(answered),
         "spans": _json([(span.kind, span.name, span.start, span.seconds, span.result) for span in outcome.spans]),
         "upstream_calls": outcome.upstream_calls,
         "released_slot": released_slot(initiation_id),
@@ -156,7 +156,7 @@ def new_record(claim: Claim, seq: int, created: float) -> StoredRecord:
 
 
 def plain(text: str) -> str:
-    """A text as every engine can hold it: PostgreSQL has no NUL."""
+    """A text as every database can hold it: PostgreSQL has no NUL."""
     return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
@@ -178,14 +178,14 @@ def _command(row: Row, settings: Mapping[str, Any]) -> Command:
 
 
 def _outcome(row: Row, secret: Mapping[str, str]) -> Outcome:
-    told = orjson.loads(row.outcome)
-    failure = told.get("failure")
+    answered = orjson.loads(row.outcome)
+    failure = answered.get("failure")
     outcome = _known(
         Outcome,
-        told
+        answered
         | {
-            "status": Status(told["status"]),
-            "session": _session(told["session"], secret),
+            "status": Status(answered["status"]),
+            "session": _session(answered["session"], secret),
             "failure": _known(Failure, failure) if failure else None,
         },
     )
@@ -214,9 +214,9 @@ def _clear(session: Session) -> dict[str, object]:
 def _secrets(progress: Session, outcome: Outcome | None) -> dict[str, dict[str, str]]:
     """The secrets of what has been yielded so far; those of what was answered only where they are others."""
     kept = _hidden(progress)
-    told = _hidden(outcome.session) if outcome else kept
-    if told != kept:
-        return {"progress": kept, "outcome": told}
+    answered = _hidden(outcome.session) if outcome else kept
+    if answered != kept:
+        return {"progress": kept, "outcome": answered}
     return {"progress": kept} if kept else {}
 
 

@@ -29,6 +29,8 @@ from integrations.ledger.sqlite_faults import FAULTS, breaks_connection, unavail
 
 T = TypeVar("T")
 
+# Makes what was written to a file last; macOS has no fdatasync.
+FDATASYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 # The first with RETURNING.
 OLDEST = (3, 35, 0)
 
@@ -44,7 +46,7 @@ class SQLite:
         file: Path,
         *,
         clock: Clock | None = None,
-        fdatasync: Callable[[int], None] = os.fdatasync,
+        fdatasync: Callable[[int], None] = FDATASYNC,
         checkpoint_interval: int = CHECKPOINT_INTERVAL,
     ) -> None:
         if sqlite3.sqlite_version_info < OLDEST:

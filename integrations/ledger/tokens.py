@@ -40,7 +40,7 @@ class TokenTable:
         params = {"name": name, "holder": holder, "seconds": seconds, "stale_version": stale_version}
         return bool(self._database.execute(queries.LEAD, params, durable=False))
 
-    def put(self, name: str, holder: str, value: Secret, expires_in: float) -> StoredToken:  # noqa: ARG002 - a token is good whoever holds the lease by now
+    def put(self, name: str, holder: str, value: Secret, expires_in: float) -> StoredToken:  # noqa: ARG002 - a token is good even if the lease has passed to another holder
         """Keep what was fetched and let others lead again. `expires_in` in seconds."""
         params = {"name": name, "value": self._box.encrypt({"token": value}), "expires_in": expires_in}
         version = self._database.execute(queries.PUT, params, durable=False)[0][0]

@@ -58,7 +58,7 @@ def locked(url):
 
 
 def uses(ledger, claim, seconds):
-    """Every way to write, each with so many seconds of patience."""
+    """Every way to write, each waiting so many seconds at most."""
     return {
         "claim": lambda: ledger.claim(keyed(), seconds=seconds),
         "reclaim": lambda: ledger.reclaim(claim.id, "another", 10.0, seconds=seconds),

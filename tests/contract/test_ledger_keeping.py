@@ -203,7 +203,7 @@ def test_equal_secrets_under_another_key_are_encrypted_by_that_key(url, opened):
         assert opened(url, keys=[key]).read(name).command.session_settings == {"mask": "the same"}
 
 
-def test_a_new_first_key_seals_and_the_former_still_opens(url, opened):
+def test_a_new_first_key_encrypts_and_the_former_still_decrypts(url, opened):
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     first = secretive(opened(url, keys=[old]))
     rotated = opened(url, keys=[new, old])
