@@ -165,7 +165,7 @@ Claimed = Won | Taken | Differs
 class Ledger(Protocol):
     """The store behind it. Every method raises LedgerUnavailable when the store can't be reached.
 
-    `seconds` is the longest that a call may wait for the store; None is the engine's own default.
+    `seconds` is the longest that a method may wait for it (None: a bound of the store's own); then it is unavailable.
 
     Whatever is committed survives the end of a process. A power cut may take back the last commits, but none that a
     call which invites the customer waits for: what has `progress.invited`, a claim's or a begin's, is on the disk when
