@@ -108,7 +108,7 @@ def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, send
     return Console(
         recent=kept.recent,
         read=kept.read,
-        since=kept.since,
+        since=kept.recent_samples,
         run_again=initiate.run_again,
         clock=clock,
         deadline_seconds=settings.deadline_seconds,

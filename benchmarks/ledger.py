@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from cobrowse.ledger import Claim, Progress, State, Won, slot_of
 from cobrowse.model import Command, Outcome, Secret, Session, Span, Status
 from integrations.ledger import LedgerStore, connect
-from integrations.ledger.engine import Params, Rows, Run
+from integrations.ledger.database import Params, Rows, Run
 from integrations.ledger.postgresql import PostgreSQL
 from integrations.ledger.sqlite import SQLite
 
@@ -132,12 +132,12 @@ def opened(url: str, key: str) -> LedgerStore:
 
 
 def fill(url: str, rows: int) -> None:
-    engine = PostgreSQL(url) if url.startswith("postgresql") else SQLite(Path(url.removeprefix("sqlite:///")))
+    database = PostgreSQL(url) if url.startswith("postgresql") else SQLite(Path(url.removeprefix("sqlite:///")))
     for first in range(1, rows + 1, FILLED_AT_ONCE):
         last = min(rows, first + FILLED_AT_ONCE - 1)
         params = {"first": first, "last": last, "rows": rows, "blob": "x" * 1000}
-        engine.write(partial(_run, params=params))
-    engine.close()
+        database.write(partial(_run, params=params))
+    database.close()
 
 
 def _run(run: Run, params: Params) -> Rows:

@@ -46,7 +46,6 @@ def a_busy_hour(bridge, box):
     for conversation in (ENDED, EMAIL):
         ask(bridge, conversation, sender="architect")
     ask(bridge, LIVE, check_first=True, key="case-live")
-    bridge.initiate.ignore(Command("crm", "c", 1.0, VOICE), "the event's type is ticket.closed")
     for name, lease in (("held", 600.0), ("gone", 0.0)):
         command = Command("crm", "c", 5.0, WEBCHAT, key=name, requested_by="Ann Lee")
         bridge.initiate.ledger.claim(Claim(f"id-{name}", slot_of(command, ""), "worker", command, lease))

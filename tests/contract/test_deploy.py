@@ -236,4 +236,4 @@ def test_the_services_accept_what_the_compose_file_tells_them(monkeypatch):
     monkeypatch.setenv("LEDGER_KEYS", LEDGER_KEY)
     settings = Settings.from_env()
     assert settings.on_sandbox
-    assert ledger_of(settings).place == "the PostgreSQL database cobrowse at postgres:5432"
+    assert ledger_of(settings).location == "the PostgreSQL database cobrowse at postgres:5432"

@@ -105,6 +105,21 @@ def test_a_redelivery_is_replayed_byte_for_byte(deliver, box):
     assert box.invitations(WEBCHAT) == 1
 
 
+def test_a_delivery_id_names_the_event_whatever_data_it_has_by_now(deliver, box):
+    headers = {"X-Helpdesk-Delivery": "hd-1"}
+    first = deliver("helpdesk", {"conversationId": WEBCHAT, "channel": "webchat"}, headers)
+    later = deliver("helpdesk", {"conversationId": WEBCHAT, "channel": "webchat", "note": "a later state"}, headers)
+    assert (first.json["status"], later.data) == ("initiated", first.data)
+    assert later.headers["Idempotent-Replayed"] == "true"
+
+
+def test_a_callers_own_key_is_held_to_what_it_came_with_first(deliver, box):
+    headers = {"Idempotency-Key": "k-1"}
+    assert deliver("helpdesk", {"conversationId": WEBCHAT}, headers).json["status"] == "initiated"
+    other = deliver("helpdesk", {"conversationId": VOICE}, headers)
+    assert other.json["errorCode"] == "idempotency_key_reused"
+
+
 def test_the_same_delivery_id_from_two_senders_is_two_requests(deliver, box):
     deliver("eventbridge", user_start(WEBCHAT, event="same"))
     deliver("zendesk-trigger", {"conversation_id": VOICE}, {"X-Zendesk-Webhook-Invocation-Id": "same"})

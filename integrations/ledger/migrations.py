@@ -1,11 +1,16 @@
 """The tables, as numbered steps from one version to the next, and whether a service and a database fit each other."""
 
+import secrets
 from dataclasses import dataclass
 
 from cobrowse.errors import LedgerUnavailable
-from integrations.ledger.engine import Run
+from integrations.ledger.database import Run
 
 UPGRADE = "flask cobrowse ledger upgrade"
+REPLACED_HINT = (
+    "Stop the service on every machine first, then move or restore its ledger, then start it: "
+    "processes with different copies would invite customers twice."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,14 @@ MIGRATIONS = (
                 spans {text} NOT NULL DEFAULT '[]',
                 created DOUBLE PRECISION NOT NULL,
                 updated DOUBLE PRECISION NOT NULL
-            )""",
+            ){storage}""",
+            # Indexes on random ids are what a claim costs most: the console finds a key by its slot. None holds what
+            # a later step changes, so that PostgreSQL need not touch them again.
             "CREATE INDEX initiations_conversation ON initiations (conversation_id, seq)",
-            "CREATE INDEX initiations_key ON initiations (key) WHERE key <> ''",
             "CREATE INDEX initiations_correlation ON initiations (correlation_id)",
-            "CREATE INDEX initiations_created ON initiations (created, state)",
+            "CREATE INDEX initiations_created ON initiations (created)",
+            "CREATE TABLE health (checked DOUBLE PRECISION NOT NULL, filler {text} NOT NULL)",
+            "INSERT INTO health (checked, filler) VALUES ({now}, '')",
             """CREATE TABLE tokens (
                 name {text} PRIMARY KEY,
                 version INTEGER NOT NULL,
@@ -74,14 +82,26 @@ MIGRATIONS = (
 VERSION = MIGRATIONS[-1].version
 
 
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a database tells of its tables: their version, the oldest service that may use them, whose they are."""
+
+    version: int
+    min_reader: int
+    ledger_id: str
+
+
 def upgrade(run: Run) -> tuple[int, int]:
     """Take every step that is missing, inside the caller's locked transaction: the versions before and after."""
-    run("CREATE TABLE IF NOT EXISTS ledger_schema (version INTEGER NOT NULL, min_reader INTEGER NOT NULL)")
-    found = version(run)
+    run(
+        "CREATE TABLE IF NOT EXISTS ledger_schema "
+        "(version INTEGER NOT NULL, min_reader INTEGER NOT NULL, ledger_id {text} NOT NULL)"
+    )
+    found = read_schema(run)
     if found is None:
-        run("INSERT INTO ledger_schema (version, min_reader) VALUES (0, 0)")
-        found = (0, 0)
-    before = found[0]
+        new = {"ledger_id": secrets.token_hex(16)}
+        run("INSERT INTO ledger_schema (version, min_reader, ledger_id) VALUES (0, 0, :ledger_id)", new)
+    before = found.version if found else 0
     for migration in MIGRATIONS:
         if migration.version > before:
             for statement in migration.statements:
@@ -91,21 +111,27 @@ def upgrade(run: Run) -> tuple[int, int]:
     return before, max(before, VERSION)
 
 
-def version(run: Run) -> tuple[int, int] | None:
-    """The version of the tables and the oldest service that may use them; None if there are none yet."""
-    rows = run("SELECT version, min_reader FROM ledger_schema")
-    return (rows[0][0], rows[0][1]) if rows else None
+def read_schema(run: Run) -> Schema | None:
+    """What the tables are; None if there are none yet."""
+    rows = run("SELECT version, min_reader, ledger_id FROM ledger_schema")
+    return Schema(*rows[0]) if rows else None
 
 
-def check(found: tuple[int, int] | None, place: str) -> None:
-    """LedgerUnavailable if this service can't work on such tables. A newer schema is fine while it says so itself."""
-    if found is None or found[0] < VERSION:
-        has = f"has ledger tables of version {found[0]}" if found else "has no ledger tables yet"
-        message = f"{place} {has} and this service needs version {VERSION}: run {UPGRADE}"
+def check_schema(found: Schema | None, location: str, ledger_id: str = "") -> Schema:
+    """The schema, if this service can work on such tables, and they are those of `ledger_id` where that is given.
+
+    LedgerUnavailable otherwise. A newer schema is fine while it says so itself.
+    """
+    if found is None or found.version < VERSION:
+        has = f"has ledger tables of version {found.version}" if found else "has no ledger tables yet"
+        message = f"{location} {has} and this service needs version {VERSION}: run {UPGRADE}"
         raise LedgerUnavailable(message, hint=f"Run {UPGRADE} once, with the service's own LEDGER_URL.")
-    if found[1] > VERSION:
+    if found.min_reader > VERSION:
         message = (
-            f"{place} has ledger tables of version {found[0]}, for services of version {found[1]} and newer; "
-            f"this one knows version {VERSION}"
+            f"{location} has ledger tables of version {found.version}, for services of version {found.min_reader} and "
+            f"newer; this one knows version {VERSION}"
         )
         raise LedgerUnavailable(message, hint="A newer release has upgraded the ledger: deploy that release here too.")
+    if ledger_id and found.ledger_id != ledger_id:
+        raise LedgerUnavailable(f"{location} holds another ledger than before", hint=REPLACED_HINT)
+    return found

@@ -1,4 +1,4 @@
-"""Every statement of the ledger, once for both engines: `:name` is a parameter, {now} the database's clock."""
+"""Every statement of the ledger, once for both databases: `:name` is a parameter, {now} the database's clock."""
 
 from typing import NamedTuple
 
@@ -40,8 +40,8 @@ class Row(NamedTuple):
 
 COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
 
-# One atomic decision. A finished row is left alone; no row comes back then, and the reason is read after.
-# {in_turn}: a row has its `seq` only once the claims of its conversation that came before it can be read.
+# One atomic decision. A finished row stays as it is; no row comes back then, and the reason is read after.
+# {serialise_clause}: a row has its `seq` only once the claims of its conversation that came before it can be read.
 CLAIM = """
 INSERT INTO initiations (
     id, slot, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest, check_first,
@@ -51,7 +51,7 @@ INSERT INTO initiations (
     :id, :slot, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
     :check_first, :deadline_seconds, :correlation_id, :settings, 'running', :holder, {now} + :lease_seconds, :flow,
     :done, :begun, :invited, :session, :secret, {now}, {now}
-{in_turn}
+{serialise_clause}
 ON CONFLICT (slot) DO UPDATE SET
     state = 'running', holder = excluded.holder, lease_until = excluded.lease_until,
     attempts = initiations.attempts + 1, updated = excluded.updated
@@ -60,15 +60,20 @@ WHERE (
         OR (initiations.state = 'running' AND initiations.lease_until <= {now})
     )
     AND (:keyless OR initiations.fingerprint = excluded.fingerprint)
-RETURNING {columns}
+RETURNING id, seq, attempts, updated
 """
 
-# Those at work are waited for in the order they came, so no two can wait for each other.
+# Asked after a claim, by the slot that it has won, so that neither waits for the other's answer. Those at work are
+# waited for in the order of their claims, so no two can wait for each other: who is at work when a row is claimed was
+# claimed before, and of two new rows the smaller number says so, as one engine asks a moment later.
 PREVIOUS = """
-SELECT {columns} FROM initiations
-WHERE conversation_id = :conversation_id AND seq <> :seq AND updated >= {now} - :window
-    AND (invited OR (state = 'running' AND lease_until > {now} AND seq < :seq))
-ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC LIMIT 1
+SELECT {columns} FROM initiations, (
+    SELECT seq AS won_seq, conversation_id AS won_conversation_id, attempts AS won_attempts
+    FROM initiations WHERE slot = :slot AND holder = :holder) AS won
+WHERE conversation_id = won_conversation_id AND conversation_id <> '' AND seq <> won_seq
+    AND CASE WHEN state = 'running' AND lease_until > {now} THEN won_attempts > 1 OR seq < won_seq
+        ELSE invited AND updated >= {now} - :window END
+ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC
 """
 
 RECLAIM = """
@@ -104,7 +109,22 @@ BY_ID = "SELECT {columns} FROM initiations WHERE id = :id"
 BY_SLOT = "SELECT {columns} FROM initiations WHERE slot = :slot"
 HELD = "SELECT holder FROM initiations WHERE id = :id AND state = 'running' AND lease_until > {now}"
 
-RECENT = "SELECT {columns} FROM initiations WHERE {conditions} ORDER BY seq DESC LIMIT :limit"
+RECENT = "{with_keys}SELECT {columns} FROM initiations WHERE {conditions} ORDER BY seq DESC LIMIT :limit"
+# Keys have no index of their own: a keyed slot is "key:<sender>:<key>". It goes from one sender to the next by that
+# index, and in each to the keys that begin with :search. A `;` comes next after a `:`.
+WITH_KEYS = """
+WITH RECURSIVE senders (sender) AS (
+    SELECT * FROM (SELECT sender FROM initiations WHERE slot >= 'key:' AND slot < 'key;' ORDER BY slot LIMIT 1) AS first
+    UNION ALL
+    SELECT (
+        SELECT sender FROM initiations
+        WHERE slot >= 'key:' || senders.sender || ';' AND slot < 'key;' ORDER BY slot LIMIT 1
+    ) FROM senders WHERE senders.sender IS NOT NULL
+), keyed AS (
+    SELECT seq FROM senders JOIN initiations
+        ON slot >= 'key:' || senders.sender || ':' || :search AND slot < 'key:' || senders.sender || ':' || :beyond
+)
+"""
 CONDITIONS = {
     "before_seq": "seq < :before_seq",
     "state": "state = :state",
@@ -113,11 +133,11 @@ CONDITIONS = {
     "search": """seq IN (
         SELECT seq FROM initiations WHERE id >= :search AND id < :beyond
         UNION SELECT seq FROM initiations WHERE conversation_id >= :search AND conversation_id < :beyond
-        UNION SELECT seq FROM initiations WHERE key <> '' AND key >= :search AND key < :beyond
+        UNION SELECT seq FROM keyed
         UNION SELECT seq FROM initiations WHERE correlation_id >= :search AND correlation_id < :beyond
     )""",
 }
-SINCE = """
+SAMPLES = """
 SELECT created, state, upstream_calls, outcome, spans FROM initiations WHERE created >= {now} - :seconds
 ORDER BY created DESC, seq DESC LIMIT :limit
 """
@@ -133,7 +153,9 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 )
 """
 
-PING = "SELECT version FROM ledger_schema"
+# What a claim would do without being one: change a page, and look where the newest row and a slot lie.
+PING = "UPDATE health SET checked = {now}, filler = :filler"
+PING_LOOK = "SELECT seq FROM initiations WHERE slot = :filler OR seq = (SELECT max(seq) FROM initiations)"
 
 # Tokens: the newest of a name, who may fetch the next, and what was fetched.
 NEWEST = "SELECT value, expires - {now}, version FROM tokens WHERE name = :name"
