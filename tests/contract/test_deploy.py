@@ -227,13 +227,9 @@ def test_what_the_compose_file_describes_works(tmp_path, database):
         assert (again[2], again[1]["Idempotent-Replayed"]) == (first[2], "true")
 
 
-def test_the_services_accept_what_the_compose_file_tells_them(monkeypatch):
-    for name in Settings.NAMES:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in SERVICES["app-1"]["environment"].items():
-        monkeypatch.setenv(name, re.sub(r"\$\{(\w+):\?[^}]+\}", "hex", value))
-    monkeypatch.setenv("API_KEYS", f"demo:{KEY}")
-    monkeypatch.setenv("LEDGER_KEYS", LEDGER_KEY)
-    settings = Settings.from_env()
+def test_the_services_accept_what_the_compose_file_tells_them():
+    told = SERVICES["app-1"]["environment"].items()
+    environ = {name: re.sub(r"\$\{(\w+):\?[^}]+\}", "hex", value) for name, value in told}
+    settings = Settings.from_env(environ | {"API_KEYS": f"demo:{KEY}", "LEDGER_KEYS": LEDGER_KEY})
     assert settings.on_sandbox
     assert ledger_of(settings).place == "the PostgreSQL database cobrowse at postgres:5432"

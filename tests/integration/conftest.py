@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import pytest
@@ -40,12 +41,12 @@ OF_THE_SERVICE = {*Settings.NAMES, "PROMETHEUS_MULTIPROC_DIR", "PIN_WORKERS"}
 class Service:
     """The service in this process: `post` is what a data action does."""
 
-    def __init__(self, settings, ledger, transport):
+    def __init__(self, settings, ledger, transport, environ, clock):
         self.settings = settings
-        self.app = create_app(settings, ledger=ledger, transport=transport)
+        self.app = create_app(settings, ledger=ledger, transport=transport, environ=environ, clock=clock)
         self.client = self.app.test_client()
         self.initiate = self.app.extensions["cobrowse"]
-        WATCH.follow(settings, self.initiate)
+        WATCH.follow(settings, self.initiate, environ)
 
     def post(self, body=None, *, key=KEY, path="/data-actions/cobrowse", headers=None, **fields):
         headers = {"X-Api-Key": key, **(headers or {})} if key else dict(headers or {})
@@ -71,10 +72,10 @@ def settings_on(box, folder, **chosen):
 
 @pytest.fixture
 def service(box, tmp_path):
-    """A factory: the service on the sandbox, with these settings besides."""
+    """A factory: the service on the sandbox, with these settings besides; `environ` holds its senders' secrets."""
     with contextlib.ExitStack() as stack:
 
-        def build(transport=None, ledger=None, **settings):
+        def build(transport=None, ledger=None, environ=MappingProxyType({}), clock=None, **settings):
             chosen = settings_on(box, tmp_path, **settings)
             if transport is None:
                 transport = CurlTransport()
@@ -82,7 +83,7 @@ def service(box, tmp_path):
             if ledger is None:
                 ledger = connect(chosen.ledger_url, keys=chosen.ledger_keys, retention_seconds=chosen.ledger_retention)
                 stack.callback(ledger.close)
-            return Service(chosen, ledger, transport)
+            return Service(chosen, ledger, transport, environ, clock)
 
         yield build
 

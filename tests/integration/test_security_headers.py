@@ -44,11 +44,15 @@ def basic(password):
 
 
 @pytest.fixture
-def bridge(service, tmp_path, monkeypatch):
-    monkeypatch.setenv("RELAY", RELAY)
+def bridge(service, tmp_path):
     rows = tmp_path / "senders.toml"
     rows.write_text(ROWS)
-    return service(senders_file=str(rows), console_password=Secret(PASSWORD), metrics_token=Secret(METRICS))
+    return service(
+        environ={"RELAY": RELAY},
+        senders_file=str(rows),
+        console_password=Secret(PASSWORD),
+        metrics_token=Secret(METRICS),
+    )
 
 
 def paths(bridge):
