@@ -177,9 +177,8 @@ def test_a_collector_that_is_away_costs_a_log_line(gunicorn, box, unused_tcp_por
         OTEL_BSP_SCHEDULE_DELAY="100",
     )
     assert ask(server, WEBCHAT)["success"]
-    began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 10
+    assert server.process.returncode == 0
     [line, *_] = [json.loads(line) for line in server.log.splitlines() if '"event":"tracing"' in line]
     assert line["level"] == "warning"
     assert "Traceback" not in server.log
