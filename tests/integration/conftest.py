@@ -20,6 +20,7 @@ from integrations.genesys.engine import CurlTransport
 from integrations.ledger import connect
 from sandbox.server import start
 from settings import Settings
+from tests.ports import free_port
 from tests.watch import WATCH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -182,11 +183,4 @@ def gunicorn(box, tmp_path, unused_tcp_port):
 @pytest.fixture
 def unused_tcp_port():
     """A factory for ports that nobody has."""
-    import socket
-
-    def find():
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
-
-    return find
+    return free_port
