@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from sandbox.server import start
+from tests.clocks import HANGS
 from tests.contract.pages import PAGES, ROOT, SHELLS, blocks, table
 from tests.contract.processes import free_port
 
@@ -98,7 +99,7 @@ def test_the_commands_of_a_page_run_as_they_stand(page, desk):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=4 * HANGS,
             check=False,
         )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

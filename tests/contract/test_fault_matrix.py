@@ -96,7 +96,7 @@ def test_the_slice_comes_out_as_the_rules_say():
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=4 * HANGS,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

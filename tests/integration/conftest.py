@@ -6,7 +6,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from integrations.genesys.engine import CurlTransport
 from integrations.ledger import connect
 from sandbox.server import start
 from settings import Settings
+from tests.clocks import HANGS, wait_until
 from tests.ports import free_port
 from tests.watch import WATCH
 
@@ -109,14 +109,12 @@ class Gunicorn:
         self._wait()
 
     def _wait(self):
-        ends = time.monotonic() + 20
-        while time.monotonic() < ends:
-            assert self.process.poll() is None, self.log_path.read_text()
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == 200:
-                    return
-            time.sleep(0.05)
-        raise AssertionError(f"gunicorn did not come up: {self.log_path.read_text()}")
+        wait_until(self._answers, f"gunicorn did not come up; its log is {self.log_path}")
+
+    def _answers(self):
+        assert self.process.poll() is None, self.log
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == 200
 
     def workers(self):
         """The workers' process ids."""
@@ -149,7 +147,7 @@ def started_in_vain(environment, *options):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HANGS,
         check=False,
     )
 
