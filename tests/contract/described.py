@@ -54,7 +54,7 @@ def build(box, tmp_path_factory):
     chosen = {
         "api_keys": Secret(f"flow:{KEY}"),
         "senders_file": str(folder / "senders.toml"),
-        "deadline_seconds": 1.0,
+        "deadline_seconds": 3.0,
         "repeat_window": 0.0,  # each request stands for itself
     }
     environ = {"OPENAPI_TEST_KEY": KEY}

@@ -10,7 +10,7 @@ def test_requests_are_refused_without_a_call_while_genesys_is_away_and_served_on
     box.options.auto_create = True
     box.faults.add(operation="create", kind="status", status=500, times="always")
     clock = LeapingClock()
-    bridge = service(clock=clock, deadline_seconds=3.0)
+    bridge = service(clock=clock)
     for _ in range(FAILURES):
         bridge.start(str(uuid.uuid4()))
     asked = len(box.calls())
@@ -28,7 +28,7 @@ def test_requests_are_refused_without_a_call_while_genesys_is_away_and_served_on
 
 def test_an_open_circuit_shows_in_readyz_metrics_and_the_console(service, box):
     box.faults.add(operation="token", kind="drop", times="always")
-    bridge = service(clock=LeapingClock(), deadline_seconds=1.0)
+    bridge = service(clock=LeapingClock())
     for _ in range(FAILURES):
         bridge.start(str(uuid.uuid4()))
     ready = bridge.client.get("/readyz")
