@@ -1,4 +1,4 @@
-"""`python -m hostile.faults [--quick] [--slack SECONDS]`: every upstream call, struck in every way, what must come of it.
+"""`python -m hostile.faults [--quick] [--slack SECONDS]`: every upstream call, struck in every way, and the outcome.
 
 Each case runs the service over real sockets on a sandbox of its own, asks once while Genesys fails, once more with the
 same key when it is well again, and once for something else. It holds the answer's kind, HTTP status and waiting time,
