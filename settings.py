@@ -1,6 +1,8 @@
 """Every setting, read from the environment once, typed; all faults in one go, a line each; secrets show as dots."""
 
 import ipaddress
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -74,9 +76,9 @@ class Settings:
     NAMES: ClassVar[tuple[str, ...]]
 
     @classmethod
-    def from_env(cls) -> "Settings":
-        """The settings the environment holds. SettingsError names every fault at once."""
-        env = Env(eager=False)
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """The settings that `environ` holds. SettingsError names every fault at once."""
+        env = _Variables(environ)
         defaults = {field.name: field.default for field in fields(cls)}
 
         def text(name: str) -> str:
@@ -167,6 +169,17 @@ class Settings:
 
 
 Settings.NAMES = tuple(field.name.upper() for field in fields(Settings))
+
+
+class _Variables(Env):
+    """environs' readers on a mapping, where environs itself reads the process's environment only."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(eager=False)
+        self._variables = environ
+
+    def _get_value(self, env_key: str, default: Any) -> Any:  # noqa: ANN401 - as environs has it
+        return self._variables.get(env_key, default)
 
 
 def _choice(env: Env, name: str, default: object, choices: tuple[str, ...]) -> str:

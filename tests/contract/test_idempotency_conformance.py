@@ -7,7 +7,6 @@ differ, on purpose, the test holds what we do instead, and its docstring says wh
 
 import re
 import threading
-import time
 
 import pytest
 
@@ -16,6 +15,7 @@ from hostile.inside import KEY, service
 from sandbox.server import start
 from sandbox.state import VOICE, WEBCHAT
 from schemas.data_action import AnswerSchema
+from tests.clocks import HANGS, wait_until
 
 PATH = "/data-actions/cobrowse"
 KEYS = list(AnswerSchema().fields)
@@ -214,16 +214,19 @@ def test_20_and_is_told_so_in_words(endpoint):
 
 
 @pytest.fixture
-def at_work(box, tmp_path, endpoint):
+def at_work(box, tmp_path):
     """A first request that is held up at Genesys, and a caller who has little time."""
-    box.faults.add(operation="attach", kind="delay", seconds=2, times=1)
-    first = threading.Thread(target=endpoint.send, args=("abc123456789012345678",))
-    first.start()
-    while not box.calls("attach"):
-        time.sleep(0.01)
-    with service(box.url, tmp_path, deadline_seconds=0.5) as (app, ledger):
+    box.faults.add(operation="attach", kind="delay", seconds=300, times=1)
+    with (
+        service(box.url, tmp_path, deadline_seconds=HANGS) as (slow, slow_ledger),
+        service(box.url, tmp_path, deadline_seconds=0.5) as (app, ledger),
+    ):
+        first = threading.Thread(target=Endpoint(slow, slow_ledger).send, args=("abc123456789012345678",))
+        first.start()
+        wait_until(lambda: box.calls("attach"))
         yield Endpoint(app, ledger)
-    first.join()
+        box.reset()  # gives up what is delayed
+        first.join()
 
 
 def test_21_a_request_while_the_first_is_at_work_is_409_to_who_asks_for_the_status(at_work, box):
