@@ -69,9 +69,9 @@ app = FastAPI(lifespan=lifespan)
 
 
 @app.post("/cobrowse", dependencies=[Depends(authenticate)])
-async def start(wish: StartRequest) -> dict:
+async def start(asked: StartRequest) -> dict:
     genesys: Genesys = app.state.genesys
-    conversation = f"/api/v2/conversations/{wish.conversationId}"
+    conversation = f"/api/v2/conversations/{asked.conversationId}"
     try:
         session = await genesys.call("POST", "/api/v2/cobrowse/sessions", {})
         medium = {"type": "cobrowse", "cobrowseSessionId": session["id"]}
@@ -81,7 +81,7 @@ async def start(wish: StartRequest) -> dict:
         raise HTTPException(502, str(error)) from error
     return {
         "success": True,
-        "conversationId": str(wish.conversationId),
+        "conversationId": str(asked.conversationId),
         "cobrowseSessionId": session["id"],
         "joinUrl": session["joinUrl"],
         "verified": any(medium.get("cobrowseSessionId") == session["id"] for medium in shown["media"]),

@@ -1,6 +1,6 @@
 """The way tutorials show it: a token for each request, and httpx's top-level functions, a new client for each call.
 
-gunicorn --worker-class gthread --workers 2 --threads 64 flask_tutorial:app
+gunicorn --worker-class gthread --workers 2 --threads 128 flask_tutorial:app
 """
 
 # ruff: noqa: ANN201 - no types, as in tutorials

@@ -66,15 +66,15 @@ async function readJson(request) {
 async function answer(request) {
   if (request.method !== "POST" || request.url !== "/cobrowse") return [404, { error: "not found" }];
   if (request.headers["x-api-key"] !== API_KEY) return [401, { error: "wrong key" }];
-  let wish;
+  let asked;
   try {
-    wish = await readJson(request);
+    asked = await readJson(request);
   } catch {
     return [400, { error: "not JSON" }];
   }
-  if (!UUID.test(wish.conversationId)) return [422, { error: "conversationId: not a UUID" }];
+  if (!UUID.test(asked.conversationId)) return [422, { error: "conversationId: not a UUID" }];
   try {
-    return [200, await start(wish.conversationId)];
+    return [200, await start(asked.conversationId)];
   } catch (error) {
     return [502, { error: String(error) }];
   }

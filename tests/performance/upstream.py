@@ -1,34 +1,26 @@
-"""Genesys Cloud as the benchmark needs it: the calls of both flows, after a set delay, at a small fraction of a core.
+"""An emulated Genesys Cloud for the benchmark: the calls of both flows, each after a set delay, on little CPU.
 
-    python benchmarks/upstream.py --delay-ms 50 [--port 9100] [--tls FOLDER]
+`python -m tests.performance.upstream` prints its port and serves until it is ended. Every conversation is live and
+shows the sessions attached to it. A call without the token, an attach of a session that was never created, a path that
+Genesys does not have: each is refused as there, so no contender is fast by leaving a step out. Besides Genesys's paths:
 
-It prints its port and serves until it is ended. Every conversation is live, and shows the sessions attached to it. A
-call without the token, an attach of a session that was never created, a path that Genesys does not have: each is
-refused as there, so that whoever skips a step does not get a good answer. Besides Genesys's paths:
-
-    GET  /counts            calls by operation, sessions, attachments, the milliseconds that calls were held here
+    GET  /counts            calls by operation, attachments, the milliseconds that each operation was held here
     POST /delay?ms=50       from now on
 """
 
-import argparse
 import asyncio
-import datetime as dt
-import ipaddress
 import os
-import ssl
 import time
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import cast
 
-import certifi
 import orjson
 import uvloop
 
 TOKEN = os.urandom(24).hex()
 # Conversations remembered; a run that lasts longer forgets the first ones, which nobody asks for any more.
 REMEMBERED = 500_000
-# The headers that Genesys's answers have, as many and as long: whoever reads them pays for it.
+# As many and as long headers as Genesys's answers have: reading them is part of a call's cost.
 HEADERS = (
     "Content-Type: application/json\r\n"
     "Connection: keep-alive\r\n"
@@ -173,7 +165,6 @@ class World:
             "delay_ms": self.delay_ms,
             "calls": dict(self.calls),
             "held_ms": {name: round(total, 3) for name, total in self.held_ms.items()},
-            "sessions": self.calls["create"] + self.calls["cobrowse"],
             "attachments": self.attachments,
         }
 
@@ -225,61 +216,13 @@ class Connection(asyncio.Protocol):
             self.world.held_ms[operation] += (time.perf_counter() - arrived) * 1000
 
 
-def certificate(folder: Path) -> ssl.SSLContext:
-    """A context with a certificate for this machine's loopback, made now; `ca.pem` in the folder is what to trust.
-
-    It has the usual authorities too, so that whoever reads it for each call pays what they pay elsewhere.
-    """
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    (folder / "own.pem").write_bytes(pem)
-    (folder / "ca.pem").write_bytes(Path(certifi.where()).read_bytes() + b"\n" + pem)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "key.pem").touch(mode=0o600)
-    (folder / "key.pem").write_bytes(private)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "own.pem", folder / "key.pem")
-    return context
-
-
-async def serve(port: int, delay_ms: float, tls: Path | None) -> None:
+async def serve(delay_ms: float) -> None:
     loop = asyncio.get_running_loop()
     world = World(delay_ms)
-    context = certificate(tls) if tls else None
-    server = await loop.create_server(lambda: Connection(world, loop), "127.0.0.1", port, backlog=4096, ssl=context)
+    server = await loop.create_server(lambda: Connection(world, loop), "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--port", type=int, default=0, help="a free one without it")
-    parser.add_argument("--delay-ms", type=float, default=0, help="how long each call of Genesys's takes")
-    parser.add_argument("--tls", type=Path, metavar="FOLDER", help="serve https; the certificate goes into this folder")
-    asked = parser.parse_args()
-    uvloop.run(serve(asked.port, asked.delay_ms, asked.tls))
-
-
 if __name__ == "__main__":
-    main()
+    uvloop.run(serve(delay_ms=0))

@@ -1,0 +1,78 @@
+"""A second load of another make, to hold beside wrk's figures and to do what wrk can't: a steady rate.
+
+    python -m tests.performance.client PORT PATH KEY --connections 128 --seconds 6 [--rate 20]
+
+Without a rate each connection asks again as soon as it is answered, as wrk does. With one, requests are due at even
+times and a latency counts from the moment its request was due, so waiting for a free connection is part of it. It
+measures after a warm-up, over the same connections, and prints JSON: for each status its count, p50 and p99 (ms).
+"""
+
+import argparse
+import asyncio
+import json
+import time
+import uuid
+from collections import defaultdict
+
+import uvloop
+
+WARM_UP_SECONDS = 1.0
+
+
+async def ask(reader, writer, head):
+    """The status of one data action; "wrong" for a 200 without a verified session."""
+    body = b'{"conversationId":"%s"}' % str(uuid.uuid4()).encode()
+    writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    length = int(answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+    content = await reader.readexactly(length)
+    status = answer[9:12].decode()
+    return status if status != "200" or b'"verified":true' in content else "wrong"
+
+
+async def run(asked):
+    head = f"POST {asked.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Api-Key: {asked.key}\r\n"
+    head = (head + "Content-Type: application/json\r\nPrefer: status\r\n").encode()
+    begins = time.perf_counter() + WARM_UP_SECONDS
+    ends = begins + asked.seconds
+    seen = defaultdict(list)
+    due = begins - WARM_UP_SECONDS
+
+    async def work(number):
+        nonlocal due
+        await asyncio.sleep(WARM_UP_SECONDS / 2 * number / asked.connections)
+        reader = writer = None
+        while (sent := time.perf_counter()) < ends:
+            if asked.rate:
+                due, sent = due + 1 / asked.rate, due
+                await asyncio.sleep(max(0.0, sent - time.perf_counter()))
+            try:
+                if writer is None:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", asked.port)
+                status = await ask(reader, writer, head)
+            except (OSError, asyncio.IncompleteReadError):
+                status, writer = "broken", None
+                await asyncio.sleep(0.01)
+            answered = time.perf_counter()
+            if begins <= sent < ends:
+                seen[status].append((answered - sent) * 1000)
+        if writer:
+            writer.close()
+
+    await asyncio.gather(*(work(number) for number in range(asked.connections)))
+    return {status: summarize(sorted(taken)) for status, taken in seen.items()}
+
+
+def summarize(taken):
+    return {"count": len(taken), "p50_ms": taken[len(taken) // 2], "p99_ms": taken[int(len(taken) * 0.99)]}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("port", type=int)
+    parser.add_argument("path")
+    parser.add_argument("key")
+    parser.add_argument("--connections", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rate", type=float, default=0, help="requests a second; 0: as fast as they are answered")
+    print(json.dumps(uvloop.run(run(parser.parse_args()))))
