@@ -15,6 +15,8 @@ from pathlib import Path
 
 exec(compile(Path("gunicorn.conf.py").read_text(), "gunicorn.conf.py", "exec"))  # noqa: S102 - its hooks are ours
 
+from tests.performance.figures import spread_late  # noqa: E402 - patching comes first
+
 _after_start = globals().get("post_worker_init", lambda _worker: None)
 _EVERY_MS = 1
 _WRITTEN_EVERY_SECONDS = 0.5
@@ -33,10 +35,7 @@ def _note_lateness(file):
     while True:
         time.sleep(_EVERY_MS / 1000)
         woken = time.perf_counter()
-        late = round((woken - slept) * 1000 - _EVERY_MS)
-        late_ms[max(0, late)] += 1
-        for waited in range(late - _EVERY_MS, 0, -_EVERY_MS):
-            late_ms[waited] += 1
+        late_ms.update(spread_late(round((woken - slept) * 1000 - _EVERY_MS)))
         if woken - written > _WRITTEN_EVERY_SECONDS:
             partial = file.with_suffix(".partial")
             partial.write_text(json.dumps(late_ms))

@@ -12,11 +12,13 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 from tests.performance.contenders import KEY, OURS, RIVAL, ROOT, environment, gunicorn, tool
+from tests.performance.figures import quantile, share_taken
 from tests.performance.processes import FailedToRun, Group
 from tests.performance.window import measure, measure_by_client, start_client
 
 INITIATIONS = 50_000
 MEMORY_SECONDS_AT_MOST = 100
+KNOWN_SEED = 7
 BAD_CLIENTS = 300
 BAD_CLIENTS_SECONDS = 36
 
@@ -62,11 +64,6 @@ def ledgers(bench):
     return {"rate": rate, "share": {name: share_taken(rate["none"], each) for name, each in rate.items()}} | why_not
 
 
-def share_taken(without, with_it):
-    """The part of a rate that something takes away."""
-    return 1 - with_it / without
-
-
 @contextlib.contextmanager
 def postgresql(folder):
     """The URL in BENCH_POSTGRESQL, else of a server that comes in a wheel. Errors: FailedToRun."""
@@ -100,24 +97,15 @@ def on_postgresql(url, bench):
 def deliveries(bench):
     """64 connections that send what is known already, or what is ignored; neither may make a call."""
     with bench.running(OURS) as service:
-        measure(bench, service, 16, 0, seconds=0.5, mode="repeat")
-        measure(bench, service, 16, 0, seconds=0.5, mode="ignored", path="/webhooks/events")
-        ignored = measure(bench, service, 64, 0, mode="ignored", path="/webhooks/events")
-        repeats = measure_repeats(bench, service)
-    kept = ("rate", "p99_ms", "cpu_ms", "failed", "refused", "sample")
-    calls = {"calls": sum(ignored["made"].values())}
-    return {
-        "ignored": {name: ignored[name] for name in kept} | calls,
-        "repeats": {name: repeats[name] for name in kept} | {"calls": repeats["calls"]},
-    }
-
-
-def measure_repeats(bench, service):
-    """One seed, so that the second window repeats the first one's 200 requests."""
-    seed = 7
-    measure(bench, service, 16, 0, seconds=0.5, mode="repeat", seed=seed)
-    found = measure(bench, service, 64, 0, mode="repeat", seed=seed)
-    return found | {"calls": sum(found["made"].values())}
+        found = {}
+        for mode, path in (("repeat", ""), ("ignored", "/webhooks/events")):
+            # The same seed again, so that the second window repeats the first one's 200 keys.
+            measure(bench, service, 16, 0, seconds=0.5, mode=mode, path=path, seed=KNOWN_SEED)
+            seed = KNOWN_SEED if mode == "repeat" else None
+            window = measure(bench, service, 64, 0, mode=mode, path=path, seed=seed)
+            kept = ("rate", "p99_ms", "cpu_ms", "failed", "refused", "sample")
+            found[mode] = {name: window[name] for name in kept} | {"calls": sum(window["made"].values())}
+    return found
 
 
 def memory(bench):
@@ -191,16 +179,6 @@ def read_lateness(folder):
     for file in folder.glob("*.json"):
         counts.update({int(ms): count for ms, count in json.loads(file.read_text()).items()})
     return counts
-
-
-def quantile(counts, share):
-    """The value below which so much of the counted lies; None of nothing."""
-    left = sum(counts.values()) * share
-    for value in sorted(counts):
-        left -= counts[value]
-        if left <= 0:
-            return value
-    return None
 
 
 def cross_check(bench):

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from tests.performance import wrk
 from tests.performance.contenders import KEY, ROOT, environment
+from tests.performance.figures import CALLS, calls_are_exact, held_ms
 from tests.performance.processes import Group, ask, free_port, machine_busy_seconds
 
-# Calls that an initiation makes: create, attach, look.
-CALLS = ("create", "attach", "conversation")
 # wrk's latencies begin with its first request; rates and CPU are read after so long.
 WARM_UP_SECONDS = 1.0
 QUIET_SECONDS = 3.0
@@ -149,22 +148,6 @@ def _read(bench, service, load):
         "ours": sum(cpu.values()),
         "busy": machine_busy_seconds(),
     }
-
-
-def held_ms(first, last):
-    """Milliseconds that the upstream itself held one initiation's calls, timers' lateness included."""
-    total = 0.0
-    for name in CALLS:
-        calls = last["calls"].get(name, 0) - first["calls"].get(name, 0)
-        total += (last["held_ms"].get(name, 0) - first["held_ms"].get(name, 0)) / max(1, calls)
-    return total
-
-
-def calls_are_exact(made, good, connections):
-    """Whether `good` answers made their calls once each; as many as there are connections may be cut off at the end."""
-    created = made["create"]
-    same = all(made[name] == created for name in CALLS)
-    return same and not made["refused"] and 0 <= created - good <= connections
 
 
 def measure_by_client(bench, service, connections, delay_ms, *, seconds=0.0, rate=0.0):
