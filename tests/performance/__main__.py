@@ -1,0 +1,105 @@
+"""The benchmark: python -m tests.performance [--only NAMES] [--rounds 2] [--seconds 4].
+
+The contenders are measured in turn in one run, the other scenarios after them. Results go to tests/performance/results/
+as latest.json and latest.md.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.performance.contenders import CONTENDERS, ROOT
+from tests.performance.figures import medians
+from tests.performance.processes import FailedToRun, Group, describe_machine
+from tests.performance.report import python_version, report
+from tests.performance.scenarios import SCENARIOS
+from tests.performance.window import Bench, measure
+from tests.performance.wrk import WrkFailed
+
+RESULTS = Path(__file__).resolve().parent / "results"
+# Connections, milliseconds a call, part of the usual seconds.
+LOADS = ((1, 0, 0.75), (16, 0, 0.75), (50, 50, 1), (128, 50, 1), (256, 50, 1))
+COMPARISON = "contenders"
+
+
+def compare(bench, results, names):
+    """Each contender's windows, in turn, and in reverse in every second round; medians over the rounds."""
+    windows = {}
+    chosen = [each for each in CONTENDERS if not names or each.name in names]
+    for number in range(bench.rounds):
+        for contender in chosen[:: -1 if number % 2 else 1]:
+            if number and not contender.every_round:
+                continue
+            if not contender.is_installed:
+                results["skipped"][contender.name] = "not installed"
+                continue
+            say(f"{contender.title}, round {number + 1}")
+            with bench.running(contender) as service:
+                taken = windows.setdefault(contender.name, {"start_seconds": service.start_seconds, "loads": {}})
+                for connections, delay_ms, part in LOADS:
+                    if connections <= contender.most_connections:
+                        found = measure(bench, service, connections, delay_ms, seconds=bench.seconds * part)
+                        taken["loads"].setdefault(f"{connections} at {delay_ms} ms", []).append(found)
+    for contender in chosen:
+        if taken := windows.get(contender.name):
+            loads = {name: medians(rounds) for name, rounds in taken["loads"].items()}
+            head = {"title": contender.title, "versions": contender.versions}
+            results["contenders"][contender.name] = head | taken | {"loads": loads}
+
+
+def run(bench, only, results):
+    """What was asked for; a scenario that can't run is told under `skipped`, and the others go on."""
+    contenders = {each.name for each in CONTENDERS} & set(only)
+    if not only or COMPARISON in only or contenders:
+        compare(bench, results, contenders)
+    for name, measured in SCENARIOS.items():
+        if only and name not in only:
+            continue
+        say(name)
+        try:
+            results[name] = measured(bench)
+        except (FailedToRun, WrkFailed) as reason:
+            results["skipped"][name] = str(reason)
+
+
+def say(text):
+    print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+
+
+def main():
+    names = (COMPARISON, *(each.name for each in CONTENDERS), *SCENARIOS)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help=f"of {', '.join(names)}; separated by commas")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=4, help="how long a window is")
+    asked = parser.parse_args()
+    only = [name for name in asked.only.split(",") if name]
+    if unknown := set(only) - set(names):
+        parser.error(f"--only: {', '.join(sorted(unknown))}: not among {', '.join(names)}")
+    if not shutil.which("wrk"):
+        parser.error("wrk is needed: apt-get install wrk, or brew install wrk")
+    results = {"machine": describe_machine(), "python": python_version(), "rounds": asked.rounds}
+    results |= {"seconds": asked.seconds, "contenders": {}, "skipped": {}}
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="cobrowse-benchmark-") as name:
+        folder = Path(name)
+        words = [sys.executable, "-m", "tests.performance.upstream"]
+        with Group("upstream", words, env=os.environ, folder=ROOT, log=folder / "upstream.log", piped=True) as upstream:
+            bench = Bench(folder, upstream, int(upstream.read_line()), asked.seconds, asked.rounds)
+            run(bench, only, results)
+    results["noise"] = {"median": statistics.median(bench.noise), "most": max(bench.noise)}
+    results["minutes"] = round((time.monotonic() - began) / 60, 1)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "latest.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    (RESULTS / "latest.md").write_text(report(results))
+    print(report(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The results in Markdown: tables of figures, then the goals, each with what was reached."""
+
+import platform
+
+from tests.performance.contenders import CONTENDERS
+from tests.performance.figures import differ, limit_per_second
+from tests.performance.goals import GOALS, written
+
+NONE = "–"  # noqa: RUF001 - the dash is what people are to read
+# Above this median share of the machine's CPU, what others used makes the figures worthless.
+NOISE = 0.05
+COLUMNS = ((50, 50), (128, 50), (256, 50))
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def section(title, *parts):
+    return f"### {title}\n\n" + "\n".join(parts)
+
+
+def cell(found, figure, unit):
+    return written(found[figure], unit) if found and found.get(figure) is not None else NONE
+
+
+def report(results):
+    """Everything, for docs/performance.md; a scenario that was not run is left out."""
+    sections = [circumstances(results), throughput(results), costs(results), questions(results), generators(results)]
+    goals = table(("what", "goal", "measured", ""), [goal.told(results) for goal in GOALS])
+    return "\n".join([*filter(None, sections), section("Goals", goals)])
+
+
+def readme(results):
+    """The short table."""
+    rows = []
+    for each in results["contenders"].values():
+        busy, cheap = each["loads"].get("128 at 50 ms"), each["loads"].get("16 at 0 ms")
+        rows.append((each["title"], cell(busy, "rate", ""), cell(busy, "p99_ms", ""), cell(cheap, "cpu_ms", "")))
+    return table(("50 ms for each of three calls", "128 connections: a second", "p99 ms", "CPU ms each"), rows)
+
+
+def circumstances(results):
+    on, noise = results["machine"], results["noise"]
+    lines = [
+        f"{on['cpu']}, {on['cores']} cores, {on['memory_gb']} GB, Linux {on['kernel']}, Python {results['python']}",
+        f"{on['date']}: {results['rounds']} rounds, windows of {results['seconds']:g} s, {results['minutes']} minutes",
+        f"other processes used {written(noise['median'], '%')} of the machine (at most {written(noise['most'], '%')})"
+        + ("; **too much: these figures show that it runs, and nothing else**" if noise["median"] > NOISE else ""),
+        *(f"{each['title']}: {each['versions']}" for each in results["contenders"].values() if each["versions"]),
+        *(f"skipped: {name}: {reason}" for name, reason in results["skipped"].items()),
+    ]
+    return section("Measured on", "".join(f"- {line}\n" for line in lines))
+
+
+def throughput(results):
+    rows = []
+    for each in results["contenders"].values():
+        cells = [each["title"]]
+        for connections, delay in COLUMNS:
+            found = each["loads"].get(f"{connections} at {delay} ms")
+            part = found and written(found["rate"] / limit_per_second(connections, delay), "%")
+            p99 = found and written(found["p99_ms"] / (3 * delay), "×")
+            cells.append(f"{cell(found, 'rate', '/s')}, {part}, {p99}" if found else NONE)
+        rows.append(cells)
+    head = ["contender", *(f"{connections} connections" for connections, _ in COLUMNS)]
+    text = "Initiations a second, their part of what is possible (333, 853, 1,707), p99 as a multiple of 150 ms.\n"
+    return rows and section("Three calls of 50 ms", text, table(head, rows))
+
+
+def costs(results):
+    rows = []
+    for each in results["contenders"].values():
+        one, cheap = each["loads"].get("1 at 0 ms"), each["loads"].get("16 at 0 ms")
+        added = [written(one[figure] - one["held_ms"], "") if one else NONE for figure in ("p50_ms", "p99_ms")]
+        exact = "yes" if all(found["exact"] for found in each["loads"].values()) else "no"
+        figures = (cell(cheap, "cpu_ms", ""), cell(cheap, "rate", ""), exact, written(each["start_seconds"], ""))
+        rows.append((each["title"], *added, *figures))
+    head = ("contender", "added p50 ms", "added p99 ms", "CPU ms each", "initiations/s", "calls as wanted", "start s")
+    text = (
+        "Added: one connection's time less what the upstream took. CPU and initiations: 16 connections, 0 ms a call.\n"
+    )
+    return rows and section("What one initiation costs", text, table(head, rows))
+
+
+def questions(results):
+    """One row a figure."""
+    rows = []
+    for name, found in results.get("overload", {}).items():
+        title = next(each.title for each in CONTENDERS if each.name == name)
+        refusal = found["refusal"]
+        told = f"{refusal['count']} of a steady 20/s, p99 {written(refusal['p99_ms'], 'ms')}" if refusal else "none"
+        memory = f"{written(found['memory_mb'], 'MB')} ({written(found['memory_at_256_mb'], 'MB')} at 256)"
+        rows.append(
+            (f"1,000 connections, 150 ms: {title}", f"{written(found['rate'], '/s')}; refusals: {told}; {memory}")
+        )
+    rates = results.get("ledgers", {}).get("rate", {})
+    rows += [(f"128 connections, 50 ms, ledger: {name}", written(rate, "/s")) for name, rate in rates.items()]
+    for name, found in results.get("deliveries", {}).items():
+        text = f"{written(found['rate'], '/s')}, p99 {written(found['p99_ms'], 'ms')}, {written(found['cpu_ms'], 'ms')} of CPU each"
+        rows.append((f"64 connections: {'repeats' if name == 'repeat' else 'ignored events'}", text))
+    if found := results.get("memory"):
+        text = f"{written(found['half_mb'], 'MB')} after {found['half_initiations']:,}, {written(found['all_mb'], 'MB')} after {found['all_initiations']:,}"
+        rows.append(("the largest worker's memory", text))
+    for name in ("without", "beside") if "bad_clients" in results else ():
+        found = results["bad_clients"][name]
+        text = f"{written(found['rate'], '/s')} of 53/s, p99 {written(found['p99_ms'], 'ms')}"
+        rows.append((f"8 connections, 50 ms, {name} 300 bad clients", text))
+    if found := results.get("bad_clients"):
+        ended = found["slowest_ended_seconds"]
+        text = f"the last after {written(ended, 's')}" if ended else f"{found['not_ended']} still there at the end"
+        rows.append(("bad clients ended", f"{text}; answered {found['answers']}"))
+    if found := results.get("loop_held"):
+        text = ", ".join(
+            f"{name} {found[key]} ms"
+            for name, key in (("p99", "p99_ms"), ("p99.9", "p999_ms"), ("longest", "longest_ms"))
+        )
+        rows.append(("the loop was held under 128 connections", text))
+    return rows and section("Other questions", table(("what", "measured"), rows))
+
+
+def generators(results):
+    """The same load by wrk and by the second client."""
+    rows = []
+    for name, found in results.get("cross_check", {}).items():
+        title = next(each.title for each in CONTENDERS if each.name == name)
+        pairs = [(found["wrk"][figure], found["client"][figure]) for figure in ("rate", "p50_ms", "p99_ms")]
+        cells = [
+            f"{written(one, '')}, {written(two, '')}" + (" **differ**" if differ(one, two) else "")
+            for one, two in pairs
+        ]
+        rows.append((title, *cells))
+    head = ("128 connections, 50 ms", "rate: wrk, client", "p50 ms", "p99 ms")
+    return rows and section("By two generators", table(head, rows))
+
+
+def python_version():
+    return platform.python_version()
