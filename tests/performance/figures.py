@@ -8,7 +8,7 @@ CALLS = ("create", "attach", "conversation")
 
 
 def limit_per_second(connections, delay_ms):
-    """Initiations a second that nothing can exceed, since each connection waits for its calls; endless without delay."""
+    """Initiations a second that nothing can exceed, since each connection waits for its calls; infinite at 0 ms."""
     return connections * 1000 / (len(CALLS) * delay_ms) if delay_ms else math.inf
 
 
@@ -25,7 +25,7 @@ def calls_are_exact(made, good, connections):
 
 
 def held_ms(first, last):
-    """Milliseconds that the upstream itself held one initiation's calls between two of its counts, lateness included."""
+    """Milliseconds that the upstream itself took for one initiation's calls, between two of its counts."""
     total = 0.0
     for name in CALLS:
         calls = last["calls"].get(name, 0) - first["calls"].get(name, 0)

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-exec(compile(Path("gunicorn.conf.py").read_text(), "gunicorn.conf.py", "exec"))  # noqa: S102 - its hooks are ours
+exec(compile(Path("gunicorn.conf.py").read_text(), "gunicorn.conf.py", "exec"))
 
 from tests.performance.figures import spread_late  # noqa: E402 - patching comes first
 

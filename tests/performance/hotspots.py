@@ -83,9 +83,7 @@ def main():
                 said = spy.communicate(timeout=30)[0]
                 if spy.returncode:
                     sys.exit(f"py-spy: {said.strip()}")
-        print(
-            f"{window['rate']:.0f} initiations/s, {window['cpu_ms']:.2f} ms of CPU each (the profiler's own not counted)\n"
-        )
+        print(f"{window['rate']:.0f} initiations/s, {window['cpu_ms']:.2f} ms of the service's CPU each\n")
         print(summarize(out.read_text()))
 
 

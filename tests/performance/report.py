@@ -6,7 +6,7 @@ from tests.performance.contenders import CONTENDERS
 from tests.performance.figures import differ, limit_per_second
 from tests.performance.goals import GOALS, written
 
-NONE = "–"  # noqa: RUF001 - the dash is what people are to read
+NONE = "–"
 # Above this median share of the machine's CPU, what others used makes the figures worthless.
 NOISE = 0.05
 COLUMNS = ((50, 50), (128, 50), (256, 50))
@@ -85,52 +85,83 @@ def costs(results):
 
 
 def questions(results):
-    """One row a figure."""
-    rows = []
-    for name, found in results.get("overload", {}).items():
-        title = next(each.title for each in CONTENDERS if each.name == name)
-        refusal = found["refusal"]
-        told = f"{refusal['count']} of a steady 20/s, p99 {written(refusal['p99_ms'], 'ms')}" if refusal else "none"
-        memory = f"{written(found['memory_mb'], 'MB')} ({written(found['memory_at_256_mb'], 'MB')} at 256)"
-        rows.append(
-            (f"1,000 connections, 150 ms: {title}", f"{written(found['rate'], '/s')}; refusals: {told}; {memory}")
-        )
-    rates = results.get("ledgers", {}).get("rate", {})
-    rows += [(f"128 connections, 50 ms, ledger: {name}", written(rate, "/s")) for name, rate in rates.items()]
-    for name, found in results.get("deliveries", {}).items():
-        text = f"{written(found['rate'], '/s')}, p99 {written(found['p99_ms'], 'ms')}, {written(found['cpu_ms'], 'ms')} of CPU each"
-        rows.append((f"64 connections: {'repeats' if name == 'repeat' else 'ignored events'}", text))
-    if found := results.get("memory"):
-        text = f"{written(found['half_mb'], 'MB')} after {found['half_initiations']:,}, {written(found['all_mb'], 'MB')} after {found['all_initiations']:,}"
-        rows.append(("the largest worker's memory", text))
-    for name in ("without", "beside") if "bad_clients" in results else ():
-        found = results["bad_clients"][name]
-        text = f"{written(found['rate'], '/s')} of 53/s, p99 {written(found['p99_ms'], 'ms')}"
-        rows.append((f"8 connections, 50 ms, {name} 300 bad clients", text))
-    if found := results.get("bad_clients"):
-        ended = found["slowest_ended_seconds"]
-        text = f"the last after {written(ended, 's')}" if ended else f"{found['not_ended']} still there at the end"
-        rows.append(("bad clients ended", f"{text}; answered {found['answers']}"))
-    if found := results.get("loop_held"):
-        text = ", ".join(
-            f"{name} {found[key]} ms"
-            for name, key in (("p99", "p99_ms"), ("p99.9", "p999_ms"), ("longest", "longest_ms"))
-        )
-        rows.append(("the loop was held under 128 connections", text))
+    """Each scenario's rows, in words."""
+    rows = [row for name, tell in TOLD.items() if name in results for row in tell(results[name])]
     return rows and section("Other questions", table(("what", "measured"), rows))
+
+
+def tell_overload(found):
+    for name, one in found.items():
+        refusal = one["refusal"]
+        told = f"{refusal['count']} of a steady 20/s, p99 {written(refusal['p99_ms'], 'ms')}" if refusal else "none"
+        memory = f"{written(one['memory_mb'], 'MB')} ({written(one['memory_at_256_mb'], 'MB')} at 256)"
+        yield (
+            f"1,000 connections, 150 ms: {title_of(name)}",
+            f"{written(one['rate'], '/s')}; refusals: {told}; {memory}",
+        )
+
+
+def tell_ledgers(found):
+    for name, rate in found["rate"].items():
+        yield f"128 connections, 50 ms, ledger: {name}", written(rate, "/s")
+
+
+def tell_deliveries(found):
+    for mode, what in (("repeat", "repeats"), ("ignored", "ignored events")):
+        one = found[mode]
+        p99, cpu = written(one["p99_ms"], "ms"), written(one["cpu_ms"], "ms")
+        yield f"64 connections: {what}", f"{written(one['rate'], '/s')}, p99 {p99}, {cpu} of CPU each"
+
+
+def tell_memory(found):
+    sizes = (f"{written(found[f'{name}_mb'], 'MB')} after {found[f'{name}_initiations']:,}" for name in ("half", "all"))
+    yield "the largest worker's memory", ", ".join(sizes)
+
+
+def tell_bad_clients(found):
+    for name in ("without", "beside"):
+        one = found[name]
+        text = f"{written(one['rate'], '/s')} of 53/s, p99 {written(one['p99_ms'], 'ms')}"
+        yield f"8 connections, 50 ms, {name} 300 bad clients", text
+    ended = found["slowest_ended_seconds"]
+    text = f"the last after {written(ended, 's')}" if ended else f"{found['not_ended']} still there at the end"
+    answers = "; ".join(
+        f"{kind}: {', '.join(f'{count} × {status}' for status, count in seen.items())}"
+        for kind, seen in found["answers"].items()
+    )
+    yield "bad clients ended", f"{text}; answers to a slow {answers}"
+
+
+def tell_loop_held(found):
+    names = (("p99", "p99_ms"), ("p99.9", "p999_ms"), ("longest", "longest_ms"))
+    text = ", ".join(f"{name} {found[key]} ms" for name, key in names)
+    yield "the loop was held under 128 connections, 50 ms", text
+
+
+TOLD = {
+    "overload": tell_overload,
+    "ledgers": tell_ledgers,
+    "deliveries": tell_deliveries,
+    "memory": tell_memory,
+    "bad_clients": tell_bad_clients,
+    "loop_held": tell_loop_held,
+}
+
+
+def title_of(name):
+    return next(each.title for each in CONTENDERS if each.name == name)
 
 
 def generators(results):
     """The same load by wrk and by the second client."""
     rows = []
     for name, found in results.get("cross_check", {}).items():
-        title = next(each.title for each in CONTENDERS if each.name == name)
         pairs = [(found["wrk"][figure], found["client"][figure]) for figure in ("rate", "p50_ms", "p99_ms")]
         cells = [
             f"{written(one, '')}, {written(two, '')}" + (" **differ**" if differ(one, two) else "")
             for one, two in pairs
         ]
-        rows.append((title, *cells))
+        rows.append((title_of(name), *cells))
     head = ("128 connections, 50 ms", "rate: wrk, client", "p50 ms", "p99 ms")
     return rows and section("By two generators", table(head, rows))
 

@@ -3,8 +3,6 @@
 gunicorn --worker-class gthread --workers 2 --threads 128 flask_tutorial:app
 """
 
-# ruff: noqa: ANN201 - no types, as in tutorials
-
 import os
 
 import httpx
