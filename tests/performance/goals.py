@@ -1,5 +1,6 @@
 """What ours is to reach, in one table; each is shown as met or missed, and nothing is asserted."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ class Goal:
 
     def told(self, results):
         """What was measured, wanted and reached, in words."""
-        wanted = f"{self.sense} {written(self.bound, self.unit)}"
+        wanted = f"{self.sense} {written(self.bound, self.unit)}" if self.bound else "none"
         try:
             value = self.read(results)
         except (KeyError, TypeError, ZeroDivisionError):
@@ -31,6 +32,8 @@ class Goal:
 
 def written(value, unit):
     """A figure with the digits that it is worth."""
+    if math.isinf(value):
+        return "never"
     if unit == "%":
         return f"{100 * value:.1f} %".replace(".0 %", " %")
     digits = 0 if abs(value) >= 100 or value == int(value) else 1 if abs(value) >= 10 else 2
@@ -91,7 +94,7 @@ def slowed(results):
 
 
 def ended_seconds(results):
-    return results["bad_clients"]["slowest_ended_seconds"] or 999.0
+    return results["bad_clients"]["slowest_ended_seconds"] or math.inf
 
 
 def inexact(results):

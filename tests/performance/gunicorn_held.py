@@ -3,7 +3,8 @@
 The sleeper, a greenlet where the standard library is patched and a thread where it is not, sleeps a millisecond over
 and over. How late it wakes is how long a request that arrived then would have waited for its turn. One long hold delays
 all that would have arrived in it, so a lateness of 20 ms counts as 20, 19, 18 … ms too, as a load without coordinated
-omission would have seen it. The counts go to HELD_FOLDER, a file for each worker, twice a second.
+omission would have seen it. Beside it stands how long the worker's own code ran in that time: the rest is waiting for
+a core or for a blocking call. The counts go to HELD_FOLDER, a file for each worker, twice a second.
 """
 
 import json
@@ -30,15 +31,17 @@ def post_worker_init(worker):
 
 
 def _note_lateness(file):
-    late_ms = Counter()
+    counts = {"late": Counter(), "ran": Counter()}
     slept = written = time.perf_counter()
+    ran_until = time.thread_time()
     while True:
         time.sleep(_EVERY_MS / 1000)
         woken = time.perf_counter()
-        late_ms.update(spread_late(round((woken - slept) * 1000 - _EVERY_MS)))
+        counts["late"].update(spread_late(round((woken - slept) * 1000 - _EVERY_MS)))
+        counts["ran"].update(spread_late(round((time.thread_time() - ran_until) * 1000)))
         if woken - written > _WRITTEN_EVERY_SECONDS:
             partial = file.with_suffix(".partial")
-            partial.write_text(json.dumps(late_ms))
+            partial.write_text(json.dumps(counts))
             partial.replace(file)
             written = woken
-        slept = time.perf_counter()
+        slept, ran_until = time.perf_counter(), time.thread_time()

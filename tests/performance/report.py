@@ -42,12 +42,12 @@ def readme(results):
 
 
 def circumstances(results):
-    on, noise = results["machine"], results["noise"]
+    on, others = results["machine"], results["others"]
     lines = [
         f"{on['cpu']}, {on['cores']} cores, {on['memory_gb']} GB, Linux {on['kernel']}, Python {results['python']}",
         f"{on['date']}: {results['rounds']} rounds, windows of {results['seconds']:g} s, {results['minutes']} minutes",
-        f"other processes used {written(noise['median'], '%')} of the machine (at most {written(noise['most'], '%')})"
-        + ("; **too much: these figures show that it runs, and nothing else**" if noise["median"] > NOISE else ""),
+        f"other processes used {written(others, '%')} of the machine (median of all windows)"
+        + ("; **too much: these figures show that it runs, and nothing else**" if others > NOISE else ""),
         *(f"{each['title']}: {each['versions']}" for each in results["contenders"].values() if each["versions"]),
         *(f"skipped: {name}: {reason}" for name, reason in results["skipped"].items()),
     ]
@@ -135,6 +135,7 @@ def tell_bad_clients(found):
 def tell_loop_held(found):
     names = (("p99", "p99_ms"), ("p99.9", "p999_ms"), ("longest", "longest_ms"))
     text = ", ".join(f"{name} {found[key]} ms" for name, key in names)
+    text += f"; the worker's own code in that time: p99.9 {found['own_code_p999_ms']} ms"
     yield "the loop was held under 128 connections, 50 ms", text
 
 
@@ -161,8 +162,9 @@ def generators(results):
             f"{written(one, '')}, {written(two, '')}" + (" **differ**" if differ(one, two) else "")
             for one, two in pairs
         ]
-        rows.append((title_of(name), *cells))
-    head = ("128 connections, 50 ms", "rate: wrk, client", "p50 ms", "p99 ms")
+        cpu = ", ".join(written(found[load]["load_cpu_ms"], "") for load in ("wrk", "client"))
+        rows.append((title_of(name), *cells, cpu))
+    head = ("128 connections, 50 ms", "rate: wrk, client", "p50 ms", "p99 ms", "the load's own CPU ms a request")
     return rows and section("By two generators", table(head, rows))
 
 

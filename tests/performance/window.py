@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -101,7 +102,7 @@ def measure(bench, service, connections, delay_ms, *, seconds=0.0, mode="fresh",
     words = wrk.command(
         f"http://127.0.0.1:{service.port}{path}" if path else service.url,
         connections,
-        round(seconds + WARM_UP_SECONDS + 0.5),
+        math.ceil(seconds + WARM_UP_SECONDS + 0.5),
         mode=mode,
         seed=seed,
         ramp_ms=3 * delay_ms,
@@ -129,6 +130,7 @@ def measure(bench, service, connections, delay_ms, *, seconds=0.0, mode="fresh",
         "rate": ended / span if ended else by_wrk,
         "rate_by_wrk": by_wrk,
         "cpu_ms": (last["service"] - first["service"]) * 1000 / done,
+        "load_cpu_ms": (last["wrk"] - first["wrk"]) * 1000 / done,
         "held_ms": held_ms(first["counts"], last["counts"]) if ended else 0.0,
         "memory_mb": sum(memory),
         "worker_mb": max(memory),
@@ -145,13 +147,14 @@ def _read(bench, service, load):
         "at": time.perf_counter(),
         "counts": bench.counts(),
         "service": cpu["service"],
+        "wrk": cpu["wrk"],
         "ours": sum(cpu.values()),
         "busy": machine_busy_seconds(),
     }
 
 
 def measure_by_client(bench, service, connections, delay_ms, *, seconds=0.0, rate=0.0):
-    """The same window by the second load: for each status its count, p50 and p99."""
+    """The same window by the second load: for each status its count, p50 and p99, and `load_cpu_ms`."""
     bench.set_delay(delay_ms)
     with start_client(service, connections, seconds or bench.seconds, rate) as client:
         return json.loads(client.communicate(timeout=60)[0])

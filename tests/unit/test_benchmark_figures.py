@@ -101,7 +101,8 @@ def test_figures_a_tenth_apart_differ(one, other, apart):
 
 
 def window(rate, *, exact=True, failed=0, sample=""):
-    return {"rate": rate, "failed": failed, "broken": 0, "refused": 0, "exact": exact, "sample": sample}
+    kept = dict.fromkeys(figures.KEPT, 1.0) | {"rate": rate}
+    return kept | {"failed": failed, "broken": 0, "refused": 0, "exact": exact, "sample": sample}
 
 
 def test_rounds_become_one_by_their_medians_and_nothing_bad_is_averaged_away():
