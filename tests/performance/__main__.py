@@ -9,10 +9,13 @@ import json
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import psutil
 
 from tests.performance.contenders import CONTENDERS, ROOT
 from tests.performance.figures import medians
@@ -26,6 +29,8 @@ RESULTS = Path(__file__).resolve().parent / "results"
 # Connections, milliseconds a call, part of the usual seconds.
 LOADS = ((1, 0, 0.5), (16, 0, 0.5), (50, 50, 1), (128, 50, 1), (256, 50, 1))
 COMPARISON = "contenders"
+# What ends one contender's turn or one scenario, and not the run.
+FAILURES = (FailedToRun, WrkFailed, psutil.Error, subprocess.TimeoutExpired)
 
 
 def compare(bench, results, names):
@@ -40,17 +45,25 @@ def compare(bench, results, names):
                 results["skipped"][contender.name] = "not installed"
                 continue
             say(f"{contender.title}, round {number + 1}")
-            with bench.running(contender) as service:
-                taken = windows.setdefault(contender.name, {"start_seconds": service.start_seconds, "loads": {}})
-                for connections, delay_ms, part in LOADS:
-                    if connections <= contender.most_connections:
-                        found = measure(bench, service, connections, delay_ms, seconds=bench.seconds * part)
-                        taken["loads"].setdefault(f"{connections} at {delay_ms} ms", []).append(found)
+            try:
+                measure_loads(bench, contender, windows)
+            except FAILURES as reason:
+                results["skipped"][contender.name] = str(reason)
     for contender in chosen:
         if taken := windows.get(contender.name):
             loads = {name: medians(rounds) for name, rounds in taken["loads"].items()}
             head = {"title": contender.title, "versions": contender.versions}
             results["contenders"][contender.name] = head | taken | {"loads": loads}
+
+
+def measure_loads(bench, contender, windows):
+    """One contender's turn; its windows are added to those of earlier rounds."""
+    with bench.running(contender) as service:
+        taken = windows.setdefault(contender.name, {"start_seconds": service.start_seconds, "loads": {}})
+        for connections, delay_ms, part in LOADS:
+            if connections <= contender.most_connections:
+                found = measure(bench, service, connections, delay_ms, seconds=bench.seconds * part)
+                taken["loads"].setdefault(f"{connections} at {delay_ms} ms", []).append(found)
 
 
 def run(bench, only, results):
@@ -64,7 +77,7 @@ def run(bench, only, results):
         say(name)
         try:
             results[name] = measured(bench)
-        except (FailedToRun, WrkFailed) as reason:
+        except FAILURES as reason:
             results["skipped"][name] = str(reason)
 
 

@@ -18,6 +18,7 @@ from collections import defaultdict
 import uvloop
 
 WARM_UP_SECONDS = 1.0
+TIMEOUT_SECONDS = 15
 
 
 async def ask(reader, writer, head):
@@ -50,7 +51,8 @@ async def run(asked):
             try:
                 if writer is None:
                     reader, writer = await asyncio.open_connection("127.0.0.1", asked.port)
-                status = await ask(reader, writer, head)
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    status = await ask(reader, writer, head)
             except (OSError, asyncio.IncompleteReadError):
                 status, writer = "broken", None
                 await asyncio.sleep(0.01)
