@@ -1,7 +1,8 @@
 """Where a worker's CPU goes: python -m tests.performance.hotspots [--connections 128] [--delay-ms 50] [--seconds 10].
 
 py-spy samples one worker while wrk loads the service as a benchmark's window does. Prints the functions by self time,
-and the time by the package that spends it. A waiting worker is not sampled, so the parts are of busy time.
+and the time by the package that spends it. Only who holds the interpreter's lock is sampled: the parts are of the time
+in which Python ran, without waits and without C code that releases the lock (the disk, libcurl's sockets).
 """
 
 import argparse
@@ -58,7 +59,17 @@ def summarize(collapsed):
 def record(service, seconds, folder):
     """py-spy on the first worker, started, and the file that its collapsed stacks will be in."""
     out = folder / "stacks.txt"
-    words = [tool("py-spy"), "record", "--format", "raw", "--rate", str(SAMPLES_A_SECOND), "--duration", str(seconds)]
+    words = [
+        tool("py-spy"),
+        "record",
+        "--gil",
+        "--format",
+        "raw",
+        "--rate",
+        str(SAMPLES_A_SECOND),
+        "--duration",
+        str(seconds),
+    ]
     words += ["--output", str(out), "--pid", str(service.group.workers()[0].pid)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True), out
 
