@@ -1,8 +1,8 @@
 """Where a worker's CPU goes: python -m tests.performance.hotspots [--connections 128] [--delay-ms 50] [--seconds 10].
 
 py-spy samples one worker while wrk loads the service as a benchmark's window does. Prints the functions by self time,
-and the time by the package that spends it. Only who holds the interpreter's lock is sampled: the parts are of the time
-in which Python ran, without waits and without C code that releases the lock (the disk, libcurl's sockets).
+and the time by the package that spends it. A waiting worker is not sampled, so the parts are of busy time. py-spy takes
+a thread that waits for a lock for a busy one; the pools' idle threads, which do that, are left out by name.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from tests.performance.window import Bench, measure
 
 SAMPLES_A_SECOND = 250
 TOP = 40
-PACKAGE = re.compile(r"(?:site-packages|python3\.\d+)/([\w.]+)")
+# Where an idle thread of a pool waits for work.
+IDLE = ("acquire_with_timeout (gevent/_threading.py)", "_worker (concurrent/futures/thread.py)")
 
 
 def parse_stacks(collapsed):
@@ -32,11 +33,9 @@ def parse_stacks(collapsed):
 
 
 def package_of(frame):
-    """Whose code a frame `function (file:line)` is: a package of site-packages or the standard library, or ours."""
-    file = frame.rpartition("(")[2].partition(":")[0]
-    if found := PACKAGE.search(file):
-        return found[1].removesuffix(".py")
-    return "/".join(file.split("/")[:2]) or file
+    """Whose code a frame is, written `function (package/module.py:line)`; of integrations, which of them."""
+    parts = frame.rpartition("(")[2].partition(":")[0].split("/")
+    return "/".join(parts[: 2 if parts[0] == "integrations" else 1]).removesuffix(".py")
 
 
 def summarize(collapsed):
@@ -45,6 +44,8 @@ def summarize(collapsed):
     total = 0
     for frames, count in parse_stacks(collapsed):
         functions = [re.sub(r":\d+\)$", ")", frame) for frame in frames]
+        if functions[-1] in IDLE:
+            continue
         total += count
         own[functions[-1]] += count
         whole.update(dict.fromkeys(functions, count))
@@ -62,7 +63,6 @@ def record(service, seconds, folder):
     words = [
         tool("py-spy"),
         "record",
-        "--gil",
         "--format",
         "raw",
         "--rate",

@@ -124,14 +124,14 @@ def test_every_goal_is_told_of_a_run_that_measured_nothing():
 
 def test_a_profile_counts_busy_time_by_function_and_package():
     stacks = (
-        "run (gunicorn/workers/base.py:10);view (web/data_actions.py:7);dumps (/x/site-packages/orjson/__init__.py:3) 6\n"
+        "run (gunicorn/workers/base.py:10);view (web/data_actions.py:7);dumps (orjson/a.py:3) 6\n"
         "run (gunicorn/workers/base.py:10);view (web/data_actions.py:9) 2\n"
         "run (gunicorn/workers/base.py:10);acquire_with_timeout (gevent/_threading.py:36) 90\n"
     )
     lines = [line.split() for line in hotspots.summarize(stacks).splitlines() if "%" in line]
-    assert lines[0] == ["75.0%", "75.0%", "dumps", "(/x/site-packages/orjson/__init__.py)"]
+    assert lines[0] == ["75.0%", "75.0%", "dumps", "(orjson/a.py)"]
     assert lines[1] == ["25.0%", "100.0%", "view", "(web/data_actions.py)"]
-    assert lines[2:] == [["75.0%", "orjson"], ["25.0%", "web/data_actions.py"]]
+    assert lines[2:] == [["75.0%", "orjson"], ["25.0%", "web"]]
 
 
 def test_the_documentation_shows_the_figures_that_are_kept():
