@@ -1,4 +1,4 @@
-"""The benchmark: python -m tests.performance [--only NAMES] [--rounds 2] [--seconds 4].
+"""The benchmark: python -m tests.performance [--only NAMES] [--rounds 2] [--seconds 3.5].
 
 The contenders are measured in turn in one run, the other scenarios after them. Results go to tests/performance/results/
 as latest.json and latest.md.
@@ -90,7 +90,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help=f"of {', '.join(names)}; separated by commas")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=4, help="how long a window is")
+    parser.add_argument("--seconds", type=float, default=3.5, help="how long a window is")
     asked = parser.parse_args()
     only = [name for name in asked.only.split(",") if name]
     if unknown := set(only) - set(names):
