@@ -98,7 +98,7 @@ def main():
     if not shutil.which("wrk"):
         parser.error("wrk is needed: apt-get install wrk, or brew install wrk")
     results = {"machine": describe_machine(), "python": python_version(), "rounds": asked.rounds}
-    results |= {"seconds": asked.seconds, "contenders": {}, "skipped": {}}
+    results |= {"seconds": asked.seconds, "only": only, "contenders": {}, "skipped": {}}
     began = time.monotonic()
     RESULTS.mkdir(exist_ok=True)
     # Not in /tmp, which is often in memory: the ledger's cost is the disk's too.

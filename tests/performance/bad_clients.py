@@ -20,7 +20,9 @@ def opening(kind, path, key):
     head = f"POST {path} HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\n"
     if kind == "reader":
         return b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * PIPELINED
-    return (head + ("X-Slow: " if kind == "header" else "Content-Length: 1000\r\n\r\n{")).encode()
+    return (
+        head + ("X-Slow: " if kind == "header" else "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+    ).encode()
 
 
 def connect(port):

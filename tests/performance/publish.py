@@ -6,6 +6,7 @@ The results that they were made from become docs/performance.json, and a test fa
 
 import json
 import re
+import sys
 from pathlib import Path
 
 from tests.performance.report import readme, report
@@ -34,6 +35,8 @@ def stale_pages():
 
 def main():
     results = json.loads(LATEST.read_text())
+    if results.get("only"):
+        sys.exit(f"the last run measured only {', '.join(results['only'])}: run make bench")
     for path in PAGES:
         (ROOT / path).write_text(page(path, results))
     (ROOT / PUBLISHED).write_text(LATEST.read_text())

@@ -1,6 +1,7 @@
 """The results in Markdown: tables of figures, then the goals, each with what was reached."""
 
 import platform
+import textwrap
 
 from tests.performance.contenders import CONTENDERS
 from tests.performance.figures import differ, limit_per_second
@@ -45,13 +46,18 @@ def circumstances(results):
     on, others = results["machine"], results["others"]
     lines = [
         f"{on['cpu']}, {on['cores']} cores, {on['memory_gb']} GB, Linux {on['kernel']}, Python {results['python']}",
-        f"{on['date']}: {results['rounds']} rounds, windows of {results['seconds']:g} s, {results['minutes']} minutes",
+        f"{on['date']}: rounds: {results['rounds']}, windows of {results['seconds']:g} s, {results['minutes']} minutes",
         f"other processes used {written(others, '%')} of the machine (median of all windows)"
         + ("; **too much: these figures show that it runs, and nothing else**" if others > NOISE else ""),
         *(f"{each['title']}: {each['versions']}" for each in results["contenders"].values() if each["versions"]),
         *(f"skipped: {name}: {reason}" for name, reason in results["skipped"].items()),
     ]
-    return section("Measured on", "".join(f"- {line}\n" for line in lines))
+    return section("Measured on", "".join(map(item, lines)))
+
+
+def item(line):
+    """One of a list, in lines of a readable width."""
+    return textwrap.fill(f"- {line}", 120, subsequent_indent="  ", break_on_hyphens=False) + "\n"
 
 
 def throughput(results):
@@ -62,7 +68,7 @@ def throughput(results):
             found = each["loads"].get(f"{connections} at {delay} ms")
             part = found and written(found["rate"] / limit_per_second(connections, delay), "%")
             p99 = found and written(found["p99_ms"] / (3 * delay), "×")
-            cells.append(f"{cell(found, 'rate', '/s')}, {part}, {p99}" if found else NONE)
+            cells.append(f"{cell(found, 'rate', '/s')}, {part}, {p99}" if found and found["rate"] else NONE)
         rows.append(cells)
     head = ["contender", *(f"{connections} connections" for connections, _ in COLUMNS)]
     text = "Initiations a second, their part of what is possible (333, 853, 1,707), p99 as a multiple of 150 ms.\n"

@@ -22,6 +22,8 @@ MEMORY_SECONDS_AT_MOST = 90
 KNOWN_SEED = 7
 BAD_CLIENTS = 300
 BAD_CLIENTS_SECONDS = 36
+# Less than they stay, so that it is the service that has ended them.
+WATCHED_SECONDS = 33
 
 
 def overload(bench):
@@ -139,7 +141,7 @@ def bad_clients(bench):
             began = time.monotonic()
             beside = json.loads(normal.communicate(timeout=60)[0])
             ended, held = None, connections_held(service)
-            while held and bad.process.poll() is None:
+            while held and time.monotonic() - began < WATCHED_SECONDS:
                 time.sleep(0.5)
                 held = connections_held(service)
             if not held:

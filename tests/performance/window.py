@@ -18,7 +18,7 @@ from tests.performance.processes import Group, ask, free_port, machine_busy_seco
 
 # wrk's latencies begin with its first request; rates and CPU are read after so long.
 WARM_UP_SECONDS = 1.0
-QUIET_SECONDS = 3.0
+QUIET_SECONDS = 5.0
 
 
 @dataclass
@@ -46,6 +46,7 @@ class Bench:
     seconds: float
     rounds: int
     started: int = 0
+    left_over: int = 0
     noise: list = field(default_factory=list)
 
     @property
@@ -64,6 +65,8 @@ class Bench:
         words = contender.command(port)
         with Group(contender.name, words, env=env, folder=contender.folder, log=folder / "log") as group:
             group.wait_until_ready(port, contender.ready)
+            # What the last contender had begun when it was stopped.
+            self.left_over = unfinished(self.calls())
             yield Service(contender, port, folder, group, time.monotonic() - began)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -78,15 +81,20 @@ class Bench:
         return {name: counted.get(name, 0) for name in (*CALLS, "token", "refused")}
 
     def settled_calls(self):
-        """The counts once nothing comes any more: wrk leaves requests in flight behind when it ends."""
+        """The counts once all that was begun is ended: wrk leaves requests in flight behind when it stops."""
         ends = time.monotonic() + QUIET_SECONDS
         seen = self.calls()
         while time.monotonic() < ends:
             time.sleep(0.3)
             seen, before = self.calls(), seen
-            if seen == before:
+            if seen == before and unfinished(seen) == self.left_over:
                 break
         return seen
+
+
+def unfinished(calls):
+    """How many sessions were created that nobody has looked at yet."""
+    return calls["create"] - calls["conversation"]
 
 
 def measure(bench, service, connections, delay_ms, *, seconds=0.0, mode="fresh", path="", seed=None):
