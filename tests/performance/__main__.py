@@ -62,7 +62,8 @@ def measure_loads(bench, contender, windows):
         taken = windows.setdefault(contender.name, {"start_seconds": service.start_seconds, "loads": {}})
         for connections, delay_ms, part in LOADS:
             if connections <= contender.most_connections:
-                found = measure(bench, service, connections, delay_ms, seconds=bench.seconds * part)
+                seconds = bench.seconds * part * contender.times_longer
+                found = measure(bench, service, connections, delay_ms, seconds=seconds)
                 taken["loads"].setdefault(f"{connections} at {delay_ms} ms", []).append(found)
 
 

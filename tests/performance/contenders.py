@@ -33,7 +33,8 @@ class Contender:
     """One row.
 
     `command` makes its words from the port. `most_connections`: with more it only queues, so it is not asked with more.
-    `every_round`: ours is held against it, so it is measured in each round, the others in the first one.
+    `times_longer`: its windows, so that enough of its answers fall into them. `every_round`: ours is held against it, so
+    it is measured in each round, the others in the first one.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Contender:
     ready: str = "/"
     folder: Path = PEERS
     every_round: bool = False
+    times_longer: int = 1
     most_connections: int = 10_000
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -107,6 +109,7 @@ CONTENDERS = (
         tutorial,
         ("flask", "gunicorn", "httpx"),
         most_connections=50,
+        times_longer=2,
     ),
 )
 

@@ -31,9 +31,9 @@ def overload(bench):
     found = {}
     for contender in (OURS, RIVAL):
         with bench.running(contender) as service:
-            fewer = measure(bench, service, 256, 150, seconds=4)
-            probe = start_client(service, 20, 9, 20)
-            many = measure(bench, service, 1000, 150, seconds=9)
+            fewer = measure(bench, service, 256, 150, seconds=3.5)
+            probe = start_client(service, 20, 7, 20)
+            many = measure(bench, service, 1000, 150, seconds=7.5)
             statuses = json.loads(probe.communicate(timeout=60)[0])
         found[contender.name] = {
             "rate": many["rate"],
