@@ -33,8 +33,8 @@ class Contender:
     """One row.
 
     `command` makes its words from the port. `most_connections`: with more it only queues, so it is not asked with more.
-    `times_longer`: its windows, so that enough of its answers fall into them. `every_round`: ours is held against it, so
-    it is measured in each round, the others in the first one.
+    `times_longer`: its windows, so that enough of its answers fall into them. `every_round`: ours is held against it,
+    so it is measured in each round, the others in the first one.
     """
 
     name: str

@@ -10,6 +10,7 @@ from tests.performance.goals import GOALS, written
 NONE = "–"
 # Above this median share of the machine's CPU, what others used makes the figures worthless.
 NOISE = 0.05
+TRIAL = "A trial on a busy machine: these figures show that it runs, and nothing else"
 COLUMNS = ((50, 50), (128, 50), (256, 50))
 
 
@@ -34,12 +35,15 @@ def report(results):
 
 
 def readme(results):
-    """The short table."""
+    """The short table, and a warning if its figures are no result."""
+    warning = f"**{TRIAL}.**\n\n" if results["others"] > NOISE else ""
     rows = []
     for each in results["contenders"].values():
         busy, cheap = each["loads"].get("128 at 50 ms"), each["loads"].get("16 at 0 ms")
         rows.append((each["title"], cell(busy, "rate", ""), cell(busy, "p99_ms", ""), cell(cheap, "cpu_ms", "")))
-    return table(("50 ms for each of three calls", "128 connections: a second", "p99 ms", "CPU ms each"), rows)
+    return warning + table(
+        ("50 ms for each of three calls", "128 connections: a second", "p99 ms", "CPU ms each"), rows
+    )
 
 
 def circumstances(results):
@@ -48,7 +52,7 @@ def circumstances(results):
         f"{on['cpu']}, {on['cores']} cores, {on['memory_gb']} GB, Linux {on['kernel']}, Python {results['python']}",
         f"{on['date']}: rounds: {results['rounds']}, windows of {results['seconds']:g} s, {results['minutes']} minutes",
         f"other processes used {written(others, '%')} of the machine (median of all windows)"
-        + ("; **too much: these figures show that it runs, and nothing else**" if others > NOISE else ""),
+        + (f". **{TRIAL}**" if others > NOISE else ""),
         *(f"{each['title']}: {each['versions']}" for each in results["contenders"].values() if each["versions"]),
         *(f"skipped: {name}: {reason}" for name, reason in results["skipped"].items()),
     ]
