@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 from flask import Flask
 
+from cobrowse.admission import Admission
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Observer
 from cobrowse.initiation import Initiation
@@ -200,6 +201,7 @@ def build(
         holder=holder,
         repeat_window=settings.repeat_window,
         ledger_required=settings.ledger_required,
+        admission=Admission(settings.max_concurrent_initiations),
         observers=observers,
     )
     return initiation, tokens

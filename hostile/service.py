@@ -50,7 +50,7 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{name}.log"
-        own = (*Settings.NAMES, "PORT", "HOST", "WEB_CONCURRENCY", "THREADS", "PIN_WORKERS")
+        own = (*Settings.NAMES, "PORT", "HOST", "WEB_CONCURRENCY")
         self._environment = {key: value for key, value in os.environ.items() if key not in own} | {
             "GENESYS_API_URL": genesys,
             "GENESYS_LOGIN_URL": genesys,
@@ -61,7 +61,6 @@ class Service:
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "WEB_CONCURRENCY": "2",
-            "THREADS": "16",
             "LOG_FORMAT": "json",
             "LOG_LEVEL": "WARNING",
             **SECRETS,

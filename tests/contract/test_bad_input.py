@@ -170,7 +170,7 @@ def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("service")
     with start(rate_limit=None) as box:
         box.options.auto_create = True
-        with Service(box.url, folder, WEB_CONCURRENCY="1", THREADS="16") as running:
+        with Service(box.url, folder, WEB_CONCURRENCY="1") as running:
             yield running
 
 

@@ -31,8 +31,6 @@ BESIDE_SETTINGS = {
     "HOST": "0.0.0.0",
     "PORT": "8000",
     "WEB_CONCURRENCY": None,
-    "THREADS": "128",
-    "PIN_WORKERS": "true",
     "GENESYS_CONVERSATION_ID": "",
 }
 NOTHING = "\N{EN DASH}"

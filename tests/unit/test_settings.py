@@ -87,5 +87,5 @@ def test_the_example_file_names_every_setting_and_only_those():
         for line in lines
         if "=" in line and line.lstrip("# ").partition("=")[0].isupper()
     }
-    server = {"HOST", "PORT", "WEB_CONCURRENCY", "THREADS", "PIN_WORKERS", "GENESYS_CONVERSATION_ID"}
+    server = {"HOST", "PORT", "WEB_CONCURRENCY", "GENESYS_CONVERSATION_ID"}
     assert named == set(Settings.NAMES) | server
