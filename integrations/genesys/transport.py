@@ -12,7 +12,7 @@ from typing import Any, cast
 import certifi
 import httpx
 import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
-from gevent.monkey import get_original  # type: ignore[import-untyped]  # it ships no types
+from gevent.monkey import get_original
 
 from integrations.genesys import curl, multi
 from integrations.genesys.curl import BodyTooLarge
