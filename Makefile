@@ -3,10 +3,16 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PY := .venv/bin/python
 
+# Processes that run the tests, the seed of their order, and how often `make test-under-load` runs them.
+WORKERS ?= auto
+ORDER ?= $(shell echo $$RANDOM)
+RUNS ?= 5
+PYTEST = $(PY) -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --randomly-seed $(ORDER)
+
 SEEDS ?= 100000
 MINUTES ?= 20
 
-.PHONY: demo test serve lint lock format clean simulate bench faults fuzz soak mutants
+.PHONY: demo test test-fast test-under-load serve lint lock format clean simulate bench figures profile faults fuzz soak mutants
 
 .venv/.installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, not %s; name one with make PYTHON=…" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -20,8 +26,15 @@ demo: .venv/.installed    ## sandbox and service up, one data action through the
 serve: .venv/.installed   ## sandbox and service stay up, for curl and Postman
 	@$(PY) examples/demo.py --serve
 
-test: .venv/.installed    ## everything, over real sockets
-	$(PY) -m pytest
+test: .venv/.installed    ## everything, over real sockets, in any order
+	$(PYTEST)
+
+test-fast: .venv/.installed    ## units and contracts, without what starts processes
+	$(PYTEST) -m "not slow and not browser and not crash" tests/unit tests/contract
+
+test-under-load: .venv/.installed    ## make test again and again, beside two busy loops that end with it
+	@for loop in 1 2; do while kill -0 $$$$ 2>/dev/null; do :; done & done; \
+	for run in $$(seq $(RUNS)); do echo "run $$run of $(RUNS)"; $(MAKE) --no-print-directory test || exit 1; done
 
 lint: .venv/.installed
 	.venv/bin/ruff check .
@@ -69,11 +82,14 @@ mutants: .venv-mutants/.installed ## the code with one thing changed in it, many
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	@touch $@
 
-bench: .venv-bench/.installed ## beside what people would use instead; about five minutes
-	.venv-bench/bin/python benchmarks/bench.py
-	@echo 'What takes longer is asked by name, and both are published together:'
-	@echo '  .venv-bench/bin/python benchmarks/bench.py --only memory,growth --name long'
-	@echo '  $(PY) benchmarks/publish.py benchmarks/results/latest.json benchmarks/results/long.json'
+bench: .venv-bench/.installed ## beside what people would use instead; needs wrk; about eight minutes (ONLY=overload,memory for some)
+	.venv-bench/bin/python -m tests.performance --only '$(ONLY)'
+
+figures:                  ## the last benchmark's figures into the documentation: make bench figures
+	$(PYTHON) -m tests.performance.publish
+
+profile: .venv-bench/.installed ## where a worker's CPU goes under load, by function and package
+	.venv-bench/bin/python -m tests.performance.hotspots
 
 format: .venv/.installed
 	.venv/bin/ruff format .

@@ -3,13 +3,14 @@
 import os
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 from flask import Flask
 
+from cobrowse.admission import Admission
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Observer
 from cobrowse.initiation import Initiation
@@ -41,13 +42,17 @@ def create_app(
     clock: Clock | None = None,
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Flask:
-    """The service as a WSGI application. SettingsError, a line for each fault, if it can't start so."""
-    settings = settings or Settings.from_env()
+    """The service as a WSGI application. SettingsError, a line for each fault, if it can't start so.
+
+    `environ` holds the senders' secrets, and the settings where none are handed in.
+    """
+    settings = settings or Settings.from_env(environ)
     clock = clock or SystemClock()
-    keys, senders, rates = callers(settings, clock)
+    keys, senders, rates = callers(settings, clock, environ)
     configure_logging(settings.log_level, settings.log_format)
-    metrics, telemetry = watchers(settings, clock, senders)
+    metrics, telemetry = watchers(settings, clock, senders, environ)
     initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit)
 
     app = App("cobrowse-bridge", static_folder=None)
@@ -81,10 +86,10 @@ def create_app(
     return app
 
 
-def watchers(settings: Settings, clock: Clock, senders: Senders) -> tuple[Metrics, Aside]:
+def watchers(settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]) -> tuple[Metrics, Aside]:
     """Whoever is told of the work: the log, the metrics, and traces where a collector is named."""
     names = (data_actions.SENDER, *(sender.name for sender in senders))
-    metrics = Metrics(names, os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
+    metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
     traces = traces_to(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
     return metrics, Aside((LogObserver(), *both), both)
@@ -108,7 +113,7 @@ def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, send
     return Console(
         recent=kept.recent,
         read=kept.read,
-        since=kept.since,
+        since=kept.recent_samples,
         run_again=initiate.run_again,
         clock=clock,
         deadline_seconds=settings.deadline_seconds,
@@ -120,7 +125,9 @@ def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, send
     )
 
 
-def callers(settings: Settings, clock: Clock) -> tuple[ApiKeys, Senders, Rates]:
+def callers(
+    settings: Settings, clock: Clock, environ: Mapping[str, str] = os.environ
+) -> tuple[ApiKeys, Senders, Rates]:
     """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file."""
     faults: list[str] = []
     keys, senders, rates = ApiKeys(), Senders(), Rates(clock=clock)
@@ -132,7 +139,7 @@ def callers(settings: Settings, clock: Clock) -> tuple[ApiKeys, Senders, Rates]:
         if settings.senders_file:
             senders = load_senders(
                 Path(settings.senders_file),
-                os.environ,
+                environ,
                 public_base_url=settings.public_base_url,
                 trusted_proxies=settings.trusted_proxies,
             )
@@ -194,6 +201,7 @@ def build(
         holder=holder,
         repeat_window=settings.repeat_window,
         ledger_required=settings.ledger_required,
+        admission=Admission(settings.max_concurrent_initiations),
         observers=observers,
     )
     return initiation, tokens

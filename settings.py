@@ -1,6 +1,8 @@
 """Every setting, read from the environment once, typed; all faults in one go, a line each; secrets show as dots."""
 
 import ipaddress
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -55,6 +57,7 @@ class Settings:
     allow_latest: bool = False
     allow_user_tokens: bool = False
     deadline_seconds: float = 10.0
+    max_concurrent_initiations: int = 256
     max_body_bytes: int = 65_536
     senders_file: str = ""
     public_base_url: str = ""
@@ -74,9 +77,9 @@ class Settings:
     NAMES: ClassVar[tuple[str, ...]]
 
     @classmethod
-    def from_env(cls) -> "Settings":
-        """The settings the environment holds. SettingsError names every fault at once."""
-        env = Env(eager=False)
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """The settings that `environ` holds. SettingsError names every fault at once."""
+        env = _Variables(environ)
         defaults = {field.name: field.default for field in fields(cls)}
 
         def text(name: str) -> str:
@@ -95,6 +98,7 @@ class Settings:
             "allow_latest": env.bool("ALLOW_LATEST", default=False),
             "allow_user_tokens": env.bool("ALLOW_USER_TOKENS", default=False),
             "deadline_seconds": env.float("DEADLINE_SECONDS", default=10.0, validate=Range(0.5, 55)),
+            "max_concurrent_initiations": env.int("MAX_CONCURRENT_INITIATIONS", default=256, validate=Range(1)),
             "max_body_bytes": env.int("MAX_BODY_BYTES", default=65_536, validate=Range(1_024, 10_485_760)),
             "senders_file": text("senders_file"),
             "public_base_url": text("public_base_url").rstrip("/"),
@@ -167,6 +171,17 @@ class Settings:
 
 
 Settings.NAMES = tuple(field.name.upper() for field in fields(Settings))
+
+
+class _Variables(Env):
+    """environs' readers on a mapping, where environs itself reads the process's environment only."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(eager=False)
+        self._variables = environ
+
+    def _get_value(self, env_key: str, default: Any) -> Any:  # noqa: ANN401 - as environs has it
+        return self._variables.get(env_key, default)
 
 
 def _choice(env: Env, name: str, default: object, choices: tuple[str, ...]) -> str:

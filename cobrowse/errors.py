@@ -181,13 +181,23 @@ class NoActiveConversation(ConversationError):
 
 
 class GenesysError(CobrowseError):
-    """Genesys Cloud did not do its part. `ambiguous`: the call's effect may have taken place all the same."""
+    """Genesys Cloud did not do its part. `ambiguous`: the call's effect may have taken place all the same.
+
+    `refused`: this call had none, Genesys said so; what looks like its effect came from a copy sent before it.
+    """
 
     def __init__(
-        self, message: str, *, hint: str | None = None, retry_after: float | None = None, ambiguous: bool = False
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        retry_after: float | None = None,
+        ambiguous: bool = False,
+        refused: bool = False,
     ) -> None:
         super().__init__(message, hint=hint, retry_after=retry_after)
         self.ambiguous = ambiguous
+        self.refused = refused
 
 
 class GenesysUnauthorized(GenesysError):

@@ -155,16 +155,16 @@ def run(flow: Flow, attempt: Attempt, recorded: Progress, begin: Begin) -> None:
 
 def _perform(step: Step, attempt: Attempt, recorded: Progress, begin: Begin) -> Progress:
     """An effect, once: look if an earlier attempt may have done it, commit the intent, do it, settle a lost answer."""
-    found = _look(step, attempt) if attempt.progress.begun == step.name else None
+    before = attempt.progress
+    found = _look(step, attempt) if before.begun == step.name else None
     if found is None:
-        invited = attempt.progress.invited or step.invites
-        intended = replace(attempt.progress, begun=step.name, invited=invited)
+        intended = replace(before, begun=step.name, invited=before.invited or step.invites)
         if _on_record(recorded) != _on_record(intended):
             begin(intended)
             recorded = intended
         # Not before: a call that could not be put on record is one that never went out.
         attempt.progress = intended
-        found = _do(step, attempt)
+        found = _do(step, attempt, before)
     attempt.learn(found)
     attempt.progress = replace(attempt.progress, done=(*attempt.progress.done, step.name), begun="")
     return recorded
@@ -175,24 +175,35 @@ def _on_record(progress: Progress) -> tuple[object, ...]:
     return progress.flow, progress.done, progress.begun, progress.session.conversation_id
 
 
-def _do(step: Step, attempt: Attempt) -> Facts:
+def _do(step: Step, attempt: Attempt, before: Progress) -> Facts:
+    """The step's own facts. `before` is the progress without this call, which a refusal for certain goes back to."""
+    refused_so_far = before.begun != step.name
     for number in range(1, TRIES + 1):
         try:
             return step.run(attempt)
-        except GenesysError as lost:
-            if not lost.ambiguous or step.probe is None:
-                # It had no effect for certain, so that the next attempt need not look for one.
-                attempt.progress = replace(attempt.progress, begun="")
+        except CobrowseError as error:
+            lost = error if isinstance(error, GenesysError) and error.ambiguous and step.probe is not None else None
+            if lost is None:
+                if refused_so_far or step.probe is None:
+                    _take_back(attempt, before)
                 raise
             found = _settle_lost(step, attempt, lost)
             if found is not None:
                 return found
+            refused_so_far = refused_so_far and lost.refused
             wait = lost.retry_after or 0.0
             if number == TRIES or not attempt.deadline.holds(wait):
+                if refused_so_far:
+                    _take_back(attempt, before)
                 raise
             if wait:
                 attempt.wait(wait, f"before another try of {step.name}")
     raise AssertionError  # pragma: no cover - the last try returns or raises
+
+
+def _take_back(attempt: Attempt, before: Progress) -> None:
+    """No call of this step had an effect for certain: the next attempt need not look for one."""
+    attempt.progress = replace(attempt.progress, begun="", invited=before.invited)
 
 
 def _settle_lost(step: Step, attempt: Attempt, lost: GenesysError) -> Facts | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cobrowse.model import Command, Outcome, Session
 
@@ -11,7 +11,7 @@ from cobrowse.model import Command, Outcome, Session
 class State(StrEnum):
     """Where an initiation stands.
 
-    running ──▶ succeeded · failed_final · ignored          the answer is kept, repeats get it again
+    running ──▶ succeeded · failed_final                    the answer is kept, repeats get it again
        ▲  └───▶ failed_retryable ──▶ running                a repeat goes on from the last finished step
        └─ the lease ran out: the next repeat takes it over
     """
@@ -20,7 +20,14 @@ class State(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED_FINAL = "failed_final"
     FAILED_RETRYABLE = "failed_retryable"
-    IGNORED = "ignored"
+
+
+class Invitation(StrEnum):
+    """Whether the customer has been invited; `unknown` while the call is out and after its answer was lost."""
+
+    NO = "no"
+    YES = "yes"
+    UNKNOWN = "unknown"
 
 
 class LeaseLost(Exception):
@@ -31,7 +38,8 @@ class LeaseLost(Exception):
 class Progress:
     """How far an initiation came: `done` are the finished effects, `begun` the one whose call may have gone out.
 
-    `invited`: from before the call that invites the customer, so a crash can't hide that it may have happened.
+    `invited`: from before the call that invites the customer, so a crash can't hide that it may have happened; taken
+    back when the call was refused for certain.
     """
 
     flow: str = ""
@@ -39,6 +47,13 @@ class Progress:
     begun: str = ""
     invited: bool = False
     session: Session = Session()
+
+    @property
+    def invitation(self) -> Invitation:
+        """Whether the customer has been invited, as far as anybody knows."""
+        if not self.invited:
+            return Invitation.NO
+        return Invitation.UNKNOWN if self.begun else Invitation.YES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +82,8 @@ class Entry:
 class Claim:
     """A wish to run `command` as initiation `id`. `progress` is what a crash right after the claim must leave behind.
 
-    `slot` can be held once only. `window_seconds` > 0 also asks for the newest other initiation of the same
-    conversation in that time.
+    `slot` can be held once only. `window_seconds` > 0 also asks for the other initiations of the same conversation:
+    those at work, and those in that time that may have invited the customer.
     """
 
     id: str
@@ -81,12 +96,22 @@ class Claim:
 
 
 def slot_of(command: Command, initiation_id: str) -> str:
-    """What this command must hold alone: its sender's key, else its conversation while somebody is at work on it."""
+    """What this command must hold alone: its key, else its caller's conversation while it is worked on.
+
+    A caller's own key belongs to its credential. A delivery's id is its sender's, whichever of its secrets signed it.
+    """
+    credential = command.credential if command.fingerprint or not command.key else ""
+    caller = f"{_part(command.sender)}:{_part(credential)}"
     if command.key:
-        return f"key:{command.sender}:{command.key}"
+        return f"key:{caller}:{command.key}"
     if command.conversation_id:
-        return f"conversation:{command.conversation_id}"
+        return f"conversation:{caller}:{command.conversation_id}"
     return released_slot(initiation_id)
+
+
+def _part(name: str) -> str:
+    """A name without the separator, so that no two pairs of names make one slot."""
+    return name.replace("%", "%25").replace(":", "%3A")
 
 
 def released_slot(initiation_id: str) -> str:
@@ -94,17 +119,30 @@ def released_slot(initiation_id: str) -> str:
     return f"id:{initiation_id}"
 
 
+class Hold(NamedTuple):
+    """Who is at work on which initiation."""
+
+    id: str
+    holder: str
+
+
 @dataclass(frozen=True, slots=True)
 class Won:
     """It is ours to do: new (`entry.attempts` is 1), continued, or taken over from a dead holder.
 
-    `previous` is another initiation of the conversation inside the window that may have invited the customer, or that
-    is at work right now and was claimed before this one: one at work first, else the newest. Two wait for each other
-    only if a take-over meets a younger one that may have invited; then a deadline ends it, not a second invitation.
+    `ahead` are the other initiations of the conversation that were at work at the moment of this claim, the newest
+    first: all of them were claimed before this one, and this one waits for them. `history` are those inside the window
+    that were not at work and may have invited the customer, the newest first. `previous` is the first of `ahead`, else
+    of `history`.
+
+    Claims of a conversation are in one order, so no two wait for each other. Only where a store can't see that order (a
+    take-over claimed while the other's `ahead` is being read) both may be ahead of each other; a deadline ends that.
     """
 
     entry: Entry
     previous: Entry | None = None
+    ahead: tuple[Hold, ...] = ()
+    history: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,28 +165,50 @@ Claimed = Won | Taken | Differs
 class Ledger(Protocol):
     """The store behind it. Every method raises LedgerUnavailable when the store can't be reached.
 
+    `seconds` is the longest that a method may wait for it (None: a bound of the store's own); then it is unavailable.
+
     Whatever is committed survives the end of a process. A power cut may take back the last commits, but none that a
     call which invites the customer waits for: what has `progress.invited`, a claim's or a begin's, is on the disk when
     the method returns, and so is everything that was committed before it.
     """
 
-    def claim(self, claim: Claim) -> Claimed:
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> Claimed:
         """Hold the claim's slot if it is free, retryable or its lease ran out: one atomic, committed decision.
 
         A new entry gets the claim's `progress`; one that is continued or taken over keeps its own. An entry that has
         ended for good is Taken; one whose command has another fingerprint Differs (keyed slots only).
         """
 
-    def reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
+    def find(self, slot: str, *, seconds: float | None = None) -> Entry | None:
+        """The entry that holds this slot, by one read."""
+
+    def reclaim(
+        self,
+        initiation_id: str,
+        holder: str,
+        lease_seconds: float,
+        window_seconds: float = 0.0,
+        *,
+        seconds: float | None = None,
+    ) -> Claimed | None:
         """Hold a failed initiation's own row again, final or not; Taken if running or succeeded, None if absent."""
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress) -> None:
+    def begin(self, initiation_id: str, holder: str, progress: Progress, *, seconds: float | None = None) -> None:
         """Commit how far it came before the next call goes out. LeaseLost if `holder` no longer holds it."""
 
-    def settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> None:
+    def settle(
+        self,
+        initiation_id: str,
+        holder: str,
+        state: State,
+        progress: Progress,
+        outcome: Outcome,
+        *,
+        seconds: float | None = None,
+    ) -> None:
         """Commit the end of an attempt and release its lease (and a keyless slot). LeaseLost as in `begin`."""
 
-    def read(self, initiation_id: str) -> Entry | None:
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> Entry | None:
         """The entry as it stands now."""
 
     def wait(self, initiation_id: str, seconds: float) -> None:
@@ -158,21 +218,42 @@ class Ledger(Protocol):
 class NoLedger:
     """For LEDGER_REQUIRED=false while the ledger is away: everything is won, nothing is remembered."""
 
-    def claim(self, claim: Claim) -> Won:
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> Won:  # noqa: ARG002 - the protocol's parameter
         """Always won."""
         return Won(Entry(claim.id, claim.command, State.RUNNING, 1, claim.progress, claim.holder, claim.lease_seconds))
 
-    def reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:  # noqa: ARG002
+    def find(self, slot: str, *, seconds: float | None = None) -> Entry | None:  # noqa: ARG002
         """Nothing was kept."""
         return None
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress) -> None:
+    def reclaim(
+        self,
+        initiation_id: str,  # noqa: ARG002
+        holder: str,  # noqa: ARG002
+        lease_seconds: float,  # noqa: ARG002
+        window_seconds: float = 0.0,  # noqa: ARG002
+        *,
+        seconds: float | None = None,  # noqa: ARG002
+    ) -> Claimed | None:
+        """Nothing was kept."""
+        return None
+
+    def begin(self, initiation_id: str, holder: str, progress: Progress, *, seconds: float | None = None) -> None:
         """Nothing is kept."""
 
-    def settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> None:
+    def settle(
+        self,
+        initiation_id: str,
+        holder: str,
+        state: State,
+        progress: Progress,
+        outcome: Outcome,
+        *,
+        seconds: float | None = None,
+    ) -> None:
         """Nothing is kept."""
 
-    def read(self, initiation_id: str) -> Entry | None:  # noqa: ARG002 - the protocol's parameter
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> Entry | None:  # noqa: ARG002
         """Nothing was kept."""
         return None
 

@@ -30,7 +30,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One request for a cobrowse session, parsed and authenticated. `deadline_seconds` is the caller's patience."""
+    """One request for a cobrowse session, parsed and authenticated.
+
+    `deadline_seconds` is how long the caller waits. `fingerprint` tells two requests with one key apart; it is empty
+    where the key names the event whatever its data, as a sender's delivery id does.
+    """
 
     sender: str
     correlation_id: str
@@ -60,6 +64,14 @@ class Session:
     offer_ends: str = ""
     state: str = ""
     verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """A conversation's cobrowse sessions, as one look at it shows them: those the customer can use, and the others."""
+
+    live: tuple[Session, ...] = ()
+    over: tuple[Session, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

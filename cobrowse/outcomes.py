@@ -5,7 +5,7 @@ from dataclasses import replace
 from cobrowse.errors import CobrowseError
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Entry, State
-from cobrowse.model import Failure, Outcome, Status
+from cobrowse.model import Command, Failure, Outcome, Secret, Session, Status
 
 
 def state_of(outcome: Outcome) -> State:
@@ -41,16 +41,34 @@ def failed(attempt: Attempt, error: CobrowseError) -> Outcome:
     return outcome_of(attempt, Status.FAILED, failure)
 
 
-def repeated(settled: Entry, attempt: Attempt) -> Outcome:
-    """Another run's answer: the same again for a repeated key, as one that joined it without."""
-    assert settled.outcome is not None  # noqa: S101 - _awaited hands on ended entries only
-    if attempt.command.key and settled.command.key == attempt.command.key:
-        return replace(settled.outcome, replayed=True)
-    joined = replace(
-        settled.outcome,
+def answer_of(entry: Entry) -> Outcome | None:
+    """The answer that this initiation keeps for good; None as long as a repeat may change it."""
+    final = entry.state in (State.SUCCEEDED, State.FAILED_FINAL)
+    return replace(entry.outcome, replayed=True) if final and entry.outcome is not None else None
+
+
+def repeated(ended: Entry, attempt: Attempt) -> Outcome:
+    """The answer of this attempt's own slot: the same again for a repeated key, as one that joined it without."""
+    assert ended.outcome is not None  # noqa: S101 - _awaited hands on ended entries only
+    return replace(ended.outcome, replayed=True) if attempt.command.key else joined(ended, attempt)
+
+
+def joined(ended: Entry, attempt: Attempt) -> Outcome:
+    """What another initiation's run comes to for an attempt that waited for it."""
+    assert ended.outcome is not None  # noqa: S101 - as above
+    outcome = replace(
+        ended.outcome,
         correlation_id=attempt.command.correlation_id,
+        session=shown_to(attempt.command, ended.outcome.session, ended.command),
         seconds=attempt.seconds(),
         upstream_calls=attempt.upstream_calls,
         spans=tuple(attempt.spans),
     )
-    return replace(joined, status=Status.JOINED) if joined.success else joined
+    return replace(outcome, status=Status.JOINED) if outcome.success else outcome
+
+
+def shown_to(command: Command, session: Session, owner: Command | None) -> Session:
+    """The session as this command's credential may see it: links and code are for the credential that started it."""
+    if owner is not None and (owner.sender, owner.credential) == (command.sender, command.credential):
+        return session
+    return replace(session, join_url=Secret(), viewer_url=Secret(), join_code=Secret())

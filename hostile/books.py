@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from cobrowse.ledger import State
 from cobrowse.model import Status
 from hostile.callers import Reply, Request
-from integrations.ledger import LedgerStore, Recorded
+from integrations.ledger import LedgerStore, StoredRecord
 
 PAGE = 1_000
-_FINAL = (State.SUCCEEDED, State.FAILED_FINAL, State.IGNORED)
+_FINAL = (State.SUCCEEDED, State.FAILED_FINAL)
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Books:
 def audit(books: Books, ledger: LedgerStore, invitations: Mapping[str, int]) -> list[str]:
     """What does not add up between the callers, the ledger and the customers; nothing if all does."""
     rows = list(_rows(ledger))
-    by_key: dict[tuple[str, str], list[Recorded]] = defaultdict(list)
+    by_key: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
     by_id = {row.id: row for row in rows}
     for row in rows:
         if row.command.key:
@@ -79,8 +79,8 @@ def audit(books: Books, ledger: LedgerStore, invitations: Mapping[str, int]) -> 
 
 def _of(
     account: Account,
-    by_key: Mapping[tuple[str, str], list[Recorded]],
-    by_id: Mapping[str, Recorded],
+    by_key: Mapping[tuple[str, str], list[StoredRecord]],
+    by_id: Mapping[str, StoredRecord],
     invitations: Mapping[str, int],
 ) -> Iterator[str]:
     request, replies = account.request, account.replies
@@ -101,7 +101,7 @@ def _of(
         yield from _of_its_key(account, by_key.get((request.name, request.key), []), succeeded)
 
 
-def _of_its_key(account: Account, kept: list[Recorded], succeeded: list[Reply]) -> Iterator[str]:
+def _of_its_key(account: Account, kept: list[StoredRecord], succeeded: list[Reply]) -> Iterator[str]:
     if account.settled and len(kept) != 1 and not (not kept and all(map(_needs_no_row, account.replies))):
         yield f"{len(kept)} rows for its key"
     if kept and succeeded and kept[0].state is not State.SUCCEEDED:
@@ -112,7 +112,7 @@ def _of_its_key(account: Account, kept: list[Recorded], succeeded: list[Reply]) 
         yield "different answers"
 
 
-def _history(row: Recorded) -> str:
+def _history(row: StoredRecord) -> str:
     """What a row's last attempt did, call by call."""
     spans = row.outcome.spans if row.outcome else ()
     did = ", ".join(f"{span.start:.2f} {span.name} {span.result} {span.seconds:.2f} s" for span in spans)
@@ -138,7 +138,7 @@ def tally(ledger: LedgerStore) -> Mapping[str, int]:
     )
 
 
-def _rows(ledger: LedgerStore) -> Iterator[Recorded]:
+def _rows(ledger: LedgerStore) -> Iterator[StoredRecord]:
     before: int | None = None
     while page := ledger.recent(PAGE, before_seq=before):
         yield from page

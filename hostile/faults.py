@@ -1,4 +1,4 @@
-"""`python -m hostile.faults [--quick]`: every upstream call, struck in every way, and what must come of each.
+"""`python -m hostile.faults [--quick] [--slack SECONDS]`: every upstream call, struck in every way, and the outcome.
 
 Each case runs the service over real sockets on a sandbox of its own, asks once while Genesys fails, once more with the
 same key when it is well again, and once for something else. It holds the answer's kind, HTTP status and waiting time,
@@ -16,25 +16,25 @@ from pathlib import Path
 
 from hostile.matrix import ROLES, Cell, cells, some
 from hostile.rules import GOOD
-from hostile.stage import Result, Stage
+from hostile.stage import SLACK, Result, Stage
 from hostile.ways import WAYS
 
 WORKERS = 12
 _stage: list[Stage] = []
 
 
-def run(chosen: Iterable[Cell], workers: int = WORKERS) -> list[Result]:
+def run(chosen: Iterable[Cell], slack: float, workers: int = WORKERS) -> list[Result]:
     """Play these cases, many at a time, each worker on a stage of its own."""
     slow_first = sorted(chosen, key=lambda cell: not cell.slow)
     with tempfile.TemporaryDirectory() as folder:
         context = multiprocessing.get_context("fork")
-        with context.Pool(min(workers, len(slow_first)), _set_up, (folder,)) as pool:
+        with context.Pool(min(workers, len(slow_first)), _set_up, (folder, slack)) as pool:
             found = list(pool.imap_unordered(_play, slow_first))
     return found
 
 
-def _set_up(folder: str) -> None:
-    _stage.append(Stage(Path(tempfile.mkdtemp(dir=folder))))
+def _set_up(folder: str, slack: float) -> None:
+    _stage.append(Stage(Path(tempfile.mkdtemp(dir=folder)), slack))
 
 
 def _play(cell: Cell) -> Result:
@@ -44,13 +44,13 @@ def _play(cell: Cell) -> Result:
         return Result(cell, "crashed", 0.0, (f"{type(fault).__name__}: {fault}",))
 
 
-def settled(found: Sequence[Result]) -> tuple[list[Result], int]:
+def settled(found: Sequence[Result], slack: float) -> tuple[list[Result], int]:
     """The results, with those that failed tried again alone, since a busy machine may slip; and how many they were."""
     failed = [result.cell for result in found if result.wrong]
     if not failed or len(failed) > 100:
         return list(found), 0
     good = [result for result in found if not result.wrong]
-    return good + run(failed, workers=1), len(failed)
+    return good + run(failed, slack, workers=1), len(failed)
 
 
 def table(found: Sequence[Result]) -> str:
@@ -79,12 +79,13 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a slice that meets every fault once, some seconds")
     parser.add_argument("--only", default="", help="the cases whose name holds this, as 'media: attach: reset'")
     parser.add_argument("--workers", type=int, default=WORKERS)
+    parser.add_argument("--slack", type=float, default=SLACK, help="seconds that an answer may come after its deadline")
     given = parser.parse_args()
     chosen = [cell for cell in (some() if given.quick else cells()) if given.only in str(cell)]
     if not chosen:
         parser.error("no case has that in its name")
     begun = time.monotonic()
-    found, again = settled(run(chosen, given.workers))
+    found, again = settled(run(chosen, given.slack, given.workers), given.slack)
     wrong = [result for result in found if result.wrong]
     print(table(found))
     print()

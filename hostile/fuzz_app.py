@@ -16,7 +16,7 @@ from hostile import inputs
 from hostile.fuzz_parsers import changed
 from hostile.obliging import Obliging
 from hostile.parsers import genuine
-from hostile.service import EXAMPLE, KEY, PUBLIC, SECRETS, environment
+from hostile.service import EXAMPLE, KEY, PUBLIC, SECRETS
 from hostile.tally import Tally, drive
 from integrations.ledger import connect
 from integrations.senders.registry import load_senders
@@ -44,8 +44,7 @@ def app_in(folder: Path) -> Any:  # noqa: ANN401 - Flask's app
         log_format="json",
     )
     ledger = connect(f"sqlite:///{folder}/l.sqlite3", keys=(), retention_seconds=3600)
-    with environment(SECRETS):
-        return create_app(chosen, ledger=ledger, transport=Obliging())
+    return create_app(chosen, ledger=ledger, transport=Obliging(), environ=SECRETS)
 
 
 def told(answer: Any) -> str:  # noqa: ANN401 - werkzeug's answer

@@ -19,7 +19,7 @@ def wire(count: int, ends: float, first: int) -> Tally:
     with (
         start(rate_limit=None) as box,
         tempfile.TemporaryDirectory() as folder,
-        Service(box.url, Path(folder), WEB_CONCURRENCY="1", THREADS="4") as service,
+        Service(box.url, Path(folder), WEB_CONCURRENCY="1") as service,
     ):
         box.options.auto_create = True
         with ThreadPoolExecutor(8) as pool:

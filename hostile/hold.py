@@ -140,7 +140,7 @@ def main() -> int:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the services end too
     gc.disable()  # its rounds through a million requests would be seconds in which none is sent, and a burst after
-    more = {"DEADLINE_SECONDS": str(DEADLINE), "THREADS": "64"}
+    more = {"DEADLINE_SECONDS": str(DEADLINE)}
     with (
         tempfile.TemporaryDirectory() as place,
         Genesys() as genesys,

@@ -1,9 +1,10 @@
 """The service inside this process, on a sandbox: for those who look at its answers and not at its sockets."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from flask import Flask
@@ -18,8 +19,13 @@ KEY = "hostile-key-0123456789abcdef"
 
 
 @contextlib.contextmanager
-def service(genesys: str, folder: Path, **chosen: Any) -> Iterator[tuple[Flask, LedgerStore]]:  # noqa: ANN401 - settings
-    """The app and its ledger, both of its own, until the block ends."""
+def service(
+    genesys: str,
+    folder: Path,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    **chosen: Any,  # noqa: ANN401 - settings
+) -> Iterator[tuple[Flask, LedgerStore]]:
+    """The app and its ledger, both of its own, until the block ends. `environ` holds its senders' secrets."""
     defaults = Settings(
         genesys_api_url=genesys,
         genesys_login_url=genesys,
@@ -31,7 +37,8 @@ def service(genesys: str, folder: Path, **chosen: Any) -> Iterator[tuple[Flask, 
     transport = CurlTransport()
     ledger = connect(f"sqlite:///{folder}/ledger.sqlite3", keys=(), retention_seconds=3600)
     try:
-        yield create_app(replace(defaults, **chosen), ledger=ledger, transport=transport), ledger
+        settings = replace(defaults, **chosen)
+        yield create_app(settings, ledger=ledger, transport=transport, environ=environ), ledger
     finally:
         ledger.close()
         transport.close()

@@ -11,7 +11,6 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -51,7 +50,7 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{name}.log"
-        own = (*Settings.NAMES, "PORT", "HOST", "WEB_CONCURRENCY", "THREADS", "PIN_WORKERS")
+        own = (*Settings.NAMES, "PORT", "HOST", "WEB_CONCURRENCY")
         self._environment = {key: value for key, value in os.environ.items() if key not in own} | {
             "GENESYS_API_URL": genesys,
             "GENESYS_LOGIN_URL": genesys,
@@ -62,7 +61,6 @@ class Service:
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "WEB_CONCURRENCY": "2",
-            "THREADS": "16",
             "LOG_FORMAT": "json",
             "LOG_LEVEL": "WARNING",
             **SECRETS,
@@ -138,18 +136,3 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-@contextlib.contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """These variables in this process's environment, until the block ends."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

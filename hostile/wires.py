@@ -46,13 +46,13 @@ def exchange(port: int, data: bytes, patience: float = WAITED_FOR + 2) -> Heard:
     return Heard(answer, first or time.monotonic() - begun)
 
 
-def faults_of(shape: Shape, heard: Heard) -> list[str]:
-    """What is wrong with what was heard; nothing most times."""
+def faults_of(shape: Shape, heard: Heard, slack: float = 0.0) -> list[str]:
+    """What is wrong with what was heard; nothing most times. It may be late by `slack` seconds."""
     wrong = []
     if heard.status not in shape.statuses:
         wrong.append(f"answered {heard.status}: {heard.answer[:120]!r}")
     if not shape.honest and ANSWERED in heard.answer:
         wrong.append("the request inside was answered")
-    if heard.seconds > shape.within:
+    if heard.seconds > shape.within + slack:
         wrong.append(f"answered after {heard.seconds:.1f} s")
     return wrong

@@ -1,6 +1,12 @@
-"""A clock that a test moves: sleeping takes no time but the clock's own."""
+"""Clocks on which sleeping takes no time but the clock's own, and a wait for what other threads and processes do."""
 
+import time
 from datetime import UTC, datetime, timedelta
+
+from cobrowse.clock import SystemClock
+
+# Seconds that only a hang can take, however busy the machine is.
+HANGS = 60.0
 
 
 class ManualClock:
@@ -17,3 +23,28 @@ class ManualClock:
     def sleep(self, seconds):
         self.slept.append(seconds)
         self.time += seconds
+
+
+class LeapingClock(SystemClock):
+    """The machine's own clock, which leaps ahead where it is asked to sleep: for a service that calls over sockets."""
+
+    def __init__(self):
+        self.slept = []
+
+    def monotonic(self):
+        return super().monotonic() + sum(self.slept)
+
+    def now(self):
+        return super().now() + timedelta(seconds=sum(self.slept))
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+
+
+def wait_until(true, what="what was waited for did not happen"):
+    """Return what `true` returns once it is true; fail when that takes as long as only a hang can."""
+    ends = time.monotonic() + HANGS
+    while not (found := true()):
+        assert time.monotonic() < ends, what
+        time.sleep(0.01)
+    return found

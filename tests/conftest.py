@@ -1,12 +1,55 @@
-"""Holds the whole test run to one promise: nothing secret gets out."""
+"""Holds the whole test run to one promise, nothing secret gets out, and marks the tests that take their time."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.databases import database, server
 from tests.watch import WATCH
 
 __all__ = ["database", "server"]
 
+HERE = Path(__file__).parent
+# Where a folder or a file of tests has a mark of its own. `make test-fast` passes over all three.
+MARKED = {
+    "browser": "browser",
+    "integration": "slow",
+    "simulation": "slow",
+    "integration/test_crashes.py": "crash",
+    "integration/test_ledger_processes.py": "crash",
+    **dict.fromkeys(
+        (
+            "contract/test_deploy.py",
+            "contract/test_deploy_unit.py",
+            "contract/test_docs_commands.py",
+            "contract/test_fault_matrix.py",
+            "contract/test_fuzz_guided.py",
+            "contract/test_openapi_agreement.py",
+            "contract/test_secret_scan.py",
+        ),
+        "slow",
+    ),
+}
+# What takes long to start, or is a process of its own.
+SLOW_FIXTURES = {"server", "gunicorn"}
+
 leaks = WATCH.leaks
+
+# How long an example takes is the machine's affair; what must be cheap is measured by its own test.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def pytest_configure(config):
     config.pluginmanager.register(WATCH)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        path = item.path.relative_to(HERE).as_posix() if item.path.is_relative_to(HERE) else ""
+        for name in (path, path.partition("/")[0]):
+            if name in MARKED:
+                item.add_marker(getattr(pytest.mark, MARKED[name]))
+        if SLOW_FIXTURES.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.slow)

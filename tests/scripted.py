@@ -5,7 +5,7 @@ from itertools import count
 from cobrowse.flow import Flow, FlowUnavailable, Step
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import Entry, Progress, State, Won
-from cobrowse.model import Command, Outcome, Session, Span, Status
+from cobrowse.model import Command, Outcome, Session, Sessions, Span, Status
 from tests.clocks import ManualClock
 
 
@@ -29,10 +29,16 @@ def ended(initiation_id="theirs", state=State.SUCCEEDED, *, outcome=None, **fiel
 class ScriptedLedger:
     """Each list holds what comes next: a value or an error. What isn't scripted is won, absent or done."""
 
-    def __init__(self, clock, *, claims=(), reclaims=(), reads=(), settles=()):
+    def __init__(self, clock, *, claims=(), finds=(), reclaims=(), reads=(), settles=()):
         self.clock = clock
-        self.next = {"claim": [*claims], "reclaim": [*reclaims], "read": [*reads], "settle": [*settles]}
-        self.claims, self.told = [], []
+        self.next = {
+            "claim": [*claims],
+            "find": [*finds],
+            "reclaim": [*reclaims],
+            "read": [*reads],
+            "settle": [*settles],
+        }
+        self.claims, self.found, self.told, self.waits = [], [], [], []
 
     def _answer(self, what, usual):
         answer = self.next[what].pop(0) if self.next[what] else usual
@@ -40,23 +46,33 @@ class ScriptedLedger:
             raise answer
         return answer
 
-    def claim(self, claim):
+    def claim(self, claim, *, seconds=None):
         self.claims.append(claim)
+        self.waits.append(("claim", seconds))
         mine = Entry(claim.id, claim.command, State.RUNNING, 1, claim.progress, claim.holder, claim.lease_seconds)
         return self._answer("claim", Won(mine))
 
-    def reclaim(self, initiation_id, holder, lease_seconds):
-        self.told.append(("reclaim", initiation_id, holder, lease_seconds))
+    def find(self, slot, *, seconds=None):
+        self.found.append(slot)
+        self.waits.append(("find", seconds))
+        return self._answer("find", None)
+
+    def reclaim(self, initiation_id, holder, lease_seconds, window_seconds=0.0, *, seconds=None):
+        self.told.append(("reclaim", initiation_id, holder, lease_seconds, window_seconds))
+        self.waits.append(("reclaim", seconds))
         return self._answer("reclaim", None)
 
-    def begin(self, initiation_id, holder, progress):
+    def begin(self, initiation_id, holder, progress, *, seconds=None):
+        self.waits.append(("begin", seconds))
         self.told.append(("begin", initiation_id, holder, progress))
 
-    def settle(self, initiation_id, holder, state, progress, outcome):
+    def settle(self, initiation_id, holder, state, progress, outcome, *, seconds=None):
+        self.waits.append(("settle", seconds))
         self.told.append(("settle", initiation_id, holder, state, progress, outcome))
         self._answer("settle", None)
 
-    def read(self, initiation_id):
+    def read(self, initiation_id, *, seconds=None):
+        self.waits.append(("read", seconds))
         self.told.append(("read", initiation_id))
         return self._answer("read", None)
 
@@ -71,11 +87,11 @@ class ScriptedLedger:
 
 
 class ScriptedGenesys:
-    """A flow of two effects and a look. `fails` are errors by step, `live` what each look at the conversation shows."""
+    """A flow of two effects and a look. `fails` are errors by step, `live` and `over` what each look shows."""
 
-    def __init__(self, *, fails=None, live=(), webchat="found", verified=True):
+    def __init__(self, *, fails=None, live=(), over=(), webchat="found", verified=True):
         self.fails = {step: [*errors] for step, errors in (fails or {}).items()}
-        self.live, self.webchat, self.verified = [*live], webchat, verified
+        self.live, self.over, self.webchat, self.verified = [*live], over, webchat, verified
         # The first is in force, until the org turns out not to have it.
         self.flows = ("media", "native")
         self.calls, self.asked = [], []
@@ -89,12 +105,12 @@ class ScriptedGenesys:
         )
         return Flow(name or self.flows[0], steps)
 
-    def live_sessions(self, attempt):
+    def sessions(self, attempt):
         self.calls.append(("look", attempt.command.conversation_id))
         shown = self.live.pop(0) if len(self.live) > 1 else (self.live[0] if self.live else ())
         if isinstance(shown, Exception):
             raise shown
-        return shown
+        return Sessions(shown, self.over)
 
     def newest_webchat(self, attempt):
         self.calls.append(("find", attempt.initiation_id))
@@ -132,7 +148,7 @@ def initiation(genesys=None, *, clock=None, observers=(), **ledger):
     """An Initiation on these; its parts are to be found on it. Its ids are id-1, id-2, …."""
     clock = clock or ManualClock()
     numbers = count(1)
-    settings = {name: ledger.pop(name) for name in ("ledger_required", "repeat_window") if name in ledger}
+    settings = {name: ledger.pop(name) for name in ("admission", "ledger_required", "repeat_window") if name in ledger}
     return Initiation(
         genesys or ScriptedGenesys(),
         ScriptedLedger(clock, **ledger),

@@ -60,9 +60,9 @@ class Watch:
         patterns = (self._always, _JOIN_CODE, *self._issued, *map(_literally, also))
         return sorted({found[0].decode(errors="replace") for one in patterns for found in one.finditer(told)})
 
-    def follow(self, settings, initiate):
+    def follow(self, settings, initiate, environ):
         """A service of this process: the secrets among its settings are some, and its traces are looked at."""
-        self.taint(*witnesses.secrets(settings))
+        self.taint(*witnesses.secrets(settings, environ))
         for aside in initiate.observers:
             aside._observers += (self.traces,)
             aside._watchers += (self.traces,)

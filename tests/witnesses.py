@@ -10,7 +10,6 @@ import base64
 import binascii
 import html
 import json
-import os
 import re
 import traceback as standard
 from pathlib import Path
@@ -34,13 +33,13 @@ _MADE_UP = {str(value) for one in _SESSIONS for value in (one.join_url, one.view
 _SAMPLES = re.compile("|".join(map(re.escape, _MADE_UP)).encode())
 
 
-def secrets(settings):
-    """The secrets among a service's settings, and those that its senders file names."""
+def secrets(settings, environ):
+    """The secrets among a service's settings, and those of `environ` that its senders file names."""
     pairs = settings.api_keys.replace(",", " ").split()
     named = re.findall(r"\$([A-Z0-9_]+)", Path(settings.senders_file).read_text()) if settings.senders_file else ()
     return [
         *(pair.partition(":")[2] for pair in pairs),
-        *(os.environ[name] for name in named if name in os.environ),
+        *(environ[name] for name in named if name in environ),
         *settings.ledger_keys,
         *(settings.console_password, settings.genesys_client_secret, settings.metrics_token),
     ]

@@ -30,7 +30,6 @@ STATES = {
     State.FAILED_RETRYABLE: Look("Failed so far", "retry"),
     State.FAILED_FINAL: Look("Failed for good", "bad"),
     State.RUNNING: Look("Running", "running"),
-    State.IGNORED: Look("Ignored", "ignored"),
 }
 # A success in the caller's own words.
 _SUCCESSES = {

@@ -90,7 +90,7 @@ def by_minute(glances: Iterable[Glance], now: datetime) -> list[Minute]:
     for glance in glances:
         # The ledger's clock may be a moment ahead of ours.
         place = MINUTES - 1 - max(0, this - int(glance.created.timestamp() // 60))
-        if place < 0 or glance.state is State.IGNORED:
+        if place < 0:
             continue
         minute = minutes[place]
         minute.came += 1

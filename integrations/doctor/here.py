@@ -10,7 +10,7 @@ from cobrowse.errors import LedgerUnavailable
 from integrations import ledger as ledgers
 from integrations.doctor.case import Case, Check, failing
 from integrations.doctor.reach import Unreachable
-from integrations.ledger.schema import VERSION
+from integrations.ledger.migrations import VERSION
 from integrations.senders.credentials import ApiKeys, ApiKeysError
 from integrations.senders.rates import Rates, RateStorageError
 from integrations.senders.registry import Sender, SendersFileError, load_senders
@@ -84,7 +84,7 @@ def ledger(case: Case) -> Iterator[Check]:
     except LedgerUnavailable as error:
         yield failing("ledger", error)
     else:
-        yield Check("ledger", True, f"{store.place} can be written; its tables fit this service (version {VERSION})")
+        yield Check("ledger", True, f"{store.location} can be written; its tables fit this service (version {VERSION})")
     finally:
         store.close()
 

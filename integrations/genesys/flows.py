@@ -11,7 +11,7 @@ from cobrowse.errors import (
     NoActiveConversation,
 )
 from cobrowse.flow import Attempt, Facts, Flow, FlowUnavailable, Step
-from cobrowse.model import Channel, Secret, Session
+from cobrowse.model import Channel, Secret, Session, Sessions
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import Seen, see
 from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, UpstreamRejected
@@ -49,11 +49,12 @@ class Flows:
         native = self._mode == "native" or (self._mode == "auto" and self._lacks_media)
         return self._flows[name or ("native" if native else "media")]
 
-    def live_sessions(self, attempt: Attempt) -> tuple[Session, ...]:
-        """The conversation's live cobrowse sessions. ConversationError if it can't have one."""
+    def sessions(self, attempt: Attempt) -> Sessions:
+        """The conversation's cobrowse sessions. ConversationError if it can't have one."""
         seen = self._see(attempt)
         seen.rule_out()
-        return seen.live
+        live = seen.live
+        return Sessions(live, tuple(session for session in seen.sessions if session not in live))
 
     def newest_webchat(self, attempt: Attempt) -> str:
         """The id of the newest active webchat. NoActiveConversation if there is none."""
@@ -174,7 +175,7 @@ class Flows:
         """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be the session we want."""
         if refused.status == 409:
             # Added by a call whose answer a gateway lost and sent again: only a look can tell, and the probe is one.
-            raise GenesysUnavailable(refused.message, ambiguous=True)
+            raise GenesysUnavailable(refused.message, ambiguous=True, refused=True)
         self._see(attempt).rule_out()
         raise CobrowseNotSupported(
             refused.message,

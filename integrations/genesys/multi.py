@@ -10,9 +10,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
-from gevent import get_hub  # type: ignore[import-untyped]  # it ships no types; nor do the next two
-from gevent._hub_local import get_hub_if_exists  # type: ignore[import-untyped]
-from gevent.hub import Hub, Waiter  # type: ignore[import-untyped]
+from gevent import get_hub
+from gevent._hub_local import get_hub_if_exists
+from gevent.hub import Hub, Waiter
 
 # libcurl's interest in a socket as libev's events (1 read, 2 write), and what to report back once it is ready; for both
 # libcurl looks itself.

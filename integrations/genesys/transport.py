@@ -1,7 +1,7 @@
 """An httpx transport made for many calls at once: httpx's requests and responses, carried by libcurl.
 
-httpx's own pool is scanned and polled at every call, which costs more the more calls share it (benchmarks/engines.py
-measures both). Here each call takes a connection that no other call has, and puts it back.
+httpx's own pool is scanned and polled at every call, which costs more the more calls share it.
+Here each call takes a connection that no other call has, and puts it back.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any, cast
 import certifi
 import httpx
 import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
-from gevent.monkey import get_original  # type: ignore[import-untyped]  # it ships no types
+from gevent.monkey import get_original
 
 from integrations.genesys import curl, multi
 from integrations.genesys.curl import BodyTooLarge

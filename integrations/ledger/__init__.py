@@ -7,12 +7,12 @@ from urllib.parse import unquote
 import psycopg
 
 from cobrowse.clock import Clock
+from integrations.ledger.encryption import MAKE_A_KEY, InstallationKeys, SecretBox, StaticKeys
 from integrations.ledger.postgresql import POOL_SIZE, PostgreSQL
-from integrations.ledger.rows import Recorded
+from integrations.ledger.rows import StoredRecord
 from integrations.ledger.sqlite import SQLite
 from integrations.ledger.store import LedgerStore
 from integrations.ledger.tokens import StoredToken, TokenTable
-from integrations.ledger.vault import MAKE_A_KEY, Vault, beside, given
 
 FORMS = "sqlite:///relative/file, sqlite:////absolute/file or postgresql+psycopg://user:password@host/database"
 
@@ -28,21 +28,21 @@ def connect(
     """The ledger at that URL. ValueError, which repeats no password, if the URL or a key can't be one.
 
     Nothing is opened before the first use; a ledger that is away is LedgerUnavailable then, and tried anew each time.
-    `keys`: the first seals, all open. `pool_size` is PostgreSQL's connections a process.
+    `keys`: the first encrypts, all decrypt. `pool_size` is PostgreSQL's connections a process.
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         file = Path(_file(rest))
-        engine: SQLite | PostgreSQL = SQLite(file)
-        vault = Vault(beside(file, keys))
+        database: SQLite | PostgreSQL = SQLite(file, clock=clock)
+        box = SecretBox(InstallationKeys(file, keys))
     elif scheme in ("postgresql+psycopg", "postgresql", "postgres"):
         if not keys:
             raise ValueError(f"LEDGER_KEYS is needed for a ledger in PostgreSQL; make one: {MAKE_A_KEY}")
-        engine = _postgresql(f"postgresql://{rest}", pool_size)
-        vault = Vault(given(keys))
+        database = _postgresql(f"postgresql://{rest}", pool_size, clock)
+        box = SecretBox(StaticKeys(keys))
     else:
         raise ValueError(f"LEDGER_URL must be {FORMS}")
-    return LedgerStore(engine, vault, retention_seconds=retention_seconds, clock=clock)
+    return LedgerStore(database, box, retention_seconds=retention_seconds, clock=clock)
 
 
 def _file(rest: str) -> str:
@@ -52,13 +52,13 @@ def _file(rest: str) -> str:
     return file
 
 
-def _postgresql(url: str, pool_size: int) -> PostgreSQL:
+def _postgresql(url: str, pool_size: int, clock: Clock | None) -> PostgreSQL:
     try:
-        return PostgreSQL(url, pool_size=pool_size)
+        return PostgreSQL(url, pool_size=pool_size, clock=clock)
     except psycopg.Error:
         # The driver's text may hold a part of the URL, and that may be the password.
         message = f"LEDGER_URL can't be read: {FORMS}; write %40 for an @ in a password, %2F for a /"
         raise ValueError(message) from None
 
 
-__all__ = ["LedgerStore", "Recorded", "StoredToken", "TokenTable", "connect"]
+__all__ = ["LedgerStore", "StoredRecord", "StoredToken", "TokenTable", "connect"]

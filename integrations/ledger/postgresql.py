@@ -3,16 +3,28 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from secrets import token_hex
 from threading import Lock
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import conninfo, errors
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
-from integrations.ledger import schema
-from integrations.ledger.engine import Dialect, Params, Rows, Run
+from integrations.ledger import migrations, queries
+from integrations.ledger.database import (
+    CHECK_INTERVAL,
+    DEFAULT_TIMEOUT,
+    PING_TIMEOUT,
+    Dialect,
+    Params,
+    Rows,
+    Run,
+)
+from integrations.ledger.event_loop import run_off_loop
+from integrations.ledger.postgresql_connection import Connection, PipelinedRun, breaks_connection, first_line
 
 T = TypeVar("T")
 
@@ -20,183 +32,193 @@ DIALECT = Dialect(
     "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
     "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     'TEXT COLLATE "C"',  # bytes in their order, as SQLite compares; a prefix is a range of an index then
+    " WITH (fillfactor = 70)",  # room for a row's next version beside it: its steps touch no index then
     # OFFSET keeps the planner from merging it with the select that it is for: first the lock, then the row's number.
     "FROM (SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0)) OFFSET 0) AS in_turn",
     r"%(\1)s",
 )
 
-# Seconds until a server that does not answer counts as away; and that a statement may take.
-CONNECT_PATIENCE = 2
-STATEMENT_PATIENCE = 3
-# Any number, the same in every service: who upgrades holds this lock.
+# Seconds until a server that does not answer counts as away; and that a statement may take on the server's side.
+CONNECT_TIMEOUT = 2
+STATEMENT_TIMEOUT = 3
+# An upgrade of another machine's may take longer than any statement of ours.
+UPGRADE_TIMEOUT = 600
+# Any number, the same in every service: the process that upgrades holds this lock.
 UPGRADE_LOCK = 0x636F_6272
-# Connections of a process: works take a millisecond, so few serve many threads; a server has 100 for all by default.
+# Connections of a process: works take a millisecond, so few serve many requests; a server has 100 for all by default.
 POOL_SIZE = 8
 
 
-class _Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that leaves word of why it failed: the pool keeps trying, and only says that it took too long."""
-
-    @classmethod
-    def connect(cls, conninfo: str = "", *, reasons: list[str], **kwargs: Any) -> Self:  # type: ignore[override]  # noqa: ANN401 - the driver's options
-        try:
-            connected = super().connect(conninfo, **kwargs)
-        except psycopg.Error as fault:
-            reasons[:] = [_first_line(fault)]
-            raise
-        reasons.clear()
-        return connected
-
-
-class _Mine(NamedTuple):
+class _ProcessState(NamedTuple):
     """What belongs to one process. Commits on `durable` wait for the server's disk, those on `quick` do not."""
 
     pid: int
-    durable: ConnectionPool[_Connection]
-    quick: ConnectionPool[_Connection]
+    durable: ConnectionPool[Connection]
+    quick: ConnectionPool[Connection]
 
 
 class PostgreSQL:
-    """The engine on a server. `url` is libpq's; each statement is a transaction of its own."""
+    """The database on a server. `url` is libpq's; each statement is a transaction of its own."""
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, clock: Clock | None = None) -> None:
         given = conninfo.conninfo_to_dict(url)
         where = given.get("host") or given.get("hostaddr") or "localhost"
-        self.place = f"the PostgreSQL database {given.get('dbname') or given.get('user')} at {where}"
+        self.location = f"the PostgreSQL database {given.get('dbname') or given.get('user')} at {where}"
         if given.get("port"):
-            self.place += f":{given['port']}"
+            self.location += f":{given['port']}"
         self._url = url
-        self._size = pool_size
-        self._options = f"{given.get('options') or ''} -c statement_timeout={STATEMENT_PATIENCE}s"
+        self._size = max(1, pool_size // 2)
+        self._clock = clock or SystemClock()
+        self._options = f"{given.get('options') or ''} -c statement_timeout={STATEMENT_TIMEOUT}s"
         self._reasons: list[str] = []
-        self._said: dict[str, bytes] = {}
+        self._rendered: dict[str, bytes] = {}
         self._lock = Lock()
-        self._mine: _Mine | None = None
-        self._of_parents: list[object] = []
-        self._fits = False
+        self._state: _ProcessState | None = None
+        self._inherited: list[object] = []
+        self._next_check = 0.0
+        self._ledger_id = ""
 
-    def write(self, work: Callable[[Run], T], *, durable: bool = True) -> T:
-        """Do the work; once more on a fresh connection if this one broke, for a server that was started anew."""
-        if not self._fits:
-            schema.check(self._on_connection(self._version), self.place)
-            self._fits = True
-        return self._on_connection(lambda connection: work(self._runner(connection)), durable=durable)
+    def write(self, work: Callable[[Run], T], *, durable: bool = True, seconds: float | None = None) -> T:
+        """Do the work; again on another connection if this one broke, for a server that was started anew."""
+        deadline = Deadline.after(DEFAULT_TIMEOUT if seconds is None else seconds, self._clock)
+        if self._clock.monotonic() >= self._next_check:
+            self._check_schema(deadline)
+        return self._on_connection(lambda connection: work(self._run(connection)), deadline, durable=durable)
 
-    def execute(self, sql: str, params: Params, *, durable: bool = True) -> Rows:
+    def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:
         """Run it as it is."""
-        return self.write(lambda run: run(sql, params), durable=durable)
+        return self.write(lambda run: run(sql, params), durable=durable, seconds=seconds)
 
-    def read(self, sql: str, params: Params | None = None) -> Rows:
+    def read(self, sql: str, params: Params | None = None, *, seconds: float | None = None) -> Rows:
         """Read what is committed."""
-        return self.execute(sql, params or {}, durable=False)
+        return self.execute(sql, params or {}, durable=False, seconds=seconds)
+
+    def scan(self, sql: str, params: Params, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
+        """Read, then make it off the loop."""
+        rows = self.read(sql, params)
+        return run_off_loop(lambda: list(map(make, rows)))
+
+    def ping(self) -> None:
+        """Write a row of its own, through to the server's disk."""
+        filler = token_hex(1000)
+        look = {"filler": filler}
+        self._next_check = 0.0
+        self.write(lambda run: run.pipeline([(queries.PING, look), (queries.PING_LOOK, look)]), seconds=PING_TIMEOUT)
 
     def upgrade(self) -> tuple[int, int]:
         """Take the missing steps, once however many ask at the same time."""
 
-        def take(connection: _Connection) -> tuple[int, int]:
+        def take(connection: Connection) -> tuple[int, int]:
             with connection.transaction():
-                # Another machine's upgrade may take longer than any statement of ours.
-                connection.execute("SET LOCAL statement_timeout = '10min'")
+                connection.execute(f"SET LOCAL statement_timeout = '{UPGRADE_TIMEOUT}s'".encode())
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [UPGRADE_LOCK])
-                return schema.upgrade(self._runner(connection))
+                return migrations.upgrade(self._run(connection))
 
-        return self._on_connection(take)
+        return self._on_connection(take, Deadline.after(UPGRADE_TIMEOUT, self._clock))
 
     def close(self) -> None:
         """Close this process's connections."""
         with self._lock:
-            mine, self._mine = self._mine, None
-        if mine is not None and mine.pid == os.getpid():
-            mine.durable.close()
-            mine.quick.close()
+            state, self._state = self._state, None
+        if state is not None and state.pid == os.getpid():
+            state.durable.close()
+            state.quick.close()
 
-    def _version(self, connection: _Connection) -> tuple[int, int] | None:
-        try:
-            return schema.version(self._runner(connection))
-        except errors.UndefinedTable:
-            return None
-
-    def _on_connection(self, work: Callable[[_Connection], T], *, durable: bool = True) -> T:
-        with self._told():
-            mine = self._here()
-            pool = mine.durable if durable else mine.quick
-            connection = pool.getconn()
+    def _check_schema(self, deadline: Deadline) -> None:
+        def read(connection: Connection) -> migrations.Schema | None:
             try:
-                return work(connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError):
-                if not connection.closed:
-                    raise
-            finally:
-                pool.putconn(connection)
-            pool.check()  # a server that went has cut the others too
-            with pool.connection() as fresh:
-                return work(fresh)
+                return migrations.read_schema(self._run(connection))
+            except errors.UndefinedTable:
+                return None
 
-    def _here(self) -> "_Mine":
-        mine = self._mine
-        if mine is not None and mine.pid == os.getpid():
-            return mine
+        found = migrations.check_schema(self._on_connection(read, deadline), self.location, self._ledger_id)
+        self._ledger_id = found.ledger_id
+        self._next_check = self._clock.monotonic() + CHECK_INTERVAL
+
+    def _on_connection(self, work: Callable[[Connection], T], deadline: Deadline, *, durable: bool = True) -> T:
+        with self._translate_errors():
+            state = self._for_this_process()
+            pool = state.durable if durable else state.quick
+            # One that broke, or that a failover left read-only, is not alone: the others are tried, then a new one.
+            for tries_left in reversed(range(self._size + 1)):
+                if deadline.remaining() <= 0:
+                    raise PoolTimeout("no time is left")  # a statement cut short would cost its connection
+                connection = pool.getconn(min(deadline.remaining(), CONNECT_TIMEOUT))
+                connection.deadline = deadline
+                try:
+                    return work(connection)
+                except psycopg.Error as fault:
+                    if not connection.closed and not breaks_connection(fault):
+                        raise
+                    connection.close()
+                    if not tries_left or deadline.remaining() <= 0:
+                        raise
+                finally:
+                    connection.deadline = None
+                    pool.putconn(connection)
+            raise AssertionError("the last try returns or raises")
+
+    def _for_this_process(self) -> _ProcessState:
+        state = self._state
+        if state is not None and state.pid == os.getpid():
+            return state
         with self._lock:
-            mine = self._mine
-            if mine is not None and mine.pid != os.getpid():
-                self._of_parents.append(mine)  # closing it here would end the parent's sessions
-                mine = None
-            if mine is None:
-                mine = self._mine = _Mine(os.getpid(), self._opened(), self._opened(" -c synchronous_commit=off"))
-            return mine
+            state = self._state
+            if state is not None and state.pid != os.getpid():
+                self._inherited.append(state)  # closing it here would end the parent's sessions
+                state = None
+            if state is None:
+                state = _ProcessState(os.getpid(), self._open_pool(), self._open_pool(" -c synchronous_commit=off"))
+                self._state = state
+            return state
 
-    def _opened(self, option: str = "") -> ConnectionPool[_Connection]:
+    def _open_pool(self, option: str = "") -> ConnectionPool[Connection]:
         """Half of the connections. To set it for each commit would be a round trip, for a session it is nothing."""
         return ConnectionPool(
             self._url,
-            connection_class=_Connection,
+            connection_class=Connection,
             kwargs={
                 "autocommit": True,
                 "reasons": self._reasons,
                 "options": self._options + option,
-                "connect_timeout": CONNECT_PATIENCE,
+                "connect_timeout": CONNECT_TIMEOUT,
                 # For a machine that is gone without a word: milliseconds that sent bytes may stay unacknowledged.
-                "tcp_user_timeout": 1000 * STATEMENT_PATIENCE,
+                "tcp_user_timeout": 1000 * STATEMENT_TIMEOUT,
                 "application_name": "cobrowse-bridge",
             },
             min_size=0,
-            max_size=max(1, self._size // 2),
-            timeout=CONNECT_PATIENCE,
-            reconnect_timeout=CONNECT_PATIENCE,
+            max_size=self._size,
+            timeout=CONNECT_TIMEOUT,
+            reconnect_timeout=CONNECT_TIMEOUT,
             open=True,
         )
 
-    def _runner(self, connection: _Connection) -> Run:
-        def run(sql: str, params: Params | None = None, /) -> Rows:
-            cursor = connection.execute(self._say(sql), params)
-            return cursor.fetchall() if cursor.description else [()] * cursor.rowcount
+    def _run(self, connection: Connection) -> Run:
+        return PipelinedRun(connection, self._render)
 
-        return run
-
-    def _say(self, sql: str) -> bytes:
-        said = self._said.get(sql)
-        if said is None:
-            said = self._said[sql] = DIALECT.say(sql).encode()
-        return said
+    def _render(self, sql: str) -> bytes:
+        rendered = self._rendered.get(sql)
+        if rendered is None:
+            rendered = self._rendered[sql] = DIALECT.render(sql).encode()
+        return rendered
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Say what keeps the database from being used; a fault that is our own bug stays what it is."""
         try:
             yield
         except (PoolTimeout, PoolClosed) as fault:
-            why = self._reasons[0] if self._reasons else f"no connection was free within {CONNECT_PATIENCE} s"
-            raise LedgerUnavailable(f"{self.place} can't be reached: {why}") from fault
+            why = self._reasons[0] if self._reasons else "no connection was free in time"
+            raise LedgerUnavailable(f"{self.location} can't be reached: {why}") from fault
         except (errors.UndefinedTable, errors.UndefinedColumn) as fault:
-            self._fits = False
-            hint = f"Run {schema.UPGRADE} once, with the service's own LEDGER_URL."
-            raise LedgerUnavailable(f"{self.place} lacks tables: {_first_line(fault)}", hint=hint) from fault
+            self._next_check = 0.0
+            hint = f"Run {migrations.UPGRADE} once, with the service's own LEDGER_URL."
+            raise LedgerUnavailable(f"{self.location} lacks tables: {first_line(fault)}", hint=hint) from fault
         except errors.InsufficientPrivilege as fault:
             hint = "Let LEDGER_URL's user select, insert, update and delete in the ledger's tables."
-            raise LedgerUnavailable(f"{self.place}: {_first_line(fault)}", hint=hint) from fault
+            raise LedgerUnavailable(f"{self.location}: {first_line(fault)}", hint=hint) from fault
+        except errors.ReadOnlySqlTransaction as fault:
+            hint = "Point LEDGER_URL at the primary server, and see that its database is not set read-only."
+            raise LedgerUnavailable(f"{self.location} is read-only: {first_line(fault)}", hint=hint) from fault
         except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as fault:
-            raise LedgerUnavailable(f"{self.place} failed: {_first_line(fault)}") from fault
-
-
-def _first_line(fault: psycopg.Error) -> str:
-    return next(iter(str(fault).splitlines()), type(fault).__name__)
+            raise LedgerUnavailable(f"{self.location} failed: {first_line(fault)}") from fault

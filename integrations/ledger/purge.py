@@ -4,21 +4,22 @@ from threading import Lock, Thread
 
 from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
-from integrations.ledger import statements
-from integrations.ledger.engine import Engine
+from integrations.ledger import queries
+from integrations.ledger.database import Database
 
 # It runs after so many claims of this process, or at the first one after so many seconds.
 EVERY_CLAIMS = 1_000
 EVERY_SECONDS = 600.0
-# Rows a transaction: some milliseconds in which others wait.
-BATCH = 200
+# Rows a transaction, in which all others wait, and seconds between two, in which they go on.
+BATCH = 50
+PAUSE = 0.01
 
 
 class Purge:
     """Deletes what is over, in small transactions: call it, or let it see each claim."""
 
-    def __init__(self, engine: Engine, retention_seconds: float, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, retention_seconds: float, clock: Clock) -> None:
+        self._database = database
         self._retention = retention_seconds
         self._clock = clock
         self._turn = Lock()
@@ -32,10 +33,11 @@ class Purge:
         total = 0
         params = {"retention": self._retention, "batch": BATCH}
         while not self._closing:
-            gone = len(self._engine.execute(statements.PURGE, params, durable=False))
+            gone = len(self._database.execute(queries.PURGE, params, durable=False))
             total += gone
             if gone < BATCH:
                 break
+            self._clock.sleep(PAUSE)
         return total
 
     def claimed(self) -> None:
@@ -60,6 +62,6 @@ class Purge:
         try:
             self()
         except LedgerUnavailable:
-            pass  # whoever needs the ledger now says so; this comes round again
+            pass  # requests that need the ledger now report it; the purge runs again later
         finally:
             self._turn.release()

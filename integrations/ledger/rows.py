@@ -10,26 +10,26 @@ import orjson
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import Claim, Entry, Progress, State, released_slot
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
-from integrations.ledger.statements import Row
-from integrations.ledger.vault import NotOurs, Vault
+from integrations.ledger.encryption import SecretBox, UnknownKey
+from integrations.ledger.queries import Row
 
 T = TypeVar("T")
 
 _SECRETS = tuple(field.name for field in fields(Session) if field.type is Secret)
 _PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secret)
 # What an outcome's JSON holds; its spans have a column of their own.
-_TOLD = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
+_OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded(Entry):
+class StoredRecord(Entry):
     """An entry with its place in the ledger: `seq` grows from each initiation to the next."""
 
     seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class InitiationSample:
     """What an initiation adds to the figures of its minute. `seconds` is its last attempt's, None until that ends."""
 
     created: datetime
@@ -39,7 +39,7 @@ class Glance:
     rate_limited: int
 
 
-def of_claim(claim: Claim, vault: Vault) -> dict[str, object]:
+def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
     """The row of a new initiation. A user's own token is not part of it."""
     command = claim.command
     return {
@@ -59,13 +59,13 @@ def of_claim(claim: Claim, vault: Vault) -> dict[str, object]:
         "check_first": command.check_first,
         "deadline_seconds": command.deadline_seconds,
         "correlation_id": plain(command.correlation_id),
-        "settings": vault.seal(command.session_settings),
-        **of_progress(claim.progress, vault),
+        "settings": box.encrypt(command.session_settings),
+        **progress_params(claim.progress, box),
         "conversation_id": plain(command.conversation_id),
     }
 
 
-def of_progress(progress: Progress, vault: Vault, outcome: Outcome | None = None) -> dict[str, object]:
+def progress_params(progress: Progress, box: SecretBox, outcome: Outcome | None = None) -> dict[str, object]:
     """The columns that tell how far it came; the secrets of what came of it lie with its own."""
     return {
         "flow": progress.flow,
@@ -74,30 +74,32 @@ def of_progress(progress: Progress, vault: Vault, outcome: Outcome | None = None
         "invited": progress.invited,
         "conversation_id": plain(progress.session.conversation_id),
         "session": _json(_clear(progress.session)),
-        "secret": vault.seal(_secrets(progress.session, outcome)),
+        "secret": box.encrypt(_secrets(progress.session, outcome)),
     }
 
 
-def of_end(state: State, initiation_id: str, progress: Progress, outcome: Outcome, vault: Vault) -> dict[str, object]:
+def end_params(
+    state: State, initiation_id: str, progress: Progress, outcome: Outcome, box: SecretBox
+) -> dict[str, object]:
     """The columns that an attempt's end sets."""
-    told = {name: getattr(outcome, name) for name in _TOLD}
-    told["session"] = _clear(outcome.session)
-    return of_progress(progress, vault, outcome) | {
+    answered = {name: getattr(outcome, name) for name in _OUTCOME_FIELDS}
+    answered["session"] = _clear(outcome.session)
+    return progress_params(progress, box, outcome) | {
         "id": initiation_id,
         "state": state.value,
-        "outcome": _json(told),
+        "outcome": _json(answered),
         "spans": _json([(span.kind, span.name, span.start, span.seconds, span.result) for span in outcome.spans]),
         "upstream_calls": outcome.upstream_calls,
         "released_slot": released_slot(initiation_id),
     }
 
 
-def entry(values: tuple[Any, ...], vault: Vault, *, leniently: bool = False) -> Recorded:
-    """The entry a row tells of. LedgerUnavailable if its secrets can't be opened; `leniently` they stay empty."""
+def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) -> StoredRecord:
+    """The record that a row is. LedgerUnavailable if its secrets can't be opened; `leniently` they stay empty."""
     row = Row._make(values)
     try:
-        settings, secret = vault.open(row.settings), vault.open(row.secret)
-    except NotOurs as fault:
+        settings, secret = box.decrypt(row.settings), box.decrypt(row.secret)
+    except UnknownKey as fault:
         if not leniently:
             message = f"initiation {row.id} was kept under a key that LEDGER_KEYS no longer has"
             hint = "Put the former key back into LEDGER_KEYS, after the new one, until the retention time has passed."
@@ -105,7 +107,7 @@ def entry(values: tuple[Any, ...], vault: Vault, *, leniently: bool = False) -> 
         settings, secret = {}, {}
     state = State(row.state)
     known = secret.get("progress", {})
-    return Recorded(
+    return StoredRecord(
         id=row.id,
         command=_command(row, settings),
         state=state,
@@ -127,16 +129,34 @@ def entry(values: tuple[Any, ...], vault: Vault, *, leniently: bool = False) -> 
     )
 
 
-def glance(values: tuple[Any, ...]) -> Glance:
-    """The glance that a row of SINCE is."""
+def sample(values: tuple[Any, ...]) -> InitiationSample:
+    """The sample that a row of SAMPLES is."""
     created, state, calls, outcome, spans = values
     limited = sum(span[0] == "call" and span[4] == "429" for span in orjson.loads(spans))
     seconds = orjson.loads(outcome)["seconds"] if outcome and state != State.RUNNING else None
-    return Glance(datetime.fromtimestamp(created, UTC), State(state), seconds, calls, limited)
+    return InitiationSample(datetime.fromtimestamp(created, UTC), State(state), seconds, calls, limited)
+
+
+def new_record(claim: Claim, seq: int, created: float) -> StoredRecord:
+    """The record of an initiation that this claim has just made, without reading it back."""
+    command = claim.command
+    at = datetime.fromtimestamp(created, UTC)
+    return StoredRecord(
+        id=claim.id,
+        command=replace(command, user_token=Secret()) if command.user_token else command,
+        state=State.RUNNING,
+        attempts=1,
+        progress=claim.progress,
+        holder=claim.holder,
+        lease_left=claim.lease_seconds,
+        created=at,
+        updated=at,
+        seq=seq,
+    )
 
 
 def plain(text: str) -> str:
-    """A text as every engine can hold it: PostgreSQL has no NUL."""
+    """A text as every database can hold it: PostgreSQL has no NUL."""
     return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
@@ -158,14 +178,14 @@ def _command(row: Row, settings: Mapping[str, Any]) -> Command:
 
 
 def _outcome(row: Row, secret: Mapping[str, str]) -> Outcome:
-    told = orjson.loads(row.outcome)
-    failure = told.get("failure")
+    answered = orjson.loads(row.outcome)
+    failure = answered.get("failure")
     outcome = _known(
         Outcome,
-        told
+        answered
         | {
-            "status": Status(told["status"]),
-            "session": _session(told["session"], secret),
+            "status": Status(answered["status"]),
+            "session": _session(answered["session"], secret),
             "failure": _known(Failure, failure) if failure else None,
         },
     )
@@ -194,9 +214,9 @@ def _clear(session: Session) -> dict[str, object]:
 def _secrets(progress: Session, outcome: Outcome | None) -> dict[str, dict[str, str]]:
     """The secrets of what has been yielded so far; those of what was answered only where they are others."""
     kept = _hidden(progress)
-    told = _hidden(outcome.session) if outcome else kept
-    if told != kept:
-        return {"progress": kept, "outcome": told}
+    answered = _hidden(outcome.session) if outcome else kept
+    if answered != kept:
+        return {"progress": kept, "outcome": answered}
     return {"progress": kept} if kept else {}
 
 

@@ -1,195 +1,201 @@
-"""The ledger in a SQLite file: for one machine, however many worker processes it runs."""
+"""The ledger in a SQLite file: for one machine, however many worker processes it runs.
+
+What must last is committed to the write-ahead log without waiting (synchronous=NORMAL), and then waits for one
+fdatasync of the log, which serves all processes' commits so far: the log is one file. A checkpoint in between takes
+nothing away: SQLite syncs the log before it copies pages to the database file, and that file before it lets the log
+begin anew. So a commit is, at any moment after its fdatasync, in a part of the log that is on the disk or in a
+database file that is.
+"""
 
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from cobrowse.clock import Clock, SystemClock
+from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
-from integrations.ledger import schema
-from integrations.ledger.engine import Dialect, Params, Rows, Run
-from integrations.ledger.schema import VERSION
-from integrations.ledger.writer import LOCK_PATIENCE, Writer, WriterBusy, patiently
+from integrations.ledger import migrations, queries
+from integrations.ledger.batches import Closed, Locked, TimedOut
+from integrations.ledger.checkpoints import CHECKPOINT_INTERVAL
+from integrations.ledger.database import CHECK_INTERVAL, DEFAULT_TIMEOUT, PING_TIMEOUT, Params, Rows, Run
+from integrations.ledger.event_loop import run_off_loop
+from integrations.ledger.group_sync import SyncFailed, SyncTimedOut
+from integrations.ledger.sqlite_connection import OpenLedger, connect, open_ledger, render
+from integrations.ledger.sqlite_faults import FAULTS, breaks_connection, unavailable
 
 T = TypeVar("T")
 
-DIALECT = Dialect(
-    "((julianday('now') - 2440587.5) * 86400.0)",
-    "INTEGER PRIMARY KEY AUTOINCREMENT",
-    "TEXT",
-    "WHERE true",  # all write one by one; without it, ON CONFLICT would be read as the ON of a join
-)
-
+# Makes what was written to a file last; macOS has no fdatasync.
+FDATASYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 # The first with RETURNING.
 OLDEST = (3, 35, 0)
-# Seconds that a write may take in all, waiting for others included: more than one wait for another process's lock.
-PATIENCE = 3.0
-# Read connections kept open: each is two file handles and a cache.
-READERS = 8
-
-# What is wrong and what helps, by the first words of SQLite's own name for the fault.
-FAULTS = {
-    "SQLITE_BUSY": ("is locked by another process", "End whatever holds a transaction open on it, a backup say."),
-    "SQLITE_LOCKED": ("is locked by another process", "End whatever holds a transaction open on it, a backup say."),
-    "SQLITE_FULL": ("can't grow: the disk is full", "Free some space on the disk that holds LEDGER_URL."),
-    "SQLITE_READONLY": ("can't be written", "Let the service's user write the file and the directory it is in."),
-    "SQLITE_CANTOPEN": (
-        "can't be opened",
-        "Check that LEDGER_URL's directory exists and that the service's user may write there.",
-    ),
-    "SQLITE_NOTADB": ("is not a SQLite database", "Point LEDGER_URL at another file, or move this one away."),
-    "SQLITE_CORRUPT": ("is damaged", "Put a backup in its place; with none, move it away and a new one is made."),
-    "SQLITE_IOERR": ("can't be read or written: disk I/O error", "Check the disk that holds LEDGER_URL."),
-}
-
-
-@dataclass(slots=True)
-class _Mine:
-    """What belongs to one process: connections don't survive a fork."""
-
-    pid: int
-    writer: Writer
-    readers: list[sqlite3.Connection] = field(default_factory=list)
-    prepared: bool = False
 
 
 class SQLite:
-    """The engine on a file. What is durable is committed with synchronous=FULL, which waits for the disk."""
+    """The database in a file. `fdatasync` makes what was written to a file handle last; OSError if it can't.
 
-    def __init__(self, file: Path, *, clock: Clock | None = None) -> None:
+    `checkpoint_interval` is in commits of this process.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        clock: Clock | None = None,
+        fdatasync: Callable[[int], None] = FDATASYNC,
+        checkpoint_interval: int = CHECKPOINT_INTERVAL,
+    ) -> None:
         if sqlite3.sqlite_version_info < OLDEST:
             raise ValueError(f"SQLite {sqlite3.sqlite_version} is too old for the ledger: 3.35 or newer is needed")
-        self.place = f"the SQLite file {file}"
+        self.location = f"the SQLite file {file}"
         self._file = file
         self._clock = clock or SystemClock()
-        self._said: dict[str, str] = {}
-        self._lock = Lock()
-        self._mine: _Mine | None = None
-        self._of_parents: list[_Mine] = []
+        self._fdatasync = fdatasync
+        self._checkpoint_interval = checkpoint_interval
+        self._opening = Lock()
+        self._state: OpenLedger | None = None
+        self._inherited: list[OpenLedger] = []
+        self._sync_failed = False
 
-    def write(self, work: Callable[[Run], T], *, durable: bool = True) -> T:
-        """Do the work in the process's writer, together with whatever else is waiting."""
-        with self._told():
-            return self._here().writer.write(work, durable)
+    def write(self, work: Callable[[Run], T], *, durable: bool = True, seconds: float | None = None) -> T:
+        """Do the work together with whatever else is waiting, then wait for the disk if it must last."""
+        with self._in_use(seconds) as (state, deadline):
+            done = state.batches.write(work, deadline)
+            if durable:
+                state.sync.wait(deadline.remaining())
+            state.checkpoints.committed(state.batches.commits)
+            return done
 
-    def execute(self, sql: str, params: Params, *, durable: bool = True) -> Rows:
-        """Do it in the writer as well; if nothing else is waiting, as a transaction of its own."""
-        with self._told():
-            return self._here().writer.write(lambda run: run(sql, params), durable, single=True)
+    def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:
+        """Do it as a work of its own."""
+        return self.write(lambda run: run(sql, params), durable=durable, seconds=seconds)
 
-    def read(self, sql: str, params: Params | None = None) -> Rows:
-        """Read on a connection of its own: readers and the writer don't wait for each other."""
-        with self._told():
-            mine = self._here()
-            if not mine.prepared:
-                self.upgrade()
-                mine.prepared = True
-            try:
-                connection = mine.readers.pop()
-            except IndexError:
-                connection = self._connected(mode="ro", timeout=LOCK_PATIENCE)
-            try:
-                rows = connection.execute(self._say(sql), params or {}).fetchall()
-            except BaseException:
-                connection.close()
-                raise
-            if len(mine.readers) < READERS:
-                mine.readers.append(connection)
-            else:
-                connection.close()
-            return rows
+    def read(self, sql: str, params: Params | None = None, *, seconds: float | None = None) -> Rows:
+        """Read what is committed, between two transactions of this process."""
+        with self._in_use(seconds) as (state, _):
+            return state.batches.read(lambda: state.run(sql, params or {}))
+
+    def scan(self, sql: str, params: Params, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
+        """Read on a connection of its own, off the loop."""
+
+        def read() -> list[T]:
+            with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT)) as connection:
+                return [make(row) for row in connection.execute(render(sql), params)]
+
+        with self._in_use(None):
+            return run_off_loop(read)
+
+    def ping(self) -> None:
+        """Write a row of its own, through to the disk."""
+        filler = token_hex(1000)
+
+        def work(run: Run) -> None:
+            run(queries.PING, {"filler": filler})
+            run(queries.PING_LOOK, {"filler": filler})
+
+        if self._state is not None:
+            self._state.next_check = 0.0
+        self.write(work, seconds=PING_TIMEOUT)
 
     def upgrade(self) -> tuple[int, int]:
-        """The writer does so by itself whenever it opens the file."""
-        with self._told():
-            connection, versions = self._opened(durable=True)
-            connection.close()
-            return versions
+        """Opening the file does so by itself."""
+        was_open = self._state is not None
+        with self._in_use(None) as (state, _):
+            if not was_open:
+                return state.versions
+            found = state.batches.read(lambda: migrations.read_schema(state.run))
+            version = migrations.check_schema(found, self.location).version
+            return version, version
 
     def close(self) -> None:
-        """End this process's writer and its read connections."""
-        with self._lock:
-            mine, self._mine = self._mine, None
-        if mine is not None and mine.pid == os.getpid():
-            mine.writer.close()
-            while mine.readers:
-                mine.readers.pop().close()
-
-    def _here(self) -> _Mine:
-        mine = self._mine
-        if mine is not None and mine.pid == os.getpid():
-            return mine
-        with self._lock:
-            mine = self._mine
-            if mine is not None and mine.pid != os.getpid():
-                # Closing a parent's connection would drop the parent's file locks; so it is kept, and never touched.
-                self._of_parents.append(mine)
-                mine = None
-            if mine is None:
-                mine = self._mine = _Mine(os.getpid(), Writer(self._connect, PATIENCE, self._clock))
-            return mine
-
-    def _connect(self, durable: bool) -> tuple[sqlite3.Connection, Run]:
-        connection, _ = self._opened(durable=durable)
-        return connection, self._runner(connection)
-
-    def _runner(self, connection: sqlite3.Connection) -> Run:
-        def run(sql: str, params: Params | None = None, /) -> Rows:
-            cursor = connection.execute(self._say(sql), params or {})
-            return cursor.fetchall() if cursor.description else [()] * cursor.rowcount
-
-        return run
-
-    def _opened(self, *, durable: bool) -> tuple[sqlite3.Connection, tuple[int, int]]:
-        """A connection that may write, to tables that fit, with the versions they had and have."""
-        connection = self._connected(mode="rwc", timeout=0)
-        try:
-            patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"), self._clock)
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            versions = self._upgraded(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection, versions
-
-    def _upgraded(self, connection: sqlite3.Connection) -> tuple[int, int]:
-        run = self._runner(connection)
-        tables = run("SELECT name FROM sqlite_master WHERE name = 'ledger_schema'")
-        found = schema.version(run) if tables else None
-        if found is not None and found[0] >= VERSION:
-            schema.check(found, self.place)
-            return found[0], found[0]
-        patiently(lambda: connection.execute("BEGIN IMMEDIATE"), self._clock)
-        versions = schema.upgrade(run)
-        connection.execute("COMMIT")
-        return versions
-
-    def _connected(self, *, mode: str, timeout: float) -> sqlite3.Connection:
-        name = f"{self._file.absolute().as_uri()}?mode={mode}"
-        return sqlite3.connect(name, timeout, isolation_level=None, check_same_thread=False, uri=True)
-
-    def _say(self, sql: str) -> str:
-        said = self._said.get(sql)
-        if said is None:
-            said = self._said[sql] = DIALECT.say(sql)
-        return said
+        """Close this process's connection."""
+        with self._opening:
+            state, self._state = self._state, None
+        if state is not None and state.pid == os.getpid():
+            state.close()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _in_use(self, seconds: float | None) -> Iterator[tuple[OpenLedger, Deadline]]:
+        deadline = Deadline.after(DEFAULT_TIMEOUT if seconds is None else seconds, self._clock)
+        with self._translate_errors():
+            state = self._checked(deadline)
+            try:
+                yield state, deadline
+            except (SyncFailed, sqlite3.Error) as fault:
+                self._give_up(state, fault)
+                raise
+
+    def _checked(self, deadline: Deadline) -> OpenLedger:
+        """The open file, if it is still the one in its place; from time to time, if it still fits this service too."""
+        state = self._state
+        if state is None or state.pid != os.getpid():
+            state = self._for_this_process(deadline)
+        state.file.check()
+        if self._clock.monotonic() >= state.next_check:
+            state.check_content()
+            state.next_check = self._clock.monotonic() + CHECK_INTERVAL
+        return state
+
+    def _for_this_process(self, deadline: Deadline) -> OpenLedger:
+        if not self._opening.acquire(timeout=deadline.remaining()):
+            raise TimedOut
+        try:
+            state = self._state
+            if state is not None and state.pid != os.getpid():
+                # Closing a parent's connection would drop the parent's file locks; so it is kept, and never touched.
+                self._inherited.append(state)
+                state = None
+            if state is None:
+                state = self._state = self._open(deadline)
+            return state
+        finally:
+            self._opening.release()
+
+    def _open(self, deadline: Deadline) -> OpenLedger:
+        opened = open_ledger(
+            self._file.absolute(),
+            self.location,
+            deadline,
+            fdatasync=self._fdatasync,
+            checkpoint_interval=self._checkpoint_interval,
+            sync_failed=self._sync_failed,
+        )
+        self._sync_failed = False
+        return opened
+
+    def _give_up(self, state: OpenLedger, fault: Exception) -> None:
+        """Open the file anew at the next use if this connection may not know any more what is in it."""
+        if isinstance(fault, sqlite3.Error) and not breaks_connection(fault):
+            return
+        if self._state is state:
+            self._state = None
+            with suppress(sqlite3.Error):
+                state.close()
+
+    @contextmanager
+    def _translate_errors(self) -> Iterator[None]:
         """Say what keeps the file from being used; a fault that is our own bug stays what it is."""
         try:
             yield
-        except WriterBusy as fault:
-            raise LedgerUnavailable(f"{self.place} took longer than {PATIENCE:g} s") from fault
+        except (TimedOut, SyncTimedOut) as fault:
+            raise LedgerUnavailable(f"{self.location} was not written in time") from fault
+        except Locked as fault:
+            what, hint = FAULTS["SQLITE_BUSY"]
+            raise LedgerUnavailable(f"{self.location} {what}", hint=hint) from fault
+        except Closed as fault:
+            raise LedgerUnavailable(f"{self.location} failed just now and is opened anew") from fault
+        except SyncFailed as fault:
+            self._sync_failed = True
+            what, hint = FAULTS["SQLITE_IOERR"]
+            raise LedgerUnavailable(f"{self.location} {what}: {fault}", hint=hint) from fault
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError):
             raise
+        except OSError as fault:
+            what, hint = FAULTS["SQLITE_CANTOPEN"]
+            raise LedgerUnavailable(f"{self.location} {what}: {fault.strerror}", hint=hint) from fault
         except sqlite3.Error as fault:
-            name = getattr(fault, "sqlite_errorname", "")
-            known = (told for start, told in FAULTS.items() if name.startswith(start))
-            what, hint = next(known, (f"can't be used: {fault}", None))
-            raise LedgerUnavailable(f"{self.place} {what}", hint=hint) from fault
+            raise unavailable(self.location, fault) from fault

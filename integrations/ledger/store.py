@@ -1,28 +1,31 @@
-"""The Ledger protocol above an engine: what a claim, a step's begin and an attempt's end do to a row."""
+"""The Ledger protocol above a database: what a claim, a step's begin and an attempt's end do to a row."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from threading import Event, Lock
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Claim, Claimed, Differs, LeaseLost, Progress, State, Taken, Won
+from cobrowse.ledger import Claim, Claimed, Differs, Hold, LeaseLost, Progress, State, Taken, Won
 from cobrowse.model import Outcome
-from integrations.ledger import rows, statements
-from integrations.ledger.engine import Engine, Run
+from integrations.ledger import queries, rows
+from integrations.ledger.database import Database, Params, Rows, Run
+from integrations.ledger.encryption import SecretBox
+from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import Purge
-from integrations.ledger.rows import Glance, Recorded
-from integrations.ledger.statements import Row
+from integrations.ledger.queries import Row
+from integrations.ledger.rows import InitiationSample, StoredRecord
 from integrations.ledger.tokens import TokenTable
-from integrations.ledger.vault import Vault
 
-# How often a claim is tried whose slot another one took and let go again in the same moment.
+# How often a claim is tried whose slot another one took and released again in the same moment.
 TRIES = 20
+# Seconds that a settle may wait though its request's time is over: what happened must be on record.
+SETTLE_FLOOR = 0.5
+# Seconds that a look at a row may take though a wait is over: an answer in time is worth a little delay.
+LOOK_FLOOR = 0.25
 # Seconds between looks at a row that another process works on: soon at first, for most take a moment only.
 FIRST_LOOK, LAST_LOOK, SLOWER = 0.01, 0.1, 1.5
 # An hour of four tokens at Genesys's limit of 300 calls a minute, four calls an initiation; some 30 megabytes.
-MOST_GLANCES = 20_000
+MAX_SAMPLES = 20_000
 # What follows every text that begins with a prefix.
 _BEYOND = "\U0010ffff"
 
@@ -30,81 +33,115 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore:
-    """The ledger, kept in a database: `tokens` lie there too. `retention_seconds`: how long what has ended is kept."""
+    """The ledger, kept in a database: `tokens` lie there too. `retention_seconds`: how long what has ended is kept.
 
-    def __init__(self, engine: Engine, vault: Vault, *, retention_seconds: float, clock: Clock | None = None) -> None:
-        self._engine = engine
-        self._vault = vault
+    `seconds` is what a method may wait for the database, by default database.DEFAULT_TIMEOUT.
+    """
+
+    def __init__(
+        self, database: Database, box: SecretBox, *, retention_seconds: float, clock: Clock | None = None
+    ) -> None:
+        self._database = database
+        self._box = box
         self._clock = clock or SystemClock()
-        self._bells = _Bells()
-        self._purge = Purge(engine, retention_seconds, self._clock)
-        self.tokens = TokenTable(engine, vault)
+        self._notifier = CompletionNotifier()
+        self._purge = Purge(database, retention_seconds, self._clock)
+        self.tokens = TokenTable(database, box)
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where it is kept, in words that hold no password."""
-        return self._engine.place
+        return self._database.location
 
-    def claim(self, claim: Claim) -> Claimed:
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> Claimed:
         """Hold the claim's slot if it is free, retryable or its lease ran out: one atomic, committed decision."""
-        params = rows.of_claim(claim, self._vault)
-
-        def work(run: Run) -> tuple[type[Won | Taken | Differs], _Values, _Values | None]:
-            for _ in range(TRIES):
-                kind, found = _claimed(run, params)
-                if kind is not None:
-                    return kind, found, _previous(run, claim, found) if kind is Won else None
-            raise LedgerUnavailable(f"the slot of initiation {claim.id} changed hands {TRIES} times meanwhile")
-
-        kind, found, previous = self._engine.write(work, durable=claim.progress.invited)
+        params = rows.claim_params(claim, self._box)
+        asked: list[tuple[str, Params]] = [(queries.CLAIM, params)]
+        if claim.window_seconds > 0:
+            earlier = {"slot": params["slot"], "holder": claim.holder, "window": claim.window_seconds}
+            asked.append((queries.PREVIOUS, earlier))
+        decided = self._database.write(
+            lambda run: _decide(run, claim, asked), durable=claim.progress.invited, seconds=seconds
+        )
         self._purge.claimed()
-        if kind is Won:
-            return Won(self._entry(found), self._entry(previous) if previous else None)
-        return kind(self._entry(found))
+        if decided.kind is not Won:
+            return decided.kind(self._record(decided.row))
+        entry = self._record(decided.row) if decided.row else rows.new_record(claim, *decided.made)
+        return self._won(entry, decided.others)
 
-    def reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
+    def reclaim(
+        self,
+        initiation_id: str,
+        holder: str,
+        lease_seconds: float,
+        window_seconds: float = 0.0,
+        *,
+        seconds: float | None = None,
+    ) -> Claimed | None:
         """Hold a failed initiation's own row again, final or not, or one whose holder died."""
         params = {"id": initiation_id, "holder": holder, "lease_seconds": lease_seconds}
 
-        def work(run: Run) -> tuple[bool, _Values | None]:
-            held = run(statements.RECLAIM, params)
-            found = held or run(statements.BY_ID, {"id": initiation_id})
-            return bool(held), found[0] if found else None
+        def work(run: Run) -> tuple[bool, _Values | None, Rows]:
+            won = run(queries.RECLAIM, params)
+            found = won or run(queries.BY_ID, {"id": initiation_id})
+            if not found:
+                return False, None, []
+            row = Row._make(found[0])
+            held = bool(won) or (row.state == State.RUNNING and row.holder == holder and row.lease_left > 0)
+            if not held or window_seconds <= 0:
+                return held, found[0], []
+            earlier = {"slot": row.slot, "holder": holder, "window": window_seconds}
+            return held, found[0], run(queries.PREVIOUS, earlier)
 
-        held, found = self._engine.write(work)
+        held, found, others = self._database.write(work, seconds=seconds)
         if found is None:
             return None
-        entry = self._entry(found)
-        return Won(entry) if held or (entry.held and entry.holder == holder) else Taken(entry)
+        entry = self._record(found)
+        return self._won(entry, others) if held else Taken(entry)
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress) -> None:
+    def begin(self, initiation_id: str, holder: str, progress: Progress, *, seconds: float | None = None) -> None:
         """Commit how far it came before the next call goes out. LeaseLost also when the lease has just run out."""
-        params = rows.of_progress(progress, self._vault) | {"id": initiation_id, "holder": holder}
-        if not self._engine.execute(statements.BEGIN, params, durable=progress.invited):
+        params = rows.progress_params(progress, self._box) | {"id": initiation_id, "holder": holder}
+        if not self._database.execute(queries.BEGIN, params, durable=progress.invited, seconds=seconds):
             raise LeaseLost(initiation_id)
 
-    def settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> None:
+    def settle(
+        self,
+        initiation_id: str,
+        holder: str,
+        state: State,
+        progress: Progress,
+        outcome: Outcome,
+        *,
+        seconds: float | None = None,
+    ) -> None:
         """Commit the end of an attempt, release its lease, and wake those who wait for it here."""
-        params = rows.of_end(state, initiation_id, progress, outcome, self._vault) | {"holder": holder}
+        seconds = None if seconds is None else max(seconds, SETTLE_FLOOR)
+        params = rows.end_params(state, initiation_id, progress, outcome, self._box) | {"holder": holder}
         # The second look is for a commit whose answer was lost: what it wanted to write is there then.
-        settled = self._engine.execute(statements.SETTLE, params, durable=False)
-        if not settled and not self._engine.read(statements.SETTLED, params):
+        settled = self._database.execute(queries.SETTLE, params, durable=False, seconds=seconds)
+        if not settled and not self._database.read(queries.SETTLED, params, seconds=seconds):
             raise LeaseLost(initiation_id)
-        self._bells.ring(initiation_id)
+        self._notifier.notify(initiation_id)
 
-    def read(self, initiation_id: str) -> Recorded | None:
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> StoredRecord | None:
         """The entry as it stands now."""
-        found = self._engine.read(statements.BY_ID, {"id": initiation_id})
-        return self._entry(found[0]) if found else None
+        found = self._database.read(queries.BY_ID, {"id": initiation_id}, seconds=seconds)
+        return self._record(found[0]) if found else None
+
+    def find(self, slot: str, *, seconds: float | None = None) -> StoredRecord | None:
+        """The entry that holds this slot, by one read."""
+        found = self._database.read(queries.BY_SLOT, {"slot": rows.plain(slot)}, seconds=seconds)
+        return self._record(found[0]) if found else None
 
     def wait(self, initiation_id: str, seconds: float) -> None:
         """Return once nobody, or somebody else, holds the entry, or after so many seconds."""
         deadline = Deadline.after(seconds, self._clock)
         pause = FIRST_LOOK
-        with self._bells.hung(initiation_id) as bell:
-            holder = self._holder(initiation_id)
-            while holder and not bell.wait(min(pause, deadline.remaining())) and deadline.remaining() > 0:
-                if self._holder(initiation_id) != holder:
+        with self._notifier.subscribe(initiation_id) as event:
+            holder = self._holder(initiation_id, seconds)
+            while holder and not event.wait(min(pause, deadline.remaining())) and deadline.remaining() > 0:
+                if self._holder(initiation_id, deadline.remaining()) != holder:
                     return
                 pause = min(pause * SLOWER, LAST_LOOK)
 
@@ -116,7 +153,7 @@ class LedgerStore:
         search: str | None = None,
         state: State | None = None,
         sender: str | None = None,
-    ) -> tuple[Recorded, ...]:
+    ) -> tuple[StoredRecord, ...]:
         """The newest first. `search` is the start of an id, a conversation's, a key or a correlation id."""
         params: dict[str, object] = {
             "before_seq": before_seq,
@@ -125,24 +162,26 @@ class LedgerStore:
             "sender": sender,
         }
         params = {name: value for name, value in params.items() if value is not None}
-        conditions = " AND ".join(statements.CONDITIONS[name] for name in params) or "1 = 1"
-        sql = statements.RECENT.replace("{conditions}", conditions)
-        found = self._engine.read(sql, params | {"beyond": f"{params.get('search')}{_BEYOND}", "limit": limit})
-        return tuple(rows.entry(values, self._vault, leniently=True) for values in found)
+        conditions = " AND ".join(queries.CONDITIONS[name] for name in params) or "1 = 1"
+        sql = queries.RECENT.replace("{conditions}", conditions)
+        sql = sql.replace("{with_keys}", queries.WITH_KEYS if "search" in params else "")
+        params |= {"beyond": f"{params.get('search')}{_BEYOND}", "limit": limit}
+        return tuple(self._database.scan(sql, params, lambda values: rows.record(values, self._box, leniently=True)))
 
-    def since(self, seconds: float) -> tuple[Glance, ...]:
-        """The initiations of the last so many seconds at a glance, the newest first; at most MOST_GLANCES."""
-        found = self._engine.read(statements.SINCE, {"seconds": seconds, "limit": MOST_GLANCES})
-        return tuple(map(rows.glance, found))
+    def recent_samples(self, seconds: float) -> tuple[InitiationSample, ...]:
+        """Samples of the initiations of the last so many seconds, the newest first; at most MAX_SAMPLES."""
+        params = {"seconds": seconds, "limit": MAX_SAMPLES}
+        return tuple(self._database.scan(queries.SAMPLES, params, rows.sample))
 
     def counts(self, seconds: float) -> Mapping[State, int]:
         """How many of the initiations of the last so many seconds stand where."""
-        found: dict[str, int] = dict(self._engine.read(statements.COUNTS, {"seconds": seconds}))
+        found: dict[str, int] = dict(self._database.scan(queries.COUNTS, {"seconds": seconds}, _pair))
         return {state: found.get(state.value, 0) for state in State}
 
     def ping(self) -> None:
-        """Ask whether it can be written, at the price of one empty transaction. LedgerUnavailable if not."""
-        self._engine.write(lambda run: run(statements.PING), durable=False)
+        """Write what a claim would and compare the keys with their file. LedgerUnavailable within 2 s if one fails."""
+        self._box.check()
+        self._database.ping()
 
     def purge(self) -> int:
         """Forget what has ended longer ago than the retention time: how many."""
@@ -150,67 +189,60 @@ class LedgerStore:
 
     def upgrade(self) -> tuple[int, int]:
         """Bring the tables to this service's version: the versions before and after."""
-        return self._engine.upgrade()
+        return self._database.upgrade()
 
     def close(self) -> None:
-        """Let go of threads and connections."""
+        """End the purge and close the connections."""
         self._purge.close()
-        self._engine.close()
+        self._database.close()
 
-    def _entry(self, values: _Values) -> Recorded:
-        return rows.entry(values, self._vault)
+    def _won(self, entry: StoredRecord, others: Sequence[_Values]) -> Won:
+        at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
+        ahead = tuple(Hold(row.id, row.holder) for row in at_work)
+        history = tuple(map(self._record, others[len(ahead) :]))
+        previous = self._record(others[0]) if ahead else next(iter(history), None)
+        return Won(entry, previous, ahead, history)
 
-    def _holder(self, initiation_id: str) -> str:
-        found = self._engine.read(statements.HELD, {"id": initiation_id})
+    def _record(self, values: _Values) -> StoredRecord:
+        return rows.record(values, self._box)
+
+    def _holder(self, initiation_id: str, seconds: float) -> str:
+        found = self._database.read(queries.HELD, {"id": initiation_id}, seconds=max(seconds, LOOK_FLOOR))
         return found[0][0] if found else ""
 
 
-def _claimed(run: Run, params: Mapping[str, object]) -> tuple[type[Won | Taken | Differs] | None, _Values]:
-    """What came of one try and the slot's row; None if the slot was let go in between."""
-    won = run(statements.CLAIM, params)
-    if won:
-        return Won, won[0]
-    found = run(statements.BY_SLOT, params)
-    if not found:
-        return None, ()
-    row = Row._make(found[0])
-    if not params["keyless"] and row.fingerprint != params["fingerprint"]:
-        return Differs, found[0]
-    if row.state == State.RUNNING and row.holder == params["holder"]:
-        return Won, found[0]  # a first try was committed and its answer lost
-    free = row.state == State.FAILED_RETRYABLE or (row.state == State.RUNNING and row.lease_left <= 0)
-    return (None, ()) if free else (Taken, found[0])
+class _Decision(NamedTuple):
+    """What a claim came to. `row` is empty for one that the claim has made: `made` holds its `seq` and time then."""
+
+    kind: type[Won | Taken | Differs]
+    row: _Values = ()
+    others: Sequence[_Values] = ()
+    made: tuple[int, float] = (0, 0.0)
 
 
-def _previous(run: Run, claim: Claim, won: _Values) -> _Values | None:
-    row = Row._make(won)
-    if claim.window_seconds <= 0 or not row.conversation_id:
-        return None
-    params = {"conversation_id": row.conversation_id, "seq": row.seq, "window": claim.window_seconds}
-    return next(iter(run(statements.PREVIOUS, params)), None)
+def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Decision:
+    """Try to hold the slot and look what holds it otherwise, until one of them succeeds."""
+    params = asked[0][1]
+    for _ in range(TRIES):
+        won, *earlier = run.pipeline(asked)
+        others = earlier[0] if earlier else []
+        if won:
+            initiation_id, seq, attempts, created = won[0]
+            if attempts == 1 and initiation_id == claim.id:
+                return _Decision(Won, (), others, (seq, created))
+            return _Decision(Won, run(queries.BY_SLOT, params)[0], others)
+        found = run(queries.BY_SLOT, params)
+        if not found:
+            continue  # the slot was released in between
+        row = Row._make(found[0])
+        if not params["keyless"] and row.fingerprint != params["fingerprint"]:
+            return _Decision(Differs, found[0])
+        if row.state == State.RUNNING and row.holder == claim.holder:
+            return _Decision(Won, found[0], others)  # a first try was committed and its answer lost
+        if row.state != State.FAILED_RETRYABLE and (row.state != State.RUNNING or row.lease_left > 0):
+            return _Decision(Taken, found[0])
+    raise LedgerUnavailable(f"the slot of initiation {claim.id} changed hands {TRIES} times meanwhile")
 
 
-class _Bells:
-    """Wakes the threads of this process that wait for an initiation which another of its threads has settled."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._hung: dict[str, list[Event]] = {}
-
-    @contextmanager
-    def hung(self, initiation_id: str) -> Iterator[Event]:
-        bell = Event()
-        with self._lock:
-            self._hung.setdefault(initiation_id, []).append(bell)
-        try:
-            yield bell
-        finally:
-            with self._lock:
-                self._hung[initiation_id].remove(bell)
-                if not self._hung[initiation_id]:
-                    del self._hung[initiation_id]
-
-    def ring(self, initiation_id: str) -> None:
-        with self._lock:
-            for bell in self._hung.get(initiation_id, ()):
-                bell.set()
+def _pair(values: _Values) -> tuple[str, int]:
+    return values[0], values[1]

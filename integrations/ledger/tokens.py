@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from cobrowse.model import Secret
-from integrations.ledger import statements
-from integrations.ledger.engine import Engine
-from integrations.ledger.vault import NotOurs, Vault
+from integrations.ledger import queries
+from integrations.ledger.database import Database
+from integrations.ledger.encryption import SecretBox, UnknownKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,34 +18,34 @@ class StoredToken:
 
 
 class TokenTable:
-    """Keeps the newest token of each name, sealed. Every method raises LedgerUnavailable as the ledger's do."""
+    """Keeps the newest token of each name, encrypted. Every method raises LedgerUnavailable as the ledger's do."""
 
-    def __init__(self, engine: Engine, vault: Vault) -> None:
-        self._engine = engine
-        self._vault = vault
+    def __init__(self, database: Database, box: SecretBox) -> None:
+        self._database = database
+        self._box = box
 
     def read(self, name: str) -> StoredToken | None:
-        """The newest token of that name. One that no key opens has no time left, so that it is replaced."""
-        rows = self._engine.read(statements.NEWEST, {"name": name})
+        """The newest token of that name. One that no key decrypts has no time left, so that it is replaced."""
+        rows = self._database.read(queries.NEWEST, {"name": name})
         if not rows or not rows[0][0]:
             return None
-        sealed, seconds_left, version = rows[0]
+        encrypted, seconds_left, version = rows[0]
         try:
-            return StoredToken(Secret(self._vault.open(sealed)["token"]), seconds_left, version)
-        except NotOurs:
+            return StoredToken(Secret(self._box.decrypt(encrypted)["token"]), seconds_left, version)
+        except UnknownKey:
             return StoredToken(Secret(), 0.0, version)
 
     def lead(self, name: str, holder: str, seconds: float, stale_version: int) -> bool:
         """Whether this holder is the one to fetch what comes after `stale_version` (0: there was none), so long."""
         params = {"name": name, "holder": holder, "seconds": seconds, "stale_version": stale_version}
-        return bool(self._engine.execute(statements.LEAD, params, durable=False))
+        return bool(self._database.execute(queries.LEAD, params, durable=False))
 
-    def put(self, name: str, holder: str, value: Secret, expires_in: float) -> StoredToken:  # noqa: ARG002 - a token is good whoever holds the lease by now
+    def put(self, name: str, holder: str, value: Secret, expires_in: float) -> StoredToken:  # noqa: ARG002 - a token is good even if the lease has passed to another holder
         """Keep what was fetched and let others lead again. `expires_in` in seconds."""
-        params = {"name": name, "value": self._vault.seal({"token": value}), "expires_in": expires_in}
-        version = self._engine.execute(statements.PUT, params, durable=False)[0][0]
+        params = {"name": name, "value": self._box.encrypt({"token": value}), "expires_in": expires_in}
+        version = self._database.execute(queries.PUT, params, durable=False)[0][0]
         return StoredToken(value, expires_in, version)
 
     def release(self, name: str, holder: str) -> None:
         """Let somebody else fetch: this one failed."""
-        self._engine.execute(statements.RELEASE, {"name": name, "holder": holder}, durable=False)
+        self._database.execute(queries.RELEASE, {"name": name, "holder": holder}, durable=False)

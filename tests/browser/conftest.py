@@ -6,9 +6,10 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from werkzeug.serving import make_server
 
+from tests.clocks import HANGS
 from tests.integration.conftest import box, service  # noqa: F401 - fixtures
 from tests.integration.consoles import console
 
@@ -24,6 +25,8 @@ FLAGS = (
     "--no-first-run",
     "--no-default-browser-check",
 )
+
+expect.set_options(timeout=1000 * HANGS)
 
 
 # Not for the session: while it is there, asyncio has a loop running, and other tests want one of their own.
@@ -76,7 +79,7 @@ def open_page(chromium):
 
     def build(url="", **options):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-GB"} | options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(1000 * HANGS)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))

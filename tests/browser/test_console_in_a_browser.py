@@ -46,7 +46,6 @@ def a_busy_hour(bridge, box):
     for conversation in (ENDED, EMAIL):
         ask(bridge, conversation, sender="architect")
     ask(bridge, LIVE, check_first=True, key="case-live")
-    bridge.initiate.ignore(Command("crm", "c", 1.0, VOICE), "the event's type is ticket.closed")
     for name, lease in (("held", 600.0), ("gone", 0.0)):
         command = Command("crm", "c", 5.0, WEBCHAT, key=name, requested_by="Ann Lee")
         bridge.initiate.ledger.claim(Claim(f"id-{name}", slot_of(command, ""), "worker", command, lease))
@@ -84,7 +83,7 @@ def test_a_new_initiation_appears_by_itself_and_is_told_once(site, open_page, br
     expect(row(page, second)).to_contain_text("conversation_not_active")
     assert page.locator("tbody.row").first.get_attribute("id") == f"row-{second.initiation_id}"
     expect(page.get_by_role("status")).to_have_text("1 new initiation")
-    expect(page.locator("#plot-rate")).to_contain_text("2 in the last hour", timeout=10_000)
+    expect(page.locator("#plot-rate")).to_contain_text("2 in the last hour")
     third = ask(bridge, VOICE)
     expect(row(page, third)).to_be_visible()
     # A screen reader is not talked to at each of them.
@@ -180,7 +179,7 @@ def test_a_hidden_page_asks_for_nothing_and_catches_up_once_it_is_seen(site, ope
     page.wait_for_timeout(LOOK)
     assert [url for url in asked if "/live" in url] == []
     page.evaluate(HIDE, False)
-    expect(row(page, outcome)).to_be_visible(timeout=2_000)
+    expect(row(page, outcome)).to_be_visible()
 
 
 def test_updates_can_be_paused_and_resumed(site, open_page, bridge):
@@ -191,16 +190,16 @@ def test_updates_can_be_paused_and_resumed(site, open_page, bridge):
     page.wait_for_timeout(LOOK)
     expect(row(page, outcome)).to_have_count(0)
     page.get_by_role("button", name="Resume").click()
-    expect(row(page, outcome)).to_be_visible(timeout=2_000)
+    expect(row(page, outcome)).to_be_visible()
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
 
 
 def test_a_service_that_goes_away_is_told(site, open_page):
     page = open_page(site)
     page.route("**/console/live*", lambda route: route.abort())
-    expect(page.get_by_text("Not reachable, trying again")).to_be_visible(timeout=8_000)
+    expect(page.get_by_text("Not reachable, trying again")).to_be_visible()
     page.unroute("**/console/live*")
-    expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
     # What the browser itself says of it is what was meant to happen.
     assert all("live" in words or "ERR_FAILED" in words for words in open_page.complaints)
     open_page.complaints.clear()

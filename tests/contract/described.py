@@ -54,14 +54,14 @@ def build(box, tmp_path_factory):
     chosen = {
         "api_keys": Secret(f"flow:{KEY}"),
         "senders_file": str(folder / "senders.toml"),
-        "deadline_seconds": 1.0,
+        "deadline_seconds": 3.0,
         "repeat_window": 0.0,  # each request stands for itself
     }
-    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAPI_TEST_KEY", KEY)
+    environ = {"OPENAPI_TEST_KEY": KEY}
+    with contextlib.ExitStack() as stack:
 
         def make(**settings):
-            app, _ = stack.enter_context(service(box.url, folder, **chosen | settings))
+            app, _ = stack.enter_context(service(box.url, folder, environ, **chosen | settings))
             return app
 
         yield make

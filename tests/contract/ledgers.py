@@ -14,8 +14,8 @@ from cryptography.fernet import Fernet
 
 from cobrowse.ledger import Claim, Progress, State, Won, slot_of
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
-from integrations.ledger import connect, postgresql, rows, sqlite, statements
-from integrations.ledger.vault import Vault
+from integrations.ledger import connect, postgresql, queries, rows, sqlite_connection
+from integrations.ledger.encryption import SecretBox, StaticKeys
 from tests.databases import new_database
 
 RETENTION = 86_400.0
@@ -156,16 +156,16 @@ def execute(url, *statements):
 @contextmanager
 def uncommitted(url, claim):
     """Another machine's claim on its way: made, and committed at the end."""
-    params = rows.of_claim(claim, Vault(tuple))
+    params = rows.claim_params(claim, SecretBox(StaticKeys(())))
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(sqlite.DIALECT.say(statements.CLAIM), params).fetchall()
+            connection.execute(sqlite_connection.DIALECT.render(queries.CLAIM), params).fetchall()
             yield
             connection.execute("COMMIT")
     else:
         with psycopg.connect(url) as connection:
-            connection.execute(postgresql.DIALECT.say(statements.CLAIM).encode(), params)
+            connection.execute(postgresql.DIALECT.render(queries.CLAIM).encode(), params)
             yield
 
 

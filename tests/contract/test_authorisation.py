@@ -16,7 +16,6 @@ from flask import Flask
 
 from cobrowse.model import Secret
 from hostile.inside import KEY, service
-from hostile.service import environment
 from integrations.senders.registry import load_senders
 from sandbox.server import start
 from sandbox.state import ABSENT, WEBCHAT
@@ -184,13 +183,14 @@ def metrics_alone():
 
 @contextlib.contextmanager
 def asked():
-    with tempfile.TemporaryDirectory() as folder, start(rate_limit=None) as box, environment(SECRETS):
+    with tempfile.TemporaryDirectory() as folder, start(rate_limit=None) as box:
         rows = Path(folder) / "senders.toml"
         rows.write_text(ROWS)
         more = {"metrics_token": Secret(METRICS)} if "metrics_token" in {one.name for one in fields(Settings)} else {}
         with service(
             box.url,
             Path(folder),
+            SECRETS,
             api_keys=Secret(f"flow:{KEY}"),
             senders_file=str(rows),
             console_password=Secret(PASSWORD),

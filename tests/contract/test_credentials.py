@@ -1,5 +1,6 @@
 """One suite for every scheme by which a sender proves itself, signatures and credentials alike."""
 
+import contextlib
 import json
 from datetime import timedelta
 
@@ -97,11 +98,11 @@ def test_a_wrong_secret_is_refused(scheme):
 
 
 @signed
-@pytest.mark.parametrize("place", [0, 10, len(BODY) - 1])
-def test_a_body_changed_by_one_byte_is_refused(scheme, place):
-    changed = BODY[:place] + bytes([BODY[place] ^ 1]) + BODY[place + 1 :]
-    with pytest.raises(SignatureInvalid):
-        sender(scheme).authenticate(but(request(scheme), body=changed), NOW)
+def test_a_body_changed_by_one_byte_is_refused(scheme):
+    for place in (0, 10, len(BODY) - 1):
+        changed = BODY[:place] + bytes([BODY[place] ^ 1]) + BODY[place + 1 :]
+        with pytest.raises(SignatureInvalid):
+            sender(scheme).authenticate(but(request(scheme), body=changed), NOW)
 
 
 @signed
@@ -124,14 +125,27 @@ def test_a_proof_that_is_missing_or_empty_is_refused(scheme, instead):
             sender(scheme).authenticate(with_headers(good, **{name: instead}), NOW)
 
 
+def opened(receiver, requests):
+    """Those of the named requests that a sender's row lets in. What it refuses, it refuses with an error of ours."""
+    let_in = []
+    for name, incoming in requests.items():
+        with contextlib.suppress(*REFUSED, StaleTimestamp):
+            receiver.authenticate(incoming, NOW)
+            let_in.append(name)
+    return let_in
+
+
 @every
-@pytest.mark.parametrize("kept", [1, 2, 3, 8, 20, -1, -4])
-def test_a_shortened_proof_is_refused(scheme, kept):
+def test_a_shortened_proof_is_refused(scheme):
     good = request(scheme)
-    for name in proofs(good):
-        if good.headers[name][:kept] != good.headers[name]:
-            with pytest.raises((*REFUSED, StaleTimestamp)):
-                sender(scheme).authenticate(with_headers(good, **{name: good.headers[name][:kept]}), NOW)
+    shortened = {
+        (name, kept): with_headers(good, **{name: whole[:kept]})
+        for name in proofs(good)
+        for kept in (1, 2, 3, 8, 20, -1, -4)
+        if (whole := good.headers[name])[:kept] != whole
+    }
+    assert shortened
+    assert opened(sender(scheme), shortened) == []
 
 
 @pytest.mark.parametrize("scheme", TIMED)
@@ -202,41 +216,30 @@ HOSTILE = [
 
 
 @every
-@pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_proofs_are_refused_and_crash_nothing(scheme, value):
+def test_hostile_proofs_are_refused_and_crash_nothing(scheme):
     good = request(scheme)
-    for name in proofs(good):
-        with pytest.raises((*REFUSED, StaleTimestamp)):
-            sender(scheme).authenticate(with_headers(good, **{name: value}), NOW)
+    hostile = {(name, value): with_headers(good, **{name: value}) for name in proofs(good) for value in HOSTILE}
+    assert opened(sender(scheme), hostile) == []
 
 
 @signed
-@pytest.mark.parametrize("body", [b"", b"\xff\xfe\x00", b"\x00", b"{", b"\xed\xa0\x80"])
-def test_hostile_bodies_are_refused_and_crash_nothing(scheme, body):
-    with pytest.raises(SignatureInvalid):
-        sender(scheme).authenticate(but(request(scheme), body=body), NOW)
+def test_hostile_bodies_are_refused_and_crash_nothing(scheme):
+    for body in (b"", b"\xff\xfe\x00", b"\x00", b"{", b"\xed\xa0\x80"):
+        with pytest.raises(SignatureInvalid):
+            sender(scheme).authenticate(but(request(scheme), body=body), NOW)
 
 
 @every
-@pytest.mark.parametrize("other", ROWS)
-def test_no_scheme_is_got_round_by_sending_anothers_proof(scheme, other):
+def test_no_scheme_is_got_round_by_sending_anothers_proof(scheme):
     """Made with this very sender's secret: it is the scheme of the row that decides, never what came."""
-    if scheme == other:
-        return
-    foreign = request(other)
-    with pytest.raises(REFUSED):
-        sender(scheme).authenticate(foreign if scheme != "mtls" else but(foreign, peer=PROXY), NOW)
+    assert opened(sender(scheme), {other: request(other) for other in ROWS if other != scheme}) == []
 
 
-@every
-@pytest.mark.parametrize("other", ROWS)
-def test_anothers_proof_beside_a_wrong_one_helps_nobody(scheme, other):
-    if scheme in (other, "mtls"):
-        return
+@pytest.mark.parametrize("scheme", WITH_SECRETS)
+def test_anothers_proof_beside_a_wrong_one_helps_nobody(scheme):
     wrong = request(scheme, OTHER)
-    both = with_headers(request(other), **wrong.headers)
-    with pytest.raises(REFUSED):
-        sender(scheme).authenticate(both, NOW)
+    both = {other: with_headers(request(other), **wrong.headers) for other in ROWS if other != scheme}
+    assert opened(sender(scheme), both) == []
 
 
 @pytest.mark.parametrize("scheme", WITH_SECRETS)
@@ -291,17 +294,17 @@ texts = st.text(st.characters(), max_size=60)
 names = st.sampled_from(sorted({name for scheme in ROWS for name in proofs(request(scheme))} | {"authorization"}))
 
 
-@every
 @given(
     headers=st.dictionaries(names, texts, max_size=6),
     body=st.binary(max_size=60),
     query=texts,
     peer=st.sampled_from([PROXY, STRANGER, "", "::ffff:10.1.2.3", "not an address"]),
 )
-def test_whatever_comes_unsigned_is_refused_with_an_error_of_ours(scheme, headers, body, query, peer):
-    with pytest.raises(CobrowseError) as error:
-        SENDERS[scheme].authenticate(Incoming("POST", PATH, query, headers, body, peer), NOW)
-    assert error.value.status == 401
+def test_whatever_comes_unsigned_is_refused_with_an_error_of_ours(headers, body, query, peer):
+    for row in SENDERS.values():
+        with pytest.raises(CobrowseError) as error:
+            row.authenticate(Incoming("POST", PATH, query, headers, body, peer), NOW)
+        assert error.value.status == 401
 
 
 SENDERS = {scheme: sender(scheme) for scheme in ROWS}

@@ -16,6 +16,7 @@ import yaml
 
 from app import ledger_of
 from settings import Settings
+from tests.clocks import HANGS
 from tests.contract.processes import (
     BIN,
     COMMAND,
@@ -122,13 +123,13 @@ def test_the_images_check_of_health_fails_when_the_service_does(tmp_path):
     port = free_port()
     environment = {"PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
     probe = [sys.executable, "-c", code]
-    assert subprocess.run(probe, env=environment, capture_output=True, timeout=20, check=False).returncode != 0
+    assert subprocess.run(probe, env=environment, capture_output=True, timeout=HANGS, check=False).returncode != 0
     (tmp_path / "healthz").write_text("ok")
     serve = ("python", "-m", "http.server", "--bind", "127.0.0.1", str(port))
     with running(serve, tmp_path, dict(os.environ), port):
-        assert subprocess.run(probe, env=environment, capture_output=True, timeout=20, check=False).returncode == 0
+        assert subprocess.run(probe, env=environment, capture_output=True, timeout=HANGS, check=False).returncode == 0
         (tmp_path / "healthz").unlink()
-        assert subprocess.run(probe, env=environment, capture_output=True, timeout=20, check=False).returncode != 0
+        assert subprocess.run(probe, env=environment, capture_output=True, timeout=HANGS, check=False).returncode != 0
 
 
 def test_a_linter_finds_nothing_in_the_dockerfile():
@@ -227,13 +228,9 @@ def test_what_the_compose_file_describes_works(tmp_path, database):
         assert (again[2], again[1]["Idempotent-Replayed"]) == (first[2], "true")
 
 
-def test_the_services_accept_what_the_compose_file_tells_them(monkeypatch):
-    for name in Settings.NAMES:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in SERVICES["app-1"]["environment"].items():
-        monkeypatch.setenv(name, re.sub(r"\$\{(\w+):\?[^}]+\}", "hex", value))
-    monkeypatch.setenv("API_KEYS", f"demo:{KEY}")
-    monkeypatch.setenv("LEDGER_KEYS", LEDGER_KEY)
-    settings = Settings.from_env()
+def test_the_services_accept_what_the_compose_file_tells_them():
+    told = SERVICES["app-1"]["environment"].items()
+    environ = {name: re.sub(r"\$\{(\w+):\?[^}]+\}", "hex", value) for name, value in told}
+    settings = Settings.from_env(environ | {"API_KEYS": f"demo:{KEY}", "LEDGER_KEYS": LEDGER_KEY})
     assert settings.on_sandbox
-    assert ledger_of(settings).place == "the PostgreSQL database cobrowse at postgres:5432"
+    assert ledger_of(settings).location == "the PostgreSQL database cobrowse at postgres:5432"

@@ -31,8 +31,6 @@ BESIDE_SETTINGS = {
     "HOST": "0.0.0.0",
     "PORT": "8000",
     "WEB_CONCURRENCY": None,
-    "THREADS": "128",
-    "PIN_WORKERS": "true",
     "GENESYS_CONVERSATION_ID": "",
 }
 NOTHING = "\N{EN DASH}"
@@ -223,11 +221,16 @@ def _anchors(text):
 
 
 def test_every_block_of_data_can_be_parsed():
-    for text in PAGES.values():
-        for block in blocks(text, "json"):
-            json.loads(re.sub(r"\{\{[\w.]+\}\}", "", block))
-        for block in blocks(text, "toml"):
-            tomllib.loads(block)
+    wrong = []
+    for page, text in PAGES.items():
+        parsers = {"json": lambda block: json.loads(re.sub(r"\{\{[\w.]+\}\}", "", block)), "toml": tomllib.loads}
+        for kind, parse in parsers.items():
+            for block in blocks(text, kind):
+                try:
+                    parse(block)
+                except ValueError as error:
+                    wrong.append(f"{page}: {error}: {block}")
+    assert wrong == []
 
 
 def test_nothing_is_left_to_do_and_no_machine_is_named():

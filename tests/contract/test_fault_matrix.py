@@ -14,6 +14,7 @@ from hostile.ways import WAYS
 from integrations.genesys import operations
 from sandbox import faults
 from sandbox.faults import KINDS as FAULTS
+from tests.clocks import HANGS
 from tests.conftest import leaks
 
 ROOT = Path(__file__).parents[2]
@@ -92,11 +93,11 @@ def test_the_slice_meets_every_way():
 def test_the_slice_comes_out_as_the_rules_say():
     # In processes of its own: it counts the threads and files that are left over.
     ended = subprocess.run(
-        [sys.executable, "-m", "hostile.faults", "--quick"],
+        [sys.executable, "-m", "hostile.faults", "--quick", "--slack", str(HANGS)],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=4 * HANGS,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -106,7 +107,7 @@ def test_the_slice_comes_out_as_the_rules_say():
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
-    made = Stage(tmp_path_factory.mktemp("stage"))
+    made = Stage(tmp_path_factory.mktemp("stage"), slack=HANGS)
     yield made
     made.close()
 

@@ -61,7 +61,7 @@ def test_a_repeat_of_a_running_key_is_taken(ledger):
     assert (claimed.entry.id, claimed.entry.held) == (first.id, True)
 
 
-@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED_FINAL, State.IGNORED])
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED_FINAL])
 def test_a_repeat_of_a_key_that_has_ended_for_good_is_taken_with_its_answer(ledger, state):
     first = keyed()
     won(ledger, first)
@@ -217,7 +217,7 @@ def test_a_keyless_dead_holder_is_taken_over_whatever_the_request(ledger):
     assert won(ledger, claim_of(fingerprint="two")).entry.id == first.id
 
 
-def test_whoever_was_taken_over_from_can_begin_and_settle_nothing_more(ledger):
+def test_a_holder_that_was_taken_over_from_can_begin_and_settle_nothing_more(ledger):
     first = keyed(lease=0.0)
     won(ledger, first)
     second = again(first, lease_seconds=LEASE)

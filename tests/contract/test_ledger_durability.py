@@ -1,114 +1,225 @@
 """What waits for the disk: exactly what an invitation must not go out without."""
 
-import threading
+import errno
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from cobrowse.clock import SystemClock
-from cobrowse.ledger import Progress, State
+from cobrowse.errors import LedgerUnavailable
+from cobrowse.ledger import Progress, State, Taken
+from integrations.ledger import LedgerStore
+from integrations.ledger.encryption import SecretBox, StaticKeys
+from integrations.ledger.postgresql import PostgreSQL
 from integrations.ledger.sqlite import SQLite
-from integrations.ledger.writer import Writer
-from tests.contract.ledgers import CREATED, INVITING, keyed, outcome, settle, won
+from tests.contract.ledgers import CREATED, INVITING, KEY, RETENTION, again, keyed, settle, won
 
 QUICK = Progress("media", begun="create")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def store_on(database):
+    return LedgerStore(database, SecretBox(StaticKeys([KEY])), retention_seconds=RETENTION)
+
+
+class Disk:
+    """What a power cut leaves of a ledger: its files as they were at the last sync of the log."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.file = folder / "here" / "ledger.sqlite3"
+        self.file.parent.mkdir()
+        self.syncs = 0
+        self.before_sync = lambda: None
+        self.stores = []
+        self.ledger = self.opened(SQLite(self.file, fdatasync=self.sync))
+
+    def sync(self, handle):
+        self.before_sync()
+        os.fdatasync(handle)
+        self.syncs += 1
+        shutil.copytree(self.file.parent, self.folder / f"sync-{self.syncs}")
+
+    def after_a_power_cut(self):
+        """A ledger on what the disk holds by now."""
+        left = self.folder / f"cut-{len(self.stores)}"
+        shutil.copytree(self.folder / f"sync-{self.syncs}", left)
+        (left / "ledger.sqlite3-shm").unlink()  # it lies in memory
+        return self.opened(SQLite(left / "ledger.sqlite3"))
+
+    def opened(self, database):
+        self.stores.append(store_on(database))
+        return self.stores[-1]
 
 
 @pytest.fixture
-def waited(ledger, monkeypatch):
-    """Whether each commit from now on waits for the disk, asked of the database in the middle of it."""
-    engine, seen = ledger._engine, []
-    sqlite = isinstance(engine, SQLite)
-    ask = "PRAGMA synchronous" if sqlite else "SHOW synchronous_commit"
-    write, execute = engine.write, engine.execute
-
-    def asking(work):
-        def asked(run):
-            seen.append(run(ask)[0][0] in (2, "on"))
-            return work(run)
-
-        return asked
-
-    def written(work, **how):
-        return write(asking(work), **how)
-
-    def executed(sql, params, **how):
-        write(asking(lambda _run: None), **how)
-        return execute(sql, params, **how)
-
-    monkeypatch.setattr(engine, "write", written)
-    if sqlite:  # PostgreSQL's own goes through `write`
-        monkeypatch.setattr(engine, "execute", executed)
-    return seen
+def disk(tmp_path):
+    made = Disk(tmp_path)
+    made.ledger.ping()
+    yield made
+    for store in made.stores:
+        store.close()
 
 
-@pytest.mark.parametrize(("progress", "waits"), [(QUICK, False), (INVITING, True)])
-def test_a_claim_waits_for_the_disk_if_the_first_call_invites(ledger, waited, progress, waits):
-    won(ledger, replace(keyed(), progress=progress))
-    assert waited == [waits]
+@pytest.mark.parametrize(("progress", "lasts"), [(QUICK, False), (INVITING, True)])
+def test_a_claim_is_on_the_disk_if_its_first_call_invites(disk, progress, lasts):
+    claim = replace(keyed(), progress=progress)
+    won(disk.ledger, claim)
+    assert (disk.after_a_power_cut().read(claim.id) is not None) is lasts
 
 
 @pytest.mark.parametrize("invited", [False, True])
-def test_a_begin_waits_for_the_disk_if_its_call_invites(ledger, waited, invited):
-    claim = keyed()
-    won(ledger, claim)
-    waited.clear()
-    ledger.begin(claim.id, claim.holder, replace(CREATED, invited=invited))
-    assert waited == [invited]
+def test_a_begin_is_on_the_disk_if_its_call_invites(disk, invited):
+    claim = replace(keyed(), progress=INVITING)
+    won(disk.ledger, claim)
+    progress = replace(CREATED, invited=invited)
+    disk.ledger.begin(claim.id, claim.holder, progress)
+    assert disk.after_a_power_cut().read(claim.id).progress == (progress if invited else INVITING)
 
 
-def test_an_end_waits_for_nothing_since_a_repeat_would_look(ledger, waited):
-    claim = keyed()
-    won(ledger, claim)
-    waited.clear()
-    settle(ledger, claim, State.SUCCEEDED, CREATED)
-    assert waited == [False]
-    assert ledger.read(claim.id).outcome == outcome(claim.id)
+def test_what_was_committed_before_is_on_the_disk_as_well(disk):
+    quick, ended, inviting = keyed(key="quick"), keyed(key="ended"), replace(keyed(key="inviting"), progress=INVITING)
+    won(disk.ledger, quick)
+    won(disk.ledger, ended)
+    settle(disk.ledger, ended)
+    won(disk.ledger, inviting)
+    left = disk.after_a_power_cut()
+    assert [left.read(claim.id).state for claim in (quick, ended, inviting)] == [
+        State.RUNNING,
+        State.SUCCEEDED,
+        State.RUNNING,
+    ]
 
 
-class Opened:
-    """A connection to nothing, which remembers what it was opened for and told."""
-
-    in_transaction = False
-
-    def __init__(self, durable):
-        self.durable = durable
-        self.said = []
-
-    def execute(self, sql):
-        self.said.append(sql)
-
-    def close(self):
-        pass
+def test_an_end_waits_for_nothing_since_a_repeat_would_look(disk):
+    claim = replace(keyed(), progress=INVITING)
+    won(disk.ledger, claim)
+    syncs = disk.syncs
+    settle(disk.ledger, claim, State.SUCCEEDED, CREATED)
+    assert disk.syncs == syncs
+    assert disk.ledger.read(claim.id).state is State.SUCCEEDED
+    assert disk.after_a_power_cut().read(claim.id).state is State.RUNNING
 
 
-@pytest.mark.parametrize("lasts", [False, True])
-def test_what_is_committed_together_waits_if_one_of_them_must(lasts):
-    opened, begun, go_on = [], threading.Event(), threading.Event()
+def test_a_checkpoint_of_another_process_before_the_sync_takes_nothing_away(disk):
+    """It lets the log begin anew, so that the sync that comes then finds the claim only in the database file."""
 
-    def connect(durable):
-        connection = Opened(durable)
-        opened.append(connection)
-        return connection, connection.execute
+    def restart():
+        with closing(sqlite3.connect(disk.file)) as other, other:
+            assert other.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0] == 0
+            other.execute("UPDATE health SET checked = checked")
 
-    writer = Writer(connect, 5.0, SystemClock())
+    claims = [replace(keyed(key=f"{number}"), progress=INVITING) for number in range(3)]
+    won(disk.ledger, claims[0])
+    disk.before_sync = restart
+    won(disk.ledger, claims[1])
+    disk.before_sync = lambda: None
+    won(disk.ledger, claims[2])
 
-    def hold(_run):
-        begun.set()
-        assert go_on.wait(5)
+    left = disk.after_a_power_cut()
+    assert all(left.read(claim.id) for claim in claims)
 
-    threads = [threading.Thread(target=writer.write, args=(hold, False), kwargs={"single": True})]
-    threads[0].start()
-    assert begun.wait(5)
-    for durable in (False, lasts):
-        threads.append(threading.Thread(target=writer.write, args=(lambda run: run("work"), durable)))
-        threads[-1].start()
-    while len(writer._waiting) < 2:
-        threading.Event().wait(0.001)
-    go_on.set()
-    for thread in threads:
-        thread.join(5)
 
-    told = {connection.durable: connection.said for connection in opened}
-    assert told[lasts] == ["BEGIN IMMEDIATE", "work", "work", "COMMIT"]
-    assert len(told) == 1 + lasts
+def test_own_checkpoints_take_nothing_away_and_keep_the_log_short(tmp_path):
+    ledger = store_on(SQLite(tmp_path / "ledger.sqlite3", checkpoint_interval=50))
+    claims = [replace(keyed(key=f"{number}"), progress=INVITING) for number in range(300)]
+    for claim in claims:
+        won(ledger, claim)
+    log = (tmp_path / "ledger.sqlite3-wal").stat().st_size
+    assert all(ledger.read(claim.id) for claim in claims)
+    ledger.close()
+    assert log < 60 * 15 * 4096
+
+
+def test_an_error_of_the_disk_is_unavailable_and_nothing_is_believed_until_the_log_is_empty(disk):
+    lost, later = (replace(keyed(key=key), progress=INVITING) for key in ("lost", "later"))
+
+    def broken():
+        raise OSError(errno.EIO, "Input/output error")
+
+    disk.before_sync = broken
+    for _ in range(2):
+        with pytest.raises(LedgerUnavailable, match="disk I/O error: Input/output error") as why:
+            disk.ledger.claim(again(lost))
+    assert "Check the disk" in why.value.remedy
+
+    disk.before_sync = lambda: None
+    won(disk.ledger, later)
+    assert disk.after_a_power_cut().read(later.id).held
+
+
+DIES = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from integrations.ledger.sqlite import SQLite
+from tests.contract.ledgers import INVITING, keyed, won
+from tests.contract.test_ledger_durability import store_on
+
+dying = False
+
+def sync(handle):
+    if dying:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+ledger = store_on(SQLite(Path(sys.argv[1]), fdatasync=sync))
+ledger.ping()
+dying = True
+won(ledger, replace(keyed(key="dying", number="dying"), progress=INVITING))
+print("won")
+"""
+
+
+def test_a_process_killed_between_write_and_sync_has_told_nobody_and_its_claim_is_on_record(tmp_path, opened):
+    file = tmp_path / "ledger.sqlite3"
+    ended = subprocess.run(
+        [sys.executable, "-c", DIES, str(file)], check=False, cwd=ROOT, capture_output=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (-signal.SIGKILL, b""), ended.stderr
+
+    claimed = opened(f"sqlite:///{file}").claim(keyed(key="dying"))
+
+    assert isinstance(claimed, Taken)
+    assert (claimed.entry.id, claimed.entry.progress) == ("dying", INVITING)
+
+
+class Asking:
+    """PostgreSQL that notes of each write whether its commit waits for the server's disk."""
+
+    def __init__(self, database):
+        self._database = database
+        self.waited = []
+
+    def write(self, work, **how):
+        def asked(run):
+            self.waited.append(run("SHOW synchronous_commit")[0][0] == "on")
+            return work(run)
+
+        return self._database.write(asked, **how)
+
+    def execute(self, sql, params, **how):
+        return self.write(lambda run: run(sql, params), **how)
+
+    def __getattr__(self, name):
+        return getattr(self._database, name)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_on_postgresql_what_invites_waits_for_the_servers_disk_and_nothing_else(url):
+    asking = Asking(PostgreSQL(url))
+    ledger = store_on(asking)
+    quick, inviting = keyed(key="quick"), replace(keyed(key="inviting"), progress=INVITING)
+    won(ledger, quick)
+    won(ledger, inviting)
+    ledger.begin(quick.id, quick.holder, CREATED)
+    ledger.begin(inviting.id, inviting.holder, replace(CREATED, invited=False))
+    settle(ledger, quick)
+    ledger.close()
+    assert asking.waited == [False, True, True, False, False]

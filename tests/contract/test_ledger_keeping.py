@@ -86,7 +86,6 @@ def test_counts_tell_how_many_stand_where(ledger, history):
         State.SUCCEEDED: 2,
         State.FAILED_FINAL: 0,
         State.FAILED_RETRYABLE: 1,
-        State.IGNORED: 0,
     }
     time.sleep(0.05)
     assert set(ledger.counts(0.01).values()) == {0}
@@ -195,7 +194,7 @@ def test_what_was_reached_and_what_was_answered_keep_secrets_of_their_own(ledger
     assert (entry.progress.session, entry.outcome.session) == (reached, answered)
 
 
-def test_equal_secrets_under_another_key_are_sealed_by_that_key(url, opened):
+def test_equal_secrets_under_another_key_are_encrypted_by_that_key(url, opened):
     keys = [Fernet.generate_key().decode() for _ in range(2)]
     for name, key in zip(("first", "second"), keys, strict=True):
         won(opened(url, keys=[key]), keyed(key=name, number=name, session_settings={"mask": "the same"}))
@@ -203,7 +202,7 @@ def test_equal_secrets_under_another_key_are_sealed_by_that_key(url, opened):
         assert opened(url, keys=[key]).read(name).command.session_settings == {"mask": "the same"}
 
 
-def test_a_new_first_key_seals_and_the_former_still_opens(url, opened):
+def test_a_new_first_key_encrypts_and_the_former_still_decrypts(url, opened):
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     first = secretive(opened(url, keys=[old]))
     rotated = opened(url, keys=[new, old])
@@ -268,14 +267,14 @@ def test_a_key_file_that_holds_no_key_is_named(tmp_path, opened, content):
         ledger.claim(keyed(session_settings={"a": 1}))
 
 
-def test_a_glance_tells_how_each_of_the_last_seconds_went(ledger, history):
-    glances = ledger.since(60.0)
+def test_a_sample_tells_how_each_of_the_last_seconds_went(ledger, history):
+    samples = ledger.recent_samples(60.0)
     running = (State.RUNNING, None)
-    assert [(glance.state, glance.seconds) for glance in glances] == [
+    assert [(sample.state, sample.seconds) for sample in samples] == [
         *[running] * 3,
         *[(entry.state, entry.outcome.seconds) for entry in ledger.recent(10)[3:]],
     ]
-    assert [glance.created for glance in glances] == [entry.created for entry in ledger.recent(10)]
-    assert {glance.rate_limited for glance in glances} == {0}
+    assert [sample.created for sample in samples] == [entry.created for entry in ledger.recent(10)]
+    assert {sample.rate_limited for sample in samples} == {0}
     time.sleep(0.05)
-    assert ledger.since(0.01) == ()
+    assert ledger.recent_samples(0.01) == ()

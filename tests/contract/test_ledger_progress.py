@@ -103,13 +103,12 @@ def test_a_failed_initiation_can_be_reclaimed_final_or_not(ledger, failure):
 
 
 def test_what_runs_or_went_well_is_not_reclaimed_and_what_never_was_is_none(ledger):
-    running, good, ignored = (keyed(key=key) for key in "abc")
-    for claim in (running, good, ignored):
+    running, good = (keyed(key=key) for key in "ab")
+    for claim in (running, good):
         won(ledger, claim)
     settle(ledger, good)
-    settle(ledger, ignored, State.IGNORED)
 
-    for claim in (running, good, ignored):
+    for claim in (running, good):
         assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), Taken)
     assert ledger.reclaim("nobody", "a person", LEASE) is None
 

@@ -1,15 +1,13 @@
 """Whether the ledger can be used at all, on each engine: its schema, its place, its URL and keys."""
 
-import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from cobrowse.errors import LedgerUnavailable
-from integrations.ledger import connect, schema
-from integrations.ledger.schema import VERSION
+from integrations.ledger import connect, migrations
+from integrations.ledger.migrations import VERSION
 from tests.contract.ledgers import (
     CREATED,
     KEY,
@@ -62,7 +60,9 @@ def test_sqlite_is_upgraded_once_by_however_many_start(tmp_path, opened):
 
 def test_tables_older_than_the_service_are_upgraded_on_sqlite_and_asked_for_on_postgresql(ledger, url, opened):
     ledger.ping()
-    execute(url, "UPDATE ledger_schema SET version = 0", "DROP TABLE initiations", "DROP TABLE tokens")
+    execute(
+        url, "UPDATE ledger_schema SET version = 0", "DROP TABLE initiations", "DROP TABLE tokens", "DROP TABLE health"
+    )
     newer = opened(url)
 
     if url.startswith("postgresql"):
@@ -114,19 +114,17 @@ def test_an_older_service_is_refused_by_tables_that_no_longer_let_it(newer, url,
 
 
 def test_each_migration_is_the_next_number_and_none_demands_a_newer_service_than_itself():
-    assert [migration.version for migration in schema.MIGRATIONS] == list(range(1, VERSION + 1))
-    assert all(migration.min_reader <= migration.version for migration in schema.MIGRATIONS)
+    assert [migration.version for migration in migrations.MIGRATIONS] == list(range(1, VERSION + 1))
+    assert all(migration.min_reader <= migration.version for migration in migrations.MIGRATIONS)
 
 
 # Where it can't be reached
 
 
 def refused(ledger):
-    """The message of a claim that found no ledger, which took no longer than a caller can wait."""
-    started = time.monotonic()
+    """The error of a claim that found no ledger."""
     with pytest.raises(LedgerUnavailable) as why:
         ledger.claim(keyed(session_settings={"a": 1}))
-    assert time.monotonic() - started < 3.5
     return why.value
 
 
@@ -138,7 +136,7 @@ def test_a_directory_that_is_none_is_named(tmp_path, opened):
     for use in (lambda: ledger.read("any"), ledger.ping, ledger.purge, lambda: ledger.tokens.read("any")):
         with pytest.raises(LedgerUnavailable, match="can't be opened"):
             use()
-    assert fault.message == f"the SQLite file {tmp_path}/file/ledger.sqlite3 can't be opened"
+    assert fault.message == f"the SQLite file {tmp_path}/file/ledger.sqlite3 can't be opened: Not a directory"
     assert "directory exists" in fault.remedy
 
 
@@ -158,25 +156,10 @@ def test_a_file_of_something_else_is_named(tmp_path, opened):
     assert "is not a SQLite database" in refused(opened(f"sqlite:///{tmp_path}/ledger.sqlite3")).message
 
 
-def test_a_lock_that_is_not_let_go_is_named_and_the_ledger_works_again_after(tmp_path, opened):
-    ledger = opened(f"sqlite:///{tmp_path}/ledger.sqlite3")
-    ledger.ping()
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        started = time.monotonic()
-        with pytest.raises(LedgerUnavailable, match="is locked by another process"):
-            ledger.claim(keyed())
-        assert 1.5 < time.monotonic() - started < 3
-        assert ledger.read("readers go on") is None
-        other.execute("ROLLBACK")
-
-    won(ledger, keyed())
-
-
 def test_a_full_disk_is_named_and_the_ledger_works_again_after(tmp_path, opened):
     ledger = opened(f"sqlite:///{tmp_path}/ledger.sqlite3")
     limit = "PRAGMA max_page_count = {}"
-    ledger._engine.write(lambda run: run(limit.format(1)), durable=False)  # SQLite takes as little as there is
+    ledger._database.write(lambda run: run(limit.format(1)), durable=False)  # SQLite takes as little as there is
 
     def fill():
         for number in range(50):
@@ -185,7 +168,7 @@ def test_a_full_disk_is_named_and_the_ledger_works_again_after(tmp_path, opened)
     with pytest.raises(LedgerUnavailable, match="the disk is full"):
         fill()
 
-    ledger._engine.write(lambda run: run(limit.format(100_000)), durable=False)
+    ledger._database.write(lambda run: run(limit.format(100_000)), durable=False)
     won(ledger, keyed())
 
 
@@ -251,7 +234,7 @@ def test_a_relative_file_lies_where_the_service_was_started(tmp_path, opened, mo
     ledger.ping()
 
     assert Path("here it is.sqlite3").exists()
-    assert ledger.place == "the SQLite file here it is.sqlite3"
+    assert ledger.location == "the SQLite file here it is.sqlite3"
 
 
 def test_postgresql_needs_keys_and_says_how_to_make_one():

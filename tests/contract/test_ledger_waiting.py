@@ -3,15 +3,15 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
-from cobrowse.ledger import Progress, State
+from cobrowse.ledger import Hold, State
 from tests.contract.ledgers import (
     CREATED,
     FINAL,
     FIRST,
+    LEASE,
     SESSION,
     SHORT,
     again,
@@ -83,18 +83,56 @@ def test_one_at_work_that_came_before_is_named_though_it_has_invited_nobody(ledg
     assert (previous.id, previous.held) == (first.id, True)
 
 
-def test_one_at_work_that_came_after_is_named_only_once_it_may_have_invited(ledger):
-    """Else two could wait for each other; but a second invitation beside a live session would be worse than a wait."""
+def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_at_work(ledger):
+    """It was claimed before this attempt; whoever comes from now on sees both."""
     first = keyed(key="first", window=60.0)
     won(ledger, first)
     failed(ledger, first, progress=FIRST)
-    second = keyed(key="second", window=60.0, progress=Progress("media", (), "create"))
+    second = keyed(key="second", window=60.0)
     assert won(ledger, second).previous is None
 
-    assert won(ledger, again(first)).previous is None
-    failed(ledger, replace(first, holder=ledger.read(first.id).holder), progress=FIRST)
-    ledger.begin(second.id, second.holder, Progress("media", ("create",), "attach", invited=True))
-    assert won(ledger, again(first)).previous.id == second.id
+    continued = again(first)
+    assert won(ledger, continued).ahead == (Hold(second.id, second.holder),)
+    third = won(ledger, keyed(key="third", window=60.0))
+    assert third.previous.id == second.id
+    assert third.ahead == (Hold(second.id, second.holder), Hold(first.id, continued.holder))
+
+
+def test_a_row_that_a_person_runs_again_waits_for_who_is_at_work_and_sees_who_invited(ledger):
+    first, invited, running = (keyed(key=key) for key in "abc")
+    for claim in (first, invited, running):
+        won(ledger, claim)
+    failed(ledger, first, FINAL)
+    settle(ledger, invited)
+
+    reclaimed = ledger.reclaim(first.id, "a person", LEASE, 60.0)
+
+    assert reclaimed.ahead == (Hold(running.id, running.holder),)
+    assert [entry.id for entry in reclaimed.history] == [invited.id]
+
+
+def test_all_that_may_have_invited_are_known_and_those_at_work_are_not_among_them(ledger):
+    claims = [keyed(key=key) for key in "abcd"]
+    for claim in claims:
+        won(ledger, claim)
+    for claim in claims[:2]:
+        settle(ledger, claim)
+    settle(ledger, claims[2], State.FAILED_FINAL, FIRST, failure=FINAL)
+
+    claimed = won(ledger, claim_of(window=60.0))
+
+    assert [entry.id for entry in claimed.history] == [claims[1].id, claims[0].id]
+    assert claimed.ahead == (Hold(claims[3].id, claims[3].holder),)
+    assert claimed.previous.id == claims[3].id
+
+
+def test_an_entry_is_found_by_its_slot_in_whatever_state(ledger):
+    claim = keyed()
+    assert ledger.find(claim.slot) is None
+    won(ledger, claim)
+    assert ledger.find(claim.slot).held
+    settle(ledger, claim)
+    assert ledger.find(claim.slot, seconds=1.0) == ledger.read(claim.id)
 
 
 def test_of_two_at_the_same_moment_one_sees_the_other(ledger):

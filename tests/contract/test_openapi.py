@@ -25,7 +25,7 @@ __all__ = ["app", "box", "build"]
 
 @pytest.mark.parametrize("senders", [None, SCHEMES], ids=["of any service", "of one with these senders"])
 def test_it_is_valid(senders):
-    OpenAPIV31SpecValidator(document(senders)).validate()
+    assert list(OpenAPIV31SpecValidator(document(senders)).iter_errors()) == []
 
 
 def test_it_is_of_this_version():

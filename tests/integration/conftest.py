@@ -4,12 +4,11 @@ import contextlib
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import pytest
@@ -20,6 +19,8 @@ from integrations.genesys.transport import CurlTransport
 from integrations.ledger import connect
 from sandbox.server import start
 from settings import Settings
+from tests.clocks import HANGS, wait_until
+from tests.ports import free_port
 from tests.watch import WATCH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,12 +42,12 @@ OF_THE_SERVICE = {*Settings.NAMES, "PROMETHEUS_MULTIPROC_DIR"}
 class Service:
     """The service in this process: `post` is what a data action does."""
 
-    def __init__(self, settings, ledger, transport):
+    def __init__(self, settings, ledger, transport, environ, clock):
         self.settings = settings
-        self.app = create_app(settings, ledger=ledger, transport=transport)
+        self.app = create_app(settings, ledger=ledger, transport=transport, environ=environ, clock=clock)
         self.client = self.app.test_client()
         self.initiate = self.app.extensions["cobrowse"]
-        WATCH.follow(settings, self.initiate)
+        WATCH.follow(settings, self.initiate, environ)
 
     def post(self, body=None, *, key=KEY, path="/data-actions/cobrowse", headers=None, **fields):
         headers = {"X-Api-Key": key, **(headers or {})} if key else dict(headers or {})
@@ -72,10 +73,10 @@ def settings_on(box, folder, **chosen):
 
 @pytest.fixture
 def service(box, tmp_path):
-    """A factory: the service on the sandbox, with these settings besides."""
+    """A factory: the service on the sandbox, with these settings besides; `environ` holds its senders' secrets."""
     with contextlib.ExitStack() as stack:
 
-        def build(transport=None, ledger=None, **settings):
+        def build(transport=None, ledger=None, environ=MappingProxyType({}), clock=None, **settings):
             chosen = settings_on(box, tmp_path, **settings)
             if transport is None:
                 transport = CurlTransport()
@@ -83,7 +84,7 @@ def service(box, tmp_path):
             if ledger is None:
                 ledger = connect(chosen.ledger_url, keys=chosen.ledger_keys, retention_seconds=chosen.ledger_retention)
                 stack.callback(ledger.close)
-            return Service(chosen, ledger, transport)
+            return Service(chosen, ledger, transport, environ, clock)
 
         yield build
 
@@ -108,14 +109,12 @@ class Gunicorn:
         self._wait()
 
     def _wait(self):
-        ends = time.monotonic() + 20
-        while time.monotonic() < ends:
-            assert self.process.poll() is None, self.log_path.read_text()
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == 200:
-                    return
-            time.sleep(0.05)
-        raise AssertionError(f"gunicorn did not come up: {self.log_path.read_text()}")
+        wait_until(self._answers, f"gunicorn did not come up; its log is {self.log_path}")
+
+    def _answers(self):
+        assert self.process.poll() is None, self.log
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == 200
 
     def workers(self):
         """The workers' process ids."""
@@ -148,7 +147,7 @@ def started_in_vain(environment, *options):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HANGS,
         check=False,
     )
 
@@ -165,7 +164,7 @@ def running_gunicorn(box, folder):
                 "API_KEYS": f"flow:{KEY}",
                 "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
                 "HOST": "127.0.0.1",
-                "PORT": str(unused_port()),
+                "PORT": str(free_port()),
                 "WEB_CONCURRENCY": "2",
                 "LOG_FORMAT": "json",
                 "TMPDIR": str(folder),
@@ -185,14 +184,7 @@ def gunicorn(box, tmp_path):
         yield run
 
 
-def unused_port():
-    """A port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def unused_tcp_port():
     """A factory for ports that nobody has."""
-    return unused_port
+    return free_port

@@ -8,7 +8,7 @@ import pytest
 
 from cobrowse.ledger import Claim, slot_of
 from cobrowse.model import Command, Secret
-from sandbox.state import ENDED, MESSAGE, VOICE, WEBCHAT
+from sandbox.state import ENDED, VOICE, WEBCHAT
 from tests.clocks import ManualClock
 from tests.integration.consoles import ask, bridge, client, console, failing, listed
 from web.console import PAGE
@@ -32,7 +32,7 @@ def test_the_newest_initiations_are_listed_with_what_came_of_them(client, bridge
 
 def test_an_empty_ledger_says_what_will_come(client):
     assert "No initiation yet" in client.get("/console").text
-    assert "Nothing fits this filter" in client.get("/console?state=ignored").text
+    assert "Nothing fits this filter" in client.get("/console?state=succeeded").text
 
 
 def test_the_strip_tells_the_last_hour_in_words_and_plots(client, bridge, box):
@@ -51,17 +51,16 @@ def test_the_strip_tells_the_last_hour_in_words_and_plots(client, bridge, box):
 
 @pytest.mark.parametrize(
     ("state", "expected"),
-    [("succeeded", ["ok"]), ("failed_final", ["ended"]), ("failed_retryable", ["busy"]), ("ignored", ["ignored"])],
+    [("succeeded", ["ok"]), ("failed_final", ["ended"]), ("failed_retryable", ["busy"])],
 )
 def test_the_list_is_filtered_by_state(client, bridge, box, state, expected):
     ids = {
         "ok": ask(bridge, WEBCHAT).initiation_id,
         "ended": ask(bridge, ENDED).initiation_id,
         "busy": failing(bridge, box, VOICE).initiation_id,
-        "ignored": bridge.initiate.ignore(Command("crm", "c", 1.0, MESSAGE), "not wanted").initiation_id,
     }
     assert listed(client, state=state) == [ids[name] for name in expected]
-    assert len(listed(client, state="")) == 4
+    assert len(listed(client, state="")) == 3
 
 
 def test_the_list_is_filtered_by_sender_and_both_filters_go_together(client, bridge):
@@ -95,7 +94,8 @@ def test_a_filter_that_cannot_be_one_is_told(client):
 
 def test_older_ones_are_a_page_further_and_keep_the_filter(client, bridge):
     for number in range(PAGE + 3):
-        bridge.initiate.ignore(Command("crm", f"c-{number}", 1.0, f"conv-{number}"), "not wanted")
+        command = Command("crm", f"c-{number}", 1.0, f"conv-{number}")
+        bridge.initiate.ledger.claim(Claim(f"id-{number}", slot_of(command, ""), "worker", command, 60.0))
     page = client.get("/console?sender=crm").text
     older = html.unescape(re.search(r'href="([^"]+)">Older', page)[1])
     assert "sender=crm" in older
@@ -164,13 +164,6 @@ def test_an_initiation_that_is_not_there_is_a_page_that_says_so(client, initiati
     assert "There is no initiation with this id" in answer.text
 
 
-def test_one_that_was_joined_or_ignored_has_no_steps_and_says_what_it_is(client, bridge):
-    ignored = bridge.initiate.ignore(Command("crm", "c", 1.0, MESSAGE), "the event's type is not wanted")
-    page = html.unescape(client.get(f"/console/initiations/{ignored.initiation_id}").text)
-    assert "It took no step of its own" in page
-    assert "the event's type is not wanted" in page
-
-
 def test_one_at_work_and_one_whose_worker_is_gone_are_told_apart(client, bridge):
     for key, lease in (("held", 60.0), ("gone", 0.0)):
         command = Command("crm", "c", 5.0, WEBCHAT, key=key)
@@ -211,8 +204,7 @@ def test_what_a_sender_wrote_stays_text(client, bridge, box):
     hostile = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>"
     box.faults.add(operation="create", kind="status", status=400, message=hostile)
     outcome = ask(bridge, hostile, key=hostile, sender=hostile, requested_by=hostile, correlation_id=hostile)
-    ignored = bridge.initiate.ignore(Command("crm", "c", 1.0, MESSAGE), hostile)
-    paths = [f"/initiations/{each.initiation_id}{end}" for each in (outcome, ignored) for end in ("", "/detail")]
+    paths = [f"/initiations/{outcome.initiation_id}{end}" for end in ("", "/detail")]
     for path in ("", "/live", *paths):
         page = client.get(f"/console{path}").text
         assert "<script>" not in page

@@ -76,7 +76,6 @@ def test_two_services_on_one_postgresql_start_each_of_200_deliveries_once_while_
         "LEDGER_URL": database.replace("postgresql://", "postgresql+psycopg://"),
         "LEDGER_KEYS": Fernet.generate_key().decode(),
         "DEADLINE_SECONDS": "3",
-        "THREADS": "32",
     }
     upgrade(settings)
     box.options.auto_create = True

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import httpx
@@ -15,6 +14,7 @@ import pytest
 
 from cobrowse.model import Secret
 from sandbox.state import ABSENT, VOICE, WEBCHAT
+from tests.clocks import HANGS, wait_until
 from tests.integration.conftest import KEY, ROOT
 from tests.unit.test_telemetry_traces import PARENT, TRACE, Collector
 
@@ -77,7 +77,7 @@ def test_readyz_without_its_ledger(service, box, tmp_path, required, status):
 
 
 def get(server, path, **headers):
-    return httpx.get(f"{server.url}{path}", headers=headers, timeout=15, trust_env=False)
+    return httpx.get(f"{server.url}{path}", headers=headers, timeout=HANGS, trust_env=False)
 
 
 def ask(server, conversation, **headers):
@@ -85,7 +85,7 @@ def ask(server, conversation, **headers):
         f"{server.url}/data-actions/cobrowse",
         json={"conversationId": conversation},
         headers={"X-Api-Key": KEY, **headers},
-        timeout=15,
+        timeout=HANGS,
         trust_env=False,
     ).json()
 
@@ -116,16 +116,13 @@ def test_the_counts_of_all_workers_are_one_and_outlive_a_worker(gunicorn, box):
     box.faults.add(operation="create", kind="delay", seconds=3, times=1)
     slow = threading.Thread(target=cut_off, args=(server, WEBCHAT))
     slow.start()
-    while len(box.calls("create")) < 25:
-        time.sleep(0.02)
+    wait_until(lambda: len(box.calls("create")) == 25)
     assert counted(get(server, "/metrics").text, "cobrowse_in_flight") == 1
     before = set(server.workers())
     for worker in before:
         os.kill(worker, signal.SIGKILL)
     slow.join()
-    ends = time.monotonic() + 10
-    while not set(server.workers()) - before and time.monotonic() < ends:
-        time.sleep(0.05)
+    wait_until(lambda: set(server.workers()) - before)
     server._wait()
     text = get(server, "/metrics").text
     assert counted(text, "cobrowse_in_flight") == 0
@@ -177,9 +174,8 @@ def test_a_collector_that_is_away_costs_a_log_line(gunicorn, box, unused_tcp_por
         OTEL_BSP_SCHEDULE_DELAY="100",
     )
     assert ask(server, WEBCHAT)["success"]
-    began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 10
+    assert server.process.returncode == 0
     [line, *_] = [json.loads(line) for line in server.log.splitlines() if '"event":"tracing"' in line]
     assert line["level"] == "warning"
     assert "Traceback" not in server.log

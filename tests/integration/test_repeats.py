@@ -2,9 +2,11 @@
 
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
+from cobrowse.admission import LIMIT
 from sandbox.state import ENDED, LIVE_SESSION, VOICE, WEBCHAT
 from tests.integration.conftest import KEY, OTHER_KEY
 
@@ -15,15 +17,20 @@ def keyed(key, **more):
 
 def at_once(bridge, number, **request_):
     """So many posts at the same moment: their responses."""
-    answers, gate = [], threading.Barrier(number)
+    return all_at_once(bridge, [request_] * number)
 
-    def one():
+
+def all_at_once(bridge, requests):
+    """These posts at the same moment: their responses."""
+    answers, gate = [], threading.Barrier(len(requests))
+
+    def one(request_):
         client = bridge.app.test_client()
         gate.wait()
         headers = {"X-Api-Key": KEY, **request_.get("headers", {})}
         answers.append(client.post("/data-actions/cobrowse", json=request_["json"], headers=headers))
 
-    threads = [threading.Thread(target=one) for _ in range(number)]
+    threads = [threading.Thread(target=one, args=(request_,)) for request_ in requests]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -170,11 +177,67 @@ def test_once_the_session_is_over_or_the_window_is_a_new_one_is_started(service,
     assert box.invitations(WEBCHAT) == 2
 
 
-def test_different_keys_are_different_requests(service, box):
+def test_another_key_for_the_conversation_gets_the_session_that_is_live(service, box):
     bridge = service()
+    first = bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json
+    other = bridge.post(conversationId=WEBCHAT, **keyed("k-2"))
+    assert (other.json["status"], other.json["cobrowseSessionId"]) == ("already_active", first["cobrowseSessionId"])
+    again = bridge.post(conversationId=WEBCHAT, **keyed("k-2"))
+    assert (again.data, again.headers["Idempotent-Replayed"]) == (other.data, "true")
+    assert box.invitations(WEBCHAT) == 1
+
+
+@pytest.mark.parametrize("flow", ["media", "native"])
+def test_forty_requests_at_once_with_five_keys_and_none_invite_once(service, box, flow):
+    box.faults.add(operation="attach" if flow == "media" else "cobrowse", kind="delay", seconds=0.3, times=1)
+    keys = ({"Idempotency-Key": f"k-{number % 5}"} if number < 30 else {} for number in range(40))
+    callers = ({"X-Api-Key": OTHER_KEY if number % 3 == 0 else KEY} for number in range(40))
+    requests = [
+        {"json": {"conversationId": WEBCHAT}, "headers": key | caller}
+        for key, caller in zip(keys, callers, strict=True)
+    ]
+    answers = all_at_once(service(cobrowse_flow=flow, deadline_seconds=20.0), requests)
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json["status"] for answer in answers} <= {"initiated", "joined", "already_active"}
+    assert len({answer.json["cobrowseSessionId"] for answer in answers}) == 1
+    assert box.invitations(WEBCHAT) == 1
+
+
+@pytest.mark.parametrize(("flow", "calls"), [("media", 3), ("native", 2)])
+def test_an_undisturbed_start_makes_no_more_calls_than_it_needs(service, box, flow, calls):
+    bridge = service(cobrowse_flow=flow)
+    bridge.post(conversationId=VOICE, **keyed("for the token"))
+    before = len(box.calls())
     assert bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json["status"] == "initiated"
-    assert bridge.post(conversationId=WEBCHAT, **keyed("k-2")).json["status"] == "initiated"
-    assert box.invitations(WEBCHAT) == 2
+    assert len(box.calls()) - before == calls
+
+
+def test_two_callers_have_keys_of_their_own_and_only_who_started_it_gets_the_links(service, box):
+    bridge = service()
+    first = bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json
+    other = bridge.post(conversationId=WEBCHAT, key=OTHER_KEY, **keyed("k-1"))
+    assert (other.json["status"], other.json["cobrowseSessionId"]) == ("already_active", first["cobrowseSessionId"])
+    assert "Idempotent-Replayed" not in other.headers
+    assert first["joinUrl"]
+    assert [other.json[name] for name in ("joinUrl", "viewerUrl", "joinCode")] == ["", "", ""]
+    assert box.invitations(WEBCHAT) == 1
+
+
+def test_beyond_what_may_be_under_way_a_request_is_refused_at_once_and_a_repeat_is_answered(service, box):
+    bridge = service()
+    first = bridge.post(conversationId=VOICE, **keyed("k-1"))
+    with ExitStack() as under_way:
+        for _ in range(LIMIT):
+            under_way.enter_context(bridge.initiate.admission.one())
+        refused = bridge.post(conversationId=WEBCHAT, headers={"Prefer": "status"})
+        assert (refused.status_code, refused.json["errorCode"], refused.headers["Retry-After"]) == (
+            503,
+            "overloaded",
+            "1",
+        )
+        assert bridge.post(conversationId=VOICE, **keyed("k-1")).data == first.data
+    assert box.invitations(WEBCHAT) == 0
+    assert bridge.start(WEBCHAT)["status"] == "initiated"
 
 
 def test_without_its_ledger_nothing_is_started(service, box, tmp_path):

@@ -42,13 +42,17 @@ def earlier():
 
 
 @pytest.fixture
-def bridge(service, tmp_path, monkeypatch):
-    monkeypatch.setenv("RELAY", RELAY)
+def bridge(service, tmp_path):
     rows = tmp_path / "senders.toml"
     rows.write_text(ROWS)
     key = Secret(Fernet.generate_key().decode())
     return service(
-        senders_file=str(rows), ledger_keys=(key,), genesys_client_id="sandbox", allow_user_tokens=True, **SETTINGS
+        environ={"RELAY": RELAY},
+        senders_file=str(rows),
+        ledger_keys=(key,),
+        genesys_client_id="sandbox",
+        allow_user_tokens=True,
+        **SETTINGS,
     )
 
 

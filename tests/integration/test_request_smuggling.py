@@ -9,9 +9,10 @@ from gunicorn.http.unreader import IterUnreader
 
 from sandbox.server import start
 from sandbox.state import WEBCHAT
-from tests.integration.conftest import KEY, running_gunicorn, unused_port
+from tests.integration.conftest import KEY, running_gunicorn
 from tests.integration.proxies import PROXIES, proxied
 from tests.integration.wire import HEALTH, chunked, connect, exchange, post, read_all, send, statuses
+from tests.ports import free_port
 from web.request_body import TimedBody
 
 LIMIT = 1024
@@ -138,7 +139,7 @@ def test_a_body_that_is_read_to_its_end_keeps_the_connection(server):
 def test_behind_a_proxy_no_body_opens_a_path_that_the_proxy_closes_nor_answers_another_client(server, tmp_path, proxy):
     """A request hidden in a body must neither be served nor answer another client on the connection to the server."""
     hidden = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
-    with proxied(proxy, server, tmp_path, unused_port()) as front:
+    with proxied(proxy, server, tmp_path, free_port()) as front:
         for size in (0, LIMIT - 10, LIMIT, LIMIT + 1, 20_000):
             for framing in ("length", "chunked"):
                 body = b"x" * size + hidden

@@ -16,6 +16,7 @@ from sandbox.app import create_app
 from sandbox.server import serve, start
 from sandbox.state import MESSAGE, WEBCHAT
 from sandbox.world import World
+from tests.clocks import HANGS
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = {"Authorization": "Bearer user-token-test"}
@@ -128,7 +129,7 @@ def test_a_hundred_callers_at_once_are_all_served_and_counted():
         gate = threading.Barrier(100)
 
         def call(_):
-            connection = http.client.HTTPConnection("127.0.0.1", box.port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", box.port, timeout=HANGS)
             connection.connect()
             gate.wait()
             for _ in range(3):
@@ -175,7 +176,7 @@ def test_an_interrupt_in_the_foreground_stops_it_and_is_told_to_the_caller():
     with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert httpx.get(f"{process.stdout.readline().strip()}/sandbox/state").status_code == 200
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=10)[0] == "stopped\n"
+        assert process.communicate(timeout=HANGS)[0] == "stopped\n"
 
 
 def test_the_app_can_be_called_without_a_server():

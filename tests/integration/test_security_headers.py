@@ -10,6 +10,7 @@ from werkzeug.exceptions import default_exceptions
 from cobrowse.errors import kinds
 from cobrowse.model import Secret
 from sandbox.state import WEBCHAT
+from tests.clocks import HANGS
 from tests.integration.conftest import KEY
 from web.edge import guard
 
@@ -44,11 +45,15 @@ def basic(password):
 
 
 @pytest.fixture
-def bridge(service, tmp_path, monkeypatch):
-    monkeypatch.setenv("RELAY", RELAY)
+def bridge(service, tmp_path):
     rows = tmp_path / "senders.toml"
     rows.write_text(ROWS)
-    return service(senders_file=str(rows), console_password=Secret(PASSWORD), metrics_token=Secret(METRICS))
+    return service(
+        environ={"RELAY": RELAY},
+        senders_file=str(rows),
+        console_password=Secret(PASSWORD),
+        metrics_token=Secret(METRICS),
+    )
 
 
 def paths(bridge):
@@ -108,7 +113,7 @@ def test_no_answer_tells_which_version_of_what_it_was_made_by(gunicorn, box):
         ("GET", path) for path in ("/healthz", "/docs", "/console", "/metrics", "/absent", "/docs/static/docs.css")
     ]
     for method, path in (*asked, ("POST", "/data-actions/cobrowse"), ("no-method", "/healthz")):
-        answer = httpx.request(method, f"{server.url}{path}", timeout=15, trust_env=False)
+        answer = httpx.request(method, f"{server.url}{path}", timeout=HANGS, trust_env=False)
         assert answer.headers["Server"] == "gunicorn", path
         assert not {"x-powered-by", "via"} & set(answer.headers)
         assert b"werkzeug" not in answer.content.lower()

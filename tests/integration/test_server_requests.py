@@ -10,8 +10,9 @@ import pytest
 from sandbox.server import start
 from sandbox.state import WEBCHAT
 from schemas.data_action import AnswerSchema
-from tests.integration.conftest import KEY, running_gunicorn, started_in_vain, unused_port
+from tests.integration.conftest import KEY, running_gunicorn, started_in_vain
 from tests.integration.wire import HEALTH, ask, chunked, connect, exchange, post, read_all, reset, send, statuses
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +196,7 @@ def test_a_path_has_one_spelling(server, target):
 def test_it_serves_on_a_unix_socket_and_no_connection_there_ends_a_worker(gunicorn, tmp_path):
     path = tmp_path / "socket"
     # gunicorn binds both, so that the fixture can wait for the port.
-    port = unused_port()
+    port = free_port()
     server = gunicorn(PORT=str(port), GUNICORN_CMD_ARGS=f"--bind unix:{path} --bind 127.0.0.1:{port}")
     for _ in range(10):
         with socket.socket(socket.AF_UNIX) as connection:

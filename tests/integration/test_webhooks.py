@@ -24,12 +24,12 @@ PUBLIC = "https://bridge.example.com"
 SECRETS = {name: f"{name.lower()}-0123456789abcdef" for name in re.findall(r"\$([A-Z][A-Z_]+)", EXAMPLE.read_text())}
 SECRETS |= {"CRM_SECRET": CRM_SECRET, "CRM_SECRET_BEFORE": "whsec_" + "dGhlLXNlY3JldC1vZi1sYXN0LXllYXItb2YtYS1jcm0="}
 
+RELAY = {"RELAY": "relay-secret-0123456789"}
+
 
 @pytest.fixture
-def bridge(service, monkeypatch):
-    for name, value in SECRETS.items():
-        monkeypatch.setenv(name, value)
-    return service(senders_file=str(EXAMPLE), public_base_url=PUBLIC)
+def bridge(service):
+    return service(environ=SECRETS, senders_file=str(EXAMPLE), public_base_url=PUBLIC)
 
 
 @pytest.fixture
@@ -103,6 +103,21 @@ def test_a_redelivery_is_replayed_byte_for_byte(deliver, box):
     assert again.data == first.data
     assert again.headers["Idempotent-Replayed"] == "true"
     assert box.invitations(WEBCHAT) == 1
+
+
+def test_a_delivery_id_names_the_event_whatever_data_it_has_by_now(deliver, box):
+    headers = {"X-Helpdesk-Delivery": "hd-1"}
+    first = deliver("helpdesk", {"conversationId": WEBCHAT, "channel": "webchat"}, headers)
+    later = deliver("helpdesk", {"conversationId": WEBCHAT, "channel": "webchat", "note": "a later state"}, headers)
+    assert (first.json["status"], later.data) == ("initiated", first.data)
+    assert later.headers["Idempotent-Replayed"] == "true"
+
+
+def test_a_callers_own_key_is_held_to_what_it_came_with_first(deliver, box):
+    headers = {"Idempotency-Key": "k-1"}
+    assert deliver("helpdesk", {"conversationId": WEBCHAT}, headers).json["status"] == "initiated"
+    other = deliver("helpdesk", {"conversationId": VOICE}, headers)
+    assert other.json["errorCode"] == "idempotency_key_reused"
 
 
 def test_the_same_delivery_id_from_two_senders_is_two_requests(deliver, box):
@@ -227,14 +242,13 @@ def test_an_unknown_sender_is_404_and_the_data_actions_name_is_no_webhook(bridge
     assert bridge.client.post("/webhooks/architect", json={}).status_code == 404
 
 
-def test_a_senders_rate_is_held_with_429_and_retry_after(service, monkeypatch, tmp_path):
-    monkeypatch.setenv("RELAY", "relay-secret-0123456789")
+def test_a_senders_rate_is_held_with_429_and_retry_after(service, tmp_path):
     rows = tmp_path / "senders.toml"
     rows.write_text(
         '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nrate = "2/minute"\n'
     )
-    client = service(senders_file=str(rows)).client
-    headers = {"Authorization": "Bearer relay-secret-0123456789"}
+    client = service(environ=RELAY, senders_file=str(rows)).client
+    headers = {"Authorization": f"Bearer {RELAY['RELAY']}"}
     answers = [client.post("/webhooks/relay", json={"conversationId": WEBCHAT}, headers=headers) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].json["errorCode"] == "rate_limited"
@@ -242,14 +256,13 @@ def test_a_senders_rate_is_held_with_429_and_retry_after(service, monkeypatch, t
     assert client.post("/webhooks/relay", json={}, headers={"Authorization": "Bearer no"}).status_code == 401
 
 
-def test_a_sender_told_by_body_always_gets_200(service, monkeypatch, tmp_path, box):
-    monkeypatch.setenv("RELAY", "relay-secret-0123456789")
+def test_a_sender_told_by_body_always_gets_200(service, tmp_path):
     rows = tmp_path / "senders.toml"
     rows.write_text(
         '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nfailures = "body"\n'
     )
-    client = service(senders_file=str(rows)).client
-    headers = {"Authorization": "Bearer relay-secret-0123456789"}
+    client = service(environ=RELAY, senders_file=str(rows)).client
+    headers = {"Authorization": f"Bearer {RELAY['RELAY']}"}
     for conversation in (ENDED, "nonsense"):
         answer = client.post("/webhooks/relay", json={"conversationId": conversation}, headers=headers)
         assert (answer.status_code, answer.json["success"]) == (200, False)

@@ -49,12 +49,26 @@ class Callers:
                 break
             self.world.pause(self.world.random.choice(request.pauses))
 
+    def ignored_then_wanted(self, request: Request) -> None:
+        """Deliveries of an event that is ignored, and wanted once its filter is mended."""
+        for _ in range(request.repeats):
+            self._deliver(request)
+            self.world.pause(self.world.random.choice(request.pauses))
+        self.keyed(replace(request, ignored=False))
+        self._deliver(request)
+
     def operator(self, patience: float) -> None:
         """A person who runs failed initiations again from the console."""
         world = self.world
         world.pause(world.between(0.0, 30.0))
+        for _ in range(world.random.choice((1, 2, 3))):
+            self._by_hand(patience)
+
+    def _by_hand(self, patience: float) -> None:
+        """One look at the console, and another try of what failed, perhaps just as its sender or a colleague tries."""
+        world = self.world
         failed = [row for row in self.service.ledger.rows if row.state in (State.FAILED_FINAL, State.FAILED_RETRYABLE)]
-        for row in failed[:2]:
+        for row in world.random.sample(failed, min(2, len(failed))):
             entry = self.service.ledger.entry(row)
             world.pause(world.random.choice((0.0, world.between(0.0, 5.0))))
             self._sent += 1

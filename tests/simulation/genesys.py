@@ -1,11 +1,13 @@
 """A simulated Genesys Cloud: conversations, sessions, tokens, and what its endpoints do, in either shape."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import httpx
 import orjson
 
-from tests.simulation.scheduler import Scheduler
+from tests.simulation.scheduler import START, WRONG, Scheduler
 
 # Seconds after a broken or failed call by when its effect, if there is one, shows in the conversation. The probe looks
 # for 0.7 s (cobrowse.flow.PATIENCE); nobody could tell a POST that shows later from one that never arrived.
@@ -21,6 +23,7 @@ USER_TOKEN = "of-a-person"
 class Session:
     """A cobrowse session. `invitations`: (when, whose call) for each time that the customer was asked.
 
+    `offered_until`: an offer that the conversation does not show, once it is on record, until it is accepted or lapses.
     `asked` is when its creation was asked for, `heard` when the answer to that came home.
     """
 
@@ -33,6 +36,8 @@ class Session:
     seen_from: float = 0.0
     ended: float = float("inf")
     invitations: list[tuple[float, str]] = field(default_factory=list)
+    offered_until: float = 0.0
+    accepted: bool = False
     heard: float = float("inf")
 
 
@@ -64,6 +69,8 @@ class Platform:
         self.one_at_a_time = random.random() < 0.1
         self.refuses = random.choice(("create", "attach")) if random.random() < 0.05 else ""
         self.forgets_ended = random.random() < 0.3
+        self.hides_offers = random.random() < 0.3
+        self.on_record: Callable[[str], bool] = lambda _session: False
 
     def open(self, name: str, kind: str) -> None:
         """A customer starts to talk."""
@@ -135,7 +142,27 @@ class Platform:
             return 409, {"code": "conflict"}
         session = self._new("native", correlation, asked)
         self._invite(session, conversation, correlation)
-        return 200, {"id": session.id, "joinCode": f"code-{session.id}"}
+        answer = {"id": session.id, "joinCode": f"code-{session.id}"}
+        return 200, answer | ({"dateOfferEnds": self._offer(session)} if self.hides_offers else {})
+
+    def _offer(self, session: Session) -> str:
+        """Offer it: until when, as Genesys says it. The customer may accept, and it lapses if not."""
+        random, seconds = self.world.random, self.world.random.choice((10.0, 40.0, 120.0))
+        session.offered_until = self.world.now + seconds
+
+        def accept() -> None:
+            session.accepted = True
+
+        if random.random() < 0.5:
+            # Not in the moment that clocks are wrong by.
+            self.world.at((seconds - 2 * WRONG) * random.random(), accept)
+        self.world.at(seconds, lambda: None if session.accepted else self._close(session))
+        return f"{START + timedelta(seconds=session.offered_until):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+    def hidden(self, session: Session) -> bool:
+        """Whether it is offered and known of, so that the conversation need not show it."""
+        offered = self.live(session) and session.offered_until > self.world.now and not session.accepted
+        return offered and self.on_record(session.id)
 
     def _new(self, flow: str, correlation: str, asked: float) -> Session:
         session = Session(f"session-{len(self.sessions) + 1}", flow, correlation, asked)
@@ -167,7 +194,8 @@ class Platform:
 
     def _shown(self, conversation: Conversation) -> tuple[int, object]:
         now = self.world.now
-        shown = [session for session in conversation.sessions if session.seen_from <= now]
+        sessions = (session for session in conversation.sessions if session.seen_from <= now)
+        shown = [session for session in sessions if not self.hidden(session)]
         over = conversation.ended <= now
         if over and self.forgets_ended:
             return 404, {"code": "not.found"}

@@ -9,6 +9,7 @@ from cobrowse.model import Status
 from tests.simulation.callers import MOST_TRIES, Callers
 from tests.simulation.genesys import Platform, Session
 from tests.simulation.ledger import Row, Settled, Win
+from tests.simulation.scheduler import WRONG
 from tests.simulation.service import Delivery, Service
 from web.answers import flat
 
@@ -18,7 +19,7 @@ LAST_TRIPS = 6
 LONGEST = 26.0
 # Seconds: no run lasts longer.
 LIVES_LONG = 3600.0
-_FINAL = (State.SUCCEEDED, State.FAILED_FINAL, State.IGNORED)
+_FINAL = (State.SUCCEEDED, State.FAILED_FINAL)
 
 
 class Evidence:
@@ -59,7 +60,9 @@ def violations(service: Service, callers: Callers) -> list[str]:
     found = [f"a fault inside the service: {fault}" for fault in service.faults]
     always = (
         one_attachment_a_key,
-        no_second_while_the_first_is_live,
+        never_two_live_invitations,
+        a_wanted_delivery_is_never_ignored,
+        links_are_for_who_started_it,
         every_request_ends,
         success_is_real,
         answers_come_in_time,
@@ -87,50 +90,45 @@ def one_attachment_a_key(evidence: Evidence) -> Iterator[str]:
                 yield f"{identity}: invited again with {second.id} at {when:.3f}, after {first.id}"
 
 
-def no_second_while_the_first_is_live(evidence: Evidence) -> Iterator[str]:
-    """Keyless requests, and the first try of who looks first, don't invite beside a live session.
+def never_two_live_invitations(evidence: Evidence) -> Iterator[str]:
+    """Nobody is invited to a second session while the first is live: whatever its key, sender, credential or machine.
 
-    The ledger knows when a call was about to go out; that it did so up to a deadline later is taken off the window.
+    The ledger knows when a call was about to go out; that it did so up to a deadline later is taken off the window. By
+    a clock that is ahead a hidden offer has lapsed a moment early.
     """
     window = evidence.window - LONGEST
-    for session in evidence.platform.sessions.values():
-        for when, correlation in session.invitations:
-            command, mine = evidence.by_correlation[correlation].command, evidence.win(correlation, when)
-            if mine is None or (command.key and not (command.check_first and mine.attempt == 1)):
-                continue
-            for other in evidence.platform.conversations[session.conversation].sessions:
-                for earlier, other_correlation in other.invitations:
-                    if earlier >= when or other.ended <= when or when - earlier > window:
-                        continue
-                    if _had_to_know(evidence, mine, evidence.win(other_correlation, earlier), earlier):
-                        yield f"{correlation}: invited with {session.id} at {when:.3f} while {other.id} was live"
+    for conversation in evidence.platform.conversations.values():
+        invitations = [(when, who, session) for session in conversation.sessions for when, who in session.invitations]
+        for when, correlation, session in invitations:
+            for earlier, _, other in invitations:
+                lapsed = not other.accepted and 0.0 < other.offered_until - WRONG <= when
+                if other is session or earlier >= when or other.ended <= when or when - earlier > window or lapsed:
+                    continue
+                yield f"{correlation}: invited with {session.id} at {when:.3f} while {other.id} was live"
 
 
-def _had_to_know(evidence: Evidence, mine: Win, other: Win | None, invited: float) -> bool:
-    """Whether whoever won `mine` had to look for the session that `other` invited to.
+def a_wanted_delivery_is_never_ignored(evidence: Evidence) -> Iterator[str]:
+    """Also where its key came before with an event that was ignored."""
+    for delivery in evidence.deliveries:
+        if delivery.outcome is not None and not delivery.ignored and delivery.outcome.status is Status.IGNORED:
+            yield f"{delivery.command.correlation_id}: was ignored"
 
-    It had to if the invitation was out by then, and two without a key exclude each other however they come. One with a
-    key that has yet to invite is waited for if it was at work before, as the newest of its kind; a `latest` is nobody's
-    rival until it has a conversation, and a row that is taken over waits for no younger one.
-    """
-    if invited < mine.at:
-        return True
-    if other is None:
-        return False  # a person's doing
-    if other.row is mine.row:
-        return True
-    if not other.row.command.key and not mine.row.command.key:
-        return True
-    ends = next((each.at for each in evidence.settled[other.row.id] if each.at > other.at), invited)
-    between = evidence.ledger.rows[other.row.number + 1 : mine.row.number]
-    hidden = other.row.command.latest or any(row.conversation == mine.row.conversation for row in between)
-    return other.row.number < mine.row.number and other.at < mine.at < ends and not hidden
+
+def links_are_for_who_started_it(evidence: Evidence) -> Iterator[str]:
+    """Links and codes go to the credential that started the session, and to no other."""
+    for delivery in evidence.deliveries:
+        outcome = delivery.outcome
+        session = evidence.platform.sessions.get(outcome.session.cobrowse_session_id) if outcome else None
+        if session is None or not (outcome.session.join_url or outcome.session.join_code or outcome.session.viewer_url):
+            continue
+        if evidence.by_correlation[session.created_by].command.credential != delivery.command.credential:
+            yield f"{delivery.command.correlation_id}: links of {session.id} shown to who did not start it"
 
 
 def every_request_ends(evidence: Evidence) -> Iterator[str]:
     """No accepted request stays without a final row, and every sender is told something final in the end.
 
-    A keyless `latest` whose worker died before it had a conversation waits for nobody: no repeat can mean it.
+    A `latest` whose worker died while it noted that there was no conversation waits for nobody: no repeat can mean it.
     """
     for row in evidence.ledger.rows:
         if row.state is State.RUNNING and not row.slot.startswith("id:"):
@@ -142,10 +140,10 @@ def every_request_ends(evidence: Evidence) -> Iterator[str]:
 
 def repeats_get_the_same_answer(evidence: Evidence) -> Iterator[str]:
     """Once a key's row has its final answer, each delivery after it gets that answer, marked, at no upstream call."""
-    rows = {f"{row.command.sender}:{row.command.key}": row for row in evidence.ledger.rows if row.command.key}
+    rows = {row.slot: row for row in evidence.ledger.rows if row.command.key}
     for delivery in evidence.deliveries:
         row = rows.get(delivery.identity)
-        if row is None or delivery.outcome is None or delivery.again is not None:
+        if row is None or delivery.outcome is None or delivery.again is not None or delivery.ignored:
             continue
         yield from _repeat(evidence, row, delivery)
 
@@ -161,7 +159,7 @@ def _repeat(evidence: Evidence, row: Row, delivery: Delivery) -> Iterator[str]:
     if any(each.outcome.correlation_id == who and flat(each.outcome) != flat(outcome) for each in settled):
         yield f"{who}: another answer than {row.id} keeps"
     final = next((each for each in settled if each.state in _FINAL), None)
-    again = any(win.correlation.startswith("again:") and win.row is row for win in evidence.ledger.wins)
+    again = any(win.row is row and evidence.by_correlation[win.correlation].again for win in evidence.ledger.wins)
     if final is not None and final.at < delivery.began and not again and not delivery.handler.troubled:
         if flat(outcome) != flat(final.outcome):
             yield f"{who}: another answer than {row.id} had before"

@@ -11,6 +11,7 @@ from cobrowse.ledger import (
     Claimed,
     Differs,
     Entry,
+    Hold,
     LeaseLost,
     Progress,
     State,
@@ -110,27 +111,52 @@ class SimulatedLedger:
 
     # The protocol: each method is one statement on the way there, a commit, and an answer on the way back.
 
-    def claim(self, claim: Claim) -> Claimed:
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> Claimed:
         effect = self.committing(lambda: self._claim(claim), durable=claim.progress.invited)
         return self.reached("claim", claim.command.correlation_id, effect)
 
-    def reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
-        effect = self.committing(lambda: self._reclaim(initiation_id, holder, lease_seconds), durable=True)
-        return self.reached("reclaim", initiation_id, effect)
+    def find(self, slot: str, *, seconds: float | None = None) -> Entry | None:
+        return self.reached("find", slot, lambda: self._find(slot))
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress) -> None:
+    def reclaim(
+        self,
+        initiation_id: str,
+        holder: str,
+        lease_seconds: float,
+        window_seconds: float = 0.0,
+        *,
+        seconds: float | None = None,
+    ) -> Claimed | None:
+        # A worker's actors are named after what was delivered to it.
+        correlation = self.world.alive().name.rpartition("/")[2]
+
+        def effect() -> Claimed | None:
+            return self._reclaim(initiation_id, holder, lease_seconds, window_seconds, correlation)
+
+        return self.reached("reclaim", initiation_id, self.committing(effect, durable=True))
+
+    def begin(self, initiation_id: str, holder: str, progress: Progress, *, seconds: float | None = None) -> None:
         effect = self.committing(lambda: self._begin(initiation_id, holder, progress), durable=progress.invited)
         if not self.reached("begin", progress.begun, effect):
             raise LeaseLost
 
-    def settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> None:
+    def settle(
+        self,
+        initiation_id: str,
+        holder: str,
+        state: State,
+        progress: Progress,
+        outcome: Outcome,
+        *,
+        seconds: float | None = None,
+    ) -> None:
         def effect() -> bool:
             return self._settle(initiation_id, holder, state, progress, outcome)
 
         if not self.reached("settle", state.value, self.committing(effect, durable=False)):
             raise LeaseLost
 
-    def read(self, initiation_id: str) -> Entry | None:
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> Entry | None:
         return self.reached("read", initiation_id, lambda: self._read(initiation_id))
 
     def wait(self, initiation_id: str, seconds: float) -> None:
@@ -151,15 +177,21 @@ class SimulatedLedger:
         row = self._holding(claim.slot)
         if row is None:
             row = self._new(claim)
-            return Won(self.entry(row), self._previous(row, claim))
+            return self._won(row, claim.window_seconds)
         if claim.command.key and row.command.fingerprint != claim.command.fingerprint:
             return Differs(self.entry(row))
         if row.state not in _AGAIN or self._left(row) > 0:
             return Taken(self.entry(row))
         self._take(row, claim.holder, claim.lease_seconds, claim.command.correlation_id)
-        return Won(self.entry(row), self._previous(row, claim))
+        return self._won(row, claim.window_seconds)
 
-    def _reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
+    def _find(self, slot: str) -> Entry | None:
+        row = self.slots.get(slot)
+        return self.entry(row) if row is not None else None
+
+    def _reclaim(
+        self, initiation_id: str, holder: str, lease_seconds: float, window_seconds: float, correlation: str
+    ) -> Claimed | None:
         row = self.by_id.get(initiation_id)
         if row is None:
             return None
@@ -167,8 +199,8 @@ class SimulatedLedger:
             row.state is not State.RUNNING or self._left(row) > 0
         ):
             return Taken(self.entry(row))
-        self._take(row, holder, lease_seconds, "again:" + holder)
-        return Won(self.entry(row))
+        self._take(row, holder, lease_seconds, correlation)
+        return self._won(row, window_seconds)
 
     def _begin(self, initiation_id: str, holder: str, progress: Progress) -> bool:
         row = self._held(initiation_id, holder)
@@ -228,17 +260,20 @@ class SimulatedLedger:
         row.until = row.updated + lease_seconds
         self.wins.append(Win(self.world.now, row, correlation, row.attempts))
 
-    def _previous(self, row: Row, claim: Claim) -> Entry | None:
-        if claim.window_seconds <= 0 or not row.conversation:
-            return None
-        since = self.now() - claim.window_seconds
-        for other in reversed(self.rows):
-            if other is row or other.conversation != row.conversation or other.updated < since:
-                continue
-            at_work = other.state is State.RUNNING and self._left(other) > 0 and other.number < row.number
-            if other.progress.invited or at_work:
-                return self.entry(other)
-        return None
+    def _won(self, row: Row, window_seconds: float) -> Won:
+        if window_seconds <= 0 or not row.conversation:
+            return Won(self.entry(row))
+        ahead, history = self._others(row, self.now() - window_seconds)
+        previous = next((self.entry(other) for other in (*ahead, *history)), None)
+        holds = tuple(Hold(other.id, other.holder) for other in ahead)
+        return Won(self.entry(row), previous, holds, tuple(map(self.entry, history)))
+
+    def _others(self, row: Row, since: float) -> tuple[list[Row], list[Row]]:
+        """Who else is at work on the conversation, and who may have invited; the newest first."""
+        others = [other for other in reversed(self.rows) if other is not row and other.conversation == row.conversation]
+        ahead = [other for other in others if self._left(other) > 0]
+        history = [other for other in others if not self._left(other) and other.progress.invited]
+        return ahead, [other for other in history if other.updated >= since]
 
     # The power.
 

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cobrowse.flow import Flow
-from cobrowse.ledger import Claim, Claimed, Progress, State, Won
-from cobrowse.model import Outcome
+from cobrowse.initiation import Initiation
+from cobrowse.ledger import Claim, Claimed, Entry, Progress, State, Won, slot_of
+from cobrowse.model import Command, Outcome, Sessions, Status
+from cobrowse.outcomes import outcome_of
 from tests.simulation.ledger import Row, SimulatedLedger
 from tests.simulation.scenario import Mutant
 
@@ -16,7 +18,7 @@ class _Rowwise:
     def __init__(self, flows) -> None:
         self._flows = flows
         self.newest_webchat = flows.newest_webchat
-        self.live_sessions = flows.live_sessions
+        self.sessions = flows.sessions
 
     def flow(self, name: str = "") -> Flow:
         flow = self._flows.flow(name)
@@ -41,11 +43,11 @@ class _Hasty(_Rowwise):
 
 
 class _Unmindful(_Rowwise):
-    """A keyless repeat does not look at the conversation first."""
+    """Nobody looks at the conversation first."""
 
     def __init__(self, flows) -> None:
         super().__init__(flows)
-        self.live_sessions = lambda _attempt: ()
+        self.sessions = lambda _attempt: Sessions()
 
 
 class _AnyHolder(SimulatedLedger):
@@ -84,7 +86,64 @@ class _NoWindow(SimulatedLedger):
 
     def _claim(self, claim: Claim) -> Claimed:
         claimed = super()._claim(claim)
-        return replace(claimed, previous=None) if isinstance(claimed, Won) else claimed
+        return replace(claimed, previous=None, ahead=(), history=()) if isinstance(claimed, Won) else claimed
+
+
+class _NoWindowWithAKey(_NoWindow):
+    """A key says enough: what happened to its conversation under another is nobody's business."""
+
+    def _claim(self, claim: Claim) -> Claimed:
+        return super()._claim(claim) if claim.command.key else SimulatedLedger._claim(self, claim)
+
+
+class _BlindTakeOver(SimulatedLedger):
+    """Who is at work is known by the order of first claims, in which a take-over comes before whom it should see."""
+
+    def _others(self, row: Row, since: float) -> tuple[list[Row], list[Row]]:
+        ahead, history = super()._others(row, since)
+        return [other for other in ahead if other.number < row.number], history
+
+
+class _BlindPerson(SimulatedLedger):
+    """A person's retry does not see who is at work on the conversation."""
+
+    def _reclaim(
+        self, initiation_id: str, holder: str, lease_seconds: float, window_seconds: float, correlation: str
+    ) -> Claimed | None:
+        return super()._reclaim(initiation_id, holder, lease_seconds, 0.0, correlation)
+
+
+class _NoOffers(SimulatedLedger):
+    """Nobody hears until when the customer can accept an offer."""
+
+    def entry(self, row: Row) -> Entry:
+        entry = super().entry(row)
+        session = replace(entry.progress.session, offer_ends="")
+        return replace(entry, progress=replace(entry.progress, session=session))
+
+
+class _IgnoredOnRecord(Initiation):
+    """An ignored delivery takes its key."""
+
+    def ignore(self, command: Command, reason: str) -> Outcome:
+        attempt = self._attempt(command, ())
+        outcome = replace(outcome_of(attempt, Status.IGNORED), note=reason)
+        claimed = self.ledger.claim(self._claim(attempt, slot_of(command, attempt.initiation_id), Progress()))
+        if isinstance(claimed, Won):
+            self.ledger.settle(claimed.entry.id, attempt.holder, State.SUCCEEDED, Progress(), outcome)
+        return outcome
+
+
+class _LinksForAll(SimulatedLedger):
+    """Every initiation counts as started by whoever asks for its session."""
+
+    def _claim(self, claim: Claim) -> Claimed:
+        claimed = super()._claim(claim)
+        if not isinstance(claimed, Won):
+            return claimed
+        owned = [replace(entry.command, credential=claim.command.credential) for entry in claimed.history]
+        history = tuple(replace(entry, command=of) for entry, of in zip(claimed.history, owned, strict=True))
+        return replace(claimed, previous=next(iter(history), claimed.previous), history=history)
 
 
 class _ShortLease(SimulatedLedger):
@@ -110,6 +169,12 @@ MUTANTS = (
     Mutant("no wait for the disk", "invited again", _NeverOnDisk),
     Mutant("no look at the conversation", "was live", disguise=_Unmindful),
     Mutant("no window", "was live", _NoWindow),
+    Mutant("no window for who has a key", "was live", _NoWindowWithAKey),
+    Mutant("a take-over that does not see whom it came after", "was live", _BlindTakeOver),
+    Mutant("a person who does not see who is at work", "was live", _BlindPerson),
+    Mutant("an open offer that is not heard of", "was live", _NoOffers),
+    Mutant("an ignored delivery that takes its key", "was ignored", initiation=_IgnoredOnRecord),
+    Mutant("links for who did not start it", "shown to", _LinksForAll),
     Mutant("a lease shorter than the deadline", "though it had", _ShortLease),
     Mutant("an answer kept otherwise than it was given", "another answer than", _Forgetful),
 )

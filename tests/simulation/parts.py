@@ -1,27 +1,28 @@
 """The small parts of a worker: its clock, a lock its threads wait at, and the store it shares tokens through."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from cobrowse.model import Secret
 from tests.simulation.ledger import SimulatedLedger
-from tests.simulation.scheduler import Actor, Scheduler
+from tests.simulation.scheduler import START, WRONG, Actor, Scheduler
 
-_START = datetime(2026, 1, 1, tzinfo=UTC)
+# Seconds that a machine has been up at most.
+_LONGEST_UP = 1e5
 
 
 class SimulatedClock:
-    """A machine's clock: it counts from a point of its own and is a little wrong about the date."""
+    """A machine's clock: it counts from a point of its own and is up to a second wrong about the date."""
 
     def __init__(self, world: Scheduler) -> None:
         self._world = world
-        self._boot = world.between(0.0, 1e5)
+        self._boot = world.between(0.0, _LONGEST_UP)
 
     def monotonic(self) -> float:
         return self._boot + self._world.now
 
     def now(self) -> datetime:
-        return _START + timedelta(seconds=self._world.now + self._boot / 1000)
+        return START + timedelta(seconds=self._world.now + WRONG * self._boot / _LONGEST_UP)
 
     def sleep(self, seconds: float) -> None:
         self._world.tempt(seconds)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from cobrowse.initiation import Genesys
+from cobrowse.initiation import Genesys, Initiation
 from cobrowse.ledger import State
 from cobrowse.model import Command, Secret
 from integrations.genesys import Flows
@@ -32,11 +32,12 @@ _LEDGER_LEGS = ((0.0, 0.0), (0.001, 0.01), (0.001, 0.05))
 _DEADLINES = (2.0, 3.0, 5.0, 10.0, 20.0)
 _LONG = (10.0, 20.0)
 _WINDOWS = (60.0, 600.0)
+_CREDENTIALS = ("", "", "another")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A product with another part in it: another ledger, or something between it and its flows.
+    """A product with another part in it: another ledger or use case, or something between it and its flows.
 
     `breaks` are words of the violation that it must lead to.
     """
@@ -45,6 +46,7 @@ class Mutant:
     breaks: str = ""
     ledger: type[SimulatedLedger] = SimulatedLedger
     disguise: Callable[[Flows], Genesys] = lambda flows: flows
+    initiation: type[Initiation] = Initiation
 
 
 @dataclass
@@ -83,8 +85,11 @@ def run(seed: int, mutant: Mutant = SOUND) -> Run:
         shared_tokens=random.random() < 0.5,
         repeat_window=random.choice(_WINDOWS),
         disguise=mutant.disguise,
+        initiation=mutant.initiation,
+        machines=random.choice((1, 2)),
     )
     ledger.lose_workers = service.power_cut
+    platform.on_record = lambda session: _on_record(ledger, session)
     callers = Callers(service)
     world.note("org", mode, *endpoints)
     _open_conversations(world, platform)
@@ -100,6 +105,12 @@ def run(seed: int, mutant: Mutant = SOUND) -> Run:
     found = violations(service, callers) if rested else ["the run did not come to rest"]
     ledger.close()
     return Run(seed, found, world.trace, world.events)
+
+
+def _on_record(ledger: SimulatedLedger, session: str) -> bool:
+    """Whether the ledger knows until when the customer can accept the offer of this session."""
+    known = (row.progress.session for row in ledger.rows if row.progress.invited)
+    return any(each.cobrowse_session_id == session and each.offer_ends for each in known)
 
 
 def _open_conversations(world: Scheduler, platform: Platform) -> None:
@@ -119,7 +130,8 @@ def _call(world: Scheduler, callers: Callers, platform: Platform, deadlines: tup
         patience = deadline + random.choice((-0.5, 0.5, 3.0)) * (deadline / 3)
         name = names[0] if random.random() < 0.8 else names[-1]
         start = random.choice((0.0, 0.0, world.between(0.0, 1.0), world.between(0.0, 30.0)))
-        command = Command("crm", "", deadline, conversation_id=name, fingerprint=name)
+        credential = random.choice(_CREDENTIALS)
+        command = Command("crm", "", deadline, conversation_id=name, fingerprint=name, credential=credential)
         kind = random.random()
         if kind < 0.5:
             _send(world, callers, number, command, patience, start)
@@ -129,11 +141,10 @@ def _call(world: Scheduler, callers: Callers, platform: Platform, deadlines: tup
             pauses = random.choice(((0.0, 0.2, 3.0), (0.0, 10.0, 40.0)))
             request = Request(f"flow{number}", command, patience, random.choice((1, 2, 3, 4)), pauses=pauses)
             world.spawn(request.label, lambda request=request: callers.keyless(request), after=start)
-        elif kind < 0.95:
-            request = Request(f"event{number}", replace(command, key=f"event{number}"), patience, ignored=True)
-            world.spawn(request.label, lambda request=request: callers.keyed(request), after=start)
-            _reuse(world, callers, request, start)
         else:
+            request = Request(f"event{number}", replace(command, key=f"event{number}"), patience, ignored=True)
+            world.spawn(request.label, lambda request=request: callers.ignored_then_wanted(request), after=start)
+        if random.random() < 0.15:
             world.spawn("operator", lambda deadline=deadline: callers.operator(deadline))
 
 
@@ -141,9 +152,10 @@ def _send(world: Scheduler, callers: Callers, number: int, command: Command, pat
     """A sender with keys: its deliveries may overlap, and now and then it uses a key for something else."""
     random = world.random
     special = random.random()
-    command = replace(command, key=f"key{number}", check_first=special < 0.2)
+    # Now and then two credentials have the same key.
+    command = replace(command, key=f"key{number if random.random() < 0.8 else ''}", check_first=special < 0.2)
     if special > 0.92:
-        command = replace(command, latest=True, conversation_id="")
+        command = replace(command, latest=True, conversation_id="", fingerprint="latest")
     if random.random() < 0.05:
         command = replace(command, user_token=Secret(USER_TOKEN))
     for copy in range(random.choice((1, 1, 1, 2, 3))):

@@ -1,6 +1,7 @@
 """Who runs next and what time it is: greenlets on one thread, a heap of events, and one integer that decides it all."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from heapq import heappop, heappush
 from random import Random
 
@@ -8,6 +9,9 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from tests.simulation.mischief import CRASH, Mischief
 
+# The date when a run begins, and how many seconds a machine's clock may be ahead of it.
+START = datetime(2026, 1, 1, tzinfo=UTC)
+WRONG = 1.0
 # More events than any ordinary run needs by far: a run that reaches it turns in circles.
 MOST_EVENTS = 20_000
 # Seconds that a machine stands still: less than a deadline, about a lease, more than any.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cobrowse.errors import InternalError, KeyReused
 from cobrowse.initiation import Genesys, Initiation
-from cobrowse.ledger import Entry
+from cobrowse.ledger import Entry, slot_of
 from cobrowse.model import Command, Outcome, Secret
 from integrations.genesys import Flows, connect
 from tests.simulation.genesys import API, LOGIN, Platform
@@ -43,14 +43,15 @@ class Delivery:
     def identity(self) -> str:
         """What must be once: the request behind it, which for one without a key is the delivery itself."""
         command = self.again.command if self.again else self.command
-        return f"{command.sender}:{command.key}" if command.key else f"delivery:{self.command.correlation_id}"
+        return slot_of(command, "") if command.key else f"delivery:{self.command.correlation_id}"
 
 
 class Worker(Process):
     """A process of the service: its threads share one Initiation and what it knows of Genesys."""
 
-    def __init__(self, service: "Service", name: str) -> None:
+    def __init__(self, service: "Service", name: str, machine: int) -> None:
         super().__init__(name)
+        self.machine = machine
         self._service = service
         world = service.world
         clock = SimulatedClock(world)
@@ -67,7 +68,7 @@ class Worker(Process):
             store=service.store,
             new_lock=lambda: Lock(world),
         )
-        self.initiation = Initiation(
+        self.initiation = service.initiation(
             service.disguise(flows), service.ledger, clock, service.new_id, name, repeat_window=service.repeat_window
         )
 
@@ -76,7 +77,7 @@ class Worker(Process):
 
 
 class Service:
-    """`disguise` lets a mutant see the flows first; `mode` is COBROWSE_FLOW."""
+    """`disguise` lets a mutant see the flows first; `mode` is COBROWSE_FLOW. `machines` share the workers."""
 
     def __init__(
         self,
@@ -90,6 +91,8 @@ class Service:
         shared_tokens: bool,
         repeat_window: float,
         disguise: Callable[[Flows], Genesys],
+        initiation: type[Initiation] = Initiation,
+        machines: int = 1,
     ) -> None:
         self.world = world
         self.platform = platform
@@ -98,6 +101,8 @@ class Service:
         self.api_legs = api_legs
         self.repeat_window = repeat_window
         self.disguise = disguise
+        self.initiation = initiation
+        self.machines = machines
         self.untroubled = not world.mischief.budget
         self.store = SimulatedTokenStore(ledger) if shared_tokens else None
         self.deliveries: list[Delivery] = []
@@ -133,9 +138,10 @@ class Service:
         world.note("heard", self._said(delivery) if delivery.heard else "nothing")
 
     def power_cut(self) -> None:
-        """The machine that all workers run on stops."""
+        """The first machine stops, and all workers that run on it."""
         for worker in tuple(self.workers):
-            self.world.kill(worker)
+            if worker.machine == 0:
+                self.world.kill(worker)
 
     def lost(self, worker: Worker) -> None:
         """A worker died: its callers see their connections break, and after a while it is started again."""
@@ -147,7 +153,7 @@ class Service:
 
     def _boot(self) -> None:
         self._booted += 1
-        self.workers.append(Worker(self, f"worker-{self._booted}"))
+        self.workers.append(Worker(self, f"worker-{self._booted}", self._booted % self.machines))
 
     def _handle(self, worker: Worker, delivery: Delivery) -> None:
         world = self.world

@@ -8,40 +8,40 @@ from cryptography.fernet import Fernet
 
 from cobrowse.ledger import Claim, Claimed, Entry, LeaseLost, Progress, State, Won
 from cobrowse.model import Outcome
-from integrations.ledger import LedgerStore, schema
-from integrations.ledger.engine import Params, Rows, Run
-from integrations.ledger.sqlite import DIALECT
-from integrations.ledger.vault import Vault, given
+from integrations.ledger import LedgerStore, migrations
+from integrations.ledger.database import Params, Rows, Run, SequentialRun
+from integrations.ledger.encryption import SecretBox, StaticKeys
+from integrations.ledger.sqlite_connection import DIALECT
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.scenario import Mutant
 from tests.simulation.scheduler import Scheduler
 
-_VAULT = Vault(given((Fernet.generate_key().decode(),)))
+_BOX = SecretBox(StaticKeys((Fernet.generate_key().decode(),)))
 _DIALECT = replace(DIALECT, now="world_now()")
 
 
 class InMemory:
     """An engine on one connection: every work is a transaction of its own, as the writer's are."""
 
-    place = "memory"
+    location = "memory"
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self._connection.create_function("world_now", 0, now)
         self._said: dict[str, str] = {}
-        schema.upgrade(self.read)
+        migrations.upgrade(self.read)
 
-    def write(self, work: Callable[[Run], object], *, alone: str = "", durable: bool = True) -> object:
+    def write(self, work: Callable[[Run], object], *, durable: bool = True, seconds: float | None = None) -> object:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            done = work(self.read)
+            done = work(SequentialRun(self.read))
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
         return done
 
-    def execute(self, sql: str, params: Params, *, durable: bool = True) -> Rows:
+    def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:
         return self.write(lambda run: run(sql, params), durable=durable)
 
     def picture(self) -> bytes:
@@ -50,13 +50,13 @@ class InMemory:
     def restore(self, picture: bytes) -> None:
         self._connection.deserialize(picture)
 
-    def read(self, sql: str, params: Params | None = None) -> Rows:
-        said = self._said.get(sql) or self._said.setdefault(sql, _DIALECT.say(sql))
+    def read(self, sql: str, params: Params | None = None, *, seconds: float | None = None) -> Rows:
+        said = self._said.get(sql) or self._said.setdefault(sql, _DIALECT.render(sql))
         cursor = self._connection.execute(said, params or {})
         return cursor.fetchall() if cursor.description else [()] * cursor.rowcount
 
     def upgrade(self) -> tuple[int, int]:
-        return schema.VERSION, schema.VERSION
+        return migrations.VERSION, migrations.VERSION
 
     def close(self) -> None:
         self._connection.close()
@@ -67,17 +67,17 @@ class StoredLedger(SimulatedLedger):
 
     def __init__(self, world: Scheduler, legs: tuple[float, float]) -> None:
         super().__init__(world, legs)
-        self.store = LedgerStore(InMemory(lambda: self.now() + 1.7e9), _VAULT, retention_seconds=1e9)
+        self.store = LedgerStore(InMemory(lambda: self.now() + 1.7e9), _BOX, retention_seconds=1e9)
 
     def close(self) -> None:
         self.store.close()
 
     def picture(self) -> object:
-        return self.store._engine.picture(), super().picture()
+        return self.store._database.picture(), super().picture()
 
     def restore(self, picture: object) -> None:
         stored, shadow = picture
-        self.store._engine.restore(stored)
+        self.store._database.restore(stored)
         super().restore(shadow)
 
     def _claim(self, claim: Claim) -> Claimed:
@@ -90,10 +90,15 @@ class StoredLedger(SimulatedLedger):
                 self._take(row, claim.holder, claim.lease_seconds, claim.command.correlation_id)
         return claimed
 
-    def _reclaim(self, initiation_id: str, holder: str, lease_seconds: float) -> Claimed | None:
-        claimed = self.store.reclaim(initiation_id, holder, lease_seconds)
+    def _find(self, slot: str) -> Entry | None:
+        return self.store.find(slot)
+
+    def _reclaim(
+        self, initiation_id: str, holder: str, lease_seconds: float, window_seconds: float, correlation: str
+    ) -> Claimed | None:
+        claimed = self.store.reclaim(initiation_id, holder, lease_seconds, window_seconds)
         if isinstance(claimed, Won):
-            self._take(self.by_id[initiation_id], holder, lease_seconds, "again:" + holder)
+            self._take(self.by_id[initiation_id], holder, lease_seconds, correlation)
         return claimed
 
     def _begin(self, initiation_id: str, holder: str, progress: Progress) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cobrowse.errors import GenesysRateLimited, GenesysTimeout, KeyReused, LedgerUnavailable
+from cobrowse.errors import GenesysRateLimited, GenesysTimeout, LedgerUnavailable
 from cobrowse.flow import Attempt, Flow, Step, run
 from cobrowse.ledger import Claim, Entry, LeaseLost, Progress, State, Won, slot_of
 from cobrowse.model import Command, Failure, Outcome, Session, Status
@@ -60,11 +60,11 @@ class Unsettled(SimulatedLedger):
 
     away = True
 
-    def settle(self, *args):
+    def settle(self, *args, **more):
         if self.away:
             self.away = False
             raise LedgerUnavailable("settle")
-        super().settle(*args)
+        super().settle(*args, **more)
 
 
 def lost(attempt):
@@ -127,32 +127,58 @@ def test_latest_stays_with_the_conversation_that_was_begun_with(mode):
     assert len(stage.invited) == 1
 
 
-def test_an_ignored_delivery_has_one_answer_too():
+def test_an_ignored_delivery_that_is_wanted_by_now_starts():
     stage = Stage("media")
 
     def scene(initiation):
-        told = [initiation.ignore(command("k"), "another event") for _ in range(2)]
-        with pytest.raises(KeyReused):
-            initiation.ignore(command("k", fingerprint="other"), "another event")
-        return told
+        return initiation.ignore(command("k"), "another event"), initiation(command("k"))
 
-    first, again = stage.play(scene)
-    assert again == first
-    assert (first.replayed, again.replayed) == (False, True)
+    ignored, wanted = stage.play(scene)
+    assert (ignored.status, wanted.status) == (Status.IGNORED, Status.INITIATED)
+    assert len(stage.ledger.rows) == 1
 
 
-def test_a_live_session_is_seen_behind_a_newer_one_that_is_over():
+def test_a_live_session_is_the_answer_under_every_key_and_once_it_is_over_one_is_started():
     stage = Stage("media")
 
     def scene(initiation):
         first, other = initiation(command()), initiation(command("k"))
-        stage.platform.sessions[other.session.cobrowse_session_id].ended = stage.world.now
-        return first, initiation(command())
+        stage.platform.sessions[first.session.cobrowse_session_id].ended = stage.world.now
+        return first, other, initiation(command("k")), initiation(command("another"))
 
-    first, second = stage.play(scene)
-    assert second.status is Status.ALREADY_ACTIVE
-    assert second.session.cobrowse_session_id == first.session.cobrowse_session_id
+    first, other, replayed, third = stage.play(scene)
+    assert (other.status, third.status) == (Status.ALREADY_ACTIVE, Status.INITIATED)
+    assert other.session.cobrowse_session_id == first.session.cobrowse_session_id
+    assert (replayed, replayed.replayed) == (replace(other, spans=()), True)
     assert len(stage.invited) == 2
+
+
+def test_a_take_over_waits_for_a_younger_one_that_was_claimed_before_it():
+    stage = Stage("media")
+    old, young = command("a", deadline_seconds=20.0), command("b", deadline_seconds=20.0)
+    stage.ledger._new(Claim("initiation-0", slot_of(old, ""), "dead", old, 0.0, Progress("media", begun="create")))
+    told = []
+    for asked in (young, old):
+        stage.world.spawn("asks", lambda asked=asked: told.append(stage.service.workers[0].initiation(asked)))
+    assert stage.world.run()
+    assert sorted(outcome.status for outcome in told) == [Status.INITIATED, Status.JOINED]
+    assert len(stage.invited) == 1
+
+
+def test_a_persons_retry_joins_who_is_at_work_on_the_conversation():
+    stage = Stage("media")
+    stage.ledger._new(Claim("initiation-0", "key:crm::old", "dead", command("old"), 0.0, Progress("media")))
+    row = stage.ledger.by_id["initiation-0"]
+    row.state = State.FAILED_FINAL
+    told = []
+    initiation = stage.service.workers[0].initiation
+    stage.world.spawn("sender", lambda: told.append(initiation(command("b"))))
+    entry = stage.ledger.entry(row)
+    stage.world.spawn("x/person", lambda: told.append(initiation.run_again(entry, 5.0, "person")), after=0.005)
+    assert stage.world.run()
+    assert [outcome.status for outcome in told] == [Status.INITIATED, Status.JOINED]
+    assert told[1].initiation_id == "initiation-0"
+    assert len(stage.invited) == 1
 
 
 def test_whoever_waited_for_one_that_died_looks_what_it_has_left():
@@ -195,16 +221,19 @@ class Told:
         self.won, self.entry = won, read
         self.settled = []
 
-    def claim(self, _claim):
+    def find(self, _slot, *, seconds=None):
+        return None
+
+    def claim(self, _claim, *, seconds=None):
         return self.won
 
-    def begin(self, *_):
+    def begin(self, *_, seconds=None):
         raise LeaseLost
 
-    def settle(self, _id, _holder, _state, progress, _outcome):
+    def settle(self, _id, _holder, _state, progress, _outcome, *, seconds=None):
         self.settled.append(progress)
 
-    def read(self, _id):
+    def read(self, _id, *, seconds=None):
         return self.entry
 
     def wait(self, _id, _seconds):

@@ -4,7 +4,7 @@ import pytest
 
 from cobrowse.errors import ConversationNotActive, GenesysTimeout, GenesysUnavailable
 from cobrowse.flow import Attempt, Flow, Step, looked, run
-from cobrowse.ledger import Progress
+from cobrowse.ledger import Invitation, Progress
 from cobrowse.model import Outcome, Session, Span, Status
 from tests.clocks import ManualClock
 from tests.scripted import Watch, command
@@ -264,9 +264,49 @@ def test_a_failed_look_leaves_the_lost_answer_as_what_is_told():
     assert raised.value.__suppress_context__
 
 
-def test_an_error_that_is_certain_leaves_nothing_begun():
-    effect, attempt = Effect(GenesysUnavailable("attach: refused")), an_attempt()
+@pytest.mark.parametrize("error", [GenesysUnavailable("attach: refused"), ConversationNotActive("it has ended")])
+def test_a_call_that_is_refused_for_certain_has_begun_nothing_and_invited_nobody(error):
+    effect, attempt = Effect(error), an_attempt()
+    with pytest.raises(type(error)):
+        effect.run(attempt)
+    assert attempt.progress == Progress()
+    assert effect.looked == []
+
+
+def test_a_refusal_takes_no_earlier_invitation_back():
+    effect, attempt = Effect(ConversationNotActive("it has ended")), an_attempt()
+    attempt.progress = Progress("native", ("earlier",), invited=True)
+    with pytest.raises(ConversationNotActive):
+        effect.run(attempt)
+    assert attempt.progress == Progress("native", ("earlier",), invited=True)
+
+
+def test_a_conflict_that_a_look_does_not_explain_has_invited_nobody():
+    conflict = ambiguous(refused=True)
+    effect, attempt = Effect(conflict, conflict, conflict), an_attempt(deadline=60.0)
     with pytest.raises(GenesysUnavailable):
         effect.run(attempt)
-    assert attempt.progress == Progress("", (), "", invited=True)
-    assert effect.looked == []
+    assert attempt.progress == Progress()
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        (ambiguous(), ConversationNotActive("it has ended")),
+        (ambiguous(), ambiguous(refused=True), ambiguous(refused=True)),
+        (ambiguous(refused=True), ambiguous(), ambiguous(refused=True)),
+    ],
+)
+def test_what_was_lost_before_it_was_refused_may_have_happened(errors):
+    effect, attempt = Effect(*errors), an_attempt(deadline=60.0)
+    with pytest.raises((GenesysUnavailable, ConversationNotActive)):
+        effect.run(attempt)
+    assert (attempt.progress.begun, attempt.progress.invitation) == ("attach", Invitation.UNKNOWN)
+
+
+def test_what_an_earlier_attempt_began_may_have_happened_though_this_one_is_refused():
+    effect, attempt = Effect(ConversationNotActive("it has ended")), an_attempt()
+    attempt.progress = Progress("native", (), "attach", invited=True)
+    with pytest.raises(ConversationNotActive):
+        effect.run(attempt)
+    assert (attempt.progress.begun, attempt.progress.invitation) == ("attach", Invitation.UNKNOWN)

@@ -45,8 +45,8 @@ def test_an_empty_hour_is_told_as_such():
     assert "All are 0" in shown["rate"].description
 
 
-def test_what_was_ignored_on_purpose_and_what_runs_still_is_neither_success_nor_failure():
-    shown = strip(Glance(state=State.IGNORED), Glance(state=State.RUNNING, seconds=None), Glance())
+def test_what_runs_still_is_neither_success_nor_failure():
+    shown = strip(Glance(state=State.RUNNING, seconds=None), Glance())
     assert shown["success"].value == "100"
     assert shown["success"].detail == "1 of 1, 0 failed"
     assert shown["rate"].detail == "2 in the last hour, peak 2"

@@ -88,7 +88,6 @@ def test_who_asked_is_the_person_or_else_the_credential():
         ("running", 0, True),
         ("running", 2, False),
         ("succeeded", 0, False),
-        ("ignored", 0, False),
     ],
 )
 def test_only_what_failed_or_was_interrupted_can_be_run_again(state, lease, possible):
@@ -124,7 +123,6 @@ def test_the_news_of_an_attempt_is_told_to_whoever_ran_that_one():
     [
         ({}, "yes"),
         ({"outcome": replace(DONE, status=Status.JOINED)}, "yes, before this one"),
-        ({"state": State.IGNORED}, "no"),
         ({"state": State.FAILED_FINAL, "progress": Progress("media", done=("create",), invited=True)}, "no"),
         (
             {"state": State.FAILED_RETRYABLE, "progress": Progress("media", begun="attach", invited=True)},

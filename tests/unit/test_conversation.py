@@ -55,8 +55,13 @@ def test_an_ended_or_unsupported_conversation_is_ruled_out_and_says_why():
 
 
 def test_one_capable_medium_is_enough_and_an_unknown_kind_is_given_a_try():
-    seen(participants=[participant(emails=[{"id": "m"}], calls=[{"id": "n"}])]).rule_out()
-    seen(participants=[]).rule_out()
+    for participants, kinds in (
+        ([participant(emails=[{"id": "m"}], calls=[{"id": "n"}])], ("voice", "e-mail")),
+        ([], ()),
+    ):
+        conversation = seen(participants=participants)
+        assert conversation.rule_out() is None
+        assert (conversation.ended, conversation.kinds) == (False, kinds)
 
 
 def test_live_sessions_are_found_in_the_media_list():

@@ -1,9 +1,11 @@
 """The use case step by step: what the ledger and Genesys are told, and what the caller is."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
+from cobrowse.admission import Admission
 from cobrowse.errors import (
     ConversationNotActive,
     GenesysTimeout,
@@ -15,7 +17,7 @@ from cobrowse.errors import (
     NoActiveConversation,
 )
 from cobrowse.flow import FlowUnavailable
-from cobrowse.ledger import Claim, Differs, LeaseLost, Progress, State, Taken, Won
+from cobrowse.ledger import Claim, Differs, Invitation, LeaseLost, Progress, State, Taken, Won
 from cobrowse.model import Failure, Outcome, Session, Status
 from tests.clocks import ManualClock
 from tests.scripted import ScriptedGenesys, Watch, command, ended, entry, initiation
@@ -30,8 +32,8 @@ def test_a_session_is_claimed_put_on_record_started_and_settled():
     assert told == Outcome(Status.INITIATED, "id-1", "corr", DONE, "media", 0.0, 0, 1, spans=told.spans)
     assert [span.name for span in told.spans] == ["create", "attach", "verify"]
     intended = Progress("media", begun="create", session=Session("c-1"))
-    # The lease outlives the deadline of ten seconds by five; without a key the window is asked for.
-    assert work.ledger.claims == [Claim("id-1", "conversation:c-1", "worker/id-1", IN_C1, 15.0, intended, 600.0)]
+    # The lease outlives the deadline of ten seconds by five.
+    assert work.ledger.claims == [Claim("id-1", "conversation:crm::c-1", "worker/id-1", IN_C1, 15.0, intended, 600.0)]
     created = Progress("media", ("create",), "attach", invited=True, session=Session("c-1", "s-1"))
     finished = replace(created, done=("create", "attach"), begun="", session=DONE)
     assert work.ledger.told == [
@@ -48,17 +50,19 @@ def test_a_session_that_does_not_show_is_told_as_unverified():
 @pytest.mark.parametrize(
     ("asked", "slot", "window"),
     [
-        (command(conversation_id="c-1", key="k"), "key:crm:k", 0.0),
-        (command(conversation_id="c-1", key="k", check_first=True), "key:crm:k", 90.0),
-        (command(conversation_id="c-1"), "conversation:c-1", 90.0),
+        (command(conversation_id="c-1", key="k"), "key:crm::k", 90.0),
+        (command(conversation_id="c-1", key="k", fingerprint="f", credential="ada"), "key:crm:ada:k", 90.0),
+        (command(conversation_id="c-1"), "conversation:crm::c-1", 90.0),
+        (command(conversation_id="c-1"), "conversation:crm::c-1", 0.0),
         (command(), "id:id-1", 90.0),
     ],
 )
-def test_a_claim_asks_for_an_earlier_one_unless_its_key_says_enough(asked, slot, window):
-    work = initiation(repeat_window=90.0)
+def test_every_claim_asks_for_an_earlier_one(asked, slot, window):
+    work = initiation(repeat_window=window)
     work(asked)
     (claim,) = work.ledger.claims
-    assert (claim.slot, claim.window_seconds) == (slot, window)
+    # Without a window those at work are asked for all the same.
+    assert (claim.slot, claim.window_seconds) == (slot, window or 0.001)
 
 
 def test_every_attempt_has_an_id_and_a_holder_of_its_own():
@@ -89,7 +93,7 @@ def test_an_error_is_an_outcome_settled_as_what_a_repeat_may_do_with_it():
     assert told.session == Session("c-1", "s-1")
     ((_, holder, state, progress, outcome),) = work.ledger.settled
     assert (holder, state, outcome) == ("worker/id-1", State.FAILED_FINAL, told)
-    assert (progress.done, progress.begun) == (("create",), "attach")
+    assert (progress.done, progress.begun, progress.invitation) == (("create",), "", Invitation.NO)
 
 
 @pytest.mark.parametrize("error", [GenesysTimeout("x", retry_after=3.0), GenesysUnauthorized("x")])
@@ -200,17 +204,34 @@ def test_without_a_key_the_latest_conversation_is_found_before_it_is_claimed():
     work = initiation(ScriptedGenesys(webchat="c-7"))
     told = work(command(latest=True))
     assert told.session.conversation_id == "c-7"
-    assert work.ledger.claims[0].slot == "conversation:c-7"
+    assert work.ledger.claims[0].slot == "conversation:crm::c-7"
     assert work.genesys.calls[0] == ("find", "id-1")
     assert [span.name for span in told.spans] == ["find", "create", "attach", "verify"]
 
 
-def test_with_a_key_the_latest_conversation_is_found_by_whoever_has_the_claim():
-    work = initiation(ScriptedGenesys(webchat="c-7"), claims=[Won(entry("row", of=command(key="k")))])
+def test_with_a_key_too_the_latest_conversation_is_found_before_it_is_claimed():
+    work = initiation(ScriptedGenesys(webchat="c-7"))
     told = work(command(latest=True, key="k"))
-    assert work.ledger.claims[0].slot == "key:crm:k"
-    assert work.genesys.calls[0] == ("find", "row")
+    (claim,) = work.ledger.claims
+    assert (claim.slot, claim.command.conversation_id) == ("key:crm::k", "c-7")
+    assert work.genesys.calls[0] == ("find", "id-1")
     assert told.session.conversation_id == "c-7"
+
+
+def test_a_key_that_came_before_stays_with_the_conversation_that_was_the_latest_then():
+    begun = entry("row", State.FAILED_RETRYABLE, of=command(latest=True, key="k", conversation_id="c-old"))
+    work = initiation(ScriptedGenesys(webchat="c-new"), finds=[begun])
+    assert work(command(latest=True, key="k")).session.conversation_id == "c-old"
+    assert ("find", "id-1") not in work.genesys.calls
+
+
+def test_without_its_ledger_the_latest_conversation_is_served_where_that_was_chosen():
+    away = {"finds": [LedgerUnavailable("find")], "claims": [LedgerUnavailable("claim")]}
+    work = initiation(ScriptedGenesys(webchat="c-7"), ledger_required=False, **away)
+    assert work(command(latest=True, key="k")).session.conversation_id == "c-7"
+
+    work = initiation(ScriptedGenesys(webchat=NoActiveConversation("none")), ledger_required=False, **away)
+    assert work(command(latest=True)).failure.code == "no_active_conversation"
 
 
 def test_a_search_that_finds_none_has_its_row_too():
@@ -324,3 +345,74 @@ def test_whose_row_is_gone_with_a_crash_of_the_ledger_is_told_so():
     told = work(IN_C1)
     assert (told.failure.code, told.failure.retryable) == ("ledger_unavailable", True)
     assert told.failure.message == "the ledger came back from a crash without this request"
+
+
+# What a key keeps
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED_FINAL])
+def test_a_settled_key_is_answered_from_one_read(state):
+    over, watch = ended("row", state, of=command(key="k", conversation_id="c-1")), Watch()
+    work = initiation(finds=[over], observers=(watch,))
+    told = work(command(key="k", conversation_id="c-1", correlation_id="second"))
+    assert (told, told.replayed) == (over.outcome, True)
+    assert work.ledger.found == ["key:crm::k"]
+    assert (work.ledger.claims, work.ledger.told, work.genesys.calls) == ([], [], [])
+    assert [outcome for _, outcome in watch.outcomes] == [told]
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.FAILED_RETRYABLE])
+def test_a_key_that_has_no_answer_for_good_is_claimed(state):
+    work = initiation(finds=[ended("row", state, of=command(key="k", conversation_id="c-1"))])
+    assert work(command(key="k", conversation_id="c-1")).status is Status.INITIATED
+    assert len(work.ledger.claims) == 1
+
+
+def test_a_key_that_came_with_another_request_is_refused_after_one_read():
+    work = initiation(finds=[ended("row", of=command(key="k", fingerprint="f"))])
+    with pytest.raises(KeyReused):
+        work(command(key="k", fingerprint="g"))
+    assert work.ledger.claims == []
+
+
+def test_a_ledger_that_can_not_be_read_starts_nothing_for_a_key():
+    work = initiation(finds=[LedgerUnavailable("find")])
+    assert work(command(key="k", conversation_id="c-1")).failure.code == "ledger_unavailable"
+    assert (work.ledger.claims, work.genesys.calls) == ([], [])
+
+
+def test_every_word_with_the_ledger_is_given_the_time_that_is_left_and_the_end_a_second_at_least():
+    work = initiation()
+    work(command(key="k", conversation_id="c-1"))
+    assert [what for what, _ in work.ledger.waits] == ["find", "claim", "begin", "settle"]
+    assert all(0 < seconds <= 10.0 for _, seconds in work.ledger.waits)
+
+    work = initiation()
+    work(command(conversation_id="c-1", deadline_seconds=0.0))
+    assert work.ledger.waits[-1] == ("settle", 1.0)
+
+
+# How many at once
+
+
+def test_beyond_the_limit_nothing_is_asked_or_written_and_a_settled_key_is_still_answered():
+    over = ended("row", of=command(key="k", conversation_id="c-1"))
+    work = initiation(finds=[over, None], admission=Admission(1))
+    with work.admission.one():
+        told = work(IN_C1)
+        assert (told.failure.code, told.failure.retryable, told.failure.retry_after) == ("overloaded", True, 1.0)
+        assert work(command(key="k", conversation_id="c-1")) == over.outcome
+        assert work(command(key="new", conversation_id="c-1")).failure.code == "overloaded"
+        assert work.run_again(over, 8.0, "by hand").failure.code == "overloaded"
+        assert work.ignore(IN_C1, "another event").status is Status.IGNORED
+        assert (work.ledger.claims, work.ledger.told, work.genesys.calls) == ([], [], [])
+    assert work(IN_C1).status is Status.INITIATED
+
+
+@pytest.mark.parametrize("error", [GenesysTimeout("x"), ZeroDivisionError("x")])
+def test_whatever_becomes_of_an_initiation_its_place_is_free_again(error):
+    work = initiation(ScriptedGenesys(fails={"attach": [error]}), admission=Admission(1))
+    with suppress(InternalError):
+        work(IN_C1)
+    assert work.admission.under_way == 0
+    assert work(IN_C1).status is Status.INITIATED

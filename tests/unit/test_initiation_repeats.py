@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cobrowse.errors import GenesysUnavailable, InProgress, KeyReused, LedgerUnavailable
-from cobrowse.ledger import Claim, Differs, LeaseLost, Progress, State, Taken, Won
-from cobrowse.model import Outcome, Session, Status
+from cobrowse.errors import GenesysUnavailable, InProgress
+from cobrowse.ledger import Hold, Progress, State, Taken, Won
+from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from tests.clocks import ManualClock
 from tests.scripted import ScriptedGenesys, Watch, command, ended, entry, initiation
 
@@ -72,7 +72,8 @@ def test_a_live_session_is_the_answer_and_nothing_is_started():
     earlier = ended("first", progress=Progress("media", session=Session("c-1", "gone")))
     work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
     assert told.status is Status.ALREADY_ACTIVE
-    assert told.session == replace(LIVE, conversation_id="c-1", verified=True)
+    # Nobody knows who started it, so nobody gets its links.
+    assert told.session == replace(LIVE, conversation_id="c-1", verified=True, viewer_url="")
     assert [span.name for span in told.spans] == ["check"]
     assert work.genesys.calls == [("look", "c-1")]
     assert work.ledger.settled[0][2:] == (State.SUCCEEDED, Progress(session=told.session), told)
@@ -181,6 +182,125 @@ def test_a_check_asks_only_for_what_it_has_not_seen_itself():
     assert [what for what, _ in work.genesys.calls].count("look") == 1
 
 
+# Whoever is ahead
+
+
+def test_a_request_with_a_key_waits_for_who_is_ahead_and_joins_it_under_its_own_key():
+    running = entry("first", of=command(key="a", conversation_id="c-1"), holder="h", lease_left=3.0)
+    first = ended("first", of=running.command, holder="h", progress=Progress("media", session=Session("c-1", "s")))
+    claimed = Won(entry("row"), running, (Hold("first", "h"),))
+    work, told = asked(ScriptedGenesys(), command(key="b", conversation_id="c-1"), claims=[claimed], reads=[first])
+    assert (told.status, told.initiation_id, told.replayed) == (Status.JOINED, "row", False)
+    assert told.session == first.outcome.session
+    assert work.genesys.calls == []
+    assert [settled[2] for settled in work.ledger.settled] == [State.SUCCEEDED]
+
+
+def test_all_who_are_ahead_are_waited_for():
+    def over(name, failure):
+        outcome = Outcome(Status.FAILED, name, "corr", failure=failure)
+        return ended(name, State.FAILED_FINAL, holder="h", outcome=outcome)
+
+    final = Failure("conversation_not_found", "", "", retryable=False, final=True)
+    ahead = (Hold("second", "h"), Hold("first", "h"))
+    claimed = Won(entry("row"), entry("second", holder="h", lease_left=3.0), ahead)
+    reads = [over("second", final), entry("first", holder="h", lease_left=3.0), over("first", final)]
+    work, told = asked(ScriptedGenesys(), claims=[claimed], reads=reads)
+    # What no repeat mends is each one's own affair; nobody has invited, so there is nothing to look for.
+    assert told.status is Status.INITIATED
+    assert [call for call in work.ledger.told if call[0] in ("wait", "read")] == [
+        ("wait", "second", 3.0),
+        ("read", "second"),
+        ("read", "first"),
+        ("wait", "first", 3.0),
+        ("read", "first"),
+    ]
+    assert [what for what, _ in work.genesys.calls] == ["create", "attach", "verify"]
+
+
+def test_who_has_taken_over_from_one_ahead_is_behind():
+    taken_over = entry("first", holder="another", lease_left=9.0)
+    claimed = Won(entry("row"), entry("first", holder="h", lease_left=3.0), (Hold("first", "h"),))
+    work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[claimed], reads=[taken_over])
+    assert told.status is Status.ALREADY_ACTIVE
+    assert [call for call in work.ledger.told if call[0] == "wait"] == [("wait", "first", 3.0)]
+
+
+def test_a_look_that_fails_starts_nothing_and_can_be_repeated():
+    earlier = ended("first", progress=Progress("media", session=Session("c-1", "s", verified=True)))
+    away = ScriptedGenesys(live=[GenesysUnavailable("503")])
+    work, told = asked(away, command(key="b", conversation_id="c-1"), claims=[won(earlier, after=60)])
+    assert (told.failure.code, told.failure.retryable) == ("genesys_unavailable", True)
+    assert work.ledger.settled[0][2] is State.FAILED_RETRYABLE
+    assert [what for what, _ in work.genesys.calls] == ["look"]
+
+
+# An offer that the conversation doesn't show
+
+
+def offered(ends, **fields):
+    session = Session("c-1", "offered", "m", join_code=Secret("123"), offer_ends=ends, verified=True)
+    return ended("first", progress=Progress("native", session=session), **fields)
+
+
+@pytest.mark.parametrize(
+    ("ends", "over", "started"),
+    [
+        ("2026-11-25T09:00:01Z", (), False),
+        ("2026-11-25T11:00:01+02:00", (), False),
+        ("2026-11-25T09:00:01", (), False),
+        ("2026-11-25T09:00:00Z", (), True),
+        ("in a while", (), True),
+        ("", (), True),
+        ("2026-11-25T09:00:01Z", (Session("c-1", "offered"),), True),
+        ("2026-11-25T09:00:01Z", (Session("c-1", "another"),), False),
+    ],
+)
+def test_an_open_offer_stands_though_the_conversation_does_not_show_it(ends, over, started):
+    _, told = asked(
+        ScriptedGenesys(over=over), command(key="b", conversation_id="c-1"), claims=[won(offered(ends), after=60)]
+    )
+    assert told.status is (Status.INITIATED if started else Status.ALREADY_ACTIVE)
+    if not started:
+        assert (told.session.cobrowse_session_id, told.session.join_code) == ("offered", "123")
+
+
+def test_an_open_offer_is_found_behind_one_that_failed_later():
+    later = ended(
+        "later", State.FAILED_RETRYABLE, progress=Progress("media", session=Session("c-1", "gone", verified=True))
+    )
+    claimed = Won(entry("row"), later, (), (later, offered("2026-11-25T09:00:01Z")))
+    _, told = asked(ScriptedGenesys(), claims=[claimed])
+    assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
+
+
+# Whose links
+
+
+LINKS = {"join_url": Secret("https://join"), "viewer_url": Secret("https://view"), "join_code": Secret("123")}
+
+
+@pytest.mark.parametrize(("sender", "credential"), [("crm", "another"), ("another", "ada")])
+@pytest.mark.parametrize("how", ["joined", "already active"])
+def test_links_and_code_are_for_the_credential_that_started_the_session(how, sender, credential):
+    known = Session("c-1", "live-1", verified=True, **LINKS)
+    of = command(conversation_id="c-1", credential="ada")
+    first = ended("first", of=of, holder="h", progress=Progress("media", session=known))
+    first = replace(first, outcome=replace(first.outcome, session=known))
+
+    def told(to):
+        running = entry("first", of=of, holder="h", lease_left=3.0)
+        claimed = won(first, after=60) if how == "already active" else Won(entry("row"), running, (Hold("first", "h"),))
+        work, outcome = asked(ScriptedGenesys(live=[(LIVE,)]), to, claims=[claimed], reads=[first])
+        return outcome.session, work.ledger.settled[0][3].session
+
+    for session in told(of):
+        assert (session.join_url, session.viewer_url, session.join_code) == tuple(LINKS.values())
+    for session in told(replace(of, sender=sender, credential=credential)):
+        assert session.cobrowse_session_id == "live-1"
+        assert (session.join_url, session.viewer_url, session.join_code) == ("", "", "")
+
+
 # Run again, asked for by a person
 
 
@@ -195,12 +315,12 @@ def test_run_again_looks_first_and_goes_on_where_the_row_stood():
         "by hand",
         4,
     )
-    assert work.ledger.told[0] == ("reclaim", "old", "worker/id-1", 13.0)
+    assert work.ledger.told[0] == ("reclaim", "old", "worker/id-1", 13.0, 600.0)
     assert [what for what, _ in work.genesys.calls] == ["look", "attach", "verify"]
 
 
 def test_run_again_of_one_that_has_ended_well_is_its_answer():
-    over = ended("old", of=command(key="k"))
+    over = ended("old", of=command(key="k", conversation_id="c-1"))
     watch = Watch()
     work = initiation(reclaims=[Taken(over)], observers=(watch,))
     told = work.run_again(over, 8.0, "by hand")
@@ -224,55 +344,31 @@ def test_run_again_waits_for_whoever_is_at_work_on_it():
     assert work.ledger.told[1:] == [("wait", "old", 2.0), ("read", "old")]
 
 
+def test_run_again_waits_for_who_is_at_work_on_the_conversation():
+    old = ended("old", State.FAILED_FINAL, of=command(conversation_id="c-1", key="k"))
+    running = entry("other", of=command(conversation_id="c-1", key="b"), holder="h", lease_left=3.0)
+    reclaimed = Won(replace(old, attempts=2, state=State.RUNNING), running, (Hold("other", "h"),))
+    work = initiation(reclaims=[reclaimed], reads=[ended("other", of=running.command, holder="h")])
+    told = work.run_again(old, 8.0, "by hand")
+    assert (told.status, told.initiation_id) == (Status.JOINED, "old")
+    assert work.genesys.calls == []
+
+
+def test_run_again_of_a_search_that_found_none_is_a_request_of_its_own():
+    none = ended("old", State.FAILED_RETRYABLE, of=command(latest=True))
+    work = initiation(ScriptedGenesys(webchat="c-7"))
+    told = work.run_again(none, 8.0, "by hand")
+    assert (told.status, told.initiation_id, told.session.conversation_id) == (Status.INITIATED, "id-1", "c-7")
+
+
 # Deliveries that start nothing
 
 
-def test_a_delivery_to_ignore_is_put_on_record_with_the_reason():
+def test_a_delivery_to_ignore_is_told_with_the_reason_and_leaves_its_key_free():
     watch, asked_for = Watch(), command(key="k", conversation_id="c-1")
     work = initiation(observers=(watch,))
     told = work.ignore(asked_for, "another event")
     assert told == Outcome(Status.IGNORED, "id-1", "corr", Session("c-1"), note="another event")
-    assert work.ledger.claims == [Claim("id-1", "key:crm:k", "worker/id-1", asked_for, 15.0, Progress(), 0.0)]
-    assert work.ledger.settled == [("id-1", "worker/id-1", State.IGNORED, Progress(), told)]
     assert watch.outcomes == [(asked_for, told)]
-    assert work.genesys.calls == []
-
-
-def test_a_delivery_to_ignore_holds_no_conversation():
-    work = initiation()
-    work.ignore(IN_C1, "another event")
-    assert work.ledger.claims[0].slot == "id:id-1"
-
-
-def test_a_row_that_was_begun_before_is_settled_under_its_own_id():
-    work = initiation(claims=[Won(entry("row", attempts=2))])
-    told = work.ignore(command(key="k"), "another event")
-    assert (told.initiation_id, told.attempts) == ("row", 2)
-    assert work.ledger.settled == [("row", "worker/id-1", State.IGNORED, Progress(), told)]
-
-
-def test_a_delivery_to_ignore_that_came_before_has_that_answer():
-    over = ended("first", State.IGNORED, of=command(key="k"))
-    told = initiation(claims=[Taken(over)]).ignore(command(key="k"), "another event")
-    assert (told, told.replayed) == (over.outcome, True)
-
-
-@pytest.mark.parametrize("row", [entry("first"), replace(ended("first"), state=State.RUNNING)])
-def test_a_delivery_to_ignore_that_is_still_being_taken_waits_for_nobody(row):
-    work = initiation(claims=[Taken(row)])
-    told = work.ignore(command(key="k"), "another event")
-    assert (told.status, told.initiation_id, told.note) == (Status.IGNORED, "first", "another event")
-    assert work.ledger.told == []
-
-
-def test_a_delivery_to_ignore_with_a_key_of_another_is_refused():
-    with pytest.raises(KeyReused, match=r"^this Idempotency-Key came before with a different request$"):
-        initiation(claims=[Differs(entry())]).ignore(command(key="k"), "another event")
-
-
-@pytest.mark.parametrize(
-    "script",
-    [{"claims": [LedgerUnavailable("claim")]}, {"settles": [LedgerUnavailable("settle")]}, {"settles": [LeaseLost()]}],
-)
-def test_a_delivery_to_ignore_is_ignored_without_the_ledger_too(script):
-    assert initiation(**script).ignore(command(key="k"), "another event").status is Status.IGNORED
+    assert (work.ledger.found, work.ledger.claims, work.ledger.told, work.genesys.calls) == ([], [], [], [])
+    assert work(asked_for).status is Status.INITIATED

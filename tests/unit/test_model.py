@@ -1,8 +1,11 @@
 """The heart's words: what they are in whoever's mouth, and what each is when nothing more is said."""
 
+from dataclasses import replace
+from itertools import product
+
 import pytest
 
-from cobrowse.ledger import Claim, Entry, NoLedger, Progress, State, Won, released_slot, slot_of
+from cobrowse.ledger import Claim, Entry, Invitation, NoLedger, Progress, State, Won, released_slot, slot_of
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 
 COMMAND = Command("crm", "corr", 10.0)
@@ -17,7 +20,7 @@ def test_a_secret_is_its_text_and_never_shows_it():
 
 def test_the_words_of_a_status_and_of_a_state():
     assert [*Status] == ["initiated", "unverified", "joined", "already_active", "ignored", "failed"]
-    assert [*State] == ["running", "succeeded", "failed_final", "failed_retryable", "ignored"]
+    assert [*State] == ["running", "succeeded", "failed_final", "failed_retryable"]
 
 
 def test_a_command_asks_for_nothing_that_is_not_said():
@@ -82,9 +85,35 @@ def test_an_entry_is_held_while_it_runs_and_its_lease_lasts(state, lease_left, h
 
 
 def test_what_a_command_must_hold_alone():
-    assert slot_of(Command("crm", "corr", 1.0, key="k", conversation_id="c"), "i") == "key:crm:k"
-    assert slot_of(Command("crm", "corr", 1.0, conversation_id="c"), "i") == "conversation:c"
+    without_key = Command("crm", "corr", 1.0, conversation_id="c", credential="ada")
+    assert slot_of(without_key, "i") == "conversation:crm:ada:c"
+    # A caller's own key, and a delivery's id, which is the same whichever of the sender's secrets signed it.
+    assert slot_of(replace(without_key, key="k", fingerprint="f"), "i") == "key:crm:ada:k"
+    assert slot_of(replace(without_key, key="k"), "i") == "key:crm::k"
     assert slot_of(COMMAND, "i") == released_slot("i") == "id:i"
+
+
+def test_no_two_callers_and_keys_make_one_slot():
+    texts = ("a", "a:b", "b", ":", "%3A", "%", "a%3Ab", "")
+    commands = [
+        Command(sender, "corr", 1.0, credential=credential, key=key, fingerprint="f")
+        for sender, credential, key in product(texts, texts, texts[:-1])
+    ]
+    assert len({slot_of(command, "i") for command in commands}) == len(commands)
+
+
+@pytest.mark.parametrize(
+    ("progress", "invitation"),
+    [
+        (Progress(), Invitation.NO),
+        (Progress("media", ("create",), "", invited=False), Invitation.NO),
+        (Progress("media", begun="create"), Invitation.NO),
+        (Progress("media", ("create",), "attach", invited=True), Invitation.UNKNOWN),
+        (Progress("media", ("create", "attach"), invited=True), Invitation.YES),
+    ],
+)
+def test_whether_the_customer_has_been_invited_follows_from_how_far_it_came(progress, invitation):
+    assert progress.invitation is invitation
 
 
 def test_without_a_ledger_all_is_won_and_nothing_kept():
@@ -93,4 +122,4 @@ def test_without_a_ledger_all_is_won_and_nothing_kept():
     won = ledger.claim(Claim("i", "slot", "holder", COMMAND, 15.0, progress))
     assert won == Won(Entry("i", COMMAND, State.RUNNING, 1, progress, "holder", 15.0))
     assert won.previous is None
-    assert ledger.read("i") is ledger.reclaim("i", "holder", 15.0) is None
+    assert ledger.read("i") is ledger.find("slot") is ledger.reclaim("i", "holder", 15.0) is None

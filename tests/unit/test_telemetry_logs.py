@@ -131,8 +131,10 @@ class Broken(io.StringIO):
     def __init__(self, fault):
         super().__init__()
         self.fault = fault
+        self.tried = ""
 
     def write(self, text):
+        self.tried += text
         raise self.fault
 
     def flush(self):
@@ -141,11 +143,13 @@ class Broken(io.StringIO):
 
 @pytest.mark.parametrize("fault", [BrokenPipeError(), OSError(28, "No space left on device"), ValueError("closed")])
 def test_a_log_that_can_not_be_written_stops_nothing(fault):
-    configure_logging("INFO", "json", Broken(fault))
+    broken = Broken(fault)
+    configure_logging("INFO", "json", broken)
     try:
         LogObserver().finished(COMMAND, OUTCOME)
     finally:
         structlog.reset_defaults()
+    assert "initiation" in broken.tried
 
 
 def test_a_terminal_gets_one_readable_line(written):

@@ -230,12 +230,35 @@ def test_the_service_has_a_name(collector, traces):
     assert named["service.name"] == "cobrowse-bridge"
 
 
-def test_otel_service_name_wins(collector, clock, monkeypatch):
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "bridge-of-ours")
-    traces = Traces(f"{collector.url}/v1/traces", clock)
-    traces.began(asked())(200)
+ONE_SPAN = """
+    import sys
+    from cobrowse.clock import SystemClock
+    from integrations.telemetry import Asked
+    from integrations.telemetry.traces import Traces
+
+    traces = Traces(sys.argv[1], SystemClock())
+    traces.began(Asked("GET", "/healthz", {}, "corr-1"))(200)
     traces.close()
-    structlog.contextvars.clear_contextvars()
+"""
+
+
+def alone(code, argument, **environment):
+    """What a program says in a process of its own, which has this environment and no other."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), argument],
+        cwd=Path(__file__).resolve().parents[2],
+        env={"PATH": "", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_otel_service_name_wins(collector):
+    """The SDK reads the process's own environment."""
+    alone(ONE_SPAN, f"{collector.url}/v1/traces", OTEL_SERVICE_NAME="bridge-of-ours")
     named = {one.key: one.value.string_value for one in collector.resources[0].resource.attributes}
     assert named["service.name"] == "bridge-of-ours"
 
@@ -255,13 +278,4 @@ ABSENT = """
 
 
 def test_nothing_of_opentelemetry_is_imported_unless_it_is_wanted(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(ABSENT), str(tmp_path)],
-        cwd=Path(__file__).resolve().parents[2],
-        env={"PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"
+    assert alone(ABSENT, str(tmp_path)) == "[]"

@@ -127,10 +127,10 @@ HEAD = """
 
 
 @pytest.fixture
-def outcomes(pytester, monkeypatch):
+def outcomes(pytester):
     """What becomes of a test that does this."""
     # The fixture's own run must not find this one's conftest.
-    monkeypatch.syspath_prepend(pytester.path)
+    pytester.syspathinsert()
 
     def run(what):
         pytester.makeconftest(textwrap.dedent(CONFTEST))

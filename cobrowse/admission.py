@@ -1,0 +1,40 @@
+"""How many initiations a process has under way at most; what comes beyond that is refused before anything is done."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from cobrowse.errors import Overloaded
+
+# Enough to keep a worker's core busy while Genesys takes its time, few enough that each still has its answer in time.
+LIMIT = 256
+# Seconds until a refused caller may come again: most initiations are over by then.
+RETRY_AFTER = 1.0
+
+
+class Admission:
+    """A plain limit; 0 is none. A request that waits for another's run counts: it holds memory and asks the ledger."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._lock = Lock()
+        self._under_way = 0
+
+    @property
+    def under_way(self) -> int:
+        """How many have been let in and have not ended."""
+        return self._under_way
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Let one in for as long as the block runs. Raises Overloaded at once where there is no room."""
+        with self._lock:
+            if self._limit and self._under_way >= self._limit:
+                message = f"{self._limit} initiations are under way in this process"
+                raise Overloaded(message, retry_after=RETRY_AFTER)
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1

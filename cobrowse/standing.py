@@ -1,0 +1,89 @@
+"""What stands in a conversation: the session that makes another invitation needless."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from cobrowse.flow import PATIENCE, Attempt, looked
+from cobrowse.ledger import Entry, Won
+from cobrowse.model import Outcome, Session, Sessions, Status
+from cobrowse.outcomes import outcome_of, shown_to
+from cobrowse.waiting import ahead_of, history_of
+
+
+def already_active(attempt: Attempt, won: Won, look: Callable[[], Sessions]) -> Outcome | None:
+    """The answer for a conversation that has what was asked for; None if it has not. Starts nothing.
+
+    Any live session will do: the earlier one is only the newest of those that may be behind it. This initiation's own
+    is left to the flow, which knows more of it than the conversation shows.
+    """
+    own, history = attempt.session, history_of(won)
+    known = tuple(entry.progress.session for entry in history)
+
+    def find() -> Session | None:
+        # Before the look: an offer that is closed by then has been accepted, which shows, or is over.
+        now = attempt.clock.now()
+        return standing(look(), known, own, now)
+
+    with attempt.step("check"):
+        patient = bool(ahead_of(won)) or any(_may_show_yet(entry, won.entry) for entry in history)
+        found = looked(attempt, find, "the earlier session") if patient else find()
+    if found is None or found is own:
+        return None
+    started = _started(history, found)
+    if started is not None and started.progress.session.cobrowse_session_id:
+        ours = started.progress.session
+        found = replace(
+            ours, state=found.state, viewer_url=ours.viewer_url or found.viewer_url, verified=found.verified
+        )
+    found = replace(found, conversation_id=attempt.command.conversation_id)
+    owner = started.command if started is not None else None
+    attempt.progress = replace(attempt.progress, session=shown_to(attempt.command, found, owner))
+    return outcome_of(attempt, Status.ALREADY_ACTIVE)
+
+
+def standing(shown: Sessions, known: tuple[Session, ...], own: Session, now: datetime) -> Session | None:
+    """The session that stands: `own` where it is live, else a known one that is, else any live one.
+
+    While a known session's offer is open it stands too, though the conversation doesn't show it, unless it is shown as
+    over. `known` is what is on record of earlier initiations, `own` of this one.
+    """
+    if own.cobrowse_session_id and any(_same(session, own) for session in shown.live):
+        return own
+    if shown.live:
+        live = next((session for session in shown.live if any(_same(session, each) for each in known)), shown.live[0])
+        return replace(live, verified=True)
+    over = {session.cobrowse_session_id for session in shown.over} | {session.media_id for session in shown.over}
+    offered = (each for each in known if _offer_is_open(each, now) and each.cobrowse_session_id not in over)
+    return next(offered, None)
+
+
+def _started(history: tuple[Entry, ...], session: Session) -> Entry | None:
+    """Who started it: whose session it is on record, else whose answer was lost, if there is only one of those."""
+    known = [entry for entry in history if entry.progress.session.cobrowse_session_id]
+    lost = [entry for entry in history if not entry.progress.session.cobrowse_session_id]
+    by_id = next((entry for entry in known if _same(session, entry.progress.session)), None)
+    return by_id or (lost[0] if len(lost) == 1 else None)
+
+
+def _offer_is_open(session: Session, now: datetime) -> bool:
+    """Whether the customer can still accept it. An end that can't be read is none."""
+    try:
+        ends = datetime.fromisoformat(session.offer_ends)
+    except ValueError:
+        return False
+    return now < (ends if ends.tzinfo else ends.replace(tzinfo=UTC))
+
+
+def _same(shown: Session, known: Session) -> bool:
+    """Whether a session that shows is the known one; one whose answer was lost has no id, and any one may be it."""
+    return not known.cobrowse_session_id or known.cobrowse_session_id in (shown.cobrowse_session_id, shown.media_id)
+
+
+def _may_show_yet(earlier: Entry, mine: Entry) -> bool:
+    """Whether the earlier initiation is so young, by the ledger's clock, that its session may have yet to show."""
+    if earlier.progress.session.verified:
+        return False
+    if earlier.updated is None or mine.updated is None:
+        return True
+    return (mine.updated - earlier.updated).total_seconds() < sum(PATIENCE)

@@ -1,0 +1,104 @@
+"""What the ledger asks of a database: run this work in one committed transaction, read these rows."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from integrations.ledger.queries import COLUMNS
+
+T = TypeVar("T")
+Rows = list[tuple[Any, ...]]
+Params = Mapping[str, object]
+
+_NO_PARAMS: Params = {}
+
+# Seconds that a caller waits for the ledger in all, unless it says how long.
+DEFAULT_TIMEOUT = 3.0
+# Seconds that a health check may take.
+PING_TIMEOUT = 1.5
+# Seconds between looks at the schema: another release may upgrade it while this process runs.
+CHECK_INTERVAL = 2.0
+
+
+class Run(Protocol):
+    """Runs one statement inside a work's transaction."""
+
+    def __call__(self, sql: str, params: Params = _NO_PARAMS, /) -> Rows:
+        """The rows it gives; from a statement that gives none, an empty one for each row it has changed."""
+
+    def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
+        """What each of these gives, in their order; none waits for another's answer."""
+
+
+class SequentialRun:
+    """A Run for a database in this process: there is nothing to save by sending statements together."""
+
+    def __init__(self, execute: Callable[[str, Params], Rows]) -> None:
+        self._execute = execute
+
+    def __call__(self, sql: str, params: Params = _NO_PARAMS, /) -> Rows:
+        """The rows of one statement."""
+        return self._execute(sql, params)
+
+    def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
+        """The rows of each, one after the other."""
+        return [self._execute(sql, params) for sql, params in statements]
+
+
+class Database(Protocol):
+    """A database that moves rows. Safe for threads and after a fork.
+
+    Every method raises LedgerUnavailable when the database can't be used, and where it takes `seconds`, once it has
+    waited so long (None: DEFAULT_TIMEOUT). What was written in a call that ran out of time may be committed or not.
+    """
+
+    location: str
+
+    def write(self, work: Callable[[Run], T], *, durable: bool = True, seconds: float | None = None) -> T:
+        """Do the work; what it wrote is committed when this returns.
+
+        What is `durable` has reached the disk by then, and so has all that was committed before it. The rest survives
+        the end of this process, and of the machine or the database server only if that comes a moment later.
+        A work may be done a second time when its commit's answer was lost, and it writes by one statement at most.
+        """
+
+    def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:
+        """What `write` does for a work of a single statement."""
+
+    def read(self, sql: str, params: Params = _NO_PARAMS, *, seconds: float | None = None) -> Rows:
+        """The rows of one select that finds a few of them."""
+
+    def scan(self, sql: str, params: Params, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
+        """What `make` makes of each row of a select that finds many; it doesn't hold up other requests."""
+
+    def ping(self) -> None:
+        """Write what a claim would, in a row of its own, and check all that `write` checks from time to time."""
+
+    def upgrade(self) -> tuple[int, int]:
+        """Bring the tables to this service's schema: the versions before and after."""
+
+    def close(self) -> None:
+        """Close every connection of this process; it opens them again when it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What is written differently. `now`: seconds since 1970 by the database's clock; `name` rewrites `:name`.
+
+    `serialise_clause` ends a select whose row must not be made before others of the same :turn are committed.
+    """
+
+    now: str
+    row_number: str
+    text: str
+    storage: str
+    serialise_clause: str
+    named: str = r":\1"
+
+    def render(self, sql: str) -> str:
+        """The statement in this database's words."""
+        sql = sql.replace("{columns}", COLUMNS)
+        for word in ("now", "row_number", "text", "storage", "serialise_clause"):
+            sql = sql.replace(f"{{{word}}}", getattr(self, word))
+        return re.sub(r"(?<![\w:]):([a-z_]+)", self.named, sql)

@@ -1,0 +1,159 @@
+"""Keeps secrets unreadable in the database: Fernet keys, the first of which encrypts and all of which decrypt."""
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from cobrowse.errors import LedgerUnavailable
+
+MAKE_A_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+# How many of the texts encrypted last are remembered: an attempt's end mostly encrypts what its last step did.
+REMEMBERED = 256
+
+
+class UnknownKey(Exception):
+    """None of the keys decrypts it."""
+
+
+class Keys(Protocol):
+    """Where the keys come from. Both methods raise LedgerUnavailable if a file of them can't be used."""
+
+    def load(self) -> Sequence[str]:
+        """The keys: the first encrypts, all decrypt. A file of them is made where there is none yet."""
+
+    def check(self) -> None:
+        """Compare what was loaded with what there is now: processes that start later would use that."""
+
+
+class StaticKeys:
+    """These keys, looked at now. ValueError if one is none."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        _parse(keys)
+        self._keys = keys
+
+    def load(self) -> Sequence[str]:
+        """As they are."""
+        return self._keys
+
+    def check(self) -> None:
+        """They can't change while the process runs."""
+
+
+class InstallationKeys:
+    """The key of this installation, in a file beside the ledger's, made at the first need if `keys` are not given.
+
+    Where they are given later, an older file still decrypts what was encrypted before.
+    """
+
+    def __init__(self, ledger: Path, keys: Sequence[str] = ()) -> None:
+        _parse(keys)
+        self._given = keys
+        self._file = ledger.with_name(f"{ledger.name}.key")
+        self._loaded: str | None = None
+
+    def load(self) -> Sequence[str]:
+        """Those given, then the file's."""
+        if self._given and not self._file.exists():
+            return self._given
+        self._loaded = _installation_key(self._file)
+        return [*self._given, self._loaded]
+
+    def check(self) -> None:
+        """LedgerUnavailable if the file was removed or holds another key than this process uses."""
+        if self._loaded is None:
+            return
+        try:
+            found = self._file.read_text("ascii").strip()
+        except (OSError, ValueError):
+            found = ""
+        if found != self._loaded:
+            what = "holds another key than this process uses" if found else "is gone or can't be read"
+            hint = "Put the key file back that the service was started with; to change it, stop the service first."
+            raise LedgerUnavailable(f"the ledger's key file {self._file} {what}", hint=hint)
+
+
+class SecretBox:
+    """Encrypts and decrypts. The keys are loaded at the first need, so that their file may be made then."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._fernet: MultiFernet | None = None
+        self._encrypted = lru_cache(REMEMBERED)(lambda plain: self._loaded().encrypt(plain).decode())
+
+    def encrypt(self, values: Mapping[str, object]) -> str:
+        """The values as one opaque text; nothing stays nothing."""
+        return self._encrypted(orjson.dumps(values)) if values else ""
+
+    def decrypt(self, text: str) -> Mapping[str, Any]:
+        """What was encrypted. UnknownKey if no key fits."""
+        if not text:
+            return {}
+        try:
+            values: Mapping[str, Any] = orjson.loads(self._loaded().decrypt(text))
+        except InvalidToken as fault:
+            raise UnknownKey from fault
+        return values
+
+    def check(self) -> None:
+        """LedgerUnavailable if the keys on disk are no longer those that this process uses."""
+        self._keys.check()
+
+    def _loaded(self) -> MultiFernet:
+        if self._fernet is None:
+            self._fernet = MultiFernet(_parse(self._keys.load()))
+        return self._fernet
+
+
+def _parse(keys: Sequence[str]) -> list[Fernet]:
+    made = []
+    for number, key in enumerate(keys, 1):
+        try:
+            made.append(Fernet(key))
+        except ValueError:
+            raise ValueError(f"LEDGER_KEYS: key {number} is not a Fernet key; make one: {MAKE_A_KEY}") from None
+    return made
+
+
+def _installation_key(file: Path) -> str:
+    """The key in this file. However many workers make it at once, one file is linked into place and all read that."""
+    try:
+        if not file.exists():
+            _place(file, Fernet.generate_key())
+        key = file.read_text("ascii").strip()
+        _parse([key])
+    except (OSError, ValueError) as fault:
+        reason = (fault.strerror or "unreadable") if isinstance(fault, OSError) else "it holds no Fernet key"
+        hint = "Make that directory writable to the service, put the right key file back, or set LEDGER_KEYS."
+        raise LedgerUnavailable(f"the ledger's key file {file} can't be used: {reason}", hint=hint) from fault
+    return key
+
+
+def _place(file: Path, key: bytes) -> None:
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, key)
+        os.fsync(handle)
+        os.link(draft, file)
+        _sync(file.parent)
+    except FileExistsError:
+        pass  # another worker was first; its key is the one
+    finally:
+        os.close(handle)
+        draft.unlink()
+
+
+def _sync(directory: Path) -> None:
+    """Make a new name in it last through a power cut."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

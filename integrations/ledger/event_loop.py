@@ -1,0 +1,40 @@
+"""What must not hold up the event loop: under gevent it runs in a thread of the hub's pool, else right here.
+
+The server runs all requests on one thread, with gevent's monkey patching; the CLI and the tests run without it. gevent
+is looked up among the imported modules, so that a process that doesn't use it needn't have it.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def is_patched() -> bool:
+    """Whether gevent has replaced this process's blocking calls."""
+    monkey: Any = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def run_off_loop(work: Callable[[], T]) -> T:
+    """The work's result; other requests go on meanwhile. The work uses nothing that gevent has replaced."""
+    if not is_patched():
+        return work()
+    done: T = _gevent().get_hub().threadpool.apply(work)
+    return done
+
+
+def start_off_loop(work: Callable[[], T], then: Callable[[T], None]) -> None:
+    """Start the work beside the requests, and give its result to `then`, which must not wait for anything.
+
+    As in `run_off_loop`; the work raises nothing.
+    """
+    if is_patched():
+        _gevent().get_hub().threadpool.spawn(work).rawlink(lambda ended: then(ended.value))
+    else:
+        then(work())
+
+
+def _gevent() -> Any:  # noqa: ANN401 - a module without types
+    return sys.modules["gevent"]

@@ -1,0 +1,123 @@
+"""Which file the ledger is: made so that only the service reads it, the same one for all processes while they run.
+
+Processes with different copies of the ledger would each invite the customer. So, each process compares the file that
+it has open with the one that lies in its place, and all that run name the same one in a lock file beside it: a process
+that starts while others run refuses a file that is not theirs.
+"""
+
+import os
+from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
+from pathlib import Path
+
+from cobrowse.clock import Deadline
+from cobrowse.errors import LedgerUnavailable
+from integrations.ledger.batches import RETRY_INTERVAL
+from integrations.ledger.migrations import REPLACED_HINT
+
+_File = tuple[int, int]
+_NONE: _File = (0, 0)
+
+
+class LedgerFile:
+    """The file at `path` as this process uses it: `enter` before it is opened, `watch` after, `check` at each use."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = os.fspath(path)
+        self._wal = f"{path}-wal"
+        self._lock = -1
+        self._alone = False
+        self._opened = (_NONE, _NONE)
+
+    def enter(self, deadline: Deadline) -> None:
+        """Take part in using the file, and make an empty one if there is none and no other process runs.
+
+        LedgerUnavailable if others run on another file; OSError if the directory can't be used.
+        """
+        self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        while not self._take_lock():
+            if not deadline.holds(RETRY_INTERVAL):
+                raise TimeoutError(0, "another process that starts keeps its lock file")
+            deadline.clock.sleep(RETRY_INTERVAL)
+        if self._alone:
+            self._make()
+        elif os.pread(self._lock, 100, 0) != _text(_identity(self._path)):
+            raise _replaced(self._path, "is not the one that the service's other processes use")
+
+    def watch(self) -> "Log":
+        """Note what SQLite has opened: the file and its write-ahead log, which stays as long as a process uses it.
+
+        Returns the log.
+        """
+        # SQLite's locks belong to the database file and -shm: closing a handle of ours on those would release them.
+        log = Log(self._wal)
+        found = os.fstat(log.handle)
+        # Only now: in a container's layers a file may become another one when it is first opened to be written.
+        entered = _identity(self._path)
+        if self._alone:
+            os.truncate(self._lock, 0)
+            os.pwrite(self._lock, _text(entered), 0)
+            flock(self._lock, LOCK_SH)
+        self._opened = (entered, (found.st_dev, found.st_ino))
+        self.check()
+        return log
+
+    def check(self) -> None:
+        """LedgerUnavailable if another file lies where the open one or its log did."""
+        found = (_identity(self._path), _identity(self._wal))
+        if found != self._opened:
+            of_log = found[0] == self._opened[0]
+            where = self._wal if of_log else self._path
+            gone = found[1 if of_log else 0] == _NONE
+            what = "was moved or deleted" if gone else "was replaced"
+            raise _replaced(where, f"{what} while the service runs")
+
+    def leave(self) -> None:
+        """Take part no longer."""
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
+
+    def _take_lock(self) -> bool:
+        """Whether it is held now: by this process alone until `watch`, or shared with those that run."""
+        for how, self._alone in ((LOCK_EX, True), (LOCK_SH, False)):
+            with suppress(BlockingIOError):
+                flock(self._lock, how | LOCK_NB)
+                return True
+        return False
+
+    def _make(self) -> None:
+        with suppress(FileExistsError):
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                os.fchmod(handle, 0o600)  # SQLite gives the other files the same mode
+            finally:
+                os.close(handle)
+
+
+class Log:
+    """The write-ahead log, open to be synced. Closed with the last reference: never while a sync of it runs."""
+
+    def __init__(self, path: str) -> None:
+        self.handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        """Close it; there is nothing to close where it could not be opened."""
+        if hasattr(self, "handle"):
+            os.close(self.handle)
+
+
+def _identity(path: str) -> _File:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - at each claim, and a Path costs more than the call
+    except FileNotFoundError:
+        return _NONE
+    return found.st_dev, found.st_ino
+
+
+def _text(identity: _File) -> bytes:
+    return b"%d %d\n" % identity
+
+
+def _replaced(path: str, what: str) -> LedgerUnavailable:
+    return LedgerUnavailable(f"the SQLite file {path} {what}", hint=REPLACED_HINT)

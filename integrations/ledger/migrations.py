@@ -1,0 +1,137 @@
+"""The tables, as numbered steps from one version to the next, and whether a service and a database fit each other."""
+
+import secrets
+from dataclasses import dataclass
+
+from cobrowse.errors import LedgerUnavailable
+from integrations.ledger.database import Run
+
+UPGRADE = "flask cobrowse ledger upgrade"
+REPLACED_HINT = (
+    "Stop the service on every machine first, then move or restore its ledger, then start it: "
+    "processes with different copies would invite customers twice."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """The way to `version`. `min_reader` is the oldest service, by its own version, that can work on with it."""
+
+    version: int
+    min_reader: int
+    statements: tuple[str, ...]
+
+
+# Append only. A column that is added needs a default, so that older services, which don't name it, can write on.
+MIGRATIONS = (
+    Migration(
+        1,
+        1,
+        (
+            """CREATE TABLE initiations (
+                seq {row_number},
+                id {text} NOT NULL UNIQUE,
+                slot {text} NOT NULL UNIQUE,
+                sender {text} NOT NULL,
+                requested_by {text} NOT NULL,
+                credential {text} NOT NULL,
+                key {text} NOT NULL,
+                fingerprint {text} NOT NULL,
+                conversation_id {text} NOT NULL,
+                channel {text},
+                latest BOOLEAN NOT NULL,
+                check_first BOOLEAN NOT NULL,
+                deadline_seconds DOUBLE PRECISION NOT NULL,
+                correlation_id {text} NOT NULL,
+                settings {text} NOT NULL,
+                state {text} NOT NULL,
+                holder {text} NOT NULL,
+                lease_until DOUBLE PRECISION NOT NULL,
+                attempts INTEGER NOT NULL DEFAULT 1,
+                upstream_calls INTEGER NOT NULL DEFAULT 0,
+                flow {text} NOT NULL,
+                done {text} NOT NULL,
+                begun {text} NOT NULL,
+                invited BOOLEAN NOT NULL,
+                session {text} NOT NULL,
+                secret {text} NOT NULL,
+                outcome {text} NOT NULL DEFAULT '',
+                spans {text} NOT NULL DEFAULT '[]',
+                created DOUBLE PRECISION NOT NULL,
+                updated DOUBLE PRECISION NOT NULL
+            ){storage}""",
+            # Indexes on random ids are what a claim costs most: the console finds a key by its slot. None holds what
+            # a later step changes, so that PostgreSQL need not touch them again.
+            "CREATE INDEX initiations_conversation ON initiations (conversation_id, seq)",
+            "CREATE INDEX initiations_correlation ON initiations (correlation_id)",
+            "CREATE INDEX initiations_created ON initiations (created)",
+            "CREATE TABLE health (checked DOUBLE PRECISION NOT NULL, filler {text} NOT NULL)",
+            "INSERT INTO health (checked, filler) VALUES ({now}, '')",
+            """CREATE TABLE tokens (
+                name {text} PRIMARY KEY,
+                version INTEGER NOT NULL,
+                value {text} NOT NULL,
+                expires DOUBLE PRECISION NOT NULL,
+                holder {text} NOT NULL,
+                lease_until DOUBLE PRECISION NOT NULL
+            )""",
+        ),
+    ),
+)
+
+VERSION = MIGRATIONS[-1].version
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a database tells of its tables: their version, the oldest service that may use them, whose they are."""
+
+    version: int
+    min_reader: int
+    ledger_id: str
+
+
+def upgrade(run: Run) -> tuple[int, int]:
+    """Take every step that is missing, inside the caller's locked transaction: the versions before and after."""
+    run(
+        "CREATE TABLE IF NOT EXISTS ledger_schema "
+        "(version INTEGER NOT NULL, min_reader INTEGER NOT NULL, ledger_id {text} NOT NULL)"
+    )
+    found = read_schema(run)
+    if found is None:
+        new = {"ledger_id": secrets.token_hex(16)}
+        run("INSERT INTO ledger_schema (version, min_reader, ledger_id) VALUES (0, 0, :ledger_id)", new)
+    before = found.version if found else 0
+    for migration in MIGRATIONS:
+        if migration.version > before:
+            for statement in migration.statements:
+                run(statement)
+            step = {"version": migration.version, "min_reader": migration.min_reader}
+            run("UPDATE ledger_schema SET version = :version, min_reader = :min_reader", step)
+    return before, max(before, VERSION)
+
+
+def read_schema(run: Run) -> Schema | None:
+    """What the tables are; None if there are none yet."""
+    rows = run("SELECT version, min_reader, ledger_id FROM ledger_schema")
+    return Schema(*rows[0]) if rows else None
+
+
+def check_schema(found: Schema | None, location: str, ledger_id: str = "") -> Schema:
+    """The schema, if this service can work on such tables, and they are those of `ledger_id` where that is given.
+
+    LedgerUnavailable otherwise. A newer schema is fine while it says so itself.
+    """
+    if found is None or found.version < VERSION:
+        has = f"has ledger tables of version {found.version}" if found else "has no ledger tables yet"
+        message = f"{location} {has} and this service needs version {VERSION}: run {UPGRADE}"
+        raise LedgerUnavailable(message, hint=f"Run {UPGRADE} once, with the service's own LEDGER_URL.")
+    if found.min_reader > VERSION:
+        message = (
+            f"{location} has ledger tables of version {found.version}, for services of version {found.min_reader} and "
+            f"newer; this one knows version {VERSION}"
+        )
+        raise LedgerUnavailable(message, hint="A newer release has upgraded the ledger: deploy that release here too.")
+    if ledger_id and found.ledger_id != ledger_id:
+        raise LedgerUnavailable(f"{location} holds another ledger than before", hint=REPLACED_HINT)
+    return found

@@ -1,0 +1,73 @@
+"""A connection to PostgreSQL that waits no longer than its work may, and runs several statements in one round trip."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import psycopg
+from psycopg import errors
+
+from cobrowse.clock import Deadline
+from integrations.ledger.database import Params, Rows
+
+# How often the driver looks whether a signal came meanwhile, in seconds: its own default.
+WAIT_INTERVAL = 0.1
+
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that reports why it failed, as the pool does not, and that waits no longer than its work may."""
+
+    deadline: Deadline | None = None
+
+    @classmethod
+    def connect(cls, conninfo: str = "", *, reasons: list[str], **kwargs: Any) -> Self:  # type: ignore[override]  # noqa: ANN401 - the driver's options
+        """A new session. The first of `reasons` is why the last try failed; it is empty after one that succeeded."""
+        try:
+            connected = super().connect(conninfo, **kwargs)
+        except psycopg.Error as fault:
+            reasons[:] = [first_line(fault)]
+            raise
+        reasons.clear()
+        return connected
+
+    def wait(self, gen: Any, interval: float = WAIT_INTERVAL, timeout: float | None = None) -> Any:  # noqa: ANN401 - the driver's types
+        """Wait for the server, until the deadline at most: one that hangs sends nothing, not even an error."""
+        if self.deadline is not None:
+            left = self.deadline.remaining()
+            timeout = left if timeout is None else min(left, timeout)
+        return super().wait(gen, interval, timeout)
+
+
+class PipelinedRun:
+    """Runs statements on a connection; several in one round trip."""
+
+    def __init__(self, connection: Connection, render: Callable[[str], bytes]) -> None:
+        self._connection = connection
+        self._render = render
+
+    def __call__(self, sql: str, params: Params | None = None, /) -> Rows:
+        """The rows of one statement."""
+        return _rows(self._connection.execute(self._render(sql), params))
+
+    def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
+        """One transaction: what the first one locks, it holds until the last has run. Each sees what is committed."""
+        if len(statements) == 1:
+            return [self(*statements[0])]
+        with self._connection.pipeline():
+            cursors = [self._connection.execute(self._render(sql), params) for sql, params in statements]
+        return [_rows(cursor) for cursor in cursors]
+
+
+def _rows(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Rows:
+    return cursor.fetchall() if cursor.description else [()] * cursor.rowcount
+
+
+def breaks_connection(fault: psycopg.Error) -> bool:
+    """Whether its session must not be used again: another one may do what this one can't."""
+    if isinstance(fault, errors.QueryCanceled | errors.LockNotAvailable):
+        return False
+    return isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError)
+
+
+def first_line(fault: psycopg.Error) -> str:
+    """The first line of what the server said."""
+    return next(iter(str(fault).splitlines()), type(fault).__name__)

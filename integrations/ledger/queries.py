@@ -1,0 +1,178 @@
+"""Every statement of the ledger, once for both databases: `:name` is a parameter, {now} the database's clock."""
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """An initiation as it lies in the table. Times are epoch seconds; `lease_left` is reckoned when it is read."""
+
+    seq: int
+    id: str
+    slot: str
+    sender: str
+    requested_by: str
+    credential: str
+    key: str
+    fingerprint: str
+    conversation_id: str
+    channel: str | None
+    latest: bool
+    check_first: bool
+    deadline_seconds: float
+    correlation_id: str
+    settings: str
+    state: str
+    holder: str
+    attempts: int
+    upstream_calls: int
+    flow: str
+    done: str
+    begun: str
+    invited: bool
+    session: str
+    secret: str
+    outcome: str
+    spans: str
+    created: float
+    updated: float
+    lease_left: float
+
+
+COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
+
+# One atomic decision. A finished row stays as it is; no row comes back then, and the reason is read after.
+# {serialise_clause}: a row has its `seq` only once the claims of its conversation that came before it can be read.
+CLAIM = """
+INSERT INTO initiations (
+    id, slot, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest, check_first,
+    deadline_seconds, correlation_id, settings, state, holder, lease_until, flow, done, begun, invited, session, secret,
+    created, updated
+) SELECT
+    :id, :slot, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
+    :check_first, :deadline_seconds, :correlation_id, :settings, 'running', :holder, {now} + :lease_seconds, :flow,
+    :done, :begun, :invited, :session, :secret, {now}, {now}
+{serialise_clause}
+ON CONFLICT (slot) DO UPDATE SET
+    state = 'running', holder = excluded.holder, lease_until = excluded.lease_until,
+    attempts = initiations.attempts + 1, updated = excluded.updated
+WHERE (
+        initiations.state = 'failed_retryable'
+        OR (initiations.state = 'running' AND initiations.lease_until <= {now})
+    )
+    AND (:keyless OR initiations.fingerprint = excluded.fingerprint)
+RETURNING id, seq, attempts, updated
+"""
+
+# Asked after a claim, by the slot that it has won, so that neither waits for the other's answer. Those at work are
+# waited for in the order of their claims, so no two can wait for each other: who is at work when a row is claimed was
+# claimed before, and of two new rows the smaller number says so, as one engine asks a moment later.
+PREVIOUS = """
+SELECT {columns} FROM initiations, (
+    SELECT seq AS won_seq, conversation_id AS won_conversation_id, attempts AS won_attempts
+    FROM initiations WHERE slot = :slot AND holder = :holder) AS won
+WHERE conversation_id = won_conversation_id AND conversation_id <> '' AND seq <> won_seq
+    AND CASE WHEN state = 'running' AND lease_until > {now} THEN won_attempts > 1 OR seq < won_seq
+        ELSE invited AND updated >= {now} - :window END
+ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC
+"""
+
+RECLAIM = """
+UPDATE initiations SET
+    state = 'running', holder = :holder, lease_until = {now} + :lease_seconds, attempts = attempts + 1, updated = {now}
+WHERE id = :id
+    AND (state IN ('failed_final', 'failed_retryable') OR (state = 'running' AND lease_until <= {now}))
+RETURNING {columns}
+"""
+
+# A conversation that was looked up on the way is part of the command from then on: a take-over must go on with it.
+BEGIN = """
+UPDATE initiations SET
+    flow = :flow, done = :done, begun = :begun, invited = :invited, session = :session, secret = :secret,
+    conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END, updated = {now}
+WHERE id = :id AND holder = :holder AND state = 'running' AND lease_until > {now}
+"""
+
+SETTLE = """
+UPDATE initiations SET
+    state = :state, lease_until = 0, flow = :flow, done = :done, begun = :begun, invited = :invited,
+    session = :session, secret = :secret, outcome = :outcome, spans = :spans,
+    upstream_calls = upstream_calls + :upstream_calls,
+    conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END,
+    slot = CASE substr(slot, 1, 13) WHEN 'conversation:' THEN :released_slot ELSE slot END, updated = {now}
+WHERE id = :id AND holder = :holder AND state = 'running'
+"""
+
+# Whether a settle whose answer was lost had its effect.
+SETTLED = "SELECT seq FROM initiations WHERE id = :id AND holder = :holder AND state = :state"
+
+BY_ID = "SELECT {columns} FROM initiations WHERE id = :id"
+BY_SLOT = "SELECT {columns} FROM initiations WHERE slot = :slot"
+HELD = "SELECT holder FROM initiations WHERE id = :id AND state = 'running' AND lease_until > {now}"
+
+RECENT = "{with_keys}SELECT {columns} FROM initiations WHERE {conditions} ORDER BY seq DESC LIMIT :limit"
+# Keys have no index of their own: a keyed slot is "key:<sender>:<key>". It goes from one sender to the next by that
+# index, and in each to the keys that begin with :search. A `;` comes next after a `:`.
+WITH_KEYS = """
+WITH RECURSIVE senders (sender) AS (
+    SELECT * FROM (SELECT sender FROM initiations WHERE slot >= 'key:' AND slot < 'key;' ORDER BY slot LIMIT 1) AS first
+    UNION ALL
+    SELECT (
+        SELECT sender FROM initiations
+        WHERE slot >= 'key:' || senders.sender || ';' AND slot < 'key;' ORDER BY slot LIMIT 1
+    ) FROM senders WHERE senders.sender IS NOT NULL
+), keyed AS (
+    SELECT seq FROM senders JOIN initiations
+        ON slot >= 'key:' || senders.sender || ':' || :search AND slot < 'key:' || senders.sender || ':' || :beyond
+)
+"""
+CONDITIONS = {
+    "before_seq": "seq < :before_seq",
+    "state": "state = :state",
+    "sender": "sender = :sender",
+    # A union, because one index each finds them; :beyond is the first text after all those that begin with :search.
+    "search": """seq IN (
+        SELECT seq FROM initiations WHERE id >= :search AND id < :beyond
+        UNION SELECT seq FROM initiations WHERE conversation_id >= :search AND conversation_id < :beyond
+        UNION SELECT seq FROM keyed
+        UNION SELECT seq FROM initiations WHERE correlation_id >= :search AND correlation_id < :beyond
+    )""",
+}
+SAMPLES = """
+SELECT created, state, upstream_calls, outcome, spans FROM initiations WHERE created >= {now} - :seconds
+ORDER BY created DESC, seq DESC LIMIT :limit
+"""
+COUNTS = "SELECT state, count(*) FROM initiations WHERE created >= {now} - :seconds GROUP BY state"
+
+# `updated` is asked again outside: a row that is claimed this very moment must stay.
+PURGE = """
+DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
+    SELECT seq FROM initiations
+    WHERE created < {now} - :retention AND updated < {now} - :retention
+        AND NOT (state = 'running' AND lease_until > {now})
+    ORDER BY created LIMIT :batch
+)
+"""
+
+# What a claim would do without being one: change a page, and look where the newest row and a slot lie.
+PING = "UPDATE health SET checked = {now}, filler = :filler"
+PING_LOOK = "SELECT seq FROM initiations WHERE slot = :filler OR seq = (SELECT max(seq) FROM initiations)"
+
+# Tokens: the newest of a name, who may fetch the next, and what was fetched.
+NEWEST = "SELECT value, expires - {now}, version FROM tokens WHERE name = :name"
+# A row without a value is one whose first fetch failed; it has no version that anybody could know.
+LEAD = """
+INSERT INTO tokens (name, version, value, expires, holder, lease_until)
+VALUES (:name, :stale_version, '', 0, :holder, {now} + :seconds)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+WHERE (tokens.version = :stale_version OR tokens.value = '')
+    AND (tokens.holder IN ('', excluded.holder) OR tokens.lease_until <= {now})
+RETURNING version
+"""
+PUT = """
+INSERT INTO tokens (name, version, value, expires, holder, lease_until)
+VALUES (:name, 1, :value, {now} + :expires_in, '', 0)
+ON CONFLICT (name) DO UPDATE SET
+    version = tokens.version + 1, value = excluded.value, expires = excluded.expires, holder = '', lease_until = 0
+RETURNING version
+"""
+RELEASE = "UPDATE tokens SET holder = '', lease_until = 0 WHERE name = :name AND holder = :holder"

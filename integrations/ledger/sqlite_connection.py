@@ -1,0 +1,134 @@
+"""One process's open SQLite ledger: the connection it writes on, its file and its log."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cobrowse.clock import Deadline
+from cobrowse.errors import LedgerUnavailable
+from integrations.ledger import migrations
+from integrations.ledger.batches import Batches, retry_while_busy
+from integrations.ledger.checkpoints import Checkpoints, empty_log
+from integrations.ledger.database import PING_TIMEOUT, Dialect, Params, Rows, Run, SequentialRun
+from integrations.ledger.event_loop import run_off_loop
+from integrations.ledger.group_sync import GroupSync
+from integrations.ledger.ledger_file import LedgerFile
+
+DIALECT = Dialect(
+    "((julianday('now') - 2440587.5) * 86400.0)",
+    "INTEGER PRIMARY KEY AUTOINCREMENT",
+    "TEXT",
+    "",
+    "WHERE true",  # all write one by one; without it, ON CONFLICT would be read as the ON of a join
+)
+
+HIGHEST_SEQ = "SELECT seq FROM sqlite_sequence WHERE name = 'initiations'"
+
+
+@dataclass(slots=True)
+class OpenLedger:
+    """What belongs to one process: connections don't survive a fork. `versions`: of the tables, before and after."""
+
+    pid: int
+    location: str
+    file: LedgerFile
+    run: Run
+    batches: Batches
+    sync: GroupSync
+    checkpoints: Checkpoints
+    versions: tuple[int, int]
+    ledger_id: str
+    next_check: float = 0.0
+    highest_seq: int = 0
+
+    def check_content(self) -> None:
+        """LedgerUnavailable if the tables don't fit this service any more, or are not what it has written so far."""
+        self.batches.read(self._compare)
+
+    def close(self) -> None:
+        """Close the connection and take part in the file's use no longer."""
+        self.batches.close()
+        self.file.leave()
+
+    def _compare(self) -> None:
+        migrations.check_schema(migrations.read_schema(self.run), self.location, self.ledger_id)
+        rows = self.run(HIGHEST_SEQ)
+        highest = rows[0][0] if rows else 0
+        if highest < self.highest_seq:
+            what = "holds an older copy of the ledger than this process has written"
+            raise LedgerUnavailable(f"{self.location} {what}", hint=migrations.REPLACED_HINT)
+        self.highest_seq = highest
+
+
+def open_ledger(
+    path: Path,
+    location: str,
+    deadline: Deadline,
+    *,
+    fdatasync: Callable[[int], None],
+    checkpoint_interval: int,
+    sync_failed: bool,
+) -> OpenLedger:
+    """Open the file, make or upgrade its tables. `sync_failed`: the disk has reported an error since it was opened.
+
+    LedgerUnavailable, Locked, SyncFailed, OSError or sqlite3.Error if that can't be.
+    """
+    file = LedgerFile(path)
+    try:
+        file.enter(deadline)
+        connection = connect(path, "rw", 0)
+    except BaseException:
+        file.leave()
+        raise
+    try:
+        retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), deadline)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        run = SequentialRun(lambda sql, params: _execute(connection, sql, params))
+        versions = _upgrade(connection, run, deadline)
+        found = migrations.check_schema(migrations.read_schema(run), location)
+        log = file.watch()
+        if sync_failed:
+            # What a failed sync lost would cut the log short there; so it is emptied into the database file first.
+            run_off_loop(lambda: empty_log(connect(path, "rw", PING_TIMEOUT)))
+        sync = GroupSync(lambda: fdatasync(log.handle))
+        sync.wait(deadline.remaining())
+    except BaseException:
+        connection.close()
+        file.leave()
+        raise
+    batches = Batches(connection, run, deadline.clock)
+    checkpoints = Checkpoints(lambda: connect(path, "rw", PING_TIMEOUT), checkpoint_interval)
+    return OpenLedger(os.getpid(), location, file, run, batches, sync, checkpoints, versions, found.ledger_id)
+
+
+def connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
+    """A connection to an existing file, `rw` or `ro`; SQLite itself waits so many seconds for others, off the loop."""
+    return sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}", timeout, isolation_level=None, check_same_thread=False, uri=True
+    )
+
+
+@cache
+def render(sql: str) -> str:
+    """The statement in SQLite's words."""
+    return DIALECT.render(sql)
+
+
+def _execute(connection: sqlite3.Connection, sql: str, params: Params) -> Rows:
+    cursor = connection.execute(render(sql), params)
+    return cursor.fetchall() if cursor.description else [()] * cursor.rowcount
+
+
+def _upgrade(connection: sqlite3.Connection, run: Run, deadline: Deadline) -> tuple[int, int]:
+    tables = run("SELECT name FROM sqlite_master WHERE name = 'ledger_schema'")
+    found = migrations.read_schema(run) if tables else None
+    if found is not None and found.version >= migrations.VERSION:
+        return found.version, found.version
+    retry_while_busy(lambda: connection.execute("BEGIN IMMEDIATE"), deadline)
+    versions = migrations.upgrade(run)
+    connection.execute("COMMIT")
+    return versions

@@ -1,0 +1,217 @@
+"""Under gevent a wait for the disk, a lock or a server holds up nobody else, and many share one sync."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.contract.ledgers import url
+
+__all__ = ["url"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SCRIPT = """
+from gevent import monkey
+monkey.patch_all()
+
+import json, os, sqlite3, sys, time
+from dataclasses import replace
+from pathlib import Path
+
+import gevent
+
+from cobrowse.errors import LedgerUnavailable
+from cobrowse.ledger import State
+from integrations.ledger.sqlite import SQLite
+from tests.contract.ledgers import ATTACHED, INVITING, keyed, outcome, settle, won
+from tests.contract.test_ledger_durability import store_on
+
+native_sleep = monkey.get_original("time", "sleep")
+slow = 0.0
+syncs = []
+
+def sync(handle):
+    syncs.append(handle)
+    native_sleep(slow)
+    os.fdatasync(handle)
+
+file = sys.argv[1]
+ledger = store_on(SQLite(Path(file), fdatasync=sync, checkpoint_interval=20))
+ledger.ping()
+
+ticks = []
+
+def tick():
+    while True:
+        ticks.append(time.monotonic())
+        gevent.sleep(0.002)
+
+def ticked(work):
+    del ticks[:]
+    result = work()
+    return len(ticks), result
+
+def inviting(number):
+    claim = replace(keyed(key=f"{number}"), progress=INVITING)
+    won(ledger, claim)
+    return claim
+
+def together(work, numbers):
+    return [job.get() for job in [gevent.spawn(work, number) for number in numbers]]
+
+gevent.spawn(tick)
+gevent.sleep(0)
+"""
+
+SYNC = """
+slow = 0.3
+del syncs[:]
+count, claims = ticked(lambda: together(inviting, range(100)))
+slow = 0.0
+print(json.dumps({"ticks": count, "syncs": len(syncs), "held": sum(ledger.read(one.id).held for one in claims)}))
+"""
+
+LOCK = """
+other = sqlite3.connect(file, isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+waiting = [gevent.spawn(inviting, number) for number in range(20)]
+count, _ = ticked(lambda: gevent.sleep(0.3))
+unread = ledger.read("any") is None
+begun = [one.ready() for one in waiting]
+other.execute("ROLLBACK")
+won_after = [one.get().id for one in waiting]
+print(json.dumps({"ticks": count, "unread": unread, "begun": any(begun), "won": len(set(won_after))}))
+"""
+
+WHOLE = """
+def whole(number):
+    claim = inviting(number)
+    settle(ledger, claim)
+    return claim.id
+
+ids = together(whole, range(200))
+while ledger._database._state.checkpoints._running:
+    gevent.sleep(0.01)
+log = os.stat(file + "-wal").st_size
+ended = sum(ledger.read(one).state is State.SUCCEEDED for one in ids)
+print(json.dumps({"ended": ended, "recent": len(ledger.recent(500)), "samples": len(ledger.recent_samples(600.0))}))
+ledger.close()
+"""
+
+HUNG = """
+slow = 60.0
+faults = []
+
+def bounded(number):
+    try:
+        ledger.claim(replace(keyed(key=f"{number}"), progress=INVITING), seconds=0.2)
+    except LedgerUnavailable as fault:
+        faults.append(fault.message)
+
+together(bounded, range(5))
+try:
+    ledger.ping()
+except LedgerUnavailable as fault:
+    faults.append(fault.message)
+print(json.dumps({"faults": len(faults), "named": all("in time" in fault for fault in faults)}), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.fixture
+def patched(tmp_path):
+    """Run a script on a patched process: what it prints."""
+
+    def run(script):
+        words = [sys.executable, "-c", SCRIPT + script, str(tmp_path / "ledger.sqlite3")]
+        ended = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout)
+
+    return run
+
+
+def test_many_share_a_sync_and_others_go_on_while_the_disk_takes_its_time(patched):
+    seen = patched(SYNC)
+    assert seen["held"] == 100
+    assert 1 <= seen["syncs"] <= 3
+    assert seen["ticks"] > 20, "the loop stood still while the disk worked"
+
+
+def test_a_lock_of_another_process_holds_up_only_those_who_write(patched):
+    seen = patched(LOCK)
+    assert seen["ticks"] > 20
+    assert (seen["unread"], seen["begun"], seen["won"]) == (True, False, 20)
+
+
+def test_initiations_go_through_beside_checkpoints(patched):
+    assert patched(WHOLE) == {"ended": 200, "recent": 200, "samples": 200}
+
+
+def test_a_disk_that_hangs_is_waited_for_no_longer_than_asked(patched):
+    assert patched(HUNG) == {"faults": 6, "named": True}
+
+
+POSTGRESQL = """
+from gevent import monkey
+monkey.patch_all()
+
+import json, os, signal, sys, time
+
+import gevent
+
+from cobrowse.errors import LedgerUnavailable
+from tests.contract.ledgers import KEY, RETENTION, connect, keyed, settle, won
+
+ledger = connect(sys.argv[1], keys=[KEY], retention_seconds=RETENTION)
+ledger.ping()
+ticks = []
+
+def tick():
+    while True:
+        ticks.append(time.monotonic())
+        gevent.sleep(0.002)
+
+def whole(number):
+    claim = keyed(key=f"{number}", window=60.0, conversation_id=f"c-{number}")
+    won(ledger, claim)
+    settle(ledger, claim)
+
+gevent.spawn(tick)
+for job in [gevent.spawn(whole, number) for number in range(100)]:
+    job.get()
+server, backends = int(sys.argv[2]), [row[0] for row in ledger._database.read(
+    "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() OR application_name = 'cobrowse-bridge'"
+)]
+for pid in [server, *backends]:
+    os.kill(pid, signal.SIGSTOP)
+del ticks[:]
+faults = 0
+try:
+    for use in (lambda: ledger.claim(keyed(key="hung"), seconds=0.3), ledger.ping):
+        try:
+            use()
+        except LedgerUnavailable:
+            faults += 1
+finally:
+    for pid in [*backends, server]:
+        os.kill(pid, signal.SIGCONT)
+ticked = len(ticks)
+ledger.claim(keyed(key="after"), seconds=10.0)
+ended = sum(one.state == "succeeded" for one in ledger.recent(500))
+print(json.dumps({"ended": ended, "faults": faults, "ticks": ticked}))
+ledger.close()
+"""
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_postgresql_server_that_hangs_holds_up_only_those_who_ask_it(server, url):
+    words = [sys.executable, "-c", POSTGRESQL, url, str(server.get_pid())]
+    ended = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    seen = json.loads(ended.stdout)
+    assert (seen["ended"], seen["faults"]) == (100, 2)
+    assert seen["ticks"] > 20, "the loop stood still while the server did"

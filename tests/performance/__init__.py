@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench`. Time is looked at here and asserted nowhere."""
