@@ -4,11 +4,11 @@ import os
 import sys
 
 import click
-import orjson
 
 from app import new_id
 from cobrowse.clock import SystemClock
 from commands.group import cobrowse
+from commands.terminal import say, say_json
 from integrations.doctor import Check, diagnose, passed, unsettled
 from integrations.doctor.table import document, render, summary
 from settings import Settings, SettingsError
@@ -33,9 +33,9 @@ def doctor(conversation_id: str, as_json: bool) -> None:
     for check in checks:
         made.append(check)
         if not as_json:
-            click.echo(render(check))
+            say(*render(check).split("\n"))
     if as_json:
-        click.echo(orjson.dumps([document(check) for check in made], option=orjson.OPT_INDENT_2).decode())
+        say_json([document(check) for check in made])
     else:
-        click.echo(f"\n{summary(made)}")
+        say("", summary(made))
     sys.exit(0 if passed(made) else 1)

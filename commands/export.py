@@ -5,6 +5,7 @@ import sys
 import click
 
 from commands.group import cobrowse
+from commands.terminal import say
 from web.reference import export as files
 
 
@@ -15,9 +16,9 @@ def export(kind: str | None, check: bool) -> None:
     """Write deploy/'s OpenAPI document, Postman collection and data action (or one KIND of them)."""
     if not check:
         for path in files.write(kind):
-            click.echo(f"wrote {path}")
+            say(f"wrote {path}")
         return
     stale = files.stale(kind)
     for path in stale:
-        click.echo(f"stale: {path}; run flask cobrowse export", err=True)
+        say(f"stale: {path}; run flask cobrowse export", err=True)
     sys.exit(1 if stale else 0)

@@ -5,13 +5,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
 
-import click
-from flask.cli import AppGroup
-
+from commands.terminal import SafeGroup, say
 from settings import SettingsError
 
 P = ParamSpec("P")
-cobrowse = AppGroup("cobrowse", help="Start cobrowse sessions in Genesys Cloud, and look after the service that does.")
+cobrowse = SafeGroup("cobrowse", help="Start cobrowse sessions in Genesys Cloud, and look after the service that does.")
 
 
 def plainly(command: Callable[P, None]) -> Callable[P, None]:
@@ -22,9 +20,9 @@ def plainly(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except SettingsError as error:
-            click.echo("These settings don't let the service start (.env.example explains each):", err=True)
+            say("These settings don't let the service start (.env.example explains each):", err=True)
             for fault in error.faults:
-                click.echo(f"  {fault}", err=True)
+                say(f"  {fault}", err=True)
             sys.exit(2)
 
     return run

@@ -4,12 +4,12 @@ import getpass
 import sys
 
 import click
-import orjson
 
 from app import build_initiation, new_id
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Outcome, Span
 from commands.group import cobrowse, plainly
+from commands.terminal import say, say_json
 from integrations.telemetry import configure_logging
 from settings import Settings
 from web import answers
@@ -26,9 +26,9 @@ class Steps:
         if span.kind == "step":
             self._number += 1
             mark = "✓" if span.result == "done" else "✗"
-            click.echo(f"  {self._number} {span.name:<9} {mark} {span.seconds * 1000:8.0f} ms")
+            say(f"  {self._number} {span.name:<9} {mark} {span.seconds * 1000:8.0f} ms")
         elif span.kind == "wait":
-            click.echo(f"    {span.seconds * 1000:.0f} ms wait {span.name}")
+            say(f"    {span.seconds * 1000:.0f} ms wait {span.name}")
 
     def finished(self, command: Command, outcome: Outcome) -> None:
         """The answer is shown by the command itself."""
@@ -50,7 +50,7 @@ def initiate(conversation_id: str, channel: str | None, latest: bool, as_json: b
         raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
     if not as_json:
         where = "the newest active webchat" if latest else f"conversation {conversation_id}"
-        click.echo(f"Starting cobrowse in {where} on {settings.api_url}")
+        say(f"Starting cobrowse in {where} on {settings.api_url}")
     command = Command(
         sender="command-line",
         correlation_id=new_id(),
@@ -67,14 +67,15 @@ def initiate(conversation_id: str, channel: str | None, latest: bool, as_json: b
 
 def _tell(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps(answers.flat(outcome), option=orjson.OPT_INDENT_2).decode())
+        say_json(answers.flat(outcome))
         return
     if outcome.failure is not None:
-        click.echo(f"\n✗ {outcome.failure.code}\n  cause:  {outcome.failure.message}\n  remedy: {outcome.failure.hint}")
+        failure = outcome.failure
+        say("", f"✗ {failure.code}", f"  cause:  {failure.message}", f"  remedy: {failure.hint}")
         return
     session = outcome.session
     seen = "the conversation shows it" if session.verified else "the conversation does not show it yet"
-    click.echo(f"\n✓ {outcome.status.value}: {seen} ({outcome.flow} flow, {outcome.seconds * 1000:.0f} ms)")
+    say("", f"✓ {outcome.status.value}: {seen} ({outcome.flow} flow, {outcome.seconds * 1000:.0f} ms)")
     for label, value in (
         ("session", session.cobrowse_session_id),
         ("join URL", session.join_url),
@@ -82,4 +83,4 @@ def _tell(outcome: Outcome, *, as_json: bool) -> None:
         ("viewer URL", session.viewer_url),
     ):
         if value:
-            click.echo(f"  {label:<10} {value!s}")
+            say(f"  {label:<10} {value!s}")

@@ -5,6 +5,7 @@ import click
 from app import ledger_of
 from cobrowse.errors import LedgerUnavailable
 from commands.group import cobrowse, plainly
+from commands.terminal import say
 from settings import Settings
 
 
@@ -24,9 +25,7 @@ def upgrade() -> None:
         raise click.ClickException(f"{error.message}\n{error.remedy}") from None
     finally:
         store.close()
-    click.echo(
-        f"The schema is at version {after}." if before == after else f"The schema went from {before} to {after}."
-    )
+    say(f"The schema is at version {after}." if before == after else f"The schema went from {before} to {after}.")
 
 
 @ledger.command()
@@ -40,4 +39,4 @@ def purge() -> None:
         raise click.ClickException(f"{error.message}\n{error.remedy}") from None
     finally:
         store.close()
-    click.echo(f"{removed} initiation{'' if removed == 1 else 's'} removed.")
+    say(f"{removed} initiation{'' if removed == 1 else 's'} removed.")

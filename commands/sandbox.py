@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from commands.group import cobrowse
+from commands.terminal import say
 
 
 @cobrowse.command()
@@ -23,9 +24,9 @@ def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, 
     server = importlib.import_module("sandbox.server")
 
     def ready(box: Any) -> None:  # noqa: ANN401 - the sandbox's own type
-        click.echo(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
-        click.echo(f"  export GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
-        click.echo("  what was asked: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
+        say(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
+        say(f"  export GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
+        say("  what was asked: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
 
     options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create}
     try:
@@ -33,4 +34,4 @@ def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, 
     except (ValueError, OSError) as error:
         raise click.ClickException(f"The sandbox can't listen on {host}:{port}: {error}") from None
     except KeyboardInterrupt:
-        click.echo("The sandbox has stopped.")
+        say("The sandbox has stopped.")

@@ -11,6 +11,7 @@ import orjson
 from app import callers
 from cobrowse.clock import SystemClock
 from commands.group import cobrowse, plainly
+from commands.terminal import say, say_json
 from settings import Settings
 
 # Seconds to wait for the service's answer: longer than any sender's deadline.
@@ -25,20 +26,18 @@ def senders(as_json: bool) -> None:
     _, known, _ = callers(Settings.from_env(), SystemClock())
     rows = known.masked()
     if as_json:
-        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        say_json(rows)
         return
     if not rows:
-        click.echo(
-            "No senders are configured; copy senders.example.toml and set SENDERS_FILE. API_KEYS opens /data-actions."
-        )
+        say("No senders are configured; copy senders.example.toml and set SENDERS_FILE. API_KEYS opens /data-actions.")
     for row in rows:
-        click.echo(f"{row['path']}")
+        say(f"{row['path']}")
         held = row["secrets"] if isinstance(row["secrets"], list) else []
-        click.echo(f"  {row['envelope']}, signed {row['signature']} {' '.join(held)}".rstrip())
+        say(f"  {row['envelope']}, signed {row['signature']} {' '.join(held)}".rstrip())
         told = "200, and success in the body" if row["failures"] == "body" else f"as {row['habit']} reads statuses"
-        click.echo(f"  answered within {row['deadlineSeconds']:g} s, {told}")
+        say(f"  answered within {row['deadlineSeconds']:g} s, {told}")
         if extras := _extras(row):
-            click.echo(f"  {extras}")
+            say(f"  {extras}")
 
 
 def _extras(row: dict[str, object]) -> str:
@@ -69,17 +68,17 @@ def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
     signed = row.sign("POST", path, body, SystemClock().now())
     kind = "text/xml" if row.envelope == "salesforce-outbound-message" else "application/json"
     headers = {"Content-Type": kind, **dict(line.split(": ", 1) for line in extra), **signed.headers}
-    click.echo(f"> POST {path}{'?•••' if signed.query else ''}")
+    say(f"> POST {path}{'?•••' if signed.query else ''}")
     for name, value in headers.items():
-        click.echo(f"> {name}: {'•••' if name in signed.headers and not _is_public(name) else value}")
-    click.echo(f">\n> {len(body)} bytes of {payload}\n")
+        say(f"> {name}: {'•••' if name in signed.headers and not _is_public(name) else value}")
+    say(">", f"> {len(body)} bytes of {payload}", "")
     place = urlsplit(url)
     status, told, content = _exchange(place.scheme, place.netloc, signed.target(path), body, headers)
-    click.echo(f"< HTTP {status}")
+    say(f"< HTTP {status}")
     for name in ("Content-Type", "Retry-After", "Idempotent-Replayed", "ININ-Correlation-Id"):
         if told.get(name):
-            click.echo(f"< {name}: {told[name]}")
-    click.echo(_shown(content))
+            say(f"< {name}: {told[name]}")
+    _show(content)
     sys.exit(0 if status < 300 else 1)
 
 
@@ -102,8 +101,8 @@ def _is_public(name: str) -> bool:
     return name.lower().endswith(("-timestamp", "-id"))
 
 
-def _shown(content: bytes) -> str:
+def _show(content: bytes) -> None:
     try:
-        return orjson.dumps(orjson.loads(content), option=orjson.OPT_INDENT_2).decode()
+        say_json(orjson.loads(content))
     except orjson.JSONDecodeError:
-        return content.decode(errors="replace")
+        say(*(f"  {line}" for line in content.decode(errors="replace").split("\n")))

@@ -1,5 +1,6 @@
 """The log: one line an initiation, and one for each upstream call that failed. Nothing secret, and never in the way."""
 
+import io
 import json
 import logging
 import sys
@@ -10,6 +11,7 @@ import structlog
 
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Outcome, Secret, Span
+from integrations.telemetry.printable import printable_json, printable_lines
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -26,7 +28,7 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
     last: structlog.typing.Processor
     if readable:
         shared.append(_plain)
-        last = structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        last = structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=_plain_traceback)
     else:
         # Tracebacks without the frames' locals: those hold tokens and bodies.
         shared.append(structlog.processors.format_exc_info)
@@ -102,10 +104,17 @@ class _Unbroken:
 def _json(_logger: object, _method: str, event: Any) -> str:  # noqa: ANN401 - structlog's own signature
     try:
         # Subclasses of str go through `_shown`: orjson would write a Secret out like any text.
-        return orjson.dumps(event, default=_shown, option=orjson.OPT_PASSTHROUGH_SUBCLASS).decode()
+        return printable_json(orjson.dumps(event, default=_shown, option=orjson.OPT_PASSTHROUGH_SUBCLASS).decode())
     except TypeError:
         # Half a surrogate pair, or a number of more than 64 bits: a repr holds everything, and a Secret's is dots.
         return json.dumps({"event": str(event.get("event")), "unwritable": repr(event)})
+
+
+def _plain_traceback(out: TextIO, failure: Any) -> None:  # noqa: ANN401 - structlog's own signature
+    """A traceback whose exceptions' messages may quote anything."""
+    written = io.StringIO()
+    structlog.dev.plain_traceback(written, failure)
+    out.write(printable_lines(written.getvalue()))
 
 
 def _shown(value: object) -> str:
