@@ -49,7 +49,7 @@ class DataActions:
         credential = self._caller()
         intake.json_type(request)
         body = intake.parsed(intake.raw_body(request))
-        wish = _wish(body)
+        wish = load_request(body)
         manner = answers.Manner(in_body=not intake.prefers_status(request.headers))
         if wish["latest"] and not self.allow_latest:
             error = LatestNotAllowed("latest: the service does not allow it")
@@ -82,7 +82,8 @@ class DataActions:
         return Secret(token)
 
 
-def _wish(body: object) -> dict[str, Any]:
+def load_request(body: object) -> dict[str, Any]:
+    """The fields of a data action's body. InvalidRequest names every wrong one."""
     try:
         wish = _REQUEST.load(body)  # type: ignore[arg-type]  # its own pre_load refuses what is no object
     except ValidationError as error:

@@ -18,6 +18,8 @@ _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _OUTBOUND = "{http://soap.sforce.com/2005/09/outbound}"
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _TOO_BIG = "x-ms-dynamics-msg-size-exceeded"
+# Times that a record may have one field. Salesforce sends each once.
+REPEATS = 100
 
 
 def one(body: object) -> list[object]:
@@ -57,7 +59,8 @@ def with_attributes(body: Mapping[str, Any]) -> Mapping[str, Any]:
     for image in _pairs(body.get("PostEntityImages")).values():
         # What the record looks like now holds also those that this change did not touch.
         now = _pairs(image.get("Attributes")) if isinstance(image, dict) else {}
-        found = {**now, **found}
+        for key, value in now.items():
+            found.setdefault(key, value)
     return {**body, "attributes": {key: _dated(value) for key, value in found.items()}}
 
 
@@ -124,19 +127,18 @@ def _dated(value: object) -> object:
 
 
 def _record(notification: Element) -> dict[str, object] | None:
-    """The record's fields by their plain names; one that comes more than once is a list."""
+    """The record's fields by their plain names; one that comes more than once is a list, up to REPEATS long."""
     record = notification.find(f"{_OUTBOUND}sObject")
     if record is None:
         return None
-    fields: dict[str, object] = {"type": (record.get(f"{_XSI}type") or "").rpartition(":")[2]}
+    found: dict[str, list[str | None]] = {"type": [(record.get(f"{_XSI}type") or "").rpartition(":")[2]]}
     for child in record:
-        name, value = child.tag.rpartition("}")[2], _content(child)
-        before = fields.get(name)
-        if name not in fields:
-            fields[name] = value
-        else:
-            fields[name] = [*before, value] if isinstance(before, list) else [before, value]
-    return fields
+        name = child.tag.rpartition("}")[2]
+        values = found.setdefault(name, [])
+        if len(values) == REPEATS:
+            raise InvalidRequest(f"sObject.{name[:60]}: comes more than {REPEATS} times")
+        values.append(_content(child))
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 def _content(element: Element | None) -> str | None:

@@ -47,7 +47,8 @@ def test_the_doctors_findings(flask, box, options):
 @pytest.mark.parametrize("body", [ATTACK, '{"errorMessage": "\u202e\x9b2J"}'])
 def test_a_services_answer_to_send(flask, tmp_path, body):
     (tmp_path / "senders.toml").write_text(
-        '[senders.crm]\nenvelope = "custom"\nconversation_id = "id"\nsignature = "api-key"\nheader = "X-Key"\nsecrets = ["$CRM"]\n'
+        '[senders.crm]\nenvelope = "custom"\nconversation_id = "id"\nsecrets = ["$CRM"]\n'
+        'signature = "api-key"\nheader = "X-Key"\n'
     )
     (tmp_path / "body.json").write_text("{}")
     with answering(body) as url:

@@ -1,0 +1,46 @@
+"""No parser and no pattern of ours costs more than in proportion to its input: hostile/growth.py's table holds."""
+
+import pytest
+
+from cobrowse.errors import InvalidRequest
+from hostile.growth import SOAP, TIMES, Case, cases, measure
+from integrations.senders.crms import REPEATS, soap_notifications
+from integrations.senders.paths import STEPS, Path
+
+CASES = {case.name: case for case in cases()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sixteen_times_the_input_costs_less_than_64_times_the_cpu_time(name):
+    growth = measure(CASES[name])
+    if not growth.is_linear:
+        growth = measure(CASES[name])  # the processor's caches are shared with whatever else runs
+    assert growth.is_linear, f"{growth.small:.4f} s became {growth.large:.4f} s"
+
+
+def test_a_square_cost_would_be_found():
+    def square(text):
+        for end in range(0, len(text), 64):
+            text[:end].count("b")
+
+    growth = measure(Case("square", lambda size: "a" * size * 8, square))
+    assert growth.factor > TIMES * 3
+
+
+def soap(opening, unit, closing, count):
+    return opening + unit * count + closing
+
+
+def test_a_field_of_a_record_may_come_so_often_and_no_more():
+    parts = SOAP["one field repeated"]
+    [event] = soap_notifications(soap(*parts, REPEATS))
+    assert event["sObject"] == {"type": "", "f": ["1"] * REPEATS}
+    with pytest.raises(InvalidRequest, match=f"sObject.f: comes more than {REPEATS} times"):
+        soap_notifications(soap(*parts, REPEATS + 1))
+
+
+def test_following_a_path_ends_after_so_many_steps():
+    path = Path.of("items[*].id")
+    assert len(path({"items": [{"id": 1}] * 1_000})) == 1_000
+    with pytest.raises(InvalidRequest, match=r"items\[\*\].id: can't be worked out"):
+        path({"items": [{"id": 1}] * STEPS})
