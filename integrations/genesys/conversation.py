@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
-from cobrowse.model import Secret, Session
+from cobrowse.model import Session
+from integrations.genesys.links import checked_link
 from integrations.genesys.redaction import redact
 
 _OVER = frozenset({"disconnected", "terminated", "ended", "closed", "inactive"})
@@ -63,7 +64,7 @@ def see(conversation: Mapping[str, Any]) -> Seen:
         if medium["type"].lower() == "cobrowse":
             sessions.append(_session(conversation["id"], medium))
         elif medium["type"]:
-            kinds[_MEDIA_KINDS.get(medium["type"].lower(), medium["type"].lower())] = None
+            kinds[_MEDIA_KINDS.get(medium["type"].lower()) or _shown(medium["type"])] = None
     for participant in conversation["participants"]:
         sessions.extend(_session(conversation["id"], medium) for medium in participant["cobrowsesessions"])
         for name, kind in _KINDS.items():
@@ -74,7 +75,11 @@ def see(conversation: Mapping[str, Any]) -> Seen:
 
 
 def _message_kind(kind: str) -> str:
-    return "message" if kind.lower() in _BROWSER_MESSAGES else f"{redact(kind)[:40].lower()} message"
+    return "message" if kind.lower() in _BROWSER_MESSAGES else f"{_shown(kind)} message"
+
+
+def _shown(kind: str) -> str:
+    return redact(kind)[:40].lower()
 
 
 def _session(conversation_id: str, medium: Mapping[str, str]) -> Session:
@@ -83,6 +88,6 @@ def _session(conversation_id: str, medium: Mapping[str, str]) -> Session:
         # A medium that names no session of its own is known by its own id alone.
         cobrowse_session_id=medium["cobrowseSessionId"] or medium["id"],
         media_id=medium["id"],
-        viewer_url=Secret(medium["viewerUrl"]),
+        viewer_url=checked_link(medium["viewerUrl"], "viewerUrl", conversation_id),
         state=medium["state"],
     )

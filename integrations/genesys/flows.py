@@ -14,6 +14,7 @@ from cobrowse.flow import Attempt, Facts, Flow, FlowUnavailable, Step
 from cobrowse.model import Channel, Secret, Session, Sessions
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import Seen, see
+from integrations.genesys.links import checked_link
 from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, UpstreamRejected
 
 # Seconds before each look whether the conversation shows the new medium; what isn't there after the last is unverified.
@@ -113,8 +114,8 @@ class Flows:
             raise CobrowseNotSupported(refused.message, hint=hint) from None
         return {
             "cobrowse_session_id": created["id"],
-            "join_url": Secret(created["joinUrl"]),
-            "viewer_url": Secret(created["viewerUrl"]),
+            "join_url": checked_link(created["joinUrl"], "joinUrl", attempt.command.conversation_id),
+            "viewer_url": checked_link(created["viewerUrl"], "viewerUrl", attempt.command.conversation_id),
         }
 
     def _attach(self, attempt: Attempt) -> Facts:

@@ -15,7 +15,7 @@ __all__ = ["flask"]
 
 ATTACK = "\x1b]52;c;cm0gLXJmIH4=\x07\x1b]8;;https://evil.example\x1b\\x\u202e\x9b2J\n✓ initiated: forged"
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
-WIRE = {"id": f"s-1{ATTACK}", "joinUrl": f"https://x/{ATTACK}", "viewerUrl": f"https://y/{ATTACK}"}
+WIRE = {"id": f"s-1{ATTACK}", "joinUrl": f"https://x/{ATTACK}", "viewerUrl": "https://y/"}
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

@@ -442,3 +442,16 @@ def test_an_upstream_that_quotes_the_request_shows_nobody_its_credentials(
     written = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.sqlite3*"))
     told = answer.text + console.text + "".join(capfd.readouterr()) + written.decode(errors="replace")
     assert [value for value in held if value in told] == []
+
+
+def test_a_join_url_that_is_not_https_reaches_nobody(service, box):
+    links = {"joinUrl": "http://evil.example/join", "viewerUrl": "javascript:alert(1)"}
+    box.faults.add(operation="create", kind="wrong_json", body={"id": "s-1", **links}, when="before")
+    box.faults.add(operation="attach", kind="wrong_json", body={"id": "m-1"}, when="before")
+    answer = service().start(WEBCHAT)
+    assert (answer["success"], answer["cobrowseSessionId"], answer["joinUrl"], answer["viewerUrl"]) == (
+        True,
+        "s-1",
+        "",
+        "",
+    )
