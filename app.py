@@ -77,11 +77,11 @@ def create_app(
             settings.deadline_seconds,
             allow_latest=settings.allow_latest,
             allow_user_tokens=settings.allow_user_tokens,
-            open_to_all=settings.on_sandbox and not settings.api_keys,
+            open_to_all=settings.sandbox and not settings.api_keys,
         ).blueprint()
     )
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock).blueprint())
-    if (settings.console_password or settings.on_sandbox) and isinstance(initiate.ledger, LedgerStore):
+    if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
         app.register_blueprint(console_of(settings, initiate, initiate.ledger, senders, clock).blueprint())
     return app
 
@@ -186,6 +186,7 @@ def build(
         client_id=settings.genesys_client_id or "sandbox",
         client_secret=settings.genesys_client_secret or Secret("sandbox-secret"),
         mode=settings.cobrowse_flow,
+        sandbox=settings.sandbox,
         transport=transport,
         clock=clock,
         jitter=random.random,

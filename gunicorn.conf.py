@@ -14,6 +14,8 @@ from typing import Any
 
 from dotenv import load_dotenv
 
+from settings import default_host
+
 load_dotenv()
 
 # Where the workers keep their counts for /metrics. prometheus_client looks for it once, when it is first imported, and
@@ -23,7 +25,7 @@ if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=OURS)
 counts = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 
-bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a server is there to be reached
+bind = f"{os.environ.get('HOST') or default_host()}:{os.environ.get('PORT', '8000')}"
 # gunicorn's gevent worker, with time limits: each request is a greenlet.
 worker_class = "web.worker.Worker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 2)

@@ -51,6 +51,7 @@ class Settings:
     genesys_api_url: str = ""
     genesys_login_url: str = ""
     genesys_ca_file: str = ""
+    sandbox: bool = False
     cobrowse_flow: FlowName = "auto"
     api_keys: Secret = Secret()
     console_password: Secret = Secret()
@@ -92,6 +93,7 @@ class Settings:
             "genesys_api_url": text("genesys_api_url").rstrip("/"),
             "genesys_login_url": text("genesys_login_url").rstrip("/"),
             "genesys_ca_file": text("genesys_ca_file"),
+            "sandbox": env.bool("SANDBOX", default=False),
             "cobrowse_flow": _choice(env, "COBROWSE_FLOW", "auto", ("auto", "media", "native")),
             "api_keys": Secret(text("api_keys")),
             "console_password": Secret(text("console_password")),
@@ -137,11 +139,6 @@ class Settings:
         """Where Genesys's tokens come from."""
         return self.genesys_login_url or f"https://login.{self.genesys_region}"
 
-    @property
-    def on_sandbox(self) -> bool:
-        """Whether Genesys is a sandbox on this machine, which asks for no credentials and no API keys."""
-        return all(_is_loopback(url) for url in (self.genesys_api_url, self.genesys_login_url))
-
     def faults(self) -> list[str]:
         """What is wrong beyond each variable's own form, one line each."""
         faults = []
@@ -157,7 +154,13 @@ class Settings:
                 ipaddress.ip_network(proxy, strict=False)
             except ValueError:
                 faults.append(f"TRUSTED_PROXIES: {proxy!r} is no address or network; write for example 10.0.0.0/8")
-        if not self.on_sandbox:
+        if self.sandbox:
+            faults.extend(
+                f"{name}: not set; with SANDBOX it is where the sandbox is, as http://127.0.0.1:9099"
+                for name in ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
+                if not getattr(self, name.lower())
+            )
+        else:
             faults.extend(
                 f"{name}: not set; an OAuth client of Genesys (client credentials) has it"
                 for name in ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
@@ -168,6 +171,13 @@ class Settings:
         if self.console_password and len(self.console_password.encode(errors="surrogateescape")) < CONSOLE_SHORTEST:
             faults.append(f"CONSOLE_PASSWORD: under {CONSOLE_SHORTEST} bytes, so it can be guessed; give it more")
         return faults
+
+
+def default_host(environ: Mapping[str, str] = os.environ) -> str:
+    """Where to listen unless HOST says: with SANDBOX and no API_KEYS, open to all who reach it, loopback only."""
+    env = _Variables(environ)
+    open_to_all = env.bool("SANDBOX", default=False) and not env.str("API_KEYS", "").strip()
+    return "127.0.0.1" if open_to_all else "0.0.0.0"  # noqa: S104 - a server is there to be reached
 
 
 Settings.NAMES = tuple(field.name.upper() for field in fields(Settings))

@@ -84,6 +84,7 @@ def running(serve):
             os.environ
             | (every_sender() if serve else {})
             | {
+                "SANDBOX": "true",
                 "GENESYS_API_URL": genesys_url,
                 "GENESYS_LOGIN_URL": genesys_url,
                 "API_KEYS": f"demo:{KEY}",

@@ -52,6 +52,7 @@ class Service:
         self.log = folder / f"{name}.log"
         own = (*Settings.NAMES, "PORT", "HOST", "WEB_CONCURRENCY")
         self._environment = {key: value for key, value in os.environ.items() if key not in own} | {
+            "SANDBOX": "true",
             "GENESYS_API_URL": genesys,
             "GENESYS_LOGIN_URL": genesys,
             "API_KEYS": f"hostile:{KEY}",

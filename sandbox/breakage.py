@@ -164,6 +164,8 @@ def sent(
         ("Content-Type", kind),
         ("Content-Length", str(length)),
         ("ININ-Correlation-Id", context_id),
+        # So that a service that was told SANDBOX=true can tell that this is one.
+        ("X-Genesys-Sandbox", "1"),
         *answer.headers.items(),
     ]
     send = None if fault is None else _SENDINGS.get(fault.kind)

@@ -37,7 +37,7 @@ class Told(Protocol):
     @property
     def login_url(self) -> str: ...  # noqa: D102
     @property
-    def on_sandbox(self) -> bool: ...  # noqa: D102
+    def sandbox(self) -> bool: ...  # noqa: D102
     @property
     def cobrowse_flow(self) -> str: ...  # noqa: D102
     @property

@@ -30,7 +30,7 @@ def api_keys(case: Case) -> Iterator[Check]:
     names = dict.fromkeys(name for name, _ in keys.pairs)
     if names:
         yield Check("API keys", True, f"{len(keys.pairs)} for {', '.join(names)}")
-    elif case.settings.on_sandbox:
+    elif case.settings.sandbox:
         yield Check("API keys", True, "none: anyone may call, as Genesys is a sandbox")
     else:
         yield Check("API keys", True, "none, so no data action can call; the senders below may")
@@ -95,7 +95,7 @@ def public_url(case: Case) -> Iterator[Check]:
     if not url:
         yield Check("public URL", None, "PUBLIC_BASE_URL is not set; only senders that sign the URL need it")
         return
-    if urlsplit(url).scheme != "https" and not case.settings.on_sandbox:
+    if urlsplit(url).scheme != "https" and not case.settings.sandbox:
         remedy = "Put TLS in front and set PUBLIC_BASE_URL to the https address: Genesys and CRMs call no other."
         yield Check("public URL", False, f"{url} is not https", remedy)
         return

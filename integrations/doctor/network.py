@@ -14,8 +14,8 @@ def region(case: Case) -> Iterator[Check]:
     """Whether both hosts are of one region."""
     settings = case.settings
     api, login = urlsplit(settings.api_url).hostname or "", urlsplit(settings.login_url).hostname or ""
-    if settings.on_sandbox:
-        yield Check("region", True, f"a sandbox on this machine, {settings.api_url}")
+    if settings.sandbox:
+        yield Check("region", True, f"a sandbox, {settings.api_url}")
         return
     regions = {api.removeprefix("api."), login.removeprefix("login.")}
     if api.startswith("api.") and login.startswith("login.") and len(regions) > 1:

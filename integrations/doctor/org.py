@@ -55,7 +55,9 @@ class Org:
             settings.genesys_client_id or "sandbox",
             settings.genesys_client_secret or Secret("sandbox-secret"),
         )
-        caller = RetryingCaller(self._transport, case.clock, _no_chance, secrets=self._identity[1:])
+        caller = RetryingCaller(
+            self._transport, case.clock, _no_chance, secrets=self._identity[1:], sandbox=settings.sandbox
+        )
         self._client = Client(caller, self._tokens(caller), settings.api_url)
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ def connect(
     client_id: str,
     client_secret: Secret,
     mode: str,
+    sandbox: bool,
     transport: httpx.BaseTransport,
     clock: Clock,
     jitter: Callable[[], float],
@@ -29,10 +30,20 @@ def connect(
     new_lock: Callable[[], Guard] = Lock,
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
 ) -> tuple[Flows, Tokens]:
-    """The flows of one org, and its tokens for whoever checks readiness."""
+    """The flows of one org, and its tokens for whoever checks readiness. `sandbox`: take a sandbox's tokens only."""
     breaker = CircuitBreaker(clock, on_change=on_circuit)
-    caller = RetryingCaller(transport, clock, jitter, breaker, secrets=(client_secret,))
-    tokens = Tokens(caller, clock, login_url, client_id, client_secret, holder=holder, store=store, new_lock=new_lock)
+    caller = RetryingCaller(transport, clock, jitter, breaker, secrets=(client_secret,), sandbox=sandbox)
+    tokens = Tokens(
+        caller,
+        clock,
+        login_url,
+        client_id,
+        client_secret,
+        holder=holder,
+        store=store,
+        sandbox=sandbox,
+        new_lock=new_lock,
+    )
     return Flows(Client(caller, tokens, api_url), mode), tokens
 
 

@@ -109,8 +109,11 @@ class Tokens:
         *,
         holder: str,
         store: TokenStore | None = None,
+        sandbox: bool = False,
         new_lock: Callable[[], Guard] = Lock,
     ) -> None:
+        # In the name under which the token is shared: one that was not checked for a sandbox's must not pass for one.
+        self._checked = " of a sandbox" if sandbox else ""
         self._caller = caller
         self._clock = clock
         self._origin = Origin(login_url)
@@ -186,7 +189,9 @@ class Tokens:
 
     def _share(self, store: TokenStore, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:
         """Take the token another worker fetched, or be the one who fetches it for all."""
-        name = hashlib.sha256(f"{self._origin.url}{TOKEN.path} {self._client_id} {scope}".encode()).hexdigest()[:32]
+        name = hashlib.sha256(
+            f"{self._origin.url}{TOKEN.path} {self._client_id} {scope}{self._checked}".encode()
+        ).hexdigest()[:32]
         while True:
             stored = store.read(name)
             if stored is not None and stored.version > state.invalid_version and stored.seconds_left > EXPIRY_MARGIN:

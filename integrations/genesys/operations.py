@@ -22,6 +22,8 @@ from schemas import genesys as shapes
 
 # Longest Retry-After that is believed, in seconds: a day. Past that it is a fault of whoever sent it.
 _LONGEST_WAIT = 86_400.0
+# By which the sandbox says what it is; Genesys and gateways to it have no such header.
+SANDBOX_HEADER = "X-Genesys-Sandbox"
 _ERROR_BODY = shapes.ErrorBodySchema()
 
 
@@ -116,6 +118,16 @@ def parse_response(
         # OAuth refuses with 400 or 401 (RFC 6749, 5.2): this is no login host's answer.
         raise GenesysBadResponse(message)
     raise UpstreamRejected(status, message)
+
+
+def check_is_sandbox(operation: Operation, status: int, headers: Mapping[str, str]) -> None:
+    """Raise GenesysBadResponse if this is a token of something that does not say that it is a sandbox."""
+    if operation.name == TOKEN.name and 200 <= status < 300 and headers.get(SANDBOX_HEADER) != "1":
+        raise GenesysBadResponse(
+            "token: SANDBOX is set, but what answers does not say that it is a sandbox",
+            hint="SANDBOX=true is for `flask cobrowse sandbox` alone. For Genesys or a gateway to it take it out "
+            "and set API_KEYS, GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET.",
+        )
 
 
 def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from cobrowse.errors import (
 from cobrowse.flow import TRIES, Attempt
 from cobrowse.model import Secret
 from integrations.genesys.circuit_breaker import CircuitBreaker
-from integrations.genesys.operations import Operation, parse_response
+from integrations.genesys.operations import Operation, check_is_sandbox, parse_response
 from integrations.genesys.origin import Header, Origin, OriginRequest
 from integrations.genesys.redaction import Redactor, redact
 
@@ -31,7 +31,10 @@ PROBE_RESERVE = 0.3
 
 
 class RetryingCaller:
-    """Carries operations over an httpx transport. `jitter` gives numbers from 0 to 1; no message holds `secrets`."""
+    """Carries operations over an httpx transport.
+
+    `jitter` gives numbers from 0 to 1. No message holds `secrets`. `sandbox`: no token is taken but a sandbox's.
+    """
 
     def __init__(
         self,
@@ -41,8 +44,10 @@ class RetryingCaller:
         breaker: CircuitBreaker | None = None,
         *,
         secrets: Sequence[Secret] = (),
+        sandbox: bool = False,
     ) -> None:
         self._secrets = tuple(secrets)
+        self._sandbox = sandbox
         self.breaker = breaker or CircuitBreaker(clock)
         self._transport = transport
         self._clock = clock
@@ -112,6 +117,8 @@ class RetryingCaller:
             result = str(status)
             # Any status below 500, a rejection or a 429 included, shows that the host is up.
             self.breaker.record_result(origin.host, ok=status < 500)
+            if self._sandbox:
+                check_is_sandbox(operation, status, response.headers)
             return parse_response(operation, status, response.headers, response.read(), self._clock, redacted)
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             result = "not sendable"

@@ -154,6 +154,7 @@ def client(tmp_path_factory):
     ledger = connect(f"sqlite:///{tmp_path_factory.mktemp('ledger')}/l.sqlite3", keys=(), retention_seconds=3600)
     with start(rate_limit=None) as box:
         settings = Settings(
+            sandbox=True,
             genesys_api_url=box.url,
             genesys_login_url=box.url,
             api_keys=Secret(f"architect:{KEY}"),

@@ -232,5 +232,5 @@ def test_the_services_accept_what_the_compose_file_tells_them():
     told = SERVICES["app-1"]["environment"].items()
     environ = {name: re.sub(r"\$\{(\w+):\?[^}]+\}", "hex", value) for name, value in told}
     settings = Settings.from_env(environ | {"API_KEYS": f"demo:{KEY}", "LEDGER_KEYS": LEDGER_KEY})
-    assert settings.on_sandbox
+    assert settings.sandbox
     assert ledger_of(settings).location == "the PostgreSQL database cobrowse at postgres:5432"

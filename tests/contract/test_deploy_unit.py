@@ -91,7 +91,7 @@ def test_systemd_calls_the_units_exposure_low(installed):
 def test_the_service_tells_systemd_when_it_is_ready(tmp_path):
     assert unit()["Type"] == ["notify"]
     image, port, told, url = put_image(tmp_path / "app"), free_port(), tmp_path / "notify", "http://127.0.0.1:9"
-    environment = clean(GENESYS_API_URL=url, GENESYS_LOGIN_URL=url, HOST="127.0.0.1", PORT=str(port))
+    environment = clean(SANDBOX="true", GENESYS_API_URL=url, GENESYS_LOGIN_URL=url, HOST="127.0.0.1", PORT=str(port))
     environment |= {"NOTIFY_SOCKET": str(told), "WEB_CONCURRENCY": "1"}
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(told))

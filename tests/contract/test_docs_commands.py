@@ -89,6 +89,7 @@ def test_the_commands_of_a_page_run_as_they_stand(page, desk):
             "HOST": "127.0.0.1",
             "PORT": ports["8000"],
             "WEB_CONCURRENCY": "2",
+            "SANDBOX": "true",
             "GENESYS_API_URL": box.url,
             "GENESYS_LOGIN_URL": box.url,
         }

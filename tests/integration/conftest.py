@@ -62,6 +62,7 @@ class Service:
 def settings_on(box, folder, **chosen):
     """A service's settings on this sandbox, its ledger in this folder."""
     defaults = Settings(
+        sandbox=True,
         genesys_api_url=box.url,
         genesys_login_url=box.url,
         api_keys=Secret(f"flow:{KEY},crm:{OTHER_KEY}"),
@@ -159,6 +160,7 @@ def running_gunicorn(box, folder):
 
         def run(**variables):
             environment = {name: value for name, value in os.environ.items() if name not in OF_THE_SERVICE} | {
+                "SANDBOX": "true",
                 "GENESYS_API_URL": box.url,
                 "GENESYS_LOGIN_URL": box.url,
                 "API_KEYS": f"flow:{KEY}",

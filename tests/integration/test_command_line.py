@@ -23,6 +23,7 @@ def flask(box, tmp_path):
         environment = {
             "PATH": "/usr/bin:/bin",
             "COLUMNS": "80",
+            "SANDBOX": "true",
             "GENESYS_API_URL": box.url,
             "GENESYS_LOGIN_URL": box.url,
             "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.sqlite3",

@@ -120,6 +120,7 @@ def test_with_a_password_the_service_asks_for_it(service):
 def test_with_neither_there_is_no_console(service):
     elsewhere = partial(
         service,
+        sandbox=False,
         genesys_api_url="https://api.genesys.example",
         genesys_login_url="https://login.genesys.example",
         genesys_client_id="id",

@@ -113,7 +113,9 @@ def without_a_name(it):
 
 
 def two_regions(it):
-    it.set(genesys_api_url="https://api.mypurecloud.de", genesys_login_url="https://login.mypurecloud.ie")
+    it.set(
+        sandbox=False, genesys_api_url="https://api.mypurecloud.de", genesys_login_url="https://login.mypurecloud.ie"
+    )
     it.reach = Reach(nobody)
 
 
@@ -214,7 +216,7 @@ def unknown_counter(it):
 
 
 def public_without_tls(it):
-    it.set(public_base_url="http://bridge.example.com", genesys_login_url="https://login.mypurecloud.ie")
+    it.set(sandbox=False, public_base_url="http://bridge.example.com")
     it.reach = Reach(nobody)
 
 

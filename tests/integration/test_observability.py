@@ -188,6 +188,7 @@ def doctor(box, tmp_path):
     def run(*words, **variables):
         environment = {
             "PATH": "/usr/bin:/bin",
+            "SANDBOX": "true",
             "GENESYS_API_URL": box.url,
             "GENESYS_LOGIN_URL": box.url,
             "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.sqlite3",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import REGIONS, Settings, SettingsError
+from settings import REGIONS, Settings, SettingsError, default_host
 
 GOOD = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "s3cr3t-value", "API_KEYS": "flow:0123456789abcdef"}
 
@@ -26,16 +26,41 @@ def test_nothing_set_names_everything_that_is_missing():
     assert [fault.split(":")[0] for fault in faults()] == ["GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "API_KEYS"]
 
 
-def test_a_sandbox_on_loopback_needs_nothing_else():
-    urls = {"GENESYS_API_URL": "http://127.0.0.1:9099", "GENESYS_LOGIN_URL": "http://localhost:9099/"}
-    settings = Settings.from_env(urls)
-    assert settings.on_sandbox
+LOOPBACK = {"GENESYS_API_URL": "http://127.0.0.1:9099", "GENESYS_LOGIN_URL": "http://localhost:9099/"}
+
+
+def test_a_sandbox_needs_nothing_else():
+    settings = Settings.from_env(LOOPBACK | {"SANDBOX": "true"})
+    assert settings.sandbox
     assert settings.login_url == "http://localhost:9099"
 
 
-def test_one_url_elsewhere_is_no_sandbox():
-    found = faults(GENESYS_API_URL="http://127.0.0.1:9099", GENESYS_LOGIN_URL="https://login.example.com")
-    assert any(fault.startswith("API_KEYS") for fault in found)
+def test_what_is_on_loopback_is_no_sandbox_unless_it_is_said_to_be_one():
+    assert [fault.split(":")[0] for fault in faults(**LOOPBACK)] == [
+        "GENESYS_CLIENT_ID",
+        "GENESYS_CLIENT_SECRET",
+        "API_KEYS",
+    ]
+    assert not Settings.from_env(GOOD | LOOPBACK).sandbox
+
+
+def test_genesyss_own_hosts_are_no_sandbox():
+    assert [fault.split(":")[0] for fault in faults(**GOOD, SANDBOX="true")] == ["GENESYS_API_URL", "GENESYS_LOGIN_URL"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "host"),
+    [
+        ({}, "0.0.0.0"),
+        ({"SANDBOX": "true"}, "127.0.0.1"),
+        ({"SANDBOX": "1", "API_KEYS": " "}, "127.0.0.1"),
+        ({"SANDBOX": "true", "API_KEYS": "flow:0123456789abcdef"}, "0.0.0.0"),
+        ({"SANDBOX": "false"}, "0.0.0.0"),
+        ({"SANDBOX": "perhaps"}, "0.0.0.0"),
+    ],
+)
+def test_a_service_that_is_open_to_all_listens_on_loopback_by_default(environ, host):
+    assert default_host(environ) == host
 
 
 def test_every_variable_of_a_wrong_form_is_named_at_once():
