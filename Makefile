@@ -85,7 +85,7 @@ mutants: .venv-mutants/.installed ## the code with one thing changed in it, many
 bench: .venv-bench/.installed ## beside what people would use instead; needs wrk; about eight minutes (ONLY=overload,memory for some)
 	.venv-bench/bin/python -m tests.performance --only '$(ONLY)'
 
-figures:                  ## the last benchmark's figures into the documentation: make bench figures
+figures: .venv/.installed ## the last benchmark's figures into the documentation: make bench figures
 	$(PYTHON) -m tests.performance.publish
 
 profile: .venv-bench/.installed ## where a worker's CPU goes under load, by function and package

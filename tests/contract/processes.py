@@ -1,9 +1,9 @@
 """The service as deploy/ starts it: the image's files in a folder, commands that stay up, requests to them."""
 
+import ast
 import contextlib
 import os
 import re
-import runpy
 import shlex
 import shutil
 import signal
@@ -65,15 +65,10 @@ def put_image(folder):
 
 
 def seconds_to_finish():
-    """How long gunicorn lets requests in flight take at a stop."""
-    before = dict(os.environ)
-    try:
-        read = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
-        read["on_exit"](None)  # it has made a directory for the workers' counts, and named it in the environment
-        return read["graceful_timeout"]
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    """How long gunicorn lets requests in flight take at a stop; read as text, for running it patches the process."""
+    tree = ast.parse((ROOT / "gunicorn.conf.py").read_text())
+    values = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    return ast.literal_eval(values["graceful_timeout"])
 
 
 def free_port():

@@ -27,7 +27,7 @@ def console(bridge, **told):
     parts = {
         "recent": ledger.recent,
         "read": ledger.read,
-        "since": ledger.since,
+        "since": ledger.recent_samples,
         "run_again": bridge.initiate.run_again,
         "clock": SystemClock(),
         "deadline_seconds": 3.0,
