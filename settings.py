@@ -214,7 +214,8 @@ def _url_faults(name: str, url: str) -> list[str]:
     if not url:
         return []
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    has_more = parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in ("http", "https") or not parts.hostname or has_more:
         return [f"{name}: must be a plain http(s) URL such as https://api.example.com"]
     if parts.scheme == "http" and not _is_loopback(url) and name != "PUBLIC_BASE_URL":
         return [f"{name}: must be https, since a secret and tokens go there; http is for a sandbox on loopback only"]

@@ -26,7 +26,7 @@ from integrations.telemetry.printable import printable, printable_json
 from schemas.data_action import unset_input
 from tests.payloads import NOW, Delivery, deliveries, senders
 from web import intake
-from web.data_actions import fingerprint, load_request
+from web.data_actions import check_no_repeats, fingerprint, load_request
 
 SMALL = 16_384
 TIMES = 16
@@ -133,6 +133,7 @@ TEXTS = {
 def _of_the_data_action() -> Iterator[Case]:
     def run(body: bytes) -> None:
         parsed = intake.parsed(body)
+        check_no_repeats(body)
         fingerprint(parsed)
         load_request(parsed)
 
@@ -143,6 +144,7 @@ def _of_the_data_action() -> Iterator[Case]:
 OBJECTS = {
     "one key repeated": (b"{", b'"conversationId":"x"', b"}"),
     "unknown keys": (b"{", b'"k%d":1', b"}"),
+    "escaped keys": (b"{", b'"k\\u0041%d":1', b"}"),
     "unset inputs": (b"{", b'"k%d":"${input.a}"', b"}"),
     "nested": (b'{"a":[', b"[]", b"]}"),
     "one long text": (b'{"requestedBy":["', b"x", b'"]}'),

@@ -39,13 +39,22 @@ class JsonObjectField(fields.Field[Mapping[str, Any]]):
         return loaded
 
 
+class UuidField(fields.UUID):
+    """A UUID in ASCII: Python's own reader takes every script's digits."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if isinstance(value, str) and not value.isascii():
+            raise self.make_error("invalid_uuid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class StartRequestSchema(Schema):
     """POST /data-actions/cobrowse. An empty string or null counts as not given, as Architect sends what is not set."""
 
     class Meta:
         unknown: ClassVar[str] = RAISE
 
-    conversation_id = fields.UUID(data_key="conversationId", error_messages={"invalid_uuid": "Must be a UUID."})
+    conversation_id = UuidField(data_key="conversationId", error_messages={"invalid_uuid": "Must be a UUID."})
     channel = fields.String(validate=validate.OneOf(("webchat", "voice", "message"), error="Must be one of {choices}."))
     latest = fields.Boolean(load_default=False, error_messages={"invalid": "Must be true or false."})
     requested_by = fields.String(data_key="requestedBy", load_default="", validate=validate.Length(max=200))

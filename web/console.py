@@ -183,8 +183,10 @@ class Console:
     def _admit(self) -> ResponseReturnValue | None:
         """Before every request: a person with the password, or one at this machine where none is set."""
         if self.password:
-            refused: ResponseReturnValue | None = self._auth.login_required(lambda: None)()
-            return refused
+            # Not its login_required, which lets OPTIONS through.
+            given = self._auth.get_auth()
+            known = self._auth.authenticate(given, self._auth.get_auth_password(given))
+            return None if known else self._auth.auth_error_callback(401)
         if console_guard.on_this_machine(request.remote_addr or "", request.host, _headers()):
             return None
         return answers.refuse(UnknownPath(f"{request.method} {request.path[:200]}: Not Found"), g.correlation_id)

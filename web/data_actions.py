@@ -12,6 +12,7 @@ from marshmallow import ValidationError
 from cobrowse.errors import InvalidRequest, LatestNotAllowed
 from cobrowse.model import Command, Outcome, Secret
 from schemas.data_action import StartRequestSchema
+from schemas.duplicates import check_names
 from schemas.faults import in_words
 from web import answers, intake
 
@@ -48,7 +49,9 @@ class DataActions:
         """Start a cobrowse session for a conversation; the answer says what came of it."""
         credential = self._caller()
         intake.json_type(request)
-        body = intake.parsed(intake.raw_body(request))
+        raw = intake.raw_body(request)
+        body = intake.parsed(raw)
+        check_no_repeats(raw)
         wish = load_request(body)
         manner = answers.Manner(in_body=not intake.prefers_status(request.headers))
         if wish["latest"] and not self.allow_latest:
@@ -80,6 +83,14 @@ class DataActions:
         if token and not (token.isascii() and token.isprintable() and " " not in token):
             raise InvalidRequest("Genesys-Access-Token: not a token; send the bare access token without 'Bearer'")
         return Secret(token)
+
+
+def check_no_repeats(raw: bytes) -> None:
+    """Raise InvalidRequest if the body has one of the request's fields twice."""
+    try:
+        check_names(raw, _FIELDS)
+    except ValidationError as error:
+        raise InvalidRequest(in_words(error.messages)) from None
 
 
 def load_request(body: object) -> dict[str, Any]:

@@ -10,16 +10,21 @@ from werkzeug.datastructures import Headers
 
 from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, RequestTimeout, UnsupportedType
 from schemas.data_action import unset_input
+from web.body_budget import PIECE, SHARED, BodyBudget
 
 KEY_LENGTH = 255
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
-def raw_body(request: Request) -> bytes:
+def raw_body(request: Request, budget: BodyBudget = SHARED) -> bytes:
     """The body as it came, at most MAX_BODY_BYTES of it; chunked ones, which have no length, are counted while read.
 
     Werkzeug's own limit cuts a chunked body at the limit without a word, so this one reads past it by a byte.
+
+    Raises:
+        BodyTooLarge, RequestTimeout, MalformedRequest: It is not to be had.
+        Overloaded: Other bodies that are arriving fill the budget.
     """
     limit = request.max_content_length or 0
     declared = request.content_length
@@ -29,7 +34,7 @@ def raw_body(request: Request) -> bytes:
     body = (
         b""
         if declared is not None and declared > limit
-        else _read(request, limit + 1 if declared is None else declared)
+        else _read(request, limit + 1 if declared is None else declared, budget)
     )
     if len(body) > limit or (declared or 0) > limit:
         raise BodyTooLarge(f"the body is larger than {limit} bytes")
@@ -38,16 +43,24 @@ def raw_body(request: Request) -> bytes:
     return body
 
 
-def _read(request: Request, size: int) -> bytes:
-    stream, body = request.environ["wsgi.input"], bytearray()
+def _read(request: Request, size: int, budget: BodyBudget) -> bytes:
+    stream, body, taken = request.environ["wsgi.input"], bytearray(), 0
     try:
-        while len(body) < size and (chunk := stream.read(size - len(body))):
+        while len(body) < size:
+            piece = min(PIECE, size - len(body))
+            budget.take(piece)
+            taken += piece
+            chunk = stream.read(piece)
+            if not chunk:
+                break
             body += chunk
     except OSError:
         # gunicorn's own error for a cut body is an OSError.
         raise RequestTimeout("the body ended before it was complete") from None
     except ParseException:
         raise MalformedRequest("the body's chunks or trailers are not as HTTP has them") from None
+    finally:
+        budget.give_back(taken)
     return bytes(body)
 
 

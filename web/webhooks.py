@@ -36,7 +36,7 @@ class Webhooks:
 
     initiate: Initiate
     sender: Callable[[str], Sender | None]
-    check_rate: Callable[[Sender], None]
+    check_rate: Callable[[Sender, int], None]
     clock: Clock
 
     def blueprint(self) -> Blueprint:
@@ -53,13 +53,16 @@ class Webhooks:
         deadline = Deadline.after(sender.deadline_seconds, self.clock)
         incoming = _incoming()
         credential = sender.authenticate(incoming, self.clock.now())
-        self.check_rate(sender)
+        self.check_rate(sender, 1)
         manner = answers.Manner(sender.failures == "body", sender.habit, batch=sender.reading.envelope.batch)
         try:
             events = sender.read(incoming)
             key = intake.idempotency_key(request.headers.get("Idempotency-Key", "")) if len(events) == 1 else ""
         except CobrowseError as error:
             return answers.respond([answers.refused(error, g.correlation_id)], manner)
+        if len(events) > 1:
+            # One was counted before anything was parsed.
+            self.check_rate(sender, len(events) - 1)
         commands = [_command(sender, event, credential, key) for event in events]
         return answers.respond(list(self._outcomes(events, commands, deadline)), manner)
 

@@ -64,14 +64,16 @@ class Path:
 
     text: str
     compiled: ParsedResult
+    # Those of the event's names that it looks at.
+    names: frozenset[str]
 
     @classmethod
     def of(cls, text: str) -> "Path":
         """The path in this text. ValueError if it is none, or calls a function that doesn't exist."""
         compiled = jmespath.compile(text)
-        if unknown := _functions(compiled.parsed) - Functions.FUNCTION_TABLE.keys():
+        if unknown := _values(compiled.parsed, "function_expression") - Functions.FUNCTION_TABLE.keys():
             raise ValueError(f"there is no function {min(unknown)}()")
-        return cls(text, compiled)
+        return cls(text, compiled, frozenset(_values(compiled.parsed, "field")))
 
     def __call__(self, event: object) -> object:
         """What stands there, None if nothing does. InvalidRequest if the path can't be followed in this event."""
@@ -149,11 +151,11 @@ def _text(value: object, where: str) -> str:
     return text
 
 
-def _functions(node: object) -> set[str]:
-    """The names of the functions that a parsed path calls."""
+def _values(node: object, kind: str) -> set[str]:
+    """The values of a parsed path's nodes of this kind: fields' names, or functions'."""
     if isinstance(node, list):
-        return {name for child in node for name in _functions(child)}
+        return {name for child in node for name in _values(child, kind)}
     if not isinstance(node, dict):
         return set()
-    own = {str(node["value"])} if node.get("type") == "function_expression" else set()
-    return own | _functions(node.get("children"))
+    own = {str(node["value"])} if node.get("type") == kind else set()
+    return own | _values(node.get("children"), kind)

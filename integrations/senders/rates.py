@@ -45,15 +45,19 @@ class Rates:
         if storage_url != "memory://":
             self._windows = _open(storage_url)
 
-    def check(self, sender: Rated) -> None:
-        """Count one delivery of this sender. Raises SenderRateLimited when its rate is used up."""
+    def check(self, sender: Rated, events: int = 1) -> None:
+        """Count so many events of this sender. Raises SenderRateLimited when its rate is used up.
+
+        Events beyond the whole rate count as the whole: a batch larger than that passes when nothing else has come.
+        """
         if not sender.rate:
             return
         if self._windows is None:
             self._windows = _open("memory://")
         item = parse_rate(sender.rate)
         try:
-            if self._windows.hit(item, sender.name):
+            # One less than the whole rate, since a batch's first event is counted before the batch is read.
+            if self._windows.hit(item, sender.name, cost=min(events, max(1, item.amount - 1))):
                 return
             resets = self._windows.get_window_stats(item, sender.name).reset_time
         except StorageError:

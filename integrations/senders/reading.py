@@ -12,6 +12,7 @@ from integrations.senders import paths
 from integrations.senders.envelopes import Envelope, Loaded
 from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
 from integrations.senders.paths import Path
+from schemas.duplicates import check_names
 from schemas.faults import in_words
 
 _XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
@@ -42,12 +43,27 @@ class Reading:
 
         In a batch the last is one event's own and comes as Refused, so that the others are seen to.
         """
-        events = self.envelope.split(_parsed(incoming, xml=self.envelope.xml))
+        parsed = _parsed(incoming, xml=self.envelope.xml)
+        if not self.envelope.xml:
+            self._check_names(incoming.body)
+        events = self.envelope.split(parsed)
         if not events:
             return (Ignored("the batch is empty"),)
         if len(events) == 1:
             return (self._event(events[0], incoming.headers),)
         return tuple(self._event_of_batch(event, incoming.headers) for event in events)
+
+    def _check_names(self, body: bytes) -> None:
+        """Raise InvalidRequest if the body has a name twice that the envelope or one of the row's paths looks at."""
+        places = (
+            *(self.conversation_id, self.channel, self.requested_by, self.session_settings),
+            *(self.when, self.delivery_id),
+        )
+        names = set(self.envelope.schema.fields).union(*(path.names for path in places if path is not None))
+        try:
+            check_names(body, names)
+        except ValidationError as error:
+            raise InvalidRequest(in_words(error.messages)) from None
 
     def _event_of_batch(self, event: object, headers: Mapping[str, str]) -> Wanted | Ignored:
         try:

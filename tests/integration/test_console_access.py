@@ -128,3 +128,10 @@ def test_with_neither_there_is_no_console(service):
     )
     answer = elsewhere().client.get("/console")
     assert (answer.status_code, answer.json["errorCode"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["", "/live", "/static/console.css", "/initiations/x/run-again"])
+def test_options_asks_for_the_password_too(service, path):
+    client = service(console_password=Secret(PASSWORD)).client
+    assert client.options(f"/console{path}").status_code == 401
+    assert client.options(f"/console{path}", headers=basic("ops", PASSWORD)).status_code == 200

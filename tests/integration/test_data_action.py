@@ -455,3 +455,22 @@ def test_a_join_url_that_is_not_https_reaches_nobody(service, box):
         "",
         "",
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"conversationId": "{WEBCHAT}", "conversationId": "{VOICE}"}}',
+        f'{{"conversationId": "{WEBCHAT}", "conversation\\u0049d": "{VOICE}"}}',
+        f'{{"conversationId": "{WEBCHAT}", "channel": "voice", "channel": "webchat"}}',
+        '{"latest": false, "latest": true}',
+    ],
+)
+def test_a_field_that_comes_twice_starts_nothing(service, box, body):
+    bridge = service(allow_latest=True)
+    answer = bridge.client.post(
+        "/data-actions/cobrowse", data=body, headers={"X-Api-Key": KEY, "Content-Type": "application/json"}
+    )
+    assert answer.json["errorCode"] == "invalid_request"
+    assert "Comes more than once." in answer.json["errorMessage"]
+    assert box.invitations() == 0

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 from examples.crm_webhook import start_cobrowse
 from integrations.senders.registry import load_senders
-from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, LIVE_SESSION, VOICE, WEBCHAT
+from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, VOICE, WEBCHAT
 from schemas.data_action import AnswerSchema
 from tests.integration.conftest import ROOT
 
@@ -336,3 +336,38 @@ def test_fifty_identical_signed_deliveries_at_once_get_one_invitation_and_fifty_
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.data for answer in answers}) == 1
     assert box.invitations(WEBCHAT) == 1
+
+
+def test_a_batch_costs_a_sender_as_many_of_its_rate_as_it_has_events(service, tmp_path, box):
+    rows = tmp_path / "senders.toml"
+    rows.write_text(
+        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "hubspot"\n'
+        'conversation_id = "propertyValue"\nrate = "5/minute"\n'
+    )
+    client = service(environ=RELAY, senders_file=str(rows)).client
+    headers = {"Authorization": f"Bearer {RELAY['RELAY']}"}
+
+    def deliver(*conversations):
+        return client.post("/webhooks/relay", json=hubspot(*conversations), headers=headers).status_code
+
+    assert deliver(WEBCHAT, VOICE, ENDED) == 200
+    assert deliver(ABSENT, ABSENT, ABSENT) == 429
+    assert not [call for call in box.calls() if call.conversation_id == ABSENT]
+
+
+def test_a_name_that_decides_and_comes_twice_starts_nothing(service, tmp_path, box):
+    rows = tmp_path / "senders.toml"
+    rows.write_text(
+        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\n'
+        'conversation_id = "data.call"\nwhen = "kind == \'start\'"\n'
+    )
+    client = service(environ=RELAY, senders_file=str(rows)).client
+    headers = {"Authorization": f"Bearer {RELAY['RELAY']}", "Content-Type": "application/json"}
+    for body in (
+        f'{{"kind": "start", "data": {{"call": "{WEBCHAT}", "call": "{VOICE}"}}}}',
+        f'{{"kind": "stop", "kind": "start", "data": {{"call": "{WEBCHAT}"}}}}',
+        f'{{"kind": "start", "data": {{}}, "d\\u0061ta": {{"call": "{WEBCHAT}"}}}}',
+    ):
+        answer = client.post("/webhooks/relay", data=body, headers=headers)
+        assert (answer.status_code, answer.json["errorCode"]) == (422, "invalid_request")
+    assert box.invitations() == 0

@@ -394,6 +394,24 @@ def test_a_sender_over_its_rate_is_told_when_to_come_again():
     rates.check(other)
 
 
+def test_a_rate_counts_events_and_not_batches():
+    rates = Rates()
+    sender = load(GOOD + "rate = '10/hour'").get("one")
+    rates.check(sender, 6)
+    with pytest.raises(SenderRateLimited):
+        rates.check(sender, 5)
+    rates.check(sender, 4)
+
+
+def test_a_batch_larger_than_the_whole_rate_passes_when_nothing_else_has_come():
+    rates = Rates()
+    sender = load(GOOD + "rate = '10/hour'").get("one")
+    rates.check(sender)
+    rates.check(sender, 99)
+    with pytest.raises(SenderRateLimited):
+        rates.check(sender)
+
+
 def test_the_wait_is_never_longer_than_the_rates_own_time():
     """The counters run on the machine's clock; one that is off must not send a caller away for years."""
     rates = Rates("memory://", Wall())

@@ -87,7 +87,17 @@ def test_an_unknown_region_lists_the_known_ones():
 
 
 @pytest.mark.parametrize(
-    "url", ["http://gateway.example.com", "ftp://x", "https://user:pw@x", "https://x?y=1", "nonsense"]
+    "url",
+    [
+        "http://gateway.example.com",
+        "ftp://x",
+        "https://user:pw@x",
+        "https://:pw@x",
+        "https://@x",
+        "https://user@x",
+        "https://x?y=1",
+        "nonsense",
+    ],
 )
 def test_a_url_that_could_leak_the_secret_is_refused(url):
     assert faults(**GOOD, GENESYS_API_URL=url)[0].startswith("GENESYS_API_URL")

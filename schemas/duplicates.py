@@ -1,0 +1,32 @@
+"""JSON objects with one name twice: parsers differ in which value counts, so one that decides something is refused."""
+
+import json
+from collections.abc import Callable, Collection
+
+from marshmallow import ValidationError
+
+
+def check_names(body: bytes, names: Collection[str]) -> None:
+    """Raise ValidationError if an object of this JSON document has one of these names twice.
+
+    The document is parsed a second time only where a name may be there twice: it is so in the bytes, or may be written
+    with escapes.
+    """
+    if b"\\" not in body and not any(body.count(f'"{name}"'.encode()) > 1 for name in names):
+        return
+    try:
+        # Numbers stay text: those of many digits are refused otherwise.
+        json.loads(body, object_pairs_hook=_checked(names), parse_int=str, parse_float=str)
+    except RecursionError:
+        raise ValidationError("Is nested too deeply.") from None
+
+
+def _checked(names: Collection[str]) -> Callable[[list[tuple[str, object]]], None]:
+    def check(pairs: list[tuple[str, object]]) -> None:
+        seen = set()
+        for name, _ in pairs:
+            if name in names and name in seen:
+                raise ValidationError({name: ["Comes more than once."]})
+            seen.add(name)
+
+    return check

@@ -1,0 +1,98 @@
+"""What arrives is held within a budget for the whole process, which is given back whatever becomes of a body."""
+
+import contextlib
+import io
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+from gunicorn.http.errors import ParseException
+
+from cobrowse.errors import CobrowseError, Overloaded
+from web.body_budget import PIECE, BodyBudget
+from web.intake import raw_body
+
+SIZE = PIECE * 4
+
+
+@dataclass
+class Request:
+    """As much of a request as its body's reader looks at."""
+
+    stream: object
+    content_length: int | None = SIZE
+    max_content_length: int = SIZE
+    environ: dict = field(init=False)
+
+    def __post_init__(self):
+        self.environ = {"wsgi.input": self.stream, "wsgi.input_terminated": True}
+
+
+class Breaking(io.BytesIO):
+    """A body whose second piece is no more to be had."""
+
+    def __init__(self, failure):
+        super().__init__(b"x" * SIZE)
+        self.failure = failure
+
+    def read(self, size):
+        if self.tell():
+            raise self.failure
+        return super().read(size)
+
+
+@pytest.mark.parametrize("length", [SIZE, None])
+def test_a_body_is_whole_and_what_it_took_is_given_back(length):
+    budget = BodyBudget(SIZE + PIECE)
+    assert raw_body(Request(io.BytesIO(b"x" * SIZE), length), budget) == b"x" * SIZE
+    assert budget.held == 0
+
+
+@pytest.mark.parametrize("length", [SIZE, None])
+@pytest.mark.parametrize(
+    "stream",
+    [
+        lambda: io.BytesIO(b"short"),
+        lambda: io.BytesIO(b"x" * (SIZE + 1)),
+        lambda: Breaking(OSError()),
+        lambda: Breaking(TimeoutError()),
+        lambda: Breaking(ParseException()),
+    ],
+    ids=["cut", "too long", "reset", "slow", "no chunks"],
+)
+def test_so_it_is_after_every_failure(stream, length):
+    budget = BodyBudget(SIZE * 2)
+    with contextlib.suppress(CobrowseError):
+        raw_body(Request(stream(), length), budget)
+    assert budget.held == 0
+
+
+def test_it_is_given_back_when_the_reader_is_killed():
+    budget = BodyBudget()
+    with pytest.raises(SystemExit):
+        raw_body(Request(Breaking(SystemExit())), budget)
+    assert budget.held == 0
+
+
+def test_half_sent_bodies_fill_it_and_the_next_is_refused_until_one_ends():
+    budget, sent, ends = BodyBudget(PIECE * 3), threading.Semaphore(0), threading.Event()
+
+    class HalfSent(io.BytesIO):
+        def read(self, size):
+            sent.release()
+            assert ends.wait(20)
+            return super().read(size)
+
+    slow = [threading.Thread(target=raw_body, args=(Request(HalfSent(b"x" * PIECE), PIECE), budget)) for _ in range(3)]
+    for thread in slow:
+        thread.start()
+        assert sent.acquire(timeout=20)
+    with pytest.raises(Overloaded) as refused:
+        raw_body(Request(io.BytesIO(b"x" * SIZE)), budget)
+    assert refused.value.retry_after
+    assert budget.held == PIECE * 3
+    ends.set()
+    for thread in slow:
+        thread.join(20)
+    assert budget.held == 0
+    assert raw_body(Request(io.BytesIO(b"x" * PIECE), PIECE), budget)
