@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 from examples.crm_webhook import start_cobrowse
 from integrations.senders.registry import load_senders
-from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, VOICE, WEBCHAT
+from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, LIVE_SESSION, VOICE, WEBCHAT
 from schemas.data_action import AnswerSchema
 from tests.integration.conftest import ROOT
 
