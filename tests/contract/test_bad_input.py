@@ -91,12 +91,13 @@ def test_the_whole_body_is_read_as_rfc_8259_has_it_or_refused(client):
     assert {name: status for name, status in statuses.items() if status not in (400, 413, 422)} == {}
 
 
-def test_of_a_key_that_comes_twice_the_last_one_counts(client):
+def test_a_key_that_comes_twice_is_refused(client):
     body = f'{{"conversationId":"nonsense","conversationId":"{CONVERSATION}"}}'
     answer = client.post(
         "/data-actions/cobrowse", data=body, headers={"X-Api-Key": KEY, "Content-Type": "application/json"}
     )
-    assert answer.json["conversationId"] == CONVERSATION
+    assert answer.json["errorCode"] == "invalid_request"
+    assert answer.json["errorMessage"] == "conversationId: Comes more than once."
 
 
 @pytest.mark.parametrize("sender", [sender.name for sender in SENDERS])
