@@ -54,8 +54,8 @@ class App(Flask):
 def refuse_other_spellings(target: str, path: str) -> None:
     """Raise UnknownPath unless the path came as it is routed: a proxy that closes a path must not be got round.
 
-    `target` is the request's, `path` what the server made of it. No path of ours needs a percent sign, a second slash or
-    a host in front.
+    `target` is the request's, `path` what the server made of it. No path of ours needs a percent sign, a double slash
+    or a host in front.
     """
     if target.partition("?")[0] != path or "//" in path:
         raise UnknownPath("the path is not in its one spelling: no escapes, no double slash, no host in front")
