@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from cobrowse.errors import kinds
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Outcome, Span, Status
+from integrations.event_loop import run_off_loop
 from integrations.telemetry.asked import Asked, Ended
 
 M = TypeVar("M", Counter, Histogram)
@@ -116,12 +117,16 @@ class Metrics:
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All counts in the text form that fits this Accept header, and its Content-Type."""
-        registry = self._registry
-        if self._directory:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
         encode, content_type = choose_encoder(accept)
-        return encode(registry), content_type
+        return run_off_loop(lambda: encode(self._collected())), content_type
+
+    def _collected(self) -> CollectorRegistry:
+        """The counts of this process, or those that all workers have in their files, which takes a while to read."""
+        if not self._directory:
+            return self._registry
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
+        return registry
 
     def circuit(self, host: str, is_open: bool) -> None:
         """Calls to a host are refused from now on, or let through again."""
