@@ -61,6 +61,8 @@ faults: .venv/.installed      ## every upstream call x every way it can fail
 
 fuzz: .venv/.installed .venv-fuzz/.installed ## 100,000 inputs that mean no good, and half as many guided by coverage
 	$(PY) -m hostile.fuzz
+	@if .venv-fuzz/bin/python -c 'import atheris'; then .venv-fuzz/bin/python -m hostile.coverage -max_total_time=120; \
+	else echo 'no part guided by coverage: atheris has no wheel for this Python, see requirements-fuzz.in'; fi
 
 soak: .venv/.installed        ## all senders, faults and restarts for so many minutes, accounted for row by row
 	$(PY) -m hostile.soak --minutes $(MINUTES)
