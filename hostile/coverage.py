@@ -1,4 +1,4 @@
-"""`python -m hostile.coverage [-runs=50000]`: hypothesis's inputs for the parsers, chosen by atheris for their coverage.
+"""`python -m hostile.coverage [-runs=50000]`: hypothesis's inputs for the parsers, guided by their coverage (atheris).
 
 Its own environment has atheris: `make .venv-fuzz/.installed`, then `.venv-fuzz/bin/python -m hostile.coverage`. All
 options are libFuzzer's.
@@ -32,7 +32,7 @@ def judge(case: tuple[Any, ...]) -> None:
 
 def main() -> None:
     """Run until the arguments say that it is enough."""
-    atheris.Setup([sys.argv[0], "-runs=50000", "-max_len=4096", "-timeout=5", *sys.argv[1:]], _one)
+    atheris.Setup([sys.argv[0], "-runs=50000", "-len_control=0", "-max_len=4096", "-timeout=5", *sys.argv[1:]], _one)
     atheris.Fuzz()
 
 
