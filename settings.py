@@ -11,6 +11,7 @@ from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
 
 from cobrowse.model import Secret
+from web.peer import is_loopback
 
 FlowName = Literal["auto", "media", "native"]
 
@@ -140,7 +141,7 @@ class Settings:
     @property
     def on_sandbox(self) -> bool:
         """Whether Genesys is a sandbox on this machine, which asks for no credentials and no API keys."""
-        return all(_is_loopback(url) for url in (self.genesys_api_url, self.genesys_login_url))
+        return all(is_loopback(urlsplit(url).hostname or "") for url in (self.genesys_api_url, self.genesys_login_url))
 
     def faults(self) -> list[str]:
         """What is wrong beyond each variable's own form, one line each."""
@@ -192,20 +193,12 @@ def _known(choices: tuple[str, ...]) -> OneOf:
     return OneOf(choices, error=f"Must be one of {', '.join(choices)}.")
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _url_faults(name: str, url: str) -> list[str]:
     if not url:
         return []
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
         return [f"{name}: must be a plain http(s) URL such as https://api.example.com"]
-    if parts.scheme == "http" and not _is_loopback(url) and name != "PUBLIC_BASE_URL":
+    if parts.scheme == "http" and not is_loopback(urlsplit(url).hostname or "") and name != "PUBLIC_BASE_URL":
         return [f"{name}: must be https, since a secret and tokens go there; http is for a sandbox on loopback only"]
     return []

@@ -113,7 +113,7 @@ class Metrics:
             CIRCUIT.name, CIRCUIT.help, CIRCUIT.labels, registry=self._registry, multiprocess_mode="livemax"
         )
         # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
-        self._histograms[CALL_SECONDS]["token",]  # noqa: B018 - made by being asked for
+        self._histograms[CALL_SECONDS]["token",]
         # Bound once: these are on the way of every call.
         self._calls, self._call_seconds = self._counters[CALLS], self._histograms[CALL_SECONDS]
         self._steps, self._waits = self._histograms[STEP_SECONDS], self._histograms[WAIT_SECONDS]
