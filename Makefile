@@ -9,10 +9,13 @@ ORDER ?= $(shell echo $$RANDOM)
 RUNS ?= 5
 PYTEST = $(PY) -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --randomly-seed $(ORDER)
 
+# The scan for secrets, in the files that git has or would take.
+SCAN = --config supply/kingfisher.yaml --git-history none --no-dedup --quiet
+
 SEEDS ?= 100000
 MINUTES ?= 20
 
-.PHONY: demo test test-fast test-under-load serve lint lock format clean simulate bench figures profile faults fuzz soak mutants
+.PHONY: demo test test-fast test-under-load serve lint lock format clean simulate bench figures profile faults fuzz soak mutants licences
 
 .venv/.installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, not %s; name one with make PYTHON=…" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -41,7 +44,7 @@ lint: .venv/.installed
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	$(PY) -m supply.scan
+	git ls-files -z --cached --others --exclude-standard | xargs -0 .venv/bin/kingfisher scan $(SCAN)
 
 simulate: .venv/.installed    ## exactly once, over so many seeds; a failing one is replayed with --seed N
 	$(PY) -m tests.simulation --seeds $(SEEDS) --workers 2
@@ -58,6 +61,8 @@ faults: .venv/.installed      ## every upstream call x every way it can fail
 
 fuzz: .venv/.installed .venv-fuzz/.installed ## 100,000 inputs that mean no good, and half as many guided by coverage
 	$(PY) -m hostile.fuzz
+	@if .venv-fuzz/bin/python -c 'import atheris'; then .venv-fuzz/bin/python -m hostile.coverage -max_total_time=120; \
+	else echo 'no part guided by coverage: atheris has no wheel for this Python, see requirements-fuzz.in'; fi
 
 soak: .venv/.installed        ## all senders, faults and restarts for so many minutes, accounted for row by row
 	$(PY) -m hostile.soak --minutes $(MINUTES)
@@ -70,12 +75,21 @@ soak: .venv/.installed        ## all senders, faults and restarts for so many mi
 mutants: .venv-mutants/.installed ## the code with one thing changed in it, many times over: the tests must notice each
 	.venv-mutants/bin/python -m hostile.mutants
 
-# For .ci/audit.
+# For .ci/audit, `make licences` and the bill of materials.
 .venv-audit/.installed: requirements-audit.txt
 	$(PYTHON) -m venv .venv-audit
 	@echo '*' > .venv-audit/.gitignore
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
 	@touch $@
+
+licences: .venv/.installed .venv-audit/.installed ## what the service runs on, and under which licences
+	@.venv-audit/bin/pip-licenses --python $(PY) --with-urls \
+		--packages $$(sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements.txt) $(LICENCES)
+
+# Without the hashes: requirements.txt has them, for every file of every release.
+deploy/sbom.cdx.json: requirements.txt .venv-audit/.installed
+	@grep -v -- --hash= requirements.txt | sed 's/ *\\$$//' | .venv-audit/bin/cyclonedx-py requirements \
+		--output-reproducible --short-PURLs --output-file $@ -
 
 .venv-bench/.installed: requirements-bench.txt
 	$(PYTHON) -m venv .venv-bench
@@ -100,7 +114,7 @@ lock: .venv/.installed    ## resolve requirements*.in again
 	for name in requirements requirements-dev requirements-bench requirements-fuzz requirements-mutants requirements-audit; do \
 		$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command 'make lock' $$name.in -o $$name.txt || exit 1; done
-
+	$(MAKE) deploy/sbom.cdx.json
 
 clean:
 	rm -rf .venv .venv-bench .venv-fuzz .venv-mutants .venv-audit .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

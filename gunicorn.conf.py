@@ -4,6 +4,7 @@ from gevent import monkey
 
 monkey.patch_all()  # before anything else is imported: what holds on to an unpatched socket or lock blocks the loop
 
+import contextlib
 import gc
 import os
 import shutil
@@ -21,9 +22,10 @@ load_dotenv()
 # Where the workers keep their counts for /metrics. prometheus_client looks for it once, when it is first imported, and
 # a reload reads this file again.
 OURS = "cobrowse-metrics-"
-if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=OURS)
-counts = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+with contextlib.suppress(OSError):  # without a directory each worker counts for itself
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=OURS)
+counts = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull))
 
 bind = f"{os.environ.get('HOST') or default_host()}:{os.environ.get('PORT', '8000')}"
 # gunicorn's gevent worker, with time limits: each request is a greenlet.
@@ -56,9 +58,9 @@ secure_scheme_headers: dict[str, str] = {}
 
 def on_starting(_server: object) -> None:
     """Say what is wrong with the settings once, in plain lines, before any worker starts."""
-    counts.mkdir(parents=True, exist_ok=True)
-    for left_over in counts.glob("*.db"):
-        left_over.unlink()
+    with contextlib.suppress(OSError):
+        for left_over in counts.glob("*.db"):
+            left_over.unlink()
     from app import check  # noqa: PLC0415 - after .env is read
     from settings import SettingsError  # noqa: PLC0415 - the same
 
@@ -84,7 +86,8 @@ def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn
     """A worker that has gone has nothing in flight any more; what it counted stays."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the directory is set
 
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    with contextlib.suppress(OSError):
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(_server: object) -> None:

@@ -11,6 +11,7 @@ from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
 
 from cobrowse.model import Secret
+from web.peer import is_loopback
 
 FlowName = Literal["auto", "media", "native"]
 
@@ -202,14 +203,6 @@ def _known(choices: tuple[str, ...]) -> OneOf:
     return OneOf(choices, error=f"Must be one of {', '.join(choices)}.")
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _url_faults(name: str, url: str) -> list[str]:
     if not url:
         return []
@@ -217,6 +210,6 @@ def _url_faults(name: str, url: str) -> list[str]:
     has_more = parts.query or parts.fragment or "@" in parts.netloc
     if parts.scheme not in ("http", "https") or not parts.hostname or has_more:
         return [f"{name}: must be a plain http(s) URL such as https://api.example.com"]
-    if parts.scheme == "http" and not _is_loopback(url) and name != "PUBLIC_BASE_URL":
+    if parts.scheme == "http" and not is_loopback(urlsplit(url).hostname or "") and name != "PUBLIC_BASE_URL":
         return [f"{name}: must be https, since a secret and tokens go there; http is for a sandbox on loopback only"]
     return []

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import schemathesis
 from hypothesis import strategies as st
-from schemathesis.core.result import Err, Ok
 
 from app import create_app
 from cobrowse.model import Secret
@@ -22,7 +20,6 @@ from integrations.ledger import connect
 from integrations.senders.registry import load_senders
 from schemas.data_action import AnswerSchema
 from settings import Settings
-from web.reference.openapi import document
 
 _KEYS = list(AnswerSchema().fields)
 
@@ -100,29 +97,6 @@ def data_actions(count: int, ends: float, first: int) -> Tally:
             return told(client.post("/data-actions/cobrowse", data=case[0], headers=sent))
 
         return drive(Tally("data actions"), count, ends, cases, attempt, first)
-
-
-def described(count: int, ends: float, first: int) -> Tally:
-    """What schemathesis makes of the OpenAPI document, right and wrong, through the app."""
-    with tempfile.TemporaryDirectory() as folder:
-        app = app_in(Path(folder))
-        schemathesis.openapi.format("json-object", st.just("{}"))
-        config = schemathesis.Config.from_dict({"generation": {"database": "none"}})
-        schema = schemathesis.openapi.from_dict(document({"crm": "standard-webhooks"}), config=config)
-        schema.app = app
-        modes = list(schemathesis.GenerationMode)
-        operations = list(schema.get_all_operations())
-        refused = [one for one in operations if isinstance(one, Err)]
-        if refused:
-            raise refused[0].err()
-        known = [one.ok() for one in operations if isinstance(one, Ok)]
-        cases = st.one_of([one.as_strategy(generation_mode=mode) for one in known for mode in modes])
-
-        def attempt(case: Any) -> str:  # noqa: ANN401 - schemathesis's case
-            answer = case.call(headers={"X-Api-Key": KEY})
-            return f"500: {answer.text[:200]}" if answer.status_code == 500 else ""
-
-        return drive(Tally("OpenAPI, by schemathesis"), count, ends, cases, attempt, first)
 
 
 def paths(count: int, ends: float, first: int) -> Tally:

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -15,21 +14,8 @@ from integrations.senders.registry import Sender
 
 def signatures(count: int, ends: float, first: int) -> Tally:
     """Headers and bodies that nobody signed, for each sender."""
-    signed = genuine(known()[0])
-
-    @st.composite
-    def tampered(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a sender and two deliveries
-        row, incoming = draw(st.sampled_from(signed))
-        names = st.sampled_from(sorted(incoming.headers))
-        new = draw(st.dictionaries(names, st.none() | inputs.header_values, max_size=3))
-        other = with_headers(incoming, new)
-        if draw(st.booleans()):
-            other = replace(other, body=draw(inputs.changed_bytes(other.body)))
-        if draw(st.integers(0, 4)) == 0:
-            other = replace(other, query_string=draw(st.text(max_size=40)))
-        return row, incoming, other
-
-    return drive(Tally("signatures"), count, ends, tampered(), lambda case: authenticated(*case), first)
+    strategy = tampered(genuine(known()[0]))
+    return drive(Tally("signatures"), count, ends, strategy, lambda case: authenticated(*case), first)
 
 
 def envelopes(count: int, ends: float, first: int) -> Tally:
@@ -50,3 +36,16 @@ def changed(draw: st.DrawFn, found: list[tuple[Sender, Incoming]]) -> tuple[Send
     bombs = st.sampled_from(list((inputs.XML_BOMBS if xml else inputs.JSON_BOMBS).values()))
     bodies = inputs.changed_bytes(incoming.body) if body is None else inputs.changed_json(body)
     return row, replace(incoming, body=draw(bodies | bombs if draw(st.integers(0, 9)) == 0 else bodies))
+
+
+@st.composite
+def tampered(draw: st.DrawFn, found: list[tuple[Sender, Incoming]]) -> tuple[Sender, Incoming, Incoming]:
+    """A sender, a delivery of its, and that delivery with other headers, another body or another query."""
+    row, incoming = draw(st.sampled_from(found))
+    names = st.sampled_from(sorted(incoming.headers))
+    other = with_headers(incoming, draw(st.dictionaries(names, st.none() | inputs.header_values, max_size=3)))
+    if draw(st.booleans()):
+        other = replace(other, body=draw(inputs.changed_bytes(other.body)))
+    if draw(st.integers(0, 4)) == 0:
+        other = replace(other, query_string=draw(st.text(max_size=40)))
+    return row, incoming, other

@@ -1,7 +1,6 @@
 """Who may open the console, that a form is its own, and what a browser may do with its pages."""
 
 import hmac
-import ipaddress
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import scrypt, sha256
@@ -12,6 +11,7 @@ from flask_httpauth import HTTPBasicAuth  # type: ignore[import-untyped]  # ship
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from cobrowse.model import Secret
+from web.peer import is_loopback, is_this_machine
 
 # Nothing foreign, nothing inline; nobody frames it; forms go home.
 HEADERS = {
@@ -31,8 +31,6 @@ HEADERS = {
 
 # Seconds a page may lie open before its form is refused: a shift.
 TOKEN_SECONDS = 43_200
-# Marks of a proxy, behind which somebody far away looks as if on this machine.
-_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 # scrypt's cost: about 50 ms and 16 MB, once a process.
 _COST = {"n": 2**14, "r": 8, "p": 1}
 
@@ -47,8 +45,7 @@ def on_this_machine(remote_addr: str, host: str, headers: Mapping[str, str]) -> 
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    direct = not any(header in headers for header in _FORWARDED)
-    return direct and _is_loopback(remote_addr) and (name == "localhost" or _is_loopback(name))
+    return is_loopback(name) and is_this_machine(remote_addr, headers)
 
 
 def sign_in(password: Secret, refused: Callable[[int], Response]) -> HTTPBasicAuth:
@@ -110,12 +107,3 @@ def _digest(password: str) -> bytes:
 def _bytes(text: str) -> bytes:
     """A text from the environment may hold bytes that are not UTF-8."""
     return text.encode(errors="surrogateescape")
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_loopback

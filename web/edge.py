@@ -3,7 +3,7 @@
 And each answer its headers for a browser, whoever made it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -51,13 +51,13 @@ class App(Flask):
         return func
 
 
-def refuse_other_spellings(environ: Mapping[str, Any]) -> None:
+def refuse_other_spellings(target: str, path: str) -> None:
     """Raise UnknownPath unless the path came as it is routed: a proxy that closes a path must not be got round.
 
-    No path of ours needs a percent sign, a second slash or a host in front.
+    `target` is the request's, `path` what the server made of it. No path of ours needs a percent sign, a double slash
+    or a host in front.
     """
-    target = environ.get("RAW_URI") or environ["PATH_INFO"]
-    if target.partition("?")[0] != environ["PATH_INFO"] or "//" in environ["PATH_INFO"]:
+    if target.partition("?")[0] != path or "//" in path:
         raise UnknownPath("the path is not in its one spelling: no escapes, no double slash, no host in front")
 
 
@@ -70,7 +70,7 @@ def guard(app: Flask, new_id: Callable[[], str]) -> None:
     def correlate() -> None:
         g.correlation_id = intake.correlation_id(request.headers, new_id)
         structlog.contextvars.bind_contextvars(correlation_id=g.correlation_id)
-        refuse_other_spellings(request.environ)
+        refuse_other_spellings(request.environ.get("RAW_URI", request.path), request.environ["PATH_INFO"])
 
     @app.after_request
     def echo(response: Response) -> Response:

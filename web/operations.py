@@ -1,6 +1,5 @@
 """For those who run it: /healthz, /readyz and /metrics, and the hooks that let telemetry watch every request."""
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,10 +10,9 @@ from cobrowse.model import Secret
 from integrations.senders.proof import same, secret_bytes
 from integrations.telemetry import Asked, Watcher
 from web import answers
+from web.peer import is_this_machine
 
 NAME = "operations"
-# Headers by which a proxy says for whom it asks: with one of them, a peer on this machine is not who is asking.
-_FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
 _HINT = (
     "Send METRICS_TOKEN as a bearer token; where none is set, only this machine itself may read them, and not through "
     "a proxy."
@@ -77,7 +75,7 @@ class Operations:
             return scheme.lower() == "bearer" and same(
                 secret_bytes(presented.strip()), secret_bytes(self.metrics_token)
             )
-        return _on_this_machine(request.remote_addr or "") and not any(name in request.headers for name in _FORWARDED)
+        return is_this_machine(request.remote_addr or "", request.headers.keys())
 
 
 def watch(app: Flask, watcher: Watcher) -> None:
@@ -100,13 +98,3 @@ def watch(app: Flask, watcher: Watcher) -> None:
         end = g.pop("telemetry", None)
         if end is not None:
             end(g.get("status", 500))
-
-
-def _on_this_machine(peer: str) -> bool:
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return False  # a Unix socket's peer has no address, and is a proxy most likely
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_loopback

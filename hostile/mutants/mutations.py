@@ -1,9 +1,9 @@
-"""What is changed: every place of a module, by mutmut's mutators; a mutant is a module with one change."""
+"""What is changed: every place of a module, by mutmut's mutators. A mutant is a module with one change."""
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import unified_diff
+from typing import NamedTuple
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper
@@ -13,37 +13,28 @@ from mutmut.mutation.mutators import mutation_operators
 _FAIL_ANYWAY = {"len", "isinstance"}
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A module with one change: where it is, the lines that it alters, and the whole source with it."""
+class Mutant(NamedTuple):
+    """A module's whole source with one change, and that change as a diff without context."""
 
-    file: str
-    function: str
-    before: str
-    after: str
     source: str
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What names it, whatever line it has moved to."""
-        return self.file, self.function, self.before, self.after
+    diff: str
 
 
-def mutants(file: str, source: str) -> Iterator[Mutant]:
-    """Every mutant of this module that is a program, and another one than the module."""
+def mutants(source: str) -> Iterator[Mutant]:
+    """Every mutant of this module that compiles and differs from it in more than its form."""
     module = MetadataWrapper(cst.parse_module(source)).module
     pieces = [module.code_for_node(node) for node in (*module.header, *module.body, *module.footer)]
     for place, statement in enumerate(module.body, len(module.header)):
-        original, meaning = pieces[place], _meaning(pieces[place])
-        for function, old, new in _changes(statement):
+        for old, new in _changes(statement):
             changed = module.code_for_node(statement.deep_replace(old, new))
-            if _meaning(changed) not in (None, meaning):
+            if _tree(changed) not in (None, _tree(pieces[place])):
+                lines = unified_diff(pieces[place].splitlines(), changed.splitlines(), n=0, lineterm="")
                 whole = "".join((*pieces[:place], changed, *pieces[place + 1 :]))
-                yield Mutant(file, function, *_altered(original, changed), whole)
+                yield Mutant(whole, "\n".join(line for line in list(lines)[2:] if line[0] != "@"))
 
 
-def _meaning(source: str) -> str | None:
-    """The program without its form; None if it is none."""
+def _tree(source: str) -> str | None:
+    """The program without its form; None if it does not compile."""
     try:
         compile(source, "a mutant", "exec")
     except SyntaxError:
@@ -51,48 +42,25 @@ def _meaning(source: str) -> str | None:
     return ast.dump(ast.parse(source))
 
 
-def _altered(before: str, after: str) -> tuple[str, str]:
-    """The lines that went and the lines that came, each joined into one."""
-    lines = list(unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
-    went, came = (" ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
-    return went, came
-
-
-def _changes(node: cst.CSTNode, around: tuple[str, ...] = ()) -> Iterator[tuple[str, cst.CSTNode, cst.CSTNode]]:
-    """What can be changed from here on: the function, class or constant it is in, the node, the node instead."""
-    name = _name(node, inside=bool(around))
-    around = (*around, name) if name else around
-    if _is_left_alone(node):
+def _changes(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
+    """What can be changed from here on: the node, and the node in its place."""
+    if _is_excluded(node):
         return
     for kind, mutator in mutation_operators:
         if isinstance(node, kind):
-            for instead in mutator(node):
-                yield ".".join(around), node, instead
+            yield from ((node, new) for new in mutator(node))
     for child in node.children:
-        yield from _changes(child, around)
+        yield from _changes(child)
 
 
-def _name(node: cst.CSTNode, *, inside: bool) -> str:
-    if isinstance(node, cst.FunctionDef | cst.ClassDef):
-        return str(node.name.value)
-    target = _assigned(node)
-    return "" if target is None or inside else str(target.value)
+def _is_excluded(node: cst.CSTNode) -> bool:
+    """What no test is asked to notice.
 
-
-def _assigned(node: cst.CSTNode) -> cst.Name | None:
-    """The one name that this statement assigns to."""
-    target = node.targets[0].target if isinstance(node, cst.Assign) else getattr(node, "target", None)
-    return target if isinstance(node, cst.Assign | cst.AnnAssign) and isinstance(target, cst.Name) else None
-
-
-def _is_left_alone(node: cst.CSTNode) -> bool:
-    """The stated rule of what no test is asked to notice.
-
-    Annotations and what they are made of (an alias as `Facts = Mapping[str, object]`, a TypeVar) are mypy's business,
-    decorators and imports the interpreter's. Docstrings mutmut leaves alone by itself.
+    Annotations and type aliases (`Facts = Mapping[str, object]`) are mypy's business, decorators and imports the
+    interpreter's. mutmut itself excludes docstrings.
     """
     if isinstance(node, cst.Call):
         return isinstance(node.func, cst.Name) and node.func.value in _FAIL_ANYWAY
-    if (target := _assigned(node)) is not None and isinstance(node, cst.Assign):
+    if isinstance(node, cst.Assign) and isinstance(target := node.targets[0].target, cst.Name):
         return target.value[0].isupper() and not target.value.isupper()
     return isinstance(node, cst.Annotation | cst.Decorator | cst.Import | cst.ImportFrom)

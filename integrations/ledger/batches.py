@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from cobrowse.clock import Clock, Deadline
+from integrations.event_loop import is_patched
 from integrations.ledger.database import Run
-from integrations.ledger.event_loop import is_patched
 
 T = TypeVar("T")
 

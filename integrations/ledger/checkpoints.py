@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 
-from integrations.ledger.event_loop import start_off_loop
+from integrations.event_loop import start_off_loop
 
 # Commits of this process between two checkpoints: each writes some eight pages of 4 kB, so the log stays below some
 # 30 MB a process. SQLite's own count of its pages lies where only SQLite may read it.

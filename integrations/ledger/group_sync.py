@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from threading import Event, Lock
 
-from integrations.ledger.event_loop import is_patched, start_off_loop
+from integrations.event_loop import is_patched, start_off_loop
 
 
 class SyncTimedOut(Exception):

@@ -63,6 +63,7 @@ MIGRATIONS = (
             # Indexes on random ids are what a claim costs most: the console finds a key by its slot. None holds what
             # a later step changes, so that PostgreSQL need not touch them again.
             "CREATE INDEX initiations_conversation ON initiations (conversation_id, seq)",
+            "CREATE INDEX initiations_key ON initiations (key) WHERE key <> ''",
             "CREATE INDEX initiations_correlation ON initiations (correlation_id)",
             "CREATE INDEX initiations_created ON initiations (created)",
             "CREATE TABLE health (checked DOUBLE PRECISION NOT NULL, filler {text} NOT NULL)",

@@ -13,6 +13,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
+from integrations.event_loop import run_off_loop
 from integrations.ledger import migrations, queries
 from integrations.ledger.database import (
     CHECK_INTERVAL,
@@ -23,7 +24,6 @@ from integrations.ledger.database import (
     Rows,
     Run,
 )
-from integrations.ledger.event_loop import run_off_loop
 from integrations.ledger.postgresql_connection import Connection, PipelinedRun, breaks_connection, first_line
 
 T = TypeVar("T")

@@ -109,22 +109,7 @@ BY_ID = "SELECT {columns} FROM initiations WHERE id = :id"
 BY_SLOT = "SELECT {columns} FROM initiations WHERE slot = :slot"
 HELD = "SELECT holder FROM initiations WHERE id = :id AND state = 'running' AND lease_until > {now}"
 
-RECENT = "{with_keys}SELECT {columns} FROM initiations WHERE {conditions} ORDER BY seq DESC LIMIT :limit"
-# Keys have no index of their own: a keyed slot is "key:<sender>:<key>". It goes from one sender to the next by that
-# index, and in each to the keys that begin with :search. A `;` comes next after a `:`.
-WITH_KEYS = """
-WITH RECURSIVE senders (sender) AS (
-    SELECT * FROM (SELECT sender FROM initiations WHERE slot >= 'key:' AND slot < 'key;' ORDER BY slot LIMIT 1) AS first
-    UNION ALL
-    SELECT (
-        SELECT sender FROM initiations
-        WHERE slot >= 'key:' || senders.sender || ';' AND slot < 'key;' ORDER BY slot LIMIT 1
-    ) FROM senders WHERE senders.sender IS NOT NULL
-), keyed AS (
-    SELECT seq FROM senders JOIN initiations
-        ON slot >= 'key:' || senders.sender || ':' || :search AND slot < 'key:' || senders.sender || ':' || :beyond
-)
-"""
+RECENT = "SELECT {columns} FROM initiations WHERE {conditions} ORDER BY seq DESC LIMIT :limit"
 CONDITIONS = {
     "before_seq": "seq < :before_seq",
     "state": "state = :state",
@@ -133,7 +118,7 @@ CONDITIONS = {
     "search": """seq IN (
         SELECT seq FROM initiations WHERE id >= :search AND id < :beyond
         UNION SELECT seq FROM initiations WHERE conversation_id >= :search AND conversation_id < :beyond
-        UNION SELECT seq FROM keyed
+        UNION SELECT seq FROM initiations WHERE key <> '' AND key >= :search AND key < :beyond
         UNION SELECT seq FROM initiations WHERE correlation_id >= :search AND correlation_id < :beyond
     )""",
 }

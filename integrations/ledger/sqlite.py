@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 
 from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
+from integrations.event_loop import run_off_loop
 from integrations.ledger import migrations, queries
 from integrations.ledger.batches import Closed, Locked, TimedOut
 from integrations.ledger.checkpoints import CHECKPOINT_INTERVAL
 from integrations.ledger.database import CHECK_INTERVAL, DEFAULT_TIMEOUT, PING_TIMEOUT, Params, Rows, Run
-from integrations.ledger.event_loop import run_off_loop
 from integrations.ledger.group_sync import SyncFailed, SyncTimedOut
 from integrations.ledger.sqlite_connection import OpenLedger, connect, open_ledger, render
 from integrations.ledger.sqlite_faults import FAULTS, breaks_connection, unavailable

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from cobrowse.clock import Deadline
 from cobrowse.errors import LedgerUnavailable
+from integrations.event_loop import run_off_loop
 from integrations.ledger import migrations
 from integrations.ledger.batches import Batches, retry_while_busy
 from integrations.ledger.checkpoints import Checkpoints, empty_log
 from integrations.ledger.database import PING_TIMEOUT, Dialect, Params, Rows, Run, SequentialRun
-from integrations.ledger.event_loop import run_off_loop
 from integrations.ledger.group_sync import GroupSync
 from integrations.ledger.ledger_file import LedgerFile
 

@@ -164,7 +164,6 @@ class LedgerStore:
         params = {name: value for name, value in params.items() if value is not None}
         conditions = " AND ".join(queries.CONDITIONS[name] for name in params) or "1 = 1"
         sql = queries.RECENT.replace("{conditions}", conditions)
-        sql = sql.replace("{with_keys}", queries.WITH_KEYS if "search" in params else "")
         params |= {"beyond": f"{params.get('search')}{_BEYOND}", "limit": limit}
         return tuple(self._database.scan(sql, params, lambda values: rows.record(values, self._box, leniently=True)))
 

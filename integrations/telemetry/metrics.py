@@ -1,10 +1,12 @@
 """Counts and durations for Prometheus: of one process, or of all workers together. Every label has few values."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import values as kinds_of_value
 from prometheus_client.exposition import choose_encoder
@@ -13,8 +15,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from cobrowse.errors import kinds
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Outcome, Span, Status
+from integrations.event_loop import run_off_loop
+from integrations.telemetry import counter_files
 from integrations.telemetry.asked import Asked, Ended
 
+log = structlog.stdlib.get_logger("cobrowse")
 M = TypeVar("M", Counter, Histogram)
 
 # Seconds. Genesys answers in tens of milliseconds, an initiation is four of its calls, no deadline is beyond 55.
@@ -92,17 +97,14 @@ class Metrics:
     """Counts initiations as an Observer, and requests as a Watcher.
 
     `senders` are all there are; any other counts as "other". `directory` is where the workers of one server keep their
-    counts (PROMETHEUS_MULTIPROC_DIR, which must be set before prometheus_client is imported); "" for one process.
+    counts (PROMETHEUS_MULTIPROC_DIR, which must be set before prometheus_client is imported); "" for one process. Where
+    the directory can't be used, this process counts for itself: that costs numbers, not a session.
     """
 
-    def __init__(self, senders: Iterable[str], directory: str = "") -> None:
+    def __init__(self, senders: Iterable[str], directory: str = "", write: counter_files.Write = os.write) -> None:
         self._senders = frozenset(senders)
-        self._directory = directory
         self._registry = CollectorRegistry()
-        if directory:
-            # It would ask the system for its process's id at each of the 25 counts of an initiation.
-            this_process = os.getpid()
-            kinds_of_value.ValueClass = kinds_of_value.MultiProcessValue(lambda: this_process)  # type: ignore[no-untyped-call]
+        self._directory = _prepared(directory, write)
         self._counters = {row: _Children(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
         self._histograms = {row: _Children(self._histogram(row)) for row in ROWS if row.buckets}
         self._in_flight = Gauge(IN_FLIGHT.name, IN_FLIGHT.help, registry=self._registry, multiprocess_mode="livesum")
@@ -110,22 +112,32 @@ class Metrics:
         self._circuit = Gauge(
             CIRCUIT.name, CIRCUIT.help, CIRCUIT.labels, registry=self._registry, multiprocess_mode="livemax"
         )
+        # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
+        self._histograms[CALL_SECONDS]["token",]
         # Bound once: these are on the way of every call.
         self._calls, self._call_seconds = self._counters[CALLS], self._histograms[CALL_SECONDS]
         self._steps, self._waits = self._histograms[STEP_SECONDS], self._histograms[WAIT_SECONDS]
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All counts in the text form that fits this Accept header, and its Content-Type."""
-        registry = self._registry
-        if self._directory:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
         encode, content_type = choose_encoder(accept)
-        return encode(registry), content_type
+        return run_off_loop(lambda: encode(self._collected())), content_type
+
+    def _collected(self) -> CollectorRegistry:
+        """The counts of this process, or those that all workers have in their files, which takes a while to read."""
+        if not self._directory:
+            return self._registry
+        registry = CollectorRegistry()
+        try:
+            MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError):
+            return self._registry  # somebody has removed the directory: this process's own counts are left
+        return registry
 
     def circuit(self, host: str, is_open: bool) -> None:
         """Calls to a host are refused from now on, or let through again."""
-        self._circuit.labels(host).set(int(is_open))
+        with contextlib.suppress(OSError):  # the first time for a host it may open a file
+            self._circuit.labels(host).set(int(is_open))
 
     def began(self, asked: Asked) -> Ended:
         """A request is under way until what this returns is called."""
@@ -186,6 +198,21 @@ class _Children(dict[tuple[str, ...], M]):
         child: M = self._metric.labels(*values) if values else self._metric
         self[values] = child
         return child
+
+
+def _prepared(directory: str, write: counter_files.Write) -> str:
+    """The directory, ready for this process's counts; "" where there is none or it can't be used."""
+    this_process = os.getpid()
+    try:
+        if directory:
+            counter_files.allocate(directory, this_process, write)
+            # It would ask the system for its process's id at each of the 25 counts of an initiation.
+            kinds_of_value.ValueClass = kinds_of_value.MultiProcessValue(lambda: this_process)  # type: ignore[no-untyped-call]
+            return directory
+    except OSError as fault:
+        log.warning("this worker counts for itself: PROMETHEUS_MULTIPROC_DIR can't be used", reason=fault.strerror)
+    kinds_of_value.ValueClass = kinds_of_value.MutexValue
+    return ""
 
 
 def _named(outcome: Outcome) -> str:

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Progress
 from cobrowse.model import Command, Failure, Outcome, Session, Span, Status
-from integrations.telemetry import Aside, Asked, configure_logging
+from integrations.telemetry import Aside, Asked, configure_logging, counter_files
 from integrations.telemetry.metrics import ROWS, Metrics
 from tests.clocks import ManualClock
 
@@ -265,3 +265,59 @@ def test_workers_counts_are_one_and_the_dead_have_nothing_in_flight(tmp_path):
         "cobrowse_in_flight 3.0",
         "cobrowse_in_flight 1.0",
     ]
+
+
+FULL = """
+    import os, sys
+    from cobrowse.model import *
+    from integrations.telemetry.metrics import Metrics
+
+    def write(handle, data):
+        raise OSError(28, "No space left on device")
+
+    directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    metrics = Metrics(["crm"], directory, write)
+    metrics.finished(Command("crm", "c", 10.0), Outcome(Status.INITIATED, "i", "c", Session("x"), "media", 0.3, 3))
+    print(metrics.exposition()[0].decode(), os.listdir(directory))
+"""
+GONE = """
+    import os, shutil
+    from cobrowse.model import *
+    from integrations.telemetry.metrics import Metrics
+
+    directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    shutil.rmtree(directory)
+    metrics = Metrics(["crm"], directory)
+    shutil.rmtree(directory)
+    metrics.finished(Command("crm", "c", 10.0), Outcome(Status.INITIATED, "i", "c", Session("x"), "media", 0.3, 3))
+    print(metrics.exposition()[0].decode())
+"""
+
+
+@pytest.mark.parametrize("program", [FULL, GONE], ids=["full", "gone"])
+def test_a_directory_that_cannot_be_used_costs_the_other_workers_numbers_only(tmp_path, program):
+    (tmp_path / "counts").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", textwrap.dedent(program)],
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "counts")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert 'cobrowse_initiations_total{flow="media",outcome="initiated",sender="crm"} 1.0' in done.stdout
+
+
+def test_a_workers_files_are_on_the_disk_whole_before_they_are_mapped(tmp_path):
+    counter_files.allocate(str(tmp_path / "new"), 7)
+    for kind in counter_files.KINDS:
+        stat = (tmp_path / "new" / f"{kind}_7.db").stat()
+        assert stat.st_size == counter_files.SIZE
+        assert stat.st_blocks * 512 >= counter_files.SIZE
+
+
+def test_a_disk_that_takes_a_part_only_leaves_no_file(tmp_path):
+    with pytest.raises(OSError, match="No space"):
+        counter_files.allocate(str(tmp_path), 7, lambda _handle, data: len(data) // 2)
+    assert list(tmp_path.iterdir()) == []
