@@ -60,6 +60,7 @@ class Worker(Process):
             login_url=LOGIN,
             client_id="client",
             client_secret=Secret("secret"),
+            sandbox=False,
             mode=service.mode,
             transport=Wire(service.platform, service.api_legs),
             clock=clock,
