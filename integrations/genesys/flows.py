@@ -54,7 +54,9 @@ class Flows:
         seen = self._see(attempt)
         seen.rule_out()
         live = seen.live
-        return Sessions(live, tuple(session for session in seen.sessions if session not in live))
+        waits = attempt.command.start_when == "agent_connected"
+        over = tuple(session for session in seen.sessions if session not in live)
+        return Sessions(live, over, seen.unanswered() if waits else "")
 
     def newest_webchat(self, attempt: Attempt) -> str:
         """The id of the newest active webchat. NoActiveConversation if there is none."""
