@@ -176,7 +176,7 @@ def build(
 ) -> tuple[Initiation, genesys.Tokens]:
     """The use case, and the tokens for whoever asks whether it is ready."""
     clock = clock or SystemClock()
-    transport = transport or CurlTransport(ca_bundle=settings.genesys_ca_file or None)
+    transport = transport or transport_of(settings)
     if ledger is None:
         ledger = ledger_of(settings)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
@@ -205,6 +205,18 @@ def build(
         observers=observers,
     )
     return initiation, tokens
+
+
+def transport_of(settings: Settings) -> CurlTransport:
+    """The way to Genesys: through a proxy, with a certificate of our own, as the settings say."""
+    return CurlTransport(
+        max_body_bytes=settings.max_upstream_bytes,
+        ca_bundle=settings.genesys_ca_file or None,
+        proxy=settings.genesys_proxy or None,
+        no_proxy=settings.no_proxy,
+        client_cert=settings.genesys_client_cert or None,
+        client_key=settings.genesys_client_key or None,
+    )
 
 
 def ledger_of(settings: Settings) -> LedgerStore:

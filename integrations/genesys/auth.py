@@ -214,7 +214,9 @@ class Tokens:
         try:
             answer = self._caller.call(attempt, TOKEN, self._origin, TOKEN.path, headers, urlencode(form).encode())
         except GenesysForbidden as error:
-            raise GenesysForbidden(f"{error.message}; scopes asked for: {scope or 'none'}") from None
+            if error.by_role:
+                error.message = f"{error.message}; scopes asked for: {scope or 'none'}"
+            raise
         return Secret(answer["access_token"]), float(answer["expires_in"])
 
 
