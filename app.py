@@ -53,7 +53,7 @@ def create_app(
     keys, senders, rates = callers(settings, clock, environ)
     configure_logging(settings.log_level, settings.log_format)
     metrics, telemetry = watchers(settings, clock, senders, environ)
-    initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit)
+    initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
 
     app = App("cobrowse-bridge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -173,6 +173,7 @@ def build(
     ledger: Ledger | None,
     observers: tuple[Observer, ...],
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
+    on_budget: Callable[[str, float, float, float], None] = lambda _token, _count, _allowed, _reset: None,
 ) -> tuple[Initiation, genesys.Tokens]:
     """The use case, and the tokens for whoever asks whether it is ready."""
     clock = clock or SystemClock()
@@ -192,6 +193,7 @@ def build(
         holder=holder,
         store=ledger.tokens if isinstance(ledger, LedgerStore) else None,
         on_circuit=on_circuit,
+        on_budget=on_budget,
     )
     initiation = Initiation(
         genesys=flows,

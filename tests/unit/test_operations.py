@@ -119,7 +119,7 @@ def test_what_may_be_repeated_must_be_readable(body):
 
 
 @pytest.mark.parametrize(
-    ("body", "id", "code"),
+    ("body", "name", "code"),
     [
         ({"id": "s", "joinCode": 849201}, "s", "849201"),
         ({"id": 7, "joinCode": 1.5}, "7", "1.5"),
@@ -128,9 +128,9 @@ def test_what_may_be_repeated_must_be_readable(body):
         ({"id": "s", "joinCode": True}, "s", ""),
     ],
 )
-def test_numbers_and_nulls_and_other_types_are_read_leniently(body, id, code):
+def test_numbers_and_nulls_and_other_types_are_read_leniently(body, name, code):
     loaded = reading(COBROWSE, 200, orjson.dumps(body))
-    assert (loaded["id"], loaded["joinCode"]) == (id, code)
+    assert (loaded["id"], loaded["joinCode"]) == (name, code)
 
 
 def test_a_refused_client_is_told_apart_from_refused_scopes():
