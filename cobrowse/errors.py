@@ -40,6 +40,11 @@ class CobrowseError(Exception):
         self.remedy = hint or self.hint
         self.retry_after = retry_after
 
+    def append(self, words: str) -> None:
+        """Say more in the message."""
+        self.message += words
+        self.args = (self.message,)
+
 
 class RequestError(CobrowseError):
     """The request can't be taken as it is."""

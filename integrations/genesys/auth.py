@@ -215,7 +215,7 @@ class Tokens:
             answer = self._caller.call(attempt, TOKEN, self._origin, TOKEN.path, headers, urlencode(form).encode())
         except GenesysForbidden as error:
             if error.by_role:
-                error.message = f"{error.message}; scopes asked for: {scope or 'none'}"
+                error.append(f"; scopes asked for: {scope or 'none'}")
             raise
         return Secret(answer["access_token"]), float(answer["expires_in"])
 

@@ -55,7 +55,7 @@ class Client:
         except GenesysForbidden as error:
             if error.by_role:
                 asked = f"scopes asked for: {scope}" if scope else "no scopes asked for, so it is the client's roles"
-                error.message = f"{error.message}; {asked}"
+                error.append(f"; {asked}")
             raise
 
     def _authorized(
