@@ -13,8 +13,8 @@ class _Row(NamedTuple):
     message: str
 
 
-# Codes, statuses and messages: x-inin-error-codes of the conversation operations in Genesys's published OpenAPI, and its
-# error table for ip.not.authorized, credentials.expired and not.authorized. Which code goes with the user context is not confirmed.
+# Codes, statuses and messages: x-inin-error-codes of the conversation operations in Genesys's published OpenAPI, and
+# its error table. Which code goes with the user context is not confirmed.
 CODES: Mapping[str, _Row] = {
     "bad.request": _Row(400, "The request could not be understood by the server due to malformed syntax."),
     "invalid.value": _Row(
