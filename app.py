@@ -53,7 +53,7 @@ def create_app(
     keys, senders, rates = callers(settings, clock, environ)
     configure_logging(settings.log_level, settings.log_format)
     metrics, telemetry = watchers(settings, clock, senders, environ)
-    initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit)
+    initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
 
     app = App("cobrowse-bridge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -173,10 +173,11 @@ def build(
     ledger: Ledger | None,
     observers: tuple[Observer, ...],
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
+    on_budget: Callable[[str, float, float, float], None] = lambda _token, _count, _allowed, _reset: None,
 ) -> tuple[Initiation, genesys.Tokens]:
     """The use case, and the tokens for whoever asks whether it is ready."""
     clock = clock or SystemClock()
-    transport = transport or CurlTransport(ca_bundle=settings.genesys_ca_file or None)
+    transport = transport or transport_of(settings)
     if ledger is None:
         ledger = ledger_of(settings)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
@@ -193,6 +194,7 @@ def build(
         holder=holder,
         store=ledger.tokens if isinstance(ledger, LedgerStore) else None,
         on_circuit=on_circuit,
+        on_budget=on_budget,
     )
     initiation = Initiation(
         genesys=flows,
@@ -206,6 +208,18 @@ def build(
         observers=observers,
     )
     return initiation, tokens
+
+
+def transport_of(settings: Settings) -> CurlTransport:
+    """The way to Genesys: through a proxy, with a certificate of our own, as the settings say."""
+    return CurlTransport(
+        max_body_bytes=settings.max_upstream_bytes,
+        ca_bundle=settings.genesys_ca_file or None,
+        proxy=settings.genesys_proxy or None,
+        no_proxy=settings.no_proxy,
+        client_cert=settings.genesys_client_cert or None,
+        client_key=settings.genesys_client_key or None,
+    )
 
 
 def ledger_of(settings: Settings) -> LedgerStore:

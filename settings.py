@@ -11,24 +11,10 @@ from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
 
 from cobrowse.model import Secret
+from integrations.regions import REGIONS, region_of
 from web.peer import is_loopback
 
 FlowName = Literal["auto", "media", "native"]
-
-# Source: the region hosts of Genesys's own SDK (PureCloudPlatformClientV2 269).
-REGIONS = (
-    "mypurecloud.com",
-    "mypurecloud.ie",
-    "mypurecloud.com.au",
-    "mypurecloud.jp",
-    "mypurecloud.de",
-    *(f"{name}.pure.cloud" for name in ("usw2", "cac1", "apne2", "euw2", "aps1", "sae1", "mec1", "apne3", "euc2")),
-    "mxc1.pure.cloud",
-    "apse1.pure.cloud",
-    "use2.us-gov-pure.cloud",
-    "edee1.eusc-pure.cloud",
-)
-
 
 # Bytes of the console's password below which it can be guessed: nothing counts the tries.
 CONSOLE_SHORTEST = 12
@@ -53,6 +39,11 @@ class Settings:
     genesys_login_url: str = ""
     genesys_ca_file: str = ""
     sandbox: bool = False
+    genesys_proxy: Secret = Secret()
+    no_proxy: str = ""
+    genesys_client_cert: str = ""
+    genesys_client_key: str = ""
+    max_upstream_bytes: int = 8_388_608
     cobrowse_flow: FlowName = "auto"
     api_keys: Secret = Secret()
     console_password: Secret = Secret()
@@ -88,13 +79,18 @@ class Settings:
             return str(env.str(name.upper(), str(defaults[name])) or "").strip()
 
         values: dict[str, Any] = {
-            "genesys_region": _choice(env, "GENESYS_REGION", defaults["genesys_region"], REGIONS),
+            "genesys_region": region_of(text("genesys_region") or str(defaults["genesys_region"])),
             "genesys_client_id": text("genesys_client_id"),
             "genesys_client_secret": Secret(text("genesys_client_secret")),
             "genesys_api_url": text("genesys_api_url").rstrip("/"),
             "genesys_login_url": text("genesys_login_url").rstrip("/"),
             "genesys_ca_file": text("genesys_ca_file"),
             "sandbox": env.bool("SANDBOX", default=False),
+            "genesys_proxy": Secret(text("genesys_proxy")),
+            "no_proxy": text("no_proxy"),
+            "genesys_client_cert": text("genesys_client_cert"),
+            "genesys_client_key": text("genesys_client_key"),
+            "max_upstream_bytes": env.int("MAX_UPSTREAM_BYTES", default=8_388_608, validate=Range(65_536, 1 << 30)),
             "cobrowse_flow": _choice(env, "COBROWSE_FLOW", "auto", ("auto", "media", "native")),
             "api_keys": Secret(text("api_keys")),
             "console_password": Secret(text("console_password")),
@@ -143,6 +139,7 @@ class Settings:
     def faults(self) -> list[str]:
         """What is wrong beyond each variable's own form, one line each."""
         faults = []
+        faults.extend(self._way_faults())
         for name in ("genesys_api_url", "genesys_login_url", "public_base_url"):
             faults.extend(_url_faults(name.upper(), getattr(self, name)))
         if self.metrics_token and len(self.metrics_token.encode()) < 16:
@@ -173,6 +170,23 @@ class Settings:
             faults.append(f"CONSOLE_PASSWORD: under {CONSOLE_SHORTEST} bytes, so it can be guessed; give it more")
         return faults
 
+    def _way_faults(self) -> list[str]:
+        """What is wrong with the way to Genesys: the region, the proxy, the client certificate."""
+        faults = _proxy_faults(self.genesys_proxy)
+        if self.genesys_region not in REGIONS and not (self.genesys_api_url and self.genesys_login_url):
+            known = ", ".join(REGIONS)
+            faults.append(
+                f"GENESYS_REGION: {self.genesys_region[:60]!r} is no region; there are {known}; for a host that is not "
+                "among them set GENESYS_API_URL and GENESYS_LOGIN_URL"
+            )
+        if self.genesys_client_key and not self.genesys_client_cert:
+            faults.append("GENESYS_CLIENT_KEY: set without GENESYS_CLIENT_CERT, whose key it is")
+        for name in ("genesys_client_cert", "genesys_client_key"):
+            file = getattr(self, name)
+            if file and not os.access(file, os.R_OK):
+                faults.append(f"{name.upper()}: {file[:200]} can't be read; name a PEM file")
+        return faults
+
 
 def default_host(environ: Mapping[str, str] = os.environ) -> str:
     """Where to listen unless HOST says: with SANDBOX and no API_KEYS, open to all who reach it, loopback only."""
@@ -201,6 +215,18 @@ def _choice(env: Env, name: str, default: object, choices: tuple[str, ...]) -> s
 
 def _known(choices: tuple[str, ...]) -> OneOf:
     return OneOf(choices, error=f"Must be one of {', '.join(choices)}.")
+
+
+def _proxy_faults(proxy: str) -> list[str]:
+    """What is wrong with a proxy's URL, which may hold a password and so is not shown."""
+    if not proxy:
+        return []
+    try:
+        parts = urlsplit(proxy)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and parts.path in ("", "/")
+    except ValueError:
+        good = False
+    return [] if good else ["GENESYS_PROXY: must be a URL such as http://user:password@proxy.example.com:3128"]
 
 
 def _url_faults(name: str, url: str) -> list[str]:

@@ -9,10 +9,12 @@ CobrowseError
 │   ├── InvalidRequest      422    LatestNotAllowed    403    SenderRateLimited 429
 ├── ConversationError       the conversation can't have cobrowse (now)
 │   ├── ConversationNotFound  404  ConversationNotActive  409
-│   └── CobrowseNotSupported  422  NoActiveConversation   404
+│   ├── CobrowseNotSupported  422  NoActiveConversation   404
+│   └── AgentNotConnected     409
 ├── GenesysError            Genesys did not do its part
 │   ├── GenesysUnauthorized 502    GenesysForbidden    502    GenesysRateLimited  503
-│   └── GenesysUnavailable  503    GenesysTimeout      504    GenesysBadResponse  502
+│   ├── GenesysUnavailable  503    GenesysTimeout      504    GenesysBadResponse  502
+│   └── UserTokenRequired   502
 ├── InProgress              409    an earlier delivery of the same request is still at work
 ├── LedgerUnavailable       503    what makes it exactly once can't be reached
 ├── Overloaded              503    too many requests at once: refused before anything was started
@@ -37,6 +39,11 @@ class CobrowseError(Exception):
         self.message = message
         self.remedy = hint or self.hint
         self.retry_after = retry_after
+
+    def append(self, words: str) -> None:
+        """Say more in the message."""
+        self.message += words
+        self.args = (self.message,)
 
 
 class RequestError(CobrowseError):
@@ -180,6 +187,13 @@ class NoActiveConversation(ConversationError):
     hint = "There is no active webchat right now; send the conversationId of the conversation you mean."
 
 
+class AgentNotConnected(ConversationError):
+    """It is asked for once an agent has answered, and none has (or the customer has not)."""
+
+    code, status, retryable, burns_key = "agent_not_connected", 409, True, False
+    hint = "Nothing was started: the conversation still rings; ask again once somebody has answered."
+
+
 class GenesysError(CobrowseError):
     """Genesys Cloud did not do its part. `ambiguous`: the call's effect may have taken place all the same.
 
@@ -205,6 +219,8 @@ class GenesysUnauthorized(GenesysError):
 
     code, status, burns_key = "genesys_unauthorized", 502, False
     hint = "Genesys refuses the OAuth client: check GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION."
+    # Whether the same call may go through with a new token: where the token itself was refused.
+    new_token = True
 
 
 class GenesysForbidden(GenesysError):
@@ -212,6 +228,18 @@ class GenesysForbidden(GenesysError):
 
     code, status, burns_key = "genesys_forbidden", 502, False
     hint = "Give the OAuth client a role with the permission and scopes named in the message."
+    # Whether Genesys itself refuses what the client may do; else something in between spoke, or another rule.
+    by_role = True
+
+
+class UserTokenRequired(GenesysError):
+    """The call asks for a person's token, and the service's own has no person behind it."""
+
+    code, status, burns_key = "user_token_required", 502, False
+    hint = (
+        "Genesys wants a user behind this call: send a user's own token in Genesys-Access-Token, which needs "
+        "ALLOW_USER_TOKENS=true, or give the service an OAuth client that acts for a service user."
+    )
 
 
 class GenesysRateLimited(GenesysError):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
-from cobrowse.errors import CobrowseError, InProgress, InternalError, KeyReused, LedgerUnavailable
+from cobrowse.errors import AgentNotConnected, CobrowseError, InProgress, InternalError, KeyReused, LedgerUnavailable
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, Observer, run
 from cobrowse.ledger import (
     Claim,
@@ -85,8 +85,11 @@ class Initiation:
         no conversation is asked for anew.
         """
         conversation_id = entry.progress.session.conversation_id or entry.command.conversation_id
+        failure = entry.outcome.failure if entry.outcome is not None else None
+        rang = failure is not None and failure.code == AgentNotConnected.code
         command = replace(
             entry.command,
+            start_when="agent_connected" if rang else entry.command.start_when,
             deadline_seconds=deadline_seconds,
             correlation_id=correlation_id,
             conversation_id=conversation_id,
@@ -247,7 +250,8 @@ class Initiation:
                 return self._joined(attempt, ended)
             # One that has not ended died, or is at work anew; either may have invited the customer before that.
             may_be_there = may_be_there or ended is None or ended.progress.invited
-        if may_be_there or (attempt.command.check_first and not attempt.progress.invited):
+        # One whose invitation is out is settled by its flow's own probe.
+        if may_be_there or (_looks_first(attempt.command) and not attempt.progress.invited):
             active = already_active(attempt, won, lambda: self.genesys.sessions(attempt))
             if active is not None:
                 return active
@@ -292,6 +296,11 @@ class Initiation:
             return outcome
         attempt.command = replace(attempt.command, conversation_id=found)
         return None
+
+
+def _looks_first(command: Command) -> bool:
+    """Whether the conversation is looked at before the flow: what calls from within a conversation need not ask."""
+    return command.check_first or command.start_when == "agent_connected"
 
 
 def _to_settle(attempt: Attempt) -> float:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 Channel = Literal["webchat", "voice", "message"]
+StartWhen = Literal["customer_connected", "agent_connected"]
 
 
 class Secret(str):
@@ -33,7 +34,8 @@ class Command:
     """One request for a cobrowse session, parsed and authenticated.
 
     `deadline_seconds` is how long the caller waits. `fingerprint` tells two requests with one key apart; it is empty
-    where the key names the event whatever its data, as a sender's delivery id does.
+    where the key names the event whatever its data, as a sender's delivery id does. With `start_when` agent_connected
+    nothing is started before an agent has answered.
     """
 
     sender: str
@@ -48,6 +50,7 @@ class Command:
     key: str = ""
     fingerprint: str = ""
     check_first: bool = False
+    start_when: StartWhen = "customer_connected"
     user_token: Secret = Secret()
 
 
@@ -68,10 +71,14 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """A conversation's cobrowse sessions, as one look at it shows them: those the customer can use, and the others."""
+    """A conversation's cobrowse sessions, as one look at it shows them: those the customer can use, and the others.
+
+    `unanswered` says who has to answer before a session may be started, "" if nobody.
+    """
 
     live: tuple[Session, ...] = ()
     over: tuple[Session, ...] = ()
+    unanswered: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from cobrowse.errors import AgentNotConnected
 from cobrowse.flow import PATIENCE, Attempt, looked
 from cobrowse.ledger import Entry, Won
 from cobrowse.model import Outcome, Session, Sessions, Status
 from cobrowse.outcomes import outcome_of, shown_to
 from cobrowse.waiting import ahead_of, history_of
+
+# Seconds before each look for an agent who answers. Three looks in all, of the 300 calls a minute that Genesys allows a
+# token; what still rings after them is asked for again after RINGING_SECONDS, which are an offer's usual ones.
+AGENT_LOOKS = (0.0, 1.0, 1.5)
+RINGING_SECONDS = 10.0
 
 
 def already_active(attempt: Attempt, won: Won, look: Callable[[], Sessions]) -> Outcome | None:
@@ -16,18 +22,30 @@ def already_active(attempt: Attempt, won: Won, look: Callable[[], Sessions]) -> 
 
     Any live session will do: the earlier one is only the newest of those that may be behind it. This initiation's own
     is left to the flow, which knows more of it than the conversation shows.
+
+    Raises:
+        AgentNotConnected: Nothing stands there, and somebody has to answer first.
     """
     own, history = attempt.session, history_of(won)
     known = tuple(entry.progress.session for entry in history)
+    unanswered = ""
 
     def find() -> Session | None:
+        nonlocal unanswered
         # Before the look: an offer that is closed by then has been accepted, which shows, or is over.
         now = attempt.clock.now()
-        return standing(look(), known, own, now)
+        shown = look()
+        unanswered = shown.unanswered
+        return standing(shown, known, own, now)
 
     with attempt.step("check"):
         patient = bool(ahead_of(won)) or any(_may_show_yet(entry, won.entry) for entry in history)
-        found = looked(attempt, find, "the earlier session") if patient else find()
+        for number, _ in enumerate(attempt.looks(AGENT_LOOKS, "before another look for an agent who answers")):
+            found = looked(attempt, find, "the earlier session") if patient and not number else find()
+            if found is not None or not unanswered:
+                break
+        else:
+            raise AgentNotConnected(unanswered, retry_after=RINGING_SECONDS)
     if found is None or found is own:
         return None
     started = _started(history, found)

@@ -34,7 +34,7 @@ def _status(fault: Fault, answer: Answer, context_id: str, operation: str) -> An
     given = fault.parameters
     status = int(given["status"])
     retry = given["retry_after"]
-    headers = {} if retry is None else {"Retry-After": str(retry)}
+    headers = ({} if retry is None else {"Retry-After": str(retry)}) | (given["headers"] or {})
     if status < 400:
         return replace(answer, status=status, headers={**answer.headers, **headers})
     if operation == "token" and status in {400, 401}:

@@ -84,9 +84,13 @@ def _conversations(plan: Blueprint, world: World) -> None:
 
     @plan.patch("/conversations/<conversation_id>")
     def end_conversation(conversation_id: str) -> Response:
-        given = mapping(_document(), ("state",))
-        choice(given.get("state"), "state", ("ended",))
-        return _json(shapes.conversation(world.state.end(conversation_id), world.options.api))
+        given = mapping(_document(), ("state", "customer", "agent"))
+        if "state" in given or not given:
+            choice(given.get("state"), "state", ("ended",))
+            world.state.end(conversation_id)
+        moved = {side: choice(given[side], side, state.PRESENCES) for side in ("customer", "agent") if side in given}
+        there = world.state.move(conversation_id, **{side: str(presence) for side, presence in moved.items()})
+        return _json(shapes.conversation(there, world.options.api))
 
 
 def _faults(plan: Blueprint, world: World) -> None:

@@ -13,7 +13,8 @@ class _Row(NamedTuple):
     message: str
 
 
-# Codes, statuses and messages: x-inin-error-codes of the conversation operations in Genesys's published OpenAPI.
+# Codes, statuses and messages: x-inin-error-codes of the conversation operations in Genesys's published OpenAPI, and
+# its error table. Which code goes with the user context is not confirmed.
 CODES: Mapping[str, _Row] = {
     "bad.request": _Row(400, "The request could not be understood by the server due to malformed syntax."),
     "invalid.value": _Row(
@@ -24,6 +25,13 @@ CODES: Mapping[str, _Row] = {
     ),
     "authentication.required": _Row(401, "No authentication bearer token specified in authorization header."),
     "bad.credentials": _Row(401, "Invalid login credentials."),
+    "ip.not.authorized": _Row(401, "IP address is not authorized"),
+    "credentials.expired": _Row(401, "The credentials have expired."),
+    "user.context.required": _Row(
+        400,
+        "This request requires a user context. Client credentials cannot be used for requests to this resource.",
+    ),
+    "not.authorized": _Row(403, "You are not authorized to perform the requested action."),
     "missing.permissions": _Row(
         403,
         "Unable to perform the requested action. You are missing the following permission(s): {permissions}",

@@ -66,6 +66,13 @@ def _retry_after(value: object, field: str) -> object:
     return f"{number(value, field, 0, 1e9):g}" if isinstance(value, float) else str(whole(value, field, 0, 10**9))
 
 
+def _headers(value: object, field: str) -> object:
+    """More headers, as those of a token's budget, which Genesys sends without a Retry-After now and then."""
+    if not isinstance(value, dict) or not value:
+        raise Refused(f"{field}: must be an object of header names and values")
+    return {text(name, field): text(str(worth), field) for name, worth in value.items()}
+
+
 def _redirect(value: object, field: str) -> object:
     return int(choice(whole(value, field, 301, 308), field, (301, 302, 303, 307, 308)))
 
@@ -84,6 +91,7 @@ KINDS: Mapping[str, Kind] = {
             "code": Parameter(text, None),
             "message": Parameter(text, None),
             "retry_after": Parameter(_retry_after, None),
+            "headers": Parameter(_headers, None),
         }
     ),
     "delay": Kind({"seconds": Parameter(_seconds)}),

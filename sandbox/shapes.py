@@ -170,9 +170,10 @@ def _participant(there: Conversation, purpose: str) -> dict[str, object]:
 
 def _communication(there: Conversation, purpose: str) -> dict[str, object]:
     """One participant's end of the channel that the conversation runs on."""
+    state = there.customer if purpose == "customer" else there.agent
     shown: dict[str, object] = {
         "id": derived(there.id, f"{purpose}/{there.channel}"),
-        "state": "connected" if there.ended is None else "disconnected",
+        "state": state if there.ended is None else "disconnected",
         "direction": "inbound",
         "held": False,
         "provider": _PROVIDERS[there.channel],

@@ -23,6 +23,9 @@ LIVE_MEDIUM = "66666666-0000-4000-8000-000000000002"
 
 CHANNELS = ("webchat", "voice", "message", "email")
 STATES = ("active", "ended")
+# How far a side of a conversation can have come: participant states of Genesys's SDK.
+PRESENCES = ("alerting", "dialing", "contacting", "offering", "connected", "disconnected", "terminated")
+_GONE = ("disconnected", "terminated")
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,18 @@ class Medium:
 
 @dataclass(frozen=True)
 class Conversation:
-    """A conversation on one channel; `ended` is None while it is active."""
+    """A conversation on one channel; `ended` is None while it is active.
+
+    `customer` and `agent` are the states of their communications.
+    """
 
     id: str
     channel: str
     started: float
     ended: float | None = None
     media: tuple[Medium, ...] = ()
+    customer: str = "connected"
+    agent: str = "connected"
 
 
 class State:
@@ -118,6 +126,14 @@ class State:
             media = tuple(replace(one, ended=one.ended or now) for one in there.media)
             over = self._conversations[there.id] = replace(there, ended=there.ended or now, media=media)
             return over
+
+    def move(self, conversation_id: str, customer: str | None = None, agent: str | None = None) -> Conversation:
+        """Put either side's communication into another state, as when an agent is rung or the customer leaves."""
+        with self._lock:
+            there = self.conversation(conversation_id)
+            moved = replace(there, customer=customer or there.customer, agent=agent or there.agent)
+            self._conversations[there.id] = moved
+            return moved
 
     def conversation(self, conversation_id: str) -> Conversation:
         """The conversation as it is, seen or unseen.
@@ -219,7 +235,7 @@ class State:
         there = self.conversation(conversation_id)
         if there.ended is not None:
             raise GenesysError("not.found")
-        if there.channel == "email":
+        if there.channel == "email" or there.customer in _GONE:
             raise GenesysError("bad.request")
         return there
 

@@ -23,12 +23,14 @@ class ConversationEventSchema(DeliverySchema):
     conversationId = fields.String(load_default="")
     mediaType = fields.String(load_default="")
     messageType = fields.String(load_default="")
+    eventTime = fields.Raw(load_default="")
 
 
 class DetailSchema(DeliverySchema):
     """A detail event: `detail` on EventBridge, or all there is where an input transformer sends only that."""
 
     topicName = fields.String(load_default="")
+    timestamp = fields.Raw(load_default="")
     eventBody = fields.Nested(ConversationEventSchema, required=True)
 
 
@@ -37,6 +39,7 @@ class EventBridgeSchema(DeliverySchema):
 
     id = fields.String(load_default="")
     detail_type = fields.String(data_key="detail-type", load_default="")
+    time = fields.Raw(load_default="")
     detail = fields.Nested(DetailSchema, required=True)
 
 
@@ -61,8 +64,8 @@ class ParticipantSchema(DeliverySchema):
     messages = _media()
 
 
-class ConversationStateSchema(DeliverySchema):
-    """The `eventBody` of a conversations topic: the whole state, sent again at each change."""
+class ConversationStateSchema(ConversationEventSchema):
+    """The `eventBody` of a conversations topic: the whole state, sent again at each change. Or a detail event's."""
 
     id = fields.String(load_default="")
     participants = fields.List(fields.Nested(ParticipantSchema), load_default=list)
@@ -71,7 +74,7 @@ class ConversationStateSchema(DeliverySchema):
 class NotificationSchema(DeliverySchema):
     """A message of a notification channel, handed on by a relay."""
 
-    topicName = fields.String(required=True)
+    topicName = fields.String(load_default="")
     eventBody = fields.Nested(ConversationStateSchema, load_default=lambda: ConversationStateSchema().load({}))
 
 

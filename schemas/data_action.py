@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import orjson
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
+
+from cobrowse.model import StartWhen
 
 SETTINGS_BYTES = 4_096
 _UNSET = re.compile(r"\$!?\{input\.([A-Za-z0-9_.-]{1,80})\}")
@@ -58,6 +60,11 @@ class StartRequestSchema(Schema):
     channel = fields.String(validate=validate.OneOf(("webchat", "voice", "message"), error="Must be one of {choices}."))
     latest = fields.Boolean(load_default=False, error_messages={"invalid": "Must be true or false."})
     requested_by = fields.String(data_key="requestedBy", load_default="", validate=validate.Length(max=200))
+    start_when = fields.String(
+        data_key="startWhen",
+        load_default="customer_connected",
+        validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}."),
+    )
     session_settings = JsonObjectField(data_key="sessionSettings", load_default=dict)
 
     @pre_load

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 
 _filled = validate.Length(min=1)
 
@@ -19,69 +19,94 @@ class GenesysSchema(Schema):
         return {key: value for key, value in data.items() if value is not None} if isinstance(data, Mapping) else data
 
 
+class TextField(fields.Field[str]):
+    """A text; a number is taken for one. With a `load_default` anything else counts as not given."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:  # noqa: ARG002 - marshmallow's signature
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        if self.required:
+            raise ValidationError("Not a text.")
+        return str(self.load_default)
+
+
+class PartsField(fields.List[Any]):
+    """A list of objects. What is no list counts as not given, what is no object in it is left out."""
+
+    def __init__(self, schema: type[Schema]) -> None:
+        super().__init__(fields.Nested(schema), load_default=list)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
+        parts = [part for part in value if isinstance(part, Mapping)] if isinstance(value, list) else []
+        return super()._deserialize(parts, attr, data, **kwargs)
+
+
 class TokenSchema(GenesysSchema):
     """POST /oauth/token. `expires_in` is seconds."""
 
-    access_token = fields.String(required=True, validate=_filled)
+    access_token = TextField(required=True, validate=_filled)
     expires_in = fields.Float(load_default=86_400.0, validate=validate.Range(min=0))
 
 
 class CreatedSessionSchema(GenesysSchema):
     """POST /api/v2/cobrowse/sessions."""
 
-    id = fields.String(required=True, validate=_filled)
-    joinUrl = fields.String(load_default="")
-    viewerUrl = fields.String(load_default="")
+    id = TextField(required=True, validate=_filled)
+    joinUrl = TextField(load_default="")
+    viewerUrl = TextField(load_default="")
 
 
 class AttachedMediaSchema(GenesysSchema):
-    """POST /api/v2/conversations/{id}/media."""
+    """POST /api/v2/conversations/{id}/media. What is unknown stays empty: the invitation is out by then."""
 
-    id = fields.String(required=True, validate=_filled)
-    state = fields.String(load_default="")
+    id = TextField(load_default="")
+    state = TextField(load_default="")
 
 
 class CobrowseSessionSchema(GenesysSchema):
     """POST /api/v2/conversations/{id}/cobrowse: CobrowseWebMessagingSession of the published OpenAPI."""
 
-    id = fields.String(required=True, validate=_filled)
-    joinCode = fields.String(load_default="")
-    dateOfferEnds = fields.String(load_default="")
+    id = TextField(load_default="")
+    joinCode = TextField(load_default="")
+    dateOfferEnds = TextField(load_default="")
 
 
 class MediumSchema(GenesysSchema):
     """One medium: an entry of a participant's chats, calls, … or of the conversation's media."""
 
-    id = fields.String(load_default="")
-    type = fields.String(load_default="")
-    state = fields.String(load_default="")
-    cobrowseSessionId = fields.String(load_default="")
-    viewerUrl = fields.String(load_default="")
-
-
-def _media() -> fields.List[Any]:
-    return fields.List(fields.Nested(MediumSchema), load_default=list)
+    id = TextField(load_default="")
+    type = TextField(load_default="")
+    state = TextField(load_default="")
+    disconnectType = TextField(load_default="")
+    disconnectedTime = TextField(load_default="")
+    cobrowseSessionId = TextField(load_default="")
+    viewerUrl = TextField(load_default="")
 
 
 class ParticipantSchema(GenesysSchema):
-    """A participant's media, as far as they say what a conversation is and whether it has cobrowse."""
+    """Who takes part, and their communications, each with its own state."""
 
-    calls = _media()
-    chats = _media()
-    messages = _media()
-    emails = _media()
-    callbacks = _media()
-    cobrowsesessions = _media()
+    purpose = TextField(load_default="")
+    state = TextField(load_default="")
+    endTime = TextField(load_default="")
+    calls = PartsField(MediumSchema)
+    chats = PartsField(MediumSchema)
+    messages = PartsField(MediumSchema)
+    emails = PartsField(MediumSchema)
+    callbacks = PartsField(MediumSchema)
+    cobrowsesessions = PartsField(MediumSchema)
 
 
 class ConversationSchema(GenesysSchema):
     """GET /api/v2/conversations/{id}, in both shapes: with `media` and `state`, or with participants and `endTime`."""
 
-    id = fields.String(required=True, validate=_filled)
-    state = fields.String(load_default="")
-    endTime = fields.String(load_default="")
-    media = _media()
-    participants = fields.List(fields.Nested(ParticipantSchema), load_default=list)
+    id = TextField(required=True, validate=_filled)
+    state = TextField(load_default="")
+    endTime = TextField(load_default="")
+    media = PartsField(MediumSchema)
+    participants = PartsField(ParticipantSchema)
 
 
 class ConversationListSchema(GenesysSchema):
@@ -93,9 +118,9 @@ class ConversationListSchema(GenesysSchema):
 class ErrorBodySchema(GenesysSchema):
     """ErrorBody of the published OpenAPI, or OAuth's error answer: whatever of it says what went wrong."""
 
-    message = fields.String(load_default="")
-    code = fields.String(load_default="")
-    contextId = fields.String(load_default="")
-    error = fields.String(load_default="")
-    error_description = fields.String(load_default="")
-    description = fields.String(load_default="")
+    message = TextField(load_default="")
+    code = TextField(load_default="")
+    contextId = TextField(load_default="")
+    error = TextField(load_default="")
+    error_description = TextField(load_default="")
+    description = TextField(load_default="")

@@ -67,6 +67,7 @@ class DataActions:
             requested_by=wish["requested_by"],
             credential=credential,
             session_settings=wish["session_settings"],
+            start_when=wish["start_when"],
             key=intake.idempotency_key(request.headers.get("Idempotency-Key", "")),
             fingerprint=fingerprint(body),
             user_token=self._user_token(),

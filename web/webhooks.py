@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 from flask import Blueprint, Response, g, request
@@ -51,7 +52,7 @@ class Webhooks:
         if sender is None:
             raise UnknownPath("no sender of this name is configured")
         deadline = Deadline.after(sender.deadline_seconds, self.clock)
-        incoming = _incoming()
+        incoming = _incoming(self.clock.now())
         credential = sender.authenticate(incoming, self.clock.now())
         self.check_rate(sender, 1)
         manner = answers.Manner(sender.failures == "body", sender.habit, batch=sender.reading.envelope.batch)
@@ -88,7 +89,7 @@ class Webhooks:
             yield from pool.map(run, events, commands)
 
 
-def _incoming() -> Incoming:
+def _incoming(now: datetime) -> Incoming:
     """The delivery, raw: the path as it was sent, since some senders sign it."""
     # First of all, so that a body that is refused leaves no frame behind that holds the caller's credential.
     body = intake.raw_body(request)
@@ -96,7 +97,7 @@ def _incoming() -> Incoming:
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or request.full_path
     path, _, query = sent.partition("?")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Incoming(request.method, path, query, headers, body, request.remote_addr or "")
+    return Incoming(request.method, path, query, headers, body, request.remote_addr or "", now)
 
 
 def _command(sender: Sender, event: Wanted | Ignored, credential: str, key: str) -> Command:
@@ -108,6 +109,7 @@ def _command(sender: Sender, event: Wanted | Ignored, credential: str, key: str)
         credential=credential,
         key=key or event.delivery_id,
         check_first=sender.check_first,
+        start_when=sender.start_when,
     )
     if isinstance(event, Ignored):
         return command

@@ -33,6 +33,8 @@ class Told(Protocol):
     @property
     def genesys_ca_file(self) -> str: ...  # noqa: D102
     @property
+    def genesys_proxy(self) -> Secret: ...  # noqa: D102
+    @property
     def api_url(self) -> str: ...  # noqa: D102
     @property
     def login_url(self) -> str: ...  # noqa: D102

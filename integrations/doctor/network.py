@@ -37,6 +37,14 @@ def login(case: Case) -> Iterator[Check]:
 
 def _host(case: Case, which: str, url: str) -> Iterator[Check]:
     dns, tls = f"{which} host: DNS", f"{which} host: TLS"
+    if case.settings.genesys_proxy and not case.settings.sandbox:
+        # Only the service's own engine goes through it; the token, further down, shows whether that works.
+        proxy = urlsplit(case.settings.genesys_proxy)
+        yield Check(
+            dns, None, f"the proxy {proxy.hostname}:{proxy.port or 'default port'} of GENESYS_PROXY resolves it"
+        )
+        yield Check(tls, None, "it is reached through the proxy")
+        return
     try:
         addresses = case.reach.addresses(url)
         host = urlsplit(url).hostname

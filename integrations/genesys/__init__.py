@@ -8,6 +8,7 @@ import httpx
 from cobrowse.clock import Clock
 from cobrowse.model import Secret
 from integrations.genesys.auth import Guard, Tokens, TokenStore
+from integrations.genesys.budget import Budgets, OnBudget
 from integrations.genesys.circuit_breaker import CircuitBreaker
 from integrations.genesys.client import Client
 from integrations.genesys.flows import Flows
@@ -29,10 +30,11 @@ def connect(
     store: TokenStore | None,
     new_lock: Callable[[], Guard] = Lock,
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
+    on_budget: OnBudget = lambda _name, _count, _allowed, _reset: None,
 ) -> tuple[Flows, Tokens]:
     """The flows of one org, and its tokens for whoever checks readiness. `sandbox`: take a sandbox's tokens only."""
-    breaker = CircuitBreaker(clock, on_change=on_circuit)
-    caller = RetryingCaller(transport, clock, jitter, breaker, secrets=(client_secret,), sandbox=sandbox)
+    breaker, budgets = CircuitBreaker(clock, on_change=on_circuit), Budgets(clock, on_budget)
+    caller = RetryingCaller(transport, clock, jitter, breaker, budgets, secrets=(client_secret,), sandbox=sandbox)
     tokens = Tokens(
         caller,
         clock,

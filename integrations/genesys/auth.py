@@ -219,7 +219,9 @@ class Tokens:
         try:
             answer = self._caller.call(attempt, TOKEN, self._origin, TOKEN.path, headers, urlencode(form).encode())
         except GenesysForbidden as error:
-            raise GenesysForbidden(f"{error.message}; scopes asked for: {scope or 'none'}") from None
+            if error.by_role:
+                error.append(f"; scopes asked for: {scope or 'none'}")
+            raise
         return Secret(answer["access_token"]), float(answer["expires_in"])
 
 

@@ -28,7 +28,8 @@ class Client:
         return self._caller.breaker.open_circuits()
 
     def authorize(self, attempt: Attempt, scope: str) -> None:
-        """Make sure of a token, so that a wrong client or secret shows before anything else is done."""
+        """Make sure of a token and of calls left for it, so that what is wrong shows before anything else is done."""
+        self._caller.await_budget(attempt)
         if not attempt.command.user_token:
             self._tokens.get(attempt, scope)
 
@@ -52,8 +53,10 @@ class Client:
         try:
             return self._authorized(attempt, operation, scope, path, content)
         except GenesysForbidden as error:
-            asked = f"scopes asked for: {scope}" if scope else "no scopes asked for, so it is the client's roles"
-            raise GenesysForbidden(f"{error.message}; {asked}") from None
+            if error.by_role:
+                asked = f"scopes asked for: {scope}" if scope else "no scopes asked for, so it is the client's roles"
+                error.append(f"; {asked}")
+            raise
 
     def _authorized(
         self, attempt: Attempt, operation: Operation, scope: str, path: str, content: bytes | None
@@ -64,7 +67,9 @@ class Client:
         token = self._tokens.get(attempt, scope)
         try:
             return self._caller.call(attempt, operation, self._origin, path, _headers(attempt, token, content), content)
-        except GenesysUnauthorized:
+        except GenesysUnauthorized as error:
+            if not error.new_token:
+                raise
             # Expired early or revoked. A 401 comes before any effect, so the call may be sent again as it is.
             self._tokens.invalidate(scope, token)
         token = self._tokens.get(attempt, scope)

@@ -1,21 +1,25 @@
-"""What a conversation is, read from either shape Genesys gives it: over or not, its kind, its live sessions."""
+"""What a conversation is, read from either shape Genesys gives it: over or not, who has answered, its live sessions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
-from cobrowse.model import Session
+from cobrowse.model import Channel, Session
 from integrations.genesys.links import checked_link
+from integrations.genesys.presence import OVER, Presence, is_over, presence_of
 from integrations.genesys.redaction import redact
 
-_OVER = frozenset({"disconnected", "terminated", "ended", "closed", "inactive"})
 # The participant's list of each kind, and the kind's name in a data action's `channel`.
 _KINDS = {"chats": "webchat", "calls": "voice", "messages": "message", "emails": "e-mail", "callbacks": "callback"}
 _MEDIA_KINDS = {"chat": "webchat", "call": "voice", "email": "e-mail", "webmessaging": "message"}
 # Of messages only web messaging can carry cobrowse: it needs the customer's browser. "" and unknown: we can't tell.
 _BROWSER_MESSAGES = frozenset({"", "unknown", "webmessaging", "message"})
 _CAPABLE = frozenset({"webchat", "voice", "message"})
+_LEFT = (
+    "The customer has left, though the conversation is not closed yet (the agent may be in after-call work); "
+    "start cobrowse while the customer is connected."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +27,20 @@ class Seen:
     """A conversation as one GET showed it. `kinds` are the media that carry the talk, cobrowse itself left out.
 
     `sessions` are its cobrowse sessions as each participant has them, `live` those that are not over, each once.
+    `customer` and `agent` say how far each has come.
     """
 
     id: str
     ended: bool
     kinds: tuple[str, ...]
     sessions: tuple[Session, ...]
+    customer: Presence = Presence.UNKNOWN
+    agent: Presence = Presence.UNKNOWN
 
     @property
     def live(self) -> tuple[Session, ...]:
         """The sessions that a customer can use now."""
-        live = [session for session in self.sessions if session.state.lower() not in _OVER]
+        live = [session for session in self.sessions if session.state.lower() not in OVER]
         return tuple({session.cobrowse_session_id: session for session in reversed(live)}.values())[::-1]
 
     def session(self, *ids: str) -> Session | None:
@@ -50,28 +57,64 @@ class Seen:
         """Raise the ConversationError that this conversation stands for, if it can't have a cobrowse session."""
         if self.ended:
             raise ConversationNotActive(f"conversation {self.id} has ended")
+        if self.customer is Presence.LEFT:
+            raise ConversationNotActive(f"conversation {self.id}: the customer has left", hint=_LEFT)
         if self.kinds and not _CAPABLE.intersection(self.kinds):
             raise CobrowseNotSupported(
                 f"conversation {self.id} is {' and '.join(self.kinds)}, which can't carry cobrowse"
             )
 
+    def contradict(self, channel: Channel | None) -> None:
+        """Raise CobrowseNotSupported if the conversation is known to be on another channel than the one asked for."""
+        if channel is not None and self.kinds and channel not in self.kinds:
+            kinds = " and ".join(self.kinds)
+            raise CobrowseNotSupported(
+                f"the channel {channel} was asked for, and conversation {self.id} is {kinds}",
+                hint="Send the conversation's own channel, or leave the channel out.",
+            )
+
+    def unanswered(self) -> str:
+        """Who has to answer before both sides talk, in words; "" if nobody, or if the conversation doesn't tell."""
+        if self.agent in (Presence.RINGING, Presence.ABSENT, Presence.LEFT):
+            how = {Presence.RINGING: "it still rings", Presence.ABSENT: "none has it yet"}.get(self.agent, "all left")
+            return f"conversation {self.id}: no agent is connected, {how}"
+        if self.customer is Presence.RINGING:
+            return f"conversation {self.id}: the customer has not answered yet"
+        return ""
+
 
 def see(conversation: Mapping[str, Any]) -> Seen:
     """Read a loaded ConversationSchema."""
-    kinds: dict[str, None] = {}
+    participants = conversation["participants"]
     sessions: list[Session] = []
+    talks: list[tuple[str, bool]] = []
     for medium in conversation["media"]:
         if medium["type"].lower() == "cobrowse":
             sessions.append(_session(conversation["id"], medium))
         elif medium["type"]:
-            kinds[_MEDIA_KINDS.get(medium["type"].lower()) or _shown(medium["type"])] = None
-    for participant in conversation["participants"]:
+            talks.append((_MEDIA_KINDS.get(medium["type"].lower()) or _shown(medium["type"]), is_over(medium)))
+    for participant in participants:
         sessions.extend(_session(conversation["id"], medium) for medium in participant["cobrowsesessions"])
-        for name, kind in _KINDS.items():
-            for medium in participant[name]:
-                kinds[_message_kind(medium["type"]) if name == "messages" else kind] = None
-    ended = bool(conversation["endTime"]) or conversation["state"].lower() in _OVER
-    return Seen(conversation["id"], ended, tuple(kinds), tuple(sessions))
+        talks.extend(_talks(participant))
+    # What is over says nothing of what the conversation is now, unless all of it is.
+    kinds = [kind for kind, over in talks if not over] or [kind for kind, _ in talks]
+    ended = bool(conversation["endTime"]) or conversation["state"].lower() in OVER
+    return Seen(
+        conversation["id"],
+        ended,
+        tuple(dict.fromkeys(kinds)),
+        tuple(sessions),
+        # A call between two persons has no customer: its other end is `external`.
+        presence_of(participants, "customer", otherwise="external"),
+        presence_of(participants, "agent", "user"),
+    )
+
+
+def _talks(participant: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Each communication's kind, and whether it is over."""
+    for name, kind in _KINDS.items():
+        for medium in participant[name]:
+            yield (_message_kind(medium["type"]) if name == "messages" else kind), is_over(medium)
 
 
 def _message_kind(kind: str) -> str:

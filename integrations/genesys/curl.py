@@ -145,6 +145,14 @@ def read_head(lines: Sequence[bytes]) -> ResponseHead:
     return ResponseHead(status, version, reason, headers)
 
 
+def status_in(lines: Sequence[bytes]) -> int:
+    """The status of the final answer's head among these lines; 0 if it is not there whole."""
+    try:
+        return read_head(lines).status
+    except (httpx.RemoteProtocolError, ValueError):
+        return 0
+
+
 def without_coding(headers: list[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
     """The headers as they are true once libcurl has decoded the body to this size: else httpx would decode it again."""
     if not any(name.lower() == b"content-encoding" for name, _ in headers):

@@ -1,5 +1,6 @@
 """The two ways to start a session, as rows of steps: `media` (create, attach) and `native` (one call)."""
 
+from contextlib import suppress
 from typing import NoReturn
 
 from cobrowse.errors import (
@@ -7,6 +8,7 @@ from cobrowse.errors import (
     ConversationNotFound,
     GenesysBadResponse,
     GenesysError,
+    GenesysForbidden,
     GenesysUnavailable,
     NoActiveConversation,
 )
@@ -27,8 +29,18 @@ _CHANNEL_SCOPES: dict[Channel | None, str] = {
 }
 
 
+_LEGACY_CHAT = (
+    "The native flow is for web messaging and voice: Genesys's legacy web chat has had no co-browse since 30 June "
+    "2024. Move the site's chat to Messenger."
+)
+
+
 class Flows:
-    """What the heart asks of Genesys Cloud. `mode` is media, native or auto; auto turns native for good on a 404."""
+    """What the heart asks of Genesys Cloud. `mode` is media, native or auto.
+
+    `auto` turns native for good once Genesys lacks the media flow's endpoint (404, 405) or refuses its scopes (403, or
+    invalid_scope at the token).
+    """
 
     def __init__(self, client: Client, mode: str) -> None:
         self._client = client
@@ -55,15 +67,18 @@ class Flows:
         seen = self._see(attempt)
         seen.rule_out()
         live = seen.live
-        return Sessions(live, tuple(session for session in seen.sessions if session not in live))
+        waits = attempt.command.start_when == "agent_connected"
+        over = tuple(session for session in seen.sessions if session not in live)
+        return Sessions(live, over, seen.unanswered() if waits else "")
 
     def newest_webchat(self, attempt: Attempt) -> str:
         """The id of the newest active webchat. NoActiveConversation if there is none."""
         try:
-            entities = self._client.call(attempt, LIST, self._scope(attempt))["entities"]
+            entities = self._client.call(attempt, LIST, self._granted(attempt))["entities"]
         except UpstreamRejected as refused:
-            # An org without any has an empty list; this says nothing about its webchats.
-            raise GenesysBadResponse(refused.message) from None
+            # An org without any has an empty list; this says nothing about its webchats, and won't next time either.
+            hint = "This org does not list webchats (GET /api/v2/conversations/webchat); send the conversationId."
+            raise CobrowseNotSupported(refused.message, hint=hint) from None
         if not entities:
             raise NoActiveConversation("Genesys lists no active webchat")
         return str(entities[0]["id"])
@@ -95,8 +110,33 @@ class Flows:
             return ""
         return f"cobrowse:initiate conversation:read {_CHANNEL_SCOPES[attempt.command.channel]}"
 
+    def _granted(self, attempt: Attempt) -> str:
+        """The scopes for a call outside of a flow; those of native where the media flow's are refused."""
+        scope = self._scope(attempt)
+        if not attempt.progress.flow:
+            try:
+                self._client.authorize(attempt, scope)
+            except GenesysForbidden as error:
+                if not self._turns_native(error):
+                    raise
+        return self._scope(attempt)
+
+    def _turns_native(self, error: GenesysForbidden) -> bool:
+        """Whether `auto` takes the native flow for this refusal of the media flow's scopes; from now on, then."""
+        if self._mode != "auto" or not error.by_role:
+            return False
+        self._lacks_media = True
+        return True
+
     def _token(self, attempt: Attempt) -> Facts:
-        self._client.authorize(attempt, self._scope(attempt))
+        try:
+            self._client.authorize(attempt, self._scope(attempt))
+        except GenesysForbidden as error:
+            # An attempt that goes on from a session of the media flow must not forget that it may be attached.
+            fresh = attempt.progress.flow == "media" and not (attempt.progress.done or attempt.progress.begun)
+            if fresh and self._turns_native(error):
+                raise FlowUnavailable from None
+            raise
         return {}
 
     def _create(self, attempt: Attempt) -> Facts:
@@ -112,6 +152,10 @@ class Flows:
             else:
                 hint = "Genesys refuses to create the session; check sessionSettings against the org's configuration."
             raise CobrowseNotSupported(refused.message, hint=hint) from None
+        except GenesysForbidden as error:
+            if self._turns_native(error):
+                raise FlowUnavailable from None
+            raise
         return {
             "cobrowse_session_id": created["id"],
             "join_url": checked_link(created["joinUrl"], "joinUrl", attempt.command.conversation_id),
@@ -128,6 +172,8 @@ class Flows:
             )
         except UpstreamRejected as refused:
             self._explain(attempt, refused)
+        except GenesysForbidden as error:
+            self._doubt(attempt, error)
         return {"media_id": attached["id"], "state": attached["state"]}
 
     def _cobrowse(self, attempt: Attempt) -> Facts:
@@ -136,6 +182,8 @@ class Flows:
             started = self._client.call(attempt, COBROWSE, self._scope(attempt), conversation_id=conversation_id)
         except UpstreamRejected as refused:
             self._explain(attempt, refused)
+        except GenesysForbidden as error:
+            self._doubt(attempt, error)
         return {
             "cobrowse_session_id": started["id"],
             "join_code": Secret(started["joinCode"]),
@@ -165,7 +213,7 @@ class Flows:
     def _see(self, attempt: Attempt) -> Seen:
         conversation_id = attempt.command.conversation_id
         try:
-            scope = self._scope(attempt)
+            scope = self._granted(attempt)
             return see(self._client.call(attempt, CONVERSATION, scope, conversation_id=conversation_id))
         except UpstreamRejected as refused:
             if refused.status not in (400, 404):
@@ -177,12 +225,24 @@ class Flows:
         if refused.status == 409:
             # Added by a call whose answer a gateway lost and sent again: only a look can tell, and the probe is one.
             raise GenesysUnavailable(refused.message, ambiguous=True, refused=True)
-        self._see(attempt).rule_out()
+        seen = self._see(attempt)
+        seen.rule_out()
+        seen.contradict(attempt.command.channel)
+        if seen.kinds == ("webchat",) and self.flow(attempt.progress.flow).name == "native":
+            message = f"{refused.message}; conversation {seen.id} is legacy web chat"
+            raise CobrowseNotSupported(message, hint=_LEGACY_CHAT)
         raise CobrowseNotSupported(
             refused.message,
             hint="The conversation is live and of a kind that can carry cobrowse, so Genesys has another reason; "
             "check that cobrowse is enabled in the org and in its deployment.",
         )
+
+    def _doubt(self, attempt: Attempt, error: GenesysForbidden) -> NoReturn:
+        """Why Genesys forbids it: a channel that is not the conversation's asks for the wrong scope."""
+        if attempt.command.channel is not None and error.by_role:
+            with suppress(GenesysError, ConversationNotFound):
+                self._see(attempt).contradict(attempt.command.channel)
+        raise error
 
 
 def _shown(attempt: Attempt, session: Session) -> dict[str, object]:

@@ -2,26 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
 from marshmallow import Schema, ValidationError
 
 from cobrowse.clock import Clock
-from cobrowse.errors import (
-    GenesysBadResponse,
-    GenesysForbidden,
-    GenesysRateLimited,
-    GenesysTimeout,
-    GenesysUnauthorized,
-    GenesysUnavailable,
-)
+from cobrowse.errors import GenesysBadResponse, GenesysTimeout, GenesysUnavailable
+from integrations.genesys.error_codes import LOGIN_HINT, meaning_of, meaning_of_login, refusal
 from integrations.genesys.redaction import redact
+from integrations.genesys.waits import wait_of
 from schemas import genesys as shapes
 
-# Longest Retry-After that is believed, in seconds: a day. Past that it is a fault of whoever sent it.
-_LONGEST_WAIT = 86_400.0
 # By which the sandbox says what it is; Genesys and gateways to it have no such header.
 SANDBOX_HEADER = "X-Genesys-Sandbox"
 _ERROR_BODY = shapes.ErrorBodySchema()
@@ -95,16 +87,17 @@ def parse_response(
     """
     if 200 <= status < 300:
         return _content(operation, status, body)
-    message = f"{operation.name}: Genesys answered {status}{_error_detail(body, redacted)}"
-    by_oauth = operation.name == TOKEN.name
-    wait = retry_after(headers.get("retry-after", ""), clock)
-    # OAuth's own word for a client that may not have the scopes it asks for (RFC 6749, 5.2).
-    if status == 403 or (by_oauth and b"invalid_scope" in body):
-        raise GenesysForbidden(message)
-    if status == 401 or (by_oauth and status == 400):
-        raise GenesysUnauthorized(message)
-    if status == 429:
-        raise GenesysRateLimited(message, retry_after=wait)
+    error = _error_body(body)
+    code, words = "", ""
+    if error is not None:
+        code = error["code"] or error["error"]
+        words = error["message"] or error["error_description"] or error["description"]
+    message = f"{operation.name}: Genesys answered {status}{_detail(error, code, words, redacted)}"
+    wait = wait_of(status, headers, words, clock)
+    mean = meaning_of_login if operation is TOKEN else meaning_of
+    meaning = mean(status, code, words, is_json=error is not None)
+    if meaning is not None:
+        raise refusal(meaning, message, wait)
     # A server that gave up half way may have done it: only a probe can tell.
     lost = not operation.repeatable
     if status in (408, 504):
@@ -114,9 +107,6 @@ def parse_response(
     if 300 <= status < 400:
         # A 303 is what a server answers that has done it and shows the result elsewhere.
         raise GenesysBadResponse(f"{message}, a redirect, which is never followed", ambiguous=lost)
-    if by_oauth:
-        # OAuth refuses with 400 or 401 (RFC 6749, 5.2): this is no login host's answer.
-        raise GenesysBadResponse(message)
     raise UpstreamRejected(status, message)
 
 
@@ -130,47 +120,44 @@ def check_is_sandbox(operation: Operation, status: int, headers: Mapping[str, st
         )
 
 
-def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
-    try:
-        loaded = operation.answer.load(orjson.loads(body))
-    except orjson.JSONDecodeError as error:
-        message = f"{operation.name}: Genesys answered {status} with a body that is not JSON"
-        raise GenesysBadResponse(message, ambiguous=not operation.repeatable) from error
-    except ValidationError as error:
-        wrong = ", ".join(sorted(map(str, error.messages))) or "its shape"
-        message = f"{operation.name}: Genesys answered {status}, but not as documented: {wrong}"
-        raise GenesysBadResponse(message, ambiguous=not operation.repeatable) from None
+def unread(operation: Operation) -> dict[str, Any]:
+    """The content of a success that can't be read: it has happened, and all it would have said is unknown."""
+    loaded = operation.answer.load({})
     assert isinstance(loaded, dict)  # noqa: S101 - what a schema without many=True loads
     return loaded
 
 
-def _error_detail(body: bytes, redacted: Callable[[str], str]) -> str:
-    """Genesys's message, code and contextId without secrets, if the body has them; 400 characters at most, one line."""
+def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     try:
-        error = _ERROR_BODY.load(orjson.loads(body))
+        loaded = operation.answer.load(orjson.loads(body))
+    except (orjson.JSONDecodeError, ValidationError) as error:
+        if not operation.repeatable:
+            # A success is one whatever its body: never a second call after it.
+            return unread(operation)
+        hint = LOGIN_HINT if operation is TOKEN else None
+        if isinstance(error, orjson.JSONDecodeError):
+            message = f"{operation.name}: Genesys answered {status} with a body that is not JSON"
+            raise GenesysBadResponse(message, hint=hint) from error
+        wrong = ", ".join(sorted(map(str, error.messages))) or "its shape"
+        message = f"{operation.name}: Genesys answered {status}, but not as documented: {wrong}"
+        raise GenesysBadResponse(message, hint=hint) from None
+    assert isinstance(loaded, dict)  # noqa: S101 - what a schema without many=True loads
+    return loaded
+
+
+def _error_body(body: bytes) -> dict[str, Any] | None:
+    """What the body says of the error; None if it is no JSON object."""
+    try:
+        loaded = _ERROR_BODY.load(orjson.loads(body))
     except (orjson.JSONDecodeError, ValidationError):
-        return ""
-    code = error["code"] or error["error"]
-    message = error["message"] or error["error_description"] or error["description"]
+        return None
+    return loaded if isinstance(loaded, dict) else None
+
+
+def _detail(error: Mapping[str, Any] | None, code: str, words: str, redacted: Callable[[str], str]) -> str:
+    """Genesys's code, message and contextId without secrets, if the body has them; 400 characters at most, one line."""
     # Masked before they are cut: half a secret would not be recognised.
-    context = " ".join(redacted(error["contextId"]).split())[:56]
-    words = redacted(" ".join(f"{code}: {message}".strip(": ").split()))[:330]
-    told = f" (contextId {context})" if context else ""
-    return f" {words}{told}" if words or told else ""
-
-
-def retry_after(value: str, clock: Clock) -> float | None:
-    """The seconds a Retry-After header means, as a number or an HTTP date; None when it says nothing usable."""
-    value = value.strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - clock.now()).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    if seconds != seconds:  # noqa: PLR0124 - "nan" is a float too
-        return None
-    return min(max(seconds, 0.0), _LONGEST_WAIT)
+    context = " ".join(redacted(error["contextId"] if error is not None else "").split())[:56]
+    said = redacted(" ".join(f"{code}: {words}".strip(": ").split()))[:330]
+    shown = f" (contextId {context})" if context else ""
+    return f" {said}{shown}" if said or shown else ""

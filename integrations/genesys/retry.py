@@ -1,6 +1,6 @@
 """One call to Genesys inside the caller's deadline: sent, retried where that is safe, its failures told apart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -16,10 +16,13 @@ from cobrowse.errors import (
 )
 from cobrowse.flow import TRIES, Attempt
 from cobrowse.model import Secret
+from integrations.genesys.budget import Budgets
 from integrations.genesys.circuit_breaker import CircuitBreaker
-from integrations.genesys.operations import Operation, check_is_sandbox, parse_response
+from integrations.genesys.curl import BodyTooLarge
+from integrations.genesys.operations import TOKEN, Operation, check_is_sandbox, parse_response, unread
 from integrations.genesys.origin import Header, Origin, OriginRequest
 from integrations.genesys.redaction import Redactor, redact
+from integrations.genesys.waits import budget_of
 
 # Seconds: the first wait before a retry when Genesys names none; each further one is twice as long, all jittered.
 FIRST_BACKOFF = 0.2
@@ -42,6 +45,7 @@ class RetryingCaller:
         clock: Clock,
         jitter: Callable[[], float],
         breaker: CircuitBreaker | None = None,
+        budgets: Budgets | None = None,
         *,
         secrets: Sequence[Secret] = (),
         sandbox: bool = False,
@@ -49,9 +53,27 @@ class RetryingCaller:
         self._secrets = tuple(secrets)
         self._sandbox = sandbox
         self.breaker = breaker or CircuitBreaker(clock)
+        self._budgets = budgets or Budgets(clock)
         self._transport = transport
         self._clock = clock
         self._jitter = jitter
+
+    def await_budget(self, attempt: Attempt, operation: Operation | None = None) -> None:
+        """Wait until the token that pays for this operation (None: any but the token's own) may be used.
+
+        Raises:
+            GenesysRateLimited: Its calls are used up for longer than the deadline allows to wait.
+        """
+        payer = _payer(attempt, operation)
+        left = self._budgets.seconds_left(payer) if payer else 0.0
+        if left <= 0:
+            return
+        if not attempt.deadline.holds(left):
+            raise GenesysRateLimited(
+                f"the calls that Genesys allows a token are used up, and none was made; there are more in {left:.0f} s",
+                retry_after=left,
+            )
+        attempt.wait(left, "until Genesys allows more calls")
 
     def call(
         self,
@@ -72,6 +94,7 @@ class RetryingCaller:
         for number in range(1, TRIES + 1):
             # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
             self.breaker.before_call(origin.host)
+            self.await_budget(attempt, operation)
             try:
                 return self._call_once(attempt, operation, origin, path, headers, content, last=number == TRIES)
             except GenesysError as error:
@@ -87,7 +110,7 @@ class RetryingCaller:
             seconds = self._jitter() * FIRST_BACKOFF * 2 ** (number - 1)
         if not attempt.deadline.holds(seconds):
             raise error
-        why = "as Retry-After says, before" if error.retry_after is not None else "before"
+        why = "as Genesys asks, before" if error.retry_after is not None else "before"
         attempt.wait(seconds, f"{why} another try of {operation.name}")
 
     def _call_once(
@@ -106,7 +129,7 @@ class RetryingCaller:
         if left <= 0:
             raise GenesysTimeout(f"{operation.name}: no time was left for it inside the deadline")
         timeout = {"connect": min(left, CONNECT_SECONDS), "read": left, "write": left, "pool": left}
-        extensions = {"timeout": timeout, "deadline": left}
+        extensions: dict[str, Any] = {"timeout": timeout, "deadline": left}
         request = OriginRequest(operation.method, origin, path, headers, content, extensions)
         start = self._clock.monotonic()
         result = "broken"
@@ -117,6 +140,7 @@ class RetryingCaller:
             result = str(status)
             # Any status below 500, a rejection or a 429 included, shows that the host is up.
             self.breaker.record_result(origin.host, ok=status < 500)
+            self._record_budget(attempt, operation, response.headers)
             if self._sandbox:
                 check_is_sandbox(operation, status, response.headers)
             return parse_response(operation, status, response.headers, response.read(), self._clock, redacted)
@@ -125,6 +149,12 @@ class RetryingCaller:
             reason = _reason(error, redacted)
             raise InternalError(f"{operation.name}: the request could not be written: {reason}") from error
         except httpx.RequestError as error:
+            answered = extensions.get("answered", 0)
+            if not operation.repeatable and 200 <= answered < 300:
+                # It has happened; only what the answer would have said is lost.
+                result = str(answered)
+                self.breaker.record_result(origin.host, ok=True)
+                return unread(operation)
             failure = map_transport_error(operation, origin.host, error, redacted)
             result = failure.code
             if isinstance(error, httpx.TimeoutException):
@@ -134,6 +164,18 @@ class RetryingCaller:
             raise failure from error
         finally:
             attempt.called(operation.name, start, result)
+
+    def _record_budget(self, attempt: Attempt, operation: Operation, headers: Mapping[str, str]) -> None:
+        payer, told = _payer(attempt, operation), budget_of(headers)
+        if payer and told is not None:
+            self._budgets.record(payer, told)
+
+
+def _payer(attempt: Attempt, operation: Operation | None) -> str:
+    """The budget that a call is counted in; "" for one with a user's own token."""
+    if operation is TOKEN:
+        return "token"
+    return "" if attempt.command.user_token else "api"
 
 
 def is_retryable(error: GenesysError) -> bool:
@@ -153,6 +195,12 @@ def map_transport_error(
         return GenesysUnavailable(f"{operation.name}: can't connect to {host}: {reason}")
     if isinstance(error, httpx.TimeoutException):
         return GenesysTimeout(f"{operation.name}: {host} did not answer in time", ambiguous=lost)
+    if isinstance(error, BodyTooLarge):
+        return GenesysBadResponse(
+            f"{operation.name}: {reason}",
+            hint="The answer is larger than MAX_UPSTREAM_BYTES, in bytes; raise it.",
+            ambiguous=lost,
+        )
     if isinstance(error, httpx.DecodingError):
         return GenesysBadResponse(f"{operation.name}: unreadable answer from {host}: {reason}", ambiguous=lost)
     return GenesysUnavailable(f"{operation.name}: the connection to {host} broke: {reason}", ambiguous=lost)

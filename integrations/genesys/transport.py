@@ -67,7 +67,8 @@ class Connection:
         """The whole response. Every option that differs between requests is set here, so none is left from the last.
 
         Raises:
-            httpx.RequestError: As `curl.map_error` says; `BodyTooLarge` past the limit. After any other exception the
+            httpx.RequestError: As `curl.map_error` says, after the extension `answered` is set to the answer's status
+                where its head came whole, else to 0; `BodyTooLarge` past the limit. After any other exception the
                 connection is in an unknown state and must be closed.
         """
         connect, total = curl.limits(request.extensions)
@@ -93,6 +94,8 @@ class Connection:
         except pycurl.error as error:
             if self._escaped is not None:
                 raise self._escaped from None
+            if self._times_sent:
+                request.extensions["answered"] = curl.status_in(self._lines)
             raise self._map_error(*error.args) from error
         finally:
             self._escaped = None
@@ -122,6 +125,7 @@ class Connection:
             if self._times_sent and not self._resendable:
                 return int(pycurl.PREREQFUNC_ABORT)
             self._times_sent += 1
+            self._lines.clear()  # a proxy's answer to CONNECT is none to the request
             return int(pycurl.PREREQFUNC_OK)
         except BaseException as error:  # noqa: BLE001 - a signal handler's: pycurl would print it and go on
             self._escaped = error
@@ -177,7 +181,7 @@ class CurlTransport(httpx.BaseTransport):
     def __init__(
         self,
         *,
-        max_body_bytes: int = 1 << 20,
+        max_body_bytes: int = 8 << 20,
         ca_bundle: str | None = None,
         proxy: str | None = None,
         no_proxy: str = "",

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema
 
+from cobrowse.model import StartWhen
 from integrations.senders import chats, crms
 from schemas import chat_event, crm
 
@@ -25,7 +26,8 @@ class Envelope:
 
     `split` makes the body's events; `seen` makes of one what the row's paths are about; `ignore` says why one starts
     nothing, `medium` what it is held on; `content` is what tells a repeat from another request. `paths` stand where the
-    row has none; `optional`: without a conversation id there is nothing to do rather than something wrong.
+    row has none; `optional`: without a conversation id there is nothing to do rather than something wrong. `time` is
+    when the event happened, as it says; `start_when` what the row's start_when is unless it says so itself.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Envelope:
     delivery_id: Callable[[Loaded, Mapping[str, str]], str] = lambda _event, _headers: ""
     content: Callable[[Loaded], object] = lambda event: event
     topics: tuple[str, ...] = ()
+    time: Callable[[Loaded], object] | None = None
+    start_when: StartWhen = "customer_connected"
     optional: bool = False
     xml: bool = False
     batch: bool = False
@@ -55,15 +59,21 @@ _TABLE = (
         medium=chats.bus_medium,
         delivery_id=lambda event, _headers: str(event["id"]),
         topics=chats.TOPICS,
+        time=chats.bus_time,
+        start_when="agent_connected",
         habit="eventbridge",
     ),
     # No delivery id: one CorrelationId can be on several states of a conversation, and each state has to be looked at.
     Envelope(
         "genesys-notification",
         chat_event.NOTIFICATION,
-        paths={"conversation_id": "eventBody.id"},
+        # A detail event names its conversation otherwise than the state of a conversation does.
+        paths={"conversation_id": "eventBody.conversationId || eventBody.id"},
         ignore=chats.ignore_notification,
         medium=chats.notification_medium,
+        topics=chats.TOPICS,
+        time=chats.notification_time,
+        start_when="agent_connected",
         habit="genesys-notification",
     ),
     Envelope(

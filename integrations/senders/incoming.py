@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Channel
@@ -11,6 +12,7 @@ from cobrowse.model import Channel
 class Incoming:
     """A delivery before anybody believes it. `path` as sent, header names in lower case, `peer` the remote address.
 
+    `received` is when it came; without it no event in it is too old.
     What proves it is in its headers or its query; a traceback that shows variables would show it.
     """
 
@@ -20,6 +22,7 @@ class Incoming:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     peer: str = ""
+    received: datetime | None = None
 
     @property
     def target(self) -> str:

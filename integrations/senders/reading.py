@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 import orjson
 from marshmallow import Schema, ValidationError
 
 from cobrowse.errors import CobrowseError, InvalidRequest, MalformedRequest, UnsupportedType
-from integrations.senders import paths
+from integrations.senders import chats, paths
 from integrations.senders.envelopes import Envelope, Loaded
 from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
 from integrations.senders.paths import Path
@@ -37,6 +38,7 @@ class Reading:
     delivery_header: str = ""
     default_header: str = ""
     topics: tuple[str, ...] = ()
+    max_age_seconds: float = chats.MAX_AGE_SECONDS
 
     def read(self, incoming: Incoming) -> tuple[Wanted | Ignored, ...]:
         """What the delivery asks for. Raises MalformedRequest, UnsupportedType, InvalidRequest.
@@ -50,8 +52,8 @@ class Reading:
         if not events:
             return (Ignored("the batch is empty"),)
         if len(events) == 1:
-            return (self._event(events[0], incoming.headers),)
-        return tuple(self._event_of_batch(event, incoming.headers) for event in events)
+            return (self._event(events[0], incoming),)
+        return tuple(self._event_of_batch(event, incoming) for event in events)
 
     def _check_names(self, body: bytes) -> None:
         """Raise InvalidRequest if the body has a name twice that the envelope or one of the row's paths looks at."""
@@ -65,19 +67,20 @@ class Reading:
         except ValidationError as error:
             raise InvalidRequest(in_words(error.messages)) from None
 
-    def _event_of_batch(self, event: object, headers: Mapping[str, str]) -> Wanted | Ignored:
+    def _event_of_batch(self, event: object, incoming: Incoming) -> Wanted | Ignored:
         try:
-            return self._event(event, headers)
+            return self._event(event, incoming)
         except CobrowseError as error:
             return Refused(error.message, error=error)
 
-    def _event(self, body: object, headers: Mapping[str, str]) -> Wanted | Ignored:
+    def _event(self, body: object, incoming: Incoming) -> Wanted | Ignored:
+        headers = incoming.headers
         loaded = _loaded(self.envelope.schema, body)
         assert isinstance(body, dict)  # noqa: S101 - the schema takes nothing else
         self.envelope.check(loaded, headers)
         seen = self.envelope.seen(body)
         delivery_id = self._delivery_id(seen, loaded, headers)
-        reason = self.envelope.ignore(loaded, self.topics)
+        reason = self.envelope.ignore(loaded, self.topics) or self._too_old(loaded, incoming.received)
         if not reason and self.when is not None and not paths.holds(self.when(seen)):
             reason = "the row's `when` does not hold for this event"
         medium = ""
@@ -97,6 +100,16 @@ class Reading:
             delivery_id,
             self.envelope.content(body),
         )
+
+    def _too_old(self, loaded: Loaded, received: datetime | None) -> str:
+        """Why an event from so long ago starts nothing; "" if it is young enough or does not say when it happened."""
+        happened = chats.moment(self.envelope.time(loaded)) if self.envelope.time is not None else None
+        if happened is None or received is None:
+            return ""
+        age = (received - happened).total_seconds()
+        if age <= self.max_age_seconds:
+            return ""
+        return f"the event is {age:.0f} s old, and the row's max_age_seconds is {self.max_age_seconds:g}"
 
     def _media(self, seen: Loaded, loaded: Loaded) -> Iterator[str]:
         """The medium the envelope names, which may be any of Genesys's, then the row's, which must be a known one."""

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
-from cobrowse.model import Secret
+from cobrowse.model import Secret, StartWhen
+from integrations.senders import chats
 from integrations.senders.credentials import SHORTEST
 from integrations.senders.envelopes import ENVELOPES
 from integrations.senders.habits import HABITS, Habit
@@ -46,6 +47,7 @@ class Sender:
     deadline_seconds: float
     failures: Literal["status", "body"]
     check_first: bool
+    start_when: StartWhen
     rate: str
     habit: Habit
     scheme: Scheme
@@ -102,6 +104,7 @@ class Senders:
                 "deadlineSeconds": sender.deadline_seconds,
                 "failures": sender.failures,
                 "checkFirst": sender.check_first,
+                "startWhen": sender.start_when,
                 "rate": sender.rate,
             }
             for sender in self
@@ -202,6 +205,7 @@ def _sender(name: str, row: Mapping[str, Any], given: Given) -> Sender:
         deadline_seconds=float(row.get("deadline_seconds", habit.default_deadline)),
         failures=row.get("failures", "status"),
         check_first=row.get("check_first", True),
+        start_when=row.get("start_when", envelope.start_when),
         rate=row.get("rate", ""),
         habit=habit,
         scheme=scheme,
@@ -211,6 +215,7 @@ def _sender(name: str, row: Mapping[str, Any], given: Given) -> Sender:
             delivery_header=delivery_id.removeprefix(HEADER_ID) if in_header else "",
             default_header=scheme.delivery_id,
             topics=tuple(row.get("topics", envelope.topics)),
+            max_age_seconds=float(row.get("max_age_seconds", chats.MAX_AGE_SECONDS)),
             **reading,
         ),
         row=row,

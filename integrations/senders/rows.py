@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import get_args
 
+from cobrowse.model import StartWhen
 from integrations.senders.envelopes import ENVELOPES
 from integrations.senders.habits import HABITS
 from integrations.senders.hmacs import PARTS, names_in
@@ -19,6 +21,9 @@ _QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 _DEADLINES = (0.5, 55.0)
 # Seconds: past a day a timestamp protects from nothing.
 _TOLERANCES = (1.0, 86_400.0)
+
+# Seconds: a day is how long EventBridge tries to deliver an event at most; archives are replayed after weeks.
+_AGES = (1.0, 31_536_000.0)
 
 Check = Callable[[object], str]
 """What is wrong with a value, "" if nothing is."""
@@ -113,6 +118,8 @@ KEYS: Mapping[str, Check] = {
     "deadline_seconds": _number(*_DEADLINES),
     "failures": _choice(("status", "body")),
     "check_first": _boolean,
+    "start_when": _choice(get_args(StartWhen)),
+    "max_age_seconds": _number(*_AGES),
     "rate": _rate,
     "topics": _texts,
     "habit": _kind("habit", tuple(HABITS)),
@@ -219,6 +226,8 @@ def _envelope_faults(name: str, sound: Mapping[str, object], row: Mapping[str, o
     faults = []
     if not (envelope.optional or "conversation_id" in envelope.paths or "conversation_id" in row):
         faults.append(f"conversation_id: is missing; the envelope {name!r} has no place of its own for it")
+    if "max_age_seconds" in row and envelope.time is None:
+        faults.append(f"max_age_seconds: the envelope {name!r} does not say when its events happened")
     if "topics" in row and not envelope.topics:
         faults.append(f"topics: the envelope {name!r} has none")
     if "signature" in sound and ("habit" in sound or "habit" not in row):

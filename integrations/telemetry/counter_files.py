@@ -9,7 +9,7 @@ from pathlib import Path
 # the labels allow take less.
 SIZE = 1 << 20
 # What prometheus_client names the files after: the kind of metric and, for a gauge, how the workers' are combined.
-KINDS = ("counter", "histogram", "gauge_livesum", "gauge_livemax")
+KINDS = ("counter", "histogram", "gauge_livesum", "gauge_livemax", "gauge_mostrecent")
 
 Write = Callable[[int, bytes], int]
 

@@ -79,11 +79,17 @@ CIRCUIT = Row(
     ("host",),
     gauge=True,
 )
+BUDGET = Row(
+    "cobrowse_genesys_budget_used_ratio",
+    "Calls of the present minute over those Genesys allows the token, as its last answer told; 1 and no call goes out.",
+    ("token",),
+    gauge=True,
+)
 REQUESTS = Row("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
 
 ROWS = (
     *(INITIATIONS, INITIATION_SECONDS, STEP_SECONDS, CALLS, CALL_SECONDS, RETRIES, WAIT_SECONDS, TOKENS),
-    *(CREATED, ATTACHED, IN_FLIGHT, CIRCUIT, REQUESTS),
+    *(CREATED, ATTACHED, IN_FLIGHT, CIRCUIT, BUDGET, REQUESTS),
 )
 
 OTHER = "other"
@@ -112,6 +118,9 @@ class Metrics:
         self._circuit = Gauge(
             CIRCUIT.name, CIRCUIT.help, CIRCUIT.labels, registry=self._registry, multiprocess_mode="livemax"
         )
+        self._budget = Gauge(
+            BUDGET.name, BUDGET.help, BUDGET.labels, registry=self._registry, multiprocess_mode="mostrecent"
+        )
         # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
         self._histograms[CALL_SECONDS]["token",]
         # Bound once: these are on the way of every call.
@@ -138,6 +147,11 @@ class Metrics:
         """Calls to a host are refused from now on, or let through again."""
         with contextlib.suppress(OSError):  # the first time for a host it may open a file
             self._circuit.labels(host).set(int(is_open))
+
+    def budget(self, token: str, count: float, allowed: float, _reset: float) -> None:
+        """What an answer's headers told of a token's budget of calls."""
+        with contextlib.suppress(OSError):
+            self._budget.labels(token).set(count / allowed if allowed else 0.0)
 
     def began(self, asked: Asked) -> Ended:
         """A request is under way until what this returns is called."""

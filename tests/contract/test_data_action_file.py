@@ -211,6 +211,7 @@ def test_with_every_input_set_a_session_is_started(sent, request):
         "channel": "webchat",
         "latest": "false",
         "requestedBy": "Ann",
+        "startWhen": "",
         "sessionSettings": '{"mask": ["#card"]}',
     }
 
@@ -218,7 +219,14 @@ def test_with_every_input_set_a_session_is_started(sent, request):
 def test_with_the_optional_inputs_unset_it_is_the_same(sent):
     answer, body = sent(conversationId=WEBCHAT)
     assert of_the_contract(answer)["success"] is True
-    assert body == {"conversationId": WEBCHAT, "channel": "", "latest": "", "requestedBy": "", "sessionSettings": ""}
+    assert body == {
+        "conversationId": WEBCHAT,
+        "channel": "",
+        "latest": "",
+        "requestedBy": "",
+        "startWhen": "",
+        "sessionSettings": "",
+    }
 
 
 def test_latest_is_asked_for_with_an_empty_conversation(sent):
@@ -243,7 +251,14 @@ def test_the_flows_key_makes_the_second_call_a_repeat(sent, request):
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_hostile_name_stays_a_name(sent, value):
     answer, body = sent(conversationId=WEBCHAT, requestedBy=value)
-    assert body == {"conversationId": WEBCHAT, "channel": "", "latest": "", "requestedBy": value, "sessionSettings": ""}
+    assert body == {
+        "conversationId": WEBCHAT,
+        "channel": "",
+        "latest": "",
+        "requestedBy": value,
+        "startWhen": "",
+        "sessionSettings": "",
+    }
     assert of_the_contract(answer)["conversationId"] == WEBCHAT
 
 

@@ -54,9 +54,16 @@ def test_auto_turns_native_for_good_once_the_endpoint_is_missing(service, box):
     assert [call.path for call in box.calls()].count("/api/v2/cobrowse/sessions") == 1
 
 
-@pytest.mark.parametrize("status", [400, 403, 500, 503])
-def test_auto_switches_on_no_other_answer(service, box, status):
-    box.faults.add(operation="create", kind="status", status=status, times="always")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *({"kind": "status", "status": status} for status in (400, 500, 503)),
+        {"kind": "status", "status": 401, "code": "ip.not.authorized"},
+        {"kind": "not_json", "status": 403},
+    ],
+)
+def test_auto_switches_on_no_other_answer(service, box, fault):
+    box.faults.add(operation="create", times="always", **fault)
     bridge = service(clock=LeapingClock())
     assert bridge.start(WEBCHAT)["success"] is False
     assert box.invitations() == 0
@@ -134,7 +141,7 @@ def test_a_refusal_by_a_live_conversation_carries_genesys_own_words(service, box
 
 ANSWERED = [
     ("create", {"kind": "status", "status": 401}, "genesys_unauthorized", 502, False),
-    ("create", {"kind": "status", "status": 403}, "genesys_forbidden", 502, False),
+    ("create", {"kind": "not_json", "status": 403, "when": "before"}, "genesys_forbidden", 502, False),
     ("attach", {"kind": "status", "status": 403}, "genesys_forbidden", 502, False),
     ("create", {"kind": "status", "status": 429, "retry_after": 42}, "genesys_rate_limited", 503, True),
     ("attach", {"kind": "status", "status": 429, "retry_after": 42}, "genesys_rate_limited", 503, True),

@@ -16,8 +16,8 @@ from tests.clocks import ManualClock
 class Login(httpx.BaseTransport):
     """Hands out token-1, token-2, …; `status` other than 200 refuses."""
 
-    def __init__(self, expires_in=86_400, status=200):
-        self.expires_in, self.status = expires_in, status
+    def __init__(self, expires_in=86_400, status=200, error="invalid_client"):
+        self.expires_in, self.status, self.error = expires_in, status, error
         self.requests = []
         self.gate = None
 
@@ -26,7 +26,7 @@ class Login(httpx.BaseTransport):
         if self.gate:
             self.gate.wait(5)
         if self.status != 200:
-            return httpx.Response(self.status, json={"error": "invalid_client"})
+            return httpx.Response(self.status, json={"error": self.error})
         token = f"token-{len(self.requests)}"
         return httpx.Response(200, json={"access_token": token, "token_type": "bearer", "expires_in": self.expires_in})
 
@@ -150,7 +150,7 @@ def test_a_wrong_client_is_unauthorized_and_the_next_request_tries_anew(clock, a
 
 
 def test_refused_scopes_are_named(clock, attempt):
-    tokens = make(clock, Login(status=403))
+    tokens = make(clock, Login(status=400, error="invalid_scope"))
     with pytest.raises(GenesysForbidden, match="scopes asked for: cobrowse:initiate"):
         tokens.get(attempt, "cobrowse:initiate")
 

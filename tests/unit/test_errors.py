@@ -17,6 +17,8 @@ FREE = {
     "no_active_conversation",
     "genesys_unauthorized",
     "genesys_forbidden",
+    "user_token_required",
+    "agent_not_connected",
     "overloaded",
     "internal_error",
 }
@@ -27,6 +29,7 @@ RETRYABLE = {
     "genesys_unavailable",
     "genesys_timeout",
     "genesys_bad_response",
+    "agent_not_connected",
     "in_progress",
     "ledger_unavailable",
     "overloaded",
@@ -64,4 +67,4 @@ def test_a_kind_is_found_by_its_code_and_a_family_is_none():
     assert kinds()["conversation_not_active"] is ConversationNotActive
     assert GenesysError not in kinds().values()
     assert all(code == kind.code for code, kind in kinds().items())
-    assert len(kinds()) == 29
+    assert len(kinds()) == 31

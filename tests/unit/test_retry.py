@@ -238,7 +238,7 @@ def test_a_call_is_noted_under_its_name_with_its_times():
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        ((429, {"Retry-After": "2"}), "as Retry-After says, before another try of create"),
+        ((429, {"Retry-After": "2"}), "as Genesys asks, before another try of create"),
         (500, "before another try of create"),
     ],
 )

@@ -68,14 +68,12 @@ def test_every_variable_of_a_wrong_form_is_named_at_once():
         **GOOD,
         DEADLINE_SECONDS="soon",
         MAX_BODY_BYTES="1",
-        GENESYS_REGION="mars",
         COBROWSE_FLOW="fast",
         ALLOW_LATEST="maybe",
     )
     assert {fault.split(":")[0] for fault in found} == {
         "DEADLINE_SECONDS",
         "MAX_BODY_BYTES",
-        "GENESYS_REGION",
         "COBROWSE_FLOW",
         "ALLOW_LATEST",
     }
@@ -84,6 +82,63 @@ def test_every_variable_of_a_wrong_form_is_named_at_once():
 def test_an_unknown_region_lists_the_known_ones():
     (found,) = faults(**GOOD, GENESYS_REGION="mypurecloud.org")
     assert all(region in found for region in REGIONS)
+    assert "GENESYS_API_URL and GENESYS_LOGIN_URL" in found
+
+
+@pytest.mark.parametrize(
+    ("pasted", "region"),
+    [
+        *((region, region) for region in REGIONS),
+        ("  MyPureCloud.IE \n", "mypurecloud.ie"),
+        ('"mypurecloud.de"', "mypurecloud.de"),
+        ("https://api.mypurecloud.ie", "mypurecloud.ie"),
+        ("https://api.usw2.pure.cloud/", "usw2.pure.cloud"),
+        ("HTTPS://LOGIN.EUW2.PURE.CLOUD/oauth/token?x=1", "euw2.pure.cloud"),
+        ("https://apps.mypurecloud.com.au/directory/#/admin", "mypurecloud.com.au"),
+        ("apps.cac1.pure.cloud:443", "cac1.pure.cloud"),
+        ("login.mypurecloud.jp.", "mypurecloud.jp"),
+        ("us-east-1", "mypurecloud.com"),
+        ("US_EAST_1", "mypurecloud.com"),
+        ("eu central 1", "mypurecloud.de"),
+        ("ap-southeast-1", "apse1.pure.cloud"),
+        ("mx-central-1", "mxc1.pure.cloud"),
+        ("prod-euw2", "euw2.pure.cloud"),
+        ("prod-use1", "mypurecloud.com"),
+        ("usw2", "usw2.pure.cloud"),
+        ("apne3", "apne3.pure.cloud"),
+        ("", "mypurecloud.com"),
+    ],
+)
+def test_a_region_is_known_by_whatever_people_paste(pasted, region):
+    assert Settings.from_env({**GOOD, "GENESYS_REGION": pasted}).genesys_region == region
+
+
+@pytest.mark.parametrize("pasted", ["mars", "api.", "https://", "purecloud.com", "us-east-9", "xusw2.pure.cloud"])
+def test_what_means_no_region_is_refused_unless_both_urls_are_set(pasted):
+    (found,) = faults(**GOOD, GENESYS_REGION=pasted)
+    assert found.startswith("GENESYS_REGION: ")
+    urls = {"GENESYS_API_URL": "https://gateway.example.com", "GENESYS_LOGIN_URL": "https://gateway.example.com"}
+    assert Settings.from_env({**GOOD, **urls, "GENESYS_REGION": pasted}).api_url == "https://gateway.example.com"
+
+
+@pytest.mark.parametrize(
+    "proxy", ["proxy:3128", "socks5://proxy", "http://", "http://proxy:x", "http://u:hidden-word@h/p"]
+)
+def test_a_proxy_is_a_plain_url_and_its_password_is_not_shown(proxy):
+    (found,) = faults(**GOOD, GENESYS_PROXY=proxy)
+    assert found.startswith("GENESYS_PROXY: ")
+    assert "hidden-word" not in found
+    settings = Settings.from_env({**GOOD, "GENESYS_PROXY": "https://u:hidden-word@proxy.example.com:3128"})
+    assert "hidden-word" not in repr(settings)
+
+
+def test_a_client_certificate_is_a_file_that_can_be_read_and_a_key_goes_with_one(tmp_path):
+    (found,) = faults(**GOOD, GENESYS_CLIENT_CERT=str(tmp_path / "none.pem"))
+    assert "can't be read" in found
+    key = tmp_path / "key.pem"
+    key.write_text("")
+    (found,) = faults(**GOOD, GENESYS_CLIENT_KEY=str(key))
+    assert found == "GENESYS_CLIENT_KEY: set without GENESYS_CLIENT_CERT, whose key it is"
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_a_call_made_again_after_one_that_failed_is_a_retry(told):
 
 def test_waits_count_by_what_they_come_before(told):
     found = told(
-        Span("wait", "as Retry-After says, before another try of create", 0.0, 2.0),
+        Span("wait", "as Genesys asks, before another try of create", 0.0, 2.0),
         Span("wait", "before another try of attach", 0.0, 0.5),
         Span("wait", "before another look for it", 0.0, 0.2),
     )

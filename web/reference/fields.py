@@ -8,6 +8,10 @@ REQUEST: dict[str, str] = {
         "started with ALLOW_LATEST=true, since it can pick another customer's conversation."
     ),
     "requestedBy": "Who or what asks, for the record: up to 200 characters.",
+    "startWhen": (
+        "customer_connected (the default), or agent_connected: nothing is started before an agent has answered, and "
+        "the answer is agent_not_connected until then."
+    ),
     "sessionSettings": (
         "A string that holds a JSON object of up to 4096 bytes: what the session is created with. A data action "
         "can't send objects."

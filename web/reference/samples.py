@@ -98,6 +98,11 @@ SAID: dict[str, str] = {
     "conversation_not_active": "conversation {id} has ended",
     "cobrowse_not_supported": "conversation {id} is e-mail, which can't carry cobrowse",
     "no_active_conversation": "Genesys lists no active webchat",
+    "agent_not_connected": "conversation {id}: no agent is connected, it still rings",
+    "user_token_required": (
+        "cobrowse: Genesys answered 400 bad.request: This request requires a user context. Client credentials cannot "
+        "be used for requests to this resource. (contextId {correlation})"
+    ),
     "genesys_unauthorized": (
         "create: Genesys answered 401 bad.credentials: Invalid login credentials. (contextId {correlation})"
     ),

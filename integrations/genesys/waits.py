@@ -1,0 +1,81 @@
+"""How long Genesys asks to wait, wherever it says so, and how much of a token's budget is used up."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from cobrowse.clock import Clock
+
+# Longest wait that is believed, in seconds: a day. Past that it is a fault of whoever sent it.
+_LONGEST_WAIT = 86_400.0
+# "Retry the request in [42] seconds". "within [60] seconds", the length of a window, is no wait.
+_IN_SECONDS = re.compile(
+    r"\b(?:in|after|for)\s+\[?(\d{1,9}(?:\.\d{1,3})?)\]?\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetHeaders:
+    """A token's calls in the present window: so many of `allowed`, and `reset` seconds until the next window."""
+
+    count: float
+    allowed: float
+    reset: float
+
+    @property
+    def used_up(self) -> bool:
+        """Whether the next call would be refused."""
+        return self.count >= self.allowed > 0
+
+
+def retry_after(value: str, clock: Clock) -> float | None:
+    """The seconds a Retry-After header means, as a number or an HTTP date; None when it says nothing usable."""
+    value = value.strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - clock.now()).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    if seconds != seconds:  # noqa: PLR0124 - "nan" is a float too
+        return None
+    return min(max(seconds, 0.0), _LONGEST_WAIT)
+
+
+def wait_of(status: int, headers: Mapping[str, str], message: str, clock: Clock) -> float | None:
+    """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message."""
+    named = retry_after(headers.get("retry-after", ""), clock)
+    if named is not None or status != 429:
+        return named
+    reset = _number(headers.get("inin-ratelimit-reset", ""))
+    if reset is not None:
+        return min(reset, _LONGEST_WAIT)
+    found = _IN_SECONDS.search(message)
+    if found is None:
+        return None
+    unit = found[2].lower()
+    factor = 0.001 if unit.startswith(("ms", "milli")) else 60.0 if unit.startswith("m") else 1.0
+    return min(float(found[1]) * factor, _LONGEST_WAIT)
+
+
+def budget_of(headers: Mapping[str, str]) -> BudgetHeaders | None:
+    """The budget that an answer tells of, whatever its status; None if it does not, or not in numbers."""
+    count, allowed, reset = (
+        _number(headers.get(f"inin-ratelimit-{name}", "")) for name in ("count", "allowed", "reset")
+    )
+    if count is None or allowed is None or reset is None:
+        return None
+    return BudgetHeaders(count, allowed, min(reset, _LONGEST_WAIT))
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None

@@ -1,0 +1,387 @@
+"""What people report of Genesys Cloud, played to the flows call by call: the error, the hint, and what was not sent."""
+
+import httpx
+import pytest
+
+from cobrowse.errors import CobrowseError
+from cobrowse.flow import Attempt
+from cobrowse.model import Command, Secret
+from integrations import genesys
+from integrations.genesys.transport import BodyTooLarge
+from tests.clocks import ManualClock
+from tests.scripted import initiation
+
+C = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
+TOKEN, POST, LOOK = "/oauth/token", f"/api/v2/conversations/{C}/cobrowse", f"/api/v2/conversations/{C}"
+CREATE, LIST = "/api/v2/cobrowse/sessions", "/api/v2/conversations/webchat"
+SESSION = {"id": "sess-1", "joinCode": "849201", "dateOfferEnds": "2030-01-01T00:00:00Z"}
+
+
+def conversation(customer="connected", agent="connected", kind="messages", sessions=()):
+    return {
+        "id": C,
+        "participants": [
+            {"purpose": "customer", kind: [{"state": customer}], "cobrowsesessions": list(sessions)},
+            {"purpose": "agent", kind: [{"state": agent}]},
+        ],
+    }
+
+
+def refused(status, code="", message="", headers=None):
+    return httpx.Response(status, headers=headers, json={"code": code, "message": message, "status": status})
+
+
+def page(status):
+    return httpx.Response(status, headers={"Content-Type": "text/html"}, content=b"<html>Request blocked</html>")
+
+
+class Org(httpx.BaseTransport):
+    """Answers each path with what a test says: a response, a function of the request, or a list of them in turn."""
+
+    def __init__(self, **answers):
+        self.answers = {
+            TOKEN: lambda _: httpx.Response(200, json={"access_token": "t", "expires_in": 3600}),
+            POST: lambda _: httpx.Response(200, json=SESSION),
+            LOOK: lambda _: httpx.Response(200, json=conversation()),
+        }
+        self.answers |= {globals()[name]: answer for name, answer in answers.items()}
+        self.calls = []
+
+    def handle_request(self, request):
+        path = request.url.path
+        self.calls.append(path)
+        answer = self.answers.get(path, lambda _: refused(404, "not.found"))
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        return answer(request) if callable(answer) else answer
+
+
+def connected(org, mode="native", clock=None):
+    clock = clock or ManualClock()
+    flows, _ = genesys.connect(
+        api_url="https://api.example.com",
+        login_url="https://login.example.com",
+        client_id="id",
+        client_secret=Secret("secret"),
+        mode=mode,
+        transport=org,
+        clock=clock,
+        jitter=lambda: 0.0,
+        holder="h",
+        store=None,
+    )
+    return flows, clock
+
+
+def start(org, mode="native", **command):
+    flows, clock = connected(org, mode)
+    work = initiation(flows, clock=clock)
+    return work(Command("architect", "corr", 10.0, **{"conversation_id": C} | command))
+
+
+REFUSALS = {
+    # What is answered to the POST → the error, a part of its hint.
+    "ip.not.authorized": (
+        refused(401, "ip.not.authorized", "IP address is not authorized"),
+        "genesys_unauthorized",
+        "IP",
+    ),
+    "with 403": (refused(403, "ip.not.authorized", "x"), "genesys_unauthorized", "allowed IP addresses"),
+    "in words only": (
+        refused(401, "", "The IP address 192.0.2.1 is not allowed"),
+        "genesys_unauthorized",
+        "allowed IP",
+    ),
+    "credentials.expired": (refused(401, "credentials.expired", "x"), "genesys_unauthorized", "have expired"),
+    "no token seen": (refused(401, "authentication.required", "x"), "genesys_unauthorized", "Authorization header"),
+    "a WAF": (page(403), "genesys_forbidden", "not Genesys's"),
+    "a WAF without a body": (httpx.Response(403), "genesys_forbidden", "not Genesys's"),
+    "missing.permissions": (refused(403, "missing.permissions", "x"), "genesys_forbidden", "role"),
+    "missing.any.permissions": (refused(403, "missing.any.permissions", "x"), "genesys_forbidden", "role"),
+    "not.authorized": (refused(403, "not.authorized", "x"), "genesys_forbidden", "division"),
+    "a division": (refused(403, "missing.division.permission", "x"), "genesys_forbidden", "division"),
+    "a proxy": (page(407), "genesys_unauthorized", "GENESYS_PROXY"),
+    "user context": (
+        refused(400, "bad.request", "This request requires a user context. Client credentials cannot be used"),
+        "user_token_required",
+        "service user",
+    ),
+    "user context with 403": (refused(403, "not.authorized", "Requires a USER CONTEXT"), "user_token_required", "user"),
+    "too many, by the code": (
+        refused(400, "too.many.requests.per.user", "Retry in [42] seconds"),
+        "genesys_rate_limited",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "code", "hint"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_is_read_by_its_code_and_neither_token_nor_call_is_repeated_for_nothing(answer, code, hint):
+    org = Org(POST=answer)
+    failure = start(org).failure
+    assert failure.code == code
+    assert hint in failure.hint
+    if code != "genesys_rate_limited":
+        assert (org.calls.count(TOKEN), org.calls.count(POST)) == (1, 1)
+        assert not failure.final
+
+
+def test_a_refused_token_is_renewed_once():
+    org = Org(POST=[refused(401, "bad.credentials", "x"), httpx.Response(200, json=SESSION)])
+    assert start(org).failure is None
+    assert (org.calls.count(TOKEN), org.calls.count(POST)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "hint"),
+    [
+        (
+            httpx.Response(400, json={"error": "unauthorized_client", "error_description": "IP address not allowed"}),
+            "genesys_unauthorized",
+            "allowed IP",
+        ),
+        (
+            httpx.Response(401, json={"error": "unauthorized_client", "error_description": "IP address not allowed"}),
+            "genesys_unauthorized",
+            "allowed IP",
+        ),
+        (
+            httpx.Response(403, json={"error": "unauthorized_client", "error_description": "IP address not allowed"}),
+            "genesys_unauthorized",
+            "allowed IP",
+        ),
+        (httpx.Response(400, json={"error": "unauthorized_client"}), "genesys_unauthorized", "grant"),
+        (httpx.Response(400, json={"error": "invalid_client"}), "genesys_unauthorized", "GENESYS_CLIENT_SECRET"),
+        (page(403), "genesys_forbidden", "not Genesys's"),
+        (page(404), "genesys_bad_response", "GENESYS_LOGIN_URL"),
+        (refused(404, "not.found"), "genesys_bad_response", "GENESYS_LOGIN_URL"),
+        (page(405), "genesys_bad_response", "GENESYS_LOGIN_URL"),
+        (httpx.Response(302, headers={"Location": "https://x"}), "genesys_bad_response", "GENESYS_LOGIN_URL"),
+        (page(200), "genesys_bad_response", "GENESYS_LOGIN_URL"),
+    ],
+)
+def test_what_the_login_host_refuses_names_what_to_mend(answer, code, hint):
+    org = Org(TOKEN=answer)
+    failure = start(org).failure
+    assert (failure.code, org.calls) == (code, [TOKEN])
+    assert hint in failure.hint
+
+
+WAITS = [
+    ({"Retry-After": "42", "inin-ratelimit-reset": "7"}, "", 42),
+    ({"inin-ratelimit-reset": "42"}, "Retry the request in [9] seconds", 42),
+    ({}, "Rate limit exceeded the maximum. Retry the request in [42] seconds", 42),
+    ({}, "retry after 42s", 42),
+    ({}, "Please wait for 1 minute", 60),
+    ({"Retry-After": "soon", "inin-ratelimit-reset": "soon"}, "Try again in 42 seconds", 42),
+    ({"inin-ratelimit-count": "301", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "42"}, "", 42),
+]
+
+
+@pytest.mark.parametrize(("headers", "message", "seconds"), WAITS)
+@pytest.mark.parametrize("path", ["POST", "TOKEN", "LOOK"])
+def test_a_wait_is_read_wherever_it_is_said_on_every_call(path, headers, message, seconds):
+    org = Org(**{path: refused(429, "too.many.requests.retry.after", message, headers)})
+    failure = start(org, check_first=path == "LOOK").failure
+    assert (failure.code, failure.retry_after) == ("genesys_rate_limited", seconds)
+    assert org.calls.count(globals()[path]) == 1
+
+
+def test_the_length_of_a_window_is_no_wait():
+    org = Org(
+        POST=refused(429, "too.many.requests", "Rate limit exceeded the maximum [300] requests within [60] seconds")
+    )
+    assert start(org).failure.retry_after is None
+    assert org.calls.count(POST) == 3
+
+
+def used_up(count, reset="42"):
+    headers = {"inin-ratelimit-count": count, "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": reset}
+    return lambda _: httpx.Response(200, headers=headers, json=SESSION)
+
+
+def test_a_used_up_budget_lets_no_call_out_until_its_reset():
+    org = Org(POST=used_up("300"))
+    flows, clock = connected(org)
+    work = initiation(flows, clock=clock)
+    first = work(Command("architect", "corr", 10.0, conversation_id=C))
+    # The customer has the invitation; the look that would show it can't be paid for.
+    assert first.status == "unverified"
+    before = list(org.calls)
+    second = work(Command("architect", "corr", 10.0, conversation_id=C))
+    assert (second.failure.code, second.failure.retry_after) == ("genesys_rate_limited", 42)
+    assert org.calls == before
+    own = work(Command("architect", "corr", 10.0, conversation_id=C, user_token=Secret("of-a-person")))
+    assert own.failure is None
+    clock.time += 43
+    assert work(Command("architect", "corr", 10.0, conversation_id=C)).failure is None
+
+
+@pytest.mark.parametrize(
+    ("count", "reset"), [("299", "42"), ("", "42"), ("300", ""), ("many", "42"), ("300", "0"), ("nan", "1")]
+)
+def test_a_budget_that_is_not_known_to_be_used_up_holds_nothing_up(count, reset):
+    org = Org(POST=used_up(count, reset))
+    assert start(org).failure is None
+    assert org.calls == [TOKEN, POST, *[LOOK] * 4]
+
+
+def test_a_reset_inside_the_deadline_is_waited_for():
+    org = Org(LOOK=[used_up("300", "2")(None), httpx.Response(200, json=conversation(sessions=[{"id": "sess-1"}]))])
+    org.answers[LOOK][0] = httpx.Response(200, headers=org.answers[LOOK][0].headers, json=conversation())
+    outcome = start(org, check_first=True)
+    assert (outcome.status, org.calls) == ("initiated", [TOKEN, LOOK, POST, LOOK])
+    assert [span.seconds for span in outcome.spans if span.kind == "wait"] == [2.0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, json=SESSION | {"joinCode": 849201}),
+        httpx.Response(200, json={"id": 7, "joinCode": 1.5, "dateOfferEnds": None}),
+        httpx.Response(202),
+        httpx.Response(204),
+        httpx.Response(200, content=b"<html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(201, json={"session": SESSION}),
+        httpx.Response(200, content=b'{"id": "sess'),
+    ],
+)
+@pytest.mark.parametrize("shown", [[], [{"id": "sess-1", "state": "alerting"}]])
+def test_after_a_success_there_is_never_a_second_post(answer, shown):
+    org = Org(POST=answer, LOOK=lambda _: httpx.Response(200, json=conversation(sessions=shown)))
+    outcome = start(org)
+    assert outcome.failure is None
+    assert org.calls.count(POST) == 1
+
+
+def test_an_unreadable_success_is_settled_by_the_look_or_stays_unverified():
+    shown = [{"id": "m-1", "cobrowseSessionId": "sess-9", "state": "alerting"}]
+    org = Org(POST=httpx.Response(202), LOOK=lambda _: httpx.Response(200, json=conversation(sessions=shown)))
+    outcome = start(org)
+    assert (outcome.status, outcome.session.cobrowse_session_id) == ("initiated", "sess-9")
+    assert start(Org(POST=httpx.Response(202))).status == "unverified"
+
+
+class BrokenBody(Org):
+    """The POST's head comes whole, its body does not; the transport says so in an extension."""
+
+    def __init__(self, answered):
+        super().__init__()
+        self.answered = answered
+
+    def handle_request(self, request):
+        if request.url.path == POST:
+            self.calls.append(POST)
+            request.extensions["answered"] = self.answered
+            raise httpx.RemoteProtocolError("the body was cut off")
+        return super().handle_request(request)
+
+
+def test_a_success_whose_body_breaks_is_one_and_an_answer_that_never_came_is_lost():
+    whole, lost = BrokenBody(200), BrokenBody(0)
+    assert (start(whole).status, whole.calls.count(POST)) == ("unverified", 1)
+    assert start(lost).failure.code == "genesys_unavailable"
+
+
+def by_scope(answer):
+    """The login host of an org where the media flow's scopes are refused."""
+    return lambda request: answer if b"scope=" in request.read() else httpx.Response(200, json={"access_token": "t"})
+
+
+NO_SCOPE = httpx.Response(400, json={"error": "invalid_scope", "error_description": "invalid scope requested"})
+
+
+@pytest.mark.parametrize("check_first", [False, True])
+def test_auto_turns_native_where_the_media_flows_scopes_are_refused(check_first):
+    org = Org(TOKEN=by_scope(NO_SCOPE))
+    outcome = start(org, "auto", check_first=check_first)
+    assert (outcome.failure, outcome.flow, org.calls.count(POST)) == (None, "native", 1)
+    assert CREATE not in org.calls
+
+
+@pytest.mark.parametrize("code", ["not.authorized", "missing.permissions", "missing.any.permissions", ""])
+def test_auto_turns_native_where_create_is_forbidden(code):
+    org = Org(CREATE=refused(403, code, "x"))
+    outcome = start(org, "auto")
+    assert (outcome.failure, outcome.flow, org.calls.count(CREATE)) == (None, "native", 1)
+
+
+@pytest.mark.parametrize("answer", [page(403), refused(401, "ip.not.authorized"), refused(400, "bad.request")])
+def test_auto_stays_with_media_where_the_refusal_is_about_something_else(answer):
+    org = Org(CREATE=answer)
+    assert start(org, "auto").failure is not None
+    assert POST not in org.calls
+
+
+def test_media_alone_does_not_turn():
+    assert start(Org(TOKEN=by_scope(NO_SCOPE)), "media").failure.code == "genesys_forbidden"
+
+
+@pytest.mark.parametrize("answer", [refused(404, "not.found"), refused(405, "method.not.allowed"), refused(400, "bad")])
+def test_latest_where_there_is_no_list_is_final(answer):
+    failure = start(Org(LIST=answer), conversation_id="", latest=True).failure
+    assert (failure.code, failure.retryable) == ("cobrowse_not_supported", False)
+    assert "conversationId" in failure.hint
+
+
+def test_nothing_goes_out_once_the_customer_has_left():
+    gone = conversation("disconnected", "disconnected")
+    org = Org(
+        LOOK=httpx.Response(200, json=gone), POST=refused(400, "bad.request", "no connected customer communication")
+    )
+    webhook = start(org, check_first=True).failure
+    assert (webhook.code, POST in org.calls) == ("conversation_not_active", False)
+    asked_within = start(org).failure
+    assert asked_within.code == "conversation_not_active"
+    assert "has left" in asked_within.hint
+
+
+def test_nothing_goes_out_while_every_agent_rings():
+    org = Org(LOOK=lambda _: httpx.Response(200, json=conversation(agent="alerting")))
+    failure = start(org, start_when="agent_connected").failure
+    assert (failure.code, org.calls) == ("agent_not_connected", [TOKEN, LOOK, LOOK, LOOK])
+
+
+def test_an_undisturbed_start_from_within_a_conversation_takes_no_look_before():
+    shown = [{"id": "m", "cobrowseSessionId": "sess-1"}]
+    org = Org(LOOK=lambda _: httpx.Response(200, json=conversation(sessions=shown)))
+    assert start(org).upstream_calls == 3
+    assert org.calls == [TOKEN, POST, LOOK]
+
+
+def test_legacy_web_chat_and_a_channel_that_contradicts_are_named():
+    no = refused(400, "bad.request", "x")
+    chats = httpx.Response(200, json=conversation(kind="chats"))
+    assert "30 June 2024" in start(Org(POST=no, LOOK=chats)).failure.hint
+    voice = httpx.Response(200, json=conversation(kind="calls"))
+    for answer in (no, refused(403, "missing.permissions", "x")):
+        failure = start(Org(POST=answer, LOOK=voice), channel="webchat").failure
+        assert failure.code == "cobrowse_not_supported"
+        assert "webchat was asked for" in failure.message
+        assert "is voice" in failure.message
+    assert start(Org(POST=refused(403, "missing.permissions", "x"), LOOK=voice), channel="voice").failure.code == (
+        "genesys_forbidden"
+    )
+
+
+def test_a_conversation_of_thousands_of_messages_is_read():
+    large = conversation()
+    for participant in large["participants"]:
+        participant["messages"][0]["messages"] = [{"messageId": "m" * 300, "messageTime": "t" * 24}] * 4_000
+    org = Org(LOOK=lambda _: httpx.Response(200, json=large))
+    assert start(org, check_first=True).failure is None
+
+
+def test_a_body_past_the_limit_says_which_setting_it_is():
+    class TooLarge(Org):
+        def handle_request(self, request):
+            if request.url.path == LOOK:
+                raise BodyTooLarge("the response's body is larger than 8388608 bytes")
+            return super().handle_request(request)
+
+    flows, clock = connected(TooLarge())
+    attempt = Attempt(Command("architect", "corr", 10.0, conversation_id=C), "i", "h", clock)
+    with pytest.raises(CobrowseError, match="larger than 8388608") as large:
+        flows.sessions(attempt)
+    assert "MAX_UPSTREAM_BYTES" in large.value.remedy

@@ -1,0 +1,88 @@
+"""A session that is asked for once an agent has answered: looked for by a budget, nothing started before."""
+
+from dataclasses import replace
+
+import pytest
+
+from cobrowse.ledger import Progress, Won
+from cobrowse.model import Failure, Outcome, Session, Sessions, Status
+from cobrowse.standing import AGENT_LOOKS, RINGING_SECONDS
+from tests.scripted import ScriptedGenesys, command, ended, entry, initiation
+
+WANTED = command(conversation_id="c-1", start_when="agent_connected")
+LIVE = Session("c-1", "live-1", "m-1")
+RINGS = Sessions(unanswered="no agent is connected")
+
+
+class Ringing(ScriptedGenesys):
+    """Its looks are whole Sessions; the last stays."""
+
+    def __init__(self, *looks):
+        super().__init__()
+        self.looks = [*looks]
+
+    def sessions(self, attempt):
+        self.calls.append(("look", attempt.command.conversation_id))
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+
+def asked(genesys, wanted=WANTED, **ledger):
+    work = initiation(genesys, **ledger)
+    outcome = work(wanted)
+    return outcome, [what for what, _ in genesys.calls], work
+
+
+def test_while_nobody_has_answered_nothing_is_started_and_the_caller_may_come_again():
+    outcome, calls, work = asked(Ringing(RINGS))
+    assert (outcome.failure.code, outcome.failure.retryable, outcome.failure.final) == (
+        "agent_not_connected",
+        True,
+        False,
+    )
+    assert outcome.failure.retry_after == RINGING_SECONDS
+    assert calls == ["look"] * len(AGENT_LOOKS)
+    (settled,) = work.ledger.settled
+    assert not settled[3].invited
+
+
+def test_an_agent_who_answers_inside_the_deadline_is_waited_for():
+    outcome, calls, _ = asked(Ringing(RINGS, Sessions()))
+    assert outcome.status is Status.INITIATED
+    assert calls == ["look", "look", "create", "attach", "verify"]
+
+
+@pytest.mark.parametrize(("deadline", "looks"), [(0.5, 1), (2.0, 2), (4.5, 3), (30.0, 3)])
+def test_the_looks_stay_inside_the_deadline_and_the_budget(deadline, looks):
+    outcome, calls, _ = asked(Ringing(RINGS), replace(WANTED, deadline_seconds=deadline))
+    assert outcome.failure.code == "agent_not_connected"
+    assert calls == ["look"] * looks
+
+
+def test_who_does_not_ask_for_it_is_not_held_up_by_a_look():
+    outcome, calls, _ = asked(Ringing(RINGS), replace(WANTED, start_when="customer_connected"))
+    assert (outcome.status, calls[0]) == (Status.INITIATED, "create")
+
+
+def test_a_session_that_stands_is_the_answer_whoever_rings():
+    outcome, calls, _ = asked(Ringing(Sessions((LIVE,), unanswered="no agent is connected")))
+    assert (outcome.status, calls) == (Status.ALREADY_ACTIVE, ["look"])
+
+
+def test_an_offer_that_the_conversation_does_not_show_is_the_answer_for_the_second_agents_event():
+    offered = Session("c-1", "sess-1", offer_ends="2999-01-01T00:00:00Z")
+    first = ended("first", progress=Progress("native", session=offered))
+    claimed = Won(entry("row"), first)
+    outcome, calls, _ = asked(Ringing(RINGS), claims=[claimed])
+    assert (outcome.status, outcome.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "sess-1")
+    assert set(calls) == {"look"}
+
+
+def test_a_person_who_retries_does_not_start_what_still_rings():
+    failure = Failure("agent_not_connected", "", "", retryable=True, final=False)
+    rang = ended(
+        "rang", outcome=Outcome(Status.FAILED, "rang", "corr", failure=failure), of=command(conversation_id="c-1")
+    )
+    genesys = Ringing(RINGS)
+    work = initiation(genesys, reclaims=[Won(entry("rang", attempts=2, of=rang.command))])
+    assert work.run_again(rang, 10.0, "corr").failure.code == "agent_not_connected"
+    assert {what for what, _ in genesys.calls} == {"look"}
