@@ -142,6 +142,7 @@ def callers(
                 environ,
                 public_base_url=settings.public_base_url,
                 trusted_proxies=settings.trusted_proxies,
+                max_body_bytes=settings.max_body_bytes,
             )
     except SendersFileError as error:
         faults += error.faults

@@ -17,6 +17,8 @@ from schemas.json_text import charset_of, parse_body
 from web import answers, intake
 
 SENDER = "architect"
+# Bytes: the contract's longest body, its settings escaped to six bytes a character, is under half of it.
+BODY_BYTES = 65_536
 _REQUEST = StartRequestSchema()
 _FIELDS = tuple(str(field.data_key or name) for name, field in _REQUEST.fields.items())
 
@@ -50,7 +52,7 @@ class DataActions:
         credential = self._caller()
         intake.json_type(request)
         charset = charset_of(request.content_type or "")
-        wish = _wish(parse_body(intake.raw_body(request), charset))
+        wish = _wish(parse_body(intake.raw_body(request, BODY_BYTES), charset))
         key = _key(request.headers.get("Idempotency-Key", ""), wish.pop("idempotency_key"))
         manner = answers.Manner(in_body=not intake.prefers_status(request.headers))
         if wish["latest"] and not self.allow_latest:

@@ -15,12 +15,14 @@ _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
-def raw_body(request: Request) -> bytes:
-    """The body as it came, at most MAX_BODY_BYTES of it; chunked ones, which have no length, are counted while read.
+def raw_body(request: Request, limit: int | None = None) -> bytes:
+    """The body as it came, at most `limit` bytes of it, within MAX_BODY_BYTES.
 
+    Chunked ones, which have no length, are counted while they are read.
     Werkzeug's own limit cuts a chunked body at the limit without a word, so this one reads past it by a byte.
     """
-    limit = request.max_content_length or 0
+    largest = request.max_content_length or 0
+    limit = largest if limit is None else min(limit, largest)
     declared = request.content_length
     if declared is None and not request.environ.get("wsgi.input_terminated"):
         declared = 0  # neither a length nor a server that knows the end: reading could wait for ever

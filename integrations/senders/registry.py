@@ -24,6 +24,8 @@ __all__ = ["Ignored", "Refused", "Sender", "Senders", "SendersFileError", "Wante
 
 # The data action's own name, whose credentials are API_KEYS.
 RESERVED = "architect"
+# Bytes: the most that any known sender sends. The service's setting of the same name has this default.
+MAX_BODY_BYTES = 2_097_152
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
 _VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 
@@ -47,6 +49,7 @@ class Sender:
     failures: Literal["status", "body"]
     check_first: bool
     rate: str
+    max_body_bytes: int
     habit: Habit
     scheme: Scheme
     proof: Proof
@@ -103,6 +106,7 @@ class Senders:
                 "failures": sender.failures,
                 "checkFirst": sender.check_first,
                 "rate": sender.rate,
+                "maxBodyBytes": sender.max_body_bytes,
             }
             for sender in self
         ]
@@ -114,14 +118,18 @@ def load_senders(
     *,
     public_base_url: str = "",
     trusted_proxies: tuple[str, ...] = (),
+    max_body_bytes: int = MAX_BODY_BYTES,
 ) -> Senders:
-    """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once."""
+    """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once.
+
+    `max_body_bytes` bounds every row's own.
+    """
     file, text = _source(path_or_text)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SendersFileError([f"{file}: is not TOML: {error}"]) from None
-    given = Given(environ, public_base_url.rstrip("/"), trusted_proxies)
+    given = Given(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes)
     faults = [
         f"{file}: {key[:60]!r} is not known here; each sender is a [senders.NAME]"
         for key in document
@@ -203,6 +211,7 @@ def _sender(name: str, row: Mapping[str, Any], given: Given) -> Sender:
         failures=row.get("failures", "status"),
         check_first=row.get("check_first", True),
         rate=row.get("rate", ""),
+        max_body_bytes=row.get("max_body_bytes", min(habit.max_body_bytes, given.max_body_bytes)),
         habit=habit,
         scheme=scheme,
         proof=_proof(scheme, row, given),

@@ -20,6 +20,9 @@ _DEADLINES = (0.5, 55.0)
 # Seconds: past a day a timestamp protects from nothing.
 _TOLERANCES = (1.0, 86_400.0)
 
+# Bytes: less holds no delivery, more is no setting of MAX_BODY_BYTES.
+_BODIES = (1_024, 10_485_760)
+
 Check = Callable[[object], str]
 """What is wrong with a value, "" if nothing is."""
 
@@ -53,6 +56,11 @@ def _number(lowest: float, highest: float) -> Check:
         return "" if fits else f"must be a number of seconds from {lowest:g} to {highest:g}"
 
     return check
+
+
+def _bytes(value: object) -> str:
+    fits = isinstance(value, int) and not isinstance(value, bool) and _BODIES[0] <= value <= _BODIES[1]
+    return "" if fits else f"must be a whole number of bytes from {_BODIES[0]} to {_BODIES[1]}"
 
 
 def _matching(pattern: re.Pattern[str], what: str) -> Check:
@@ -113,6 +121,7 @@ KEYS: Mapping[str, Check] = {
     "deadline_seconds": _number(*_DEADLINES),
     "failures": _choice(("status", "body")),
     "check_first": _boolean,
+    "max_body_bytes": _bytes,
     "rate": _rate,
     "topics": _texts,
     "habit": _kind("habit", tuple(HABITS)),
@@ -141,6 +150,7 @@ class Given:
     environ: Mapping[str, str]
     public_base_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    max_body_bytes: int = 2_097_152
 
 
 def chosen(value: object, choices: Sequence[str]) -> str:
@@ -161,6 +171,9 @@ def faults_of(row: Mapping[str, object], given: Given) -> list[str]:
             wrong[key] = f"is missing; choose one of {', '.join(choices)}"
     faults += [f"{key}: {fault}" for key, fault in wrong.items()]
     sound = {key: value for key, value in row.items() if key in KEYS and key not in wrong}
+    largest = sound.get("max_body_bytes")
+    if isinstance(largest, int) and largest > given.max_body_bytes:
+        faults.append(f"max_body_bytes: {largest} is above MAX_BODY_BYTES, which is {given.max_body_bytes}")
     if "signature" in sound:
         faults += _scheme_faults(str(sound["signature"]), sound, row, given)
     if "envelope" in sound:

@@ -262,7 +262,7 @@ def test_a_delivery_id_that_is_too_long_or_not_plain_is_hashed(value):
     ("signature", "header"),
     [
         ("zendesk", "x-zendesk-webhook-invocation-id"),
-        ("shopify", "x-shopify-event-id"),
+        ("shopify", "x-shopify-webhook-id"),
         ("github", "x-github-delivery"),
         ("standard-webhooks", "webhook-id"),
     ],
