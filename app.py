@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import structlog
 from flask import Flask
 
 from cobrowse.admission import Admission
@@ -35,6 +36,8 @@ from web.operations import Operations, watch
 from web.reference import pages
 from web.webhooks import Webhooks
 
+log = structlog.stdlib.get_logger("cobrowse")
+
 
 def create_app(
     settings: Settings | None = None,
@@ -52,6 +55,9 @@ def create_app(
     clock = clock or SystemClock()
     keys, senders, rates = callers(settings, clock, environ)
     configure_logging(settings.log_level, settings.log_format)
+    for sender in senders:
+        for warning in sender.warnings:
+            log.warning("a row of the senders file that may never start anything", sender=sender.name, warning=warning)
     metrics, telemetry = watchers(settings, clock, senders, environ)
     initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit)
 

@@ -39,6 +39,8 @@ def senders(as_json: bool) -> None:
         click.echo(f"  answered within {row['deadlineSeconds']:g} s, {told}")
         if extras := _extras(row):
             click.echo(f"  {extras}")
+        for warning in known.rows[str(row["name"])].warnings:
+            click.echo(f"  warning: {warning}")
 
 
 def _extras(row: dict[str, object]) -> str:

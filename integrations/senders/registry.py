@@ -14,9 +14,10 @@ from integrations.senders.envelopes import ENVELOPES
 from integrations.senders.habits import HABITS, Habit
 from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
 from integrations.senders.paths import Path
+from integrations.senders.payload_shapes import HEADER_ID, PATHS, warnings_of
 from integrations.senders.proof import Proof, Signed, secret_bytes
 from integrations.senders.reading import Reading
-from integrations.senders.rows import HEADER_ID, PATHS, PROOF_KEYS, Given, faults_of, habit_of
+from integrations.senders.rows import PROOF_KEYS, Given, faults_of, habit_of
 from integrations.senders.signatures import SCHEMES, Scheme, sign
 from integrations.senders.standard import key_bytes
 
@@ -55,6 +56,7 @@ class Sender:
     proof: Proof
     reading: Reading
     row: Mapping[str, object] = field(repr=False)
+    warnings: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -107,6 +109,7 @@ class Senders:
                 "checkFirst": sender.check_first,
                 "rate": sender.rate,
                 "maxBodyBytes": sender.max_body_bytes,
+                "warnings": list(sender.warnings),
             }
             for sender in self
         ]
@@ -223,6 +226,7 @@ def _sender(name: str, row: Mapping[str, Any], given: Given) -> Sender:
             **reading,
         ),
         row=row,
+        warnings=tuple(warnings_of(row)),
     )
 
 

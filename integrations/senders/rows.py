@@ -7,12 +7,12 @@ from difflib import get_close_matches
 
 from integrations.senders.envelopes import ENVELOPES
 from integrations.senders.habits import HABITS
-from integrations.senders.hmacs import PARTS, names_in
-from integrations.senders.paths import Path
+from integrations.senders.hmacs import PARTS, foreign_mark_in, names_in
+from integrations.senders.paths import Path, conversation_id, medium
+from integrations.senders.payload_shapes import HEADER_ID, literal_fault
 from integrations.senders.rates import parse_rate
 from integrations.senders.signatures import SCHEMES
 
-HEADER_ID = "header:"
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 # Seconds: as the service's own DEADLINE_SECONDS, below a data action's 60.
@@ -22,6 +22,8 @@ _TOLERANCES = (1.0, 86_400.0)
 
 # Bytes: less holds no delivery, more is no setting of MAX_BODY_BYTES.
 _BODIES = (1_024, 10_485_760)
+
+_PARTS_SHOWN = ", ".join(PARTS)
 
 Check = Callable[[object], str]
 """What is wrong with a value, "" if nothing is."""
@@ -102,11 +104,26 @@ def _template(value: object) -> str:
     if wrong := _text(value):
         return wrong
     if unknown := [name for name in names_in(str(value)) if name not in PARTS]:
-        return f"has an unknown {{{unknown[0]}}}; the parts are {', '.join(PARTS)}"
+        return f"has an unknown {{{unknown[0][:60]}}}; the parts are {_PARTS_SHOWN}"
+    if mark := foreign_mark_in(str(value)):
+        return f"has a {mark!r} outside its parts, which would be signed as it stands; the parts are {_PARTS_SHOWN}"
     return "" if "body" in names_in(str(value)) else "has no {body}, so the body could be altered"
 
 
-_header = _matching(_TOKEN, "the name of a header")
+def _prefix(value: object) -> str:
+    if wrong := _text(value):
+        return wrong
+    found = set("{}").intersection(str(value))
+    return "has a brace; it is what stands before the signature, word for word" if found else ""
+
+
+def _header(value: object) -> str:
+    if not (isinstance(value, str) and _TOKEN.fullmatch(value)):
+        return "must be the name of a header"
+    if "_" in value:
+        return "has an underscore, and servers drop such headers (they can't be told from those with a hyphen)"
+    return ""
+
 
 KEYS: Mapping[str, Check] = {
     "signature": _kind("scheme", tuple(SCHEMES)),
@@ -129,7 +146,7 @@ KEYS: Mapping[str, Check] = {
     "header": _header,
     "algorithm": _choice(("sha256", "sha512")),
     "encoding": _choice(("hex", "base64")),
-    "prefix": _text,
+    "prefix": _prefix,
     "timestamp_header": _header,
     "timestamp_unit": _choice(("s", "ms", "iso")),
     "template": _template,
@@ -138,7 +155,6 @@ KEYS: Mapping[str, Check] = {
     "subjects": _texts,
     "subject_header": _header,
 }
-PATHS = ("conversation_id", "channel", "requested_by", "session_settings", "when")
 # Keys that say how a sender proves itself; each scheme uses its own few.
 PROOF_KEYS = tuple({key: None for scheme in SCHEMES.values() for key in scheme.keys})
 
@@ -213,6 +229,8 @@ def _timestamp_faults(sound: Mapping[str, object], row: Mapping[str, object], gi
     names = names_in(str(sound.get("template", "")))
     timed = "timestamp_header" in row
     faults = []
+    if timed and str(sound.get("header", "")).lower() == str(sound.get("timestamp_header", "-")).lower():
+        faults.append("timestamp_header: is the signature's own header, and one text can't be both")
     if "template" in sound and timed and "timestamp" not in names:
         faults.append("template: has no {timestamp}, so the timestamp could be altered")
     if "timestamp" in names and not timed:
@@ -232,6 +250,9 @@ def _envelope_faults(name: str, sound: Mapping[str, object], row: Mapping[str, o
     faults = []
     if not (envelope.optional or "conversation_id" in envelope.paths or "conversation_id" in row):
         faults.append(f"conversation_id: is missing; the envelope {name!r} has no place of its own for it")
+    for key, reads in (("conversation_id", conversation_id), ("channel", medium)):
+        if (wrong := literal_fault(sound.get(key), key, reads)) and key in sound:
+            faults.append(f"{key}: {wrong}")
     if "topics" in row and not envelope.topics:
         faults.append(f"topics: the envelope {name!r} has none")
     if "signature" in sound and ("habit" in sound or "habit" not in row):
