@@ -3,7 +3,7 @@
 import os
 import random
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,6 +23,7 @@ from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.senders.credentials import ApiKeys, ApiKeysError
+from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rates import Rates, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders
 from integrations.telemetry import Aside, LogObserver, configure_logging, traces_to
@@ -86,9 +87,12 @@ def create_app(
             open_to_all=settings.on_sandbox and not settings.api_keys,
         ).blueprint()
     )
-    app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock).blueprint())
+    ignored = IgnoredEvents(metrics.ignored)
+    app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, ignored.add).blueprint())
     if (settings.console_password or settings.on_sandbox) and isinstance(initiate.ledger, LedgerStore):
-        app.register_blueprint(console_of(settings, initiate, initiate.ledger, senders, clock).blueprint())
+        app.register_blueprint(
+            console_of(settings, initiate, initiate.ledger, senders, clock, ignored.newest).blueprint()
+        )
     return app
 
 
@@ -114,7 +118,14 @@ def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, teleme
     return Readiness(questions, clock)
 
 
-def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, senders: Senders, clock: Clock) -> Console:
+def console_of(
+    settings: Settings,
+    initiate: Initiation,
+    kept: LedgerStore,
+    senders: Senders,
+    clock: Clock,
+    ignored: Callable[[], Sequence[IgnoredEvent]] = tuple,
+) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
     return Console(
         recent=kept.recent,
@@ -127,6 +138,7 @@ def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, send
         csrf_key=settings.console_password or settings.ledger_url,
         password=settings.console_password,
         senders=(data_actions.SENDER, *(sender.name for sender in senders)),
+        ignored=ignored,
         left_alone=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
     )
 

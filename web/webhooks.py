@@ -11,6 +11,7 @@ from flask import Blueprint, Response, g, request
 from cobrowse.clock import Clock, Deadline
 from cobrowse.errors import BodyTooLarge, CobrowseError, InternalError, KeyReused, SenderRateLimited, UnknownPath
 from cobrowse.model import Command, Outcome
+from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
 from integrations.senders.registry import Sender
 from web import answers, intake
@@ -41,6 +42,7 @@ class Webhooks:
     sender: Callable[[str], Sender | None]
     check_rate: Callable[[Sender], None]
     clock: Clock
+    on_ignored: Callable[[IgnoredEvent], None] = lambda _event: None
 
     def blueprint(self) -> Blueprint:
         """The endpoint's routes."""
@@ -93,6 +95,9 @@ class Webhooks:
             if isinstance(event, Refused) and event.error is not None:
                 return answers.refused(event.error, command.correlation_id, command.conversation_id)
             if isinstance(event, Ignored):
+                self.on_ignored(
+                    IgnoredEvent(self.clock.now(), command.sender, event.kind, event.reason, event.conversation_id)
+                )
                 return self.initiate.ignore(command, event.reason)
             try:
                 return self.initiate(replace(command, deadline_seconds=deadline.remaining()))

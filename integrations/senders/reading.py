@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError
 from cobrowse.errors import CobrowseError, InvalidRequest, MalformedRequest, UnsupportedType
 from integrations.senders import paths
 from integrations.senders.envelopes import Envelope, Loaded
-from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
+from integrations.senders.incoming import Ignored, IgnoredKind, Incoming, Refused, Wanted
 from integrations.senders.paths import Path
 from schemas.faults import in_words
 from schemas.json_text import charset_of, parse_body
@@ -46,7 +46,7 @@ class Reading:
         """
         events = self.envelope.split(_parsed(incoming, xml=self.envelope.xml))
         if not events:
-            return (Ignored("the batch is empty"),)
+            return (Ignored("the batch is empty", kind="empty_batch"),)
         if len(events) == 1:
             return (self._event(events[0], incoming.headers),)
         return tuple(self._event_of_batch(event, incoming.headers) for event in events)
@@ -64,17 +64,18 @@ class Reading:
         seen = self.envelope.seen(body)
         delivery_id = self._delivery_id(seen, loaded, headers)
         reason = self.envelope.ignore(loaded, self.topics)
+        kind: IgnoredKind = "event"
         if not reason and self.when is not None and not paths.holds(self.when(seen)):
-            reason = "the row's `when` does not hold for this event"
+            reason, kind = "the row's `when` does not hold for this event", "filter"
         medium = ""
         for medium in () if reason else self._media(seen, loaded):
             if medium not in CHANNELS:
-                reason = f"{medium[:SHOWN]} can't carry cobrowse"
+                reason, kind = f"{medium[:SHOWN]} can't carry cobrowse", "channel"
                 break
         if not reason and self.conversation_id is None:
-            reason = "the event has no conversation id, and the row names no path to one"
+            reason, kind = "the event has no conversation id, and the row names no path to one", "no_conversation"
         if reason or self.conversation_id is None:
-            return Ignored(reason, delivery_id, self._conversation_if_any(seen))
+            return Ignored(reason, delivery_id, self._conversation_if_any(seen), kind)
         return Wanted(
             paths.conversation_id(self.conversation_id(seen), self.conversation_id.text),
             CHANNELS[medium],

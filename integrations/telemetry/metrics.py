@@ -74,11 +74,17 @@ CIRCUIT = Row(
     ("host",),
     gauge=True,
 )
+IGNORED = Row(
+    "cobrowse_ignored_events_total",
+    "Events of deliveries that started nothing. reason is empty_batch, event (the envelope says so), filter (the row's "
+    "`when`), channel or no_conversation.",
+    ("sender", "reason"),
+)
 REQUESTS = Row("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
 
 ROWS = (
     *(INITIATIONS, INITIATION_SECONDS, STEP_SECONDS, CALLS, CALL_SECONDS, RETRIES, WAIT_SECONDS, TOKENS),
-    *(CREATED, ATTACHED, IN_FLIGHT, CIRCUIT, REQUESTS),
+    *(CREATED, ATTACHED, IN_FLIGHT, CIRCUIT, IGNORED, REQUESTS),
 )
 
 OTHER = "other"
@@ -126,6 +132,10 @@ class Metrics:
     def circuit(self, host: str, is_open: bool) -> None:
         """Calls to a host are refused from now on, or let through again."""
         self._circuit.labels(host).set(int(is_open))
+
+    def ignored(self, sender: str, reason: str) -> None:
+        """Count an event that started nothing."""
+        self._counters[IGNORED][sender if sender in self._senders else OTHER, reason].inc()
 
     def began(self, asked: Asked) -> Ended:
         """A request is under way until what this returns is called."""

@@ -244,3 +244,16 @@ def test_a_shopify_delivery_is_known_by_its_webhook_id_and_an_event_id_is_shared
     other = deliver("shopify", body_for("shopify", VOICE), {**headers, "X-Shopify-Webhook-Id": "w-2"})
     assert other.json["conversationId"] == VOICE
     assert (box.invitations(WEBCHAT), box.invitations(VOICE)) == (1, 1)
+
+
+def test_an_ignored_event_is_counted_by_its_kind_and_the_newest_are_kept(running):
+    deliver = running('when = "number == `1`"')
+    for number in (2, 3):
+        deliver("plain", body_for("plain", number=number))
+    deliver("hubspot", [])
+    metrics = deliver.client.get("/metrics").get_data(as_text=True)
+    assert 'cobrowse_ignored_events_total{reason="filter",sender="plain"} 2.0' in metrics
+    assert 'cobrowse_ignored_events_total{reason="empty_batch",sender="hubspot"} 1.0' in metrics
+    page = deliver.client.get("/console", headers={"Host": "127.0.0.1"}).get_data(as_text=True)
+    assert "Ignored events" in page
+    assert page.count("does not hold for this event") == 2
