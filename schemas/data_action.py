@@ -59,7 +59,8 @@ class JsonObjectField(fields.Field[Mapping[str, Any]]):
         if not isinstance(loaded, dict):
             raise ValidationError("Must be a string that holds a JSON object, in braces.")
         try:
-            orjson.dumps(loaded)  # it reads deeper nesting than it writes, and these are sent on
+            # It reads deeper nesting than it writes; these are sent on, and hashed inside the request.
+            orjson.dumps([loaded])
         except orjson.JSONEncodeError:
             raise ValidationError("Is nested too deeply.") from None
         return loaded

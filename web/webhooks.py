@@ -69,6 +69,7 @@ class Webhooks:
             events = sender.read(incoming)
             key = intake.idempotency_key(request.headers.get("Idempotency-Key", "")) if len(events) == 1 else ""
         except CobrowseError as error:
+            error = used_up or error
             log.warning("delivery refused", sender=name, error=error.code, message=error.message)
             return answers.respond([answers.refused(error, g.correlation_id)], manner)
         if used_up is not None:
