@@ -3,11 +3,12 @@
 import os
 import random
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import structlog
 from flask import Flask
 
 from cobrowse.admission import Admission
@@ -22,6 +23,7 @@ from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.senders.credentials import ApiKeys, ApiKeysError
+from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rates import Rates, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders
 from integrations.telemetry import Aside, LogObserver, configure_logging, traces_to
@@ -34,6 +36,8 @@ from web.edge import App, guard
 from web.operations import Operations, watch
 from web.reference import pages
 from web.webhooks import Webhooks
+
+log = structlog.stdlib.get_logger("cobrowse")
 
 
 def create_app(
@@ -52,6 +56,9 @@ def create_app(
     clock = clock or SystemClock()
     keys, senders, rates = callers(settings, clock, environ)
     configure_logging(settings.log_level, settings.log_format)
+    for sender in senders:
+        for warning in sender.warnings:
+            log.warning("a row of the senders file that may never start anything", sender=sender.name, warning=warning)
     metrics, telemetry = watchers(settings, clock, senders, environ)
     initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
 
@@ -80,9 +87,12 @@ def create_app(
             open_to_all=settings.sandbox and not settings.api_keys,
         ).blueprint()
     )
-    app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock).blueprint())
+    ignored = IgnoredEvents(metrics.ignored)
+    app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, ignored.add).blueprint())
     if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
-        app.register_blueprint(console_of(settings, initiate, initiate.ledger, senders, clock).blueprint())
+        app.register_blueprint(
+            console_of(settings, initiate, initiate.ledger, senders, clock, ignored.newest).blueprint()
+        )
     return app
 
 
@@ -108,7 +118,14 @@ def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, teleme
     return Readiness(questions, clock)
 
 
-def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, senders: Senders, clock: Clock) -> Console:
+def console_of(
+    settings: Settings,
+    initiate: Initiation,
+    kept: LedgerStore,
+    senders: Senders,
+    clock: Clock,
+    ignored: Callable[[], Sequence[IgnoredEvent]] = tuple,
+) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
     return Console(
         recent=kept.recent,
@@ -121,6 +138,7 @@ def console_of(settings: Settings, initiate: Initiation, kept: LedgerStore, send
         csrf_key=settings.console_password or settings.ledger_url,
         password=settings.console_password,
         senders=(data_actions.SENDER, *(sender.name for sender in senders)),
+        ignored=ignored,
         left_alone=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
     )
 
@@ -142,6 +160,7 @@ def callers(
                 environ,
                 public_base_url=settings.public_base_url,
                 trusted_proxies=settings.trusted_proxies,
+                max_body_bytes=settings.max_body_bytes,
             )
     except SendersFileError as error:
         faults += error.faults

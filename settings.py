@@ -51,7 +51,7 @@ class Settings:
     allow_user_tokens: bool = False
     deadline_seconds: float = 10.0
     max_concurrent_initiations: int = 256
-    max_body_bytes: int = 65_536
+    max_body_bytes: int = 2_097_152
     senders_file: str = ""
     public_base_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ class Settings:
             "allow_user_tokens": env.bool("ALLOW_USER_TOKENS", default=False),
             "deadline_seconds": env.float("DEADLINE_SECONDS", default=10.0, validate=Range(0.5, 55)),
             "max_concurrent_initiations": env.int("MAX_CONCURRENT_INITIATIONS", default=256, validate=Range(1)),
-            "max_body_bytes": env.int("MAX_BODY_BYTES", default=65_536, validate=Range(1_024, 10_485_760)),
+            "max_body_bytes": env.int("MAX_BODY_BYTES", default=2_097_152, validate=Range(1_024, 10_485_760)),
             "senders_file": text("senders_file"),
             "public_base_url": text("public_base_url").rstrip("/"),
             "trusted_proxies": tuple(env.str("TRUSTED_PROXIES", "").replace(",", " ").split()),

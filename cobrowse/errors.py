@@ -121,10 +121,10 @@ class RequestTimeout(RequestError):
 
 
 class BodyTooLarge(RequestError):
-    """More bytes than MAX_BODY_BYTES."""
+    """More bytes than are taken from this caller."""
 
     code, status = "body_too_large", 413
-    hint = "Send a smaller body, or raise MAX_BODY_BYTES on the service."
+    hint = "Send a smaller body, or raise max_body_bytes in the sender's row, within the service's MAX_BODY_BYTES."
 
 
 class UnsupportedType(RequestError):

@@ -38,6 +38,8 @@ def senders(as_json: bool) -> None:
         say(f"  answered within {row['deadlineSeconds']:g} s, {told}")
         if extras := _extras(row):
             say(f"  {extras}")
+        for warning in known.rows[str(row["name"])].warnings:
+            say(f"  warning: {warning}")
 
 
 def _extras(row: dict[str, object]) -> str:

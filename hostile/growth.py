@@ -17,13 +17,15 @@ import orjson
 from cobrowse.clock import SystemClock
 from cobrowse.errors import CobrowseError
 from integrations.genesys.conversation import see
-from integrations.genesys.operations import CONVERSATION, CREATE, UpstreamRejected, parse_response, retry_after
+from integrations.genesys.operations import CONVERSATION, CREATE, UpstreamRejected, parse_response
 from integrations.genesys.redaction import redact
+from integrations.genesys.waits import retry_after
 from integrations.senders.incoming import Incoming
 from integrations.senders.paths import Path
 from integrations.senders.registry import Sender
 from integrations.telemetry.printable import printable, printable_json
-from schemas.data_action import unset_input
+from schemas.json_text import parse_body
+from schemas.texts import placeholder_in
 from tests.payloads import NOW, Delivery, deliveries, senders
 from web import intake
 from web.data_actions import check_no_repeats, fingerprint, load_request
@@ -91,7 +93,7 @@ def cases() -> Iterator[Case]:
     for name, path in PATHS.items():
         yield Case(f"JMESPath: {name}", _json(b'{"items":[', b'{"id":1,"n":["x"]}', b"]}", load=True), Path.of(path))
     for name, unit in TEXTS.items():
-        for function in (redact, printable, printable_json, unset_input, intake.idempotency_key, _delivery_header):
+        for function in (redact, printable, printable_json, placeholder_in, intake.idempotency_key, _delivery_header):
             yield Case(f"{function.__name__.strip('_')}: {name}", _text(unit), function)
 
 
@@ -132,7 +134,7 @@ TEXTS = {
 
 def _of_the_data_action() -> Iterator[Case]:
     def run(body: bytes) -> None:
-        parsed = intake.parsed(body)
+        parsed = parse_body(body)
         check_no_repeats(body)
         fingerprint(parsed)
         load_request(parsed)

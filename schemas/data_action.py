@@ -1,22 +1,46 @@
 """The flat contract of Architect's data action: what comes in, and the answer that goes back to every sender."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, get_args
 
 import orjson
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from cobrowse.model import StartWhen
+from cobrowse.model import Channel, StartWhen
+from schemas.json_text import read_json
+from schemas.texts import CHANNELS, SHOWN, conversation_id_in, input_named_by, label_in, medium_in, placeholder_in
 
 SETTINGS_BYTES = 4_096
-_UNSET = re.compile(r"\$!?\{input\.([A-Za-z0-9_.-]{1,80})\}")
 
 
-def unset_input(value: object) -> str:
-    """The name of the data-action input that was not set, if `value` is its literal placeholder; else ""."""
-    found = _UNSET.fullmatch(value.strip()) if isinstance(value, str) else None
-    return found[1] if found else ""
+class ConversationIdField(fields.Field[str]):
+    """A conversation's id, however it is written."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        found = conversation_id_in(value) if isinstance(value, str) else ""
+        if found:
+            return found
+        if placeholder := placeholder_in(value):
+            name = input_named_by(placeholder)
+            raise ValidationError(f"The data action's input {name} was not set; {value[:SHOWN]!r} came.")
+        raise ValidationError(f"Must be a UUID; {_shown(value)} came.")
+
+
+class ChannelField(fields.Field["Channel | None"]):
+    """A channel, by any of Genesys's names for it; None for one that Genesys does not know itself."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Channel | None:
+        medium = medium_in(value) if isinstance(value, str) else "none"
+        if medium not in CHANNELS:
+            raise ValidationError(f"Must be one of webchat, voice, message; {_shown(value)} came.")
+        return CHANNELS[medium]
+
+
+class LabelField(fields.Field[str]):
+    """Who or what asks, cut to its length: it is for the record, and stops nothing."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        return label_in(value)
 
 
 class JsonObjectField(fields.Field[Mapping[str, Any]]):
@@ -29,54 +53,49 @@ class JsonObjectField(fields.Field[Mapping[str, Any]]):
         if len(raw) > SETTINGS_BYTES:
             raise ValidationError(f"Must be at most {SETTINGS_BYTES} bytes.")
         try:
-            loaded = orjson.loads(raw)
+            loaded = read_json(raw)
         except orjson.JSONDecodeError:
             raise ValidationError("Must be a string that holds a JSON object; this is not JSON.") from None
         if not isinstance(loaded, dict):
             raise ValidationError("Must be a string that holds a JSON object, in braces.")
         try:
-            orjson.dumps(loaded)  # it reads deeper nesting than it writes, and these are sent on
+            # It reads deeper nesting than it writes; these are sent on, and hashed inside the request.
+            orjson.dumps([loaded])
         except orjson.JSONEncodeError:
             raise ValidationError("Is nested too deeply.") from None
         return loaded
 
 
-class UuidField(fields.UUID):
-    """A UUID in ASCII: Python's own reader takes every script's digits."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        if isinstance(value, str) and not value.isascii():
-            raise self.make_error("invalid_uuid")
-        return super()._deserialize(value, attr, data, **kwargs)
-
-
 class StartRequestSchema(Schema):
-    """POST /data-actions/cobrowse. An empty string or null counts as not given, as Architect sends what is not set."""
+    """POST /data-actions/cobrowse. An empty string, null or an unfilled placeholder counts as not given.
+
+    Architect sends the one or the other for an input that is not set. Every input of the contract is a field, so that
+    Genesys's own default template, `${input.rawRequest}`, makes a body that is taken.
+    """
 
     class Meta:
         unknown: ClassVar[str] = RAISE
 
-    conversation_id = UuidField(data_key="conversationId", error_messages={"invalid_uuid": "Must be a UUID."})
-    channel = fields.String(validate=validate.OneOf(("webchat", "voice", "message"), error="Must be one of {choices}."))
+    conversation_id = ConversationIdField(data_key="conversationId")
+    channel = ChannelField(load_default=None)
     latest = fields.Boolean(load_default=False, error_messages={"invalid": "Must be true or false."})
-    requested_by = fields.String(data_key="requestedBy", load_default="", validate=validate.Length(max=200))
+    requested_by = LabelField(data_key="requestedBy", load_default="")
     start_when = fields.String(
         data_key="startWhen",
         load_default="customer_connected",
         validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}."),
     )
     session_settings = JsonObjectField(data_key="sessionSettings", load_default=dict)
+    idempotency_key = fields.String(data_key="idempotencyKey", load_default="")
 
     @pre_load
     def _given(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError("Must be one JSON object.")
-        unset = {
-            key: [f"The data action's input {name} was not set."] for key in data if (name := unset_input(data[key]))
-        }
-        if unset:
-            raise ValidationError(unset)
-        return {key: value for key, value in data.items() if not (value is None or value == "")}
+        given = {key: value for key, value in data.items() if not _is_unset(key, value)}
+        if _says_latest(given.get("latest")) and placeholder_in(given.get("conversationId")):
+            del given["conversationId"]
+        return given
 
     @validates_schema
     def _which_conversation(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -84,6 +103,19 @@ class StartRequestSchema(Schema):
             raise ValidationError("Send either conversationId or latest, not both.", "latest")
         if not data["latest"] and "conversation_id" not in data:
             raise ValidationError("Missing; send the conversation's id.", "conversationId")
+
+
+def _is_unset(key: str, value: object) -> bool:
+    # The id's own placeholder is kept: where an id is needed, the error names it.
+    return value is None or value == "" or (key != "conversationId" and bool(placeholder_in(value)))
+
+
+def _says_latest(value: object) -> bool:
+    return isinstance(value, (str, bool, int)) and value in fields.Boolean.truthy
+
+
+def _shown(value: object) -> str:
+    return repr(value[:SHOWN]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
 
 
 class AnswerSchema(Schema):

@@ -16,7 +16,9 @@ def check_names(body: bytes, names: Collection[str]) -> None:
         return
     try:
         # Numbers stay text: those of many digits are refused otherwise.
-        json.loads(body, object_pairs_hook=_checked(names), parse_int=str, parse_float=str)
+        json.loads(
+            body.decode("utf-8-sig", "replace"), object_pairs_hook=_checked(names), parse_int=str, parse_float=str
+        )
     except RecursionError:
         raise ValidationError("Is nested too deeply.") from None
 

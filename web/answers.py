@@ -83,7 +83,8 @@ def respond(outcomes: Sequence[Outcome], manner: Manner) -> Response:
         response.headers["Idempotent-Replayed"] = "true"
     waits = [wait_seconds(outcome.failure) for outcome in outcomes if outcome.failure and outcome.failure.retryable]
     if waits:
-        response.headers["Retry-After"] = str(max(waits))
+        longest = manner.habit.longest_wait if manner.habit is not None else None
+        response.headers["Retry-After"] = str(max(waits) if longest is None else min(max(waits), longest))
     return response
 
 

@@ -17,6 +17,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError, InternalError, InvalidRequest, UnknownPath
 from cobrowse.ledger import Entry, State
 from cobrowse.model import Outcome, Secret
+from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RunAgainSchema
 from schemas.faults import in_words
 from web import answers, console_guard, console_view
@@ -81,6 +82,7 @@ class Console:
     password: Secret = Secret()
     senders: tuple[str, ...] = ()
     left_alone: Callable[[], tuple[str, ...]] = tuple
+    ignored: Callable[[], Sequence[IgnoredEvent]] = tuple
 
     def blueprint(self) -> Blueprint:
         """The console's routes."""
@@ -158,6 +160,7 @@ class Console:
         return {
             "plots": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
             "left_alone": self.left_alone(),
+            "ignored": self.ignored(),
             "rows": [console_view.row(entry, today) for entry in entries[:PAGE]],
             "wish": wish,
             "kept": kept,

@@ -14,9 +14,12 @@ from cobrowse.model import Command, Outcome, Secret
 from schemas.data_action import StartRequestSchema
 from schemas.duplicates import check_names
 from schemas.faults import in_words
+from schemas.json_text import charset_of, parse_body
 from web import answers, intake
 
 SENDER = "architect"
+# Bytes: the contract's longest body, its settings escaped to six bytes a character, is under half of it.
+BODY_BYTES = 65_536
 _REQUEST = StartRequestSchema()
 _FIELDS = tuple(str(field.data_key or name) for name, field in _REQUEST.fields.items())
 
@@ -49,10 +52,11 @@ class DataActions:
         """Start a cobrowse session for a conversation; the answer says what came of it."""
         credential = self._caller()
         intake.json_type(request)
-        raw = intake.raw_body(request)
-        body = intake.parsed(raw)
+        charset = charset_of(request.content_type or "")
+        raw = intake.raw_body(request, BODY_BYTES)
+        wish = load_request(parse_body(raw, charset))
         check_no_repeats(raw)
-        wish = load_request(body)
+        key = _key(request.headers.get("Idempotency-Key", ""), wish.pop("idempotency_key"))
         manner = answers.Manner(in_body=not intake.prefers_status(request.headers))
         if wish["latest"] and not self.allow_latest:
             error = LatestNotAllowed("latest: the service does not allow it")
@@ -61,15 +65,15 @@ class DataActions:
             sender=SENDER,
             correlation_id=g.correlation_id,
             deadline_seconds=self.deadline_seconds,
-            conversation_id=str(wish.get("conversation_id", "")),
+            conversation_id=wish.get("conversation_id", ""),
             latest=wish["latest"],
-            channel=wish.get("channel"),
+            channel=wish["channel"],
             requested_by=wish["requested_by"],
             credential=credential,
             session_settings=wish["session_settings"],
             start_when=wish["start_when"],
-            key=intake.idempotency_key(request.headers.get("Idempotency-Key", "")),
-            fingerprint=fingerprint(body),
+            key=key,
+            fingerprint=fingerprint(wish),
             user_token=self._user_token(),
         )
         return answers.respond([self.initiate(command)], manner)
@@ -104,6 +108,15 @@ def load_request(body: object) -> dict[str, Any]:
     return wish
 
 
-def fingerprint(body: object) -> str:
-    """What tells two requests with one key apart: a hash over the parsed body, whatever its spacing or key order."""
-    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def _key(header: str, field: str) -> str:
+    """The caller's key, from its header or the body's field. Raises MalformedKey; InvalidRequest if the two differ."""
+    in_header = intake.idempotency_key(header)
+    in_body = intake.idempotency_key(field, "idempotencyKey")
+    if in_header and in_body and in_header != in_body:
+        raise InvalidRequest("idempotencyKey: differs from the header Idempotency-Key; send one, or the same in both")
+    return in_header or in_body
+
+
+def fingerprint(content: object) -> str:
+    """What tells two requests with one key apart: a hash over what was asked for, however it was written."""
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Callable
 
-import orjson
 from flask import Request
 from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import Headers
 
 from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, RequestTimeout, UnsupportedType
-from schemas.data_action import unset_input
+from schemas.texts import input_named_by, placeholder_in
 from web.body_budget import PIECE, SHARED, BodyBudget
 
 KEY_LENGTH = 255
@@ -17,16 +16,18 @@ _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
-def raw_body(request: Request, budget: BodyBudget = SHARED) -> bytes:
-    """The body as it came, at most MAX_BODY_BYTES of it; chunked ones, which have no length, are counted while read.
+def raw_body(request: Request, limit: int | None = None, budget: BodyBudget = SHARED) -> bytes:
+    """The body as it came, at most `limit` bytes of it, within MAX_BODY_BYTES.
 
+    Chunked ones, which have no length, are counted while they are read.
     Werkzeug's own limit cuts a chunked body at the limit without a word, so this one reads past it by a byte.
 
     Raises:
         BodyTooLarge, RequestTimeout, MalformedRequest: It is not to be had.
         Overloaded: Other bodies that are arriving fill the budget.
     """
-    limit = request.max_content_length or 0
+    largest = request.max_content_length or 0
+    limit = largest if limit is None else min(limit, largest)
     declared = request.content_length
     if declared is None and not request.environ.get("wsgi.input_terminated"):
         declared = 0  # neither a length nor a server that knows the end: reading could wait for ever
@@ -69,43 +70,31 @@ def json_type(request: Request) -> None:
     kind = request.mimetype
     if kind != "application/json":
         raise UnsupportedType(f"the Content-Type is {kind[:80]!r}" if kind else "there is no Content-Type")
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if charset not in ("utf-8", "utf8"):
-        raise UnsupportedType(f"the charset is {charset[:40]!r}; JSON is UTF-8")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedType("the body is compressed, which is not read here; send it as it is")
-
-
-def parsed(body: bytes) -> object:
-    """The JSON value in these bytes."""
-    if not body.strip():
-        raise MalformedRequest("the body is empty")
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise MalformedRequest(
-            f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
-        ) from None
 
 
 def correlation_id(headers: Headers, new_id: Callable[[], str]) -> str:
     """The caller's correlation id if it is a plain one, else a new one: it goes into logs and on to Genesys."""
     for name in ("ININ-Correlation-Id", "X-Correlation-Id"):
         value = headers.get(name, "").strip()
-        if _VISIBLE.fullmatch(value) and not unset_input(value):
+        if _VISIBLE.fullmatch(value) and not placeholder_in(value):
             return value
     return new_id()
 
 
-def idempotency_key(value: str) -> str:
-    """The caller's Idempotency-Key; "" if there is none, as an empty one (an unset data-action input) counts."""
+def idempotency_key(value: str, where: str = "Idempotency-Key") -> str:
+    """The caller's own key; "" if there is none, as an empty one counts.
+
+    A placeholder that was not filled in is refused: whoever wrote the header wants a key, and would start without one.
+    """
     value = value.strip()
     if not value:
         return ""
-    if name := unset_input(value):
-        raise MalformedKey(f"Idempotency-Key: the data action's input {name} was not set")
+    if placeholder := placeholder_in(value):
+        raise MalformedKey(f"{where}: the data action's input {input_named_by(placeholder)} was not set")
     if len(value) > KEY_LENGTH or not _KEY.fullmatch(value):
-        raise MalformedKey("Idempotency-Key: longer than 255 characters, or not visible ASCII")
+        raise MalformedKey(f"{where}: longer than 255 characters, or not visible ASCII")
     return value
 
 

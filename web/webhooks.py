@@ -6,15 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+import structlog
 from flask import Blueprint, Response, g, request
 
 from cobrowse.clock import Clock, Deadline
-from cobrowse.errors import CobrowseError, KeyReused, UnknownPath
+from cobrowse.errors import BodyTooLarge, CobrowseError, InternalError, KeyReused, SenderRateLimited, UnknownPath
 from cobrowse.model import Command, Outcome
+from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
 from integrations.senders.registry import Sender
 from web import answers, intake
 from web.data_actions import fingerprint
+
+log = structlog.stdlib.get_logger("cobrowse")
 
 # How many events of one delivery are started at once: enough for a batch of 100 inside HubSpot's 5 seconds, and few
 # enough that a batch leaves Genesys's 300 requests a minute to others.
@@ -39,6 +43,7 @@ class Webhooks:
     sender: Callable[[str], Sender | None]
     check_rate: Callable[[Sender, int], None]
     clock: Clock
+    on_ignored: Callable[[IgnoredEvent], None] = lambda _event: None
 
     def blueprint(self) -> Blueprint:
         """The endpoint's routes."""
@@ -47,57 +52,96 @@ class Webhooks:
         return blueprint
 
     def receive(self, name: str) -> Response:
-        """Take a sender's delivery; nothing is parsed or remembered before its signature holds."""
+        """Take a sender's delivery; nothing is parsed or remembered before its signature holds.
+
+        From there on whatever is refused is told in the sender's own way.
+        """
         sender = self.sender(name)
         if sender is None:
             raise UnknownPath("no sender of this name is configured")
         deadline = Deadline.after(sender.deadline_seconds, self.clock)
-        incoming = _incoming(self.clock.now())
+        incoming, too_large = _incoming(sender, self.clock.now())
         credential = sender.authenticate(incoming, self.clock.now())
-        self.check_rate(sender, 1)
         manner = answers.Manner(sender.failures == "body", sender.habit, batch=sender.reading.envelope.batch)
+        used_up = self._used_up(sender)
         try:
+            if too_large is not None:
+                raise too_large
             events = sender.read(incoming)
             key = intake.idempotency_key(request.headers.get("Idempotency-Key", "")) if len(events) == 1 else ""
         except CobrowseError as error:
+            error = used_up or error
+            log.warning("delivery refused", sender=name, error=error.code, message=error.message)
             return answers.respond([answers.refused(error, g.correlation_id)], manner)
-        if len(events) > 1:
-            # One was counted before anything was parsed.
-            self.check_rate(sender, len(events) - 1)
+        if used_up is None and len(events) > 1:
+            used_up = self._used_up(sender, len(events) - 1)  # one was counted before anything was parsed
+        if used_up is not None:
+            refused = [answers.refused(used_up, g.correlation_id, event.conversation_id) for event in events]
+            return answers.respond(refused, manner)
         commands = [_command(sender, event, credential, key) for event in events]
         return answers.respond(list(self._outcomes(events, commands, deadline)), manner)
+
+    def _used_up(self, sender: Sender, events: int = 1) -> SenderRateLimited | None:
+        """Count so many events; the refusal if the sender's rate has no room for them."""
+        try:
+            self.check_rate(sender, events)
+        except SenderRateLimited as error:
+            return error
+        return None
 
     def _outcomes(
         self, events: Sequence[Wanted | Ignored], commands: Sequence[Command], deadline: Deadline
     ) -> Iterator[Outcome]:
         """Each event's own outcome, in their order. The events of a batch share the deadline, a few at a time."""
+        batch = len(events) > 1
 
         def run(event: Wanted | Ignored, command: Command) -> Outcome:
             if isinstance(event, Refused) and event.error is not None:
                 return answers.refused(event.error, command.correlation_id, command.conversation_id)
             if isinstance(event, Ignored):
+                self.on_ignored(
+                    IgnoredEvent(self.clock.now(), command.sender, event.kind, event.reason, event.conversation_id)
+                )
                 return self.initiate.ignore(command, event.reason)
             try:
                 return self.initiate(replace(command, deadline_seconds=deadline.remaining()))
             except KeyReused as error:
                 return answers.refused(error, command.correlation_id, command.conversation_id)
+            except InternalError as error:
+                if not batch:
+                    raise
+                # The others of the batch have their results all the same.
+                log.exception("a fault inside the service", exc_info=error.__cause__ or error)
+                return answers.refused(error, command.correlation_id, command.conversation_id)
 
-        if len(events) == 1:
+        if not batch:
             yield run(events[0], commands[0])
             return
         with ThreadPoolExecutor(AT_ONCE, "events") as pool:
             yield from pool.map(run, events, commands)
 
 
-def _incoming(now: datetime) -> Incoming:
-    """The delivery, raw: the path as it was sent, since some senders sign it."""
+def _incoming(sender: Sender, now: datetime) -> tuple[Incoming, BodyTooLarge | None]:
+    """The delivery, raw: the path as it was sent, since some senders sign it. And that its body is too large, if so.
+
+    A body over the row's limit is read as far as MAX_BODY_BYTES, so that a signature over it can be checked before the
+    sender is told. Raises BodyTooLarge past that, unless the sender proves itself without the body.
+    """
     # First of all, so that a body that is refused leaves no frame behind that holds the caller's credential.
-    body = intake.raw_body(request)
+    body, too_large = b"", None
+    try:
+        body = intake.raw_body(request)
+    except BodyTooLarge as error:
+        if sender.scheme.over_body:
+            raise
+        too_large = error
+    if len(body) > sender.max_body_bytes:
+        too_large = BodyTooLarge(f"the body is larger than {sender.max_body_bytes} bytes")
     environ = request.environ
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or request.full_path
     path, _, query = sent.partition("?")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Incoming(request.method, path, query, headers, body, request.remote_addr or "", now)
+    return Incoming(request.method, path, query, headers, body, request.remote_addr or "", now), too_large
 
 
 def _command(sender: Sender, event: Wanted | Ignored, credential: str, key: str) -> Command:

@@ -24,6 +24,8 @@ REPEATS = 100
 
 def one(body: object) -> list[object]:
     """The one event that a body is."""
+    if isinstance(body, str):
+        raise InvalidRequest("the body: is a JSON text, so JSON that was encoded twice; send the JSON object itself")
     if not isinstance(body, dict):
         raise InvalidRequest("the body: must be one JSON object")
     return [body]

@@ -13,7 +13,9 @@ from cobrowse.model import Secret
 from integrations.senders.incoming import Incoming, raw
 from integrations.senders.proof import Proof, Signed, each, secret_bytes
 
-_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+# What other systems write around a variable; here it would be signed as the text that it is.
+_FOREIGN = re.compile(r"[{}<>$%]")
 # HubSpot signs the URL with these and no other escapes undone (developers.hubspot.com, request validation, v3).
 _UNDONE = re.compile(rb"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
@@ -41,6 +43,12 @@ PARTS: dict[str, Callable[[Proof, Incoming], bytes]] = {
 def names_in(template: str) -> list[str]:
     """The names in braces of a template."""
     return _PLACEHOLDER.findall(template)
+
+
+def foreign_mark_in(template: str) -> str:
+    """The first mark of a variable in another system's spelling, such as the brace of `{{body}}`; "" if none."""
+    found = _FOREIGN.search(_PLACEHOLDER.sub("", template))
+    return found[0] if found else ""
 
 
 def signed_bytes(proof: Proof, incoming: Incoming) -> bytes:

@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Channel
+
+# empty_batch: no event came; event: the envelope says so (its topic, no agent yet, a heartbeat); filter: the row's
+# `when`; channel: it can't carry cobrowse; no_conversation: none is named, nor a path to one.
+IgnoredKind = Literal["empty_batch", "event", "filter", "channel", "no_conversation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An event that starts nothing, and why."""
+    """An event that starts nothing, and why: in words, and as one of a few kinds that can be counted."""
 
     reason: str
     delivery_id: str = ""
     conversation_id: str = ""
+    kind: IgnoredKind = field(default="event", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

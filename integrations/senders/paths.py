@@ -1,6 +1,5 @@
 """Where in an event a thing stands (JMESPath), and what may stand there: plain functions of the event."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,35 +11,14 @@ from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 
 from cobrowse.errors import InvalidRequest
-from cobrowse.model import Channel
 from schemas.data_action import SETTINGS_BYTES
+from schemas.json_text import read_json
+from schemas.texts import SHOWN, conversation_id_in, medium_in, placeholder_in
 
-REQUESTED_BY_LENGTH = 200
 # What JMESPath's functions raise on data they were not made for, its own errors included (they are ValueErrors).
 _MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-# How senders write a variable in a template; left like this, it was never filled in. In their order: Architect and
-# ServiceNow, Zendesk, Salesforce, EventBridge's input transformer.
-_UNSET = re.compile(r"\$!?\{[^}]{1,200}\}|\{\{[^}]{1,200}\}\}|\{![^}]{1,200}\}|<[$.\w]{1,200}>")
-SHOWN = 60
 # Steps that following one path in one event may take: a fifth of a second or so. A path to one field takes ten.
 STEPS = 100_000
-
-CHANNELS: Mapping[str, Channel | None] = {
-    "": None,
-    "unknown": None,
-    "webchat": "webchat",
-    "chat": "webchat",
-    "voice": "voice",
-    "call": "voice",
-    "message": "message",
-    "webmessaging": "message",
-}
-# Genesys's other media, and messages that come by no browser: nothing in them can carry cobrowse.
-INCAPABLE = frozenset(
-    {"cobrowse", "callback", "email", "video", "screenshare", "screenmonitoring", "internalmessage"}
-    | {"sms", "whatsapp", "facebook", "twitter", "instagram", "line", "apple", "linkedin", "open"}
-)
 
 
 class _BoundedInterpreter(TreeInterpreter):
@@ -84,31 +62,25 @@ class Path:
 
 
 def conversation_id(value: object, where: str) -> str:
-    """The conversation's id. InvalidRequest names the path where there is none."""
+    """The conversation's id. InvalidRequest names the path where there is none, and what stands there instead."""
     text = _text(value, where)
+    found = conversation_id_in(text)
+    if found:
+        return found
     if not text:
         raise InvalidRequest(f"{where}: there is no conversation id")
-    if not _UUID.fullmatch(text):
-        raise InvalidRequest(f"{where}: {text[:SHOWN]!r} is not a conversation id, which is a UUID")
-    return text.lower()
-
-
-def requested_by(value: object, where: str) -> str:
-    """Who asked, "" if nobody is named."""
-    text = _text(value, where)
-    if len(text) > REQUESTED_BY_LENGTH:
-        raise InvalidRequest(f"{where}: longer than {REQUESTED_BY_LENGTH} characters")
-    return text
+    if placeholder := placeholder_in(text):
+        raise InvalidRequest(f"{where}: the sender's variable {placeholder[:SHOWN]} was not set; {text[:SHOWN]!r} came")
+    raise InvalidRequest(f"{where}: {text[:SHOWN]!r} is not a conversation id, which is a UUID")
 
 
 def session_settings(value: object, where: str) -> Mapping[str, object]:
-    """The session's settings: an object, or a text that holds one."""
-    if value is None or value == "":
+    """The session's settings: an object, or a text that holds one; none for a variable that was not filled in."""
+    if value is None or value == "" or placeholder_in(value):
         return {}
     if isinstance(value, str):
-        _text(value, where)
         try:
-            value = orjson.loads(value.encode(errors="surrogatepass"))
+            value = read_json(value.encode(errors="surrogatepass"))
         except orjson.JSONDecodeError:
             raise InvalidRequest(f"{where}: is not a JSON object") from None
     if not isinstance(value, dict):
@@ -123,8 +95,9 @@ def session_settings(value: object, where: str) -> Mapping[str, object]:
 
 
 def medium(value: object, where: str) -> str:
-    """A medium's name in lower case, "" if none is named."""
-    return _text(value, where).lower()
+    """A medium's name as CHANNELS has it, "" if none is named."""
+    text = _text(value, where)
+    return "" if placeholder_in(text) else medium_in(text)
 
 
 def holds(value: object) -> bool:
@@ -137,7 +110,7 @@ def plain(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return ""
     text = str(value).strip()
-    return "" if _UNSET.fullmatch(text) else text
+    return "" if placeholder_in(text) else text
 
 
 def _text(value: object, where: str) -> str:
@@ -145,10 +118,7 @@ def _text(value: object, where: str) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise InvalidRequest(f"{where}: is not a text")
-    text = str(value).strip()
-    if unset := _UNSET.fullmatch(text):
-        raise InvalidRequest(f"{where}: the sender's variable {unset[0][:SHOWN]} was not set")
-    return text
+    return str(value).strip()
 
 
 def _values(node: object, kind: str) -> set[str]:

@@ -11,10 +11,12 @@ from marshmallow import Schema, ValidationError
 from cobrowse.errors import CobrowseError, InvalidRequest, MalformedRequest, UnsupportedType
 from integrations.senders import chats, paths
 from integrations.senders.envelopes import Envelope, Loaded
-from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
+from integrations.senders.incoming import Ignored, IgnoredKind, Incoming, Refused, Wanted
 from integrations.senders.paths import Path
 from schemas.duplicates import check_names
 from schemas.faults import in_words
+from schemas.json_text import charset_of, parse_body
+from schemas.texts import CHANNELS, INCAPABLE, SHOWN, label_in, medium_in
 
 _XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 _DELIVERY_ID_LENGTH = 255
@@ -50,7 +52,7 @@ class Reading:
             self._check_names(incoming.body)
         events = self.envelope.split(parsed)
         if not events:
-            return (Ignored("the batch is empty"),)
+            return (Ignored("the batch is empty", kind="empty_batch"),)
         if len(events) == 1:
             return (self._event(events[0], incoming),)
         return tuple(self._event_of_batch(event, incoming) for event in events)
@@ -81,21 +83,22 @@ class Reading:
         seen = self.envelope.seen(body)
         delivery_id = self._delivery_id(seen, loaded, headers)
         reason = self.envelope.ignore(loaded, self.topics) or self._too_old(loaded, incoming.received)
+        kind: IgnoredKind = "event"
         if not reason and self.when is not None and not paths.holds(self.when(seen)):
-            reason = "the row's `when` does not hold for this event"
+            reason, kind = "the row's `when` does not hold for this event", "filter"
         medium = ""
         for medium in () if reason else self._media(seen, loaded):
-            if medium not in paths.CHANNELS:
-                reason = f"{medium[: paths.SHOWN]} can't carry cobrowse"
+            if medium not in CHANNELS:
+                reason, kind = f"{medium[:SHOWN]} can't carry cobrowse", "channel"
                 break
         if not reason and self.conversation_id is None:
-            reason = "the event has no conversation id, and the row names no path to one"
+            reason, kind = "the event has no conversation id, and the row names no path to one", "no_conversation"
         if reason or self.conversation_id is None:
-            return Ignored(reason, delivery_id, self._conversation_if_any(seen))
+            return Ignored(reason, delivery_id, self._conversation_if_any(seen), kind)
         return Wanted(
             paths.conversation_id(self.conversation_id(seen), self.conversation_id.text),
-            paths.CHANNELS[medium],
-            paths.requested_by(*_found(self.requested_by, seen)),
+            CHANNELS[medium],
+            label_in(_found(self.requested_by, seen)[0]),
             paths.session_settings(*_found(self.session_settings, seen)),
             delivery_id,
             self.envelope.content(body),
@@ -114,11 +117,11 @@ class Reading:
     def _media(self, seen: Loaded, loaded: Loaded) -> Iterator[str]:
         """The medium the envelope names, which may be any of Genesys's, then the row's, which must be a known one."""
         if self.envelope.medium is not None:
-            yield self.envelope.medium(loaded).lower()
+            yield medium_in(self.envelope.medium(loaded))
         if self.channel is not None:
             medium = paths.medium(self.channel(seen), self.channel.text)
-            if medium not in paths.CHANNELS and medium not in paths.INCAPABLE:
-                raise InvalidRequest(f"{self.channel.text}: {medium[: paths.SHOWN]!r} is not webchat, voice or message")
+            if medium not in CHANNELS and medium not in INCAPABLE:
+                raise InvalidRequest(f"{self.channel.text}: {medium[:SHOWN]!r} is not webchat, voice or message")
             yield medium
 
     def _delivery_id(self, seen: Loaded, loaded: Loaded, headers: Mapping[str, str]) -> str:
@@ -160,18 +163,14 @@ def _loaded(schema: Schema, event: object) -> Loaded:
 def _parsed(incoming: Incoming, *, xml: bool) -> object:
     """The JSON value of a body; XML stays bytes, which its own reader takes."""
     _check_type(incoming.headers, xml=xml)
-    if not incoming.body.strip():
-        raise MalformedRequest("the body is empty")
     if xml:
+        if not incoming.body.strip():
+            raise MalformedRequest("the body is empty")
         return incoming.body
+    body = parse_body(incoming.body, charset_of(incoming.headers.get("content-type", "")))
     try:
-        body = orjson.loads(incoming.body)
         # What can't be written again can't be hashed either: it is nested deeper than anything real.
         orjson.dumps(body)
-    except orjson.JSONDecodeError as error:
-        raise MalformedRequest(
-            f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
-        ) from None
     except orjson.JSONEncodeError:
         raise MalformedRequest("the body is nested too deeply") from None
     return body
@@ -179,13 +178,10 @@ def _parsed(incoming: Incoming, *, xml: bool) -> object:
 
 def _check_type(headers: Mapping[str, str], *, xml: bool) -> None:
     """Raise UnsupportedType unless the body says that it is what this envelope reads."""
-    kind, *parameters = [part.strip().lower() for part in headers.get("content-type", "").split(";")]
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (kind in _XML if xml else kind == "application/json" or kind.endswith("+json")):
         wanted = "text/xml" if xml else "application/json"
         said = f"the Content-Type is {kind[:80]!r}" if kind else "there is no Content-Type"
         raise UnsupportedType(f"{said}, and this sender's envelope is {wanted}", hint=f"Let the sender send {wanted}.")
-    charsets = [part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")]
-    if any(charset not in ("utf-8", "utf8") for charset in charsets):
-        raise UnsupportedType(f"the charset is {charsets[0][:40]!r}; it must be UTF-8")
     if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
         raise UnsupportedType("the body is compressed, which is not read here; send it as it is")

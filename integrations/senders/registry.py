@@ -15,9 +15,10 @@ from integrations.senders.envelopes import ENVELOPES
 from integrations.senders.habits import HABITS, Habit
 from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
 from integrations.senders.paths import Path
+from integrations.senders.payload_shapes import HEADER_ID, PATHS, warnings_of
 from integrations.senders.proof import Proof, Signed, secret_bytes
 from integrations.senders.reading import Reading
-from integrations.senders.rows import HEADER_ID, PATHS, PROOF_KEYS, Given, faults_of, habit_of
+from integrations.senders.rows import PROOF_KEYS, Given, faults_of, habit_of
 from integrations.senders.signatures import SCHEMES, Scheme, sign
 from integrations.senders.standard import key_bytes
 
@@ -25,6 +26,8 @@ __all__ = ["Ignored", "Refused", "Sender", "Senders", "SendersFileError", "Wante
 
 # The data action's own name, whose credentials are API_KEYS.
 RESERVED = "architect"
+# Bytes: the most that any known sender sends. The service's setting of the same name has this default.
+MAX_BODY_BYTES = 2_097_152
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
 _VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 
@@ -49,11 +52,13 @@ class Sender:
     check_first: bool
     start_when: StartWhen
     rate: str
+    max_body_bytes: int
     habit: Habit
     scheme: Scheme
     proof: Proof
     reading: Reading
     row: Mapping[str, object] = field(repr=False)
+    warnings: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -106,6 +111,8 @@ class Senders:
                 "checkFirst": sender.check_first,
                 "startWhen": sender.start_when,
                 "rate": sender.rate,
+                "maxBodyBytes": sender.max_body_bytes,
+                "warnings": list(sender.warnings),
             }
             for sender in self
         ]
@@ -117,14 +124,18 @@ def load_senders(
     *,
     public_base_url: str = "",
     trusted_proxies: tuple[str, ...] = (),
+    max_body_bytes: int = MAX_BODY_BYTES,
 ) -> Senders:
-    """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once."""
+    """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once.
+
+    `max_body_bytes` bounds every row's own.
+    """
     file, text = _source(path_or_text)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SendersFileError([f"{file}: is not TOML: {error}"]) from None
-    given = Given(environ, public_base_url.rstrip("/"), trusted_proxies)
+    given = Given(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes)
     faults = [
         f"{file}: {key[:60]!r} is not known here; each sender is a [senders.NAME]"
         for key in document
@@ -207,6 +218,7 @@ def _sender(name: str, row: Mapping[str, Any], given: Given) -> Sender:
         check_first=row.get("check_first", True),
         start_when=row.get("start_when", envelope.start_when),
         rate=row.get("rate", ""),
+        max_body_bytes=row.get("max_body_bytes", min(habit.max_body_bytes, given.max_body_bytes)),
         habit=habit,
         scheme=scheme,
         proof=_proof(scheme, row, given),
@@ -219,6 +231,7 @@ def _sender(name: str, row: Mapping[str, Any], given: Given) -> Sender:
             **reading,
         ),
         row=row,
+        warnings=tuple(warnings_of(row)),
     )
 
 

@@ -9,12 +9,12 @@ from typing import get_args
 from cobrowse.model import StartWhen
 from integrations.senders.envelopes import ENVELOPES
 from integrations.senders.habits import HABITS
-from integrations.senders.hmacs import PARTS, names_in
-from integrations.senders.paths import Path
+from integrations.senders.hmacs import PARTS, foreign_mark_in, names_in
+from integrations.senders.paths import Path, conversation_id, medium
+from integrations.senders.payload_shapes import HEADER_ID, literal_fault
 from integrations.senders.rates import parse_rate
 from integrations.senders.signatures import SCHEMES
 
-HEADER_ID = "header:"
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 # Seconds: as the service's own DEADLINE_SECONDS, below a data action's 60.
@@ -24,6 +24,10 @@ _TOLERANCES = (1.0, 86_400.0)
 
 # Seconds: a day is how long EventBridge tries to deliver an event at most; archives are replayed after weeks.
 _AGES = (1.0, 31_536_000.0)
+# Bytes: less holds no delivery, more is no setting of MAX_BODY_BYTES.
+_BODIES = (1_024, 10_485_760)
+
+_PARTS_SHOWN = ", ".join(PARTS)
 
 Check = Callable[[object], str]
 """What is wrong with a value, "" if nothing is."""
@@ -58,6 +62,11 @@ def _number(lowest: float, highest: float) -> Check:
         return "" if fits else f"must be a number of seconds from {lowest:g} to {highest:g}"
 
     return check
+
+
+def _bytes(value: object) -> str:
+    fits = isinstance(value, int) and not isinstance(value, bool) and _BODIES[0] <= value <= _BODIES[1]
+    return "" if fits else f"must be a whole number of bytes from {_BODIES[0]} to {_BODIES[1]}"
 
 
 def _matching(pattern: re.Pattern[str], what: str) -> Check:
@@ -99,11 +108,26 @@ def _template(value: object) -> str:
     if wrong := _text(value):
         return wrong
     if unknown := [name for name in names_in(str(value)) if name not in PARTS]:
-        return f"has an unknown {{{unknown[0]}}}; the parts are {', '.join(PARTS)}"
+        return f"has an unknown {{{unknown[0][:60]}}}; the parts are {_PARTS_SHOWN}"
+    if mark := foreign_mark_in(str(value)):
+        return f"has a {mark!r} outside its parts, which would be signed as it stands; the parts are {_PARTS_SHOWN}"
     return "" if "body" in names_in(str(value)) else "has no {body}, so the body could be altered"
 
 
-_header = _matching(_TOKEN, "the name of a header")
+def _prefix(value: object) -> str:
+    if wrong := _text(value):
+        return wrong
+    found = set("{}").intersection(str(value))
+    return "has a brace; it is what stands before the signature, word for word" if found else ""
+
+
+def _header(value: object) -> str:
+    if not (isinstance(value, str) and _TOKEN.fullmatch(value)):
+        return "must be the name of a header"
+    if "_" in value:
+        return "has an underscore, and servers drop such headers (they can't be told from those with a hyphen)"
+    return ""
+
 
 KEYS: Mapping[str, Check] = {
     "signature": _kind("scheme", tuple(SCHEMES)),
@@ -120,6 +144,7 @@ KEYS: Mapping[str, Check] = {
     "check_first": _boolean,
     "start_when": _choice(get_args(StartWhen)),
     "max_age_seconds": _number(*_AGES),
+    "max_body_bytes": _bytes,
     "rate": _rate,
     "topics": _texts,
     "habit": _kind("habit", tuple(HABITS)),
@@ -127,7 +152,7 @@ KEYS: Mapping[str, Check] = {
     "header": _header,
     "algorithm": _choice(("sha256", "sha512")),
     "encoding": _choice(("hex", "base64")),
-    "prefix": _text,
+    "prefix": _prefix,
     "timestamp_header": _header,
     "timestamp_unit": _choice(("s", "ms", "iso")),
     "template": _template,
@@ -136,7 +161,6 @@ KEYS: Mapping[str, Check] = {
     "subjects": _texts,
     "subject_header": _header,
 }
-PATHS = ("conversation_id", "channel", "requested_by", "session_settings", "when")
 # Keys that say how a sender proves itself; each scheme uses its own few.
 PROOF_KEYS = tuple({key: None for scheme in SCHEMES.values() for key in scheme.keys})
 
@@ -148,6 +172,7 @@ class Given:
     environ: Mapping[str, str]
     public_base_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    max_body_bytes: int = 2_097_152
 
 
 def chosen(value: object, choices: Sequence[str]) -> str:
@@ -168,6 +193,9 @@ def faults_of(row: Mapping[str, object], given: Given) -> list[str]:
             wrong[key] = f"is missing; choose one of {', '.join(choices)}"
     faults += [f"{key}: {fault}" for key, fault in wrong.items()]
     sound = {key: value for key, value in row.items() if key in KEYS and key not in wrong}
+    largest = sound.get("max_body_bytes")
+    if isinstance(largest, int) and largest > given.max_body_bytes:
+        faults.append(f"max_body_bytes: {largest} is above MAX_BODY_BYTES, which is {given.max_body_bytes}")
     if "signature" in sound:
         faults += _scheme_faults(str(sound["signature"]), sound, row, given)
     if "envelope" in sound:
@@ -207,6 +235,8 @@ def _timestamp_faults(sound: Mapping[str, object], row: Mapping[str, object], gi
     names = names_in(str(sound.get("template", "")))
     timed = "timestamp_header" in row
     faults = []
+    if timed and str(sound.get("header", "")).lower() == str(sound.get("timestamp_header", "-")).lower():
+        faults.append("timestamp_header: is the signature's own header, and one text can't be both")
     if "template" in sound and timed and "timestamp" not in names:
         faults.append("template: has no {timestamp}, so the timestamp could be altered")
     if "timestamp" in names and not timed:
@@ -228,6 +258,9 @@ def _envelope_faults(name: str, sound: Mapping[str, object], row: Mapping[str, o
         faults.append(f"conversation_id: is missing; the envelope {name!r} has no place of its own for it")
     if "max_age_seconds" in row and envelope.time is None:
         faults.append(f"max_age_seconds: the envelope {name!r} does not say when its events happened")
+    for key, reads in (("conversation_id", conversation_id), ("channel", medium)):
+        if (wrong := literal_fault(sound.get(key), key, reads)) and key in sound:
+            faults.append(f"{key}: {wrong}")
     if "topics" in row and not envelope.topics:
         faults.append(f"topics: the envelope {name!r} has none")
     if "signature" in sound and ("habit" in sound or "habit" not in row):

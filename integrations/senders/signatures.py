@@ -115,13 +115,13 @@ _TABLE = (
         template="{body}",
         habit="open-messaging",
     ),
-    # shopify.dev, verify a webhook.
+    # shopify.dev, verify a webhook. Its X-Shopify-Event-Id is shared by the several topics of one event.
     _vendor(
         "shopify",
         header="X-Shopify-Hmac-SHA256",
         encoding="base64",
         template="{body}",
-        delivery_id="X-Shopify-Event-Id",
+        delivery_id="X-Shopify-Webhook-Id",
         habit="shopify",
     ),
     Scheme(

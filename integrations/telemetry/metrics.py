@@ -85,11 +85,17 @@ BUDGET = Row(
     ("token",),
     gauge=True,
 )
+IGNORED = Row(
+    "cobrowse_ignored_events_total",
+    "Events of deliveries that started nothing. reason is empty_batch, event (the envelope says so), filter (the row's "
+    "`when`), channel or no_conversation.",
+    ("sender", "reason"),
+)
 REQUESTS = Row("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
 
 ROWS = (
     *(INITIATIONS, INITIATION_SECONDS, STEP_SECONDS, CALLS, CALL_SECONDS, RETRIES, WAIT_SECONDS, TOKENS),
-    *(CREATED, ATTACHED, IN_FLIGHT, CIRCUIT, BUDGET, REQUESTS),
+    *(CREATED, ATTACHED, IN_FLIGHT, CIRCUIT, BUDGET, IGNORED, REQUESTS),
 )
 
 OTHER = "other"
@@ -152,6 +158,10 @@ class Metrics:
         """What an answer's headers told of a token's budget of calls."""
         with contextlib.suppress(OSError):
             self._budget.labels(token).set(count / allowed if allowed else 0.0)
+
+    def ignored(self, sender: str, reason: str) -> None:
+        """Count an event that started nothing."""
+        self._counters[IGNORED][sender if sender in self._senders else OTHER, reason].inc()
 
     def began(self, asked: Asked) -> Ended:
         """A request is under way until what this returns is called."""

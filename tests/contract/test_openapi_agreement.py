@@ -54,14 +54,26 @@ def running(build, box):
 NUMBER = itertools.count(1)
 
 
+def sound(key):
+    """Whether this is a key as the service takes it."""
+    return isinstance(key, str) and bool(key.strip()) and key.isascii() and key.isprintable() and len(key) <= 255
+
+
 def apart(case):
     """The case, with a key that no other case has: a repeat of a key with another body is refused, and rightly.
 
-    Settings that look like JSON as far as a pattern can say, and are none, become an empty object.
+    So are two keys that differ, which no schema can say: one stays. Settings that look like JSON as far as a pattern
+    can say, and are none, become an empty object.
     """
     key = (case.headers or {}).get("Idempotency-Key")
-    if isinstance(key, str) and key.strip() and key.isascii() and key.isprintable() and len(key) < 240:
+    if sound(key) and len(key) < 240:
         case.headers["Idempotency-Key"] = f"{key}{next(NUMBER)}"
+    in_body = case.body.get("idempotencyKey") if isinstance(case.body, dict) else None
+    if sound(in_body):
+        if key:
+            del case.body["idempotencyKey"]
+        elif len(in_body) < 240:
+            case.body["idempotencyKey"] = f"{in_body}{next(NUMBER)}"
     settings = case.body.get("sessionSettings") if isinstance(case.body, dict) else None
     if isinstance(settings, str) and settings.strip().startswith("{") and settings.strip().endswith("}"):
         try:

@@ -171,7 +171,7 @@ def hubspot(*conversations):
     ]
 
 
-def test_a_batch_has_a_result_for_each_event_and_a_mixed_one_is_not_sent_again(deliver, box):
+def test_a_batch_has_a_result_for_each_event_and_final_failures_do_not_bring_it_again(deliver, box):
     answer = deliver("hubspot", hubspot(WEBCHAT, ENDED, VOICE, "nonsense"))
     assert answer.status_code == 200
     results = answer.json["results"]

@@ -6,6 +6,7 @@ from marshmallow import ValidationError, fields
 from cobrowse.model import Outcome, Session, Status
 from schemas.data_action import AnswerSchema, StartRequestSchema
 from schemas.faults import in_words
+from tests.unit.test_texts import PLACEHOLDERS
 from web.answers import flat
 
 ID = "0c1f7d1e-7c4b-4a7e-9a57-0d4b2f1d7a11"
@@ -23,14 +24,14 @@ def test_the_id_alone_is_enough():
     loaded = SCHEMA.load({"conversationId": ID})
     assert str(loaded["conversation_id"]) == ID
     assert (loaded["latest"], loaded["requested_by"], loaded["session_settings"]) == (False, "", {})
-    assert "channel" not in loaded
+    assert (loaded["channel"], loaded["idempotency_key"]) == (None, "")
 
 
 def test_an_empty_string_and_null_mean_not_given():
     loaded = SCHEMA.load(
         {"conversationId": ID, "channel": "", "latest": "", "requestedBy": "", "sessionSettings": None}
     )
-    assert "channel" not in loaded
+    assert loaded["channel"] is None
     assert loaded["latest"] is False
 
 
@@ -42,15 +43,25 @@ def test_booleans_may_be_written_as_architect_writes_them(sent, meant):
     assert SCHEMA.load(body)["latest"] is meant
 
 
-def test_the_literal_of_an_unset_variable_is_refused_by_its_own_name():
-    assert (
-        fault(conversationId="${input.conversationId}")
-        == "conversationId: The data action's input conversationId was not set."
+def test_the_placeholder_of_an_unset_id_is_refused_by_its_own_name_and_shown():
+    assert fault(conversationId="${input.conversationId}") == (
+        "conversationId: The data action's input conversationId was not set; '${input.conversationId}' came."
     )
     assert "input convId was not set" in fault(conversationId="$!{input.convId}")
-    assert "requestedBy: The data action's input agent.name was not set." in fault(
-        conversationId=ID, requestedBy="${input.agent.name}"
+    assert "input conversationId was not set; '$esc.jsonEncode(${input.conversationId})' came" in fault(
+        conversationId="$esc.jsonEncode(${input.conversationId})"
     )
+
+
+def test_with_latest_an_unset_id_is_as_good_as_none():
+    assert "conversation_id" not in SCHEMA.load({"latest": "true", "conversationId": "${input.conversationId}"})
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_the_placeholder_of_an_optional_input_is_as_good_as_none(placeholder):
+    body = dict.fromkeys(("channel", "latest", "requestedBy", "sessionSettings", "idempotencyKey"), placeholder)
+    loaded = SCHEMA.load({"conversationId": ID, **body})
+    assert loaded == SCHEMA.load({"conversationId": ID})
 
 
 def test_a_missing_id_is_named_with_the_remedy():
@@ -63,8 +74,10 @@ def test_latest_takes_the_place_of_the_id_and_not_both():
     assert "latest: Send either" in fault(conversationId=ID, latest=True)
 
 
-def test_a_wrong_id_is_named_but_not_repeated():
-    assert fault(conversationId="secret-thing") == "conversationId: Must be a UUID."
+def test_a_wrong_id_is_named_and_shown_in_part():
+    assert fault(conversationId="latest one") == "conversationId: Must be a UUID; 'latest one' came."
+    assert fault(conversationId="x" * 500) == f"conversationId: Must be a UUID; '{'x' * 60}' came."
+    assert fault(conversationId=17) == "conversationId: Must be a UUID; a value of type int came."
 
 
 def test_unknown_fields_are_refused_by_name():
@@ -74,12 +87,9 @@ def test_unknown_fields_are_refused_by_name():
 
 
 def test_a_wrong_channel_names_the_choices():
-    assert fault(conversationId=ID, channel="email") == "channel: Must be one of webchat, voice, message."
-
-
-def test_requested_by_has_at_most_200_characters():
-    assert SCHEMA.load({"conversationId": ID, "requestedBy": "x" * 200})
-    assert "requestedBy: Longer than maximum length 200" in fault(conversationId=ID, requestedBy="x" * 201)
+    assert fault(conversationId=ID, channel="email") == (
+        "channel: Must be one of webchat, voice, message; 'email' came."
+    )
 
 
 def test_session_settings_are_a_json_object_in_a_string():

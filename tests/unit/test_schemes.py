@@ -41,7 +41,7 @@ DELIVERY_IDS = {
     "standard-webhooks": "webhook-id",
     "zendesk": "X-Zendesk-Webhook-Invocation-Id",
     "github": "X-GitHub-Delivery",
-    "shopify": "X-Shopify-Event-Id",
+    "shopify": "X-Shopify-Webhook-Id",
 }
 HABITS = {
     "standard-webhooks": "standard-webhooks",

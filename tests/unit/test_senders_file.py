@@ -294,7 +294,7 @@ RESENDS = {
     "open-messaging": {429, *range(500, 600)},
     "hubspot": {*range(400, 600)},
     "hubspot-workflow": {429, *range(500, 600)},
-    "zendesk": {409, 429, *range(500, 600)},
+    "zendesk": {409, 429, 503},
     "salesforce-flow": set(),
     "salesforce-outbound-message": {*range(201, 600)},
     "dataverse": {502, 503, 504},
@@ -317,7 +317,7 @@ def test_a_failure_comes_again_exactly_if_that_can_help(name):
             assert told not in RESENDS[name], code
             assert told == 200 or 400 <= told < 500, code
         elif not HABITS[name].acknowledges:
-            assert told in (503, 504), code
+            assert told in (409, 429, 503, 504), code
             assert told in RESENDS[name] or not RESENDS[name], code
 
 
@@ -336,9 +336,17 @@ def test_a_failure_comes_again_exactly_if_that_can_help(name):
         ("dataverse", 502, True, 503),
         ("dataverse", 404, False, 404),
         ("zendesk", 409, False, 422),
+        ("zendesk", 409, True, 409),
+        ("zendesk", 502, True, 503),
+        ("zendesk", 503, True, 503),
+        ("zendesk", 504, True, 503),
+        ("zendesk", 429, True, 503),
+        ("genesys-notification", 504, True, 503),
+        ("shopify", 413, False, 200),
+        ("shopify", 429, True, 503),
         ("default", 409, False, 409),
         ("default", 502, False, 422),
-        ("default", 429, True, 503),
+        ("default", 429, True, 429),
         ("as-is", 409, True, 409),
         ("as-is", 502, False, 502),
         ("salesforce-outbound-message", 503, True, 200),
@@ -352,7 +360,9 @@ def test_the_status_for_a_failure(name, status, retryable, told):
     ("failures", "told"),
     [
         ([None, None], 200),
-        ([None, (503, True)], 200),
+        ([None, (503, True)], 503),
+        ([None, (422, False), (409, True)], 503),
+        ([None, None, (422, False)], 200),
         ([None, (422, False)], 200),
         ([(422, False), (422, False)], 200),
         ([(422, False), (503, True)], 503),
@@ -360,7 +370,7 @@ def test_the_status_for_a_failure(name, status, retryable, told):
         ([], 200),
     ],
 )
-def test_a_mixed_batch_never_makes_hubspot_send_again_what_went_well(failures, told):
+def test_a_batch_comes_again_exactly_if_that_can_mend_any_of_it(failures, told):
     assert batch_status(HABITS["hubspot"], failures) == told
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import fields
 
 from schemas.data_action import AnswerSchema, StartRequestSchema
-from web.reference.fields import IDEMPOTENCY_KEY, REQUEST
+from web.reference.fields import REQUEST
 
 Json = dict[str, Any]
 
@@ -57,8 +57,7 @@ def action() -> Json:
 def inputs() -> dict[str, Json]:
     """Each input by its name. No enum: it would refuse the empty string that stands for "not set"."""
     named = {str(field.data_key or name): field for name, field in StartRequestSchema().fields.items()}
-    found = {name: {"type": _kind(field), "description": REQUEST[name]} for name, field in named.items()}
-    return {**found, KEY_INPUT: {"type": "string", "description": IDEMPOTENCY_KEY}}
+    return {name: {"type": _kind(field), "description": REQUEST[name]} for name, field in named.items()}
 
 
 def input_schema() -> Json:
@@ -94,6 +93,7 @@ def body_template() -> str:
 
     An input goes in as a quoted text, which makes one of whatever type it has, and nothing of one that is not set
     where `$!` says so. A required one that isn't set arrives as its own name, which the service refuses by that name.
+    The key goes into its header; Genesys's own default template, which sends every input, works as well.
     """
     lines = [f'  "{name}": "{_encoded(name)}"' for name in inputs() if name != KEY_INPUT]
     return "{\n" + ",\n".join(lines) + "\n}"

@@ -152,7 +152,7 @@ DELIVERIES: dict[str, Delivery] = {
             "note_attributes": [{"name": "genesys_conversation_id", "value": _CONVERSATION}],
             "source_name": "web",
         },
-        _JSON | {"X-Shopify-Topic": "orders/create", "X-Shopify-Event-Id": _DELIVERY},
+        _JSON | {"X-Shopify-Topic": "orders/create", "X-Shopify-Webhook-Id": _DELIVERY},
     ),
     "github": Delivery(
         "repository_dispatch",

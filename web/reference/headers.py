@@ -9,13 +9,14 @@ from web.reference.fields import IDEMPOTENCY_KEY
 
 Json = dict[str, Any]
 
+KEY_PATTERN = r"^[\x20-\x7e]*$"
 _TEXT: Json = {"type": "string"}
 _PARAMETERS: tuple[tuple[str, str, str, Json, str], ...] = (
     (
         "IdempotencyKey",
         "Idempotency-Key",
         IDEMPOTENCY_KEY,
-        {"type": "string", "maxLength": 255, "pattern": r"^[\x20-\x7e]*$"},
+        {"type": "string", "maxLength": 255, "pattern": KEY_PATTERN},
         samples.KEY,
     ),
     (

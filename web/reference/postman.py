@@ -121,7 +121,7 @@ def _architect() -> list[Json]:
         ),
         (
             "An input that was not set",
-            body | {"requestedBy": "${input.who}"},
+            body | {"conversationId": "${input.conversationId}"},
             {},
             _API_KEY,
             [],

@@ -88,7 +88,9 @@ SAID: dict[str, str] = {
     "request_timeout": "the body ended before it was complete",
     "body_too_large": "the body is larger than 65536 bytes",
     "unsupported_media_type": "the Content-Type is 'application/x-www-form-urlencoded'",
-    "invalid_request": "conversationId: Must be a UUID. · channel: Must be one of webchat, voice, message.",
+    "invalid_request": (
+        "conversationId: Must be a UUID; '?' came. · channel: Must be one of webchat, voice, message; 'fax' came."
+    ),
     "latest_not_allowed": "latest: the service does not allow it",
     "rate_limited": "this sender's rate of 1/minute is used up",
     "conversation_not_found": (

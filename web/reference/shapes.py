@@ -9,8 +9,18 @@ from marshmallow import Schema, fields
 
 from cobrowse.errors import kinds
 from integrations.senders.envelopes import ENVELOPES
-from schemas.data_action import SETTINGS_BYTES, AnswerSchema, JsonObjectField, StartRequestSchema
+from schemas.data_action import (
+    SETTINGS_BYTES,
+    AnswerSchema,
+    ChannelField,
+    ConversationIdField,
+    JsonObjectField,
+    LabelField,
+    StartRequestSchema,
+)
+from schemas.texts import CHANNELS
 from web.reference.fields import REQUEST
+from web.reference.headers import KEY_PATTERN
 
 Json = dict[str, Any]
 
@@ -64,6 +74,10 @@ def extend(made: MarshmallowPlugin) -> None:
     converter = made.converter
     assert converter is not None  # noqa: S101 - an APISpec gives it one
     converter.field_mapping[JsonObjectField] = ("string", "json-object")
+    converter.field_mapping[ConversationIdField] = ("string", "uuid")
+    converter.field_mapping[ChannelField] = ("string", None)
+    # Anything: a label is cut or left out, and never refused.
+    converter.field_mapping[LabelField] = (None, None)
     converter.add_attribute_function(_explained)  # type: ignore[no-untyped-call]  # apispec's is untyped
     converter.add_attribute_function(_as_callers_send_it)  # type: ignore[no-untyped-call]  # apispec's is untyped
 
@@ -105,9 +119,14 @@ def _as_callers_send_it(_converter: OpenAPIConverter, field: fields.Field[Any], 
             "contentSchema": {"type": "object"},
             "description": f"At most {SETTINGS_BYTES} bytes.",
         }
+    if isinstance(field, ChannelField):
+        names = [name for name in CHANNELS if name]
+        meant |= {"enum": [*names, *(name.upper() for name in names)], "description": "In any case."}
+    if field.name == "idempotency_key":
+        meant |= {"pattern": KEY_PATTERN, "maxLength": 255}
     spelled = [{"enum": [*_TRUE, *_FALSE], "description": "true or false, as written."}]
     if not isinstance(field, fields.Boolean):
         spelled = []
-    if told.get("default") == "":
-        del told["default"]
+    if told.get("default") in ("", None):
+        told.pop("default", None)
     return {**told, "anyOf": [meant, *spelled, _NOT_GIVEN]}

@@ -1,0 +1,217 @@
+"""Ids, channels, labels and placeholders as they are written in the wild, and the JSON around them."""
+
+import orjson
+import pytest
+
+from cobrowse.errors import MalformedRequest, UnsupportedType
+from schemas.json_text import charset_of, parse_body
+from schemas.texts import (
+    LABEL_LENGTH,
+    conversation_id_in,
+    input_named_by,
+    label_in,
+    medium_in,
+    placeholder_in,
+)
+
+C = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
+
+# Left in place by: Velocity as a reference (loud, quiet, of another name, in the midst of a text, cut off), as a macro,
+# without braces; Liquid; Salesforce; EventBridge's input transformer.
+PLACEHOLDERS = [
+    "${input.requestedBy}",
+    "$!{input.requestedBy}",
+    "${requestedBy}",
+    " ${input.agent.name} ",
+    "Agent ${input.name} of ${input.team}",
+    "${input.name",
+    "${credentials.user}",
+    "$esc.jsonEncode(${input.requestedBy})",
+    '$esc.jsonEncode("$!{input.requestedBy}")',
+    "$esc.jsonString($input.requestedBy)",
+    "$encoding.base64(${input.x})",
+    "$input.requestedBy",
+    "$!input.requestedBy",
+    "{{ticket.external_id}}",
+    "ticket {{ ticket.id }}",
+    "{% if ticket.id %}",
+    "{!Case.Conversation__c}",
+    "<conversationId>",
+    "<$.detail.id>",
+]
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+def test_a_placeholder_is_found_wherever_it_stands(text):
+    assert placeholder_in(text)
+    assert placeholder_in(text) in text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Ada", "Ada <ada@example.com>", "US$ 5", "{C}", f"{{{C}}}", "a $ b { c }", "100 %", None, 7, ["${x}"]]
+)
+def test_what_is_none_is_not_taken_for_one(text):
+    assert placeholder_in(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "name"),
+    [
+        ("${input.conversationId}", "conversationId"),
+        ("$!{input.conversationId}", "conversationId"),
+        ("${conversationId}", "conversationId"),
+        ("$esc.jsonEncode(${input.conversationId})", "conversationId"),
+        ('$esc.jsonEncode("${input.conversationId}")', "conversationId"),
+        ("$input.conversationId", "conversationId"),
+        ("${input.agent.name}", "agent.name"),
+    ],
+)
+def test_the_input_that_was_not_set_is_named(placeholder, name):
+    assert input_named_by(placeholder) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        C,
+        C.upper(),
+        f" {C} ",
+        f"\t{C}\r\n",
+        f"\u00a0{C}\u200b",
+        f"\ufeff{C}",
+        f'"{C}"',
+        f"'{C}'",
+        f'\\"{C}\\"',
+        f"\u201c{C}\u201d",
+        f"`{C}`",
+        f"{{{C}}}",
+        f"{{{C.upper()}}}",
+        f"({C})",
+        f'["{C}"]',
+        f"<{C}>",
+        f"{C},",
+        C.replace("-", ""),
+        C.replace("-", "").upper(),
+        C.replace("-", "", 2),
+        C.replace("-", "\u2013"),
+        C.replace("-", " - "),
+        f"urn:uuid:{C}",
+        f'" {{{C.replace("-", "").upper()}}} "',
+    ],
+)
+def test_a_conversation_id_is_mended(text):
+    assert conversation_id_in(text) == C
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "latest", C[:-1], C + "0", f"{C} {C}", f"{C}/messages", "g" * 32, "x" * 5_000, "${" + C + "}", "0"],
+)
+def test_what_is_no_id_stays_none(text):
+    assert conversation_id_in(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "medium"),
+    [
+        ("MESSAGE", "message"),
+        ("messages", "message"),
+        ("Web Messaging", "webmessaging"),
+        ("WEB_MESSAGING", "webmessaging"),
+        ("web-chat", "webchat"),
+        ("CHATS", "chat"),
+        (' "Voice" ', "voice"),
+        ("calls", "call"),
+        ("SMS", "sms"),
+        ("Emails", "email"),
+        ("", ""),
+        ("fax", "fax"),
+    ],
+)
+def test_a_medium_has_one_name(text, medium):
+    assert medium_in(text) == medium
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        ("Ada", "Ada"),
+        ("x" * 300, "x" * LABEL_LENGTH),
+        ("é" * 300, "é" * LABEL_LENGTH),
+        ("Ada\u0000\n\tLovelace ", "Ada Lovelace"),
+        (17, "17"),
+        (1.5, "1.5"),
+        ({"link": "https://x.service-now.com/api/now/table/sys_user/1", "value": "681"}, "681"),
+        ({"link": "https://x", "value": "681", "display_value": "Beth Anglin"}, "Beth Anglin"),
+        ({"Id": "7b6f", "LogicalName": "systemuser"}, "7b6f"),
+        ({"name": "y" * 300}, "y" * LABEL_LENGTH),
+        ([{"name": "Ada"}, {"name": "Bob"}], "Ada"),
+        ({}, ""),
+        ([], ""),
+        ([[["deep"]]], ""),
+        ({"name": {"first": "Ada"}}, ""),
+        (True, ""),
+        (None, ""),
+        ("${input.requestedBy}", ""),
+    ],
+)
+def test_a_label_is_cut_or_left_out_and_never_refused(value, label):
+    assert label_in(value) == label
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        (b'\xef\xbb\xbf \r\n{"a": 1}', {"a": 1}),
+        (rb'{"a": "cut \ud83d"}', {"a": "cut \ufffd"}),
+        (rb'{"a": "cut \ude00"}', {"a": "cut \ufffd"}),
+        (rb'{"a": "\ud83d\ud83d\ude00"}', {"a": "\ufffd\U0001f600"}),
+        (rb'{"\uD83D": 1}', {"\ufffd": 1}),
+        (rb'{"a": "\\ud83d \ud83d"}', {"a": "\\ud83d \ufffd"}),
+        (rb'{"a": "\\\ud83d"}', {"a": "\\\ufffd"}),
+        (rb'{"a": "\ud83d\ude00"}', {"a": "\U0001f600"}),
+    ],
+)
+def test_what_is_json_but_for_a_mark_or_half_a_character_is_read(body, value):
+    assert parse_body(body) == value
+    orjson.dumps(parse_body(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xef\xbb\xbf",
+        b" ",
+        b"\xef\xbb\xbf{",
+        rb'{"a": "\ud83"}',
+        rb"{\ud83d: 1}",
+        b'{"a": NaN}',
+        b"\xff\xfe{\x00}\x00",
+    ],
+)
+def test_what_is_none_stays_malformed(body):
+    with pytest.raises(MalformedRequest):
+        parse_body(body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "name"),
+    [
+        ("application/json", "é".encode(), "é"),
+        ("application/json; charset=US-ASCII", b"e", "e"),
+        ("application/json; charset=us-ascii", "é".encode(), "é"),
+        ("application/json; charset=ISO-8859-1", "é".encode("latin-1"), "é"),
+        ("application/json; charset=latin1", "é".encode(), "é"),
+        ('application/json;charset="windows-1252"', "€".encode("cp1252"), "€"),
+    ],
+)
+def test_a_charset_that_json_does_not_need_loses_nothing(kind, body, name):
+    assert parse_body(b'{"name": "' + body + b'"}', charset_of(kind)) == {"name": name}
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16le", "latin-1", "utf-7", "shift_jis", "x" * 500])
+def test_a_charset_that_is_no_superset_of_ascii_is_refused(charset):
+    with pytest.raises(UnsupportedType, match="JSON is UTF-8"):
+        charset_of(f"application/json; charset={charset}")
