@@ -10,17 +10,17 @@ RUNS ?= 5
 PYTEST = $(PY) -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --randomly-seed $(ORDER)
 
 # The scan for secrets, in the files that git has or would take.
-SCAN = --config supply/kingfisher.yaml --git-history none --no-dedup --quiet
+SCAN = --config tools/supply_chain/kingfisher.yaml --git-history none --no-dedup --quiet
 
 SEEDS ?= 100000
 MINUTES ?= 20
 
 .PHONY: demo test test-fast test-under-load serve lint lock format clean simulate bench figures profile faults fuzz soak mutants licences
 
-.venv/.installed: requirements.txt requirements-dev.txt
+.venv/.installed: requirements.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, not %s; name one with make PYTHON=…" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
 demo: .venv/.installed    ## sandbox and service up, one data action through them, both down again
@@ -50,36 +50,36 @@ simulate: .venv/.installed    ## exactly once, over so many seeds; a failing one
 	$(PY) -m tests.simulation --seeds $(SEEDS) --workers 2
 
 faults: .venv/.installed      ## every upstream call x every way it can fail
-	$(PY) -m hostile.faults
+	$(PY) -m tests.robustness.faults
 
-# It tells git to pass it over, as Python 3.13's venv does by itself. A wheel or nothing: see requirements-fuzz.in.
-.venv-fuzz/.installed: requirements-fuzz.txt
+# It tells git to pass it over, as Python 3.13's venv does by itself. A wheel or nothing: see requirements/fuzz.in.
+.venv-fuzz/.installed: requirements/fuzz.txt
 	$(PYTHON) -m venv .venv-fuzz
 	@echo '*' > .venv-fuzz/.gitignore
-	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary atheris -r requirements-fuzz.txt
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary atheris -r requirements/fuzz.txt
 	@touch $@
 
 fuzz: .venv/.installed .venv-fuzz/.installed ## 100,000 inputs that mean no good, and half as many guided by coverage
-	$(PY) -m hostile.fuzz
-	@if .venv-fuzz/bin/python -c 'import atheris'; then .venv-fuzz/bin/python -m hostile.coverage -max_total_time=120; \
-	else echo 'no part guided by coverage: atheris has no wheel for this Python, see requirements-fuzz.in'; fi
+	$(PY) -m tests.robustness.fuzz
+	@if .venv-fuzz/bin/python -c 'import atheris'; then .venv-fuzz/bin/python -m tests.robustness.coverage -max_total_time=120; \
+	else echo 'no part guided by coverage: atheris has no wheel for this Python, see requirements/fuzz.in'; fi
 
 soak: .venv/.installed        ## all senders, faults and restarts for so many minutes, accounted for row by row
-	$(PY) -m hostile.soak --minutes $(MINUTES)
+	$(PY) -m tests.robustness.soak --minutes $(MINUTES)
 
-.venv-mutants/.installed: requirements-mutants.txt
+.venv-mutants/.installed: requirements/mutants.txt
 	$(PYTHON) -m venv .venv-mutants
-	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutants.txt
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
 	@touch $@
 
 mutants: .venv-mutants/.installed ## the code with one thing changed in it, many times over: the tests must notice each
-	.venv-mutants/bin/python -m hostile.mutants
+	.venv-mutants/bin/python -m tools.mutation
 
 # For .ci/audit, `make licences` and the bill of materials.
-.venv-audit/.installed: requirements-audit.txt
+.venv-audit/.installed: requirements/audit.txt
 	$(PYTHON) -m venv .venv-audit
 	@echo '*' > .venv-audit/.gitignore
-	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	@touch $@
 
 licences: .venv/.installed .venv-audit/.installed ## what the service runs on, and under which licences
@@ -91,9 +91,9 @@ deploy/sbom.cdx.json: requirements.txt .venv-audit/.installed
 	@grep -v -- --hash= requirements.txt | sed 's/ *\\$$//' | .venv-audit/bin/cyclonedx-py requirements \
 		--output-reproducible --short-PURLs --output-file $@ -
 
-.venv-bench/.installed: requirements-bench.txt
+.venv-bench/.installed: requirements/bench.txt
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
 bench: .venv-bench/.installed ## beside what people would use instead; needs wrk; about eight minutes (ONLY=overload,memory for some)
@@ -111,7 +111,7 @@ format: .venv/.installed
 
 lock: .venv/.installed    ## resolve requirements*.in again
 	$(PY) -m pip install --quiet uv==0.13.9
-	for name in requirements requirements-dev requirements-bench requirements-fuzz requirements-mutants requirements-audit; do \
+	for name in requirements requirements/dev requirements/bench requirements/fuzz requirements/mutants requirements/audit; do \
 		$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command 'make lock' $$name.in -o $$name.txt || exit 1; done
 	$(MAKE) deploy/sbom.cdx.json

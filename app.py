@@ -17,24 +17,23 @@ from cobrowse.flow import Observer
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
 from cobrowse.model import Secret
+from console.views import Console
+from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check
 from integrations import genesys
-from integrations.doctor.readiness import Ask, Readiness, TokenAtHand, ledger_answers, nobody_left_alone
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
-from integrations.senders.credentials import ApiKeys, ApiKeysError
+from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
+from integrations.observability.metrics import Metrics
+from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
-from integrations.senders.rates import Rates, RateStorageError
+from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders
-from integrations.telemetry import Aside, LogObserver, configure_logging, traces_to
-from integrations.telemetry.metrics import Metrics
 from settings import Settings, SettingsError
-from web import data_actions
-from web.console import Console
+from web import data_actions, reference_pages
 from web.data_actions import DataActions
-from web.edge import App, guard
-from web.operations import Operations, watch
-from web.reference import pages
+from web.error_handlers import App, register_error_handlers
+from web.health import HealthEndpoints, observe_requests
 from web.webhooks import Webhooks
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -54,29 +53,29 @@ def create_app(
     """
     settings = settings or Settings.from_env(environ)
     clock = clock or SystemClock()
-    keys, senders, rates = callers(settings, clock, environ)
+    keys, senders, rates = load_auth(settings, clock, environ)
     configure_logging(settings.log_level, settings.log_format)
     for sender in senders:
         for warning in sender.warnings:
             log.warning("a row of the senders file that may never start anything", sender=sender.name, warning=warning)
-    metrics, telemetry = watchers(settings, clock, senders, environ)
+    metrics, telemetry = build_telemetry(settings, clock, senders, environ)
     initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
 
     app = App("cobrowse-bridge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions["cobrowse"] = initiate
-    guard(app, new_id)
-    watch(app, telemetry)
+    register_error_handlers(app, new_id)
+    observe_requests(app, telemetry)
     app.register_blueprint(
-        Operations(
+        HealthEndpoints(
             ready=readiness(initiate, tokens, clock, telemetry),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
             # What calls are refused for passes by itself, in every instance at once: no reason to take this one out.
-            tolerated=("circuit",) if settings.ledger_required else ("circuit", "ledger"),
+            non_critical=("circuit",) if settings.ledger_required else ("circuit", "ledger"),
         ).blueprint()
     )
-    app.register_blueprint(pages.blueprint())
+    app.register_blueprint(reference_pages.blueprint())
     app.register_blueprint(
         DataActions(
             initiate,
@@ -91,47 +90,49 @@ def create_app(
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, ignored.add).blueprint())
     if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
         app.register_blueprint(
-            console_of(settings, initiate, initiate.ledger, senders, clock, ignored.newest).blueprint()
+            build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest).blueprint()
         )
     return app
 
 
-def watchers(settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]) -> tuple[Metrics, Aside]:
+def build_telemetry(
+    settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]
+) -> tuple[Metrics, SafeObservers]:
     """Whoever is told of the work: the log, the metrics, and traces where a collector is named."""
     names = (data_actions.SENDER, *(sender.name for sender in senders))
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
-    traces = traces_to(settings.otel_exporter_otlp_endpoint, clock)
+    traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
-    return metrics, Aside((LogObserver(), *both), both)
+    return metrics, SafeObservers((LogObserver(), *both), both)
 
 
-def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: Aside) -> Readiness:
+def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers) -> Readiness:
     """What /readyz asks."""
     flows = initiate.genesys
-    questions: dict[str, Ask] = {
-        "genesys": TokenAtHand(tokens.seconds_left, flows.flow, clock, initiate.holder, (telemetry,))
+    questions: dict[str, HealthCheck] = {
+        "genesys": TokenCheck(tokens.seconds_left, flows.flow, clock, initiate.lease_owner, (telemetry,))
     }
     if isinstance(flows, genesys.Flows):
-        questions["circuit"] = nobody_left_alone(flows.open_circuits)
+        questions["circuit"] = circuit_check(flows.open_circuits)
     if isinstance(initiate.ledger, LedgerStore):
-        questions["ledger"] = ledger_answers(initiate.ledger.ping)
+        questions["ledger"] = ledger_check(initiate.ledger.ping)
     return Readiness(questions, clock)
 
 
-def console_of(
+def build_console(
     settings: Settings,
     initiate: Initiation,
-    kept: LedgerStore,
+    ledger: LedgerStore,
     senders: Senders,
     clock: Clock,
     ignored: Callable[[], Sequence[IgnoredEvent]] = tuple,
 ) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
     return Console(
-        recent=kept.recent,
-        read=kept.read,
-        since=kept.recent_samples,
-        run_again=initiate.run_again,
+        recent=ledger.recent,
+        read=ledger.read,
+        recent_samples=ledger.recent_samples,
+        retry=initiate.retry,
         clock=clock,
         deadline_seconds=settings.deadline_seconds,
         # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
@@ -139,20 +140,20 @@ def console_of(
         password=settings.console_password,
         senders=(data_actions.SENDER, *(sender.name for sender in senders)),
         ignored=ignored,
-        left_alone=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
+        open_circuits=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
     )
 
 
-def callers(
+def load_auth(
     settings: Settings, clock: Clock, environ: Mapping[str, str] = os.environ
-) -> tuple[ApiKeys, Senders, Rates]:
+) -> tuple[ApiKeys, Senders, RateLimiter]:
     """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file."""
-    faults: list[str] = []
-    keys, senders, rates = ApiKeys(), Senders(), Rates(clock=clock)
+    errors: list[str] = []
+    keys, senders, rates = ApiKeys(), Senders(), RateLimiter(clock=clock)
     try:
         keys = ApiKeys.parse(settings.api_keys)
     except ApiKeysError as error:
-        faults += error.faults
+        errors += error.errors
     try:
         if settings.senders_file:
             senders = load_senders(
@@ -163,13 +164,13 @@ def callers(
                 max_body_bytes=settings.max_body_bytes,
             )
     except SendersFileError as error:
-        faults += error.faults
+        errors += error.errors
     try:
-        rates = Rates(settings.rate_limit_storage, clock)
+        rates = RateLimiter(settings.rate_limit_storage, clock)
     except RateStorageError as error:
-        faults += error.faults
-    if faults:
-        raise SettingsError(faults)
+        errors += error.errors
+    if errors:
+        raise SettingsError(errors)
     return keys, senders, rates
 
 
@@ -198,8 +199,8 @@ def build(
     clock = clock or SystemClock()
     transport = transport or transport_of(settings)
     if ledger is None:
-        ledger = ledger_of(settings)
-    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        ledger = build_ledger(settings)
+    lease_owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     flows, tokens = genesys.connect(
         api_url=settings.api_url,
         login_url=settings.login_url,
@@ -210,7 +211,7 @@ def build(
         transport=transport,
         clock=clock,
         jitter=random.random,
-        holder=holder,
+        lease_owner=lease_owner,
         store=ledger.tokens if isinstance(ledger, LedgerStore) else None,
         on_circuit=on_circuit,
         on_budget=on_budget,
@@ -220,8 +221,8 @@ def build(
         ledger=ledger,
         clock=clock,
         new_id=new_id,
-        holder=holder,
-        repeat_window=settings.repeat_window,
+        lease_owner=lease_owner,
+        repeat_window_seconds=settings.repeat_window_seconds,
         ledger_required=settings.ledger_required,
         admission=Admission(settings.max_concurrent_initiations),
         observers=observers,
@@ -241,11 +242,11 @@ def transport_of(settings: Settings) -> CurlTransport:
     )
 
 
-def ledger_of(settings: Settings) -> LedgerStore:
+def build_ledger(settings: Settings) -> LedgerStore:
     """The ledger at LEDGER_URL, opened at its first use. SettingsError if the URL or a key can't be one."""
     try:
-        kept = settings.ledger_retention
-        return open_ledger(settings.ledger_url, keys=settings.ledger_keys, retention_seconds=kept)
+        ledger = settings.ledger_retention_seconds
+        return open_ledger(settings.ledger_url, keys=settings.ledger_keys, retention_seconds=ledger)
     except ValueError as error:
         raise SettingsError([str(error)]) from None
 
@@ -253,8 +254,8 @@ def ledger_of(settings: Settings) -> LedgerStore:
 def check() -> None:
     """Raise the SettingsError that a worker would end with."""
     settings = Settings.from_env()
-    callers(settings, SystemClock())
-    ledger_of(settings).close()
+    load_auth(settings, SystemClock())
+    build_ledger(settings).close()
 
 
 def new_id() -> str:

@@ -21,11 +21,11 @@ CONSOLE_SHORTEST = 12
 
 
 class SettingsError(Exception):
-    """The environment is not one to start with. `faults` has one line for each variable that is wrong."""
+    """The environment is not one to start with. `errors` has one line for each variable that is wrong."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Settings:
     rate_limit_storage: Secret = Secret("memory://")
     ledger_url: Secret = Secret("sqlite:///ledger.sqlite3")
     ledger_keys: tuple[Secret, ...] = ()
-    ledger_retention: float = 86_400.0
+    ledger_retention_seconds: float = 86_400.0
     ledger_required: bool = True
-    repeat_window: float = 600.0
+    repeat_window_seconds: float = 600.0
     metrics_token: Secret = Secret()
     otel_exporter_otlp_endpoint: str = ""
     log_level: str = "INFO"
@@ -105,25 +105,25 @@ class Settings:
             "rate_limit_storage": Secret(text("rate_limit_storage")),
             "ledger_url": Secret(text("ledger_url")),
             "ledger_keys": tuple(Secret(key) for key in env.str("LEDGER_KEYS", "").replace(",", " ").split()),
-            "ledger_retention": env.float("LEDGER_RETENTION", default=86_400.0, validate=Range(60)),
+            "ledger_retention_seconds": env.float("LEDGER_RETENTION_SECONDS", default=86_400.0, validate=Range(60)),
             "ledger_required": env.bool("LEDGER_REQUIRED", default=True),
-            "repeat_window": env.float("REPEAT_WINDOW", default=600.0, validate=Range(0)),
+            "repeat_window_seconds": env.float("REPEAT_WINDOW_SECONDS", default=600.0, validate=Range(0)),
             "metrics_token": Secret(text("metrics_token")),
             "otel_exporter_otlp_endpoint": text("otel_exporter_otlp_endpoint"),
             "log_level": _choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             "log_format": _choice(env, "LOG_FORMAT", "auto", ("auto", "json", "console")),
         }
-        faults: list[str] = []
+        errors: list[str] = []
         try:
             env.seal()
         except EnvValidationError as error:
             invalid = error.error_messages if isinstance(error.error_messages, dict) else {}
-            faults = [f"{name}: {' '.join(map(str, messages))}" for name, messages in invalid.items()]
-            raise SettingsError(faults) from None
+            errors = [f"{name}: {' '.join(map(str, messages))}" for name, messages in invalid.items()]
+            raise SettingsError(errors) from None
         settings = cls(**values)
-        faults.extend(settings.faults())
-        if faults:
-            raise SettingsError(faults)
+        errors.extend(settings.errors())
+        if errors:
+            raise SettingsError(errors)
         return settings
 
     @property
@@ -136,56 +136,56 @@ class Settings:
         """Where Genesys's tokens come from."""
         return self.genesys_login_url or f"https://login.{self.genesys_region}"
 
-    def faults(self) -> list[str]:
+    def errors(self) -> list[str]:
         """What is wrong beyond each variable's own form, one line each."""
-        faults = []
-        faults.extend(self._way_faults())
+        errors = []
+        errors.extend(self._way_faults())
         for name in ("genesys_api_url", "genesys_login_url", "public_base_url"):
-            faults.extend(_url_faults(name.upper(), getattr(self, name)))
+            errors.extend(_url_errors(name.upper(), getattr(self, name)))
         if self.metrics_token and len(self.metrics_token.encode()) < 16:
-            faults.append("METRICS_TOKEN: is under 16 bytes; make one as for API_KEYS")
+            errors.append("METRICS_TOKEN: is under 16 bytes; make one as for API_KEYS")
         collector = urlsplit(self.otel_exporter_otlp_endpoint)
         if self.otel_exporter_otlp_endpoint and not (collector.scheme in ("http", "https") and collector.hostname):
-            faults.append("OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL such as http://collector:4318")
+            errors.append("OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL such as http://collector:4318")
         for proxy in self.trusted_proxies:
             try:
                 ipaddress.ip_network(proxy, strict=False)
             except ValueError:
-                faults.append(f"TRUSTED_PROXIES: {proxy!r} is no address or network; write for example 10.0.0.0/8")
+                errors.append(f"TRUSTED_PROXIES: {proxy!r} is no address or network; write for example 10.0.0.0/8")
         if self.sandbox:
-            faults.extend(
+            errors.extend(
                 f"{name}: not set; with SANDBOX it is where the sandbox is, as http://127.0.0.1:9099"
                 for name in ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
                 if not getattr(self, name.lower())
             )
         else:
-            faults.extend(
+            errors.extend(
                 f"{name}: not set; an OAuth client of Genesys (client credentials) has it"
                 for name in ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
                 if not getattr(self, name.lower())
             )
             if not self.api_keys and not self.senders_file:
-                faults.append("API_KEYS: not set; give each caller one, as name:key with a key of 16 bytes or more")
+                errors.append("API_KEYS: not set; give each caller one, as name:key with a key of 16 bytes or more")
         if self.console_password and len(self.console_password.encode(errors="surrogateescape")) < CONSOLE_SHORTEST:
-            faults.append(f"CONSOLE_PASSWORD: under {CONSOLE_SHORTEST} bytes, so it can be guessed; give it more")
-        return faults
+            errors.append(f"CONSOLE_PASSWORD: under {CONSOLE_SHORTEST} bytes, so it can be guessed; give it more")
+        return errors
 
     def _way_faults(self) -> list[str]:
         """What is wrong with the way to Genesys: the region, the proxy, the client certificate."""
-        faults = _proxy_faults(self.genesys_proxy)
+        errors = _proxy_faults(self.genesys_proxy)
         if self.genesys_region not in REGIONS and not (self.genesys_api_url and self.genesys_login_url):
             known = ", ".join(REGIONS)
-            faults.append(
+            errors.append(
                 f"GENESYS_REGION: {self.genesys_region[:60]!r} is no region; there are {known}; for a host that is not "
                 "among them set GENESYS_API_URL and GENESYS_LOGIN_URL"
             )
         if self.genesys_client_key and not self.genesys_client_cert:
-            faults.append("GENESYS_CLIENT_KEY: set without GENESYS_CLIENT_CERT, whose key it is")
+            errors.append("GENESYS_CLIENT_KEY: set without GENESYS_CLIENT_CERT, whose key it is")
         for name in ("genesys_client_cert", "genesys_client_key"):
             file = getattr(self, name)
             if file and not os.access(file, os.R_OK):
-                faults.append(f"{name.upper()}: {file[:200]} can't be read; name a PEM file")
-        return faults
+                errors.append(f"{name.upper()}: {file[:200]} can't be read; name a PEM file")
+        return errors
 
 
 def default_host(environ: Mapping[str, str] = os.environ) -> str:
@@ -229,7 +229,7 @@ def _proxy_faults(proxy: str) -> list[str]:
     return [] if good else ["GENESYS_PROXY: must be a URL such as http://user:password@proxy.example.com:3128"]
 
 
-def _url_faults(name: str, url: str) -> list[str]:
+def _url_errors(name: str, url: str) -> list[str]:
     if not url:
         return []
     parts = urlsplit(url)

@@ -51,10 +51,10 @@ class Deadline:
         """Seconds left, 0 when it is over."""
         return max(0.0, self.ends - self.clock.monotonic())
 
-    def holds(self, seconds: float) -> bool:
+    def allows(self, seconds: float) -> bool:
         """Whether a wait of so many seconds still ends before it."""
         return self.clock.monotonic() + seconds < self.ends
 
-    def keep_back(self, share: float) -> "Deadline":
+    def reserve(self, share: float) -> "Deadline":
         """An earlier deadline that keeps back this share (0 to 1) of what is left, to settle a lost answer in."""
         return Deadline(self.clock, self.ends - share * self.remaining())

@@ -29,15 +29,15 @@ class CobrowseError(Exception):
 
     code: ClassVar[str]
     status: ClassVar[int]
-    hint: ClassVar[str]
+    hint: str
     retryable: ClassVar[bool] = False
     # False: nothing was done and a person can mend the cause, so the same key must be able to try again.
-    burns_key: ClassVar[bool] = True
+    consumes_idempotency_key: ClassVar[bool] = True
 
     def __init__(self, message: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.remedy = hint or self.hint
+        self.hint = hint or self.hint
         self.retry_after = retry_after
 
     def append(self, words: str) -> None:
@@ -151,7 +151,7 @@ class LatestNotAllowed(RequestError):
 class SenderRateLimited(RequestError):
     """This sender's own limit is used up."""
 
-    code, status, retryable, burns_key = "rate_limited", 429, True, False
+    code, status, retryable, consumes_idempotency_key = "rate_limited", 429, True, False
     hint = "This sender's rate in the senders file is used up; wait as Retry-After says, or raise the rate."
 
 
@@ -183,14 +183,14 @@ class CobrowseNotSupported(ConversationError):
 class NoActiveConversation(ConversationError):
     """`latest` found none."""
 
-    code, status, retryable, burns_key = "no_active_conversation", 404, False, False
+    code, status, retryable, consumes_idempotency_key = "no_active_conversation", 404, False, False
     hint = "There is no active webchat right now; send the conversationId of the conversation you mean."
 
 
 class AgentNotConnected(ConversationError):
     """It is asked for once an agent has answered, and none has (or the customer has not)."""
 
-    code, status, retryable, burns_key = "agent_not_connected", 409, True, False
+    code, status, retryable, consumes_idempotency_key = "agent_not_connected", 409, True, False
     hint = "Nothing was started: the conversation still rings; ask again once somebody has answered."
 
 
@@ -217,7 +217,7 @@ class GenesysError(CobrowseError):
 class GenesysUnauthorized(GenesysError):
     """The client id or secret is refused."""
 
-    code, status, burns_key = "genesys_unauthorized", 502, False
+    code, status, consumes_idempotency_key = "genesys_unauthorized", 502, False
     hint = "Genesys refuses the OAuth client: check GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION."
     # Whether the same call may go through with a new token: where the token itself was refused.
     new_token = True
@@ -226,7 +226,7 @@ class GenesysUnauthorized(GenesysError):
 class GenesysForbidden(GenesysError):
     """The token lacks a scope or permission."""
 
-    code, status, burns_key = "genesys_forbidden", 502, False
+    code, status, consumes_idempotency_key = "genesys_forbidden", 502, False
     hint = "Give the OAuth client a role with the permission and scopes named in the message."
     # Whether Genesys itself refuses what the client may do; else something in between spoke, or another rule.
     by_role = True
@@ -235,7 +235,7 @@ class GenesysForbidden(GenesysError):
 class UserTokenRequired(GenesysError):
     """The call asks for a person's token, and the service's own has no person behind it."""
 
-    code, status, burns_key = "user_token_required", 502, False
+    code, status, consumes_idempotency_key = "user_token_required", 502, False
     hint = (
         "Genesys wants a user behind this call: send a user's own token in Genesys-Access-Token, which needs "
         "ALLOW_USER_TOKENS=true, or give the service an OAuth client that acts for a service user."
@@ -287,18 +287,18 @@ class LedgerUnavailable(CobrowseError):
 class Overloaded(CobrowseError):
     """More requests are under way than can be served in time."""
 
-    code, status, retryable, burns_key = "overloaded", 503, True, False
+    code, status, retryable, consumes_idempotency_key = "overloaded", 503, True, False
     hint = "The service has more requests than it can serve in time and refused this one at once; ask again shortly."
 
 
 class InternalError(CobrowseError):
     """A bug of this service."""
 
-    code, status, retryable, burns_key = "internal_error", 500, False, False
+    code, status, retryable, consumes_idempotency_key = "internal_error", 500, False, False
     hint = "A fault inside this service; give its operator the correlationId, which finds the log line with the cause."
 
 
-def kinds() -> dict[str, type[CobrowseError]]:
+def error_types_by_code() -> dict[str, type[CobrowseError]]:
     """Every concrete kind by its code, in the order of this file."""
 
     def leaves(kind: type[CobrowseError]) -> list[type[CobrowseError]]:

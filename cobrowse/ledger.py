@@ -35,37 +35,38 @@ class LeaseLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an initiation came: `done` are the finished effects, `begun` the one whose call may have gone out.
+class Checkpoint:
+    """How far an initiation came: its `completed_steps`, and the `pending_step` whose call may have gone out.
 
-    `invited`: from before the call that invites the customer, so a crash can't hide that it may have happened; taken
+    `may_have_notified`: from before the call that invites the customer, so a crash can't hide that it may have
+    happened; taken
     back when the call was refused for certain.
     """
 
     flow: str = ""
-    done: tuple[str, ...] = ()
-    begun: str = ""
-    invited: bool = False
+    completed_steps: tuple[str, ...] = ()
+    pending_step: str = ""
+    may_have_notified: bool = False
     session: Session = Session()
 
     @property
     def invitation(self) -> Invitation:
         """Whether the customer has been invited, as far as anybody knows."""
-        if not self.invited:
+        if not self.may_have_notified:
             return Invitation.NO
-        return Invitation.UNKNOWN if self.begun else Invitation.YES
+        return Invitation.UNKNOWN if self.pending_step else Invitation.YES
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class InitiationRecord:
     """One initiation as the ledger holds it. `lease_left` is seconds by the ledger's own clock, 0 when it ran out."""
 
     id: str
     command: Command
     state: State
     attempts: int
-    progress: Progress
-    holder: str = ""
+    checkpoint: Checkpoint
+    lease_owner: str = ""
     lease_left: float = 0.0
     upstream_calls: int = 0
     outcome: Outcome | None = None
@@ -73,29 +74,29 @@ class Entry:
     updated: datetime | None = None
 
     @property
-    def held(self) -> bool:
+    def has_live_lease(self) -> bool:
         """Whether somebody is at work on it."""
         return self.state is State.RUNNING and self.lease_left > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A wish to run `command` as initiation `id`. `progress` is what a crash right after the claim must leave behind.
+    """A wish to run `command` as initiation `id`. `checkpoint` is what a crash right after the claim must leave behind.
 
-    `slot` can be held once only. `window_seconds` > 0 also asks for the other initiations of the same conversation:
+    `lock_key` can be held once only. `window_seconds` > 0 also asks for the other initiations of the same conversation:
     those at work, and those in that time that may have invited the customer.
     """
 
     id: str
-    slot: str
-    holder: str
+    lock_key: str
+    lease_owner: str
     command: Command
     lease_seconds: float
-    progress: Progress = Progress()
+    checkpoint: Checkpoint = Checkpoint()
     window_seconds: float = 0.0
 
 
-def slot_of(command: Command, initiation_id: str) -> str:
+def lock_key_for(command: Command, initiation_id: str) -> str:
     """What this command must hold alone: its key, else its caller's conversation while it is worked on.
 
     A caller's own key belongs to its credential. A delivery's id is its sender's, whichever of its secrets signed it.
@@ -106,7 +107,7 @@ def slot_of(command: Command, initiation_id: str) -> str:
         return f"key:{caller}:{command.key}"
     if command.conversation_id:
         return f"conversation:{caller}:{command.conversation_id}"
-    return released_slot(initiation_id)
+    return released_lock_key(initiation_id)
 
 
 def _part(name: str) -> str:
@@ -114,20 +115,20 @@ def _part(name: str) -> str:
     return name.replace("%", "%25").replace(":", "%3A")
 
 
-def released_slot(initiation_id: str) -> str:
+def released_lock_key(initiation_id: str) -> str:
     """The slot of a keyless initiation that has ended: its own, so that the next request stands for itself."""
     return f"id:{initiation_id}"
 
 
-class Hold(NamedTuple):
+class Lease(NamedTuple):
     """Who is at work on which initiation."""
 
     id: str
-    holder: str
+    lease_owner: str
 
 
 @dataclass(frozen=True, slots=True)
-class Won:
+class Acquired:
     """It is ours to do: new (`entry.attempts` is 1), continued, or taken over from a dead holder.
 
     `ahead` are the other initiations of the conversation that were at work at the moment of this claim, the newest
@@ -139,27 +140,27 @@ class Won:
     take-over claimed while the other's `ahead` is being read) both may be ahead of each other; a deadline ends that.
     """
 
-    entry: Entry
-    previous: Entry | None = None
-    ahead: tuple[Hold, ...] = ()
-    history: tuple[Entry, ...] = ()
+    entry: InitiationRecord
+    previous: InitiationRecord | None = None
+    ahead: tuple[Lease, ...] = ()
+    history: tuple[InitiationRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class AlreadyHeld:
     """Somebody is at work on it, or it has ended: `entry.state` tells."""
 
-    entry: Entry
+    entry: InitiationRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Differs:
+class FingerprintMismatch:
     """The key came before with another request."""
 
-    entry: Entry
+    entry: InitiationRecord
 
 
-Claimed = Won | Taken | Differs
+ClaimResult = Acquired | AlreadyHeld | FingerprintMismatch
 
 
 class Ledger(Protocol):
@@ -168,92 +169,101 @@ class Ledger(Protocol):
     `seconds` is the longest that a method may wait for it (None: a bound of the store's own); then it is unavailable.
 
     Whatever is committed survives the end of a process. A power cut may take back the last commits, but none that a
-    call which invites the customer waits for: what has `progress.invited`, a claim's or a begin's, is on the disk when
+    call which invites the customer waits for: what has `checkpoint.may_have_notified`, a claim's or a begin's, is on
+    the disk when
     the method returns, and so is everything that was committed before it.
     """
 
-    def claim(self, claim: Claim, *, seconds: float | None = None) -> Claimed:
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
         """Hold the claim's slot if it is free, retryable or its lease ran out: one atomic, committed decision.
 
-        A new entry gets the claim's `progress`; one that is continued or taken over keeps its own. An entry that has
+        A new entry gets the claim's `checkpoint`; one that is continued or taken over keeps its own. An entry that has
         ended for good is Taken; one whose command has another fingerprint Differs (keyed slots only).
         """
 
-    def find(self, slot: str, *, seconds: float | None = None) -> Entry | None:
+    def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry that holds this slot, by one read."""
 
     def reclaim(
         self,
         initiation_id: str,
-        holder: str,
+        lease_owner: str,
         lease_seconds: float,
         window_seconds: float = 0.0,
         *,
         seconds: float | None = None,
-    ) -> Claimed | None:
+    ) -> ClaimResult | None:
         """Hold a failed initiation's own row again, final or not; Taken if running or succeeded, None if absent."""
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress, *, seconds: float | None = None) -> None:
-        """Commit how far it came before the next call goes out. LeaseLost if `holder` no longer holds it."""
+    def save_checkpoint(
+        self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
+    ) -> None:
+        """Commit how far it came before the next call goes out. LeaseLost if `lease_owner` no longer holds it."""
 
-    def settle(
+    def complete(
         self,
         initiation_id: str,
-        holder: str,
+        lease_owner: str,
         state: State,
-        progress: Progress,
+        checkpoint: Checkpoint,
         outcome: Outcome,
         *,
         seconds: float | None = None,
     ) -> None:
-        """Commit the end of an attempt and release its lease (and a keyless slot). LeaseLost as in `begin`."""
+        """Commit the end of an attempt, release its lease and a keyless lock. LeaseLost as in `save_checkpoint`."""
 
-    def read(self, initiation_id: str, *, seconds: float | None = None) -> Entry | None:
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
 
     def wait(self, initiation_id: str, seconds: float) -> None:
         """Return when the entry may have changed, or after a moment, or after so many seconds at the latest."""
 
 
-class NoLedger:
+class NullLedger:
     """For LEDGER_REQUIRED=false while the ledger is away: everything is won, nothing is remembered."""
 
-    def claim(self, claim: Claim, *, seconds: float | None = None) -> Won:  # noqa: ARG002 - the protocol's parameter
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> Acquired:  # noqa: ARG002 - the protocol's parameter
         """Always won."""
-        return Won(Entry(claim.id, claim.command, State.RUNNING, 1, claim.progress, claim.holder, claim.lease_seconds))
+        return Acquired(
+            InitiationRecord(
+                claim.id, claim.command, State.RUNNING, 1, claim.checkpoint, claim.lease_owner, claim.lease_seconds
+            )
+        )
 
-    def find(self, slot: str, *, seconds: float | None = None) -> Entry | None:  # noqa: ARG002
+    def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:  # noqa: ARG002
         """Nothing was kept."""
         return None
 
     def reclaim(
         self,
         initiation_id: str,  # noqa: ARG002
-        holder: str,  # noqa: ARG002
+        lease_owner: str,  # noqa: ARG002
         lease_seconds: float,  # noqa: ARG002
         window_seconds: float = 0.0,  # noqa: ARG002
         *,
         seconds: float | None = None,  # noqa: ARG002
-    ) -> Claimed | None:
+    ) -> ClaimResult | None:
         """Nothing was kept."""
         return None
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress, *, seconds: float | None = None) -> None:
+    def save_checkpoint(
+        self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
+    ) -> None:
         """Nothing is kept."""
 
-    def settle(
+    def complete(
         self,
         initiation_id: str,
-        holder: str,
+        lease_owner: str,
         state: State,
-        progress: Progress,
+        checkpoint: Checkpoint,
         outcome: Outcome,
         *,
         seconds: float | None = None,
     ) -> None:
         """Nothing is kept."""
 
-    def read(self, initiation_id: str, *, seconds: float | None = None) -> Entry | None:  # noqa: ARG002
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:  # noqa: ARG002
         """Nothing was kept."""
         return None
 

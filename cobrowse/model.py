@@ -49,7 +49,7 @@ class Command:
     session_settings: Mapping[str, object] = field(default_factory=dict)
     key: str = ""
     fingerprint: str = ""
-    check_first: bool = False
+    reuse_live_session: bool = False
     start_when: StartWhen = "customer_connected"
     user_token: Secret = Secret()
 
@@ -94,13 +94,13 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error as it is kept and answered. `final`: a repeat of its key gets it again; `retry_after` in seconds."""
+    """A stored error. `is_terminal`: a retry with the same key gets it again. `retry_after` is in seconds."""
 
     code: str
     message: str
     hint: str
     retryable: bool
-    final: bool
+    is_terminal: bool
     retry_after: float | None = None
 
 
@@ -118,7 +118,7 @@ class Outcome:
     attempts: int = 1
     failure: Failure | None = None
     spans: tuple[Span, ...] = ()
-    note: str = ""
+    reason: str = ""
     replayed: bool = field(default=False, compare=False)
 
     @property

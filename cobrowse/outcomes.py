@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from cobrowse.errors import CobrowseError
 from cobrowse.flow import Attempt
-from cobrowse.ledger import Entry, State
+from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Status
 
 
@@ -12,7 +12,7 @@ def state_of(outcome: Outcome) -> State:
     """The state an initiation with this outcome stands in."""
     if outcome.failure is None:
         return State.SUCCEEDED
-    return State.FAILED_FINAL if outcome.failure.final else State.FAILED_RETRYABLE
+    return State.FAILED_FINAL if outcome.failure.is_terminal else State.FAILED_RETRYABLE
 
 
 def outcome_of(attempt: Attempt, status: Status, failure: Failure | None = None) -> Outcome:
@@ -25,7 +25,7 @@ def outcome_of(attempt: Attempt, status: Status, failure: Failure | None = None)
         attempt.initiation_id,
         attempt.command.correlation_id,
         session,
-        attempt.progress.flow,
+        attempt.checkpoint.flow,
         attempt.seconds(),
         attempt.upstream_calls,
         attempt.number,
@@ -34,32 +34,32 @@ def outcome_of(attempt: Attempt, status: Status, failure: Failure | None = None)
     )
 
 
-def failed(attempt: Attempt, error: CobrowseError) -> Outcome:
+def failure_outcome(attempt: Attempt, error: CobrowseError) -> Outcome:
     """The outcome of an attempt that ended in this error."""
-    final = error.burns_key and not error.retryable
-    failure = Failure(error.code, error.message, error.remedy, error.retryable, final, error.retry_after)
+    final = error.consumes_idempotency_key and not error.retryable
+    failure = Failure(error.code, error.message, error.hint, error.retryable, final, error.retry_after)
     return outcome_of(attempt, Status.FAILED, failure)
 
 
-def answer_of(entry: Entry) -> Outcome | None:
+def final_outcome(entry: InitiationRecord) -> Outcome | None:
     """The answer that this initiation keeps for good; None as long as a repeat may change it."""
     final = entry.state in (State.SUCCEEDED, State.FAILED_FINAL)
     return replace(entry.outcome, replayed=True) if final and entry.outcome is not None else None
 
 
-def repeated(ended: Entry, attempt: Attempt) -> Outcome:
+def replay_outcome(ended: InitiationRecord, attempt: Attempt) -> Outcome:
     """The answer of this attempt's own slot: the same again for a repeated key, as one that joined it without."""
     assert ended.outcome is not None  # noqa: S101 - _awaited hands on ended entries only
-    return replace(ended.outcome, replayed=True) if attempt.command.key else joined(ended, attempt)
+    return replace(ended.outcome, replayed=True) if attempt.command.key else joined_outcome(ended, attempt)
 
 
-def joined(ended: Entry, attempt: Attempt) -> Outcome:
+def joined_outcome(ended: InitiationRecord, attempt: Attempt) -> Outcome:
     """What another initiation's run comes to for an attempt that waited for it."""
     assert ended.outcome is not None  # noqa: S101 - as above
     outcome = replace(
         ended.outcome,
         correlation_id=attempt.command.correlation_id,
-        session=shown_to(attempt.command, ended.outcome.session, ended.command),
+        session=visible_session(attempt.command, ended.outcome.session, ended.command),
         seconds=attempt.seconds(),
         upstream_calls=attempt.upstream_calls,
         spans=tuple(attempt.spans),
@@ -67,7 +67,7 @@ def joined(ended: Entry, attempt: Attempt) -> Outcome:
     return replace(outcome, status=Status.JOINED) if outcome.success else outcome
 
 
-def shown_to(command: Command, session: Session, owner: Command | None) -> Session:
+def visible_session(command: Command, session: Session, owner: Command | None) -> Session:
     """The session as this command's credential may see it: links and code are for the credential that started it."""
     if owner is not None and (owner.sender, owner.credential) == (command.sender, command.credential):
         return session

@@ -2,15 +2,17 @@
 
 from cobrowse.errors import InProgress
 from cobrowse.flow import Attempt
-from cobrowse.ledger import Entry, Hold, Ledger, State, Won
+from cobrowse.ledger import Acquired, InitiationRecord, Lease, Ledger, State
 
 
-def awaited(ledger: Ledger, entry: Entry | None, attempt: Attempt, holder: str = "") -> Entry | None:
+def wait_for_owner(
+    ledger: Ledger, entry: InitiationRecord | None, attempt: Attempt, lease_owner: str = ""
+) -> InitiationRecord | None:
     """The entry once it has ended; None when its holder died or it is gone. Raises InProgress at the deadline's end.
 
-    With `holder` only that one is waited for, not who has taken over from it.
+    With `lease_owner` only that one is waited for, not who has taken over from it.
     """
-    while entry is not None and entry.held and holder in ("", entry.holder):
+    while entry is not None and entry.has_live_lease and lease_owner in ("", entry.lease_owner):
         left = attempt.deadline.remaining()
         if left <= 0:
             raise InProgress("the first delivery of this request is still running", retry_after=entry.lease_left)
@@ -20,20 +22,20 @@ def awaited(ledger: Ledger, entry: Entry | None, attempt: Attempt, holder: str =
     return entry if ended else None
 
 
-def ahead_of(won: Won) -> tuple[Hold, ...]:
+def leases_ahead(acquired: Acquired) -> tuple[Lease, ...]:
     """Who was at work on the conversation at the moment of the claim."""
-    earlier = won.previous
-    if won.ahead or earlier is None or not earlier.held:
-        return won.ahead
-    return (Hold(earlier.id, earlier.holder),)
+    earlier = acquired.previous
+    if acquired.ahead or earlier is None or not earlier.has_live_lease:
+        return acquired.ahead
+    return (Lease(earlier.id, earlier.lease_owner),)
 
 
-def history_of(won: Won) -> tuple[Entry, ...]:
+def earlier_records(acquired: Acquired) -> tuple[InitiationRecord, ...]:
     """Who may have invited the customer before, as far as it is known."""
-    return won.history or ((won.previous,) if won.previous is not None else ())
+    return acquired.history or ((acquired.previous,) if acquired.previous is not None else ())
 
 
-def is_for_all(ended: Entry) -> bool:
+def applies_to_all_waiters(ended: InitiationRecord) -> bool:
     """Whether its answer is that of everybody who waited; what no repeat mends may be its request's own fault."""
     outcome = ended.outcome
     return outcome is not None and (outcome.failure is None or outcome.failure.retryable)

@@ -9,8 +9,8 @@ from app import new_id
 from cobrowse.clock import SystemClock
 from commands.group import cobrowse
 from commands.terminal import say, say_json
-from integrations.doctor import Check, diagnose, passed, unsettled
-from integrations.doctor.table import document, render, summary
+from diagnostics import Check, diagnose, passed, unsettled
+from diagnostics.table import document, render, summary
 from settings import Settings, SettingsError
 
 
@@ -28,7 +28,7 @@ def doctor(conversation_id: str, as_json: bool) -> None:
             conversation_id=conversation_id,
         )
     except SettingsError as error:
-        checks = unsettled(error.faults)
+        checks = unsettled(error.errors)
     made: list[Check] = []
     for check in checks:
         made.append(check)

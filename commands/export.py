@@ -6,7 +6,7 @@ import click
 
 from commands.group import cobrowse
 from commands.terminal import say
-from web.reference import export as files
+from tools.api_reference import export as files
 
 
 @cobrowse.command()

@@ -12,7 +12,7 @@ P = ParamSpec("P")
 cobrowse = SafeGroup("cobrowse", help="Start cobrowse sessions in Genesys Cloud, and look after the service that does.")
 
 
-def plainly(command: Callable[P, None]) -> Callable[P, None]:
+def report_settings_errors(command: Callable[P, None]) -> Callable[P, None]:
     """Say what is wrong with the settings in plain lines, and exit with 2."""
 
     @wraps(command)
@@ -21,7 +21,7 @@ def plainly(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except SettingsError as error:
             say("These settings don't let the service start (.env.example explains each):", err=True)
-            for fault in error.faults:
+            for fault in error.errors:
                 say(f"  {fault}", err=True)
             sys.exit(2)
 

@@ -8,11 +8,11 @@ import click
 from app import build_initiation, new_id
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Outcome, Span
-from commands.group import cobrowse, plainly
+from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say, say_json
-from integrations.telemetry import configure_logging
+from integrations.observability import configure_logging
 from settings import Settings
-from web import answers
+from web import responses
 
 
 class Steps:
@@ -21,7 +21,7 @@ class Steps:
     def __init__(self) -> None:
         self._number = 0
 
-    def spanned(self, attempt: Attempt, span: Span) -> None:  # noqa: ARG002 - an observer's signature
+    def on_span_end(self, attempt: Attempt, span: Span) -> None:  # noqa: ARG002 - an observer's signature
         """A line for a step; waits are shown between them."""
         if span.kind == "step":
             self._number += 1
@@ -30,7 +30,7 @@ class Steps:
         elif span.kind == "wait":
             say(f"    {span.seconds * 1000:.0f} ms wait {span.name}")
 
-    def finished(self, command: Command, outcome: Outcome) -> None:
+    def on_outcome(self, command: Command, outcome: Outcome) -> None:
         """The answer is shown by the command itself."""
 
 
@@ -39,7 +39,7 @@ class Steps:
 @click.option("--channel", type=click.Choice(["webchat", "voice", "message"]), help="Chooses the token's scope.")
 @click.option("--latest", is_flag=True, help="Take the newest active webchat (needs ALLOW_LATEST=true).")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
-@plainly
+@report_settings_errors
 def initiate(conversation_id: str, channel: str | None, latest: bool, as_json: bool) -> None:
     """Start a cobrowse session in CONVERSATION_ID (or $GENESYS_CONVERSATION_ID)."""
     settings = Settings.from_env()
@@ -61,13 +61,13 @@ def initiate(conversation_id: str, channel: str | None, latest: bool, as_json: b
         requested_by=getpass.getuser(),
     )
     outcome = build_initiation(settings, observers=())(command, *(() if as_json else (Steps(),)))
-    _tell(outcome, as_json=as_json)
+    _print_outcome(outcome, as_json=as_json)
     sys.exit(0 if outcome.success and outcome.session.verified else 1)
 
 
-def _tell(outcome: Outcome, *, as_json: bool) -> None:
+def _print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
-        say_json(answers.flat(outcome))
+        say_json(responses.to_answer(outcome))
         return
     if outcome.failure is not None:
         failure = outcome.failure

@@ -1,10 +1,10 @@
-"""flask cobrowse ledger: bring its schema up to date, remove what is older than LEDGER_RETENTION."""
+"""flask cobrowse ledger: bring its schema up to date, remove what is older than LEDGER_RETENTION_SECONDS."""
 
 import click
 
-from app import ledger_of
+from app import build_ledger
 from cobrowse.errors import LedgerUnavailable
-from commands.group import cobrowse, plainly
+from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say
 from settings import Settings
 
@@ -15,28 +15,28 @@ def ledger() -> None:
 
 
 @ledger.command()
-@plainly
+@report_settings_errors
 def upgrade() -> None:
     """Bring the ledger's schema up to this version. SQLite's does that by itself."""
-    store = ledger_of(Settings.from_env())
+    store = build_ledger(Settings.from_env())
     try:
         before, after = store.upgrade()
     except LedgerUnavailable as error:
-        raise click.ClickException(f"{error.message}\n{error.remedy}") from None
+        raise click.ClickException(f"{error.message}\n{error.hint}") from None
     finally:
         store.close()
     say(f"The schema is at version {after}." if before == after else f"The schema went from {before} to {after}.")
 
 
 @ledger.command()
-@plainly
+@report_settings_errors
 def purge() -> None:
-    """Remove what is older than LEDGER_RETENTION. The service does that now and then, too."""
-    store = ledger_of(Settings.from_env())
+    """Remove what is older than LEDGER_RETENTION_SECONDS. The service does that now and then, too."""
+    store = build_ledger(Settings.from_env())
     try:
         removed = store.purge()
     except LedgerUnavailable as error:
-        raise click.ClickException(f"{error.message}\n{error.remedy}") from None
+        raise click.ClickException(f"{error.message}\n{error.hint}") from None
     finally:
         store.close()
     say(f"{removed} initiation{'' if removed == 1 else 's'} removed.")

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import click
 import orjson
 
-from app import callers
+from app import load_auth
 from cobrowse.clock import SystemClock
-from commands.group import cobrowse, plainly
+from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say, say_json
 from settings import Settings
 
@@ -20,10 +20,10 @@ PATIENCE = 60.0
 
 @cobrowse.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-@plainly
+@report_settings_errors
 def senders(as_json: bool) -> None:
     """List the senders that are configured, with their secrets masked."""
-    _, known, _ = callers(Settings.from_env(), SystemClock())
+    _, known, _ = load_auth(Settings.from_env(), SystemClock())
     rows = known.masked()
     if as_json:
         say_json(rows)
@@ -34,7 +34,7 @@ def senders(as_json: bool) -> None:
         say(f"{row['path']}")
         held = row["secrets"] if isinstance(row["secrets"], list) else []
         say(f"  {row['envelope']}, signed {row['signature']} {' '.join(held)}".rstrip())
-        told = "200, and success in the body" if row["failures"] == "body" else f"as {row['habit']} reads statuses"
+        told = "200, and success in the body" if row["always200"] else f"response policy: {row['responsePolicy']}"
         say(f"  answered within {row['deadlineSeconds']:g} s, {told}")
         if extras := _extras(row):
             say(f"  {extras}")
@@ -43,8 +43,8 @@ def senders(as_json: bool) -> None:
 
 
 def _extras(row: dict[str, object]) -> str:
-    rate = f"at most {row['rate']}" if row["rate"] else ""
-    unchecked = "" if row["checkFirst"] else "the conversation is not looked at first"
+    rate = f"at most {row['rateLimit']}" if row["rate_limit"] else ""
+    unchecked = "" if row["reuseLiveSession"] else "the conversation is not looked at first"
     return ", ".join(part for part in (rate, unchecked) if part)
 
 
@@ -53,14 +53,14 @@ def _extras(row: dict[str, object]) -> str:
 @click.option("--file", "payload", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service is.")
 @click.option("--header", "extra", multiple=True, help="A header besides, as 'Name: value'.")
-@plainly
+@report_settings_errors
 def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
     """Post a payload as SENDER would, signed with its first secret, and show what came back.
 
     FILE holds the body as it is to be sent.
     """
     settings = Settings.from_env()
-    _, known, _ = callers(settings, SystemClock())
+    _, known, _ = load_auth(settings, SystemClock())
     row = known.get(sender)
     if row is None:
         names = ", ".join(each.name for each in known) or "none is configured"

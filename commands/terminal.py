@@ -4,7 +4,7 @@ import click
 import orjson
 from flask.cli import AppGroup
 
-from integrations.telemetry.printable import printable, printable_json, printable_lines
+from integrations.observability.printable import printable, printable_json, printable_lines
 
 
 def say(*lines: str, err: bool = False) -> None:

@@ -12,12 +12,12 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox import endpoints
 from sandbox.answers import Answer, said, status_line
-from sandbox.breakage import Wire, reworded, sent
+from sandbox.breakage import Wire, apply_response_fault, sent
 from sandbox.calls import Call
 from sandbox.control import control
 from sandbox.errors import GenesysError, Refusal
-from sandbox.faults import Armed
-from sandbox.world import World
+from sandbox.fake_genesys import FakeGenesys
+from sandbox.faults import QueuedFault
 
 BODY_LIMIT = 512_000  # bytes: Genesys's request.bytes.max
 
@@ -54,7 +54,7 @@ ROUTES = (
 )
 
 
-def create_app(world: World) -> Flask:
+def create_app(world: FakeGenesys) -> Flask:
     """The sandbox as a WSGI app. Without the sandbox's own server a dropped answer is an error that the app raises."""
     app = Flask("sandbox", static_folder=None)
     app.url_map.merge_slashes = False
@@ -71,21 +71,21 @@ def create_app(world: World) -> Flask:
     return app
 
 
-def _respond(world: World, route: Route, **path: str) -> Response:
+def _respond(world: FakeGenesys, route: Route, **path: str) -> Response:
     """Do one call, with the fault that strikes it."""
-    wire = Wire(request.environ.get("werkzeug.socket"), world.halted.wait)
+    wire = Wire(request.environ.get("werkzeug.socket"), world.stopping.wait)
     call = _noted(world, route.operation, path.get("conversation_id"))
     armed = world.faults.take(route.operation)
-    answer, armed = _struck(world, route, call, armed, wire, partial(_done, world, route, call, path))
+    answer, armed = _apply_faults(world, route, call, armed, wire, partial(_done, world, route, call, path))
     call.fault = None if armed is None else armed.fault.kind
     call.status = None if call.fault == "drop" else answer.status
     headers, pieces = sent(None if armed is None else armed.fault, answer, call.correlation_id, wire)
     return Response(pieces, status_line(answer.status), headers)
 
 
-def _struck(
-    world: World, route: Route, call: Call, armed: Armed | None, wire: Wire, do: Callable[[], Answer]
-) -> tuple[Answer, Armed | None]:
+def _apply_faults(
+    world: FakeGenesys, route: Route, call: Call, armed: QueuedFault | None, wire: Wire, do: Callable[[], Answer]
+) -> tuple[Answer, QueuedFault | None]:
     """The answer, and the fault that is still to show in how it is sent.
 
     A fault that strikes afterwards is for calls that worked: where the call fails by itself, it waits for the next.
@@ -105,10 +105,10 @@ def _struck(
         wire.pause(fault.parameters["seconds"])
     if not before and fault.kind == "expire_token":
         _revoke(world, answer if route.operation == "token" else None)
-    return reworded(fault, answer, call.correlation_id, route.operation), armed
+    return apply_response_fault(fault, answer, call.correlation_id, route.operation), armed
 
 
-def _done(world: World, route: Route, call: Call, path: Mapping[str, str]) -> Answer:
+def _done(world: FakeGenesys, route: Route, call: Call, path: Mapping[str, str]) -> Answer:
     """The answer of a call that nothing struck, good or bad."""
     try:
         if world.options.api not in {"both", route.flow} and route.flow != "both":
@@ -120,17 +120,17 @@ def _done(world: World, route: Route, call: Call, path: Mapping[str, str]) -> An
         return refusal.answer(call.correlation_id)
 
 
-def _no_such_call(world: World, error: HTTPException) -> Response:
+def _no_such_call(world: FakeGenesys, error: HTTPException) -> Response:
     """A path or a method that there isn't: told, and counted, as Genesys's own refusals are."""
     call = _noted(world, "unknown", None)
     code = "method.not.allowed" if error.code == 405 else "not.found" if error.code == 404 else "bad.request"
     answer = GenesysError(code).answer(call.correlation_id)
     call.status = answer.status
-    headers, pieces = sent(None, answer, call.correlation_id, Wire(None, world.halted.wait))
+    headers, pieces = sent(None, answer, call.correlation_id, Wire(None, world.stopping.wait))
     return Response(pieces, status_line(answer.status), headers)
 
 
-def _noted(world: World, operation: str, conversation_id: str | None) -> Call:
+def _noted(world: FakeGenesys, operation: str, conversation_id: str | None) -> Call:
     return world.record.begin(
         operation,
         method=request.method,
@@ -143,7 +143,7 @@ def _noted(world: World, operation: str, conversation_id: str | None) -> Call:
     )
 
 
-def _revoke(world: World, login_answer: Answer | None) -> None:
+def _revoke(world: FakeGenesys, login_answer: Answer | None) -> None:
     """Make the token invalid that this call presented, or the one that it has just been given."""
     if login_answer is None:
         world.tokens.revoke(request.headers.get("Authorization", "").partition(" ")[2].strip())

@@ -94,7 +94,7 @@ _REWORDINGS: Mapping[str, Callable[[Fault, Answer, str, str], Answer]] = {
 }
 
 
-def reworded(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:
+def apply_response_fault(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:
     """The answer that is given in place of this one."""
     reword = _REWORDINGS.get(fault.kind)
     return answer if reword is None else reword(fault, answer, context_id, operation)

@@ -9,10 +9,10 @@ from flask import Blueprint, Response, request
 
 from sandbox import shapes, state
 from sandbox.errors import GenesysError
+from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import parse
 from sandbox.fields import Refused, choice, mapping, text, texts, whole
 from sandbox.options import SCOPES, YEAR, changed
-from sandbox.world import World
 
 FIXED: Mapping[str, str] = {
     "webchat": state.WEBCHAT,
@@ -24,7 +24,7 @@ FIXED: Mapping[str, str] = {
 }
 
 
-def control(world: World) -> Blueprint:
+def control(world: FakeGenesys) -> Blueprint:
     """The control endpoints of one sandbox; they take no token, keep no record of calls, and meet no faults."""
     plan = Blueprint("control", __name__, url_prefix="/sandbox")
 
@@ -73,7 +73,7 @@ def control(world: World) -> Blueprint:
     return plan
 
 
-def _conversations(plan: Blueprint, world: World) -> None:
+def _conversations(plan: Blueprint, world: FakeGenesys) -> None:
     @plan.post("/conversations")
     def add_conversation() -> Response:
         given = mapping(_document(), ("id", "channel", "state"))
@@ -93,7 +93,7 @@ def _conversations(plan: Blueprint, world: World) -> None:
         return _json(shapes.conversation(there, world.options.api))
 
 
-def _faults(plan: Blueprint, world: World) -> None:
+def _faults(plan: Blueprint, world: FakeGenesys) -> None:
     @plan.post("/faults")
     def add_fault() -> Response:
         return _json(world.faults.arm(parse(_document())).document(), 201)
@@ -108,7 +108,7 @@ def _faults(plan: Blueprint, world: World) -> None:
         return _json({"faults": []})
 
 
-def snapshot(world: World) -> dict[str, object]:
+def snapshot(world: FakeGenesys) -> dict[str, object]:
     """What the sandbox holds and has counted."""
     conversations = world.state.conversations()
     counted = world.state.invitations()

@@ -11,8 +11,8 @@ from flask import request
 from sandbox import shapes
 from sandbox.answers import Answer, said
 from sandbox.errors import GenesysError
+from sandbox.fake_genesys import FakeGenesys
 from sandbox.tokens import Token, require
-from sandbox.world import World
 
 # The scope that a channel asks for beside cobrowse:initiate; e-mail has none, since it is refused anyway.
 CHANNEL_SCOPES: Mapping[str, tuple[str, ...]] = {
@@ -24,13 +24,13 @@ CHANNEL_SCOPES: Mapping[str, tuple[str, ...]] = {
 NATIVE_PERMISSIONS = "conversation:cobrowse:add, conversation:cobrowseVoice:add"
 
 
-def login(world: World) -> Answer:
+def login(world: FakeGenesys) -> Answer:
     """`POST /oauth/token`: client credentials, in the Basic header or in the form."""
     document = world.tokens.login(request.headers.get("Authorization"), request.form.to_dict())
     return Answer(200, orjson.dumps(document), headers={"Cache-Control": "no-store"})
 
 
-def list_webchats(world: World) -> Answer:
+def list_webchats(world: FakeGenesys) -> Answer:
     """`GET /api/v2/conversations/webchat`: the webchats, newest first."""
     _admit(world, "conversation:read")
     active = request.args.get("active", "true").lower() != "false"
@@ -38,19 +38,19 @@ def list_webchats(world: World) -> Answer:
     return said(shapes.webchat_page(world.state.webchats(active=active), size, number, world.options.api))
 
 
-def get_conversation(world: World, conversation_id: str) -> Answer:
+def get_conversation(world: FakeGenesys, conversation_id: str) -> Answer:
     """`GET /api/v2/conversations/{id}`: what verification reads in both flows."""
     _admit(world, "conversation:read")
     return said(shapes.conversation(world.state.look(conversation_id), world.options.api))
 
 
-def create_session(world: World) -> Answer:
+def create_session(world: FakeGenesys) -> Answer:
     """`POST /api/v2/cobrowse/sessions`: a session that is not attached to anything yet."""
     _admit(world, "cobrowse:initiate")
     return said(shapes.created_session(world.state.create(_body())), 201)
 
 
-def attach_medium(world: World, conversation_id: str) -> Answer:
+def attach_medium(world: FakeGenesys, conversation_id: str) -> Answer:
     """`POST /api/v2/conversations/{id}/media`: the session becomes a medium and the customer is invited."""
     token = _admit(world, "cobrowse:initiate")
     require(token, *CHANNEL_SCOPES[world.state.conversation(conversation_id).channel])
@@ -60,20 +60,20 @@ def attach_medium(world: World, conversation_id: str) -> Answer:
         raise GenesysError("invalid.value", value=str(kind), type="type", allowableValues="cobrowse")
     if not isinstance(session_id, str):
         raise GenesysError("bad.request", details=({"errorCode": "bad.request", "fieldName": "cobrowseSessionId"},))
-    lag = partial(world.faults.take_lag, "attach")
+    lag = partial(world.faults.next_visibility_delay, "attach")
     medium, new = world.state.attach(conversation_id, session_id, lag)
     return said(shapes.attached(medium), 201 if new else 200)
 
 
-def start_cobrowse(world: World, conversation_id: str) -> Answer:
+def start_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
     """`POST /api/v2/conversations/{id}/cobrowse`: the native flow in one call; a body is neither needed nor read."""
     token = world.tokens.admit(request.headers.get("Authorization"))
     require(token, "cobrowse:initiate", told_as=NATIVE_PERMISSIONS)
-    session = world.state.start(conversation_id, partial(world.faults.take_lag, "cobrowse"))
+    session = world.state.start(conversation_id, partial(world.faults.next_visibility_delay, "cobrowse"))
     return said(shapes.started_session(session, world.state.conversation(conversation_id).channel))
 
 
-def disconnect(world: World, conversation_id: str, participant_id: str, communication_id: str) -> Answer:
+def disconnect(world: FakeGenesys, conversation_id: str, participant_id: str, communication_id: str) -> Answer:
     """`PATCH …/communications/{id}`: end a cobrowse; no other change is possible."""
     _admit(world, "cobrowse:initiate")
     if _body().get("state") != "disconnected":
@@ -86,7 +86,7 @@ def disconnect(world: World, conversation_id: str, participant_id: str, communic
     return said({})
 
 
-def get_cobrowse(world: World, conversation_id: str) -> Answer:
+def get_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
     """`GET /api/v2/conversations/cobrowsesessions/{id}`: the cobrowse of a conversation, if there is one."""
     _admit(world, "conversation:read")
     there = world.state.look(conversation_id)
@@ -95,7 +95,7 @@ def get_cobrowse(world: World, conversation_id: str) -> Answer:
     return said(shapes.cobrowse_conversation(there))
 
 
-def _admit(world: World, scope: str) -> Token:
+def _admit(world: FakeGenesys, scope: str) -> Token:
     token = world.tokens.admit(request.headers.get("Authorization"))
     require(token, scope)
     return token

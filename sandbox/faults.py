@@ -160,7 +160,7 @@ def _check_fit(fault: Fault) -> None:
 
 
 @dataclass
-class Armed:
+class QueuedFault:
     """A fault in the queue; `left` is None for one that never wears out."""
 
     fault: Fault
@@ -189,9 +189,9 @@ class Faults:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._queue: list[Armed] = []
+        self._queue: list[QueuedFault] = []
 
-    def add(self, operation: str, kind: str, **fields: object) -> Armed:
+    def add(self, operation: str, kind: str, **fields: object) -> QueuedFault:
         """Ask for a fault in Python, with the fields of the control endpoint.
 
         Raises:
@@ -199,9 +199,9 @@ class Faults:
         """
         return self.arm(parse({"operation": operation, "kind": kind, **fields}))
 
-    def arm(self, fault: Fault) -> Armed:
+    def arm(self, fault: Fault) -> QueuedFault:
         """Put a fault at the end of the queue."""
-        armed = Armed(fault, fault.times)
+        armed = QueuedFault(fault, fault.times)
         with self._lock:
             self._queue.append(armed)
         return armed
@@ -211,12 +211,12 @@ class Faults:
         with self._lock:
             self._queue.clear()
 
-    def asked(self) -> list[Armed]:
+    def asked(self) -> list[QueuedFault]:
         """Every fault asked for, those used up too, each with how often it fired."""
         with self._lock:
             return list(self._queue)
 
-    def take(self, operation: str) -> Armed | None:
+    def take(self, operation: str) -> QueuedFault | None:
         """The fault that strikes a call of this operation; it counts as fired unless it is given back."""
         with self._lock:
             for one in self._queue:
@@ -229,7 +229,7 @@ class Faults:
                     return _fire(one)
         return None
 
-    def take_lag(self, operation: str) -> Lag:
+    def next_visibility_delay(self, operation: str) -> Lag:
         """How long the medium that this operation makes stays unseen."""
         with self._lock:
             for one in self._queue:
@@ -242,7 +242,7 @@ class Faults:
                     return Lag(given["looks"] or 0, given["seconds"] or 0.0)
         return NO_LAG
 
-    def give_back(self, armed: Armed) -> None:
+    def give_back(self, armed: QueuedFault) -> None:
         """The call failed by itself: a fault for calls that worked waits for the next."""
         with self._lock:
             armed.fired -= 1
@@ -250,7 +250,7 @@ class Faults:
                 armed.left += 1
 
 
-def _fire(armed: Armed) -> Armed:
+def _fire(armed: QueuedFault) -> QueuedFault:
     armed.fired += 1
     if armed.left is not None:
         armed.left -= 1

@@ -18,8 +18,8 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from sandbox.answers import head
 from sandbox.app import create_app
 from sandbox.breakage import RESET
+from sandbox.fake_genesys import FakeGenesys, random_id
 from sandbox.options import Options
-from sandbox.world import World, random_id
 
 BACKLOG = 1024  # connections that wait to be accepted: a load test opens hundreds at once
 _MOST = 16_000_000  # bytes of a body that are read, so that the 413 arrives, before the connection is cut
@@ -84,7 +84,7 @@ class _Handler(WSGIRequestHandler):
 class _Server(ThreadedWSGIServer):
     """Knows its open connections, so that it can stop at once, and closes without FIN where a fault wants RST."""
 
-    def __init__(self, listening: socket.socket, world: World) -> None:
+    def __init__(self, listening: socket.socket, world: FakeGenesys) -> None:
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
         host, port = listening.getsockname()[:2]
@@ -129,7 +129,7 @@ class _Server(ThreadedWSGIServer):
             time.sleep(0.005)
 
 
-class Sandbox(World):
+class Sandbox(FakeGenesys):
     """A world that is served at `url` until `stop`; leaving its `with` block stops it."""
 
     def __init__(
@@ -151,17 +151,17 @@ class Sandbox(World):
         try:
             self._server.serve_forever()
         finally:
-            self.halted.set()
+            self.stopping.set()
             self._server.hang_up()
 
-    def run_aside(self) -> None:
+    def start_in_thread(self) -> None:
         """Serve in a thread of its own, until stopped."""
         self._thread = threading.Thread(target=self.run, name=f"sandbox:{self.port}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop serving, end every connection and free the port; stopping again changes nothing."""
-        self.halted.set()
+        self.stopping.set()
         self._server.shutdown()
         if self._thread is not None:
             self._thread.join()
@@ -193,7 +193,7 @@ def start(
     settings = Options(**options)
     listening = _listen(host, port, allow_remote=allow_remote)
     box = Sandbox(settings, listening, clock=clock, new_id=new_id)
-    box.run_aside()
+    box.start_in_thread()
     return box
 
 

@@ -165,8 +165,8 @@ class State:
         with self._lock:
             every = [one for one in self._conversations.values() if one.channel == "webchat"]
         now = self._clock()
-        fitting = [_shown(one, now) for one in reversed(every) if (one.ended is None) == active]
-        return sorted(fitting, key=lambda one: -one.started)
+        calibrate = [_shown(one, now) for one in reversed(every) if (one.ended is None) == active]
+        return sorted(calibrate, key=lambda one: -one.started)
 
     def create(self, settings: Mapping[str, object]) -> Session:
         """A session of the media flow, not attached to anything yet."""

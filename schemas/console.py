@@ -31,7 +31,7 @@ class ListQuerySchema(Schema):
         return {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}
 
 
-class RunAgainSchema(Schema):
+class RetrySchema(Schema):
     """POST /console/initiations/<id>/run-again: the token that came with the page."""
 
     class Meta:

@@ -4,7 +4,7 @@ from itertools import count
 
 from cobrowse.flow import Flow, FlowUnavailable, Step
 from cobrowse.initiation import Initiation
-from cobrowse.ledger import Entry, Progress, State, Won
+from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, State
 from cobrowse.model import Command, Outcome, Session, Sessions, Span, Status
 from tests.clocks import ManualClock
 
@@ -15,8 +15,8 @@ def command(**fields):
 
 def entry(initiation_id="theirs", state=State.RUNNING, *, of=None, **fields):
     """An entry of the ledger; `of` is its command."""
-    usual = {"attempts": 1, "progress": Progress()}
-    return Entry(initiation_id, of or command(conversation_id="c-1"), state, **usual | fields)
+    usual = {"attempts": 1, "checkpoint": Checkpoint()}
+    return InitiationRecord(initiation_id, of or command(conversation_id="c-1"), state, **usual | fields)
 
 
 def ended(initiation_id="theirs", state=State.SUCCEEDED, *, outcome=None, **fields):
@@ -49,26 +49,28 @@ class ScriptedLedger:
     def claim(self, claim, *, seconds=None):
         self.claims.append(claim)
         self.waits.append(("claim", seconds))
-        mine = Entry(claim.id, claim.command, State.RUNNING, 1, claim.progress, claim.holder, claim.lease_seconds)
-        return self._answer("claim", Won(mine))
+        mine = InitiationRecord(
+            claim.id, claim.command, State.RUNNING, 1, claim.checkpoint, claim.lease_owner, claim.lease_seconds
+        )
+        return self._answer("claim", Acquired(mine))
 
-    def find(self, slot, *, seconds=None):
-        self.found.append(slot)
+    def find(self, lock_key, *, seconds=None):
+        self.found.append(lock_key)
         self.waits.append(("find", seconds))
         return self._answer("find", None)
 
-    def reclaim(self, initiation_id, holder, lease_seconds, window_seconds=0.0, *, seconds=None):
-        self.told.append(("reclaim", initiation_id, holder, lease_seconds, window_seconds))
+    def reclaim(self, initiation_id, lease_owner, lease_seconds, window_seconds=0.0, *, seconds=None):
+        self.told.append(("reclaim", initiation_id, lease_owner, lease_seconds, window_seconds))
         self.waits.append(("reclaim", seconds))
         return self._answer("reclaim", None)
 
-    def begin(self, initiation_id, holder, progress, *, seconds=None):
+    def save_checkpoint(self, initiation_id, lease_owner, checkpoint, *, seconds=None):
         self.waits.append(("begin", seconds))
-        self.told.append(("begin", initiation_id, holder, progress))
+        self.told.append(("begin", initiation_id, lease_owner, checkpoint))
 
-    def settle(self, initiation_id, holder, state, progress, outcome, *, seconds=None):
+    def complete(self, initiation_id, lease_owner, state, checkpoint, outcome, *, seconds=None):
         self.waits.append(("settle", seconds))
-        self.told.append(("settle", initiation_id, holder, state, progress, outcome))
+        self.told.append(("settle", initiation_id, lease_owner, state, checkpoint, outcome))
         self._answer("settle", None)
 
     def read(self, initiation_id, *, seconds=None):
@@ -99,8 +101,14 @@ class ScriptedGenesys:
     def flow(self, name=""):
         self.asked.append(name)
         steps = (
-            Step("create", self._does("create", {"cobrowse_session_id": "s-1"}), effect=True),
-            Step("attach", self._does("attach", {"media_id": "m-1"}), lambda _: None, effect=True, invites=True),
+            Step("create", self._does("create", {"cobrowse_session_id": "s-1"}), has_side_effect=True),
+            Step(
+                "attach",
+                self._does("attach", {"media_id": "m-1"}),
+                lambda _: None,
+                has_side_effect=True,
+                notifies_customer=True,
+            ),
             Step("verify", self._does("verify", {"verified": self.verified})),
         )
         return Flow(name or self.flows[0], steps)
@@ -137,10 +145,10 @@ class Watch:
     def __init__(self):
         self.spans, self.outcomes = [], []
 
-    def spanned(self, attempt, span):
+    def on_span_end(self, attempt, span):
         self.spans.append((attempt.initiation_id, span))
 
-    def finished(self, command, outcome):
+    def on_outcome(self, command, outcome):
         self.outcomes.append((command, outcome))
 
 
@@ -148,7 +156,9 @@ def initiation(genesys=None, *, clock=None, observers=(), **ledger):
     """An Initiation on these; its parts are to be found on it. Its ids are id-1, id-2, …."""
     clock = clock or ManualClock()
     numbers = count(1)
-    settings = {name: ledger.pop(name) for name in ("admission", "ledger_required", "repeat_window") if name in ledger}
+    settings = {
+        name: ledger.pop(name) for name in ("admission", "ledger_required", "repeat_window_seconds") if name in ledger
+    }
     return Initiation(
         genesys or ScriptedGenesys(),
         ScriptedLedger(clock, **ledger),

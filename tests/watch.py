@@ -13,7 +13,7 @@ import structlog
 from flask import Flask, request, request_finished, request_started
 
 from cobrowse.clock import SystemClock
-from integrations.telemetry.traces import Traces
+from integrations.observability.tracing import Traces
 from tests import witnesses
 
 # What the tests sign in with, the shapes of what the sandbox hands out, and what the ledger's own tests keep.

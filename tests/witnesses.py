@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from opentelemetry.sdk.trace import SpanProcessor
 
-from web.reference import samples
+from tools.api_reference import samples
 
 ROOT = Path(__file__).resolve().parents[1]
 # Headers that a caller proves itself by: keys, tokens, signatures.
@@ -27,7 +27,7 @@ _CODE = "joinCode"
 # The ledger and its write-ahead log, the workers' counts, and the logs of processes of our own.
 _KEPT = ("*.sqlite3", "*.sqlite3-wal", "*.sqlite3-shm", "*.sqlite3-journal", "cobrowse-metrics-*/*.db", "*.log")
 _GREETING = b"(client id sandbox, secret sandbox-secret)"
-_HANDED_HEADERS = ("integrations/senders/", "web/intake.py")
+_HANDED_HEADERS = ("integrations/senders/", "web/request_parsing.py")
 _SESSIONS = [outcome.session for outcome in samples.OUTCOMES.values()]
 _MADE_UP = {str(value) for one in _SESSIONS for value in (one.join_url, one.viewer_url, one.join_code) if value}
 _SAMPLES = re.compile("|".join(map(re.escape, _MADE_UP)).encode())

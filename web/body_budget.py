@@ -15,19 +15,19 @@ class BodyBudget:
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._lock = Lock()
-        self.held = 0
+        self.bytes_held = 0
 
     def take(self, size: int) -> None:
         """Reserve so many bytes more. Overloaded if they are not there."""
         with self._lock:
-            if self.held + size > self._most:
+            if self.bytes_held + size > self._most:
                 raise Overloaded("too many bodies are arriving at once", retry_after=1.0)
-            self.held += size
+            self.bytes_held += size
 
     def give_back(self, size: int) -> None:
         """Release so many bytes."""
         with self._lock:
-            self.held -= size
+            self.bytes_held -= size
 
 
 SHARED = BodyBudget()

@@ -13,9 +13,9 @@ from cobrowse.errors import InvalidRequest, LatestNotAllowed
 from cobrowse.model import Command, Outcome, Secret
 from schemas.data_action import StartRequestSchema
 from schemas.duplicates import check_names
-from schemas.faults import in_words
 from schemas.json_text import charset_of, parse_body
-from web import answers, intake
+from schemas.validation_errors import in_words
+from web import request_parsing, responses
 
 SENDER = "architect"
 # Bytes: the contract's longest body, its settings escaped to six bytes a character, is under half of it.
@@ -51,32 +51,32 @@ class DataActions:
     def start(self) -> Response:
         """Start a cobrowse session for a conversation; the answer says what came of it."""
         credential = self._caller()
-        intake.json_type(request)
+        request_parsing.json_type(request)
         charset = charset_of(request.content_type or "")
-        raw = intake.raw_body(request, BODY_BYTES)
-        wish = load_request(parse_body(raw, charset))
+        raw = request_parsing.raw_body(request, BODY_BYTES)
+        payload = load_request(parse_body(raw, charset))
         check_no_repeats(raw)
-        key = _key(request.headers.get("Idempotency-Key", ""), wish.pop("idempotency_key"))
-        manner = answers.Manner(in_body=not intake.prefers_status(request.headers))
-        if wish["latest"] and not self.allow_latest:
+        key = _key(request.headers.get("Idempotency-Key", ""), payload.pop("idempotency_key"))
+        mode = responses.ResponseMode(always_200=not request_parsing.prefers_real_status(request.headers))
+        if payload["latest"] and not self.allow_latest:
             error = LatestNotAllowed("latest: the service does not allow it")
-            return answers.respond([answers.refused(error, g.correlation_id)], manner)
+            return responses.respond([responses.rejection_outcome(error, g.correlation_id)], mode)
         command = Command(
             sender=SENDER,
             correlation_id=g.correlation_id,
             deadline_seconds=self.deadline_seconds,
-            conversation_id=wish.get("conversation_id", ""),
-            latest=wish["latest"],
-            channel=wish["channel"],
-            requested_by=wish["requested_by"],
+            conversation_id=payload.get("conversation_id", ""),
+            latest=payload["latest"],
+            channel=payload["channel"],
+            requested_by=payload["requested_by"],
             credential=credential,
-            session_settings=wish["session_settings"],
-            start_when=wish["start_when"],
+            session_settings=payload["session_settings"],
+            start_when=payload["start_when"],
             key=key,
-            fingerprint=fingerprint(wish),
+            fingerprint=fingerprint(payload),
             user_token=self._user_token(),
         )
-        return answers.respond([self.initiate(command)], manner)
+        return responses.respond([self.initiate(command)], mode)
 
     def _caller(self) -> str:
         if self.open_to_all:
@@ -101,20 +101,20 @@ def check_no_repeats(raw: bytes) -> None:
 def load_request(body: object) -> dict[str, Any]:
     """The fields of a data action's body. InvalidRequest names every wrong one."""
     try:
-        wish = _REQUEST.load(body)  # type: ignore[arg-type]  # its own pre_load refuses what is no object
+        payload = _REQUEST.load(body)  # type: ignore[arg-type]  # its own pre_load refuses what is no object
     except ValidationError as error:
         raise InvalidRequest(in_words(error.messages, _FIELDS)) from None
-    assert isinstance(wish, dict)  # noqa: S101 - what a schema without many=True loads
-    return wish
+    assert isinstance(payload, dict)  # noqa: S101 - what a schema without many=True loads
+    return payload
 
 
 def _key(header: str, field: str) -> str:
     """The caller's key, from its header or the body's field. Raises MalformedKey; InvalidRequest if the two differ."""
-    in_header = intake.idempotency_key(header)
-    in_body = intake.idempotency_key(field, "idempotencyKey")
-    if in_header and in_body and in_header != in_body:
+    in_header = request_parsing.idempotency_key(header)
+    always_200 = request_parsing.idempotency_key(field, "idempotencyKey")
+    if in_header and always_200 and in_header != always_200:
         raise InvalidRequest("idempotencyKey: differs from the header Idempotency-Key; send one, or the same in both")
-    return in_header or in_body
+    return in_header or always_200
 
 
 def fingerprint(content: object) -> str:

@@ -13,9 +13,9 @@ from cobrowse.clock import Clock, Deadline
 from cobrowse.errors import BodyTooLarge, CobrowseError, InternalError, KeyReused, SenderRateLimited, UnknownPath
 from cobrowse.model import Command, Outcome
 from integrations.senders.ignored import IgnoredEvent
-from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
 from integrations.senders.registry import Sender
-from web import answers, intake
+from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
+from web import request_parsing, responses
 from web.data_actions import fingerprint
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -62,24 +62,28 @@ class Webhooks:
         deadline = Deadline.after(sender.deadline_seconds, self.clock)
         incoming, too_large = _incoming(sender, self.clock.now())
         credential = sender.authenticate(incoming, self.clock.now())
-        manner = answers.Manner(sender.failures == "body", sender.habit, batch=sender.reading.envelope.batch)
+        mode = responses.ResponseMode(sender.always_200, sender.response_policy, batch=sender.parser.envelope.batch)
         used_up = self._used_up(sender)
         try:
             if too_large is not None:
                 raise too_large
             events = sender.read(incoming)
-            key = intake.idempotency_key(request.headers.get("Idempotency-Key", "")) if len(events) == 1 else ""
+            key = (
+                request_parsing.idempotency_key(request.headers.get("Idempotency-Key", "")) if len(events) == 1 else ""
+            )
         except CobrowseError as error:
             error = used_up or error
             log.warning("delivery refused", sender=name, error=error.code, message=error.message)
-            return answers.respond([answers.refused(error, g.correlation_id)], manner)
+            return responses.respond([responses.rejection_outcome(error, g.correlation_id)], mode)
         if used_up is None and len(events) > 1:
             used_up = self._used_up(sender, len(events) - 1)  # one was counted before anything was parsed
         if used_up is not None:
-            refused = [answers.refused(used_up, g.correlation_id, event.conversation_id) for event in events]
-            return answers.respond(refused, manner)
+            refused = [
+                responses.rejection_outcome(used_up, g.correlation_id, event.conversation_id) for event in events
+            ]
+            return responses.respond(refused, mode)
         commands = [_command(sender, event, credential, key) for event in events]
-        return answers.respond(list(self._outcomes(events, commands, deadline)), manner)
+        return responses.respond(list(self._outcomes(events, commands, deadline)), mode)
 
     def _used_up(self, sender: Sender, events: int = 1) -> SenderRateLimited | None:
         """Count so many events; the refusal if the sender's rate has no room for them."""
@@ -90,14 +94,14 @@ class Webhooks:
         return None
 
     def _outcomes(
-        self, events: Sequence[Wanted | Ignored], commands: Sequence[Command], deadline: Deadline
+        self, events: Sequence[SessionRequested | Ignored], commands: Sequence[Command], deadline: Deadline
     ) -> Iterator[Outcome]:
         """Each event's own outcome, in their order. The events of a batch share the deadline, a few at a time."""
         batch = len(events) > 1
 
-        def run(event: Wanted | Ignored, command: Command) -> Outcome:
-            if isinstance(event, Refused) and event.error is not None:
-                return answers.refused(event.error, command.correlation_id, command.conversation_id)
+        def run(event: SessionRequested | Ignored, command: Command) -> Outcome:
+            if isinstance(event, InvalidEvent) and event.error is not None:
+                return responses.rejection_outcome(event.error, command.correlation_id, command.conversation_id)
             if isinstance(event, Ignored):
                 self.on_ignored(
                     IgnoredEvent(self.clock.now(), command.sender, event.kind, event.reason, event.conversation_id)
@@ -106,13 +110,13 @@ class Webhooks:
             try:
                 return self.initiate(replace(command, deadline_seconds=deadline.remaining()))
             except KeyReused as error:
-                return answers.refused(error, command.correlation_id, command.conversation_id)
+                return responses.rejection_outcome(error, command.correlation_id, command.conversation_id)
             except InternalError as error:
                 if not batch:
                     raise
                 # The others of the batch have their results all the same.
                 log.exception("a fault inside the service", exc_info=error.__cause__ or error)
-                return answers.refused(error, command.correlation_id, command.conversation_id)
+                return responses.rejection_outcome(error, command.correlation_id, command.conversation_id)
 
         if not batch:
             yield run(events[0], commands[0])
@@ -121,7 +125,7 @@ class Webhooks:
             yield from pool.map(run, events, commands)
 
 
-def _incoming(sender: Sender, now: datetime) -> tuple[Incoming, BodyTooLarge | None]:
+def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyTooLarge | None]:
     """The delivery, raw: the path as it was sent, since some senders sign it. And that its body is too large, if so.
 
     A body over the row's limit is read as far as MAX_BODY_BYTES, so that a signature over it can be checked before the
@@ -130,9 +134,9 @@ def _incoming(sender: Sender, now: datetime) -> tuple[Incoming, BodyTooLarge | N
     # First of all, so that a body that is refused leaves no frame behind that holds the caller's credential.
     body, too_large = b"", None
     try:
-        body = intake.raw_body(request)
+        body = request_parsing.raw_body(request)
     except BodyTooLarge as error:
-        if sender.scheme.over_body:
+        if sender.scheme.covers_body:
             raise
         too_large = error
     if len(body) > sender.max_body_bytes:
@@ -141,10 +145,10 @@ def _incoming(sender: Sender, now: datetime) -> tuple[Incoming, BodyTooLarge | N
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or request.full_path
     path, _, query = sent.partition("?")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Incoming(request.method, path, query, headers, body, request.remote_addr or "", now), too_large
+    return UnverifiedRequest(request.method, path, query, headers, body, request.remote_addr or "", now), too_large
 
 
-def _command(sender: Sender, event: Wanted | Ignored, credential: str, key: str) -> Command:
+def _command(sender: Sender, event: SessionRequested | Ignored, credential: str, key: str) -> Command:
     command = Command(
         sender=sender.name,
         correlation_id=g.correlation_id,
@@ -152,7 +156,7 @@ def _command(sender: Sender, event: Wanted | Ignored, credential: str, key: str)
         conversation_id=event.conversation_id,
         credential=credential,
         key=key or event.delivery_id,
-        check_first=sender.check_first,
+        reuse_live_session=sender.reuse_live_session,
         start_when=sender.start_when,
     )
     if isinstance(event, Ignored):

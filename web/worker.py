@@ -19,7 +19,7 @@ from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from cobrowse.errors import CobrowseError, InternalError, MalformedRequest, RequestTimeout
-from web import answers, edge
+from web import error_handlers, responses
 from web.request_body import TimedBody
 
 Handle = Callable[[Any, socket, object], None]
@@ -141,8 +141,8 @@ class Connection:
 
 def send_error(client: socket, error: CobrowseError) -> None:
     """Send an error response as the last one of a connection, and close it once the client has."""
-    response = answers.refuse(error, "")
-    headers = {**edge.HEADERS, **dict(response.headers.items()), "Connection": "close"}
+    response = responses.error_response(error, "")
+    headers = {**error_handlers.HEADERS, **dict(response.headers.items()), "Connection": "close"}
     lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     try:
         client.sendall("\r\n".join(lines).encode("latin-1") + response.get_data())

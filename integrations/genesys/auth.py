@@ -52,13 +52,13 @@ class TokenStore(Protocol):
     def read(self, name: str) -> StoredToken | None:
         """The newest token of that name."""
 
-    def lead(self, name: str, holder: str, seconds: float, stale_version: int) -> bool:
+    def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
         """Whether this holder is the one to fetch what comes after `stale_version`."""
 
-    def put(self, name: str, holder: str, value: Secret, expires_in: float) -> StoredToken:
+    def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> StoredToken:
         """Keep what was fetched."""
 
-    def release(self, name: str, holder: str) -> None:
+    def release(self, name: str, lease_owner: str) -> None:
         """Let somebody else fetch: this one failed."""
 
 
@@ -107,7 +107,7 @@ class Tokens:
         client_id: str,
         client_secret: Secret,
         *,
-        holder: str,
+        lease_owner: str,
         store: TokenStore | None = None,
         sandbox: bool = False,
         new_lock: Callable[[], Guard] = Lock,
@@ -124,7 +124,7 @@ class Tokens:
             (b"Content-Type", b"application/x-www-form-urlencoded"),
             (b"Accept", b"application/json"),
         )
-        self._holder = holder
+        self._holder = lease_owner
         self._store = store
         self._new_lock = new_lock
         self._states: dict[str, _ScopeState] = {}
@@ -197,14 +197,14 @@ class Tokens:
             if stored is not None and stored.version > state.invalid_version and stored.seconds_left > EXPIRY_MARGIN:
                 return self._cached(stored.value, stored.version, stored.seconds_left)
             version = stored.version if stored is not None else 0
-            if store.lead(name, self._holder, FETCH_LEASE, version):
+            if store.try_acquire_refresh_lease(name, self._holder, FETCH_LEASE, version):
                 try:
                     value, expires_in = self._fetch(attempt, scope)
                 except BaseException:
                     store.release(name, self._holder)
                     raise
                 return self._cached(value, store.put(name, self._holder, value, expires_in).version, expires_in)
-            if not attempt.deadline.holds(POLL_INTERVAL):
+            if not attempt.deadline.allows(POLL_INTERVAL):
                 raise GenesysTimeout("token: no time was left while another worker was fetching it")
             self._clock.sleep(POLL_INTERVAL)
 

@@ -23,7 +23,7 @@ _LEFT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ConversationSnapshot:
     """A conversation as one GET showed it. `kinds` are the media that carry the talk, cobrowse itself left out.
 
     `sessions` are its cobrowse sessions as each participant has them, `live` those that are not over, each once.
@@ -53,7 +53,7 @@ class Seen:
                 return session
         return None
 
-    def rule_out(self) -> None:
+    def raise_if_ineligible(self) -> None:
         """Raise the ConversationError that this conversation stands for, if it can't have a cobrowse session."""
         if self.ended:
             raise ConversationNotActive(f"conversation {self.id} has ended")
@@ -83,7 +83,7 @@ class Seen:
         return ""
 
 
-def see(conversation: Mapping[str, Any]) -> Seen:
+def parse_conversation(conversation: Mapping[str, Any]) -> ConversationSnapshot:
     """Read a loaded ConversationSchema."""
     participants = conversation["participants"]
     sessions: list[Session] = []
@@ -99,7 +99,7 @@ def see(conversation: Mapping[str, Any]) -> Seen:
     # What is over says nothing of what the conversation is now, unless all of it is.
     kinds = [kind for kind, over in talks if not over] or [kind for kind, _ in talks]
     ended = bool(conversation["endTime"]) or conversation["state"].lower() in OVER
-    return Seen(
+    return ConversationSnapshot(
         conversation["id"],
         ended,
         tuple(dict.fromkeys(kinds)),

@@ -12,15 +12,15 @@ from cobrowse.errors import (
     GenesysUnavailable,
     NoActiveConversation,
 )
-from cobrowse.flow import Attempt, Facts, Flow, FlowUnavailable, Step
+from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step
 from cobrowse.model import Channel, Secret, Session, Sessions
 from integrations.genesys.client import Client
-from integrations.genesys.conversation import Seen, see
+from integrations.genesys.conversation import ConversationSnapshot, parse_conversation
 from integrations.genesys.links import checked_link
 from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, UpstreamRejected
 
 # Seconds before each look whether the conversation shows the new medium; what isn't there after the last is unverified.
-VERIFY_LOOKS = (0.0, 0.2, 0.4, 0.8)
+VERIFY_DELAYS = (0.0, 0.2, 0.4, 0.8)
 _CHANNEL_SCOPES: dict[Channel | None, str] = {
     "webchat": "conversation:webchat",
     "voice": "conversation:voice",
@@ -64,8 +64,8 @@ class Flows:
 
     def sessions(self, attempt: Attempt) -> Sessions:
         """The conversation's cobrowse sessions. ConversationError if it can't have one."""
-        seen = self._see(attempt)
-        seen.rule_out()
+        seen = self._fetch_conversation(attempt)
+        seen.raise_if_ineligible()
         live = seen.live
         waits = attempt.command.start_when == "agent_connected"
         over = tuple(session for session in seen.sessions if session not in live)
@@ -88,8 +88,8 @@ class Flows:
             "media",
             (
                 Step("token", self._token),
-                Step("create", self._create, effect=True),
-                Step("attach", self._attach, probe=self._attached, effect=True, invites=True),
+                Step("create", self._create, has_side_effect=True),
+                Step("attach", self._attach, probe=self._find_session, has_side_effect=True, notifies_customer=True),
                 Step("verify", self._verify),
             ),
         )
@@ -99,21 +99,23 @@ class Flows:
             "native",
             (
                 Step("token", self._token),
-                Step("cobrowse", self._cobrowse, probe=self._attached, effect=True, invites=True),
+                Step(
+                    "cobrowse", self._cobrowse, probe=self._find_session, has_side_effect=True, notifies_customer=True
+                ),
                 Step("verify", self._verify),
             ),
         )
 
     def _scope(self, attempt: Attempt) -> str:
         """The media flow's scopes. Genesys's published API grants by role instead, and its own SDK asks for none."""
-        if self.flow(attempt.progress.flow).name == "native":
+        if self.flow(attempt.checkpoint.flow).name == "native":
             return ""
         return f"cobrowse:initiate conversation:read {_CHANNEL_SCOPES[attempt.command.channel]}"
 
     def _granted(self, attempt: Attempt) -> str:
         """The scopes for a call outside of a flow; those of native where the media flow's are refused."""
         scope = self._scope(attempt)
-        if not attempt.progress.flow:
+        if not attempt.checkpoint.flow:
             try:
                 self._client.authorize(attempt, scope)
             except GenesysForbidden as error:
@@ -128,18 +130,20 @@ class Flows:
         self._lacks_media = True
         return True
 
-    def _token(self, attempt: Attempt) -> Facts:
+    def _token(self, attempt: Attempt) -> SessionUpdate:
         try:
             self._client.authorize(attempt, self._scope(attempt))
         except GenesysForbidden as error:
             # An attempt that goes on from a session of the media flow must not forget that it may be attached.
-            fresh = attempt.progress.flow == "media" and not (attempt.progress.done or attempt.progress.begun)
+            fresh = attempt.checkpoint.flow == "media" and not (
+                attempt.checkpoint.completed_steps or attempt.checkpoint.pending_step
+            )
             if fresh and self._turns_native(error):
                 raise FlowUnavailable from None
             raise
         return {}
 
-    def _create(self, attempt: Attempt) -> Facts:
+    def _create(self, attempt: Attempt) -> SessionUpdate:
         settings = dict(attempt.command.session_settings)
         try:
             created = self._client.call(attempt, CREATE, self._scope(attempt), json=settings)
@@ -162,7 +166,7 @@ class Flows:
             "viewer_url": checked_link(created["viewerUrl"], "viewerUrl", attempt.command.conversation_id),
         }
 
-    def _attach(self, attempt: Attempt) -> Facts:
+    def _attach(self, attempt: Attempt) -> SessionUpdate:
         # The type is lower case, exactly.
         json = {"type": "cobrowse", "cobrowseSessionId": attempt.session.cobrowse_session_id}
         conversation_id = attempt.command.conversation_id
@@ -171,17 +175,17 @@ class Flows:
                 attempt, ATTACH, self._scope(attempt), conversation_id=conversation_id, json=json
             )
         except UpstreamRejected as refused:
-            self._explain(attempt, refused)
+            self._raise_rejection_reason(attempt, refused)
         except GenesysForbidden as error:
             self._doubt(attempt, error)
         return {"media_id": attached["id"], "state": attached["state"]}
 
-    def _cobrowse(self, attempt: Attempt) -> Facts:
+    def _cobrowse(self, attempt: Attempt) -> SessionUpdate:
         conversation_id = attempt.command.conversation_id
         try:
             started = self._client.call(attempt, COBROWSE, self._scope(attempt), conversation_id=conversation_id)
         except UpstreamRejected as refused:
-            self._explain(attempt, refused)
+            self._raise_rejection_reason(attempt, refused)
         except GenesysForbidden as error:
             self._doubt(attempt, error)
         return {
@@ -190,45 +194,47 @@ class Flows:
             "offer_ends": started["dateOfferEnds"],
         }
 
-    def _attached(self, attempt: Attempt) -> Facts | None:
+    def _find_session(self, attempt: Attempt) -> SessionUpdate | None:
         """The probe: what the conversation shows of our session, whose id the native flow may not know."""
-        seen = self._see(attempt)
+        seen = self._fetch_conversation(attempt)
         session = seen.session(attempt.session.cobrowse_session_id)
         if session is None:
-            seen.rule_out()
+            seen.raise_if_ineligible()
             return None
-        return _shown(attempt, session)
+        return _merge_session(attempt, session)
 
-    def _verify(self, attempt: Attempt) -> Facts:
+    def _verify(self, attempt: Attempt) -> SessionUpdate:
         """Look until the conversation shows the session. It is attached by now, so nothing here is a failure."""
         try:
-            for _ in attempt.looks(VERIFY_LOOKS, "before another look for the session"):
-                session = self._see(attempt).session(attempt.session.cobrowse_session_id, attempt.session.media_id)
+            for _ in attempt.poll(VERIFY_DELAYS, "before another look for the session"):
+                session = self._fetch_conversation(attempt).session(
+                    attempt.session.cobrowse_session_id, attempt.session.media_id
+                )
                 if session is not None:
-                    return _shown(attempt, session) | {"verified": True}
+                    return _merge_session(attempt, session) | {"verified": True}
         except (GenesysError, ConversationNotFound):
             pass  # the customer has the invitation; that it could not be seen is what `unverified` says
         return {"verified": False}
 
-    def _see(self, attempt: Attempt) -> Seen:
+    def _fetch_conversation(self, attempt: Attempt) -> ConversationSnapshot:
         conversation_id = attempt.command.conversation_id
         try:
             scope = self._granted(attempt)
-            return see(self._client.call(attempt, CONVERSATION, scope, conversation_id=conversation_id))
+            return parse_conversation(self._client.call(attempt, CONVERSATION, scope, conversation_id=conversation_id))
         except UpstreamRejected as refused:
             if refused.status not in (400, 404):
                 raise GenesysBadResponse(refused.message) from None
             raise ConversationNotFound(f"conversation {conversation_id}: {refused.message}") from None
 
-    def _explain(self, attempt: Attempt, refused: UpstreamRejected) -> NoReturn:
+    def _raise_rejection_reason(self, attempt: Attempt, refused: UpstreamRejected) -> NoReturn:
         """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be the session we want."""
         if refused.status == 409:
             # Added by a call whose answer a gateway lost and sent again: only a look can tell, and the probe is one.
             raise GenesysUnavailable(refused.message, ambiguous=True, refused=True)
-        seen = self._see(attempt)
-        seen.rule_out()
+        seen = self._fetch_conversation(attempt)
+        seen.raise_if_ineligible()
         seen.contradict(attempt.command.channel)
-        if seen.kinds == ("webchat",) and self.flow(attempt.progress.flow).name == "native":
+        if seen.kinds == ("webchat",) and self.flow(attempt.checkpoint.flow).name == "native":
             message = f"{refused.message}; conversation {seen.id} is legacy web chat"
             raise CobrowseNotSupported(message, hint=_LEGACY_CHAT)
         raise CobrowseNotSupported(
@@ -241,11 +247,11 @@ class Flows:
         """Why Genesys forbids it: a channel that is not the conversation's asks for the wrong scope."""
         if attempt.command.channel is not None and error.by_role:
             with suppress(GenesysError, ConversationNotFound):
-                self._see(attempt).contradict(attempt.command.channel)
+                self._fetch_conversation(attempt).contradict(attempt.command.channel)
         raise error
 
 
-def _shown(attempt: Attempt, session: Session) -> dict[str, object]:
+def _merge_session(attempt: Attempt, session: Session) -> dict[str, object]:
     """What the conversation adds to what we know."""
     ours = attempt.session
     return {

@@ -14,7 +14,7 @@ from cobrowse.errors import (
     GenesysUnavailable,
     InternalError,
 )
-from cobrowse.flow import TRIES, Attempt
+from cobrowse.flow import MAX_ATTEMPTS, Attempt
 from cobrowse.model import Secret
 from integrations.genesys.budget import Budgets
 from integrations.genesys.circuit_breaker import CircuitBreaker
@@ -68,7 +68,7 @@ class RetryingCaller:
         left = self._budgets.seconds_left(payer) if payer else 0.0
         if left <= 0:
             return
-        if not attempt.deadline.holds(left):
+        if not attempt.deadline.allows(left):
             raise GenesysRateLimited(
                 f"the calls that Genesys allows a token are used up, and none was made; there are more in {left:.0f} s",
                 retry_after=left,
@@ -91,14 +91,14 @@ class RetryingCaller:
                 does not fit into the deadline.
             UpstreamRejected: Genesys understood and refuses.
         """
-        for number in range(1, TRIES + 1):
+        for number in range(1, MAX_ATTEMPTS + 1):
             # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
             self.breaker.before_call(origin.host)
             self.await_budget(attempt, operation)
             try:
-                return self._call_once(attempt, operation, origin, path, headers, content, last=number == TRIES)
+                return self._call_once(attempt, operation, origin, path, headers, content, last=number == MAX_ATTEMPTS)
             except GenesysError as error:
-                if number == TRIES or not is_retryable(error):
+                if number == MAX_ATTEMPTS or not is_retryable(error):
                     raise
                 self._wait(attempt, operation, error, number)
         raise AssertionError  # pragma: no cover - the last try returns or raises
@@ -108,7 +108,7 @@ class RetryingCaller:
         seconds = error.retry_after
         if seconds is None:
             seconds = self._jitter() * FIRST_BACKOFF * 2 ** (number - 1)
-        if not attempt.deadline.holds(seconds):
+        if not attempt.deadline.allows(seconds):
             raise error
         why = "as Genesys asks, before" if error.retry_after is not None else "before"
         attempt.wait(seconds, f"{why} another try of {operation.name}")
@@ -125,7 +125,7 @@ class RetryingCaller:
         last: bool,
     ) -> dict[str, Any]:
         reserve = (0.0 if last else RETRY_RESERVE) if operation.repeatable else PROBE_RESERVE
-        left = attempt.deadline.keep_back(reserve).remaining()
+        left = attempt.deadline.reserve(reserve).remaining()
         if left <= 0:
             raise GenesysTimeout(f"{operation.name}: no time was left for it inside the deadline")
         timeout = {"connect": min(left, CONNECT_SECONDS), "read": left, "write": left, "pool": left}
@@ -163,7 +163,7 @@ class RetryingCaller:
                 self.breaker.record_result(origin.host, ok=False)
             raise failure from error
         finally:
-            attempt.called(operation.name, start, result)
+            attempt.record_call(operation.name, start, result)
 
     def _record_budget(self, attempt: Attempt, operation: Operation, headers: Mapping[str, str]) -> None:
         payer, told = _payer(attempt, operation), budget_of(headers)

@@ -9,7 +9,7 @@ import psycopg
 from cobrowse.clock import Clock
 from integrations.ledger.encryption import MAKE_A_KEY, InstallationKeys, SecretBox, StaticKeys
 from integrations.ledger.postgresql import POOL_SIZE, PostgreSQL
-from integrations.ledger.rows import StoredRecord
+from integrations.ledger.record_columns import StoredRecord
 from integrations.ledger.sqlite import SQLite
 from integrations.ledger.store import LedgerStore
 from integrations.ledger.tokens import StoredToken, TokenTable

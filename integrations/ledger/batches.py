@@ -136,7 +136,7 @@ class Batches:
     def _begin(self, deadline: Deadline) -> None:
         """Begin a transaction, and with it the connection's use; wait for other processes until the deadline."""
         while not self._begun():
-            if not deadline.holds(RETRY_INTERVAL):
+            if not deadline.allows(RETRY_INTERVAL):
                 raise Locked
             self._clock.sleep(RETRY_INTERVAL)
 
@@ -184,7 +184,7 @@ def retry_while_busy(do: Callable[[], T], deadline: Deadline) -> T:
         except sqlite3.OperationalError as fault:
             if not is_busy(fault):
                 raise
-            if not deadline.holds(RETRY_INTERVAL):
+            if not deadline.allows(RETRY_INTERVAL):
                 raise Locked from fault
             deadline.clock.sleep(RETRY_INTERVAL)
 

@@ -36,7 +36,7 @@ class LedgerFile:
         """
         self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         while not self._take_lock():
-            if not deadline.holds(RETRY_INTERVAL):
+            if not deadline.allows(RETRY_INTERVAL):
                 raise TimeoutError(0, "another process that starts keeps its lock file")
             deadline.clock.sleep(RETRY_INTERVAL)
         if self._alone:

@@ -8,7 +8,7 @@ class Row(NamedTuple):
 
     seq: int
     id: str
-    slot: str
+    lock_key: str
     sender: str
     requested_by: str
     credential: str
@@ -17,18 +17,18 @@ class Row(NamedTuple):
     conversation_id: str
     channel: str | None
     latest: bool
-    check_first: bool
+    reuse_live_session: bool
     deadline_seconds: float
     correlation_id: str
     settings: str
     state: str
-    holder: str
+    lease_owner: str
     attempts: int
     upstream_calls: int
     flow: str
-    done: str
-    begun: str
-    invited: bool
+    completed_steps: str
+    pending_step: str
+    may_have_notified: bool
     session: str
     secret: str
     outcome: str
@@ -44,16 +44,19 @@ COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
 # {serialise_clause}: a row has its `seq` only once the claims of its conversation that came before it can be read.
 CLAIM = """
 INSERT INTO initiations (
-    id, slot, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest, check_first,
-    deadline_seconds, correlation_id, settings, state, holder, lease_until, flow, done, begun, invited, session, secret,
+    id, lock_key, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest,
+    reuse_live_session,
+    deadline_seconds, correlation_id, settings, state, lease_owner, lease_until, flow, completed_steps, pending_step,
+    may_have_notified, session, secret,
     created, updated
 ) SELECT
-    :id, :slot, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
-    :check_first, :deadline_seconds, :correlation_id, :settings, 'running', :holder, {now} + :lease_seconds, :flow,
-    :done, :begun, :invited, :session, :secret, {now}, {now}
+    :id, :lock_key, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
+    :reuse_live_session, :deadline_seconds, :correlation_id, :settings, 'running', :lease_owner, {now} +
+    :lease_seconds, :flow,
+    :completed_steps, :pending_step, :may_have_notified, :session, :secret, {now}, {now}
 {serialise_clause}
-ON CONFLICT (slot) DO UPDATE SET
-    state = 'running', holder = excluded.holder, lease_until = excluded.lease_until,
+ON CONFLICT (lock_key) DO UPDATE SET
+    state = 'running', lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
     attempts = initiations.attempts + 1, updated = excluded.updated
 WHERE (
         initiations.state = 'failed_retryable'
@@ -69,45 +72,49 @@ RETURNING id, seq, attempts, updated
 PREVIOUS = """
 SELECT {columns} FROM initiations, (
     SELECT seq AS won_seq, conversation_id AS won_conversation_id, attempts AS won_attempts
-    FROM initiations WHERE slot = :slot AND holder = :holder) AS won
+    FROM initiations WHERE lock_key = :lock_key AND lease_owner = :lease_owner) AS won
 WHERE conversation_id = won_conversation_id AND conversation_id <> '' AND seq <> won_seq
     AND CASE WHEN state = 'running' AND lease_until > {now} THEN won_attempts > 1 OR seq < won_seq
-        ELSE invited AND updated >= {now} - :window END
+        ELSE may_have_notified AND updated >= {now} - :window END
 ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC
 """
 
 RECLAIM = """
 UPDATE initiations SET
-    state = 'running', holder = :holder, lease_until = {now} + :lease_seconds, attempts = attempts + 1, updated = {now}
+    state = 'running', lease_owner = :lease_owner, lease_until = {now} + :lease_seconds, attempts = attempts + 1,
+    updated = {now}
 WHERE id = :id
     AND (state IN ('failed_final', 'failed_retryable') OR (state = 'running' AND lease_until <= {now}))
 RETURNING {columns}
 """
 
 # A conversation that was looked up on the way is part of the command from then on: a take-over must go on with it.
-BEGIN = """
+SAVE_CHECKPOINT = """
 UPDATE initiations SET
-    flow = :flow, done = :done, begun = :begun, invited = :invited, session = :session, secret = :secret,
+    flow = :flow, completed_steps = :completed_steps, pending_step = :pending_step, may_have_notified =
+    :may_have_notified, session = :session, secret = :secret,
     conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END, updated = {now}
-WHERE id = :id AND holder = :holder AND state = 'running' AND lease_until > {now}
+WHERE id = :id AND lease_owner = :lease_owner AND state = 'running' AND lease_until > {now}
 """
 
-SETTLE = """
+COMPLETE = """
 UPDATE initiations SET
-    state = :state, lease_until = 0, flow = :flow, done = :done, begun = :begun, invited = :invited,
+    state = :state, lease_until = 0, flow = :flow, completed_steps = :completed_steps, pending_step = :pending_step,
+    may_have_notified = :may_have_notified,
     session = :session, secret = :secret, outcome = :outcome, spans = :spans,
     upstream_calls = upstream_calls + :upstream_calls,
     conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END,
-    slot = CASE substr(slot, 1, 13) WHEN 'conversation:' THEN :released_slot ELSE slot END, updated = {now}
-WHERE id = :id AND holder = :holder AND state = 'running'
+    lock_key = CASE substr(lock_key, 1, 13) WHEN 'conversation:' THEN :released_lock_key ELSE lock_key END, updated =
+    {now}
+WHERE id = :id AND lease_owner = :lease_owner AND state = 'running'
 """
 
 # Whether a settle whose answer was lost had its effect.
-SETTLED = "SELECT seq FROM initiations WHERE id = :id AND holder = :holder AND state = :state"
+COMPLETED = "SELECT seq FROM initiations WHERE id = :id AND lease_owner = :lease_owner AND state = :state"
 
 BY_ID = "SELECT {columns} FROM initiations WHERE id = :id"
-BY_SLOT = "SELECT {columns} FROM initiations WHERE slot = :slot"
-HELD = "SELECT holder FROM initiations WHERE id = :id AND state = 'running' AND lease_until > {now}"
+BY_LOCK_KEY = "SELECT {columns} FROM initiations WHERE lock_key = :lock_key"
+LIVE_LEASE_OWNER = "SELECT lease_owner FROM initiations WHERE id = :id AND state = 'running' AND lease_until > {now}"
 
 RECENT = "SELECT {columns} FROM initiations WHERE {conditions} ORDER BY seq DESC LIMIT :limit"
 CONDITIONS = {
@@ -140,24 +147,24 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 
 # What a claim would do without being one: change a page, and look where the newest row and a slot lie.
 PING = "UPDATE health SET checked = {now}, filler = :filler"
-PING_LOOK = "SELECT seq FROM initiations WHERE slot = :filler OR seq = (SELECT max(seq) FROM initiations)"
+PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
 
 # Tokens: the newest of a name, who may fetch the next, and what was fetched.
 NEWEST = "SELECT value, expires - {now}, version FROM tokens WHERE name = :name"
 # A row without a value is one whose first fetch failed; it has no version that anybody could know.
-LEAD = """
-INSERT INTO tokens (name, version, value, expires, holder, lease_until)
-VALUES (:name, :stale_version, '', 0, :holder, {now} + :seconds)
-ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+ACQUIRE_REFRESH_LEASE = """
+INSERT INTO tokens (name, version, value, expires, lease_owner, lease_until)
+VALUES (:name, :stale_version, '', 0, :lease_owner, {now} + :seconds)
+ON CONFLICT (name) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
 WHERE (tokens.version = :stale_version OR tokens.value = '')
-    AND (tokens.holder IN ('', excluded.holder) OR tokens.lease_until <= {now})
+    AND (tokens.lease_owner IN ('', excluded.lease_owner) OR tokens.lease_until <= {now})
 RETURNING version
 """
 PUT = """
-INSERT INTO tokens (name, version, value, expires, holder, lease_until)
+INSERT INTO tokens (name, version, value, expires, lease_owner, lease_until)
 VALUES (:name, 1, :value, {now} + :expires_in, '', 0)
 ON CONFLICT (name) DO UPDATE SET
-    version = tokens.version + 1, value = excluded.value, expires = excluded.expires, holder = '', lease_until = 0
+    version = tokens.version + 1, value = excluded.value, expires = excluded.expires, lease_owner = '', lease_until = 0
 RETURNING version
 """
-RELEASE = "UPDATE tokens SET holder = '', lease_until = 0 WHERE name = :name AND holder = :holder"
+RELEASE = "UPDATE tokens SET lease_owner = '', lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"

@@ -5,23 +5,33 @@ from typing import Any, NamedTuple
 
 from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Claim, Claimed, Differs, Hold, LeaseLost, Progress, State, Taken, Won
+from cobrowse.ledger import (
+    Acquired,
+    AlreadyHeld,
+    Checkpoint,
+    Claim,
+    ClaimResult,
+    FingerprintMismatch,
+    Lease,
+    LeaseLost,
+    State,
+)
 from cobrowse.model import Outcome
-from integrations.ledger import queries, rows
+from integrations.ledger import queries, record_columns
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import Purge
 from integrations.ledger.queries import Row
-from integrations.ledger.rows import InitiationSample, StoredRecord
+from integrations.ledger.record_columns import InitiationSample, StoredRecord
 from integrations.ledger.tokens import TokenTable
 
 # How often a claim is tried whose slot another one took and released again in the same moment.
-TRIES = 20
+MAX_CLAIM_ATTEMPTS = 20
 # Seconds that a settle may wait though its request's time is over: what happened must be on record.
-SETTLE_FLOOR = 0.5
+MIN_COMPLETION_SECONDS = 0.5
 # Seconds that a look at a row may take though a wait is over: an answer in time is worth a little delay.
-LOOK_FLOOR = 0.25
+MIN_READ_SECONDS = 0.25
 # Seconds between looks at a row that another process works on: soon at first, for most take a moment only.
 FIRST_LOOK, LAST_LOOK, SLOWER = 0.01, 0.1, 1.5
 # An hour of four tokens at Genesys's limit of 300 calls a minute, four calls an initiation; some 30 megabytes.
@@ -53,33 +63,33 @@ class LedgerStore:
         """Where it is kept, in words that hold no password."""
         return self._database.location
 
-    def claim(self, claim: Claim, *, seconds: float | None = None) -> Claimed:
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
         """Hold the claim's slot if it is free, retryable or its lease ran out: one atomic, committed decision."""
-        params = rows.claim_params(claim, self._box)
+        params = record_columns.claim_params(claim, self._box)
         asked: list[tuple[str, Params]] = [(queries.CLAIM, params)]
         if claim.window_seconds > 0:
-            earlier = {"slot": params["slot"], "holder": claim.holder, "window": claim.window_seconds}
+            earlier = {"lock_key": params["lock_key"], "lease_owner": claim.lease_owner, "window": claim.window_seconds}
             asked.append((queries.PREVIOUS, earlier))
         decided = self._database.write(
-            lambda run: _decide(run, claim, asked), durable=claim.progress.invited, seconds=seconds
+            lambda run: _decide(run, claim, asked), durable=claim.checkpoint.may_have_notified, seconds=seconds
         )
         self._purge.claimed()
-        if decided.kind is not Won:
+        if decided.kind is not Acquired:
             return decided.kind(self._record(decided.row))
-        entry = self._record(decided.row) if decided.row else rows.new_record(claim, *decided.made)
+        entry = self._record(decided.row) if decided.row else record_columns.new_record(claim, *decided.made)
         return self._won(entry, decided.others)
 
     def reclaim(
         self,
         initiation_id: str,
-        holder: str,
+        lease_owner: str,
         lease_seconds: float,
         window_seconds: float = 0.0,
         *,
         seconds: float | None = None,
-    ) -> Claimed | None:
+    ) -> ClaimResult | None:
         """Hold a failed initiation's own row again, final or not, or one whose holder died."""
-        params = {"id": initiation_id, "holder": holder, "lease_seconds": lease_seconds}
+        params = {"id": initiation_id, "lease_owner": lease_owner, "lease_seconds": lease_seconds}
 
         def work(run: Run) -> tuple[bool, _Values | None, Rows]:
             won = run(queries.RECLAIM, params)
@@ -87,40 +97,49 @@ class LedgerStore:
             if not found:
                 return False, None, []
             row = Row._make(found[0])
-            held = bool(won) or (row.state == State.RUNNING and row.holder == holder and row.lease_left > 0)
+            held = bool(won) or (row.state == State.RUNNING and row.lease_owner == lease_owner and row.lease_left > 0)
             if not held or window_seconds <= 0:
                 return held, found[0], []
-            earlier = {"slot": row.slot, "holder": holder, "window": window_seconds}
+            earlier = {"lock_key": row.lock_key, "lease_owner": lease_owner, "window": window_seconds}
             return held, found[0], run(queries.PREVIOUS, earlier)
 
         held, found, others = self._database.write(work, seconds=seconds)
         if found is None:
             return None
         entry = self._record(found)
-        return self._won(entry, others) if held else Taken(entry)
+        return self._won(entry, others) if held else AlreadyHeld(entry)
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress, *, seconds: float | None = None) -> None:
+    def save_checkpoint(
+        self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
+    ) -> None:
         """Commit how far it came before the next call goes out. LeaseLost also when the lease has just run out."""
-        params = rows.progress_params(progress, self._box) | {"id": initiation_id, "holder": holder}
-        if not self._database.execute(queries.BEGIN, params, durable=progress.invited, seconds=seconds):
+        params = record_columns.checkpoint_params(checkpoint, self._box) | {
+            "id": initiation_id,
+            "lease_owner": lease_owner,
+        }
+        if not self._database.execute(
+            queries.SAVE_CHECKPOINT, params, durable=checkpoint.may_have_notified, seconds=seconds
+        ):
             raise LeaseLost(initiation_id)
 
-    def settle(
+    def complete(
         self,
         initiation_id: str,
-        holder: str,
+        lease_owner: str,
         state: State,
-        progress: Progress,
+        checkpoint: Checkpoint,
         outcome: Outcome,
         *,
         seconds: float | None = None,
     ) -> None:
         """Commit the end of an attempt, release its lease, and wake those who wait for it here."""
-        seconds = None if seconds is None else max(seconds, SETTLE_FLOOR)
-        params = rows.end_params(state, initiation_id, progress, outcome, self._box) | {"holder": holder}
+        seconds = None if seconds is None else max(seconds, MIN_COMPLETION_SECONDS)
+        params = record_columns.end_params(state, initiation_id, checkpoint, outcome, self._box) | {
+            "lease_owner": lease_owner
+        }
         # The second look is for a commit whose answer was lost: what it wanted to write is there then.
-        settled = self._database.execute(queries.SETTLE, params, durable=False, seconds=seconds)
-        if not settled and not self._database.read(queries.SETTLED, params, seconds=seconds):
+        settled = self._database.execute(queries.COMPLETE, params, durable=False, seconds=seconds)
+        if not settled and not self._database.read(queries.COMPLETED, params, seconds=seconds):
             raise LeaseLost(initiation_id)
         self._notifier.notify(initiation_id)
 
@@ -129,9 +148,9 @@ class LedgerStore:
         found = self._database.read(queries.BY_ID, {"id": initiation_id}, seconds=seconds)
         return self._record(found[0]) if found else None
 
-    def find(self, slot: str, *, seconds: float | None = None) -> StoredRecord | None:
+    def find(self, lock_key: str, *, seconds: float | None = None) -> StoredRecord | None:
         """The entry that holds this slot, by one read."""
-        found = self._database.read(queries.BY_SLOT, {"slot": rows.plain(slot)}, seconds=seconds)
+        found = self._database.read(queries.BY_LOCK_KEY, {"lock_key": record_columns.plain(lock_key)}, seconds=seconds)
         return self._record(found[0]) if found else None
 
     def wait(self, initiation_id: str, seconds: float) -> None:
@@ -139,9 +158,9 @@ class LedgerStore:
         deadline = Deadline.after(seconds, self._clock)
         pause = FIRST_LOOK
         with self._notifier.subscribe(initiation_id) as event:
-            holder = self._holder(initiation_id, seconds)
-            while holder and not event.wait(min(pause, deadline.remaining())) and deadline.remaining() > 0:
-                if self._holder(initiation_id, deadline.remaining()) != holder:
+            lease_owner = self._holder(initiation_id, seconds)
+            while lease_owner and not event.wait(min(pause, deadline.remaining())) and deadline.remaining() > 0:
+                if self._holder(initiation_id, deadline.remaining()) != lease_owner:
                     return
                 pause = min(pause * SLOWER, LAST_LOOK)
 
@@ -157,7 +176,7 @@ class LedgerStore:
         """The newest first. `search` is the start of an id, a conversation's, a key or a correlation id."""
         params: dict[str, object] = {
             "before_seq": before_seq,
-            "search": rows.plain(search or "") or None,
+            "search": record_columns.plain(search or "") or None,
             "state": state and state.value,
             "sender": sender,
         }
@@ -165,12 +184,14 @@ class LedgerStore:
         conditions = " AND ".join(queries.CONDITIONS[name] for name in params) or "1 = 1"
         sql = queries.RECENT.replace("{conditions}", conditions)
         params |= {"beyond": f"{params.get('search')}{_BEYOND}", "limit": limit}
-        return tuple(self._database.scan(sql, params, lambda values: rows.record(values, self._box, leniently=True)))
+        return tuple(
+            self._database.scan(sql, params, lambda values: record_columns.record(values, self._box, leniently=True))
+        )
 
     def recent_samples(self, seconds: float) -> tuple[InitiationSample, ...]:
         """Samples of the initiations of the last so many seconds, the newest first; at most MAX_SAMPLES."""
         params = {"seconds": seconds, "limit": MAX_SAMPLES}
-        return tuple(self._database.scan(queries.SAMPLES, params, rows.sample))
+        return tuple(self._database.scan(queries.SAMPLES, params, record_columns.sample))
 
     def counts(self, seconds: float) -> Mapping[State, int]:
         """How many of the initiations of the last so many seconds stand where."""
@@ -195,25 +216,27 @@ class LedgerStore:
         self._purge.close()
         self._database.close()
 
-    def _won(self, entry: StoredRecord, others: Sequence[_Values]) -> Won:
+    def _won(self, entry: StoredRecord, others: Sequence[_Values]) -> Acquired:
         at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
-        ahead = tuple(Hold(row.id, row.holder) for row in at_work)
+        ahead = tuple(Lease(row.id, row.lease_owner) for row in at_work)
         history = tuple(map(self._record, others[len(ahead) :]))
         previous = self._record(others[0]) if ahead else next(iter(history), None)
-        return Won(entry, previous, ahead, history)
+        return Acquired(entry, previous, ahead, history)
 
     def _record(self, values: _Values) -> StoredRecord:
-        return rows.record(values, self._box)
+        return record_columns.record(values, self._box)
 
     def _holder(self, initiation_id: str, seconds: float) -> str:
-        found = self._database.read(queries.HELD, {"id": initiation_id}, seconds=max(seconds, LOOK_FLOOR))
+        found = self._database.read(
+            queries.LIVE_LEASE_OWNER, {"id": initiation_id}, seconds=max(seconds, MIN_READ_SECONDS)
+        )
         return found[0][0] if found else ""
 
 
 class _Decision(NamedTuple):
     """What a claim came to. `row` is empty for one that the claim has made: `made` holds its `seq` and time then."""
 
-    kind: type[Won | Taken | Differs]
+    kind: type[Acquired | AlreadyHeld | FingerprintMismatch]
     row: _Values = ()
     others: Sequence[_Values] = ()
     made: tuple[int, float] = (0, 0.0)
@@ -222,25 +245,25 @@ class _Decision(NamedTuple):
 def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Decision:
     """Try to hold the slot and look what holds it otherwise, until one of them succeeds."""
     params = asked[0][1]
-    for _ in range(TRIES):
+    for _ in range(MAX_CLAIM_ATTEMPTS):
         won, *earlier = run.pipeline(asked)
         others = earlier[0] if earlier else []
         if won:
             initiation_id, seq, attempts, created = won[0]
             if attempts == 1 and initiation_id == claim.id:
-                return _Decision(Won, (), others, (seq, created))
-            return _Decision(Won, run(queries.BY_SLOT, params)[0], others)
-        found = run(queries.BY_SLOT, params)
+                return _Decision(Acquired, (), others, (seq, created))
+            return _Decision(Acquired, run(queries.BY_LOCK_KEY, params)[0], others)
+        found = run(queries.BY_LOCK_KEY, params)
         if not found:
             continue  # the slot was released in between
         row = Row._make(found[0])
         if not params["keyless"] and row.fingerprint != params["fingerprint"]:
-            return _Decision(Differs, found[0])
-        if row.state == State.RUNNING and row.holder == claim.holder:
-            return _Decision(Won, found[0], others)  # a first try was committed and its answer lost
+            return _Decision(FingerprintMismatch, found[0])
+        if row.state == State.RUNNING and row.lease_owner == claim.lease_owner:
+            return _Decision(Acquired, found[0], others)  # a first try was committed and its answer lost
         if row.state != State.FAILED_RETRYABLE and (row.state != State.RUNNING or row.lease_left > 0):
-            return _Decision(Taken, found[0])
-    raise LedgerUnavailable(f"the slot of initiation {claim.id} changed hands {TRIES} times meanwhile")
+            return _Decision(AlreadyHeld, found[0])
+    raise LedgerUnavailable(f"the slot of initiation {claim.id} changed hands {MAX_CLAIM_ATTEMPTS} times meanwhile")
 
 
 def _pair(values: _Values) -> tuple[str, int]:

@@ -9,11 +9,11 @@ from typing import Any
 import jmespath
 
 from cobrowse.errors import InvalidRequest
-from integrations.senders.paths import Path
+from integrations.senders.payloads.paths import Path
 from schemas.texts import CHANNELS, SHOWN
 
 HEADER_ID = "header:"
-PATHS = ("conversation_id", "channel", "requested_by", "session_settings", "when")
+PATHS = ("conversation_id", "channel", "requested_by", "session_settings", "filter")
 
 Shape = Mapping[str, Any]
 """Field names with the shape below each; None: anything may stand there."""

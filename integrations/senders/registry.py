@@ -6,23 +6,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path as FilePath
-from typing import Any, Literal
+from typing import Any
 
 from cobrowse.model import Secret, StartWhen
-from integrations.senders import chats
-from integrations.senders.credentials import SHORTEST
-from integrations.senders.envelopes import ENVELOPES
-from integrations.senders.habits import HABITS, Habit
-from integrations.senders.incoming import Ignored, Incoming, Refused, Wanted
-from integrations.senders.paths import Path
+from integrations.senders.auth.config import AuthConfig, AuthParts, secret_bytes
+from integrations.senders.auth.credentials import SHORTEST
+from integrations.senders.auth.schemes import SCHEMES, Scheme, sign
+from integrations.senders.auth.standard_webhooks import key_bytes
 from integrations.senders.payload_shapes import HEADER_ID, PATHS, warnings_of
-from integrations.senders.proof import Proof, Signed, secret_bytes
-from integrations.senders.reading import Reading
-from integrations.senders.rows import PROOF_KEYS, Given, faults_of, habit_of
-from integrations.senders.signatures import SCHEMES, Scheme, sign
-from integrations.senders.standard import key_bytes
+from integrations.senders.payloads import chat_events
+from integrations.senders.payloads.envelopes import ENVELOPES
+from integrations.senders.payloads.parser import EventParser
+from integrations.senders.payloads.paths import Path
+from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
+from integrations.senders.response_policies import RESPONSE_POLICIES, ResponsePolicy
+from integrations.senders.validation import AUTH_KEYS, SenderContext, response_policy_of, row_errors
 
-__all__ = ["Ignored", "Refused", "Sender", "Senders", "SendersFileError", "Wanted", "load_senders"]
+__all__ = ["Ignored", "InvalidEvent", "Sender", "Senders", "SendersFileError", "SessionRequested", "load_senders"]
 
 # The data action's own name, whose credentials are API_KEYS.
 RESERVED = "architect"
@@ -33,11 +33,11 @@ _VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 
 
 class SendersFileError(Exception):
-    """The senders file is not one to start with. `faults` has a line for each thing wrong, and never a secret."""
+    """The senders file is not one to start with. `errors` has a line for each thing wrong, and never a secret."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +48,35 @@ class Sender:
     signature: str
     envelope: str
     deadline_seconds: float
-    failures: Literal["status", "body"]
-    check_first: bool
+    always_200: bool
+    reuse_live_session: bool
     start_when: StartWhen
-    rate: str
+    rate_limit: str
     max_body_bytes: int
-    habit: Habit
+    response_policy: ResponsePolicy
     scheme: Scheme
-    proof: Proof
-    reading: Reading
+    auth_config: AuthConfig
+    parser: EventParser
     row: Mapping[str, object] = field(repr=False)
     warnings: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The secrets it may use, in the row's order."""
-        return self.proof.secrets
+        return self.auth_config.secrets
 
-    def authenticate(self, incoming: Incoming, now: datetime) -> str:
+    def authenticate(self, incoming: UnverifiedRequest, now: datetime) -> str:
         """The name of what it proved itself with, for the log. Raises the 401 kinds of cobrowse.errors."""
-        return self.scheme.verify(self.proof, incoming, now)
+        return self.scheme.verify(self.auth_config, incoming, now)
 
-    def read(self, incoming: Incoming) -> tuple[Wanted | Ignored, ...]:
+    def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
         """What an authenticated delivery asks for, at least one. Raises MalformedRequest, UnsupportedType, …."""
-        return self.reading.read(incoming)
+        return self.parser.read(incoming)
 
-    def sign(self, method: str, path_with_query: str, body: bytes, now: datetime) -> Signed:
+    def sign(self, method: str, path_with_query: str, body: bytes, now: datetime) -> AuthParts:
         """What this sender would add to this request, made with its first secret."""
         secret = self.secrets[0] if self.secrets else Secret()
-        return sign(self.scheme, self.proof, secret, method, path_with_query, body, now)
+        return sign(self.scheme, self.auth_config, secret, method, path_with_query, body, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +102,15 @@ class Senders:
                 "name": sender.name,
                 "path": f"/webhooks/{sender.name}",
                 "signature": sender.signature,
-                "secrets": [f"${name} •••" for name in sender.proof.names],
+                "secrets": [f"${name} •••" for name in sender.auth_config.names],
                 "envelope": sender.envelope,
-                "habit": sender.habit.name,
-                "conversationId": sender.reading.conversation_id.text if sender.reading.conversation_id else "",
+                "responsePolicy": sender.response_policy.name,
+                "conversationId": sender.parser.conversation_id.text if sender.parser.conversation_id else "",
                 "deadlineSeconds": sender.deadline_seconds,
-                "failures": sender.failures,
-                "checkFirst": sender.check_first,
+                "always200": sender.always_200,
+                "reuseLiveSession": sender.reuse_live_session,
                 "startWhen": sender.start_when,
-                "rate": sender.rate,
+                "rateLimit": sender.rate_limit,
                 "maxBodyBytes": sender.max_body_bytes,
                 "warnings": list(sender.warnings),
             }
@@ -135,23 +135,23 @@ def load_senders(
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SendersFileError([f"{file}: is not TOML: {error}"]) from None
-    given = Given(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes)
-    faults = [
+    context = SenderContext(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes)
+    errors = [
         f"{file}: {key[:60]!r} is not known here; each sender is a [senders.NAME]"
         for key in document
         if key != "senders"
     ]
     table = document.get("senders", {})
     if not isinstance(table, dict):
-        raise SendersFileError([*faults, f"{file}: senders: each sender is a [senders.NAME]"])
+        raise SendersFileError([*errors, f"{file}: senders: each sender is a [senders.NAME]"])
     senders = {}
     for name, row in table.items():
-        wrong = _name_faults(name) or (_faults(row, given) if isinstance(row, dict) else ["is not a table of keys"])
-        faults += [f"{file}: [senders.{name[:60]}] {fault}" for fault in wrong]
+        wrong = _name_errors(name) or (_faults(row, context) if isinstance(row, dict) else ["is not a table of keys"])
+        errors += [f"{file}: [senders.{name[:60]}] {fault}" for fault in wrong]
         if not wrong:
-            senders[name] = _sender(name, row, given)
-    if faults:
-        raise SendersFileError(faults)
+            senders[name] = _sender(name, row, context)
+    if errors:
+        raise SendersFileError(errors)
     return Senders(senders)
 
 
@@ -167,31 +167,31 @@ def _source(path_or_text: FilePath | str) -> tuple[str, str]:
         raise SendersFileError([f"{path}: can't be read: {why}"]) from None
 
 
-def _name_faults(name: str) -> list[str]:
+def _name_errors(name: str) -> list[str]:
     if name == RESERVED:
         return ["the name is taken by the data action, whose keys are API_KEYS"]
     return [] if _NAME.fullmatch(name) else ["a name has 1 to 40 small letters, digits and hyphens"]
 
 
-def _faults(row: Mapping[str, object], given: Given) -> list[str]:
-    faults = faults_of(row, given)
+def _faults(row: Mapping[str, object], context: SenderContext) -> list[str]:
+    errors = row_errors(row, context)
     scheme = SCHEMES.get(str(row.get("signature")))
     if scheme is None or not scheme.has_secrets:
-        return faults
+        return errors
     if not row.get("secrets"):
-        return [*faults, 'secrets: is missing; name the variables that hold them, as ["$NAME"]']
+        return [*errors, 'secrets: is missing; name the variables that hold them, as ["$NAME"]']
     secrets = row["secrets"]
-    return faults + [
+    return errors + [
         fault
         for secret in (secrets if isinstance(secrets, list) else [])
-        for fault in _secret_faults(secret, scheme, given)
+        for fault in _secret_errors(secret, scheme, context)
     ]
 
 
-def _secret_faults(reference: object, scheme: Scheme, given: Given) -> list[str]:
+def _secret_errors(reference: object, scheme: Scheme, context: SenderContext) -> list[str]:
     if not isinstance(reference, str) or not _VARIABLE.fullmatch(reference):
         return ['secrets: a secret does not belong in this file; put it into the environment and name it, as "$NAME"']
-    secret = given.environ.get(reference[1:], "").strip()
+    secret = context.environ.get(reference[1:], "").strip()
     if not secret:
         return [f"secrets: {reference} is not set in the environment"]
     key = key_bytes(secret) if scheme.name == "standard-webhooks" else secret_bytes(secret)
@@ -200,43 +200,47 @@ def _secret_faults(reference: object, scheme: Scheme, given: Given) -> list[str]
     return [f"secrets: {reference} is under {SHORTEST} bytes"] if len(key) < SHORTEST else []
 
 
-def _sender(name: str, row: Mapping[str, Any], given: Given) -> Sender:
-    scheme, envelope, habit = SCHEMES[row["signature"]], ENVELOPES[row["envelope"]], HABITS[habit_of(row)]
+def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender:
+    scheme, envelope, response_policy = (
+        SCHEMES[row["signature"]],
+        ENVELOPES[row["envelope"]],
+        RESPONSE_POLICIES[response_policy_of(row)],
+    )
     own = {key: Path.of(text) for key, text in envelope.paths.items()}
     delivery_id = row.get("delivery_id", "")
     in_header = delivery_id.startswith(HEADER_ID)
     paths = {key: Path.of(row[key]) for key in PATHS if key in row}
     if delivery_id and not in_header:
         paths["delivery_id"] = Path.of(delivery_id)
-    reading: dict[str, Any] = {**own, **paths}
+    parser: dict[str, Any] = {**own, **paths}
     return Sender(
         name=name,
         signature=scheme.name,
         envelope=envelope.name,
-        deadline_seconds=float(row.get("deadline_seconds", habit.default_deadline)),
-        failures=row.get("failures", "status"),
-        check_first=row.get("check_first", True),
+        deadline_seconds=float(row.get("deadline_seconds", response_policy.default_deadline)),
+        always_200=row.get("always_200", False),
+        reuse_live_session=row.get("reuse_live_session", True),
         start_when=row.get("start_when", envelope.start_when),
-        rate=row.get("rate", ""),
-        max_body_bytes=row.get("max_body_bytes", min(habit.max_body_bytes, given.max_body_bytes)),
-        habit=habit,
+        rate_limit=row.get("rate_limit", ""),
+        max_body_bytes=row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes)),
+        response_policy=response_policy,
         scheme=scheme,
-        proof=_proof(scheme, row, given),
-        reading=Reading(
+        auth_config=_auth_config(scheme, row, context),
+        parser=EventParser(
             envelope,
             delivery_header=delivery_id.removeprefix(HEADER_ID) if in_header else "",
             default_header=scheme.delivery_id,
             topics=tuple(row.get("topics", envelope.topics)),
-            max_age_seconds=float(row.get("max_age_seconds", chats.MAX_AGE_SECONDS)),
-            **reading,
+            max_age_seconds=float(row.get("max_age_seconds", chat_events.MAX_AGE_SECONDS)),
+            **parser,
         ),
         row=row,
         warnings=tuple(warnings_of(row)),
     )
 
 
-def _proof(scheme: Scheme, row: Mapping[str, Any], given: Given) -> Proof:
-    said: dict[str, Any] = {**scheme.fixed, **{key: row[key] for key in PROOF_KEYS if key in row}}
+def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext) -> AuthConfig:
+    said: dict[str, Any] = {**scheme.preset, **{key: row[key] for key in AUTH_KEYS if key in row}}
     names = tuple(reference[1:] for reference in row.get("secrets", ()))
     if scheme.name == "api-key" and "query" not in said:
         said.setdefault("header", "X-Api-Key")
@@ -244,10 +248,10 @@ def _proof(scheme: Scheme, row: Mapping[str, Any], given: Given) -> Proof:
         said.setdefault("template", "{timestamp}.{body}" if "timestamp_header" in said else "{body}")
     if "subjects" in said:
         said["subjects"] = tuple(said["subjects"])
-    return Proof(
-        secrets=tuple(Secret(given.environ[name].strip()) for name in names),
+    return AuthConfig(
+        secrets=tuple(Secret(context.environ[name].strip()) for name in names),
         names=names,
-        public_base_url=given.public_base_url,
-        trusted_proxies=given.trusted_proxies,
+        public_base_url=context.public_base_url,
+        trusted_proxies=context.trusted_proxies,
         **said,
     )

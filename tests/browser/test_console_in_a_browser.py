@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from cobrowse.ledger import Claim, slot_of
+from cobrowse.ledger import Claim, lock_key_for
 from cobrowse.model import Command, Secret
 from sandbox.state import EMAIL, ENDED, LIVE, MESSAGE, VOICE, WEBCHAT
 from tests.browser.conftest import served
@@ -45,10 +45,10 @@ def a_busy_hour(bridge, box):
     failed = failing(bridge, box, WEBCHAT, key=LONG, requested_by="Dr. Kwabena Boateng-Mensah of the second line")
     for conversation in (ENDED, EMAIL):
         ask(bridge, conversation, sender="architect")
-    ask(bridge, LIVE, check_first=True, key="case-live")
+    ask(bridge, LIVE, reuse_live_session=True, key="case-live")
     for name, lease in (("held", 600.0), ("gone", 0.0)):
         command = Command("crm", "c", 5.0, WEBCHAT, key=name, requested_by="Ann Lee")
-        bridge.initiate.ledger.claim(Claim(f"id-{name}", slot_of(command, ""), "worker", command, lease))
+        bridge.initiate.ledger.claim(Claim(f"id-{name}", lock_key_for(command, ""), "worker", command, lease))
     return waited, failed
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cobrowse.model import Secret
-from hostile.inside import service
 from sandbox.server import start
-from web.reference.openapi import document
+from tests.robustness.inside import service
+from tools.api_reference.openapi import document
 
 ROOT = Path(__file__).parents[2]
 KEY = "test-key-0123456789abcdef"
@@ -28,7 +28,7 @@ envelope = "eventbridge"
 signature = "api-key"
 secrets = ["$OPENAPI_TEST_KEY"]
 envelope = "custom"
-rate = "1/minute"
+rate_limit = "1/minute"
 
 [senders.zendesk]
 signature = "zendesk"
@@ -55,7 +55,7 @@ def build(box, tmp_path_factory):
         "api_keys": Secret(f"flow:{KEY}"),
         "senders_file": str(folder / "senders.toml"),
         "deadline_seconds": 3.0,
-        "repeat_window": 0.0,  # each request stands for itself
+        "repeat_window_seconds": 0.0,  # each request stands for itself
     }
     environ = {"OPENAPI_TEST_KEY": KEY}
     with contextlib.ExitStack() as stack:

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
-from cobrowse.ledger import Claim, Progress, State, Won, slot_of
+from cobrowse.ledger import Acquired, Checkpoint, Claim, State, lock_key_for
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
-from integrations.ledger import connect, postgresql, queries, rows, sqlite_connection
+from integrations.ledger import connect, postgresql, queries, record_columns, sqlite_connection
 from integrations.ledger.encryption import SecretBox, StaticKeys
 from tests.databases import new_database
 
@@ -80,14 +80,14 @@ def command(**fields):
     return Command(**defaults | fields)
 
 
-FIRST = Progress("media", (), "create")
+FIRST = Checkpoint("media", (), "create")
 
 
-def claim_of(of=None, *, number=None, lease=LEASE, window=0.0, progress=FIRST, **fields):
+def claim_of(of=None, *, number=None, lease=LEASE, window=0.0, checkpoint=FIRST, **fields):
     """A claim, by a holder of its own, for this command or one of these fields."""
     number = number or f"id-{next(_numbers)}"
     of = of or command(**fields)
-    return Claim(number, slot_of(of, number), f"holder-{number}", of, lease, progress, window)
+    return Claim(number, lock_key_for(of, number), f"holder-{number}", of, lease, checkpoint, window)
 
 
 def keyed(key="k-1", fingerprint="f-1", **more):
@@ -97,8 +97,8 @@ def keyed(key="k-1", fingerprint="f-1", **more):
 def again(claim, **fields):
     """The same request, delivered once more."""
     number = f"id-{next(_numbers)}"
-    slot = slot_of(claim.command, number)
-    return replace(claim, id=number, slot=slot, holder=f"holder-{number}", **fields)
+    lock_key = lock_key_for(claim.command, number)
+    return replace(claim, id=number, lock_key=lock_key, lease_owner=f"holder-{number}", **fields)
 
 
 SESSION = Session(
@@ -112,9 +112,9 @@ SESSION = Session(
     state="alerting",
     verified=True,
 )
-INVITING = Progress("native", begun="cobrowse", invited=True)
-CREATED = Progress("media", ("create",), "attach", True, SESSION)
-ATTACHED = Progress("media", ("create", "attach"), "", True, SESSION)
+INVITING = Checkpoint("native", pending_step="cobrowse", may_have_notified=True)
+CREATED = Checkpoint("media", ("create",), "attach", True, SESSION)
+ATTACHED = Checkpoint("media", ("create", "attach"), "", True, SESSION)
 SPANS = (Span("step", "create", 0.0, 0.25, "done"), Span("call", "POST /api/v2/x", 0.01, 0.2, "201"))
 
 
@@ -123,24 +123,24 @@ def outcome(number="id-1", *, failure=None, session=SESSION, calls=4, status=Non
     return Outcome(status, number, "correlation", session, "media", 0.25, calls, 1, failure, SPANS, "a note")
 
 
-RETRYABLE = Failure("genesys_unavailable", "503", "ask again", retryable=True, final=False, retry_after=2.5)
-FINAL = Failure("conversation_not_active", "ended", "start it earlier", retryable=False, final=True)
+RETRYABLE = Failure("genesys_unavailable", "503", "ask again", retryable=True, is_terminal=False, retry_after=2.5)
+FINAL = Failure("conversation_not_active", "ended", "start it earlier", retryable=False, is_terminal=True)
 
 
 def won(ledger, claim):
     claimed = ledger.claim(claim)
-    assert isinstance(claimed, Won), claimed
+    assert isinstance(claimed, Acquired), claimed
     return claimed
 
 
-def settle(ledger, claim, state=State.SUCCEEDED, progress=ATTACHED, entry_id=None, **more):
+def settle(ledger, claim, state=State.SUCCEEDED, checkpoint=ATTACHED, entry_id=None, **more):
     number = entry_id or claim.id
-    ledger.settle(number, claim.holder, state, progress, outcome(number, **more))
+    ledger.complete(number, claim.lease_owner, state, checkpoint, outcome(number, **more))
 
 
-def failed(ledger, claim, failure=RETRYABLE, progress=CREATED):
-    state = State.FAILED_FINAL if failure.final else State.FAILED_RETRYABLE
-    settle(ledger, claim, state, progress, failure=failure)
+def failed(ledger, claim, failure=RETRYABLE, checkpoint=CREATED):
+    state = State.FAILED_FINAL if failure.is_terminal else State.FAILED_RETRYABLE
+    settle(ledger, claim, state, checkpoint, failure=failure)
 
 
 def execute(url, *statements):
@@ -156,7 +156,7 @@ def execute(url, *statements):
 @contextmanager
 def uncommitted(url, claim):
     """Another machine's claim on its way: made, and committed at the end."""
-    params = rows.claim_params(claim, SecretBox(StaticKeys(())))
+    params = record_columns.claim_params(claim, SecretBox(StaticKeys(())))
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")

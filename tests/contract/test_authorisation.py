@@ -15,13 +15,13 @@ import pytest
 from flask import Flask
 
 from cobrowse.model import Secret
-from hostile.inside import KEY, service
 from integrations.senders.registry import load_senders
 from sandbox.server import start
 from sandbox.state import ABSENT, WEBCHAT
 from settings import Settings
-from web.edge import guard
-from web.operations import Operations
+from tests.robustness.inside import KEY, service
+from web.error_handlers import register_error_handlers
+from web.health import HealthEndpoints
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "authorisation.md"
@@ -128,14 +128,14 @@ TABLE = [
     ("GET", "/console/initiations/<initiation_id>/detail", "/console/initiations/{id}/detail", OPERATOR),
     (
         "POST",
-        "/console/initiations/<initiation_id>/run-again",
-        "/console/initiations/{id}/run-again",
+        "/console/initiations/<initiation_id>/retry",
+        "/console/initiations/{id}/retry",
         frozenset({"console password, from its own page"}),
     ),
 ]
 
 
-class Asked:
+class RequestInfo:
     """The service, with a failed initiation in its ledger, and the answers it gave to each credential."""
 
     def __init__(self, app, box):
@@ -175,8 +175,8 @@ def served(app, rule):
 def metrics_alone():
     """The metrics' endpoint as the service has it where they are gathered."""
     app = Flask(__name__, static_folder=None)
-    guard(app, lambda: "correlation")
-    operations = Operations(exposition=lambda accept: (b"", "text/plain"), metrics_token=Secret(METRICS))
+    register_error_handlers(app, lambda: "correlation")
+    operations = HealthEndpoints(exposition=lambda accept: (b"", "text/plain"), metrics_token=Secret(METRICS))
     app.register_blueprint(operations.blueprint())
     return app
 
@@ -196,7 +196,7 @@ def asked():
             console_password=Secret(PASSWORD),
             **more,
         ) as (app, _):
-            yield Asked(app, box)
+            yield RequestInfo(app, box)
 
 
 @pytest.fixture(scope="module")

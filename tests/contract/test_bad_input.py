@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 import pytest
 
 from cobrowse.errors import InvalidRequest, MalformedRequest
-from hostile import wires
-from hostile.fuzz_app import app_in
-from hostile.inputs import CONVERSATION, HEADER_BOMBS, JSON_BOMBS, PLACES, XML_BOMBS
-from hostile.parsers import authenticated, known, read, with_headers
-from hostile.service import EXAMPLE, KEY, PUBLIC, SECRETS, Service
-from integrations.senders.incoming import Ignored, Incoming
 from integrations.senders.registry import load_senders
+from integrations.senders.requests import Ignored, UnverifiedRequest
 from sandbox.server import start
 from schemas.data_action import AnswerSchema
 from tests.clocks import HANGS
+from tests.robustness import wires
+from tests.robustness.fuzz_app import app_in
+from tests.robustness.inputs import CONVERSATION, HEADER_BOMBS, JSON_BOMBS, PLACES, XML_BOMBS
+from tests.robustness.parsers import authenticated, known, read, with_headers
+from tests.robustness.service import EXAMPLE, KEY, PUBLIC, SECRETS, Service
 
 KEYS = list(AnswerSchema().fields)
 # Seconds of this thread's own work, whatever else the machine does: each takes some milliseconds.
@@ -103,7 +103,7 @@ def test_a_key_that_comes_twice_is_refused(client):
 @pytest.mark.parametrize("sender", [sender.name for sender in SENDERS])
 def test_no_body_that_a_sender_signs_is_a_fault_of_the_service(client, sender):
     row = SENDERS.get(sender)
-    xml = row.reading.envelope.xml
+    xml = row.parser.envelope.xml
     path = f"/webhooks/{sender}"
     for name, bomb in {**JSON_BOMBS, **XML_BOMBS}.items():
         try:
@@ -123,7 +123,7 @@ def test_no_body_that_a_sender_signs_is_a_fault_of_the_service(client, sender):
 
 def test_xml_that_swells_or_reaches_out_is_refused_before_it_does():
     for name, bomb in XML_BOMBS.items():
-        incoming = Incoming("POST", "/webhooks/salesforce-messages", "", {"content-type": "text/xml"}, bomb)
+        incoming = UnverifiedRequest("POST", "/webhooks/salesforce-messages", "", {"content-type": "text/xml"}, bomb)
         begun, told_of = time.thread_time(), ""
         try:
             # Well-formed, but without a notification.
@@ -179,7 +179,8 @@ def test_a_request_that_no_honest_client_sends_is_refused_and_never_read_as_two(
     with ThreadPoolExecutor(16) as pool:
         heard = pool.map(lambda shape: wires.exchange(service.port, shape.data, HANGS), wires.SHAPES)
         faults = {
-            shape.name: wires.faults_of(shape, one, slack=HANGS) for shape, one in zip(wires.SHAPES, heard, strict=True)
+            shape.name: wires.row_errors(shape, one, slack=HANGS)
+            for shape, one in zip(wires.SHAPES, heard, strict=True)
         }
     assert {name: wrong for name, wrong in faults.items() if wrong} == {}
 

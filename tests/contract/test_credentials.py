@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from cobrowse.errors import CobrowseError, NotAuthenticated, SignatureInvalid, SignatureMissing, StaleTimestamp
 from cobrowse.model import Secret
-from integrations.senders.incoming import Incoming
+from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.registry import load_senders
-from integrations.senders.signatures import SCHEMES
+from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import BASE_URL, NOW
 
 # A row for each scheme; what a scheme can do beyond this has tests of its own in tests/unit/test_signatures.py.
@@ -35,8 +35,8 @@ PROXY, STRANGER = "10.1.2.3", "192.0.2.7"
 BODY = b'{"conversationId":"2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33","name":"Zo\xc3\xab"}'
 PATH = "/webhooks/one"
 REFUSED = (NotAuthenticated, SignatureInvalid, SignatureMissing)
-SIGNED = [name for name, scheme in SCHEMES.items() if scheme.over_body]
-HELD = [name for name, scheme in SCHEMES.items() if not scheme.over_body]
+SIGNED = [name for name, scheme in SCHEMES.items() if scheme.covers_body]
+HELD = [name for name, scheme in SCHEMES.items() if not scheme.covers_body]
 TIMED = ["standard-webhooks", "zendesk", "hubspot-v3", "hmac"]
 WITH_SECRETS = [name for name, scheme in SCHEMES.items() if scheme.has_secrets]
 
@@ -54,11 +54,13 @@ def request(scheme, secret=NEW, *, body=BODY, at=NOW, path=PATH):
     signed = sender(scheme, (secret,)).sign("POST", path, body, at)
     target, _, query = signed.target(path).partition("?")
     headers = {name.lower(): value for name, value in signed.headers.items()}
-    return Incoming("POST", target, query, {"content-type": "application/json", **headers}, body, PROXY)
+    return UnverifiedRequest("POST", target, query, {"content-type": "application/json", **headers}, body, PROXY)
 
 
 def but(incoming, **changes):
-    return Incoming(**{name: changes.get(name, getattr(incoming, name)) for name in Incoming.__slots__})
+    return UnverifiedRequest(
+        **{name: changes.get(name, getattr(incoming, name)) for name in UnverifiedRequest.__slots__}
+    )
 
 
 def with_headers(incoming, **changes):
@@ -259,7 +261,7 @@ def test_a_refusal_tells_neither_what_came_nor_what_was_expected(scheme):
     bad = with_headers(wrong, x_client_subject="CN=evil.example.com")
     with pytest.raises(CobrowseError) as error:
         sender(scheme).authenticate(bad, NOW)
-    told = error.value.message + error.value.remedy + repr(error.value)
+    told = error.value.message + error.value.hint + repr(error.value)
     for kept_back in (NEW, OLD, OTHER, *(good.headers[name] for name in proofs(good)), *bad.headers.values(), "S0"):
         assert kept_back not in told
     assert error.value.__cause__ is None
@@ -283,10 +285,10 @@ def test_every_secret_is_compared_though_the_first_fits():
             asked.append(str(self))
             return str(self).encode(*args)
 
-    from integrations.senders.proof import Proof, each
+    from integrations.senders.auth.config import AuthConfig, matching_secret
 
-    proof = Proof((Watched(NEW), Watched(OLD), Watched(OTHER)), ("a", "b", "c"))
-    assert each(proof, lambda secret: secret == NEW.encode()) == "a"
+    auth_config = AuthConfig((Watched(NEW), Watched(OLD), Watched(OTHER)), ("a", "b", "c"))
+    assert matching_secret(auth_config, lambda secret: secret == NEW.encode()) == "a"
     assert asked == [NEW, OLD, OTHER]
 
 
@@ -303,7 +305,7 @@ names = st.sampled_from(sorted({name for scheme in ROWS for name in proofs(reque
 def test_whatever_comes_unsigned_is_refused_with_an_error_of_ours(headers, body, query, peer):
     for row in SENDERS.values():
         with pytest.raises(CobrowseError) as error:
-            row.authenticate(Incoming("POST", PATH, query, headers, body, peer), NOW)
+            row.authenticate(UnverifiedRequest("POST", PATH, query, headers, body, peer), NOW)
         assert error.value.status == 401
 
 

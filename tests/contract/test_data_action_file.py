@@ -17,7 +17,7 @@ from schemas.data_action import AnswerSchema, StartRequestSchema
 from schemas.texts import placeholder_in
 from settings import Settings
 from tests.contract.velocity import as_apache_does, as_it_is, render
-from web.reference.data_action import KEY_INPUT, action
+from tools.api_reference.data_action import KEY_INPUT, action
 
 GENESYS = Path(__file__).parents[2] / "deploy" / "genesys"
 FILE = json.loads((GENESYS / "Start-Cobrowse.custom.json").read_text("utf-8"))

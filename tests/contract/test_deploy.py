@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app import ledger_of
+from app import build_ledger
 from settings import Settings
 from tests.clocks import HANGS
 from tests.contract.processes import (
@@ -233,4 +233,4 @@ def test_the_services_accept_what_the_compose_file_tells_them():
     environ = {name: re.sub(r"\$\{(\w+):\?[^}]+\}", "hex", value) for name, value in told}
     settings = Settings.from_env(environ | {"API_KEYS": f"demo:{KEY}", "LEDGER_KEYS": LEDGER_KEY})
     assert settings.sandbox
-    assert ledger_of(settings).location == "the PostgreSQL database cobrowse at postgres:5432"
+    assert build_ledger(settings).location == "the PostgreSQL database cobrowse at postgres:5432"

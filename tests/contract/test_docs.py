@@ -13,14 +13,14 @@ from packaging.version import Version
 
 import cli
 from app import create_app
-from cobrowse.errors import kinds
+from cobrowse.errors import error_types_by_code
 from cobrowse.initiation import LEASE_MARGIN
 from cobrowse.model import Command, Outcome, Secret, Span, Status
 from commands.group import cobrowse
 from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
 from integrations.ledger.postgresql import POOL_SIZE
 from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
-from integrations.telemetry.logs import LogObserver, configure_logging
+from integrations.observability.logging import LogObserver, configure_logging
 from schemas.data_action import AnswerSchema
 from settings import Settings
 from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
@@ -69,7 +69,7 @@ def test_every_error_code_stands_with_its_status_its_cause_and_its_remedy():
             kind.__doc__.strip().splitlines()[0],
             kind.hint.replace("<", "&lt;").replace(">", "&gt;"),
         ]
-        for code, kind in kinds().items()
+        for code, kind in error_types_by_code().items()
     ]
     to_paste = "\n".join(f"| {' | '.join(row)} |" for row in expected)
     assert table(PAGES["genesys-setup.md"], "<!-- errors -->") == expected, f"the table should be:\n{to_paste}"
@@ -79,7 +79,7 @@ def test_every_error_code_is_met_in_troubleshooting_or_is_the_callers_to_mend():
     told = set(re.findall(r"`(\w+)`", " ".join(row[0] for row in table(PAGES["operations.md"], "## Troubleshooting"))))
     theirs = {"idempotency_key_malformed", "not_found", "method_not_allowed", "body_too_large", "latest_not_allowed"}
     theirs |= {"rate_limited", "conversation_not_active", "no_active_conversation"}
-    assert kinds().keys() - told == theirs
+    assert error_types_by_code().keys() - told == theirs
 
 
 def test_every_command_is_documented_and_no_other():
@@ -131,8 +131,8 @@ def test_every_field_of_the_log_is_documented_and_no_other():
     attempt, written = SimpleNamespace(command=command, initiation_id="i"), io.StringIO()
     configure_logging("INFO", "json", written)
     try:
-        LogObserver().finished(command, Outcome(Status.INITIATED, "i", "c"))
-        LogObserver().spanned(attempt, Span("call", "create", 0.0, 1.0, "503"))
+        LogObserver().on_outcome(command, Outcome(Status.INITIATED, "i", "c"))
+        LogObserver().on_span_end(attempt, Span("call", "create", 0.0, 1.0, "503"))
     finally:
         structlog.reset_defaults()
     rows = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1])) for row in table(PAGES["operations.md"], "## Logs")}

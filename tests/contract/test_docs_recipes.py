@@ -6,12 +6,12 @@ import tomllib
 
 import pytest
 
-from cobrowse.errors import kinds
-from integrations.senders.envelopes import ENVELOPES
-from integrations.senders.habits import HABITS, status_for
-from integrations.senders.hmacs import PARTS
-from integrations.senders.incoming import Wanted
-from integrations.senders.signatures import SCHEMES
+from cobrowse.errors import error_types_by_code
+from integrations.senders.auth.hmac_signatures import PARTS
+from integrations.senders.auth.schemes import SCHEMES
+from integrations.senders.payloads.envelopes import ENVELOPES
+from integrations.senders.requests import SessionRequested
+from integrations.senders.response_policies import RESPONSE_POLICIES, status_for
 from tests.contract.pages import PAGES, blocks, table
 from tests.payloads import EXAMPLE, HERE, deliveries, senders
 
@@ -58,7 +58,7 @@ def test_a_recipes_payload_is_read_by_its_row_as_the_page_says(name):
 
 
 def _in_words(event):
-    if not isinstance(event, Wanted):
+    if not isinstance(event, SessionRequested):
         return f"Read as **ignored**: {event.reason}."
     told = [f"conversation `{event.conversation_id}`"]
     told += [f"channel `{event.channel}`"] * bool(event.channel)
@@ -74,7 +74,7 @@ def test_a_recipe_names_the_secret_and_the_address():
             f"https://cobrowse.example.com/webhooks/{sender.name}" in RECIPES[sender.name]
             or sender.name == "salesforce"
         )
-        assert all(name in RECIPES[sender.name] for name in sender.proof.names)
+        assert all(name in RECIPES[sender.name] for name in sender.auth_config.names)
 
 
 def test_what_each_sender_is_told_is_what_the_page_says():
@@ -83,17 +83,17 @@ def test_what_each_sender_is_told_is_what_the_page_says():
     for sender in SENDERS:
         signature, envelope, waits, within, again, final, mend = rows[sender.name]
         assert (signature, envelope) == (f"`{sender.signature}`", f"`{sender.envelope}`")
-        assert (waits, within) == (f"{sender.habit.timeout_seconds:g} s", f"{sender.deadline_seconds:g} s")
-        assert again == sender.habit.resends_on
+        assert (waits, within) == (f"{sender.response_policy.timeout_seconds:g} s", f"{sender.deadline_seconds:g} s")
+        assert again == sender.response_policy.redelivers_on
         told = {False: set(), True: set()}
-        for kind in kinds().values():
+        for kind in error_types_by_code().values():
             told[kind.retryable].add(
-                200 if sender.failures == "body" else status_for(sender.habit, kind.status, kind.retryable)
+                200 if sender.always_200 else status_for(sender.response_policy, kind.status, kind.retryable)
             )
         assert {int(status) for status in re.findall(r"\b\d{3}\b", mend)} == told[True]
         if "its own 4xx" in final:
             but = {int(status) for status in re.findall(r"but (\d{3})", final)}
-            own = {kind.status for kind in kinds().values() if not kind.retryable and kind.status < 500}
+            own = {kind.status for kind in error_types_by_code().values() if not kind.retryable and kind.status < 500}
             assert told[False] == (own - but) | {int(final.rpartition(" ")[2])}
         else:
             assert {int(status) for status in re.findall(r"\b\d{3}\b", final)} == told[False]
@@ -101,5 +101,5 @@ def test_what_each_sender_is_told_is_what_the_page_says():
 
 def test_every_scheme_envelope_habit_and_part_of_a_template_is_named():
     page = PAGES["senders.md"]
-    for names in (SCHEMES, ENVELOPES, HABITS, [f"{{{part}}}" for part in PARTS]):
+    for names in (SCHEMES, ENVELOPES, RESPONSE_POLICIES, [f"{{{part}}}" for part in PARTS]):
         assert re.sub(r"\s+", " ", page).count(", ".join(f"`{name}`" for name in names)) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.errors import CobrowseError
-from integrations.senders.registry import Ignored, Refused, Wanted
+from integrations.senders.registry import Ignored, InvalidEvent, SessionRequested
 from tests.payloads import NOW, deliveries, senders
 
 SENDERS = senders()
@@ -21,7 +21,7 @@ def delivery(request):
 
 def test_a_delivery_is_authenticated_as_it_comes(delivery):
     sender = of(delivery)
-    assert sender.authenticate(delivery.signed_by(sender), NOW) == sender.proof.names[0]
+    assert sender.authenticate(delivery.signed_by(sender), NOW) == sender.auth_config.names[0]
 
 
 def test_a_delivery_asks_for_what_its_file_says(delivery):
@@ -31,16 +31,16 @@ def test_a_delivery_asks_for_what_its_file_says(delivery):
         with pytest.raises(CobrowseError) as error:
             sender.read(incoming)
         assert error.value.code == delivery.expect[0]["error"]
-        assert delivery.expect[0]["says"] in error.value.message + error.value.remedy
+        assert delivery.expect[0]["says"] in error.value.message + error.value.hint
         return
     events = sender.read(incoming)
     assert len(events) == len(delivery.expect)
     for event, expected in zip(events, delivery.expect, strict=True):
         if "wanted" in expected:
-            assert isinstance(event, Wanted)
+            assert isinstance(event, SessionRequested)
             assert {name: getattr(event, name) for name in expected["wanted"]} == expected["wanted"]
         elif "refused" in expected:
-            assert isinstance(event, Refused)
+            assert isinstance(event, InvalidEvent)
             assert event.error.code == expected["refused"]
             assert expected["says"] in event.reason
         else:

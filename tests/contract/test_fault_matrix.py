@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from cobrowse.errors import GenesysError, kinds
-from hostile.matrix import ALWAYS, ROLES, TIMES, Cell, cells, some
-from hostile.rules import GOOD, KINDS
-from hostile.stage import Stage
-from hostile.ways import WAYS
+from cobrowse.errors import GenesysError, error_types_by_code
 from integrations.genesys import operations
 from sandbox import faults
 from sandbox.faults import KINDS as FAULTS
 from tests.clocks import HANGS
 from tests.conftest import leaks
+from tests.robustness.failure_modes import WAYS
+from tests.robustness.harness import Stage
+from tests.robustness.matrix import ALWAYS, ROLES, TIMES, Cell, cells, some
+from tests.robustness.rules import GOOD, KINDS
 
 ROOT = Path(__file__).parents[2]
 ROLE = {role.name: role for role in ROLES}
@@ -78,9 +78,9 @@ def test_nothing_in_it_is_unknown():
 
 
 def test_every_kind_of_genesyss_failures_is_met_and_promised_as_the_service_says():
-    of_genesys = {code for code, kind in kinds().items() if issubclass(kind, GenesysError)}
+    of_genesys = {code for code, kind in error_types_by_code().items() if issubclass(kind, GenesysError)}
     assert of_genesys <= {code for cell in EVERY for code in cell.allowed}
-    assert {code: (kind.status, kind.retryable) for code, kind in kinds().items() if code in KINDS} == {
+    assert {code: (kind.status, kind.retryable) for code, kind in error_types_by_code().items() if code in KINDS} == {
         code: promise[:2] for code, promise in KINDS.items()
     }
 
@@ -93,7 +93,7 @@ def test_the_slice_meets_every_way():
 def test_the_slice_comes_out_as_the_rules_say():
     # In processes of its own: it counts the threads and files that are left over.
     ended = subprocess.run(
-        [sys.executable, "-m", "hostile.faults", "--quick", "--slack", str(HANGS)],
+        [sys.executable, "-m", "tests.robustness.faults", "--quick", "--slack", str(HANGS)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,11 +1,11 @@
-"""No parser and no pattern of ours costs more than in proportion to its input: hostile/growth.py's table holds."""
+"""Every parser and pattern costs in proportion to its input: the table of tests/robustness/growth.py."""
 
 import pytest
 
 from cobrowse.errors import InvalidRequest
-from hostile.growth import SOAP, TIMES, Case, cases, measure
-from integrations.senders.crms import REPEATS, soap_notifications
-from integrations.senders.paths import STEPS, Path
+from integrations.senders.payloads.crm_events import REPEATS, soap_notifications
+from integrations.senders.payloads.paths import STEPS, Path
+from tests.robustness.growth import SOAP, TIMES, Case, cases, measure
 
 CASES = {case.name: case for case in cases()}
 

@@ -11,11 +11,11 @@ import threading
 import pytest
 
 from cobrowse.ledger import State
-from hostile.inside import KEY, service
 from sandbox.server import start
 from sandbox.state import VOICE, WEBCHAT
 from schemas.data_action import AnswerSchema
 from tests.clocks import HANGS, wait_until
+from tests.robustness.inside import KEY, service
 
 PATH = "/data-actions/cobrowse"
 KEYS = list(AnswerSchema().fields)

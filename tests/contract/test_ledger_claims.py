@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cobrowse.ledger import Differs, LeaseLost, Progress, State, Taken, Won
+from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, FingerprintMismatch, LeaseLost, State
 from cobrowse.model import Secret
 from tests.contract.ledgers import (
     CREATED,
@@ -31,7 +31,7 @@ from tests.contract.ledgers import (
 def test_a_first_claim_is_won_and_holds_all_that_was_asked_for(ledger):
     asked = command(
         latest=True,
-        check_first=True,
+        reuse_live_session=True,
         key="k",
         fingerprint="f",
         channel="voice",
@@ -44,9 +44,9 @@ def test_a_first_claim_is_won_and_holds_all_that_was_asked_for(ledger):
 
     assert entry.command == replace(asked, user_token=Secret())
     assert (entry.id, entry.state, entry.attempts) == (claim.id, State.RUNNING, 1)
-    assert (entry.progress, entry.holder, entry.outcome) == (claim.progress, claim.holder, None)
+    assert (entry.checkpoint, entry.lease_owner, entry.outcome) == (claim.checkpoint, claim.lease_owner, None)
     assert LEASE - 2 < entry.lease_left <= LEASE
-    assert entry.held
+    assert entry.has_live_lease
     assert abs(datetime.now(UTC) - entry.created) < timedelta(seconds=5)
     assert ledger.read(claim.id).command == entry.command
 
@@ -57,8 +57,8 @@ def test_a_repeat_of_a_running_key_is_taken(ledger):
 
     claimed = ledger.claim(again(first))
 
-    assert isinstance(claimed, Taken)
-    assert (claimed.entry.id, claimed.entry.held) == (first.id, True)
+    assert isinstance(claimed, AlreadyHeld)
+    assert (claimed.entry.id, claimed.entry.has_live_lease) == (first.id, True)
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED_FINAL])
@@ -70,9 +70,9 @@ def test_a_repeat_of_a_key_that_has_ended_for_good_is_taken_with_its_answer(ledg
 
     claimed = ledger.claim(again(first))
 
-    assert isinstance(claimed, Taken)
+    assert isinstance(claimed, AlreadyHeld)
     assert claimed.entry.state is state
-    assert not claimed.entry.held
+    assert not claimed.entry.has_live_lease
     assert claimed.entry.outcome == outcome(first.id, failure=failure)
 
 
@@ -80,13 +80,15 @@ def test_a_repeat_of_a_retryable_failure_goes_on_from_its_progress_with_its_firs
     first = keyed(session_settings={"mask": ".card"})
     won(ledger, first)
     failed(ledger, first)
-    repeat = again(first, command=replace(first.command, session_settings={}, conversation_id=""), progress=Progress())
+    repeat = again(
+        first, command=replace(first.command, session_settings={}, conversation_id=""), checkpoint=Checkpoint()
+    )
 
     entry = won(ledger, repeat).entry
 
     assert (entry.id, entry.attempts, entry.state) == (first.id, 2, State.RUNNING)
-    assert entry.holder == repeat.holder
-    assert entry.progress == CREATED
+    assert entry.lease_owner == repeat.lease_owner
+    assert entry.checkpoint == CREATED
     assert entry.command == first.command
 
 
@@ -95,20 +97,20 @@ def test_a_key_with_another_request_differs_whether_the_first_runs_or_has_ended(
     won(ledger, first)
     other = keyed(fingerprint="another")
 
-    assert isinstance(ledger.claim(other), Differs)
+    assert isinstance(ledger.claim(other), FingerprintMismatch)
     failed(ledger, first)
-    assert isinstance(ledger.claim(other), Differs)
+    assert isinstance(ledger.claim(other), FingerprintMismatch)
     entry = won(ledger, again(first)).entry
-    settle(ledger, replace(first, holder=entry.holder))
+    settle(ledger, replace(first, lease_owner=entry.lease_owner))
     differs = ledger.claim(other)
-    assert isinstance(differs, Differs)
+    assert isinstance(differs, FingerprintMismatch)
     assert differs.entry.id == first.id
 
 
 def test_a_key_whose_lease_ran_out_differs_for_another_request(ledger):
     won(ledger, keyed(lease=0.0))
 
-    assert isinstance(ledger.claim(keyed(fingerprint="another")), Differs)
+    assert isinstance(ledger.claim(keyed(fingerprint="another")), FingerprintMismatch)
 
 
 def test_one_key_of_two_senders_is_two(ledger):
@@ -119,7 +121,7 @@ def test_one_key_of_two_senders_is_two(ledger):
 def test_a_keyless_request_holds_its_conversation_only_while_it_runs(ledger):
     first = claim_of()
     won(ledger, first)
-    assert isinstance(ledger.claim(claim_of(fingerprint="whatever")), Taken)
+    assert isinstance(ledger.claim(claim_of(fingerprint="whatever")), AlreadyHeld)
     won(ledger, claim_of(conversation_id="another"))
 
     settle(ledger, first)
@@ -149,7 +151,7 @@ def test_of_24_threads_one_wins_each_round(ledger):
 
         claimed = together(24, lambda number, claims=claims: ledger.claim(claims[number]))
 
-        winners = [one for one in claimed if isinstance(one, Won)]
+        winners = [one for one in claimed if isinstance(one, Acquired)]
         assert len(winners) == 1
         assert {one.entry.id for one in claimed} == {winners[0].entry.id}
 
@@ -161,7 +163,7 @@ def test_of_24_threads_one_takes_over_what_a_dead_holder_left(ledger):
 
         claimed = together(24, lambda number, claims=claims: ledger.claim(claims[number]))
 
-        assert [one.entry.attempts for one in claimed if isinstance(one, Won)] == [2]
+        assert [one.entry.attempts for one in claimed if isinstance(one, Acquired)] == [2]
 
 
 def test_claims_of_one_slot_that_come_and_go_are_never_held_by_two(ledger):
@@ -171,7 +173,7 @@ def test_claims_of_one_slot_that_come_and_go_are_never_held_by_two(ledger):
         done = 0
         while done < 5:
             claim = claim_of()
-            if not isinstance(ledger.claim(claim), Won):
+            if not isinstance(ledger.claim(claim), Acquired):
                 continue
             assert inside.acquire(blocking=False)
             inside.release()
@@ -200,14 +202,14 @@ def test_text_no_database_holds_is_no_fault(ledger):
 def test_what_a_dead_holder_left_is_taken_over_once_its_lease_ran_out(ledger):
     first = keyed(lease=SHORT)
     won(ledger, first)
-    ledger.begin(first.id, first.holder, CREATED)
-    assert isinstance(ledger.claim(again(first)), Taken)
+    ledger.save_checkpoint(first.id, first.lease_owner, CREATED)
+    assert isinstance(ledger.claim(again(first)), AlreadyHeld)
 
     time.sleep(SHORT + 0.05)
 
     entry = won(ledger, again(first, lease_seconds=LEASE)).entry
     assert (entry.id, entry.attempts) == (first.id, 2)
-    assert entry.progress == CREATED
+    assert entry.checkpoint == CREATED
 
 
 def test_a_keyless_dead_holder_is_taken_over_whatever_the_request(ledger):
@@ -224,11 +226,11 @@ def test_a_holder_that_was_taken_over_from_can_begin_and_settle_nothing_more(led
     won(ledger, second)
 
     with pytest.raises(LeaseLost):
-        ledger.begin(first.id, first.holder, CREATED)
+        ledger.save_checkpoint(first.id, first.lease_owner, CREATED)
     with pytest.raises(LeaseLost):
         settle(ledger, first)
 
-    ledger.begin(first.id, second.holder, CREATED)
+    ledger.save_checkpoint(first.id, second.lease_owner, CREATED)
     settle(ledger, second, entry_id=first.id)
     assert ledger.read(first.id).state is State.SUCCEEDED
 
@@ -238,7 +240,7 @@ def test_nothing_begins_on_a_lease_that_ran_out_but_what_happened_can_be_settled
     won(ledger, claim)
 
     with pytest.raises(LeaseLost):
-        ledger.begin(claim.id, claim.holder, CREATED)
+        ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
     settle(ledger, claim)
 
     assert ledger.read(claim.id).state is State.SUCCEEDED
@@ -250,11 +252,11 @@ def test_what_has_ended_or_never_was_can_not_be_begun_or_settled(ledger):
     settle(ledger, claim)
 
     with pytest.raises(LeaseLost):
-        ledger.begin(claim.id, claim.holder, CREATED)
+        ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
     with pytest.raises(LeaseLost):
         failed(ledger, claim)
     with pytest.raises(LeaseLost):
-        ledger.begin("nobody", claim.holder, CREATED)
+        ledger.save_checkpoint("nobody", claim.lease_owner, CREATED)
 
 
 def test_a_settle_whose_answer_was_lost_can_be_made_again_and_counts_once(ledger):

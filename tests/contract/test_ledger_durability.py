@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Progress, State, Taken
+from cobrowse.ledger import AlreadyHeld, Checkpoint, State
 from integrations.ledger import LedgerStore
 from integrations.ledger.encryption import SecretBox, StaticKeys
 from integrations.ledger.postgresql import PostgreSQL
 from integrations.ledger.sqlite import SQLite
 from tests.contract.ledgers import CREATED, INVITING, KEY, RETENTION, again, keyed, settle, won
 
-QUICK = Progress("media", begun="create")
+QUICK = Checkpoint("media", pending_step="create")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -68,24 +68,24 @@ def disk(tmp_path):
         store.close()
 
 
-@pytest.mark.parametrize(("progress", "lasts"), [(QUICK, False), (INVITING, True)])
-def test_a_claim_is_on_the_disk_if_its_first_call_invites(disk, progress, lasts):
-    claim = replace(keyed(), progress=progress)
+@pytest.mark.parametrize(("checkpoint", "lasts"), [(QUICK, False), (INVITING, True)])
+def test_a_claim_is_on_the_disk_if_its_first_call_invites(disk, checkpoint, lasts):
+    claim = replace(keyed(), checkpoint=checkpoint)
     won(disk.ledger, claim)
     assert (disk.after_a_power_cut().read(claim.id) is not None) is lasts
 
 
 @pytest.mark.parametrize("invited", [False, True])
 def test_a_begin_is_on_the_disk_if_its_call_invites(disk, invited):
-    claim = replace(keyed(), progress=INVITING)
+    claim = replace(keyed(), checkpoint=INVITING)
     won(disk.ledger, claim)
-    progress = replace(CREATED, invited=invited)
-    disk.ledger.begin(claim.id, claim.holder, progress)
-    assert disk.after_a_power_cut().read(claim.id).progress == (progress if invited else INVITING)
+    checkpoint = replace(CREATED, may_have_notified=invited)
+    disk.ledger.save_checkpoint(claim.id, claim.lease_owner, checkpoint)
+    assert disk.after_a_power_cut().read(claim.id).checkpoint == (checkpoint if invited else INVITING)
 
 
 def test_what_was_committed_before_is_on_the_disk_as_well(disk):
-    quick, ended, inviting = keyed(key="quick"), keyed(key="ended"), replace(keyed(key="inviting"), progress=INVITING)
+    quick, ended, inviting = keyed(key="quick"), keyed(key="ended"), replace(keyed(key="inviting"), checkpoint=INVITING)
     won(disk.ledger, quick)
     won(disk.ledger, ended)
     settle(disk.ledger, ended)
@@ -99,7 +99,7 @@ def test_what_was_committed_before_is_on_the_disk_as_well(disk):
 
 
 def test_an_end_waits_for_nothing_since_a_repeat_would_look(disk):
-    claim = replace(keyed(), progress=INVITING)
+    claim = replace(keyed(), checkpoint=INVITING)
     won(disk.ledger, claim)
     syncs = disk.syncs
     settle(disk.ledger, claim, State.SUCCEEDED, CREATED)
@@ -116,7 +116,7 @@ def test_a_checkpoint_of_another_process_before_the_sync_takes_nothing_away(disk
             assert other.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0] == 0
             other.execute("UPDATE health SET checked = checked")
 
-    claims = [replace(keyed(key=f"{number}"), progress=INVITING) for number in range(3)]
+    claims = [replace(keyed(key=f"{number}"), checkpoint=INVITING) for number in range(3)]
     won(disk.ledger, claims[0])
     disk.before_sync = restart
     won(disk.ledger, claims[1])
@@ -129,7 +129,7 @@ def test_a_checkpoint_of_another_process_before_the_sync_takes_nothing_away(disk
 
 def test_own_checkpoints_take_nothing_away_and_keep_the_log_short(tmp_path):
     ledger = store_on(SQLite(tmp_path / "ledger.sqlite3", checkpoint_interval=50))
-    claims = [replace(keyed(key=f"{number}"), progress=INVITING) for number in range(300)]
+    claims = [replace(keyed(key=f"{number}"), checkpoint=INVITING) for number in range(300)]
     for claim in claims:
         won(ledger, claim)
     log = (tmp_path / "ledger.sqlite3-wal").stat().st_size
@@ -139,7 +139,7 @@ def test_own_checkpoints_take_nothing_away_and_keep_the_log_short(tmp_path):
 
 
 def test_an_error_of_the_disk_is_unavailable_and_nothing_is_believed_until_the_log_is_empty(disk):
-    lost, later = (replace(keyed(key=key), progress=INVITING) for key in ("lost", "later"))
+    lost, later = (replace(keyed(key=key), checkpoint=INVITING) for key in ("lost", "later"))
 
     def broken():
         raise OSError(errno.EIO, "Input/output error")
@@ -148,11 +148,11 @@ def test_an_error_of_the_disk_is_unavailable_and_nothing_is_believed_until_the_l
     for _ in range(2):
         with pytest.raises(LedgerUnavailable, match="disk I/O error: Input/output error") as why:
             disk.ledger.claim(again(lost))
-    assert "Check the disk" in why.value.remedy
+    assert "Check the disk" in why.value.hint
 
     disk.before_sync = lambda: None
     won(disk.ledger, later)
-    assert disk.after_a_power_cut().read(later.id).held
+    assert disk.after_a_power_cut().read(later.id).has_live_lease
 
 
 DIES = """
@@ -172,7 +172,7 @@ def sync(handle):
 ledger = store_on(SQLite(Path(sys.argv[1]), fdatasync=sync))
 ledger.ping()
 dying = True
-won(ledger, replace(keyed(key="dying", number="dying"), progress=INVITING))
+won(ledger, replace(keyed(key="dying", number="dying"), checkpoint=INVITING))
 print("won")
 """
 
@@ -186,8 +186,8 @@ def test_a_process_killed_between_write_and_sync_has_told_nobody_and_its_claim_i
 
     claimed = opened(f"sqlite:///{file}").claim(keyed(key="dying"))
 
-    assert isinstance(claimed, Taken)
-    assert (claimed.entry.id, claimed.entry.progress) == ("dying", INVITING)
+    assert isinstance(claimed, AlreadyHeld)
+    assert (claimed.entry.id, claimed.entry.checkpoint) == ("dying", INVITING)
 
 
 class Asking:
@@ -215,11 +215,11 @@ class Asking:
 def test_on_postgresql_what_invites_waits_for_the_servers_disk_and_nothing_else(url):
     asking = Asking(PostgreSQL(url))
     ledger = store_on(asking)
-    quick, inviting = keyed(key="quick"), replace(keyed(key="inviting"), progress=INVITING)
+    quick, inviting = keyed(key="quick"), replace(keyed(key="inviting"), checkpoint=INVITING)
     won(ledger, quick)
     won(ledger, inviting)
-    ledger.begin(quick.id, quick.holder, CREATED)
-    ledger.begin(inviting.id, inviting.holder, replace(CREATED, invited=False))
+    ledger.save_checkpoint(quick.id, quick.lease_owner, CREATED)
+    ledger.save_checkpoint(inviting.id, inviting.lease_owner, replace(CREATED, may_have_notified=False))
     settle(ledger, quick)
     ledger.close()
     assert asking.waited == [False, True, True, False, False]

@@ -43,7 +43,7 @@ def refused(ledger, what):
     for use in (ledger.ping, lambda: ledger.claim(keyed(key="first")), lambda: ledger.read("first")):
         with pytest.raises(LedgerUnavailable, match=what) as why:
             use()
-        assert "Stop the service on every machine first" in why.value.remedy
+        assert "Stop the service on every machine first" in why.value.hint
 
 
 def test_a_file_that_was_moved_away_is_refused_until_it_is_back(ledger, file):
@@ -137,7 +137,7 @@ def test_a_key_file_that_is_not_the_one_in_use_is_noticed_by_the_health_check(fi
 
     with pytest.raises(LedgerUnavailable, match=what) as why:
         ledger.ping()
-    assert "stop the service first" in why.value.remedy
+    assert "stop the service first" in why.value.hint
 
     key.write_bytes(before)
     ledger.ping()

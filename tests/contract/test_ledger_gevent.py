@@ -55,7 +55,7 @@ def ticked(work):
     return len(ticks), result
 
 def inviting(number):
-    claim = replace(keyed(key=f"{number}"), progress=INVITING)
+    claim = replace(keyed(key=f"{number}"), checkpoint=INVITING)
     won(ledger, claim)
     return claim
 
@@ -71,7 +71,8 @@ slow = 0.3
 del syncs[:]
 count, claims = ticked(lambda: together(inviting, range(100)))
 slow = 0.0
-print(json.dumps({"ticks": count, "syncs": len(syncs), "held": sum(ledger.read(one.id).held for one in claims)}))
+print(json.dumps({"ticks": count, "syncs": len(syncs), "has_live_lease": sum(ledger.read(one.id).has_live_lease for
+one in claims)}))
 """
 
 LOCK = """
@@ -107,7 +108,7 @@ faults = []
 
 def bounded(number):
     try:
-        ledger.claim(replace(keyed(key=f"{number}"), progress=INVITING), seconds=0.2)
+        ledger.claim(replace(keyed(key=f"{number}"), checkpoint=INVITING), seconds=0.2)
     except LedgerUnavailable as fault:
         faults.append(fault.message)
 
@@ -136,7 +137,7 @@ def patched(tmp_path):
 
 def test_many_share_a_sync_and_others_go_on_while_the_disk_takes_its_time(patched):
     seen = patched(SYNC)
-    assert seen["held"] == 100
+    assert seen["has_live_lease"] == 100
     assert 1 <= seen["syncs"] <= 3
     assert seen["ticks"] > 20, "the loop stood still while the disk worked"
 

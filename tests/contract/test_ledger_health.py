@@ -62,9 +62,9 @@ def uses(ledger, claim, seconds):
     return {
         "claim": lambda: ledger.claim(keyed(), seconds=seconds),
         "reclaim": lambda: ledger.reclaim(claim.id, "another", 10.0, seconds=seconds),
-        "begin": lambda: ledger.begin(claim.id, claim.holder, CREATED, seconds=seconds),
-        "settle": lambda: ledger.settle(
-            claim.id, claim.holder, State.SUCCEEDED, ATTACHED, outcome(claim.id), seconds=seconds
+        "save_checkpoint": lambda: ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED, seconds=seconds),
+        "complete": lambda: ledger.complete(
+            claim.id, claim.lease_owner, State.SUCCEEDED, ATTACHED, outcome(claim.id), seconds=seconds
         ),
     }
 
@@ -77,7 +77,7 @@ def test_a_lock_is_waited_for_no_longer_than_asked_and_the_ledger_works_again_af
             assert isinstance(ends(use), LedgerUnavailable), name
         assert isinstance(ends(ledger.ping), LedgerUnavailable)
         if url.startswith("sqlite"):
-            assert ledger.read(claim.id).held, "readers go on"
+            assert ledger.read(claim.id).has_live_lease, "readers go on"
     assert ends(lambda: ledger.claim(keyed(key="after"), seconds=10.0)) is None
     assert ends(ledger.ping) is None
 
@@ -114,7 +114,7 @@ def stopped(server, url):
 def test_a_server_that_hangs_is_waited_for_no_longer_than_asked_and_used_again_after(server, url, ledger):
     claim = keyed()
     won(ledger, claim)
-    ledger.begin(claim.id, claim.holder, CREATED)
+    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
     with stopped(server, url):
         for name, use in uses(ledger, claim, 0.2).items():
             assert isinstance(ends(use), LedgerUnavailable), name
@@ -126,7 +126,7 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_asked_and_used_again_a
 def test_a_slot_is_found_by_one_read(ledger):
     claim = keyed()
     won(ledger, claim)
-    assert ledger.find(claim.slot).id == claim.id
+    assert ledger.find(claim.lock_key).id == claim.id
     assert ledger.find("key:data-action:another") is None
 
 
@@ -203,7 +203,7 @@ def test_damage_that_a_claim_would_meet_shows(tmp_path, opened):
     for use in (ledger.ping, lambda: ledger.claim(keyed(key="another"))):
         with pytest.raises(LedgerUnavailable, match="is damaged") as why:
             use()
-        assert "Stop the service" in why.value.remedy
+        assert "Stop the service" in why.value.hint
 
 
 # Another release that upgrades the tables meanwhile

@@ -153,7 +153,7 @@ def test_a_purge_comes_by_itself_beside_the_claims(url, opened):
 def secretive(ledger):
     claim = keyed(session_settings={"mask": "very-secret-setting"}, user_token=Secret("very-secret-user-token"))
     won(ledger, claim)
-    ledger.begin(claim.id, claim.holder, CREATED)
+    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
     settle(ledger, claim)
     ledger.tokens.put("t", "h", Secret("very-secret-token"), 60)
     return claim
@@ -163,7 +163,7 @@ def test_no_secret_lies_in_the_database_in_the_clear(ledger, url):
     claim = secretive(ledger)
 
     entry = ledger.read(claim.id)
-    assert entry.progress.session.join_code == SESSION.join_code
+    assert entry.checkpoint.session.join_code == SESSION.join_code
     held = str(execute(url, "SELECT * FROM initiations", "SELECT * FROM tokens"))
     assert claim.id in held
     assert "very-secret" not in held
@@ -189,9 +189,9 @@ def test_no_secret_lies_in_any_of_sqlites_files_in_the_clear(tmp_path, opened):
 def test_what_was_reached_and_what_was_answered_keep_secrets_of_their_own(ledger, reached, answered):
     claim = keyed()
     won(ledger, claim)
-    settle(ledger, claim, progress=replace(ATTACHED, session=reached), session=answered)
+    settle(ledger, claim, checkpoint=replace(ATTACHED, session=reached), session=answered)
     entry = ledger.read(claim.id)
-    assert (entry.progress.session, entry.outcome.session) == (reached, answered)
+    assert (entry.checkpoint.session, entry.outcome.session) == (reached, answered)
 
 
 def test_equal_secrets_under_another_key_are_encrypted_by_that_key(url, opened):
@@ -226,7 +226,7 @@ def test_what_no_key_opens_is_refused_by_name_and_shown_without_its_secrets(url,
     assert shown.outcome.session == replace(SESSION, join_url=Secret(), viewer_url=Secret(), join_code=Secret())
     stale = without.tokens.read("t")
     assert (stale.value, stale.seconds_left, stale.version) == ("", 0.0, 1)
-    assert without.tokens.lead("t", "h", 5.0, stale.version)
+    assert without.tokens.try_acquire_refresh_lease("t", "h", 5.0, stale.version)
     won(without, keyed(key="another"))
 
 

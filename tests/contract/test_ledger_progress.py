@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cobrowse.ledger import State, Taken, Won
+from cobrowse.ledger import Acquired, AlreadyHeld, State
 from cobrowse.model import Secret, Session, Status
 from tests.contract.ledgers import (
     ATTACHED,
@@ -32,12 +32,12 @@ def test_begin_commits_how_far_it_came(ledger, url, opened):
     claim = keyed()
     won(ledger, claim)
 
-    ledger.begin(claim.id, claim.holder, CREATED)
+    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
 
     entry = opened(url).read(claim.id)
-    assert entry.progress == CREATED
-    assert isinstance(entry.progress.session.join_url, Secret)
-    assert entry.held
+    assert entry.checkpoint == CREATED
+    assert isinstance(entry.checkpoint.session.join_url, Secret)
+    assert entry.has_live_lease
 
 
 @pytest.mark.parametrize("failure", [None, FINAL, RETRYABLE])
@@ -45,7 +45,9 @@ def test_settle_keeps_the_whole_outcome(ledger, url, opened, failure):
     claim = keyed()
     won(ledger, claim)
     session = replace(SESSION, join_url=Secret("https://another"), state="connected")
-    state = State.SUCCEEDED if failure is None else State.FAILED_FINAL if failure.final else State.FAILED_RETRYABLE
+    state = (
+        State.SUCCEEDED if failure is None else State.FAILED_FINAL if failure.is_terminal else State.FAILED_RETRYABLE
+    )
 
     settle(ledger, claim, state, ATTACHED, failure=failure, session=session)
 
@@ -53,7 +55,7 @@ def test_settle_keeps_the_whole_outcome(ledger, url, opened, failure):
     assert entry.outcome == outcome(claim.id, failure=failure, session=session)
     assert entry.outcome.spans == SPANS
     assert isinstance(entry.outcome.status, Status)
-    assert (entry.state, entry.progress, entry.lease_left, entry.upstream_calls) == (state, ATTACHED, 0.0, 4)
+    assert (entry.state, entry.checkpoint, entry.lease_left, entry.upstream_calls) == (state, ATTACHED, 0.0, 4)
     assert entry.updated >= entry.created
 
 
@@ -73,7 +75,7 @@ def test_calls_are_summed_over_the_attempts(ledger):
 def test_a_conversation_that_was_looked_up_is_part_of_the_command_from_then_on(ledger):
     first = keyed(conversation_id="", latest=True, lease=SHORT)
     won(ledger, first)
-    ledger.begin(first.id, first.holder, replace(CREATED, session=Session(conversation_id="found")))
+    ledger.save_checkpoint(first.id, first.lease_owner, replace(CREATED, session=Session(conversation_id="found")))
     time.sleep(SHORT + 0.05)
 
     assert won(ledger, again(first)).entry.command.conversation_id == "found"
@@ -94,12 +96,12 @@ def test_a_failed_initiation_can_be_reclaimed_final_or_not(ledger, failure):
 
     claimed = ledger.reclaim(first.id, "a person", LEASE)
 
-    assert isinstance(claimed, Won)
-    assert (claimed.entry.attempts, claimed.entry.holder, claimed.entry.state) == (2, "a person", State.RUNNING)
-    assert claimed.entry.progress == CREATED
-    assert claimed.entry.held
-    assert isinstance(ledger.reclaim(first.id, "another person", LEASE), Taken)
-    assert isinstance(ledger.claim(again(first)), Taken)
+    assert isinstance(claimed, Acquired)
+    assert (claimed.entry.attempts, claimed.entry.lease_owner, claimed.entry.state) == (2, "a person", State.RUNNING)
+    assert claimed.entry.checkpoint == CREATED
+    assert claimed.entry.has_live_lease
+    assert isinstance(ledger.reclaim(first.id, "another person", LEASE), AlreadyHeld)
+    assert isinstance(ledger.claim(again(first)), AlreadyHeld)
 
 
 def test_what_runs_or_went_well_is_not_reclaimed_and_what_never_was_is_none(ledger):
@@ -109,7 +111,7 @@ def test_what_runs_or_went_well_is_not_reclaimed_and_what_never_was_is_none(ledg
     settle(ledger, good)
 
     for claim in (running, good):
-        assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), Taken)
+        assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), AlreadyHeld)
     assert ledger.reclaim("nobody", "a person", LEASE) is None
 
 
@@ -117,4 +119,4 @@ def test_what_a_dead_holder_left_is_reclaimed(ledger):
     claim = claim_of(lease=0.0)
     won(ledger, claim)
 
-    assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), Won)
+    assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), Acquired)

@@ -98,7 +98,7 @@ def test_an_older_service_works_on_beside_tables_that_still_let_it(newer, url, o
 
     claim = keyed()
     won(older, claim)
-    older.begin(claim.id, claim.holder, CREATED)
+    older.save_checkpoint(claim.id, claim.lease_owner, CREATED)
     settle(older, claim)
 
     assert older.read(claim.id).outcome == outcome(claim.id)
@@ -110,7 +110,7 @@ def test_an_older_service_is_refused_by_tables_that_no_longer_let_it(newer, url,
 
     with pytest.raises(LedgerUnavailable, match="for services of version 2 and newer; this one knows version 1") as why:
         opened(url).claim(keyed())
-    assert "deploy" in why.value.remedy
+    assert "deploy" in why.value.hint
 
 
 def test_each_migration_is_the_next_number_and_none_demands_a_newer_service_than_itself():
@@ -137,7 +137,7 @@ def test_a_directory_that_is_none_is_named(tmp_path, opened):
         with pytest.raises(LedgerUnavailable, match="can't be opened"):
             use()
     assert fault.message == f"the SQLite file {tmp_path}/file/ledger.sqlite3 can't be opened: Not a directory"
-    assert "directory exists" in fault.remedy
+    assert "directory exists" in fault.hint
 
 
 def test_a_key_file_where_none_can_be_made_is_named(tmp_path, opened):
@@ -196,7 +196,7 @@ def test_connections_that_were_cut_are_made_anew(url, opened):
     execute(url, cut)
     time.sleep(0.1)
 
-    ledger.begin(claim.id, claim.holder, CREATED)
+    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
     execute(url, cut)
     settle(ledger, claim)
     assert ledger.read(claim.id).outcome
@@ -261,4 +261,4 @@ def test_a_closed_ledger_opens_again_when_it_must(ledger):
     won(ledger, claim)
     ledger.close()
 
-    assert ledger.read(claim.id).held
+    assert ledger.read(claim.id).has_live_lease

@@ -10,7 +10,7 @@ from tests.contract.ledgers import together
 
 def test_a_token_is_read_by_all_once_it_was_put(ledger, url, opened):
     assert ledger.tokens.read("t") is None
-    assert ledger.tokens.lead("t", "a", 5.0, 0)
+    assert ledger.tokens.try_acquire_refresh_lease("t", "a", 5.0, 0)
 
     put = ledger.tokens.put("t", "a", Secret("token-1"), 60.0)
 
@@ -24,18 +24,21 @@ def test_a_token_is_read_by_all_once_it_was_put(ledger, url, opened):
 
 def test_of_16_threads_one_leads(ledger):
     for version in range(5):
-        leads = together(16, lambda number, version=version: ledger.tokens.lead("t", f"h-{number}", 5.0, version))
+        leads = together(
+            16,
+            lambda number, version=version: ledger.tokens.try_acquire_refresh_lease("t", f"h-{number}", 5.0, version),
+        )
         assert sum(leads) == 1
         assert ledger.tokens.put("t", f"h-{leads.index(True)}", Secret("x"), 60.0).version == version + 1
 
 
 def test_nobody_leads_past_a_token_that_is_newer_than_the_stale_one(ledger):
-    ledger.tokens.lead("t", "a", 5.0, 0)
+    ledger.tokens.try_acquire_refresh_lease("t", "a", 5.0, 0)
     ledger.tokens.put("t", "a", Secret("token-1"), 60.0)
 
-    assert not ledger.tokens.lead("t", "b", 5.0, 0)
-    assert ledger.tokens.lead("t", "b", 5.0, 1)
-    assert not ledger.tokens.lead("t", "c", 5.0, 1)
+    assert not ledger.tokens.try_acquire_refresh_lease("t", "b", 5.0, 0)
+    assert ledger.tokens.try_acquire_refresh_lease("t", "b", 5.0, 1)
+    assert not ledger.tokens.try_acquire_refresh_lease("t", "c", 5.0, 1)
     assert ledger.tokens.put("t", "b", Secret("token-2"), -5.0).version == 2
     read = ledger.tokens.read("t")
     assert read.value == "token-2"
@@ -43,26 +46,26 @@ def test_nobody_leads_past_a_token_that_is_newer_than_the_stale_one(ledger):
 
 
 def test_a_failed_fetch_lets_another_lead(ledger):
-    assert ledger.tokens.lead("t", "a", 5.0, 0)
+    assert ledger.tokens.try_acquire_refresh_lease("t", "a", 5.0, 0)
     ledger.tokens.release("t", "not the holder")
-    assert not ledger.tokens.lead("t", "b", 5.0, 0)
+    assert not ledger.tokens.try_acquire_refresh_lease("t", "b", 5.0, 0)
 
     ledger.tokens.release("t", "a")
 
     assert ledger.tokens.read("t") is None
-    assert ledger.tokens.lead("t", "b", 5.0, 0)
+    assert ledger.tokens.try_acquire_refresh_lease("t", "b", 5.0, 0)
 
 
 def test_a_dead_leader_is_followed_by_another(ledger):
-    assert ledger.tokens.lead("t", "a", 0.1, 0)
+    assert ledger.tokens.try_acquire_refresh_lease("t", "a", 0.1, 0)
     time.sleep(0.15)
 
-    assert ledger.tokens.lead("t", "b", 5.0, 0)
+    assert ledger.tokens.try_acquire_refresh_lease("t", "b", 5.0, 0)
 
 
 def test_versions_grow_even_when_the_token_was_lost(ledger):
-    assert ledger.tokens.lead("t", "a", 5.0, 7)
+    assert ledger.tokens.try_acquire_refresh_lease("t", "a", 5.0, 7)
     ledger.tokens.release("t", "a")
-    assert ledger.tokens.lead("t", "b", 5.0, 0), "what nobody can know of keeps nobody out"
+    assert ledger.tokens.try_acquire_refresh_lease("t", "b", 5.0, 0), "what nobody can know of keeps nobody out"
 
     assert ledger.tokens.put("t", "b", Secret("x"), 60.0).version == 8

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cobrowse.ledger import Hold, State
+from cobrowse.ledger import Lease, State
 from tests.contract.ledgers import (
     CREATED,
     FINAL,
@@ -50,19 +50,19 @@ def test_the_newest_that_may_have_invited_is_named(ledger):
     previous = won(ledger, claim_of(window=60.0)).previous
 
     assert previous.id == newest.id
-    assert previous.progress.session == SESSION
+    assert previous.checkpoint.session == SESSION
     assert previous.outcome.session == SESSION
 
 
 def test_one_that_invited_and_died_is_named(ledger):
     dead = keyed(lease=SHORT)
     won(ledger, dead)
-    ledger.begin(dead.id, dead.holder, CREATED)
+    ledger.save_checkpoint(dead.id, dead.lease_owner, CREATED)
     time.sleep(SHORT + 0.05)
 
     previous = won(ledger, claim_of(window=60.0)).previous
 
-    assert (previous.id, previous.held) == (dead.id, False)
+    assert (previous.id, previous.has_live_lease) == (dead.id, False)
 
 
 def test_one_outside_the_window_is_not_named(ledger):
@@ -80,22 +80,22 @@ def test_one_at_work_that_came_before_is_named_though_it_has_invited_nobody(ledg
 
     previous = won(ledger, claim_of(window=60.0)).previous
 
-    assert (previous.id, previous.held) == (first.id, True)
+    assert (previous.id, previous.has_live_lease) == (first.id, True)
 
 
 def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_at_work(ledger):
     """It was claimed before this attempt; whoever comes from now on sees both."""
     first = keyed(key="first", window=60.0)
     won(ledger, first)
-    failed(ledger, first, progress=FIRST)
+    failed(ledger, first, checkpoint=FIRST)
     second = keyed(key="second", window=60.0)
     assert won(ledger, second).previous is None
 
     continued = again(first)
-    assert won(ledger, continued).ahead == (Hold(second.id, second.holder),)
+    assert won(ledger, continued).ahead == (Lease(second.id, second.lease_owner),)
     third = won(ledger, keyed(key="third", window=60.0))
     assert third.previous.id == second.id
-    assert third.ahead == (Hold(second.id, second.holder), Hold(first.id, continued.holder))
+    assert third.ahead == (Lease(second.id, second.lease_owner), Lease(first.id, continued.lease_owner))
 
 
 def test_a_row_that_a_person_runs_again_waits_for_who_is_at_work_and_sees_who_invited(ledger):
@@ -107,7 +107,7 @@ def test_a_row_that_a_person_runs_again_waits_for_who_is_at_work_and_sees_who_in
 
     reclaimed = ledger.reclaim(first.id, "a person", LEASE, 60.0)
 
-    assert reclaimed.ahead == (Hold(running.id, running.holder),)
+    assert reclaimed.ahead == (Lease(running.id, running.lease_owner),)
     assert [entry.id for entry in reclaimed.history] == [invited.id]
 
 
@@ -122,17 +122,17 @@ def test_all_that_may_have_invited_are_known_and_those_at_work_are_not_among_the
     claimed = won(ledger, claim_of(window=60.0))
 
     assert [entry.id for entry in claimed.history] == [claims[1].id, claims[0].id]
-    assert claimed.ahead == (Hold(claims[3].id, claims[3].holder),)
+    assert claimed.ahead == (Lease(claims[3].id, claims[3].lease_owner),)
     assert claimed.previous.id == claims[3].id
 
 
 def test_an_entry_is_found_by_its_slot_in_whatever_state(ledger):
     claim = keyed()
-    assert ledger.find(claim.slot) is None
+    assert ledger.find(claim.lock_key) is None
     won(ledger, claim)
-    assert ledger.find(claim.slot).held
+    assert ledger.find(claim.lock_key).has_live_lease
     settle(ledger, claim)
-    assert ledger.find(claim.slot, seconds=1.0) == ledger.read(claim.id)
+    assert ledger.find(claim.lock_key, seconds=1.0) == ledger.read(claim.id)
 
 
 def test_of_two_at_the_same_moment_one_sees_the_other(ledger):
@@ -182,7 +182,7 @@ def test_a_wait_ends_soon_after_another_process_settles(ledger, url, opened):
     ledger.wait(claim.id, 5.0)
 
     assert 0.15 < time.monotonic() - started < 0.8
-    assert not ledger.read(claim.id).held
+    assert not ledger.read(claim.id).has_live_lease
     timer.join()
 
 

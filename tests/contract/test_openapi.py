@@ -8,14 +8,14 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from cobrowse.errors import kinds
-from integrations.senders.habits import HABITS, batch_status
+from cobrowse.errors import error_types_by_code
+from integrations.senders.response_policies import RESPONSE_POLICIES, batch_status
 from schemas.data_action import AnswerSchema, StartRequestSchema
 from tests.contract.described import DOCUMENT, OPERATIONS, ROOT, SCHEMES, app, box, build
-from web.reference import VERSION, samples
-from web.reference.export import stale
-from web.reference.fields import REQUEST
-from web.reference.openapi import document
+from tools.api_reference import VERSION, samples
+from tools.api_reference.export import stale
+from tools.api_reference.fields import REQUEST
+from tools.api_reference.openapi import document
 
 __all__ = ["app", "box", "build"]
 
@@ -71,9 +71,9 @@ def examples():
                     yield operation_id, status, media, name, content["schema"], example["value"]
 
 
-@pytest.mark.parametrize("code", list(kinds()))
+@pytest.mark.parametrize("code", list(error_types_by_code()))
 def test_every_error_kind_is_told_with_an_answer(code):
-    kind = kinds()[code]
+    kind = error_types_by_code()[code]
     [told] = [told for told in DOCUMENT["x-error-kinds"] if told["code"] == code]
     assert (told["status"], told["retryable"], told["hint"]) == (kind.status, kind.retryable, kind.hint)
     shown = [(status, value) for _, status, _, name, _, value in examples() if name == code]
@@ -94,11 +94,11 @@ def test_every_example_fits_its_schema():
         Draft202012Validator({**shape, "components": DOCUMENT["components"]}).validate(body)
 
 
-@pytest.mark.parametrize("habit", list(HABITS.values()), ids=list(HABITS))
-def test_every_status_that_a_sender_may_be_told_is_in_it(habit):
+@pytest.mark.parametrize("response_policy", list(RESPONSE_POLICIES.values()), ids=list(RESPONSE_POLICIES))
+def test_every_status_that_a_sender_may_be_told_is_in_it(response_policy):
     never = {"method_not_allowed", "latest_not_allowed", "no_active_conversation"}
-    met = [kind for code, kind in kinds().items() if code not in never]
-    told = {batch_status(habit, [(kind.status, kind.retryable)]) for kind in met}
+    met = [kind for code, kind in error_types_by_code().items() if code not in never]
+    told = {batch_status(response_policy, [(kind.status, kind.retryable)]) for kind in met}
     assert {str(status) for status in told} <= set(OPERATIONS["receiveDelivery"]["responses"])
 
 
@@ -128,7 +128,13 @@ def docs(app):
 
 def test_the_page_tells_of_everything(docs):
     text = docs.get_data(as_text=True)
-    names = [*OPERATIONS, *kinds(), *AnswerSchema().fields, *REQUEST, *DOCUMENT["components"]["securitySchemes"]]
+    names = [
+        *OPERATIONS,
+        *error_types_by_code(),
+        *AnswerSchema().fields,
+        *REQUEST,
+        *DOCUMENT["components"]["securitySchemes"],
+    ]
     assert [name for name in names if name not in text] == []
 
 

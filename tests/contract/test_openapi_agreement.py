@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import strategies as st
 
 from tests.contract.described import KEY, SCHEMES, app, box, build
-from web.reference.openapi import document
+from tools.api_reference.openapi import document
 
 __all__ = ["app", "box", "build"]
 
@@ -68,12 +68,12 @@ def apart(case):
     key = (case.headers or {}).get("Idempotency-Key")
     if sound(key) and len(key) < 240:
         case.headers["Idempotency-Key"] = f"{key}{next(NUMBER)}"
-    in_body = case.body.get("idempotencyKey") if isinstance(case.body, dict) else None
-    if sound(in_body):
+    always_200 = case.body.get("idempotencyKey") if isinstance(case.body, dict) else None
+    if sound(always_200):
         if key:
             del case.body["idempotencyKey"]
-        elif len(in_body) < 240:
-            case.body["idempotencyKey"] = f"{in_body}{next(NUMBER)}"
+        elif len(always_200) < 240:
+            case.body["idempotencyKey"] = f"{always_200}{next(NUMBER)}"
     settings = case.body.get("sessionSettings") if isinstance(case.body, dict) else None
     if isinstance(settings, str) and settings.strip().startswith("{") and settings.strip().endswith("}"):
         try:

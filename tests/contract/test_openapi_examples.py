@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from cobrowse.errors import kinds
+from cobrowse.errors import error_types_by_code
 from sandbox.state import ABSENT, EMAIL, ENDED, WEBCHAT
 from tests.contract.described import KEY, app, box, build
-from web.reference import samples
+from tools.api_reference import samples
 
 __all__ = ["app", "box", "build"]
 
@@ -94,7 +94,7 @@ ELSEWHERE = {
 
 def same(answer, code):
     """The answer is the sample, but for what is its own and the names of the sandbox's host and conversations."""
-    sample = samples.failure(kinds()[code])
+    sample = samples.failure(error_types_by_code()[code])
     text = answer.get_data(as_text=True).replace("127.0.0.1", "api.mypurecloud.com").replace("3601 s", "3600 s")
     for conversation in (ABSENT, ENDED, EMAIL):
         text = text.replace(conversation, samples.CONVERSATION)
@@ -105,15 +105,15 @@ def same(answer, code):
         told[key] = sample[key]
     if code == "rate_limited":
         told["retryAfterSeconds"] = sample["retryAfterSeconds"]
-    assert answer.status_code == kinds()[code].status
+    assert answer.status_code == error_types_by_code()[code].status
     assert {key: value for key, value in told.items() if key not in OWN} == {
         key: value for key, value in sample.items() if key not in OWN
     }
 
 
 def test_every_kind_has_its_words_and_is_provoked_or_said_not_to_be():
-    assert set(samples.SAID) == set(kinds())
-    assert {*REFUSED, *FAULTS} | ELSEWHERE == set(kinds())
+    assert set(samples.EXAMPLE_MESSAGES) == set(error_types_by_code())
+    assert {*REFUSED, *FAULTS} | ELSEWHERE == set(error_types_by_code())
 
 
 @pytest.mark.parametrize("code", list(REFUSED))

@@ -15,15 +15,15 @@ from app import create_app
 from cobrowse.model import Secret
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import connect
-from integrations.senders.signatures import SCHEMES
+from integrations.senders.auth.schemes import SCHEMES
 from sandbox.server import start
 from sandbox.state import ABSENT
 from schemas.data_action import AnswerSchema
 from settings import Settings
-from web.reference import postman
-from web.reference.deliveries import DELIVERIES
-from web.reference.export import EXAMPLE, ROOT, example_senders, sandbox_secrets, stale
-from web.reference.openapi import document
+from tools.api_reference import postman
+from tools.api_reference.deliveries import DELIVERIES
+from tools.api_reference.export import EXAMPLE, ROOT, example_senders, sandbox_secrets, stale
+from tools.api_reference.openapi import document
 
 FOLDER = ROOT / "deploy" / "postman"
 COLLECTION = json.loads((FOLDER / "cobrowse-bridge.postman_collection.json").read_text("utf-8"))
@@ -84,15 +84,15 @@ def test_every_sender_of_the_example_file_has_a_delivery_and_no_other():
 
 
 def test_every_scheme_that_signs_the_body_has_a_script_made_of_its_row():
-    signing = {sender.name: sender for sender in SENDERS.values() if sender.scheme.over_body}
+    signing = {sender.name: sender for sender in SENDERS.values() if sender.scheme.covers_body}
     assert {sender.signature for sender in signing.values()} == {
-        scheme.name for scheme in SCHEMES.values() if scheme.over_body
+        scheme.name for scheme in SCHEMES.values() if scheme.covers_body
     }
     for name, sender in signing.items():
         [first, *_] = [item for _, item in REQUESTS if item["name"].startswith(f"{name}: ")]
         before = script(first, "prerequest")
-        assert sender.proof.names[0] in before
-        assert sender.proof.header in before or sender.signature == "standard-webhooks"
+        assert sender.auth_config.names[0] in before
+        assert sender.auth_config.header in before or sender.signature == "standard-webhooks"
 
 
 def test_operators_can_ask_whatever_the_document_has():
@@ -103,7 +103,7 @@ def test_operators_can_ask_whatever_the_document_has():
 
 def test_the_environment_to_fill_in_holds_no_secret():
     secret = {value["key"] for value in BLANK["values"] if value["type"] == "secret"}
-    assert secret == {"apiKey", *(sender.proof.names[0] for sender in SENDERS.values())}
+    assert secret == {"apiKey", *(sender.auth_config.names[0] for sender in SENDERS.values())}
     assert all(value["value"] == "" for value in BLANK["values"] if value["type"] == "secret")
 
 
@@ -115,7 +115,7 @@ def test_the_sandboxs_secrets_are_those_of_its_env_file_and_say_that_they_are():
     assert held == sandbox_secrets()
     values = {value["key"]: value["value"] for value in SANDBOX["values"]}
     for sender in SENDERS.values():
-        assert values[sender.proof.names[0]] == held[sender.proof.names[0]]
+        assert values[sender.auth_config.names[0]] == held[sender.auth_config.names[0]]
 
 
 def test_the_sandboxs_names_are_those_of_the_demo_and_the_sandbox():

@@ -24,7 +24,7 @@ def test_every_package_is_locked_to_one_version_with_its_hashes(path):
 
 
 def test_what_the_service_runs_on_is_what_the_tests_run_with():
-    only_here = releases("requirements.txt") - releases("requirements-dev.txt")
+    only_here = releases("requirements.txt") - releases("requirements/dev.txt")
     assert sorted(f"{name}=={version}" for name, version, _ in only_here) == []
 
 

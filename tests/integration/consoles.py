@@ -9,9 +9,9 @@ from flask import Flask
 from app import new_id
 from cobrowse.clock import SystemClock
 from cobrowse.model import Command, Secret
+from console.views import Console
 from sandbox.state import WEBCHAT
-from web.console import Console
-from web.edge import guard
+from web.error_handlers import register_error_handlers
 
 PASSWORD = "console-password-0123456789"
 FORM_KEY = Secret("form-key-0123456789")
@@ -28,14 +28,14 @@ def console(bridge, **told):
         "recent": ledger.recent,
         "read": ledger.read,
         "since": ledger.recent_samples,
-        "run_again": bridge.initiate.run_again,
+        "run_again": bridge.initiate.retry,
         "clock": SystemClock(),
         "deadline_seconds": 3.0,
         "csrf_key": FORM_KEY,
         "senders": ("architect", "crm"),
     }
     app = Flask("console", static_folder=None)
-    guard(app, new_id)
+    register_error_handlers(app, new_id)
     app.register_blueprint(Console(**parts | told).blueprint())
     return app
 
@@ -69,10 +69,10 @@ def token_in(page):
     return html.unescape(re.search(r'name="token" value="([^"]+)"', page)[1])
 
 
-def run_again(client, outcome, **more):
+def retry(client, outcome, **more):
     page = client.get(f"/console/initiations/{outcome.initiation_id}").text
     return client.post(
-        f"/console/initiations/{outcome.initiation_id}/run-again", data={"token": token_in(page)}, headers=OURS, **more
+        f"/console/initiations/{outcome.initiation_id}/retry", data={"token": token_in(page)}, headers=OURS, **more
     )
 
 

@@ -133,7 +133,7 @@ def senders_file(tmp_path):
     rows = tmp_path / "senders.toml"
     rows.write_text(
         '[senders.crm]\nsignature = "standard-webhooks"\nsecrets = ["$CRM_SECRET"]\nenvelope = "custom"\n'
-        'rate = "9/minute"\n'
+        'rate_limit = "9/minute"\n'
         '[senders.d365]\nsignature = "api-key"\nquery = "code"\nsecrets = ["$D365"]\nenvelope = "custom"\n'
     )
     return {
@@ -150,7 +150,7 @@ def test_the_senders_are_listed_with_their_secrets_masked(flask, senders_file):
     assert "$CRM_SECRET •••" in done.stdout
     assert senders_file["CRM_SECRET"] not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert json.loads(flask("senders", "--json", **senders_file).stdout)[0]["rate"] == "9/minute"
+    assert json.loads(flask("senders", "--json", **senders_file).stdout)[0]["rateLimit"] == "9/minute"
 
 
 def test_no_senders_says_how_to_have_some(flask):

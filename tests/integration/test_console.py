@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from cobrowse.ledger import Claim, slot_of
+from cobrowse.ledger import Claim, lock_key_for
 from cobrowse.model import Command, Secret
+from console.views import PAGE
 from sandbox.state import ENDED, VOICE, WEBCHAT
 from tests.clocks import ManualClock
 from tests.integration.consoles import ask, bridge, client, console, failing, listed
-from web.console import PAGE
 
 __all__ = ["bridge", "client"]
 
@@ -95,7 +95,7 @@ def test_a_filter_that_cannot_be_one_is_told(client):
 def test_older_ones_are_a_page_further_and_keep_the_filter(client, bridge):
     for number in range(PAGE + 3):
         command = Command("crm", f"c-{number}", 1.0, f"conv-{number}")
-        bridge.initiate.ledger.claim(Claim(f"id-{number}", slot_of(command, ""), "worker", command, 60.0))
+        bridge.initiate.ledger.claim(Claim(f"id-{number}", lock_key_for(command, ""), "worker", command, 60.0))
     page = client.get("/console?sender=crm").text
     older = html.unescape(re.search(r'href="([^"]+)">Older', page)[1])
     assert "sender=crm" in older
@@ -168,7 +168,7 @@ def test_an_initiation_that_is_not_there_is_a_page_that_says_so(client, initiati
 def test_one_at_work_and_one_whose_worker_is_gone_are_told_apart(client, bridge):
     for key, lease in (("held", 60.0), ("gone", 0.0)):
         command = Command("crm", "c", 5.0, WEBCHAT, key=key)
-        claim = Claim(f"id-{key}", slot_of(command, ""), "worker", command, lease)
+        claim = Claim(f"id-{key}", lock_key_for(command, ""), "worker", command, lease)
         bridge.initiate.ledger.claim(claim)
     held, gone = (client.get(f"/console/initiations/id-{key}").text for key in ("held", "gone"))
     assert ("Running" in held, "data-running" in held, "Run again" in held) == (True, True, False)

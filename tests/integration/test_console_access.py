@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from cobrowse.model import Secret
+from console.auth import HEADERS, CsrfTokens
 from tests.integration.consoles import (
     FORM_KEY,
     OURS,
@@ -15,7 +16,6 @@ from tests.integration.consoles import (
     console,
     failing,
 )
-from web.console_guard import HEADERS, Forms
 
 __all__ = ["bridge", "client"]
 
@@ -82,8 +82,8 @@ def test_nothing_else_opens(bridge, headers):
 
 def test_the_password_is_asked_for_before_a_form_is_looked_at(bridge, box):
     failed = failing(bridge, box)
-    token = Forms(FORM_KEY).token(failed.initiation_id)
-    path = f"/console/initiations/{failed.initiation_id}/run-again"
+    token = CsrfTokens(FORM_KEY).token(failed.initiation_id)
+    path = f"/console/initiations/{failed.initiation_id}/retry"
     assert with_password(bridge).post(path, data={"token": token}, headers=OURS).status_code == 401
     assert bridge.initiate.ledger.read(failed.initiation_id).attempts == 1
 
@@ -130,7 +130,7 @@ def test_with_neither_there_is_no_console(service):
     assert (answer.status_code, answer.json["errorCode"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["", "/live", "/static/console.css", "/initiations/x/run-again"])
+@pytest.mark.parametrize("path", ["", "/live", "/static/console.css", "/initiations/x/retry"])
 def test_options_asks_for_the_password_too(service, path):
     client = service(console_password=Secret(PASSWORD)).client
     assert client.options(f"/console{path}").status_code == 401

@@ -5,6 +5,7 @@ import pytest
 from cobrowse.errors import InternalError
 from cobrowse.ledger import State
 from cobrowse.model import Failure, Outcome, Status
+from console.auth import CsrfTokens
 from sandbox.state import ABSENT, EMAIL, WEBCHAT
 from tests.integration.consoles import (
     FORM_KEY,
@@ -16,10 +17,9 @@ from tests.integration.consoles import (
     console,
     failing,
     listed,
-    run_again,
+    retry,
     token_in,
 )
-from web.console_guard import Forms
 
 __all__ = ["bridge", "client"]
 
@@ -29,7 +29,7 @@ __all__ = ["bridge", "client"]
 
 def test_run_again_is_a_new_attempt_on_the_same_row_with_the_same_key(client, bridge, box):
     failed = failing(bridge, box, fault=UNAVAILABLE, key="case-1", requested_by="Ann")
-    answer = run_again(client, failed)
+    answer = retry(client, failed)
     assert answer.status_code == 303
     page = client.get(answer.headers["Location"]).text
     assert "Attempt 2 has ended: initiated" in page
@@ -44,15 +44,15 @@ def test_run_again_is_a_new_attempt_on_the_same_row_with_the_same_key(client, br
 
 def test_what_had_failed_for_good_is_run_again_once_its_cause_is_mended(client, bridge, box):
     failed = ask(bridge, ABSENT, key="case-2")
-    assert failed.failure.final
+    assert failed.failure.is_terminal
     box.add_conversation("webchat", conversation_id=ABSENT)
-    assert "initiated" in client.get(run_again(client, failed).headers["Location"]).text
+    assert "initiated" in client.get(retry(client, failed).headers["Location"]).text
     assert box.invitations(ABSENT) == 1
 
 
 def test_a_new_attempt_that_fails_is_shown_with_its_error(client, bridge, box):
     failed = ask(bridge, EMAIL)
-    page = client.get(run_again(client, failed).headers["Location"]).text
+    page = client.get(retry(client, failed).headers["Location"]).text
     assert "Attempt 2 has ended: failed for good" in page
     assert "cobrowse_not_supported" in page
     assert "Run again" in page
@@ -63,7 +63,7 @@ def test_what_has_succeeded_meanwhile_is_not_run_again(client, bridge, box):
     token = token_in(client.get(f"/console/initiations/{failed.initiation_id}").text)
     assert ask(bridge, WEBCHAT, key="case-1").success
     path = f"/console/initiations/{failed.initiation_id}"
-    answer = client.post(f"{path}/run-again", data={"token": token}, headers=OURS)
+    answer = client.post(f"{path}/retry", data={"token": token}, headers=OURS)
     assert (answer.status_code, answer.headers["Location"]) == (303, path)
     assert bridge.initiate.ledger.read(failed.initiation_id).attempts == 2
 
@@ -73,9 +73,7 @@ def test_run_again_carries_the_requests_correlation_id_to_genesys(client, bridge
     before = len(box.calls())
     page = client.get(f"/console/initiations/{failed.initiation_id}").text
     headers = OURS | {"X-Correlation-Id": "by-hand-1"}
-    client.post(
-        f"/console/initiations/{failed.initiation_id}/run-again", data={"token": token_in(page)}, headers=headers
-    )
+    client.post(f"/console/initiations/{failed.initiation_id}/retry", data={"token": token_in(page)}, headers=headers)
     assert {call.correlation_id for call in box.calls()[before:]} == {"by-hand-1"}
 
 
@@ -86,7 +84,7 @@ def test_an_outcome_that_the_row_does_not_tell_is_shown_all_the_same(bridge, box
     def away(entry, deadline_seconds, correlation_id):
         return Outcome(Status.FAILED, entry.id, correlation_id, failure=failure)
 
-    answer = run_again(console(bridge, run_again=away).test_client(), failed)
+    answer = retry(console(bridge, retry=away).test_client(), failed)
     assert answer.status_code == 503
     assert "the ledger can&#39;t be reached. ask again shortly" in answer.text
 
@@ -98,7 +96,7 @@ def test_a_bug_is_a_page_with_the_correlation_id_and_nothing_else(service, box, 
     def broken(entry, deadline_seconds, correlation_id):
         raise InternalError("a fault inside the service") from ZeroDivisionError("secret-detail")
 
-    answer = run_again(console(bridge, run_again=broken).test_client(), failed)
+    answer = retry(console(bridge, retry=broken).test_client(), failed)
     assert (answer.status_code, answer.mimetype) == (500, "text/html")
     assert answer.headers["ININ-Correlation-Id"] in answer.text
     assert "secret-detail" not in answer.text
@@ -124,10 +122,10 @@ REFUSED = [
 def test_a_form_that_is_not_the_consoles_own_runs_nothing(client, bridge, box, form, headers):
     failed = failing(bridge, box)
     token = token_in(client.get(f"/console/initiations/{failed.initiation_id}").text)
-    other = Forms(FORM_KEY).token("another-id")
+    other = CsrfTokens(FORM_KEY).token("another-id")
     data = {"token": token} | {key: other if value == "of another" else value for key, value in form.items()}
     data = {key: value for key, value in data.items() if value is not None}
-    path = f"/console/initiations/{failed.initiation_id}/run-again"
+    path = f"/console/initiations/{failed.initiation_id}/retry"
     answer = client.post(path, data=data, headers=headers)
     assert answer.status_code in (403, 422)
     assert answer.mimetype == "text/html"
@@ -139,12 +137,12 @@ def test_a_token_of_one_worker_holds_in_another(bridge, box):
     failed = failing(bridge, box)
     one, other = console(bridge).test_client(), console(bridge).test_client()
     token = token_in(one.get(f"/console/initiations/{failed.initiation_id}").text)
-    path = f"/console/initiations/{failed.initiation_id}/run-again"
+    path = f"/console/initiations/{failed.initiation_id}/retry"
     assert other.post(path, data={"token": token}, headers=OURS).status_code == 303
 
 
 def test_running_again_is_a_post_and_nothing_else(client, bridge, box):
     failed = failing(bridge, box)
-    answer = client.get(f"/console/initiations/{failed.initiation_id}/run-again")
+    answer = client.get(f"/console/initiations/{failed.initiation_id}/retry")
     assert answer.status_code == 405
     assert bridge.initiate.ledger.read(failed.initiation_id).attempts == 1

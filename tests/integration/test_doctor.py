@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cobrowse.clock import SystemClock
 from cobrowse.model import Secret
+from diagnostics import ConnectivityProbe, diagnose, passed
 from integrations import ledger
-from integrations.doctor import Reach, diagnose, passed
 from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, VOICE, WEBCHAT
 from tests.integration.conftest import KEY, settings_on
 
@@ -58,7 +58,7 @@ class Patient:
         )
         self.environ = dict(ENVIRON)
         self.clock = SystemClock()
-        self.reach = Reach()
+        self.reach = ConnectivityProbe()
         self.conversation = ""
 
     def set(self, **settings):
@@ -109,14 +109,14 @@ def without_a_name(it):
         genesys_client_id="id",
         genesys_client_secret=Secret("secret"),
     )
-    it.reach = Reach(nobody)
+    it.reach = ConnectivityProbe(nobody)
 
 
 def two_regions(it):
     it.set(
         sandbox=False, genesys_api_url="https://api.mypurecloud.de", genesys_login_url="https://login.mypurecloud.ie"
     )
-    it.reach = Reach(nobody)
+    it.reach = ConnectivityProbe(nobody)
 
 
 def refused_connection(it):
@@ -183,7 +183,7 @@ def ledger_not_a_database(it):
 
 def ledger_newer(it):
     with contextlib.closing(
-        ledger.connect(it.settings.ledger_url, keys=(), retention_seconds=it.settings.ledger_retention)
+        ledger.connect(it.settings.ledger_url, keys=(), retention_seconds=it.settings.ledger_retention_seconds)
     ) as store:
         store.ping()
     with contextlib.closing(sqlite3.connect(it.directory / "ledger.sqlite3")) as connection:
@@ -217,7 +217,7 @@ def unknown_counter(it):
 
 def public_without_tls(it):
     it.set(sandbox=False, public_base_url="http://bridge.example.com")
-    it.reach = Reach(nobody)
+    it.reach = ConnectivityProbe(nobody)
 
 
 def public_elsewhere(it):
@@ -277,13 +277,13 @@ ILLS = {
 
 @pytest.mark.parametrize("ill", ILLS)
 def test_each_ill_is_found_and_its_remedy_named(patient, ill):
-    spoil, name, found, remedy = ILLS[ill]
+    spoil, name, found, hint = ILLS[ill]
     spoil(patient)
     checks = patient.checks()
     check = checks[name]
     assert check.ok is False, check
     assert found in check.found
-    assert remedy in check.remedy
+    assert hint in check.hint
     assert not passed(checks.values())
 
 
@@ -347,11 +347,11 @@ def test_a_host_that_keeps_silent_is_given_up(patient):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(8)
-        patient.reach = Reach(patience=0.2)
+        patient.reach = ConnectivityProbe(patience=0.2)
         patient.set(genesys_api_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
         check = patient.checks()["api host: TLS"]
     assert "did not answer in time" in check.found
-    assert "firewall" in check.remedy
+    assert "firewall" in check.hint
 
 
 @contextlib.contextmanager
@@ -407,20 +407,20 @@ def served_with_tls(directory, **names):
 
 
 @pytest.mark.parametrize(
-    ("certificate", "trusted", "found", "remedy"),
+    ("certificate", "trusted", "found", "hint"),
     [
         ({}, False, "self-signed", "GENESYS_CA_FILE"),
         ({"days": -1}, True, "expired", "clock"),
         ({"host": "elsewhere.example.com"}, True, "ostname mismatch", "for another host"),
     ],
 )
-def test_a_certificate_that_can_not_be_trusted_is_told_apart(patient, tmp_path, certificate, trusted, found, remedy):
+def test_a_certificate_that_can_not_be_trusted_is_told_apart(patient, tmp_path, certificate, trusted, found, hint):
     with served_with_tls(tmp_path, **certificate) as (url, authority):
         patient.set(genesys_api_url=url, genesys_ca_file=authority if trusted else "")
         check = patient.checks()["api host: TLS"]
     assert check.ok is False
     assert found in check.found
-    assert remedy in check.remedy
+    assert hint in check.hint
 
 
 def test_a_ca_file_makes_a_gateway_trusted(patient, tmp_path):

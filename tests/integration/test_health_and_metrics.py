@@ -5,9 +5,9 @@ from flask import Flask
 
 from cobrowse.errors import GenesysUnauthorized, LedgerUnavailable
 from cobrowse.model import Secret
-from integrations.telemetry.metrics import Metrics
-from web.edge import guard
-from web.operations import Operations, watch
+from integrations.observability.metrics import Metrics
+from web.error_handlers import register_error_handlers
+from web.health import HealthEndpoints, observe_requests
 
 TOKEN = "metrics-0123456789abcdef"
 AWAY = LedgerUnavailable("the SQLite file /srv/ledger.sqlite3 can't be opened", hint="Check its directory.")
@@ -25,9 +25,9 @@ def client(metrics):
 
     def build(**told):
         app = Flask("test", static_folder=None)
-        guard(app, lambda: "made-up-id")
-        watch(app, metrics)
-        app.register_blueprint(Operations(**{"exposition": metrics.exposition, **told}).blueprint())
+        register_error_handlers(app, lambda: "made-up-id")
+        observe_requests(app, metrics)
+        app.register_blueprint(HealthEndpoints(**{"exposition": metrics.exposition, **told}).blueprint())
 
         @app.post("/webhooks/<name>")
         def webhook(name):
@@ -68,7 +68,7 @@ def test_a_stranger_is_told_the_kind_only(client):
 
 
 def test_what_may_be_away_does_not_make_the_service_unready(client):
-    answer = client(ready=lambda: {"ledger": AWAY}, tolerated=("ledger",)).get("/readyz")
+    answer = client(ready=lambda: {"ledger": AWAY}, non_critical=("ledger",)).get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (200, "ok")
     assert answer.json["checks"]["ledger"].startswith("ledger_unavailable")
 

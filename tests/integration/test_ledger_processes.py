@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import State, Taken, Won
+from cobrowse.ledger import Acquired, AlreadyHeld, State
 from tests.contract.ledgers import (
     ATTACHED,
     CREATED,
@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKER = """
 import itertools, json, os, sys, threading
 from integrations.ledger import connect
-from cobrowse.ledger import State, Won
+from cobrowse.ledger import State, Acquired
 from tests.contract.ledgers import ATTACHED, CREATED, keyed, outcome
 
 name, url, key, kept = sys.argv[1:]
@@ -45,7 +45,7 @@ numbers = itertools.count()
 
 def claim(key):
     mine = keyed(key=key, number=f"{key}:{name}-{next(numbers)}")
-    if isinstance(ledger.claim(mine), Won):
+    if isinstance(ledger.claim(mine), Acquired):
         won.append(mine.id)
         return mine
 """
@@ -122,12 +122,12 @@ def test_what_a_killed_process_had_begun_is_on_record_and_taken_over_later(ledge
 
     taken = ledger.claim(keyed(key="dying"))
 
-    assert isinstance(taken, Taken)
-    assert taken.entry.progress == CREATED
+    assert isinstance(taken, AlreadyHeld)
+    assert taken.entry.checkpoint == CREATED
     ledger._database.write(lambda run: run("UPDATE initiations SET lease_until = {now} - 1"))
     won = ledger.claim(keyed(key="dying"))
-    assert isinstance(won, Won)
-    assert (won.entry.id, won.entry.attempts, won.entry.progress) == (taken.entry.id, 2, CREATED)
+    assert isinstance(won, Acquired)
+    assert (won.entry.id, won.entry.attempts, won.entry.checkpoint) == (taken.entry.id, 2, CREATED)
 
 
 def test_a_worker_that_forks_goes_on_in_both_processes(ledger, start):
@@ -139,7 +139,7 @@ def test_a_worker_that_forks_goes_on_in_both_processes(ledger, start):
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_server_that_is_away_is_said_soon_and_used_again_once_it_is_back(server, ledger):
-    claim = replace(keyed(key="through a restart"), progress=INVITING)
+    claim = replace(keyed(key="through a restart"), checkpoint=INVITING)
     ledger.claim(claim)
     crash(server)
 
@@ -147,7 +147,7 @@ def test_a_server_that_is_away_is_said_soon_and_used_again_once_it_is_back(serve
 
     def use():
         try:
-            ledger.begin(claim.id, claim.holder, CREATED)
+            ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
         except LedgerUnavailable as fault:
             faults.append(fault)
 
@@ -167,19 +167,19 @@ def test_a_server_that_is_away_is_said_soon_and_used_again_once_it_is_back(serve
             break
         except LedgerUnavailable:
             assert time.monotonic() < until
-    ledger.begin(claim.id, claim.holder, CREATED)
+    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_crash_of_the_database_between_two_calls_takes_nothing_that_an_invitation_stands_on(server, ledger):
-    claim = replace(keyed(key="a crash in between"), progress=INVITING)
+    claim = replace(keyed(key="a crash in between"), checkpoint=INVITING)
     ledger.claim(claim)
     crash(server)
     server.ensure_postgres_running()
 
-    ledger.begin(claim.id, claim.holder, CREATED)
+    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
     crash(server)
     server.ensure_postgres_running()
-    ledger.settle(claim.id, claim.holder, State.SUCCEEDED, ATTACHED, outcome(claim.id))
+    ledger.complete(claim.id, claim.lease_owner, State.SUCCEEDED, ATTACHED, outcome(claim.id))
 
-    assert isinstance(ledger.claim(again(claim)), Taken)
+    assert isinstance(ledger.claim(again(claim)), AlreadyHeld)

@@ -16,7 +16,7 @@ from cobrowse.model import Secret
 from sandbox.state import ABSENT, VOICE, WEBCHAT
 from tests.clocks import HANGS, wait_until
 from tests.integration.conftest import KEY, ROOT
-from tests.unit.test_telemetry_traces import PARENT, TRACE, Collector
+from tests.unit.test_observability_tracing import PARENT, TRACE, Collector
 
 FLASK = str(Path(sys.executable).with_name("flask"))
 TOKEN = "metrics-0123456789abcdef"
@@ -38,7 +38,7 @@ def test_what_an_initiation_meets_is_counted(service, box):
         'cobrowse_initiations_total{flow="media",outcome="conversation_not_found",sender="architect"} 1.0',
         'cobrowse_upstream_calls_total{operation="create",status="5xx"} 1.0',
         'cobrowse_retries_total{operation="create"} 1.0',
-        'cobrowse_wait_seconds_count{before="try"} 1.0',
+        'cobrowse_wait_seconds_count{reason="retry"} 1.0',
         'cobrowse_token_fetches_total{status="2xx"} 1.0',
         "cobrowse_sessions_created_total 2.0",
         "cobrowse_sessions_attached_total 1.0",

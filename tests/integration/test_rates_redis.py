@@ -8,7 +8,7 @@ import time
 import pytest
 
 from cobrowse.errors import SenderRateLimited
-from integrations.senders.rates import Rates
+from integrations.senders.rate_limit import RateLimiter
 from tests.clocks import HANGS
 
 
@@ -48,11 +48,11 @@ def counted(rates):
 
 
 def test_two_machines_share_one_count(redis):
-    machines = [Rates(redis), Rates(redis)]
+    machines = [RateLimiter(redis), RateLimiter(redis)]
     assert [counted(machines[number % 2]) for number in range(5)] == [True, True, True, False, False]
 
 
 def test_while_the_counter_is_away_a_sender_with_a_rate_waits(unused_tcp_port):
     with pytest.raises(SenderRateLimited, match="can't be counted") as limited:
-        Rates(f"redis://127.0.0.1:{unused_tcp_port()}").check(Sender)
+        RateLimiter(f"redis://127.0.0.1:{unused_tcp_port()}").check(Sender)
     assert limited.value.retry_after > 0

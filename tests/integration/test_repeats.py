@@ -173,7 +173,7 @@ def test_a_flow_that_timed_out_and_calls_again_gets_the_session_it_has(service, 
 
 def test_once_the_session_is_over_or_the_window_is_a_new_one_is_started(service, box):
     assert service().start(WEBCHAT)["status"] == "initiated"
-    assert service(repeat_window=0.0).start(WEBCHAT)["status"] == "initiated"
+    assert service(repeat_window_seconds=0.0).start(WEBCHAT)["status"] == "initiated"
     assert box.invitations(WEBCHAT) == 2
 
 

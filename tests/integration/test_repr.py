@@ -10,7 +10,7 @@ from integrations.senders.registry import load_senders
 from sandbox.state import MESSAGE, WEBCHAT
 from tests.integration.conftest import KEY, OTHER_KEY
 
-OURS = ("app", "cobrowse", "integrations", "schemas", "settings", "web")
+OURS = ("app", "cobrowse", "console", "diagnostics", "integrations", "schemas", "settings", "web")
 SETTINGS = {
     "console_password": Secret("console-password-0123456789"),
     "genesys_client_secret": Secret("sandbox-secret"),

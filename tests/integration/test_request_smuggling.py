@@ -31,7 +31,7 @@ ENDPOINTS = [
     ("GET", "/docs"),
     ("GET", "/openapi.json"),
     ("GET", "/console"),
-    ("POST", "/console/initiations/x/run-again"),
+    ("POST", "/console/initiations/x/retry"),
     ("GET", "/nowhere"),
     ("DELETE", "/data-actions/cobrowse"),
     ("OPTIONS", "/webhooks/crm"),

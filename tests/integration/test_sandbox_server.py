@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from sandbox.app import create_app
+from sandbox.fake_genesys import FakeGenesys
 from sandbox.server import serve, start
 from sandbox.state import MESSAGE, WEBCHAT
-from sandbox.world import World
 from tests.clocks import HANGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -180,7 +180,7 @@ def test_an_interrupt_in_the_foreground_stops_it_and_is_told_to_the_caller():
 
 
 def test_the_app_can_be_called_without_a_server():
-    world = World()
+    world = FakeGenesys()
     client = create_app(world).test_client()
     assert client.post(f"/api/v2/conversations/{MESSAGE}/cobrowse", headers=USER).status_code == 200
     assert world.invitations(MESSAGE) == 1

@@ -7,12 +7,12 @@ import pytest
 from flask import Flask, abort
 from werkzeug.exceptions import default_exceptions
 
-from cobrowse.errors import kinds
+from cobrowse.errors import error_types_by_code
 from cobrowse.model import Secret
 from sandbox.state import WEBCHAT
 from tests.clocks import HANGS
 from tests.integration.conftest import KEY
-from web.edge import guard
+from web.error_handlers import register_error_handlers
 
 PASSWORD = "console-password-0123456789"
 METRICS = "metrics-0123456789abcdef"
@@ -26,7 +26,7 @@ PUBLIC = ("/docs/static/docs.css", "/console/static/console.css")
 def unguarded(answer, path):
     """The headers that an answer lacks, or has too weak."""
     policy = answer.headers.get("Content-Security-Policy", "")
-    lacking = {
+    missing_reason = {
         "Content-Security-Policy": "default-src 'none'" in policy and "unsafe" not in policy,
         "frame-ancestors": "frame-ancestors 'none'" in policy,
         "base-uri": "base-uri 'none'" in policy,
@@ -37,7 +37,7 @@ def unguarded(answer, path):
         "no X-Powered-By": "X-Powered-By" not in answer.headers,
         "no Access-Control-Allow-Origin": "Access-Control-Allow-Origin" not in answer.headers,
     }
-    return [name for name, there in lacking.items() if not there]
+    return [name for name, there in missing_reason.items() if not there]
 
 
 def basic(password):
@@ -73,15 +73,15 @@ def test_every_route_answers_every_method_and_caller_with_them(bridge):
         basic(PASSWORD),
         *({"Authorization": f"Bearer {one}"} for one in (METRICS, RELAY)),
     )
-    lacking, statuses = {}, set()
+    missing_reason, statuses = {}, set()
     for path in paths(bridge):
         for method in METHODS:
             for headers in callers:
                 with bridge.client.open(path, method=method, headers=headers, json={}) as answer:
                     statuses.add(answer.status_code)
                     if without := unguarded(answer, path):
-                        lacking[f"{method} {path} {answer.status_code}"] = without
-    assert lacking == {}
+                        missing_reason[f"{method} {path} {answer.status_code}"] = without
+    assert missing_reason == {}
     assert statuses >= {200, 401, 404, 405, 422}
 
 
@@ -89,18 +89,18 @@ def test_every_route_answers_every_method_and_caller_with_them(bridge):
 def failing():
     """An app behind the same edge, whose only route fails as its path says."""
     app = Flask("cobrowse-bridge")
-    guard(app, lambda: "correlation-1")
+    register_error_handlers(app, lambda: "correlation-1")
 
     @app.get("/<code>")
     def fail(code):
         if code.isdigit():
             abort(int(code))
-        raise kinds()[code]("it is so") if code in kinds() else ZeroDivisionError(code)
+        raise error_types_by_code()[code]("it is so") if code in error_types_by_code() else ZeroDivisionError(code)
 
     return app.test_client()
 
 
-@pytest.mark.parametrize("failure", [*kinds(), *map(str, sorted(default_exceptions)), "a bug"])
+@pytest.mark.parametrize("failure", [*error_types_by_code(), *map(str, sorted(default_exceptions)), "a bug"])
 def test_every_kind_of_error_has_them(failing, failure):
     answer = failing.get(f"/{failure}")
     assert answer.status_code >= 400

@@ -48,7 +48,7 @@ MORE
 signature = "api-key"
 secrets = ["$EVENTBRIDGE_KEY"]
 envelope = "custom"
-habit = "eventbridge"
+response_policy = "eventbridge"
 conversation_id = "id"
 MORE
 [senders.plain]
@@ -123,7 +123,7 @@ def test_a_body_over_the_rows_limit_is_told_in_the_senders_way(running, box, nam
 
 @pytest.mark.parametrize("name", FINAL)
 def test_a_used_up_rate_is_told_in_the_senders_way_with_a_result_for_each_event(running, name):
-    deliver = running('rate = "1/minute"')
+    deliver = running('rate_limit = "1/minute"')
     deliver(name, body_for(name))
     body = body_for(name) + body_for(name, VOICE, 2) if name == "hubspot" else body_for(name)
     answer = deliver(name, body)
@@ -247,7 +247,7 @@ def test_a_shopify_delivery_is_known_by_its_webhook_id_and_an_event_id_is_shared
 
 
 def test_an_ignored_event_is_counted_by_its_kind_and_the_newest_are_kept(running):
-    deliver = running('when = "number == `1`"')
+    deliver = running('filter = "number == `1`"')
     for number in (2, 3):
         deliver("plain", body_for("plain", number=number))
     deliver("hubspot", [])

@@ -245,7 +245,7 @@ def test_an_unknown_sender_is_404_and_the_data_actions_name_is_no_webhook(bridge
 def test_a_senders_rate_is_held_with_429_and_retry_after(service, tmp_path):
     rows = tmp_path / "senders.toml"
     rows.write_text(
-        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nrate = "2/minute"\n'
+        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nrate_limit = "2/minute"\n'
     )
     client = service(environ=RELAY, senders_file=str(rows)).client
     headers = {"Authorization": f"Bearer {RELAY['RELAY']}"}
@@ -259,7 +259,7 @@ def test_a_senders_rate_is_held_with_429_and_retry_after(service, tmp_path):
 def test_a_sender_told_by_body_always_gets_200(service, tmp_path):
     rows = tmp_path / "senders.toml"
     rows.write_text(
-        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nfailures = "body"\n'
+        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nalways_200 = true\n'
     )
     client = service(environ=RELAY, senders_file=str(rows)).client
     headers = {"Authorization": f"Bearer {RELAY['RELAY']}"}
@@ -274,12 +274,12 @@ def test_a_wrong_senders_file_stops_the_start_with_a_line_for_each_fault(service
     rows = tmp_path / "senders.toml"
     rows.write_text(
         '[senders.a]\nsignature = "zendsk"\nenvelope = "custom"\n'
-        '[senders.b]\nsignature = "github"\nsecrets = ["$NOT_SET"]\nenvelope = "custom"\nwhen = "]["\n'
+        '[senders.b]\nsignature = "github"\nsecrets = ["$NOT_SET"]\nenvelope = "custom"\nfilter = "]["\n'
     )
     with pytest.raises(SettingsError) as error:
         service(senders_file=str(rows))
-    assert len(error.value.faults) >= 3
-    assert any("zendsk" in fault and "[senders.a]" in fault for fault in error.value.faults)
+    assert len(error.value.errors) >= 3
+    assert any("zendsk" in fault and "[senders.a]" in fault for fault in error.value.errors)
 
 
 @responses.activate
@@ -342,7 +342,7 @@ def test_a_batch_costs_a_sender_as_many_of_its_rate_as_it_has_events(service, tm
     rows = tmp_path / "senders.toml"
     rows.write_text(
         '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "hubspot"\n'
-        'conversation_id = "propertyValue"\nrate = "5/minute"\n'
+        'conversation_id = "propertyValue"\nrate_limit = "5/minute"\n'
     )
     client = service(environ=RELAY, senders_file=str(rows)).client
     headers = {"Authorization": f"Bearer {RELAY['RELAY']}"}
@@ -359,7 +359,7 @@ def test_a_name_that_decides_and_comes_twice_starts_nothing(service, tmp_path, b
     rows = tmp_path / "senders.toml"
     rows.write_text(
         '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\n'
-        'conversation_id = "data.call"\nwhen = "kind == \'start\'"\n'
+        'conversation_id = "data.call"\nfilter = "kind == \'start\'"\n'
     )
     client = service(environ=RELAY, senders_file=str(rows)).client
     headers = {"Authorization": f"Bearer {RELAY['RELAY']}", "Content-Type": "application/json"}

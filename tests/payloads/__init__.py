@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from integrations.senders.incoming import Incoming
 from integrations.senders.registry import Sender, Senders, load_senders
+from integrations.senders.requests import UnverifiedRequest
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent.parent / "senders.example.toml"
@@ -39,12 +39,12 @@ class Delivery:
     body: bytes
     expect: list[dict[str, Any]]
 
-    def signed_by(self, sender: Sender, now: datetime = NOW) -> Incoming:
+    def signed_by(self, sender: Sender, now: datetime = NOW) -> UnverifiedRequest:
         """The delivery as it would come: what the sender adds is added."""
         signed = sender.sign("POST", f"/webhooks/{sender.name}", self.body, now)
         path, _, query = signed.target(f"/webhooks/{sender.name}").partition("?")
         headers = {name.lower(): value for name, value in {**self.headers, **signed.headers}.items()}
-        return Incoming("POST", path, query, headers, self.body, "192.0.2.7")
+        return UnverifiedRequest("POST", path, query, headers, self.body, "192.0.2.7")
 
 
 def deliveries() -> list[Delivery]:

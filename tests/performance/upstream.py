@@ -44,7 +44,7 @@ AUTHORIZED = b"\r\nauthorization: bearer " + TOKEN.encode()
 Answer = tuple[int, bytes]
 
 
-class World:
+class FakeGenesys:
     """What there is, and what was asked for it."""
 
     def __init__(self, delay_ms: float) -> None:
@@ -176,7 +176,7 @@ def shown_medium(medium: str, session: str) -> dict[str, str]:
 class Connection(asyncio.Protocol):
     """HTTP/1.1 as far as a client that keeps its connection alive and states its body's length needs it."""
 
-    def __init__(self, world: World, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, world: FakeGenesys, loop: asyncio.AbstractEventLoop) -> None:
         self.world = world
         self.loop = loop
         self.received = b""
@@ -218,7 +218,7 @@ class Connection(asyncio.Protocol):
 
 async def serve(delay_ms: float) -> None:
     loop = asyncio.get_running_loop()
-    world = World(delay_ms)
+    world = FakeGenesys(delay_ms)
     server = await loop.create_server(lambda: Connection(world, loop), "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

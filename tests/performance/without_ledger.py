@@ -4,8 +4,8 @@ gunicorn -c gunicorn.conf.py 'tests.performance.without_ledger:create_app()'
 """
 
 import app
-from cobrowse.ledger import NoLedger
+from cobrowse.ledger import NullLedger
 
 
 def create_app():
-    return app.create_app(ledger=NoLedger())
+    return app.create_app(ledger=NullLedger())

@@ -22,7 +22,8 @@ What is real: cobrowse.* and integrations.genesys.* behind its `connect`. What i
   another request's live session in the same conversation for its own: that invites nobody, and is accepted.
 - The ledger (ledger) is the protocol's text in memory: each operation is a statement on its way, a commit at one
   moment, an answer on its way back; one that was sent may be committed though its sender has died. Its clock has an
-  offset and runs up to 1 % fast or slow. `begin` and `settle` check the holder and nothing else, the least that the
+  offset and runs up to 1 % fast or slow. `save_checkpoint` and `complete` check the holder and nothing else, the
+  least that the
   protocol allows. The window counts from the last commit about an initiation.
 - A worker that dies takes all its threads with it, sends nothing more, and is back within 20 s with nothing in memory.
 - Senders deliver until they are told something final; mischief has a budget, so there is an end to it.

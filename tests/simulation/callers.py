@@ -75,7 +75,7 @@ class Callers:
             correlation = f"operator-{self._sent}"
 
             def again(initiation, entry=entry, correlation=correlation):
-                return initiation.run_again(entry, patience, correlation)
+                return initiation.retry(entry, patience, correlation)
 
             command = replace(entry.command, deadline_seconds=patience, correlation_id=correlation)
             self.service.deliver(Delivery(command, again, world.alive(), again=entry), patience)

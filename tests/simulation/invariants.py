@@ -11,7 +11,7 @@ from tests.simulation.genesys import Platform, Session
 from tests.simulation.ledger import Row, Settled, Win
 from tests.simulation.scheduler import WRONG
 from tests.simulation.service import Delivery, Service
-from web.answers import flat
+from web.responses import to_answer
 
 # Round trips to the ledger that may still come when the deadline is over: looking, taking, giving back, noting the end.
 LAST_TRIPS = 6
@@ -29,7 +29,7 @@ class Evidence:
         self.service = service
         self.platform: Platform = service.platform
         self.ledger = service.ledger
-        self.window = service.repeat_window
+        self.window = service.repeat_window_seconds
         self.requests = callers.requests
         self.deliveries = service.deliveries
         self.by_correlation = {delivery.command.correlation_id: delivery for delivery in service.deliveries}
@@ -131,7 +131,7 @@ def every_request_ends(evidence: Evidence) -> Iterator[str]:
     A `latest` whose worker died while it noted that there was no conversation waits for nobody: no repeat can mean it.
     """
     for row in evidence.ledger.rows:
-        if row.state is State.RUNNING and not row.slot.startswith("id:"):
+        if row.state is State.RUNNING and not row.lock_key.startswith("id:"):
             yield f"{row.id} is left running"
     for request in evidence.requests:
         if request.given_up and request.tries == MOST_TRIES:
@@ -140,7 +140,7 @@ def every_request_ends(evidence: Evidence) -> Iterator[str]:
 
 def repeats_get_the_same_answer(evidence: Evidence) -> Iterator[str]:
     """Once a key's row has its final answer, each delivery after it gets that answer, marked, at no upstream call."""
-    rows = {row.slot: row for row in evidence.ledger.rows if row.command.key}
+    rows = {row.lock_key: row for row in evidence.ledger.rows if row.command.key}
     for delivery in evidence.deliveries:
         row = rows.get(delivery.identity)
         if row is None or delivery.outcome is None or delivery.again is not None or delivery.ignored:
@@ -156,18 +156,18 @@ def _repeat(evidence: Evidence, row: Row, delivery: Delivery) -> Iterator[str]:
     if failure is not None and failure.code == "ledger_unavailable":
         return
     settled = evidence.settled[row.id]
-    if any(each.outcome.correlation_id == who and flat(each.outcome) != flat(outcome) for each in settled):
+    if any(each.outcome.correlation_id == who and to_answer(each.outcome) != to_answer(outcome) for each in settled):
         yield f"{who}: another answer than {row.id} keeps"
     final = next((each for each in settled if each.state in _FINAL), None)
     again = any(win.row is row and evidence.by_correlation[win.correlation].again for win in evidence.ledger.wins)
-    if final is not None and final.at < delivery.began and not again and not delivery.handler.troubled:
-        if flat(outcome) != flat(final.outcome):
+    if final is not None and final.at < delivery.on_request and not again and not delivery.handler.troubled:
+        if to_answer(outcome) != to_answer(final.outcome):
             yield f"{who}: another answer than {row.id} had before"
         elif not outcome.replayed:
             yield f"{who}: a repeat that isn't marked as one"
         if evidence.platform.calls.get(who):
             yield f"{who}: a repeat that called Genesys"
-    elif outcome.replayed and not any(flat(outcome) == flat(each.outcome) for each in settled):
+    elif outcome.replayed and not any(to_answer(outcome) == to_answer(each.outcome) for each in settled):
         yield f"{who}: replayed an answer that nobody had"
 
 
@@ -184,7 +184,7 @@ def success_is_real(evidence: Evidence) -> Iterator[str]:
             yield f"{who}: succeeded with conversation {outcome.session.conversation_id}, asked for {wanted}"
         if session is None or not session.invitations or session.conversation != outcome.session.conversation_id:
             yield f"{who}: succeeded with {outcome.session.cobrowse_session_id!r}, which is not attached there"
-        elif outcome.status is Status.ALREADY_ACTIVE and not outcome.replayed and session.ended < delivery.began:
+        elif outcome.status is Status.ALREADY_ACTIVE and not outcome.replayed and session.ended < delivery.on_request:
             yield f"{who}: answered with {session.id}, which was over"
 
 
@@ -193,7 +193,7 @@ def answers_come_in_time(evidence: Evidence) -> Iterator[str]:
     late = 0.01 + LAST_TRIPS * 2 * evidence.ledger.legs[1]
     for delivery in evidence.deliveries:
         if delivery.ended >= 0 and not delivery.frozen:
-            took = delivery.ended - delivery.began
+            took = delivery.ended - delivery.on_request
             if took > delivery.command.deadline_seconds + late:
                 yield f"{delivery.command.correlation_id}: took {took:.3f} of {delivery.command.deadline_seconds} s"
 

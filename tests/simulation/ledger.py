@@ -7,17 +7,17 @@ from random import Random
 
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import (
+    Acquired,
+    AlreadyHeld,
+    Checkpoint,
     Claim,
-    Claimed,
-    Differs,
-    Entry,
-    Hold,
+    ClaimResult,
+    FingerprintMismatch,
+    InitiationRecord,
+    Lease,
     LeaseLost,
-    Progress,
     State,
-    Taken,
-    Won,
-    released_slot,
+    released_lock_key,
 )
 from cobrowse.model import Command, Outcome
 from tests.simulation import mischief
@@ -33,10 +33,10 @@ class Row:
 
     id: str
     number: int
-    slot: str
+    lock_key: str
     command: Command
-    progress: Progress
-    holder: str
+    checkpoint: Checkpoint
+    lease_owner: str
     until: float
     updated: float
     attempts: int = 1
@@ -47,7 +47,7 @@ class Row:
     @property
     def conversation(self) -> str:
         """The conversation it is about, "" as long as it isn't known."""
-        return self.progress.session.conversation_id or self.command.conversation_id
+        return self.checkpoint.session.conversation_id or self.command.conversation_id
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Settled:
 
     at: float
     row: Row
-    holder: str
+    lease_owner: str
     state: State
     outcome: Outcome
 
@@ -111,52 +111,56 @@ class SimulatedLedger:
 
     # The protocol: each method is one statement on the way there, a commit, and an answer on the way back.
 
-    def claim(self, claim: Claim, *, seconds: float | None = None) -> Claimed:
-        effect = self.committing(lambda: self._claim(claim), durable=claim.progress.invited)
+    def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
+        effect = self.committing(lambda: self._claim(claim), durable=claim.checkpoint.may_have_notified)
         return self.reached("claim", claim.command.correlation_id, effect)
 
-    def find(self, slot: str, *, seconds: float | None = None) -> Entry | None:
-        return self.reached("find", slot, lambda: self._find(slot))
+    def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
+        return self.reached("find", lock_key, lambda: self._find(lock_key))
 
     def reclaim(
         self,
         initiation_id: str,
-        holder: str,
+        lease_owner: str,
         lease_seconds: float,
         window_seconds: float = 0.0,
         *,
         seconds: float | None = None,
-    ) -> Claimed | None:
+    ) -> ClaimResult | None:
         # A worker's actors are named after what was delivered to it.
         correlation = self.world.alive().name.rpartition("/")[2]
 
-        def effect() -> Claimed | None:
-            return self._reclaim(initiation_id, holder, lease_seconds, window_seconds, correlation)
+        def effect() -> ClaimResult | None:
+            return self._reclaim(initiation_id, lease_owner, lease_seconds, window_seconds, correlation)
 
         return self.reached("reclaim", initiation_id, self.committing(effect, durable=True))
 
-    def begin(self, initiation_id: str, holder: str, progress: Progress, *, seconds: float | None = None) -> None:
-        effect = self.committing(lambda: self._begin(initiation_id, holder, progress), durable=progress.invited)
-        if not self.reached("begin", progress.begun, effect):
+    def save_checkpoint(
+        self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
+    ) -> None:
+        effect = self.committing(
+            lambda: self._begin(initiation_id, lease_owner, checkpoint), durable=checkpoint.may_have_notified
+        )
+        if not self.reached("begin", checkpoint.pending_step, effect):
             raise LeaseLost
 
-    def settle(
+    def complete(
         self,
         initiation_id: str,
-        holder: str,
+        lease_owner: str,
         state: State,
-        progress: Progress,
+        checkpoint: Checkpoint,
         outcome: Outcome,
         *,
         seconds: float | None = None,
     ) -> None:
         def effect() -> bool:
-            return self._settle(initiation_id, holder, state, progress, outcome)
+            return self._settle(initiation_id, lease_owner, state, checkpoint, outcome)
 
         if not self.reached("settle", state.value, self.committing(effect, durable=False)):
             raise LeaseLost
 
-    def read(self, initiation_id: str, *, seconds: float | None = None) -> Entry | None:
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         return self.reached("read", initiation_id, lambda: self._read(initiation_id))
 
     def wait(self, initiation_id: str, seconds: float) -> None:
@@ -173,106 +177,108 @@ class SimulatedLedger:
 
     # What the statements do. A mutant overrides one of these.
 
-    def _claim(self, claim: Claim) -> Claimed:
-        row = self._holding(claim.slot)
+    def _claim(self, claim: Claim) -> ClaimResult:
+        row = self._holding(claim.lock_key)
         if row is None:
             row = self._new(claim)
             return self._won(row, claim.window_seconds)
         if claim.command.key and row.command.fingerprint != claim.command.fingerprint:
-            return Differs(self.entry(row))
+            return FingerprintMismatch(self.entry(row))
         if row.state not in _AGAIN or self._left(row) > 0:
-            return Taken(self.entry(row))
-        self._take(row, claim.holder, claim.lease_seconds, claim.command.correlation_id)
+            return AlreadyHeld(self.entry(row))
+        self._take(row, claim.lease_owner, claim.lease_seconds, claim.command.correlation_id)
         return self._won(row, claim.window_seconds)
 
-    def _find(self, slot: str) -> Entry | None:
-        row = self.slots.get(slot)
+    def _find(self, lock_key: str) -> InitiationRecord | None:
+        row = self.slots.get(lock_key)
         return self.entry(row) if row is not None else None
 
     def _reclaim(
-        self, initiation_id: str, holder: str, lease_seconds: float, window_seconds: float, correlation: str
-    ) -> Claimed | None:
+        self, initiation_id: str, lease_owner: str, lease_seconds: float, window_seconds: float, correlation: str
+    ) -> ClaimResult | None:
         row = self.by_id.get(initiation_id)
         if row is None:
             return None
         if row.state not in (State.FAILED_FINAL, State.FAILED_RETRYABLE) and (
             row.state is not State.RUNNING or self._left(row) > 0
         ):
-            return Taken(self.entry(row))
-        self._take(row, holder, lease_seconds, correlation)
+            return AlreadyHeld(self.entry(row))
+        self._take(row, lease_owner, lease_seconds, correlation)
         return self._won(row, window_seconds)
 
-    def _begin(self, initiation_id: str, holder: str, progress: Progress) -> bool:
-        row = self._held(initiation_id, holder)
+    def _begin(self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint) -> bool:
+        row = self._held(initiation_id, lease_owner)
         if row is None:
             return False
-        row.progress, row.updated = progress, self.now()
+        row.checkpoint, row.updated = checkpoint, self.now()
         return True
 
-    def _settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> bool:
-        row = self._held(initiation_id, holder)
+    def _settle(
+        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
+    ) -> bool:
+        row = self._held(initiation_id, lease_owner)
         if row is None:
             return False
-        row.state, row.progress, row.updated, row.until = state, progress, self.now(), 0.0
+        row.state, row.checkpoint, row.updated, row.until = state, checkpoint, self.now(), 0.0
         row.outcome = replace(outcome, spans=(), replayed=False)
-        if not row.command.key and self.slots.get(row.slot) is row:
-            del self.slots[row.slot]
-            row.slot = released_slot(row.id)
-            self.slots[row.slot] = row
-        self.settled.append(Settled(self.world.now, row, holder, state, row.outcome))
+        if not row.command.key and self.slots.get(row.lock_key) is row:
+            del self.slots[row.lock_key]
+            row.lock_key = released_lock_key(row.id)
+            self.slots[row.lock_key] = row
+        self.settled.append(Settled(self.world.now, row, lease_owner, state, row.outcome))
         for actor in row.waiting:
             if not actor.dead:
                 self.world.wake(actor)
         row.waiting.clear()
         return True
 
-    def _read(self, initiation_id: str) -> Entry | None:
+    def _read(self, initiation_id: str) -> InitiationRecord | None:
         row = self.by_id.get(initiation_id)
         return self.entry(row) if row is not None else None
 
-    def _holding(self, slot: str) -> Row | None:
-        return self.slots.get(slot)
+    def _holding(self, lock_key: str) -> Row | None:
+        return self.slots.get(lock_key)
 
-    def _held(self, initiation_id: str, holder: str) -> Row | None:
+    def _held(self, initiation_id: str, lease_owner: str) -> Row | None:
         row = self.by_id.get(initiation_id)
-        return row if row is not None and row.state is State.RUNNING and row.holder == holder else None
+        return row if row is not None and row.state is State.RUNNING and row.lease_owner == lease_owner else None
 
     def _new(self, claim: Claim) -> Row:
         row = Row(
             claim.id,
             len(self.rows),
-            claim.slot,
+            claim.lock_key,
             claim.command,
-            claim.progress,
-            claim.holder,
+            claim.checkpoint,
+            claim.lease_owner,
             self.now() + claim.lease_seconds,
             self.now(),
         )
         self.rows.append(row)
-        self.slots[claim.slot] = row
+        self.slots[claim.lock_key] = row
         self.by_id[row.id] = row
         self.wins.append(Win(self.world.now, row, claim.command.correlation_id, 1))
         return row
 
-    def _take(self, row: Row, holder: str, lease_seconds: float, correlation: str) -> None:
-        row.state, row.holder, row.attempts = State.RUNNING, holder, row.attempts + 1
+    def _take(self, row: Row, lease_owner: str, lease_seconds: float, correlation: str) -> None:
+        row.state, row.lease_owner, row.attempts = State.RUNNING, lease_owner, row.attempts + 1
         row.updated = self.now()
         row.until = row.updated + lease_seconds
         self.wins.append(Win(self.world.now, row, correlation, row.attempts))
 
-    def _won(self, row: Row, window_seconds: float) -> Won:
+    def _won(self, row: Row, window_seconds: float) -> Acquired:
         if window_seconds <= 0 or not row.conversation:
-            return Won(self.entry(row))
+            return Acquired(self.entry(row))
         ahead, history = self._others(row, self.now() - window_seconds)
         previous = next((self.entry(other) for other in (*ahead, *history)), None)
-        holds = tuple(Hold(other.id, other.holder) for other in ahead)
-        return Won(self.entry(row), previous, holds, tuple(map(self.entry, history)))
+        holds = tuple(Lease(other.id, other.lease_owner) for other in ahead)
+        return Acquired(self.entry(row), previous, holds, tuple(map(self.entry, history)))
 
     def _others(self, row: Row, since: float) -> tuple[list[Row], list[Row]]:
         """Who else is at work on the conversation, and who may have invited; the newest first."""
         others = [other for other in reversed(self.rows) if other is not row and other.conversation == row.conversation]
         ahead = [other for other in others if self._left(other) > 0]
-        history = [other for other in others if not self._left(other) and other.progress.invited]
+        history = [other for other in others if not self._left(other) and other.checkpoint.may_have_notified]
         return ahead, [other for other in history if other.updated >= since]
 
     # The power.
@@ -325,11 +331,21 @@ class SimulatedLedger:
     def _left(self, row: Row) -> float:
         return max(0.0, row.until - self.now()) if row.state is State.RUNNING else 0.0
 
-    def entry(self, row: Row) -> Entry:
+    def entry(self, row: Row) -> InitiationRecord:
         updated = _EPOCH + timedelta(seconds=row.updated)
         left, outcome = self._left(row), row.outcome
-        return Entry(
-            row.id, row.command, row.state, row.attempts, row.progress, row.holder, left, 0, outcome, None, updated
+        return InitiationRecord(
+            row.id,
+            row.command,
+            row.state,
+            row.attempts,
+            row.checkpoint,
+            row.lease_owner,
+            left,
+            0,
+            outcome,
+            None,
+            updated,
         )
 
     def reached(self, name: str, what: str, effect: Callable[[], object]) -> object:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from cobrowse.flow import Flow
 from cobrowse.initiation import Initiation
-from cobrowse.ledger import Claim, Claimed, Entry, Progress, State, Won, slot_of
+from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, State, lock_key_for
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import outcome_of
 from tests.simulation.ledger import Row, SimulatedLedger
@@ -53,25 +53,25 @@ class _Unmindful(_Rowwise):
 class _AnyHolder(SimulatedLedger):
     """No lease check: whoever once held a row may write to it."""
 
-    def _held(self, initiation_id: str, holder: str) -> Row | None:
+    def _held(self, initiation_id: str, lease_owner: str) -> Row | None:
         return self.by_id.get(initiation_id)
 
 
 class _NoUniqueKey(SimulatedLedger):
     """A key may be claimed by everybody."""
 
-    def _holding(self, slot: str) -> Row | None:
+    def _holding(self, lock_key: str) -> Row | None:
         return None
 
 
 class _NoCommitBeforeCall(SimulatedLedger):
     """Only the end of an attempt is put on record."""
 
-    def _claim(self, claim: Claim) -> Claimed:
-        return super()._claim(replace(claim, progress=Progress()))
+    def _claim(self, claim: Claim) -> ClaimResult:
+        return super()._claim(replace(claim, checkpoint=Checkpoint()))
 
-    def _begin(self, initiation_id: str, holder: str, progress: Progress) -> bool:
-        return self._held(initiation_id, holder) is not None
+    def _begin(self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint) -> bool:
+        return self._held(initiation_id, lease_owner) is not None
 
 
 class _NeverOnDisk(SimulatedLedger):
@@ -84,15 +84,15 @@ class _NeverOnDisk(SimulatedLedger):
 class _NoWindow(SimulatedLedger):
     """What happened to a conversation before is nobody's business."""
 
-    def _claim(self, claim: Claim) -> Claimed:
+    def _claim(self, claim: Claim) -> ClaimResult:
         claimed = super()._claim(claim)
-        return replace(claimed, previous=None, ahead=(), history=()) if isinstance(claimed, Won) else claimed
+        return replace(claimed, previous=None, ahead=(), history=()) if isinstance(claimed, Acquired) else claimed
 
 
 class _NoWindowWithAKey(_NoWindow):
     """A key says enough: what happened to its conversation under another is nobody's business."""
 
-    def _claim(self, claim: Claim) -> Claimed:
+    def _claim(self, claim: Claim) -> ClaimResult:
         return super()._claim(claim) if claim.command.key else SimulatedLedger._claim(self, claim)
 
 
@@ -108,18 +108,18 @@ class _BlindPerson(SimulatedLedger):
     """A person's retry does not see who is at work on the conversation."""
 
     def _reclaim(
-        self, initiation_id: str, holder: str, lease_seconds: float, window_seconds: float, correlation: str
-    ) -> Claimed | None:
-        return super()._reclaim(initiation_id, holder, lease_seconds, 0.0, correlation)
+        self, initiation_id: str, lease_owner: str, lease_seconds: float, window_seconds: float, correlation: str
+    ) -> ClaimResult | None:
+        return super()._reclaim(initiation_id, lease_owner, lease_seconds, 0.0, correlation)
 
 
 class _NoOffers(SimulatedLedger):
     """Nobody hears until when the customer can accept an offer."""
 
-    def entry(self, row: Row) -> Entry:
+    def entry(self, row: Row) -> InitiationRecord:
         entry = super().entry(row)
-        session = replace(entry.progress.session, offer_ends="")
-        return replace(entry, progress=replace(entry.progress, session=session))
+        session = replace(entry.checkpoint.session, offer_ends="")
+        return replace(entry, checkpoint=replace(entry.checkpoint, session=session))
 
 
 class _IgnoredOnRecord(Initiation):
@@ -128,18 +128,18 @@ class _IgnoredOnRecord(Initiation):
     def ignore(self, command: Command, reason: str) -> Outcome:
         attempt = self._attempt(command, ())
         outcome = replace(outcome_of(attempt, Status.IGNORED), note=reason)
-        claimed = self.ledger.claim(self._claim(attempt, slot_of(command, attempt.initiation_id), Progress()))
-        if isinstance(claimed, Won):
-            self.ledger.settle(claimed.entry.id, attempt.holder, State.SUCCEEDED, Progress(), outcome)
+        claimed = self.ledger.claim(self._claim(attempt, lock_key_for(command, attempt.initiation_id), Checkpoint()))
+        if isinstance(claimed, Acquired):
+            self.ledger.complete(claimed.entry.id, attempt.lease_owner, State.SUCCEEDED, Checkpoint(), outcome)
         return outcome
 
 
 class _LinksForAll(SimulatedLedger):
     """Every initiation counts as started by whoever asks for its session."""
 
-    def _claim(self, claim: Claim) -> Claimed:
+    def _claim(self, claim: Claim) -> ClaimResult:
         claimed = super()._claim(claim)
-        if not isinstance(claimed, Won):
+        if not isinstance(claimed, Acquired):
             return claimed
         owned = [replace(entry.command, credential=claim.command.credential) for entry in claimed.history]
         history = tuple(replace(entry, command=of) for entry, of in zip(claimed.history, owned, strict=True))
@@ -149,15 +149,17 @@ class _LinksForAll(SimulatedLedger):
 class _ShortLease(SimulatedLedger):
     """A lease ends before its holder's deadline does."""
 
-    def _claim(self, claim: Claim) -> Claimed:
+    def _claim(self, claim: Claim) -> ClaimResult:
         return super()._claim(replace(claim, lease_seconds=claim.command.deadline_seconds / 4))
 
 
 class _Forgetful(SimulatedLedger):
     """The answer is not kept as it was given."""
 
-    def _settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> bool:
-        return super()._settle(initiation_id, holder, state, progress, replace(outcome, upstream_calls=0))
+    def _settle(
+        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
+    ) -> bool:
+        return super()._settle(initiation_id, lease_owner, state, checkpoint, replace(outcome, upstream_calls=0))
 
 
 MUTANTS = (

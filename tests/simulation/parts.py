@@ -77,14 +77,14 @@ class SimulatedTokenStore:
     def read(self, name: str) -> Stored | None:
         return self._ledger.reached("token read", name, lambda: self._stored(name))
 
-    def lead(self, name: str, holder: str, seconds: float, stale_version: int) -> bool:
-        return self._ledger.reached("token lead", name, lambda: self._lead(name, holder, seconds, stale_version))
+    def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
+        return self._ledger.reached("token lead", name, lambda: self._lead(name, lease_owner, seconds, stale_version))
 
-    def put(self, name: str, holder: str, value: Secret, expires_in: float) -> Stored:
-        return self._ledger.reached("token put", name, lambda: self._put(name, holder, value, expires_in))
+    def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> Stored:
+        return self._ledger.reached("token put", name, lambda: self._put(name, lease_owner, value, expires_in))
 
-    def release(self, name: str, holder: str) -> None:
-        self._ledger.reached("token release", name, lambda: self._release(name, holder))
+    def release(self, name: str, lease_owner: str) -> None:
+        self._ledger.reached("token release", name, lambda: self._release(name, lease_owner))
 
     def _stored(self, name: str) -> Stored | None:
         if name not in self._tokens:
@@ -92,21 +92,21 @@ class SimulatedTokenStore:
         value, until, version = self._tokens[name]
         return Stored(value, until - self._ledger.now(), version)
 
-    def _lead(self, name: str, holder: str, seconds: float, stale_version: int) -> bool:
+    def _lead(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
         stored, (leader, until) = self._stored(name), self._leads.get(name, ("", 0.0))
-        if (stored.version if stored else 0) != stale_version or (leader != holder and until > self._ledger.now()):
+        if (stored.version if stored else 0) != stale_version or (leader != lease_owner and until > self._ledger.now()):
             return False
-        self._leads[name] = (holder, self._ledger.now() + seconds)
+        self._leads[name] = (lease_owner, self._ledger.now() + seconds)
         return True
 
-    def _put(self, name: str, holder: str, value: Secret, expires_in: float) -> Stored:
+    def _put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> Stored:
         stored = self._stored(name)
         self._tokens[name] = (value, self._ledger.now() + expires_in, stored.version + 1 if stored else 1)
-        self._release(name, holder)
+        self._release(name, lease_owner)
         return self._stored(name)
 
-    def _release(self, name: str, holder: str) -> None:
-        if self._leads.get(name, ("",))[0] == holder:
+    def _release(self, name: str, lease_owner: str) -> None:
+        if self._leads.get(name, ("",))[0] == lease_owner:
             del self._leads[name]
 
 

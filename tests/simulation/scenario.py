@@ -83,7 +83,7 @@ def run(seed: int, mutant: Mutant = SOUND) -> Run:
         workers=random.choice((1, 2, 2, 3)),
         api_legs=_SLOW if slow else random.choice(_API_LEGS),
         shared_tokens=random.random() < 0.5,
-        repeat_window=random.choice(_WINDOWS),
+        repeat_window_seconds=random.choice(_WINDOWS),
         disguise=mutant.disguise,
         initiation=mutant.initiation,
         machines=random.choice((1, 2)),
@@ -109,7 +109,7 @@ def run(seed: int, mutant: Mutant = SOUND) -> Run:
 
 def _on_record(ledger: SimulatedLedger, session: str) -> bool:
     """Whether the ledger knows until when the customer can accept the offer of this session."""
-    known = (row.progress.session for row in ledger.rows if row.progress.invited)
+    known = (row.checkpoint.session for row in ledger.rows if row.checkpoint.may_have_notified)
     return any(each.cobrowse_session_id == session and each.offer_ends for each in known)
 
 
@@ -153,7 +153,7 @@ def _send(world: Scheduler, callers: Callers, number: int, command: Command, pat
     random = world.random
     special = random.random()
     # Now and then two credentials have the same key.
-    command = replace(command, key=f"key{number if random.random() < 0.8 else ''}", check_first=special < 0.2)
+    command = replace(command, key=f"key{number if random.random() < 0.8 else ''}", reuse_live_session=special < 0.2)
     if special > 0.92:
         command = replace(command, latest=True, conversation_id="", fingerprint="latest")
     if random.random() < 0.05:
@@ -177,7 +177,7 @@ def _reuse(world: Scheduler, callers: Callers, request: Request, start: float) -
 def _sweep(world: Scheduler, callers: Callers) -> None:
     """Deliver once more what a dead worker, or a ledger that was away at the end, has left running."""
     ledger = callers.service.ledger
-    left = [row for row in ledger.rows if row.state is State.RUNNING and not row.slot.startswith("id:")]
+    left = [row for row in ledger.rows if row.state is State.RUNNING and not row.lock_key.startswith("id:")]
     for row in left:
         command = replace(row.command, deadline_seconds=20.0)
         if not command.key:

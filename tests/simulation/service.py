@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cobrowse.errors import InternalError, KeyReused
 from cobrowse.initiation import Genesys, Initiation
-from cobrowse.ledger import Entry, slot_of
+from cobrowse.ledger import InitiationRecord, lock_key_for
 from cobrowse.model import Command, Outcome, Secret
 from integrations.genesys import Flows, connect
 from tests.simulation.genesys import API, LOGIN, Platform
@@ -21,17 +21,17 @@ Work = Callable[[Initiation], Outcome]
 class Delivery:
     """One time that a request reached a worker, and what came of it. `refused` is an error that is no Outcome.
 
-    `began` and `ended` are when the worker had it; `heard` is whether the caller was still there for the answer.
+    `on_request` and `ended` are when the worker had it; `heard` is whether the caller was still there for the answer.
     """
 
     command: Command
     work: Work
     caller: Actor
-    again: Entry | None = None
+    again: InitiationRecord | None = None
     ignored: bool = False
     process: Process | None = None
     handler: Actor | None = None
-    began: float = -1.0
+    on_request: float = -1.0
     ended: float = -1.0
     frozen: float = 0.0
     outcome: Outcome | None = None
@@ -43,7 +43,7 @@ class Delivery:
     def identity(self) -> str:
         """What must be once: the request behind it, which for one without a key is the delivery itself."""
         command = self.again.command if self.again else self.command
-        return slot_of(command, "") if command.key else f"delivery:{self.command.correlation_id}"
+        return lock_key_for(command, "") if command.key else f"delivery:{self.command.correlation_id}"
 
 
 class Worker(Process):
@@ -65,12 +65,17 @@ class Worker(Process):
             transport=Wire(service.platform, service.api_legs),
             clock=clock,
             jitter=world.random.random,
-            holder=name,
+            lease_owner=name,
             store=service.store,
             new_lock=lambda: Lock(world),
         )
         self.initiation = service.initiation(
-            service.disguise(flows), service.ledger, clock, service.new_id, name, repeat_window=service.repeat_window
+            service.disguise(flows),
+            service.ledger,
+            clock,
+            service.new_id,
+            name,
+            repeat_window_seconds=service.repeat_window_seconds,
         )
 
     def crashed(self) -> None:
@@ -90,7 +95,7 @@ class Service:
         workers: int,
         api_legs: tuple[float, float],
         shared_tokens: bool,
-        repeat_window: float,
+        repeat_window_seconds: float,
         disguise: Callable[[Flows], Genesys],
         initiation: type[Initiation] = Initiation,
         machines: int = 1,
@@ -100,7 +105,7 @@ class Service:
         self.ledger = ledger
         self.mode = mode
         self.api_legs = api_legs
-        self.repeat_window = repeat_window
+        self.repeat_window_seconds = repeat_window_seconds
         self.disguise = disguise
         self.initiation = initiation
         self.machines = machines
@@ -158,7 +163,7 @@ class Service:
 
     def _handle(self, worker: Worker, delivery: Delivery) -> None:
         world = self.world
-        delivery.began, delivery.frozen = world.now, worker.frozen_for
+        delivery.on_request, delivery.frozen = world.now, worker.frozen_for
         try:
             delivery.outcome = delivery.work(worker.initiation)
         except KeyReused as error:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cryptography.fernet import Fernet
 
-from cobrowse.ledger import Claim, Claimed, Entry, LeaseLost, Progress, State, Won
+from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, LeaseLost, State
 from cobrowse.model import Outcome
 from integrations.ledger import LedgerStore, migrations
 from integrations.ledger.database import Params, Rows, Run, SequentialRun
@@ -80,42 +80,44 @@ class StoredLedger(SimulatedLedger):
         self.store._database.restore(stored)
         super().restore(shadow)
 
-    def _claim(self, claim: Claim) -> Claimed:
+    def _claim(self, claim: Claim) -> ClaimResult:
         claimed = self.store.claim(claim)
-        if isinstance(claimed, Won):
+        if isinstance(claimed, Acquired):
             row = self.by_id.get(claimed.entry.id)
             if row is None:
                 self._new(claim)
             else:
-                self._take(row, claim.holder, claim.lease_seconds, claim.command.correlation_id)
+                self._take(row, claim.lease_owner, claim.lease_seconds, claim.command.correlation_id)
         return claimed
 
-    def _find(self, slot: str) -> Entry | None:
-        return self.store.find(slot)
+    def _find(self, lock_key: str) -> InitiationRecord | None:
+        return self.store.find(lock_key)
 
     def _reclaim(
-        self, initiation_id: str, holder: str, lease_seconds: float, window_seconds: float, correlation: str
-    ) -> Claimed | None:
-        claimed = self.store.reclaim(initiation_id, holder, lease_seconds, window_seconds)
-        if isinstance(claimed, Won):
-            self._take(self.by_id[initiation_id], holder, lease_seconds, correlation)
+        self, initiation_id: str, lease_owner: str, lease_seconds: float, window_seconds: float, correlation: str
+    ) -> ClaimResult | None:
+        claimed = self.store.reclaim(initiation_id, lease_owner, lease_seconds, window_seconds)
+        if isinstance(claimed, Acquired):
+            self._take(self.by_id[initiation_id], lease_owner, lease_seconds, correlation)
         return claimed
 
-    def _begin(self, initiation_id: str, holder: str, progress: Progress) -> bool:
+    def _begin(self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint) -> bool:
         try:
-            self.store.begin(initiation_id, holder, progress)
+            self.store.save_checkpoint(initiation_id, lease_owner, checkpoint)
         except LeaseLost:
             return False
-        return super()._begin(initiation_id, holder, progress)
+        return super()._begin(initiation_id, lease_owner, checkpoint)
 
-    def _settle(self, initiation_id: str, holder: str, state: State, progress: Progress, outcome: Outcome) -> bool:
+    def _settle(
+        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
+    ) -> bool:
         try:
-            self.store.settle(initiation_id, holder, state, progress, outcome)
+            self.store.complete(initiation_id, lease_owner, state, checkpoint, outcome)
         except LeaseLost:
             return False
-        return super()._settle(initiation_id, holder, state, progress, outcome)
+        return super()._settle(initiation_id, lease_owner, state, checkpoint, outcome)
 
-    def _read(self, initiation_id: str) -> Entry | None:
+    def _read(self, initiation_id: str) -> InitiationRecord | None:
         return self.store.read(initiation_id)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cobrowse.errors import GenesysRateLimited, GenesysTimeout, LedgerUnavailable
 from cobrowse.flow import Attempt, Flow, Step, run
-from cobrowse.ledger import Claim, Entry, LeaseLost, Progress, State, Won, slot_of
+from cobrowse.ledger import Acquired, Checkpoint, Claim, InitiationRecord, LeaseLost, State, lock_key_for
 from cobrowse.model import Command, Failure, Outcome, Session, Status
 from tests.clocks import ManualClock
 from tests.simulation.genesys import Platform
@@ -35,7 +35,7 @@ class Stage:
             workers=1,
             api_legs=(0.01, 0.02),
             shared_tokens=False,
-            repeat_window=window,
+            repeat_window_seconds=window,
             disguise=lambda flows: flows,
         )
 
@@ -46,7 +46,7 @@ class Stage:
         return told[0]
 
     @property
-    def invited(self):
+    def may_have_notified(self):
         return [when for session in self.platform.sessions.values() for when, _ in session.invitations]
 
 
@@ -56,15 +56,15 @@ def command(key="", **fields):
 
 
 class Unsettled(SimulatedLedger):
-    """Its first `settle` is never heard of: the row stays running until its lease is over."""
+    """Its first `complete` is never heard of: the row stays running until its lease is over."""
 
     away = True
 
-    def settle(self, *args, **more):
+    def complete(self, *args, **more):
         if self.away:
             self.away = False
             raise LedgerUnavailable("settle")
-        super().settle(*args, **more)
+        super().complete(*args, **more)
 
 
 def lost(attempt):
@@ -73,7 +73,7 @@ def lost(attempt):
 
 
 def one_step(run_it):
-    return Flow("native", (Step("cobrowse", run_it, probe=lambda _attempt: None, effect=True, invites=True),))
+    return Flow("native", (Step("cobrowse", run_it, probe=lambda _attempt: None, effect=True, notifies_customer=True),))
 
 
 def test_a_look_that_the_deadline_cuts_short_does_not_say_that_nothing_happened():
@@ -85,9 +85,9 @@ def test_a_look_that_the_deadline_cuts_short_does_not_say_that_nothing_happened(
 
     attempt = Attempt(command(deadline_seconds=2.0), "i", "h", ManualClock())
     with pytest.raises(GenesysTimeout):
-        run(one_step(effect), attempt, Progress(), lambda _progress: None)
+        run(one_step(effect), attempt, Checkpoint(), lambda _progress: None)
     assert len(calls) == 1
-    assert attempt.progress.begun == "cobrowse"
+    assert attempt.checkpoint.pending_step == "cobrowse"
 
 
 def test_a_call_that_could_not_be_put_on_record_has_invited_nobody():
@@ -96,8 +96,8 @@ def test_a_call_that_could_not_be_put_on_record_has_invited_nobody():
 
     attempt = Attempt(command(), "i", "h", ManualClock())
     with pytest.raises(LedgerUnavailable):
-        run(one_step(lost), attempt, Progress(), away)
-    assert attempt.progress == Progress()
+        run(one_step(lost), attempt, Checkpoint(), away)
+    assert attempt.checkpoint == Checkpoint()
 
 
 def test_a_failure_that_is_certain_leaves_nothing_to_look_for():
@@ -106,8 +106,8 @@ def test_a_failure_that_is_certain_leaves_nothing_to_look_for():
 
     attempt = Attempt(command(), "i", "h", ManualClock())
     with pytest.raises(GenesysRateLimited):
-        run(one_step(busy), attempt, Progress(), lambda _progress: None)
-    assert attempt.progress.begun == ""
+        run(one_step(busy), attempt, Checkpoint(), lambda _progress: None)
+    assert attempt.checkpoint.pending_step == ""
 
 
 @pytest.mark.parametrize("mode", ["media", "native"])
@@ -124,7 +124,7 @@ def test_latest_stays_with_the_conversation_that_was_begun_with(mode):
     first, second = stage.play(scene)
     assert second.session.conversation_id == first.session.conversation_id == "c1"
     assert second.session.cobrowse_session_id == first.session.cobrowse_session_id
-    assert len(stage.invited) == 1
+    assert len(stage.may_have_notified) == 1
 
 
 def test_an_ignored_delivery_that_is_wanted_by_now_starts():
@@ -150,35 +150,37 @@ def test_a_live_session_is_the_answer_under_every_key_and_once_it_is_over_one_is
     assert (other.status, third.status) == (Status.ALREADY_ACTIVE, Status.INITIATED)
     assert other.session.cobrowse_session_id == first.session.cobrowse_session_id
     assert (replayed, replayed.replayed) == (replace(other, spans=()), True)
-    assert len(stage.invited) == 2
+    assert len(stage.may_have_notified) == 2
 
 
 def test_a_take_over_waits_for_a_younger_one_that_was_claimed_before_it():
     stage = Stage("media")
     old, young = command("a", deadline_seconds=20.0), command("b", deadline_seconds=20.0)
-    stage.ledger._new(Claim("initiation-0", slot_of(old, ""), "dead", old, 0.0, Progress("media", begun="create")))
+    stage.ledger._new(
+        Claim("initiation-0", lock_key_for(old, ""), "dead", old, 0.0, Checkpoint("media", pending_step="create"))
+    )
     told = []
     for asked in (young, old):
         stage.world.spawn("asks", lambda asked=asked: told.append(stage.service.workers[0].initiation(asked)))
     assert stage.world.run()
     assert sorted(outcome.status for outcome in told) == [Status.INITIATED, Status.JOINED]
-    assert len(stage.invited) == 1
+    assert len(stage.may_have_notified) == 1
 
 
 def test_a_persons_retry_joins_who_is_at_work_on_the_conversation():
     stage = Stage("media")
-    stage.ledger._new(Claim("initiation-0", "key:crm::old", "dead", command("old"), 0.0, Progress("media")))
+    stage.ledger._new(Claim("initiation-0", "key:crm::old", "dead", command("old"), 0.0, Checkpoint("media")))
     row = stage.ledger.by_id["initiation-0"]
     row.state = State.FAILED_FINAL
     told = []
     initiation = stage.service.workers[0].initiation
     stage.world.spawn("sender", lambda: told.append(initiation(command("b"))))
     entry = stage.ledger.entry(row)
-    stage.world.spawn("x/person", lambda: told.append(initiation.run_again(entry, 5.0, "person")), after=0.005)
+    stage.world.spawn("x/person", lambda: told.append(initiation.retry(entry, 5.0, "person")), after=0.005)
     assert stage.world.run()
     assert [outcome.status for outcome in told] == [Status.INITIATED, Status.JOINED]
     assert told[1].initiation_id == "initiation-0"
-    assert len(stage.invited) == 1
+    assert len(stage.may_have_notified) == 1
 
 
 def test_whoever_waited_for_one_that_died_looks_what_it_has_left():
@@ -186,7 +188,7 @@ def test_whoever_waited_for_one_that_died_looks_what_it_has_left():
     keyed = command("k")
 
     def scene(initiation):
-        claim = Claim("dead", slot_of(keyed, "dead"), "dead worker", keyed, lease_seconds=2.0)
+        claim = Claim("dead", lock_key_for(keyed, "dead"), "dead worker", keyed, lease_seconds=2.0)
         stage.ledger.claim(claim)
         # It gets as far as the invitation after the other has seen it on record, and dies.
         session = stage.platform._new("media", "dead", 0.0)
@@ -196,7 +198,7 @@ def test_whoever_waited_for_one_that_died_looks_what_it_has_left():
 
     told = stage.play(scene)
     assert told.status is Status.ALREADY_ACTIVE
-    assert len(stage.invited) == 1
+    assert len(stage.may_have_notified) == 1
 
 
 def test_a_session_that_the_customer_has_closed_was_there_all_the_same():
@@ -211,10 +213,10 @@ def test_a_session_that_the_customer_has_closed_was_there_all_the_same():
     first, second = stage.play(scene)
     assert second.success
     assert second.session.cobrowse_session_id == first.session.cobrowse_session_id
-    assert len(stage.invited) == 1
+    assert len(stage.may_have_notified) == 1
 
 
-class Told:
+class DoctorSettings:
     """A ledger that says what a test wants: what a claim wins, and what is read."""
 
     def __init__(self, won, read=None):
@@ -227,11 +229,11 @@ class Told:
     def claim(self, _claim, *, seconds=None):
         return self.won
 
-    def begin(self, *_, seconds=None):
+    def save_checkpoint(self, *_, seconds=None):
         raise LeaseLost
 
-    def settle(self, _id, _holder, _state, progress, _outcome, *, seconds=None):
-        self.settled.append(progress)
+    def complete(self, _id, _holder, _state, checkpoint, _outcome, *, seconds=None):
+        self.settled.append(checkpoint)
 
     def read(self, _id, *, seconds=None):
         return self.entry
@@ -245,10 +247,12 @@ FAILED = Outcome(Status.FAILED, "theirs", "corr", failure=Failure("genesys_timeo
 
 def test_whoever_hears_that_an_earlier_one_failed_keeps_its_own_session():
     stage = Stage("media")
-    mine = Progress("media", ("create",), "attach", session=Session("c1", "mine"))
-    other = Entry("other", command("k"), State.RUNNING, 1, Progress(session=Session("c1", "theirs")), "h", 9.0)
-    ledger = Told(
-        Won(Entry("row", command(), State.RUNNING, 2, mine), other),
+    mine = Checkpoint("media", ("create",), "attach", session=Session("c1", "mine"))
+    other = InitiationRecord(
+        "other", command("k"), State.RUNNING, 1, Checkpoint(session=Session("c1", "theirs")), "h", 9.0
+    )
+    ledger = DoctorSettings(
+        Acquired(InitiationRecord("row", command(), State.RUNNING, 2, mine), other),
         replace(other, state=State.FAILED_RETRYABLE, outcome=FAILED),
     )
     told = stage.play(lambda initiation: replace(initiation, ledger=ledger)(command()))
@@ -258,13 +262,15 @@ def test_whoever_hears_that_an_earlier_one_failed_keeps_its_own_session():
 
 def test_whoever_has_lost_its_lease_gives_the_answer_of_who_took_it_over():
     stage = Stage("media")
-    entry = Entry("row", command("k"), State.RUNNING, 1, Progress("media", begun="create"), "me", 9.0)
+    entry = InitiationRecord(
+        "row", command("k"), State.RUNNING, 1, Checkpoint("media", pending_step="create"), "me", 9.0
+    )
     theirs = Outcome(Status.INITIATED, "row", "corr", Session("c1", "s"))
-    ledger = Told(Won(entry), replace(entry, state=State.SUCCEEDED, outcome=theirs))
+    ledger = DoctorSettings(Acquired(entry), replace(entry, state=State.SUCCEEDED, outcome=theirs))
     told = stage.play(lambda initiation: replace(initiation, ledger=ledger)(command("k")))
     assert told == theirs
     assert told.replayed
-    assert not stage.invited
+    assert not stage.may_have_notified
 
 
 def test_only_what_may_show_yet_is_waited_for():
@@ -275,7 +281,7 @@ def test_only_what_may_show_yet_is_waited_for():
         first = initiation(command())
         stage.platform.sessions[first.session.cobrowse_session_id].ended = stage.world.now
         row = stage.ledger.by_id[first.initiation_id]
-        row.progress = replace(row.progress, session=replace(row.progress.session, verified=False))
+        row.checkpoint = replace(row.checkpoint, session=replace(row.checkpoint.session, verified=False))
         at_once = initiation(command(deadline_seconds=0.5))
         stage.world.pause(1.0)
         return at_once, initiation(command(deadline_seconds=0.5))
@@ -290,8 +296,8 @@ class TakenBack(SimulatedLedger):
 
     def _claim(self, claim):
         claimed = super()._claim(claim)
-        if isinstance(claimed, Won):
-            self.by_id[claimed.entry.id].holder = "somebody else"
+        if isinstance(claimed, Acquired):
+            self.by_id[claimed.entry.id].lease_owner = "somebody else"
         return claimed
 
 
@@ -299,12 +305,12 @@ def test_a_take_over_sends_nothing_out_under_a_claim_that_a_power_cut_took_back(
     """The row told of that call already, so the take-over put nothing on record before it called."""
     stage = Stage("native", TakenBack)
     asked = command("k", deadline_seconds=20.0)
-    died = Progress("native", begun="cobrowse", invited=True, session=Session("c1"))
-    stage.ledger._new(Claim("initiation-0", slot_of(asked, "initiation-0"), "dead", asked, 0.0, died))
+    died = Checkpoint("native", pending_step="cobrowse", may_have_notified=True, session=Session("c1"))
+    stage.ledger._new(Claim("initiation-0", lock_key_for(asked, "initiation-0"), "dead", asked, 0.0, died))
 
     outcome = stage.play(lambda initiation: initiation(asked))
 
-    assert stage.invited == []
+    assert stage.may_have_notified == []
     assert outcome.failure.code == "in_progress"
 
 
@@ -313,7 +319,7 @@ class Gone(SimulatedLedger):
 
     def _new(self, claim):
         row = super()._new(claim)
-        del self.by_id[row.id], self.slots[row.slot]
+        del self.by_id[row.id], self.slots[row.lock_key]
         return row
 
 
@@ -322,7 +328,7 @@ def test_a_request_whose_row_a_power_cut_took_back_invites_nobody_and_is_told_to
 
     outcome = stage.play(lambda initiation: initiation(command("k")))
 
-    assert stage.invited == []
+    assert stage.may_have_notified == []
     assert (outcome.failure.code, outcome.failure.retryable) == ("ledger_unavailable", True)
     assert outcome.failure.message == "the ledger came back from a crash without this request"
 

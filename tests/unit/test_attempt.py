@@ -3,8 +3,8 @@
 import pytest
 
 from cobrowse.errors import ConversationNotActive, GenesysTimeout, GenesysUnavailable
-from cobrowse.flow import Attempt, Flow, Step, looked, run
-from cobrowse.ledger import Invitation, Progress
+from cobrowse.flow import Attempt, Flow, Step, poll_until_found, run
+from cobrowse.ledger import Checkpoint, Invitation
 from cobrowse.model import Outcome, Session, Span, Status
 from tests.clocks import ManualClock
 from tests.scripted import Watch, command
@@ -12,7 +12,7 @@ from tests.scripted import Watch, command
 
 def an_attempt(*observers, deadline=10.0):
     clock = ManualClock()
-    attempt = Attempt(command(conversation_id="c-1", deadline_seconds=deadline), "i-1", "holder", clock, observers)
+    attempt = Attempt(command(conversation_id="c-1", deadline_seconds=deadline), "i-1", "lease_owner", clock, observers)
     clock.time += 1
     return attempt
 
@@ -22,16 +22,16 @@ def ambiguous(**more):
 
 
 class Effect:
-    """A step that does in turn what a test says; `looks` is what each look shows."""
+    """A step that does in turn what a test says; `poll` is what each look shows."""
 
     def __init__(self, *does, looks=(), **kind):
         self.does, self.shows, self.ran, self.looked = [*does], [*looks], [], []
-        kind = {"effect": True, "invites": True} | kind
+        kind = {"has_side_effect": True, "notifies_customer": True} | kind
         self.flow = Flow("native", (Step("attach", self._run, self._look, **kind),))
-        self.begun = []
+        self.pending_step = []
 
     def run(self, attempt, recorded=None):
-        run(self.flow, attempt, Progress("native") if recorded is None else recorded, self.begun.append)
+        run(self.flow, attempt, Checkpoint("native") if recorded is None else recorded, self.pending_step.append)
 
     def _run(self, attempt):
         self.ran.append((attempt, attempt.clock.time))
@@ -50,18 +50,23 @@ class Effect:
 
 def test_an_attempt_begins_with_nothing():
     attempt = an_attempt()
-    assert (attempt.initiation_id, attempt.holder, attempt.number) == ("i-1", "holder", 1)
-    assert (attempt.progress, attempt.session, attempt.spans, attempt.upstream_calls) == (Progress(), Session(), [], 0)
+    assert (attempt.initiation_id, attempt.lease_owner, attempt.number) == ("i-1", "lease_owner", 1)
+    assert (attempt.checkpoint, attempt.session, attempt.spans, attempt.upstream_calls) == (
+        Checkpoint(),
+        Session(),
+        [],
+        0,
+    )
     assert (attempt.deadline.ends, attempt.seconds()) == (1_010.0, 1.0)
 
 
 def test_what_is_learnt_is_added_to_what_is_known():
     attempt = an_attempt()
-    attempt.progress = Progress("media", ("create",), "attach", invited=True)
-    attempt.learn({"cobrowse_session_id": "s-1"})
-    attempt.learn({"media_id": "m-1"})
+    attempt.checkpoint = Checkpoint("media", ("create",), "attach", may_have_notified=True)
+    attempt.update_session({"cobrowse_session_id": "s-1"})
+    attempt.update_session({"media_id": "m-1"})
     session = Session(cobrowse_session_id="s-1", media_id="m-1")
-    assert attempt.progress == Progress("media", ("create",), "attach", invited=True, session=session)
+    assert attempt.checkpoint == Checkpoint("media", ("create",), "attach", may_have_notified=True, session=session)
 
 
 def test_calls_waits_and_steps_are_noted_with_their_times_and_every_observer_is_told():
@@ -69,7 +74,7 @@ def test_calls_waits_and_steps_are_noted_with_their_times_and_every_observer_is_
     attempt = an_attempt(one, other)
     with attempt.step("attach"):
         attempt.clock.time += 2
-        attempt.called("POST", 1_001.5, "200")
+        attempt.record_call("POST", 1_001.5, "200")
         attempt.wait(0.5, "before another try")
     assert attempt.spans == [
         Span("call", "POST", 1.5, 1.5, "200"),
@@ -78,7 +83,7 @@ def test_calls_waits_and_steps_are_noted_with_their_times_and_every_observer_is_
     ]
     assert one.spans == other.spans == [("i-1", span) for span in attempt.spans]
     assert attempt.upstream_calls == 1
-    attempt.called("POST", 1_003.5, "500")
+    attempt.record_call("POST", 1_003.5, "500")
     assert attempt.upstream_calls == 2
 
 
@@ -95,7 +100,7 @@ def test_a_step_that_fails_is_noted_by_its_code_or_as_failed(error, result):
 def test_every_observer_is_told_what_came_of_it():
     one, other = Watch(), Watch()
     attempt, outcome = an_attempt(one, other), Outcome(Status.INITIATED, "i-1", "corr")
-    attempt.finished(outcome)
+    attempt.on_outcome(outcome)
     assert one.outcomes == other.outcomes == [(attempt.command, outcome)]
 
 
@@ -105,33 +110,33 @@ def test_every_observer_is_told_what_came_of_it():
 @pytest.mark.parametrize(("deadline", "waited"), [(10.0, [0.2, 0.5]), (1.6, [0.2]), (1.1, [])])
 def test_it_looks_at_once_and_then_as_often_as_the_deadline_allows(deadline, waited):
     attempt = an_attempt(deadline=deadline)
-    assert len([*attempt.looks((0.0, 0.2, 0.5), "before another look")]) == 1 + len(waited)
+    assert len([*attempt.poll((0.0, 0.2, 0.5), "before another look")]) == 1 + len(waited)
     assert attempt.clock.slept == waited
     assert [(span.kind, span.name) for span in attempt.spans] == [("wait", "before another look")] * len(waited)
 
 
 def test_the_first_look_is_had_though_the_deadline_is_over():
     attempt = an_attempt(deadline=0.5)
-    assert len([*attempt.looks((0.0, 0.2), "x")]) == 1
+    assert len([*attempt.poll((0.0, 0.2), "x")]) == 1
 
 
 def test_a_first_look_may_have_to_wait_too():
     attempt = an_attempt(deadline=0.5)
-    assert len([*attempt.looks((0.3, 0.2), "x")]) == 1
+    assert len([*attempt.poll((0.3, 0.2), "x")]) == 1
     assert attempt.clock.slept == [0.3]
 
 
 def test_what_a_look_finds_is_had_and_no_more_is_looked():
     found = iter([None, {"media_id": ""}, {"media_id": "m-2"}])
     attempt = an_attempt()
-    assert looked(attempt, lambda: next(found), "attach") == {"media_id": ""}
+    assert poll_until_found(attempt, lambda: next(found), "attach") == {"media_id": ""}
     assert [span.name for span in attempt.spans] == ["before another look for attach"]
 
 
 def test_only_all_looks_together_say_that_it_is_not_there():
-    assert looked(an_attempt(), lambda: None, "attach") is None
+    assert poll_until_found(an_attempt(), lambda: None, "attach") is None
     with pytest.raises(GenesysTimeout) as cut:
-        looked(an_attempt(deadline=1.6), lambda: None, "attach")
+        poll_until_found(an_attempt(deadline=1.6), lambda: None, "attach")
     assert cut.value.message == "attach: no time was left to see whether it has happened"
 
 
@@ -139,27 +144,29 @@ def test_only_all_looks_together_say_that_it_is_not_there():
 
 
 def test_what_must_be_on_record_before_anything_goes_out_is_the_first_effect():
-    look, create = Step("look", lambda _: {}), Step("create", lambda _: {}, effect=True)
-    attach = Step("attach", lambda _: {}, effect=True, invites=True)
+    look, create = Step("look", lambda _: {}), Step("create", lambda _: {}, has_side_effect=True)
+    attach = Step("attach", lambda _: {}, has_side_effect=True, notifies_customer=True)
     session = Session("c-1")
-    assert Flow("media", (look, create, attach)).first_effect("c-1") == Progress("media", (), "create", session=session)
-    expected = Progress("native", (), "attach", invited=True, session=session)
-    assert Flow("native", (look, attach)).first_effect("c-1") == expected
+    assert Flow("media", (look, create, attach)).initial_checkpoint("c-1") == Checkpoint(
+        "media", (), "create", session=session
+    )
+    expected = Checkpoint("native", (), "attach", may_have_notified=True, session=session)
+    assert Flow("native", (look, attach)).initial_checkpoint("c-1") == expected
 
 
 def test_a_step_is_no_effect_invites_nobody_and_has_no_probe_unless_it_says_so():
     def act(_attempt):
         return {}
 
-    assert Step("look", act) == Step("look", act, probe=None, effect=False, invites=False)
+    assert Step("look", act) == Step("look", act, probe=None, has_side_effect=False, notifies_customer=False)
 
 
 def test_a_step_that_is_done_is_not_run_and_one_after_it_is():
     ran = []
     steps = tuple(Step(name, lambda _, name=name: ran.append(name) or {}) for name in ("one", "two", "three"))
     attempt = an_attempt()
-    attempt.progress = Progress("media", done=("two",))
-    run(Flow("media", steps), attempt, Progress(), lambda _: None)
+    attempt.checkpoint = Checkpoint("media", completed_steps=("two",))
+    run(Flow("media", steps), attempt, Checkpoint(), lambda _: None)
     assert ran == ["one", "three"]
 
 
@@ -167,58 +174,58 @@ def test_an_effect_is_done_with_its_attempt_and_then_begun_no_more():
     effect, attempt = Effect(), an_attempt()
     effect.run(attempt)
     assert effect.ran == [(attempt, 1_001.0)]
-    assert effect.begun == [Progress("", (), "attach", invited=True)]
+    assert effect.pending_step == [Checkpoint("", (), "attach", may_have_notified=True)]
     session = Session(media_id="m-1")
-    assert attempt.progress == Progress("", ("attach",), "", invited=True, session=session)
+    assert attempt.checkpoint == Checkpoint("", ("attach",), "", may_have_notified=True, session=session)
 
 
 @pytest.mark.parametrize(
     ("recorded", "commits"),
     [
-        (Progress("native", (), "attach", session=Session("c-1")), 0),
-        (Progress("media", (), "attach", session=Session("c-1")), 1),
-        (Progress("native", ("create",), "attach", session=Session("c-1")), 1),
-        (Progress("native", (), "create", session=Session("c-1")), 1),
-        (Progress("native", (), "attach", session=Session("c-2")), 1),
+        (Checkpoint("native", (), "attach", session=Session("c-1")), 0),
+        (Checkpoint("media", (), "attach", session=Session("c-1")), 1),
+        (Checkpoint("native", ("create",), "attach", session=Session("c-1")), 1),
+        (Checkpoint("native", (), "create", session=Session("c-1")), 1),
+        (Checkpoint("native", (), "attach", session=Session("c-2")), 1),
     ],
 )
 def test_only_what_is_not_on_record_yet_is_committed(recorded, commits):
     effect, attempt = Effect(), an_attempt()
-    attempt.progress = Progress("native", session=Session("c-1"))
+    attempt.checkpoint = Checkpoint("native", session=Session("c-1"))
     effect.run(attempt, recorded)
-    assert len(effect.begun) == commits
+    assert len(effect.pending_step) == commits
 
 
 def test_what_has_invited_once_has_invited_for_good():
-    effect, attempt = Effect(invites=False), an_attempt()
-    attempt.progress = Progress("native", ("earlier",), invited=True)
+    effect, attempt = Effect(notifies_customer=False), an_attempt()
+    attempt.checkpoint = Checkpoint("native", ("earlier",), may_have_notified=True)
     effect.run(attempt)
-    assert effect.begun[0].invited is True
-    assert attempt.progress.invited is True
+    assert effect.pending_step[0].may_have_notified is True
+    assert attempt.checkpoint.may_have_notified is True
     plain = an_attempt()
-    Effect(invites=False).run(plain)
-    assert plain.progress.invited is False
+    Effect(notifies_customer=False).run(plain)
+    assert plain.checkpoint.may_have_notified is False
 
 
 def test_an_effect_begun_before_and_found_is_neither_committed_nor_done():
     effect, attempt = Effect(looks=[{"media_id": "m-9"}]), an_attempt()
-    attempt.progress = Progress("native", (), "attach", invited=True)
+    attempt.checkpoint = Checkpoint("native", (), "attach", may_have_notified=True)
     effect.run(attempt)
-    assert (effect.ran, effect.begun, effect.looked) == ([], [], [(attempt, 1_001.0)])
+    assert (effect.ran, effect.pending_step, effect.looked) == ([], [], [(attempt, 1_001.0)])
     assert attempt.session.media_id == "m-9"
-    assert attempt.progress.done == ("attach",)
+    assert attempt.checkpoint.completed_steps == ("attach",)
 
 
 def test_the_record_of_one_effect_is_what_the_next_is_compared_with():
     ran = []
 
     def act(name):
-        return Step(name, lambda _: ran.append(name) or {}, effect=True)
+        return Step(name, lambda _: ran.append(name) or {}, has_side_effect=True)
 
     begun = []
     attempt = an_attempt()
-    run(Flow("media", (act("one"), act("two"))), attempt, Progress("", (), "one"), begun.append)
-    assert [progress.begun for progress in begun] == ["two"]
+    run(Flow("media", (act("one"), act("two"))), attempt, Checkpoint("", (), "one"), begun.append)
+    assert [checkpoint.pending_step for checkpoint in begun] == ["two"]
 
 
 # A lost answer
@@ -253,7 +260,7 @@ def test_an_answer_lost_three_times_is_raised_as_it_was_last_told():
         effect.run(attempt)
     assert raised.value is last
     assert len(effect.ran) == 3
-    assert attempt.progress.begun == "attach"
+    assert attempt.checkpoint.pending_step == "attach"
 
 
 def test_a_failed_look_leaves_the_lost_answer_as_what_is_told():
@@ -269,16 +276,16 @@ def test_a_call_that_is_refused_for_certain_has_begun_nothing_and_invited_nobody
     effect, attempt = Effect(error), an_attempt()
     with pytest.raises(type(error)):
         effect.run(attempt)
-    assert attempt.progress == Progress()
+    assert attempt.checkpoint == Checkpoint()
     assert effect.looked == []
 
 
 def test_a_refusal_takes_no_earlier_invitation_back():
     effect, attempt = Effect(ConversationNotActive("it has ended")), an_attempt()
-    attempt.progress = Progress("native", ("earlier",), invited=True)
+    attempt.checkpoint = Checkpoint("native", ("earlier",), may_have_notified=True)
     with pytest.raises(ConversationNotActive):
         effect.run(attempt)
-    assert attempt.progress == Progress("native", ("earlier",), invited=True)
+    assert attempt.checkpoint == Checkpoint("native", ("earlier",), may_have_notified=True)
 
 
 def test_a_conflict_that_a_look_does_not_explain_has_invited_nobody():
@@ -286,7 +293,7 @@ def test_a_conflict_that_a_look_does_not_explain_has_invited_nobody():
     effect, attempt = Effect(conflict, conflict, conflict), an_attempt(deadline=60.0)
     with pytest.raises(GenesysUnavailable):
         effect.run(attempt)
-    assert attempt.progress == Progress()
+    assert attempt.checkpoint == Checkpoint()
 
 
 @pytest.mark.parametrize(
@@ -301,12 +308,12 @@ def test_what_was_lost_before_it_was_refused_may_have_happened(errors):
     effect, attempt = Effect(*errors), an_attempt(deadline=60.0)
     with pytest.raises((GenesysUnavailable, ConversationNotActive)):
         effect.run(attempt)
-    assert (attempt.progress.begun, attempt.progress.invitation) == ("attach", Invitation.UNKNOWN)
+    assert (attempt.checkpoint.pending_step, attempt.checkpoint.invitation) == ("attach", Invitation.UNKNOWN)
 
 
 def test_what_an_earlier_attempt_began_may_have_happened_though_this_one_is_refused():
     effect, attempt = Effect(ConversationNotActive("it has ended")), an_attempt()
-    attempt.progress = Progress("native", (), "attach", invited=True)
+    attempt.checkpoint = Checkpoint("native", (), "attach", may_have_notified=True)
     with pytest.raises(ConversationNotActive):
         effect.run(attempt)
-    assert (attempt.progress.begun, attempt.progress.invitation) == ("attach", Invitation.UNKNOWN)
+    assert (attempt.checkpoint.pending_step, attempt.checkpoint.invitation) == ("attach", Invitation.UNKNOWN)

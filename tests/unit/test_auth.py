@@ -59,7 +59,7 @@ def tokens(clock, login):
 def make(clock, login, store=None, **parts):
     caller = RetryingCaller(login, clock, lambda: 0.0)
     return Tokens(
-        caller, clock, "https://login.example.com", "client", Secret("s3cret"), holder="h", store=store, **parts
+        caller, clock, "https://login.example.com", "client", Secret("s3cret"), lease_owner="h", store=store, **parts
     )
 
 

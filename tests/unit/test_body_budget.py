@@ -10,7 +10,7 @@ from gunicorn.http.errors import ParseException
 
 from cobrowse.errors import CobrowseError, Overloaded
 from web.body_budget import PIECE, BodyBudget
-from web.intake import raw_body
+from web.request_parsing import raw_body
 
 SIZE = PIECE * 4
 
@@ -45,7 +45,7 @@ class Breaking(io.BytesIO):
 def test_a_body_is_whole_and_what_it_took_is_given_back(length):
     budget = BodyBudget(SIZE + PIECE)
     assert raw_body(Request(io.BytesIO(b"x" * SIZE), length), budget) == b"x" * SIZE
-    assert budget.held == 0
+    assert budget.bytes_held == 0
 
 
 @pytest.mark.parametrize("length", [SIZE, None])
@@ -64,14 +64,14 @@ def test_so_it_is_after_every_failure(stream, length):
     budget = BodyBudget(SIZE * 2)
     with contextlib.suppress(CobrowseError):
         raw_body(Request(stream(), length), budget)
-    assert budget.held == 0
+    assert budget.bytes_held == 0
 
 
 def test_it_is_given_back_when_the_reader_is_killed():
     budget = BodyBudget()
     with pytest.raises(SystemExit):
         raw_body(Request(Breaking(SystemExit())), budget)
-    assert budget.held == 0
+    assert budget.bytes_held == 0
 
 
 def test_half_sent_bodies_fill_it_and_the_next_is_refused_until_one_ends():
@@ -90,9 +90,9 @@ def test_half_sent_bodies_fill_it_and_the_next_is_refused_until_one_ends():
     with pytest.raises(Overloaded) as refused:
         raw_body(Request(io.BytesIO(b"x" * SIZE)), budget)
     assert refused.value.retry_after
-    assert budget.held == PIECE * 3
+    assert budget.bytes_held == PIECE * 3
     ends.set()
     for thread in slow:
         thread.join(20)
-    assert budget.held == 0
+    assert budget.bytes_held == 0
     assert raw_body(Request(io.BytesIO(b"x" * PIECE), PIECE), budget)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from integrations.senders.chats import moment
-from integrations.senders.incoming import Ignored, Incoming, Wanted
+from integrations.senders.payloads.chat_events import moment
 from integrations.senders.registry import SendersFileError, load_senders
+from integrations.senders.requests import Ignored, SessionRequested, UnverifiedRequest
 
 C = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
@@ -21,7 +21,7 @@ def row(envelope, more=""):
 def read(body, envelope, more="", received=NOW):
     raw = json.dumps(body).encode()
     headers = {"content-type": "application/json"}
-    (event,) = row(envelope, more).read(Incoming("POST", "/webhooks/one", "", headers, raw, received=received))
+    (event,) = row(envelope, more).read(UnverifiedRequest("POST", "/webhooks/one", "", headers, raw, received=received))
     return event
 
 
@@ -41,11 +41,11 @@ def bus(topic="user.start", *, time=None, timestamp=None, **body):
 @pytest.mark.parametrize(("envelope", "wrap"), [("eventbridge", bus), ("genesys-notification", detail)])
 def test_a_detail_event_reads_the_same_over_either_carrier(envelope, wrap):
     event = read(wrap(), envelope)
-    assert isinstance(event, Wanted)
+    assert isinstance(event, SessionRequested)
     assert (event.conversation_id, event.channel) == (C, "message")
     assert "starts no session here" in read(wrap("acd.end"), envelope).reason
-    transfers = 'topics = ["acd.end"]\nwhen = "(detail.eventBody || eventBody).disconnectType == \'TRANSFER\'"'
-    assert isinstance(read(wrap("acd.end", disconnectType="TRANSFER"), envelope, transfers), Wanted)
+    transfers = 'topics = ["acd.end"]\nfilter = "(detail.eventBody || eventBody).disconnectType == \'TRANSFER\'"'
+    assert isinstance(read(wrap("acd.end", disconnectType="TRANSFER"), envelope, transfers), SessionRequested)
     assert isinstance(read(wrap("acd.end", disconnectType="CLIENT"), envelope, transfers), Ignored)
     assert "can't carry" in read(wrap(mediaType="EMAIL"), envelope).reason
     assert "can't carry" in read(wrap(mediaType="COBROWSE"), envelope).reason
@@ -96,7 +96,7 @@ def test_an_event_of_more_than_an_hour_ago_starts_nothing(when):
     event = read(bus(**when), "eventbridge")
     assert isinstance(event, Ignored)
     assert "max_age_seconds is 3600" in event.reason
-    assert isinstance(read(bus(**when), "eventbridge", "max_age_seconds = 31536000"), Wanted)
+    assert isinstance(read(bus(**when), "eventbridge", "max_age_seconds = 31536000"), SessionRequested)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_an_event_of_more_than_an_hour_ago_starts_nothing(when):
     ],
 )
 def test_a_young_event_or_one_that_does_not_say_is_not_too_old(when):
-    assert isinstance(read(bus(**when), "eventbridge"), Wanted)
+    assert isinstance(read(bus(**when), "eventbridge"), SessionRequested)
 
 
 def test_a_relayed_detail_event_has_an_age_and_a_state_has_none():

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobrowse.ledger import State
-from web.plots import BAR, HEIGHT, LOWEST, MINUTES, WIDTH, by_minute, in_words, percentile, plots
+from console.plots import BAR, HEIGHT, MIN_BAR, MINUTES, WIDTH, by_minute, in_words, percentile, plots
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Glance:
+class Sample:
     created: datetime = NOW
     state: State = State.SUCCEEDED
     seconds: float | None = 0.1
@@ -26,14 +26,14 @@ def strip(*glances):
 
 def test_each_initiation_is_counted_in_the_clocks_own_minute():
     early, late = NOW - timedelta(seconds=31), NOW - timedelta(seconds=29)
-    minutes = by_minute([Glance(early), Glance(late), Glance(NOW)], NOW)
+    minutes = by_minute([Sample(early), Sample(late), Sample(NOW)], NOW)
     assert len(minutes) == MINUTES
     assert [minute.came for minute in minutes[-3:]] == [0, 1, 2]
     assert f"{minutes[-1].starts:%H:%M}" == "12:00"
 
 
 def test_what_is_older_than_an_hour_is_left_out_and_a_ledger_clock_ahead_of_ours_does_no_harm():
-    minutes = by_minute([Glance(NOW - timedelta(hours=1)), Glance(NOW + timedelta(minutes=2))], NOW)
+    minutes = by_minute([Sample(NOW - timedelta(hours=1)), Sample(NOW + timedelta(minutes=2))], NOW)
     assert sum(minute.came for minute in minutes) == minutes[-1].came == 1
 
 
@@ -46,21 +46,21 @@ def test_an_empty_hour_is_told_as_such():
 
 
 def test_what_runs_still_is_neither_success_nor_failure():
-    shown = strip(Glance(state=State.RUNNING, seconds=None), Glance())
+    shown = strip(Sample(state=State.RUNNING, seconds=None), Sample())
     assert shown["success"].value == "100"
     assert shown["success"].detail == "1 of 1, 0 failed"
     assert shown["rate"].detail == "2 in the last hour, peak 2"
 
 
 def test_one_failure_among_many_never_reads_as_all():
-    shown = strip(*[Glance()] * 9_999, Glance(state=State.FAILED_FINAL))
+    shown = strip(*[Sample()] * 9_999, Sample(state=State.FAILED_FINAL))
     assert shown["success"].value == "99.9"
     assert shown["success"].alert
     assert "12:00" in shown["success"].description
 
 
 def test_p50_and_p95_are_of_all_attempts_that_ended():
-    shown = strip(*[Glance(seconds=0.1)] * 90, *[Glance(seconds=2.0)] * 10)
+    shown = strip(*[Sample(seconds=0.1)] * 90, *[Sample(seconds=2.0)] * 10)
     assert (shown["duration"].value, shown["duration"].unit, shown["duration"].detail) == (
         "100 ms",
         "p50",
@@ -69,7 +69,7 @@ def test_p50_and_p95_are_of_all_attempts_that_ended():
 
 
 def test_calls_and_429s_are_summed_with_their_share():
-    shown = strip(Glance(rate_limited=1), Glance())
+    shown = strip(Sample(rate_limited=1), Sample())
     assert shown["calls"].value == "6"
     assert (shown["limited"].value, shown["limited"].detail, shown["limited"].alert) == (
         "1",
@@ -82,7 +82,7 @@ def test_calls_and_429s_are_summed_with_their_share():
 def test_every_bar_lies_inside_the_drawing(seconds):
     states = list(State)
     glances = [
-        Glance(NOW - timedelta(minutes=n), states[n % len(states)], seconds, 10**n % 997, n % 3) for n in range(MINUTES)
+        Sample(NOW - timedelta(minutes=n), states[n % len(states)], seconds, 10**n % 997, n % 3) for n in range(MINUTES)
     ]
     for plot in strip(*glances).values():
         assert plot.bars
@@ -94,8 +94,8 @@ def test_every_bar_lies_inside_the_drawing(seconds):
 
 
 def test_one_among_thousands_still_shows():
-    shown = strip(*[Glance()] * 5_000, Glance(NOW - timedelta(minutes=5)))
-    assert min(bar.height for bar in shown["rate"].bars) == LOWEST
+    shown = strip(*[Sample()] * 5_000, Sample(NOW - timedelta(minutes=5)))
+    assert min(bar.height for bar in shown["rate"].bars) == MIN_BAR
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 import pytest
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
-from integrations.genesys.conversation import see
+from integrations.genesys.conversation import parse_conversation
 from schemas.genesys import ConversationSchema
 
 
 def seen(**fields):
-    return see(ConversationSchema().load({"id": "c-1", **fields}))
+    return parse_conversation(ConversationSchema().load({"id": "c-1", **fields}))
 
 
 def participant(**media):
@@ -47,11 +47,11 @@ def test_its_kind_is_read_from_the_participants_media(participants, kinds):
 
 def test_an_ended_or_unsupported_conversation_is_ruled_out_and_says_why():
     with pytest.raises(ConversationNotActive, match="has ended"):
-        seen(endTime="x").rule_out()
+        seen(endTime="x").raise_if_ineligible()
     with pytest.raises(CobrowseNotSupported, match="is e-mail, which can't carry cobrowse"):
-        seen(participants=[participant(emails=[{"id": "m"}])]).rule_out()
+        seen(participants=[participant(emails=[{"id": "m"}])]).raise_if_ineligible()
     with pytest.raises(CobrowseNotSupported, match="sms message"):
-        seen(participants=[participant(messages=[{"id": "m", "type": "sms"}])]).rule_out()
+        seen(participants=[participant(messages=[{"id": "m", "type": "sms"}])]).raise_if_ineligible()
 
 
 def test_one_capable_medium_is_enough_and_an_unknown_kind_is_given_a_try():
@@ -60,7 +60,7 @@ def test_one_capable_medium_is_enough_and_an_unknown_kind_is_given_a_try():
         ([], ()),
     ):
         conversation = seen(participants=participants)
-        assert conversation.rule_out() is None
+        assert conversation.raise_if_ineligible() is None
         assert (conversation.ended, conversation.kinds) == (False, kinds)
 
 

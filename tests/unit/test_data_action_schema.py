@@ -5,9 +5,9 @@ from marshmallow import ValidationError, fields
 
 from cobrowse.model import Outcome, Session, Status
 from schemas.data_action import AnswerSchema, StartRequestSchema
-from schemas.faults import in_words
+from schemas.validation_errors import in_words
 from tests.unit.test_texts import PLACEHOLDERS
-from web.answers import flat
+from web.responses import to_answer
 
 ID = "0c1f7d1e-7c4b-4a7e-9a57-0d4b2f1d7a11"
 SCHEMA = StartRequestSchema()
@@ -113,7 +113,7 @@ def test_what_is_no_object_is_refused(body):
 
 
 def test_the_answer_has_exactly_the_contracts_keys_flat_without_null_and_of_their_types():
-    answer = flat(Outcome(Status.INITIATED, "i-1", "c-1", Session(verified=True)))
+    answer = to_answer(Outcome(Status.INITIATED, "i-1", "c-1", Session(verified=True)))
     kinds = {fields.Boolean: bool, fields.Integer: int, fields.String: str}
     contract = AnswerSchema().fields
     assert list(answer) == list(contract)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from integrations.doctor import QUESTIONS, Check, passed, unsettled
-from integrations.doctor.table import WIDTH, document, render, summary
+from diagnostics import QUESTIONS, Check, passed, unsettled
+from diagnostics.table import WIDTH, document, render, summary
 
 GOOD = Check("ledger", True, "the SQLite file ledger.sqlite3 can be written")
 BAD = Check("credentials", False, "token: Genesys answered 401", "Copy the secret anew. " * 12)
@@ -57,7 +57,7 @@ def test_json_has_every_part():
         "name": "conversation",
         "ok": None,
         "found": "none was named",
-        "remedy": "",
+        "hint": "",
     }
 
 
@@ -67,7 +67,7 @@ def test_settings_that_are_wrong_are_a_check_each():
         "API_KEYS: not set; give each caller one",
         "GENESYS_REGION: Must be one of a, b.",
     ]
-    assert "GENESYS_REGION" in checks[1].remedy
+    assert "GENESYS_REGION" in checks[1].hint
     assert not passed(checks)
 
 

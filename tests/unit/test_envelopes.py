@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cobrowse.errors import CobrowseError, InvalidRequest, MalformedRequest, UnsupportedType
-from integrations.senders.incoming import Incoming
-from integrations.senders.registry import Ignored, Refused, Wanted, load_senders
+from integrations.senders.registry import Ignored, InvalidEvent, SessionRequested, load_senders
+from integrations.senders.requests import UnverifiedRequest
 from schemas import chat_event, crm
 from tests.payloads import HERE, senders
 from tests.unit.test_texts import PLACEHOLDERS
@@ -26,7 +26,7 @@ def row(envelope="custom", more=""):
 
 def came(body, headers=None, kind="application/json"):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Incoming("POST", "/webhooks/one", "", {"content-type": kind, **(headers or {})}, raw, "192.0.2.7")
+    return UnverifiedRequest("POST", "/webhooks/one", "", {"content-type": kind, **(headers or {})}, raw, "192.0.2.7")
 
 
 def read(body, envelope="custom", more="", **how):
@@ -53,7 +53,7 @@ def payload(name):
     ],
 )
 def test_json_is_taken_by_any_of_its_names(kind):
-    assert isinstance(read({"conversationId": C}, kind=kind), Wanted)
+    assert isinstance(read({"conversationId": C}, kind=kind), SessionRequested)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_flat_contract_of_the_data_action_is_read_without_a_path(envelope):
         {"conversationId": f" {C.upper()} ", "channel": "VOICE", "requestedBy": 17, "sessionSettings": {"a": 1}},
         envelope,
     )
-    assert event == Wanted(C, "voice", "17", {"a": 1}, "", event.content)
+    assert event == SessionRequested(C, "voice", "17", {"a": 1}, "", event.content)
 
 
 @pytest.mark.parametrize("value", [None, "", " "])
@@ -146,7 +146,7 @@ def test_a_variable_that_the_sender_did_not_fill_in_is_named_where_it_is_needed_
         read({"conversationId": value})
     assert repr(value.strip()[:60]) in error.value.message
     optional = dict.fromkeys(("requestedBy", "channel", "sessionSettings"), value)
-    assert read({"conversationId": C, **optional}) == Wanted(C, content={"conversationId": C, **optional})
+    assert read({"conversationId": C, **optional}) == SessionRequested(C, content={"conversationId": C, **optional})
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_who_asked_is_cut_and_never_refused():
     ],
 )
 def test_when_decides_as_jmespath_has_it(when, holds):
-    event = read({"conversationId": C, "a": 1, "e": "", "l": []}, more=f"when = '{when}'")
-    assert isinstance(event, Wanted if holds else Ignored)
+    event = read({"conversationId": C, "a": 1, "e": "", "l": []}, more=f"filter = '{when}'")
+    assert isinstance(event, SessionRequested if holds else Ignored)
 
 
 @pytest.mark.parametrize(
@@ -229,11 +229,11 @@ def test_when_decides_as_jmespath_has_it(when, holds):
 )
 def test_a_path_that_cannot_be_worked_out_is_told_and_crashes_nothing(when):
     with pytest.raises(InvalidRequest, match="can't be worked out for this event"):
-        read({"conversationId": C, "a": 1, "l": ["x", 1], "big": "no"}, more=f'when = "{when}"')
+        read({"conversationId": C, "a": 1, "l": ["x", 1], "big": "no"}, more=f'filter = "{when}"')
 
 
 def test_what_a_when_refuses_is_not_looked_at_further():
-    assert isinstance(read({"conversationId": 5, "channel": 5}, more='when = "no"'), Ignored)
+    assert isinstance(read({"conversationId": 5, "channel": 5}, more='filter = "no"'), Ignored)
 
 
 # Delivery ids.
@@ -294,7 +294,7 @@ def test_an_events_medium_is_the_channel_whatever_its_case(medium, channel):
 def test_a_row_chooses_its_topics():
     event = payload("eventbridge/customer_start__no_agent_yet.json")
     assert isinstance(read(event, "eventbridge"), Ignored)
-    assert isinstance(read(event, "eventbridge", 'topics = ["customer.start"]'), Wanted)
+    assert isinstance(read(event, "eventbridge", 'topics = ["customer.start"]'), SessionRequested)
     assert isinstance(read(bus(), "eventbridge", 'topics = ["customer.start"]'), Ignored)
 
 
@@ -424,7 +424,7 @@ def test_hubspots_batches_end_at_100_events():
 
 def test_a_bad_event_of_a_batch_leaves_the_others_alone():
     events = row("hubspot", HUBSPOT).read(came([hubspot(), "junk", hubspot(propertyValue=None), hubspot(objectId=9)]))
-    assert [type(event) for event in events] == [Wanted, Refused, Refused, Wanted]
+    assert [type(event) for event in events] == [SessionRequested, InvalidEvent, InvalidEvent, SessionRequested]
     assert isinstance(events[1].error, InvalidRequest)
 
 
@@ -517,7 +517,7 @@ def test_salesforces_session_id_and_urls_are_neither_kept_nor_called():
     (event,) = read_soap(soap(notification(1)))
     assert "secret" not in str(event.content)
     assert "169.254" not in str(event.content)
-    code = "".join(path.read_text() for path in (HERE.parents[1] / "integrations" / "senders").glob("*.py"))
+    code = "".join(path.read_text() for path in (HERE.parents[1] / "integrations" / "senders").rglob("*.py"))
     assert not any(
         f"import {name}" in code for name in ("httpx", "requests", "socket", "urllib.request", "http.client")
     )
@@ -562,7 +562,8 @@ def test_xml_of_another_shape_is_invalid(body):
 
 def test_deep_xml_crashes_nothing():
     assert isinstance(
-        read_soap(soap(notification(1, f"<f:C__c>{C}</f:C__c>" + "<x>" * 10_000 + "</x>" * 10_000)))[0], Wanted
+        read_soap(soap(notification(1, f"<f:C__c>{C}</f:C__c>" + "<x>" * 10_000 + "</x>" * 10_000)))[0],
+        SessionRequested,
     )
 
 
@@ -647,7 +648,7 @@ def answers(sender, incoming):
         return
     assert events
     for event in events:
-        if isinstance(event, Wanted):
+        if isinstance(event, SessionRequested):
             orjson.dumps([event.content, event.session_settings], option=orjson.OPT_SORT_KEYS)
 
 
@@ -655,7 +656,7 @@ def answers(sender, incoming):
 def test_no_payload_makes_a_row_fail_with_anything_but_an_error_of_ours(body):
     raw = json.dumps(body).encode(errors="surrogatepass")
     for sender in EXAMPLES:
-        answers(sender, came(raw, kind="text/xml" if sender.reading.envelope.xml else "application/json"))
+        answers(sender, came(raw, kind="text/xml" if sender.parser.envelope.xml else "application/json"))
 
 
 @given(body=st.binary(max_size=200), kind=st.sampled_from(["application/json", "text/xml"]) | st.text(max_size=40))

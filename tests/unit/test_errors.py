@@ -8,7 +8,7 @@ from cobrowse.errors import (
     GenesysError,
     GenesysTimeout,
     GenesysUnavailable,
-    kinds,
+    error_types_by_code,
 )
 
 # Whoever corrects the cause, or comes a moment later, must get through with the same key.
@@ -37,34 +37,36 @@ RETRYABLE = {
 
 
 def test_which_errors_a_repeat_can_mend_and_which_leave_the_key_free():
-    assert {code for code, kind in kinds().items() if kind.retryable is True} == RETRYABLE
-    assert {code for code, kind in kinds().items() if kind.burns_key is False} == FREE
+    assert {code for code, kind in error_types_by_code().items() if kind.retryable is True} == RETRYABLE
+    assert {code for code, kind in error_types_by_code().items() if kind.consumes_idempotency_key is False} == FREE
     assert (
-        {kind.retryable for kind in kinds().values()} == {kind.burns_key for kind in kinds().values()} == {True, False}
+        {kind.retryable for kind in error_types_by_code().values()}
+        == {kind.consumes_idempotency_key for kind in error_types_by_code().values()}
+        == {True, False}
     )
 
 
 def test_a_kind_that_says_nothing_of_it_can_not_be_repeated_and_burns_its_key():
-    assert (CobrowseError.retryable, CobrowseError.burns_key) == (False, True)
+    assert (CobrowseError.retryable, CobrowseError.consumes_idempotency_key) == (False, True)
 
 
-@pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
+@pytest.mark.parametrize("kind", error_types_by_code().values(), ids=error_types_by_code())
 def test_an_error_has_its_message_its_kinds_remedy_and_no_wait_unless_told(kind):
     error = kind("what has happened")
     assert (str(error), error.message) == ("what has happened", "what has happened")
-    assert (error.remedy, error.retry_after) == (kind.hint, None)
+    assert (error.hint, error.retry_after) == (kind.hint, None)
     told = kind("x", hint="another remedy", retry_after=3.0)
-    assert (told.remedy, told.retry_after) == ("another remedy", 3.0)
+    assert (told.hint, told.retry_after) == ("another remedy", 3.0)
 
 
 def test_an_error_of_genesys_is_certain_unless_told():
     assert GenesysTimeout("x").ambiguous is False
     error = GenesysUnavailable("x", hint="wait", retry_after=2.0, ambiguous=True)
-    assert (error.ambiguous, error.remedy, error.retry_after) == (True, "wait", 2.0)
+    assert (error.ambiguous, error.hint, error.retry_after) == (True, "wait", 2.0)
 
 
 def test_a_kind_is_found_by_its_code_and_a_family_is_none():
-    assert kinds()["conversation_not_active"] is ConversationNotActive
-    assert GenesysError not in kinds().values()
-    assert all(code == kind.code for code, kind in kinds().items())
-    assert len(kinds()) == 31
+    assert error_types_by_code()["conversation_not_active"] is ConversationNotActive
+    assert GenesysError not in error_types_by_code().values()
+    assert all(code == kind.code for code, kind in error_types_by_code().items())
+    assert len(error_types_by_code()) == 31

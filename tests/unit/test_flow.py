@@ -3,8 +3,8 @@
 import pytest
 
 from cobrowse.errors import ConversationNotActive, GenesysBadResponse, GenesysTimeout, GenesysUnavailable
-from cobrowse.flow import PATIENCE, Attempt, Flow, Step, run
-from cobrowse.ledger import Progress
+from cobrowse.flow import PROBE_DELAYS, Attempt, Flow, Step, run
+from cobrowse.ledger import Checkpoint
 from cobrowse.model import Command
 from tests.clocks import ManualClock
 
@@ -19,14 +19,20 @@ class Script:
             "media",
             (
                 Step("token", self.does("token")),
-                Step("create", self.does("create", {"cobrowse_session_id": "s-1"}), effect=True),
-                Step("attach", self.does("attach", {"media_id": "m-1"}), self.does("probe"), effect=True, invites=True),
+                Step("create", self.does("create", {"cobrowse_session_id": "s-1"}), has_side_effect=True),
+                Step(
+                    "attach",
+                    self.does("attach", {"media_id": "m-1"}),
+                    self.does("probe"),
+                    has_side_effect=True,
+                    notifies_customer=True,
+                ),
                 Step("verify", self.does("verify", {"verified": True})),
             ),
         )
         command = Command("architect", "corr", 10.0, conversation_id="c-1")
         self.clock = ManualClock()
-        self.attempt = Attempt(command, "i-1", "holder", self.clock)
+        self.attempt = Attempt(command, "i-1", "lease_owner", self.clock)
         self.recorded = []
 
     def does(self, name, facts=None):
@@ -40,13 +46,15 @@ class Script:
         return act
 
     def run(self, recorded=None):
-        def begin(progress):
-            self.journal.append(f"commit {progress.begun}")
-            self.recorded.append(progress)
+        def save_checkpoint(checkpoint):
+            self.journal.append(f"commit {checkpoint.pending_step}")
+            self.recorded.append(checkpoint)
 
-        recorded = self.flow.first_effect("") if recorded is None else recorded
-        self.attempt.progress = recorded if recorded.done or self.attempt.progress.flow else Progress(flow="media")
-        run(self.flow, self.attempt, recorded, begin)
+        recorded = self.flow.initial_checkpoint("") if recorded is None else recorded
+        self.attempt.checkpoint = (
+            recorded if recorded.completed_steps or self.attempt.checkpoint.flow else Checkpoint(flow="media")
+        )
+        run(self.flow, self.attempt, recorded, save_checkpoint)
 
 
 def lost(**kind):
@@ -59,9 +67,9 @@ def test_the_steps_run_in_order_and_the_ledger_knows_before_the_customer_does():
     assert script.journal == ["token", "create", "commit attach", "attach", "verify"]
     assert script.attempt.session.verified
     [before_attach] = script.recorded
-    assert before_attach.done == ("create",)
+    assert before_attach.completed_steps == ("create",)
     assert before_attach.session.cobrowse_session_id == "s-1"
-    assert before_attach.invited
+    assert before_attach.may_have_notified
 
 
 def test_a_lost_answer_is_settled_by_looking_and_nothing_is_sent_twice():
@@ -74,7 +82,7 @@ def test_a_lost_answer_is_settled_by_looking_and_nothing_is_sent_twice():
 def test_it_looks_with_patience_before_it_believes_that_nothing_happened():
     script = Script(attach=[lost()])
     script.run()
-    assert script.journal[3:] == ["attach", *["probe"] * len(PATIENCE), "attach", "verify"]
+    assert script.journal[3:] == ["attach", *["probe"] * len(PROBE_DELAYS), "attach", "verify"]
 
 
 def test_what_is_lost_three_times_is_a_failure():
@@ -82,8 +90,8 @@ def test_what_is_lost_three_times_is_a_failure():
     with pytest.raises(GenesysTimeout):
         script.run()
     assert script.journal.count("attach") == 3
-    assert script.attempt.progress.begun == "attach"
-    assert script.attempt.progress.invited
+    assert script.attempt.checkpoint.pending_step == "attach"
+    assert script.attempt.checkpoint.may_have_notified
 
 
 def test_a_look_that_fails_leaves_it_unknown_and_starts_nothing_more():
@@ -130,20 +138,20 @@ def test_a_wait_that_does_not_fit_the_deadline_goes_to_the_caller():
 
 def test_a_continued_attempt_goes_on_after_the_last_finished_step():
     script = Script()
-    script.run(Progress("media", ("create",), "", False))
+    script.run(Checkpoint("media", ("create",), "", False))
     assert script.journal == ["token", "commit attach", "attach", "verify"]
 
 
 def test_an_attempt_taken_over_looks_before_it_repeats_what_may_have_happened():
     script = Script(probe=[{"media_id": "m-1"}])
-    script.run(Progress("media", ("create",), "attach", True))
+    script.run(Checkpoint("media", ("create",), "attach", True))
     assert script.journal == ["token", "probe", "verify"]
 
 
 def test_a_taken_over_attach_that_did_not_happen_is_done_without_another_commit():
     script = Script()
-    script.run(Progress("media", ("create",), "attach", True))
-    assert script.journal == ["token", *["probe"] * len(PATIENCE), "attach", "verify"]
+    script.run(Checkpoint("media", ("create",), "attach", True))
+    assert script.journal == ["token", *["probe"] * len(PROBE_DELAYS), "attach", "verify"]
 
 
 def test_no_look_is_taken_past_the_deadline_but_the_first():

@@ -67,7 +67,7 @@ def connected(org, mode="native", clock=None):
         transport=org,
         clock=clock,
         jitter=lambda: 0.0,
-        holder="h",
+        lease_owner="h",
         store=None,
     )
     return flows, clock
@@ -123,7 +123,7 @@ def test_a_refusal_is_read_by_its_code_and_neither_token_nor_call_is_repeated_fo
     assert hint in failure.hint
     if code != "genesys_rate_limited":
         assert (org.calls.count(TOKEN), org.calls.count(POST)) == (1, 1)
-        assert not failure.final
+        assert not failure.is_terminal
 
 
 def test_a_refused_token_is_renewed_once():
@@ -182,7 +182,7 @@ WAITS = [
 @pytest.mark.parametrize("path", ["POST", "TOKEN", "LOOK"])
 def test_a_wait_is_read_wherever_it_is_said_on_every_call(path, headers, message, seconds):
     org = Org(**{path: refused(429, "too.many.requests.retry.after", message, headers)})
-    failure = start(org, check_first=path == "LOOK").failure
+    failure = start(org, reuse_live_session=path == "LOOK").failure
     assert (failure.code, failure.retry_after) == ("genesys_rate_limited", seconds)
     assert org.calls.count(globals()[path]) == 1
 
@@ -229,7 +229,7 @@ def test_a_budget_that_is_not_known_to_be_used_up_holds_nothing_up(count, reset)
 def test_a_reset_inside_the_deadline_is_waited_for():
     org = Org(LOOK=[used_up("300", "2")(None), httpx.Response(200, json=conversation(sessions=[{"id": "sess-1"}]))])
     org.answers[LOOK][0] = httpx.Response(200, headers=org.answers[LOOK][0].headers, json=conversation())
-    outcome = start(org, check_first=True)
+    outcome = start(org, reuse_live_session=True)
     assert (outcome.status, org.calls) == ("initiated", [TOKEN, LOOK, POST, LOOK])
     assert [span.seconds for span in outcome.spans if span.kind == "wait"] == [2.0]
 
@@ -292,10 +292,10 @@ def by_scope(answer):
 NO_SCOPE = httpx.Response(400, json={"error": "invalid_scope", "error_description": "invalid scope requested"})
 
 
-@pytest.mark.parametrize("check_first", [False, True])
-def test_auto_turns_native_where_the_media_flows_scopes_are_refused(check_first):
+@pytest.mark.parametrize("reuse_live_session", [False, True])
+def test_auto_turns_native_where_the_media_flows_scopes_are_refused(reuse_live_session):
     org = Org(TOKEN=by_scope(NO_SCOPE))
-    outcome = start(org, "auto", check_first=check_first)
+    outcome = start(org, "auto", reuse_live_session=reuse_live_session)
     assert (outcome.failure, outcome.flow, org.calls.count(POST)) == (None, "native", 1)
     assert CREATE not in org.calls
 
@@ -330,7 +330,7 @@ def test_nothing_goes_out_once_the_customer_has_left():
     org = Org(
         LOOK=httpx.Response(200, json=gone), POST=refused(400, "bad.request", "no connected customer communication")
     )
-    webhook = start(org, check_first=True).failure
+    webhook = start(org, reuse_live_session=True).failure
     assert (webhook.code, POST in org.calls) == ("conversation_not_active", False)
     asked_within = start(org).failure
     assert asked_within.code == "conversation_not_active"
@@ -370,7 +370,7 @@ def test_a_conversation_of_thousands_of_messages_is_read():
     for participant in large["participants"]:
         participant["messages"][0]["messages"] = [{"messageId": "m" * 300, "messageTime": "t" * 24}] * 4_000
     org = Org(LOOK=lambda _: httpx.Response(200, json=large))
-    assert start(org, check_first=True).failure is None
+    assert start(org, reuse_live_session=True).failure is None
 
 
 def test_a_body_past_the_limit_says_which_setting_it_is():
@@ -384,4 +384,4 @@ def test_a_body_past_the_limit_says_which_setting_it_is():
     attempt = Attempt(Command("architect", "corr", 10.0, conversation_id=C), "i", "h", clock)
     with pytest.raises(CobrowseError, match="larger than 8388608") as large:
         flows.sessions(attempt)
-    assert "MAX_UPSTREAM_BYTES" in large.value.remedy
+    assert "MAX_UPSTREAM_BYTES" in large.value.hint

@@ -13,14 +13,14 @@ class Disk:
     """A sync that takes until it is let go, round by round."""
 
     def __init__(self):
-        self.began = threading.Semaphore(0)
+        self.on_request = threading.Semaphore(0)
         self.go_on = threading.Semaphore(0)
         self.rounds = 0
         self.fault = None
 
     def sync(self):
         self.rounds += 1
-        self.began.release()
+        self.on_request.release()
         assert self.go_on.acquire(timeout=10)
         if self.fault:
             raise self.fault
@@ -51,12 +51,12 @@ def joined(group, count):
 
 def test_what_comes_while_one_runs_shares_the_next(group, disk, pool):
     first = pool.submit(group.wait, 10)
-    assert disk.began.acquire(timeout=10)
+    assert disk.on_request.acquire(timeout=10)
     later = [pool.submit(group.wait, 10) for _ in range(5)]
     joined(group, 5)
 
     disk.go_on.release()
-    assert disk.began.acquire(timeout=10)
+    assert disk.on_request.acquire(timeout=10)
     assert not any(one.done() for one in later), "the round that had begun may have missed what they wrote"
     disk.go_on.release()
 
@@ -74,7 +74,7 @@ def test_each_that_comes_when_none_runs_has_one_of_its_own(group, disk):
 
 def test_after_an_error_of_the_disk_no_later_success_is_believed(group, disk, pool):
     first = pool.submit(group.wait, 10)
-    assert disk.began.acquire(timeout=10)
+    assert disk.on_request.acquire(timeout=10)
     later = pool.submit(group.wait, 10)
     joined(group, 1)
     disk.fault = OSError(errno.EIO, "Input/output error")
@@ -91,7 +91,7 @@ def test_after_an_error_of_the_disk_no_later_success_is_believed(group, disk, po
 
 def test_a_disk_that_hangs_is_waited_for_no_longer_than_asked(group, disk, pool):
     first = pool.submit(group.wait, 10)
-    assert disk.began.acquire(timeout=10)
+    assert disk.on_request.acquire(timeout=10)
     with pytest.raises(SyncTimedOut):
         group.wait(0.05)
     disk.go_on.release(2)

@@ -17,7 +17,7 @@ from cobrowse.errors import (
     NoActiveConversation,
 )
 from cobrowse.flow import FlowUnavailable
-from cobrowse.ledger import Claim, Differs, Invitation, LeaseLost, Progress, State, Taken, Won
+from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Claim, FingerprintMismatch, Invitation, LeaseLost, State
 from cobrowse.model import Failure, Outcome, Session, Status
 from tests.clocks import ManualClock
 from tests.scripted import ScriptedGenesys, Watch, command, ended, entry, initiation
@@ -31,11 +31,11 @@ def test_a_session_is_claimed_put_on_record_started_and_settled():
     told = work(IN_C1)
     assert told == Outcome(Status.INITIATED, "id-1", "corr", DONE, "media", 0.0, 0, 1, spans=told.spans)
     assert [span.name for span in told.spans] == ["create", "attach", "verify"]
-    intended = Progress("media", begun="create", session=Session("c-1"))
+    intended = Checkpoint("media", pending_step="create", session=Session("c-1"))
     # The lease outlives the deadline of ten seconds by five.
     assert work.ledger.claims == [Claim("id-1", "conversation:crm::c-1", "worker/id-1", IN_C1, 15.0, intended, 600.0)]
-    created = Progress("media", ("create",), "attach", invited=True, session=Session("c-1", "s-1"))
-    finished = replace(created, done=("create", "attach"), begun="", session=DONE)
+    created = Checkpoint("media", ("create",), "attach", may_have_notified=True, session=Session("c-1", "s-1"))
+    finished = replace(created, completed_steps=("create", "attach"), pending_step="", session=DONE)
     assert work.ledger.told == [
         ("begin", "id-1", "worker/id-1", created),
         ("settle", "id-1", "worker/id-1", State.SUCCEEDED, finished, told),
@@ -48,7 +48,7 @@ def test_a_session_that_does_not_show_is_told_as_unverified():
 
 
 @pytest.mark.parametrize(
-    ("asked", "slot", "window"),
+    ("asked", "lock_key", "window"),
     [
         (command(conversation_id="c-1", key="k"), "key:crm::k", 90.0),
         (command(conversation_id="c-1", key="k", fingerprint="f", credential="ada"), "key:crm:ada:k", 90.0),
@@ -57,18 +57,18 @@ def test_a_session_that_does_not_show_is_told_as_unverified():
         (command(), "id:id-1", 90.0),
     ],
 )
-def test_every_claim_asks_for_an_earlier_one(asked, slot, window):
-    work = initiation(repeat_window=window)
+def test_every_claim_asks_for_an_earlier_one(asked, lock_key, window):
+    work = initiation(repeat_window_seconds=window)
     work(asked)
     (claim,) = work.ledger.claims
     # Without a window those at work are asked for all the same.
-    assert (claim.slot, claim.window_seconds) == (slot, window or 0.001)
+    assert (claim.lock_key, claim.window_seconds) == (lock_key, window or 0.001)
 
 
 def test_every_attempt_has_an_id_and_a_holder_of_its_own():
     work = initiation()
     assert [work(IN_C1).initiation_id for _ in range(2)] == ["id-1", "id-2"]
-    assert [claim.holder for claim in work.ledger.claims] == ["worker/id-1", "worker/id-2"]
+    assert [claim.lease_owner for claim in work.ledger.claims] == ["worker/id-1", "worker/id-2"]
 
 
 def test_observers_of_the_house_and_of_the_call_are_told_of_each_span_and_of_the_end():
@@ -88,19 +88,23 @@ def test_an_error_is_an_outcome_settled_as_what_a_repeat_may_do_with_it():
     told = work(IN_C1)
     assert told.status is Status.FAILED
     assert told.failure == Failure(
-        "conversation_not_active", "it has ended", ConversationNotActive.hint, retryable=False, final=True
+        "conversation_not_active", "it has ended", ConversationNotActive.hint, retryable=False, is_terminal=True
     )
     assert told.session == Session("c-1", "s-1")
-    ((_, holder, state, progress, outcome),) = work.ledger.settled
-    assert (holder, state, outcome) == ("worker/id-1", State.FAILED_FINAL, told)
-    assert (progress.done, progress.begun, progress.invitation) == (("create",), "", Invitation.NO)
+    ((_, lease_owner, state, checkpoint, outcome),) = work.ledger.settled
+    assert (lease_owner, state, outcome) == ("worker/id-1", State.FAILED_FINAL, told)
+    assert (checkpoint.completed_steps, checkpoint.pending_step, checkpoint.invitation) == (
+        ("create",),
+        "",
+        Invitation.NO,
+    )
 
 
 @pytest.mark.parametrize("error", [GenesysTimeout("x", retry_after=3.0), GenesysUnauthorized("x")])
 def test_an_error_that_leaves_the_key_free_is_settled_so_that_it_can_be_tried_again(error):
     work = initiation(ScriptedGenesys(fails={"create": [error]}))
     told = work(IN_C1)
-    assert (told.failure.final, told.failure.retry_after) == (False, error.retry_after)
+    assert (told.failure.is_terminal, told.failure.retry_after) == (False, error.retry_after)
     assert work.ledger.settled[0][2] is State.FAILED_RETRYABLE
 
 
@@ -122,7 +126,7 @@ def test_an_end_that_can_not_be_put_on_record_is_told_all_the_same():
 
 
 def test_a_key_with_another_request_is_refused_before_anything_is_done():
-    work = initiation(claims=[Differs(entry())])
+    work = initiation(claims=[FingerprintMismatch(entry())])
     with pytest.raises(KeyReused, match=r"^this Idempotency-Key came before with a different request$"):
         work(command(conversation_id="c-1", key="k"))
     assert work.genesys.calls == []
@@ -150,18 +154,18 @@ def test_an_org_without_the_flow_is_served_by_the_other_from_the_start():
     assert [what for what, _ in genesys.calls] == ["create", "attach", "create", "attach", "verify"]
     # Once for the claim, then whichever is in force.
     assert genesys.asked == ["", "", ""]
-    begun = [progress for what, _, _, progress, *_ in work.ledger.told if what == "begin"]
-    assert [(progress.flow, progress.begun) for progress in begun] == [
+    begun = [checkpoint for what, _, _, checkpoint, *_ in work.ledger.told if what == "begin"]
+    assert [(checkpoint.flow, checkpoint.pending_step) for checkpoint in begun] == [
         ("media", "attach"),
         ("native", "create"),
         ("native", "attach"),
     ]
-    assert {progress.session.conversation_id for progress in begun} == {"c-1"}
+    assert {checkpoint.session.conversation_id for checkpoint in begun} == {"c-1"}
 
 
 def test_an_attempt_goes_on_with_the_flow_it_began_with():
-    begun = entry("row", progress=Progress("native", ("create",), session=Session("c-1", "s-9")), attempts=2)
-    work = initiation(claims=[Won(begun)])
+    begun = entry("row", checkpoint=Checkpoint("native", ("create",), session=Session("c-1", "s-9")), attempts=2)
+    work = initiation(claims=[Acquired(begun)])
     told = work(IN_C1)
     assert (told.initiation_id, told.flow, told.attempts) == ("row", "native", 2)
     assert told.session.cobrowse_session_id == "s-9"
@@ -170,29 +174,29 @@ def test_an_attempt_goes_on_with_the_flow_it_began_with():
         "begin",
         "row",
         "worker/id-1",
-        Progress("native", ("create",), "attach", invited=True, session=Session("c-1", "s-9")),
+        Checkpoint("native", ("create",), "attach", may_have_notified=True, session=Session("c-1", "s-9")),
     )
 
 
 def test_an_attempt_that_goes_on_puts_its_own_call_on_record_even_where_the_row_tells_of_one():
-    progress = Progress("media", ("create",), "attach", invited=True, session=Session("c-1", "s-9"))
-    work = initiation(claims=[Won(entry("row", progress=progress, attempts=2))])
+    checkpoint = Checkpoint("media", ("create",), "attach", may_have_notified=True, session=Session("c-1", "s-9"))
+    work = initiation(claims=[Acquired(entry("row", checkpoint=checkpoint, attempts=2))])
     assert work(IN_C1).status is Status.INITIATED
-    assert work.ledger.told[0] == ("begin", "row", "worker/id-1", progress)
+    assert work.ledger.told[0] == ("begin", "row", "worker/id-1", checkpoint)
 
 
 @pytest.mark.parametrize("known", ["its progress", "its command"])
 def test_an_attempt_stays_with_the_conversation_it_began_with(known):
-    progress = Progress("media", session=Session("c-old")) if known == "its progress" else Progress("media")
-    begun = entry("row", of=command(conversation_id="c-old" if known == "its command" else ""), progress=progress)
-    work = initiation(claims=[Won(replace(begun, attempts=2))])
+    checkpoint = Checkpoint("media", session=Session("c-old")) if known == "its progress" else Checkpoint("media")
+    begun = entry("row", of=command(conversation_id="c-old" if known == "its command" else ""), checkpoint=checkpoint)
+    work = initiation(claims=[Acquired(replace(begun, attempts=2))])
     assert work(command(conversation_id="c-new", key="k")).session.conversation_id == "c-old"
     assert {conversation for _, conversation in work.genesys.calls} == {"c-old"}
 
 
 def test_a_first_attempt_takes_nothing_from_the_row_it_has_just_made():
-    row = entry("row", progress=Progress("native", begun="create"))
-    work = initiation(claims=[Won(row)])
+    row = entry("row", checkpoint=Checkpoint("native", pending_step="create"))
+    work = initiation(claims=[Acquired(row)])
     told = work(command(conversation_id="c-1"))
     assert (told.flow, told.attempts) == ("media", 1)
 
@@ -204,7 +208,7 @@ def test_without_a_key_the_latest_conversation_is_found_before_it_is_claimed():
     work = initiation(ScriptedGenesys(webchat="c-7"))
     told = work(command(latest=True))
     assert told.session.conversation_id == "c-7"
-    assert work.ledger.claims[0].slot == "conversation:crm::c-7"
+    assert work.ledger.claims[0].lock_key == "conversation:crm::c-7"
     assert work.genesys.calls[0] == ("find", "id-1")
     assert [span.name for span in told.spans] == ["find", "create", "attach", "verify"]
 
@@ -213,7 +217,7 @@ def test_with_a_key_too_the_latest_conversation_is_found_before_it_is_claimed():
     work = initiation(ScriptedGenesys(webchat="c-7"))
     told = work(command(latest=True, key="k"))
     (claim,) = work.ledger.claims
-    assert (claim.slot, claim.command.conversation_id) == ("key:crm::k", "c-7")
+    assert (claim.lock_key, claim.command.conversation_id) == ("key:crm::k", "c-7")
     assert work.genesys.calls[0] == ("find", "id-1")
     assert told.session.conversation_id == "c-7"
 
@@ -239,9 +243,9 @@ def test_a_search_that_finds_none_has_its_row_too():
     told = work(command(latest=True))
     assert (told.status, told.failure.code) == (Status.FAILED, "no_active_conversation")
     (claim,) = work.ledger.claims
-    assert (claim.id, claim.slot, claim.progress) == ("id-1", "id:id-1", Progress())
-    ((initiation_id, holder, state, _, outcome),) = work.ledger.settled
-    assert (initiation_id, holder, state) == ("id-1", "worker/id-1", State.FAILED_RETRYABLE)
+    assert (claim.id, claim.lock_key, claim.checkpoint) == ("id-1", "id:id-1", Checkpoint())
+    ((initiation_id, lease_owner, state, _, outcome),) = work.ledger.settled
+    assert (initiation_id, lease_owner, state) == ("id-1", "worker/id-1", State.FAILED_RETRYABLE)
     assert outcome.failure == told.failure
 
 
@@ -251,7 +255,7 @@ def test_a_search_that_finds_none_is_told_though_somebody_took_its_row_over():
 
 
 def test_a_search_whose_row_is_taken_settles_nothing():
-    work = initiation(ScriptedGenesys(webchat=NoActiveConversation("none")), claims=[Taken(entry())])
+    work = initiation(ScriptedGenesys(webchat=NoActiveConversation("none")), claims=[AlreadyHeld(entry())])
     assert work(command(latest=True)).failure.code == "no_active_conversation"
     assert work.ledger.settled == []
 
@@ -262,7 +266,7 @@ def test_a_search_whose_row_is_taken_settles_nothing():
 def test_whoever_comes_second_waits_and_is_told_the_same():
     clock = ManualClock()
     running, over = entry("row", of=command(key="k"), lease_left=4.0), ended("row", of=command(key="k"))
-    work = initiation(clock=clock, claims=[Taken(running)], reads=[running, over])
+    work = initiation(clock=clock, claims=[AlreadyHeld(running)], reads=[running, over])
     told = work(command(key="k", correlation_id="second"))
     assert told == over.outcome
     assert told.replayed
@@ -279,7 +283,7 @@ def test_whoever_comes_second_waits_and_is_told_the_same():
 def test_whoever_waits_in_vain_is_told_that_it_is_still_running_and_which():
     running = entry("row", of=command(key="k"), lease_left=60.0)
     watch = Watch()
-    work = initiation(claims=[Taken(running)], reads=[replace(running, lease_left=47.0)] * 9, observers=(watch,))
+    work = initiation(claims=[AlreadyHeld(running)], reads=[replace(running, lease_left=47.0)] * 9, observers=(watch,))
     told = work(command(key="k"))
     assert work.ledger.told[0] == ("wait", "row", 10.0)
     assert (told.initiation_id, told.failure.code) == ("row", "in_progress")
@@ -291,7 +295,7 @@ def test_whoever_waits_in_vain_is_told_that_it_is_still_running_and_which():
 def test_whoever_comes_second_waits_to_the_end_of_its_deadline():
     running = entry("row", of=command(key="k"), lease_left=60.0)
     over = ended("row", of=command(key="k"))
-    work = initiation(claims=[Taken(running)], reads=[over])
+    work = initiation(claims=[AlreadyHeld(running)], reads=[over])
     assert work(command(key="k", deadline_seconds=0.5)) == over.outcome
     assert work.ledger.told[0] == ("wait", "row", 0.5)
 
@@ -304,14 +308,14 @@ def test_what_a_dead_holder_has_left_is_claimed_anew(left):
         "its lease is over": replace(running, lease_left=0.0),
         "ended without an answer": replace(running, state=State.SUCCEEDED),
     }[left]
-    work = initiation(claims=[Taken(running)], reads=[found])
+    work = initiation(claims=[AlreadyHeld(running)], reads=[found])
     assert work(command(key="k", conversation_id="c-1")).status is Status.INITIATED
     assert len(work.ledger.claims) == 2
 
 
 def test_an_entry_that_runs_is_no_answer_though_it_has_one_of_an_earlier_attempt():
     stale = replace(ended("row", of=command(key="k")), state=State.RUNNING)
-    work = initiation(claims=[Taken(stale)])
+    work = initiation(claims=[AlreadyHeld(stale)])
     told = work(command(key="k", conversation_id="c-1"))
     assert (told.initiation_id, told.replayed) == ("id-1", False)
 
@@ -403,7 +407,7 @@ def test_beyond_the_limit_nothing_is_asked_or_written_and_a_settled_key_is_still
         assert (told.failure.code, told.failure.retryable, told.failure.retry_after) == ("overloaded", True, 1.0)
         assert work(command(key="k", conversation_id="c-1")) == over.outcome
         assert work(command(key="new", conversation_id="c-1")).failure.code == "overloaded"
-        assert work.run_again(over, 8.0, "by hand").failure.code == "overloaded"
+        assert work.retry(over, 8.0, "by hand").failure.code == "overloaded"
         assert work.ignore(IN_C1, "another event").status is Status.IGNORED
         assert (work.ledger.claims, work.ledger.told, work.genesys.calls) == ([], [], [])
     assert work(IN_C1).status is Status.INITIATED

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobrowse.errors import GenesysUnavailable, InProgress
-from cobrowse.ledger import Hold, Progress, State, Taken, Won
+from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Lease, State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from tests.clocks import ManualClock
 from tests.scripted import ScriptedGenesys, Watch, command, ended, entry, initiation
@@ -21,7 +21,7 @@ def won(previous, *, after=None, **fields):
     mine = entry("row", **fields)
     if after is not None:
         previous, mine = replace(previous, updated=THEN), replace(mine, updated=THEN + timedelta(seconds=after))
-    return Won(mine, previous)
+    return Acquired(mine, previous)
 
 
 def asked(genesys, of=IN_C1, **ledger):
@@ -34,7 +34,7 @@ def asked(genesys, of=IN_C1, **ledger):
 
 def test_a_repeat_without_a_key_joins_the_one_that_is_at_work():
     running = entry("first", lease_left=3.0)
-    first = ended("first", progress=Progress("media", session=Session("c-1", "their-session", verified=True)))
+    first = ended("first", checkpoint=Checkpoint("media", session=Session("c-1", "their-session", verified=True)))
     latest = command(latest=True)
     work, told = asked(ScriptedGenesys(webchat="c-1"), latest, claims=[won(running)], reads=[first])
     assert (told.status, told.initiation_id, told.correlation_id) == (Status.JOINED, "row", "corr")
@@ -43,9 +43,9 @@ def test_a_repeat_without_a_key_joins_the_one_that_is_at_work():
     assert (told.seconds, told.upstream_calls, told.replayed) == (3.0, 0, False)
     assert [span.name for span in told.spans] == ["find"]
     assert work.genesys.calls == [("find", "id-1")]
-    ((initiation_id, _, state, progress, outcome),) = work.ledger.settled
+    ((initiation_id, _, state, checkpoint, outcome),) = work.ledger.settled
     assert (initiation_id, state, outcome) == ("row", State.SUCCEEDED, told)
-    assert progress == Progress("media", session=first.progress.session)
+    assert checkpoint == Checkpoint("media", session=first.checkpoint.session)
 
 
 def test_a_repeat_of_one_that_failed_has_its_answer_and_keeps_its_own_progress():
@@ -55,7 +55,7 @@ def test_a_repeat_of_one_that_failed_has_its_answer_and_keeps_its_own_progress()
     work, told = asked(ScriptedGenesys(), claims=claims, reads=[failed])
     assert (told.status, told.initiation_id) == (Status.FAILED, "row")
     assert told.failure == failed.outcome.failure
-    assert work.ledger.settled[0][3] == Progress()
+    assert work.ledger.settled[0][3] == Checkpoint()
 
 
 def test_a_repeat_of_one_that_died_looks_what_it_has_left():
@@ -69,65 +69,65 @@ def test_a_repeat_of_one_that_died_looks_what_it_has_left():
 
 
 def test_a_live_session_is_the_answer_and_nothing_is_started():
-    earlier = ended("first", progress=Progress("media", session=Session("c-1", "gone")))
+    earlier = ended("first", checkpoint=Checkpoint("media", session=Session("c-1", "gone")))
     work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
     assert told.status is Status.ALREADY_ACTIVE
     # Nobody knows who started it, so nobody gets its links.
     assert told.session == replace(LIVE, conversation_id="c-1", verified=True, viewer_url="")
     assert [span.name for span in told.spans] == ["check"]
     assert work.genesys.calls == [("look", "c-1")]
-    assert work.ledger.settled[0][2:] == (State.SUCCEEDED, Progress(session=told.session), told)
+    assert work.ledger.settled[0][2:] == (State.SUCCEEDED, Checkpoint(session=told.session), told)
 
 
 @pytest.mark.parametrize("by", ["session", "medium"])
 def test_of_several_live_sessions_the_one_on_record_is_told_with_what_is_known_of_it(by):
     other = Session("c-1", "other", "other-m")
     known = Session("c-1", "live-1" if by == "session" else "live-m", join_url="https://join", join_code="123456")
-    earlier = ended("first", progress=Progress("media", session=known))
+    earlier = ended("first", checkpoint=Checkpoint("media", session=known))
     _, told = asked(ScriptedGenesys(live=[(other, LIVE)]), claims=[won(earlier, after=60)])
     assert told.session == replace(known, state="connected", viewer_url="https://view", verified=True)
 
 
 def test_what_is_on_record_of_its_viewer_stays():
     known = Session("c-1", "live-1", viewer_url="https://known")
-    earlier = ended("first", progress=Progress("media", session=known))
+    earlier = ended("first", checkpoint=Checkpoint("media", session=known))
     _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
     assert told.session.viewer_url == "https://known"
 
 
 def test_an_earlier_one_whose_answer_was_lost_may_be_behind_any_live_session():
-    earlier = ended("first", progress=Progress("native", session=Session("c-1", join_url="https://join")))
+    earlier = ended("first", checkpoint=Checkpoint("native", session=Session("c-1", join_url="https://join")))
     _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
     assert told.session == replace(LIVE, conversation_id="c-1", verified=True)
 
 
 def test_where_nothing_lives_a_session_is_started():
-    earlier = ended("first", progress=Progress("media", session=Session("c-1", "gone", verified=True)))
+    earlier = ended("first", checkpoint=Checkpoint("media", session=Session("c-1", "gone", verified=True)))
     work, told = asked(ScriptedGenesys(), claims=[won(earlier, after=60)])
     assert told.status is Status.INITIATED
     assert [what for what, _ in work.genesys.calls] == ["look", "create", "attach", "verify"]
 
 
 def test_a_session_of_its_own_is_left_to_the_flow():
-    mine = Progress("media", ("create",), "attach", session=Session("c-1", "live-1"))
-    earlier = ended("first", progress=Progress("media", session=Session("c-1", "gone")))
-    claimed = won(earlier, after=60, progress=mine, attempts=2)
+    mine = Checkpoint("media", ("create",), "attach", session=Session("c-1", "live-1"))
+    earlier = ended("first", checkpoint=Checkpoint("media", session=Session("c-1", "gone")))
+    claimed = won(earlier, after=60, checkpoint=mine, attempts=2)
     _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[claimed])
     assert (told.status, told.session.cobrowse_session_id) == (Status.INITIATED, "live-1")
 
 
 def test_another_session_is_the_answer_though_it_has_one_of_its_own():
-    mine = Progress("media", ("create",), session=Session("c-1", "mine"))
-    earlier = ended("first", progress=Progress("media", session=Session("c-1", "gone")))
-    claimed = won(earlier, after=60, progress=mine, attempts=2)
+    mine = Checkpoint("media", ("create",), session=Session("c-1", "mine"))
+    earlier = ended("first", checkpoint=Checkpoint("media", session=Session("c-1", "gone")))
+    claimed = won(earlier, after=60, checkpoint=mine, attempts=2)
     _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[claimed])
     assert told.status is Status.ALREADY_ACTIVE
 
 
 @pytest.mark.parametrize(("invited", "looks"), [(False, True), (True, False)])
 def test_who_asks_for_a_check_has_it_unless_this_very_row_may_have_invited(invited, looks):
-    row = entry("row", progress=Progress("media", ("create",), "", invited), attempts=2)
-    work, told = asked(ScriptedGenesys(live=[(LIVE,)]), replace(IN_C1, check_first=True), claims=[Won(row)])
+    row = entry("row", checkpoint=Checkpoint("media", ("create",), "", invited), attempts=2)
+    work, told = asked(ScriptedGenesys(live=[(LIVE,)]), replace(IN_C1, reuse_live_session=True), claims=[Acquired(row)])
     assert (("look", "c-1") in work.genesys.calls) is looks
     assert told.status is (Status.ALREADY_ACTIVE if looks else Status.INITIATED)
 
@@ -146,7 +146,7 @@ def test_who_asks_for_no_check_and_has_no_earlier_one_is_not_held_up_by_a_look()
     [(False, 0.0, 3), (False, 0.6, 3), (False, 0.7, 1), (False, 5.0, 1), (True, 0.0, 1), (False, None, 3)],
 )
 def test_a_young_one_that_nobody_has_seen_is_looked_for_with_patience(verified, after, looks):
-    earlier = ended("first", progress=Progress("media", session=Session("c-1", "s", verified=verified)))
+    earlier = ended("first", checkpoint=Checkpoint("media", session=Session("c-1", "s", verified=verified)))
     work, _ = asked(ScriptedGenesys(), claims=[won(earlier, after=after)])
     assert [what for what, _ in work.genesys.calls].count("look") == looks
 
@@ -177,7 +177,7 @@ def test_a_check_that_has_no_time_for_its_patience_says_so():
 
 
 def test_a_check_asks_only_for_what_it_has_not_seen_itself():
-    work, told = asked(ScriptedGenesys(), replace(IN_C1, check_first=True))
+    work, told = asked(ScriptedGenesys(), replace(IN_C1, reuse_live_session=True))
     assert told.status is Status.INITIATED
     assert [what for what, _ in work.genesys.calls].count("look") == 1
 
@@ -186,9 +186,11 @@ def test_a_check_asks_only_for_what_it_has_not_seen_itself():
 
 
 def test_a_request_with_a_key_waits_for_who_is_ahead_and_joins_it_under_its_own_key():
-    running = entry("first", of=command(key="a", conversation_id="c-1"), holder="h", lease_left=3.0)
-    first = ended("first", of=running.command, holder="h", progress=Progress("media", session=Session("c-1", "s")))
-    claimed = Won(entry("row"), running, (Hold("first", "h"),))
+    running = entry("first", of=command(key="a", conversation_id="c-1"), lease_owner="h", lease_left=3.0)
+    first = ended(
+        "first", of=running.command, lease_owner="h", checkpoint=Checkpoint("media", session=Session("c-1", "s"))
+    )
+    claimed = Acquired(entry("row"), running, (Lease("first", "h"),))
     work, told = asked(ScriptedGenesys(), command(key="b", conversation_id="c-1"), claims=[claimed], reads=[first])
     assert (told.status, told.initiation_id, told.replayed) == (Status.JOINED, "row", False)
     assert told.session == first.outcome.session
@@ -199,12 +201,12 @@ def test_a_request_with_a_key_waits_for_who_is_ahead_and_joins_it_under_its_own_
 def test_all_who_are_ahead_are_waited_for():
     def over(name, failure):
         outcome = Outcome(Status.FAILED, name, "corr", failure=failure)
-        return ended(name, State.FAILED_FINAL, holder="h", outcome=outcome)
+        return ended(name, State.FAILED_FINAL, lease_owner="h", outcome=outcome)
 
-    final = Failure("conversation_not_found", "", "", retryable=False, final=True)
-    ahead = (Hold("second", "h"), Hold("first", "h"))
-    claimed = Won(entry("row"), entry("second", holder="h", lease_left=3.0), ahead)
-    reads = [over("second", final), entry("first", holder="h", lease_left=3.0), over("first", final)]
+    final = Failure("conversation_not_found", "", "", retryable=False, is_terminal=True)
+    ahead = (Lease("second", "h"), Lease("first", "h"))
+    claimed = Acquired(entry("row"), entry("second", lease_owner="h", lease_left=3.0), ahead)
+    reads = [over("second", final), entry("first", lease_owner="h", lease_left=3.0), over("first", final)]
     work, told = asked(ScriptedGenesys(), claims=[claimed], reads=reads)
     # What no repeat mends is each one's own affair; nobody has invited, so there is nothing to look for.
     assert told.status is Status.INITIATED
@@ -219,15 +221,15 @@ def test_all_who_are_ahead_are_waited_for():
 
 
 def test_who_has_taken_over_from_one_ahead_is_behind():
-    taken_over = entry("first", holder="another", lease_left=9.0)
-    claimed = Won(entry("row"), entry("first", holder="h", lease_left=3.0), (Hold("first", "h"),))
+    taken_over = entry("first", lease_owner="another", lease_left=9.0)
+    claimed = Acquired(entry("row"), entry("first", lease_owner="h", lease_left=3.0), (Lease("first", "h"),))
     work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[claimed], reads=[taken_over])
     assert told.status is Status.ALREADY_ACTIVE
     assert [call for call in work.ledger.told if call[0] == "wait"] == [("wait", "first", 3.0)]
 
 
 def test_a_look_that_fails_starts_nothing_and_can_be_repeated():
-    earlier = ended("first", progress=Progress("media", session=Session("c-1", "s", verified=True)))
+    earlier = ended("first", checkpoint=Checkpoint("media", session=Session("c-1", "s", verified=True)))
     away = ScriptedGenesys(live=[GenesysUnavailable("503")])
     work, told = asked(away, command(key="b", conversation_id="c-1"), claims=[won(earlier, after=60)])
     assert (told.failure.code, told.failure.retryable) == ("genesys_unavailable", True)
@@ -240,7 +242,7 @@ def test_a_look_that_fails_starts_nothing_and_can_be_repeated():
 
 def offered(ends, **fields):
     session = Session("c-1", "offered", "m", join_code=Secret("123"), offer_ends=ends, verified=True)
-    return ended("first", progress=Progress("native", session=session), **fields)
+    return ended("first", checkpoint=Checkpoint("native", session=session), **fields)
 
 
 @pytest.mark.parametrize(
@@ -267,9 +269,9 @@ def test_an_open_offer_stands_though_the_conversation_does_not_show_it(ends, ove
 
 def test_an_open_offer_is_found_behind_one_that_failed_later():
     later = ended(
-        "later", State.FAILED_RETRYABLE, progress=Progress("media", session=Session("c-1", "gone", verified=True))
+        "later", State.FAILED_RETRYABLE, checkpoint=Checkpoint("media", session=Session("c-1", "gone", verified=True))
     )
-    claimed = Won(entry("row"), later, (), (later, offered("2026-11-25T09:00:01Z")))
+    claimed = Acquired(entry("row"), later, (), (later, offered("2026-11-25T09:00:01Z")))
     _, told = asked(ScriptedGenesys(), claims=[claimed])
     assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
 
@@ -285,12 +287,14 @@ LINKS = {"join_url": Secret("https://join"), "viewer_url": Secret("https://view"
 def test_links_and_code_are_for_the_credential_that_started_the_session(how, sender, credential):
     known = Session("c-1", "live-1", verified=True, **LINKS)
     of = command(conversation_id="c-1", credential="ada")
-    first = ended("first", of=of, holder="h", progress=Progress("media", session=known))
+    first = ended("first", of=of, lease_owner="h", checkpoint=Checkpoint("media", session=known))
     first = replace(first, outcome=replace(first.outcome, session=known))
 
     def told(to):
-        running = entry("first", of=of, holder="h", lease_left=3.0)
-        claimed = won(first, after=60) if how == "already active" else Won(entry("row"), running, (Hold("first", "h"),))
+        running = entry("first", of=of, lease_owner="h", lease_left=3.0)
+        claimed = (
+            won(first, after=60) if how == "already active" else Acquired(entry("row"), running, (Lease("first", "h"),))
+        )
         work, outcome = asked(ScriptedGenesys(live=[(LIVE,)]), to, claims=[claimed], reads=[first])
         return outcome.session, work.ledger.settled[0][3].session
 
@@ -305,10 +309,12 @@ def test_links_and_code_are_for_the_credential_that_started_the_session(how, sen
 
 
 def test_run_again_looks_first_and_goes_on_where_the_row_stood():
-    progress = Progress("media", ("create",), "", session=Session("c-1", "s-9"))
-    old = ended("old", State.FAILED_FINAL, of=command(conversation_id="c-1", key="k"), progress=progress, attempts=3)
-    work = initiation(reclaims=[Won(replace(old, attempts=4, state=State.RUNNING))])
-    told = work.run_again(old, 8.0, "by hand")
+    checkpoint = Checkpoint("media", ("create",), "", session=Session("c-1", "s-9"))
+    old = ended(
+        "old", State.FAILED_FINAL, of=command(conversation_id="c-1", key="k"), checkpoint=checkpoint, attempts=3
+    )
+    work = initiation(reclaims=[Acquired(replace(old, attempts=4, state=State.RUNNING))])
+    told = work.retry(old, 8.0, "by hand")
     assert (told.status, told.initiation_id, told.correlation_id, told.attempts) == (
         Status.INITIATED,
         "old",
@@ -322,16 +328,16 @@ def test_run_again_looks_first_and_goes_on_where_the_row_stood():
 def test_run_again_of_one_that_has_ended_well_is_its_answer():
     over = ended("old", of=command(key="k", conversation_id="c-1"))
     watch = Watch()
-    work = initiation(reclaims=[Taken(over)], observers=(watch,))
-    told = work.run_again(over, 8.0, "by hand")
+    work = initiation(reclaims=[AlreadyHeld(over)], observers=(watch,))
+    told = work.retry(over, 8.0, "by hand")
     assert (told, told.replayed) == (over.outcome, True)
     assert [outcome for _, outcome in watch.outcomes] == [told]
     assert work.genesys.calls == []
 
 
-@pytest.mark.parametrize("reclaimed", [None, Taken(entry("old", lease_left=0.0))])
+@pytest.mark.parametrize("reclaimed", [None, AlreadyHeld(entry("old", lease_left=0.0))])
 def test_run_again_of_one_that_has_no_answer_is_in_progress(reclaimed):
-    told = initiation(reclaims=[reclaimed]).run_again(ended("old"), 8.0, "by hand")
+    told = initiation(reclaims=[reclaimed]).retry(ended("old"), 8.0, "by hand")
     assert told.failure.code == InProgress.code
     assert told.failure.message == "this initiation is being worked on"
     assert told.failure.retry_after == 1
@@ -339,17 +345,17 @@ def test_run_again_of_one_that_has_no_answer_is_in_progress(reclaimed):
 
 def test_run_again_waits_for_whoever_is_at_work_on_it():
     running, over = entry("old", lease_left=2.0), ended("old")
-    work = initiation(clock=ManualClock(), reclaims=[Taken(running)], reads=[over])
-    assert work.run_again(running, 8.0, "by hand").status is Status.JOINED
+    work = initiation(clock=ManualClock(), reclaims=[AlreadyHeld(running)], reads=[over])
+    assert work.retry(running, 8.0, "by hand").status is Status.JOINED
     assert work.ledger.told[1:] == [("wait", "old", 2.0), ("read", "old")]
 
 
 def test_run_again_waits_for_who_is_at_work_on_the_conversation():
     old = ended("old", State.FAILED_FINAL, of=command(conversation_id="c-1", key="k"))
-    running = entry("other", of=command(conversation_id="c-1", key="b"), holder="h", lease_left=3.0)
-    reclaimed = Won(replace(old, attempts=2, state=State.RUNNING), running, (Hold("other", "h"),))
-    work = initiation(reclaims=[reclaimed], reads=[ended("other", of=running.command, holder="h")])
-    told = work.run_again(old, 8.0, "by hand")
+    running = entry("other", of=command(conversation_id="c-1", key="b"), lease_owner="h", lease_left=3.0)
+    reclaimed = Acquired(replace(old, attempts=2, state=State.RUNNING), running, (Lease("other", "h"),))
+    work = initiation(reclaims=[reclaimed], reads=[ended("other", of=running.command, lease_owner="h")])
+    told = work.retry(old, 8.0, "by hand")
     assert (told.status, told.initiation_id) == (Status.JOINED, "old")
     assert work.genesys.calls == []
 
@@ -357,7 +363,7 @@ def test_run_again_waits_for_who_is_at_work_on_the_conversation():
 def test_run_again_of_a_search_that_found_none_is_a_request_of_its_own():
     none = ended("old", State.FAILED_RETRYABLE, of=command(latest=True))
     work = initiation(ScriptedGenesys(webchat="c-7"))
-    told = work.run_again(none, 8.0, "by hand")
+    told = work.retry(none, 8.0, "by hand")
     assert (told.status, told.initiation_id, told.session.conversation_id) == (Status.INITIATED, "id-1", "c-7")
 
 
@@ -368,7 +374,7 @@ def test_a_delivery_to_ignore_is_told_with_the_reason_and_leaves_its_key_free():
     watch, asked_for = Watch(), command(key="k", conversation_id="c-1")
     work = initiation(observers=(watch,))
     told = work.ignore(asked_for, "another event")
-    assert told == Outcome(Status.IGNORED, "id-1", "corr", Session("c-1"), note="another event")
+    assert told == Outcome(Status.IGNORED, "id-1", "corr", Session("c-1"), reason="another event")
     assert watch.outcomes == [(asked_for, told)]
     assert (work.ledger.found, work.ledger.claims, work.ledger.told, work.genesys.calls) == ([], [], [], [])
     assert work(asked_for).status is Status.INITIATED

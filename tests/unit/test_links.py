@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from integrations.genesys.conversation import see
+from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.links import checked_link
 from schemas.genesys import ConversationSchema
 
@@ -50,6 +50,6 @@ def test_an_https_link_is_passed_on_as_it_is(url):
 def test_a_conversations_viewer_url_is_checked_too():
     medium = {"id": "m", "type": "cobrowse", "cobrowseSessionId": "s", "viewerUrl": "http://v"}
     with capture_logs() as lines:
-        [session] = see(ConversationSchema().load({"id": "c-1", "media": [medium]})).sessions
+        [session] = parse_conversation(ConversationSchema().load({"id": "c-1", "media": [medium]})).sessions
     assert session.viewer_url == ""
     assert [line["field"] for line in lines] == ["viewerUrl"]

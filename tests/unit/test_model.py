@@ -5,7 +5,17 @@ from itertools import product
 
 import pytest
 
-from cobrowse.ledger import Claim, Entry, Invitation, NoLedger, Progress, State, Won, released_slot, slot_of
+from cobrowse.ledger import (
+    Acquired,
+    Checkpoint,
+    Claim,
+    InitiationRecord,
+    Invitation,
+    NullLedger,
+    State,
+    lock_key_for,
+    released_lock_key,
+)
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 
 COMMAND = Command("crm", "corr", 10.0)
@@ -37,7 +47,7 @@ def test_a_command_asks_for_nothing_that_is_not_said():
             session_settings={},
             key="",
             fingerprint="",
-            check_first=False,
+            reuse_live_session=False,
             user_token=Secret(""),
         )
         == COMMAND
@@ -50,9 +60,9 @@ def test_a_session_of_which_nothing_is_known_is_empty():
 
 
 def test_progress_and_a_span_begin_with_nothing():
-    assert Progress("", (), "", invited=False, session=Session()) == Progress()
+    assert Checkpoint("", (), "", may_have_notified=False, session=Session()) == Checkpoint()
     assert Span("call", "token", 0.0, 1.0, "") == Span("call", "token", 0.0, 1.0)
-    assert Failure("code", "message", "hint", retryable=True, final=False).retry_after is None
+    assert Failure("code", "message", "hint", retryable=True, is_terminal=False).retry_after is None
 
 
 def test_an_outcome_is_the_same_whether_told_first_or_again():
@@ -65,15 +75,15 @@ def test_an_outcome_is_the_same_whether_told_first_or_again():
 @pytest.mark.parametrize("status", Status)
 def test_an_outcome_is_a_success_if_an_invitation_came_of_it(status):
     assert Outcome(status, "i", "corr").success is (status is not Status.IGNORED)
-    failure = Failure("code", "message", "hint", retryable=True, final=False)
+    failure = Failure("code", "message", "hint", retryable=True, is_terminal=False)
     assert not Outcome(status, "i", "corr", failure=failure).success
 
 
 def test_an_entry_and_a_claim_say_what_they_are_told():
-    entry = Entry("i", COMMAND, State.RUNNING, 1, Progress())
-    assert Entry("i", COMMAND, State.RUNNING, 1, Progress(), "", 0.0, 0, None, None, None) == entry
-    claim = Claim("i", "slot", "holder", COMMAND, 15.0)
-    assert Claim("i", "slot", "holder", COMMAND, 15.0, Progress(), 0.0) == claim
+    entry = InitiationRecord("i", COMMAND, State.RUNNING, 1, Checkpoint())
+    assert InitiationRecord("i", COMMAND, State.RUNNING, 1, Checkpoint(), "", 0.0, 0, None, None, None) == entry
+    claim = Claim("i", "slot", "lease_owner", COMMAND, 15.0)
+    assert Claim("i", "slot", "lease_owner", COMMAND, 15.0, Checkpoint(), 0.0) == claim
 
 
 @pytest.mark.parametrize(
@@ -81,16 +91,16 @@ def test_an_entry_and_a_claim_say_what_they_are_told():
     [(State.RUNNING, 0.5, True), (State.RUNNING, 0.0, False), (State.SUCCEEDED, 0.5, False)],
 )
 def test_an_entry_is_held_while_it_runs_and_its_lease_lasts(state, lease_left, held):
-    assert Entry("i", COMMAND, state, 1, Progress(), lease_left=lease_left).held is held
+    assert InitiationRecord("i", COMMAND, state, 1, Checkpoint(), lease_left=lease_left).has_live_lease is held
 
 
 def test_what_a_command_must_hold_alone():
     without_key = Command("crm", "corr", 1.0, conversation_id="c", credential="ada")
-    assert slot_of(without_key, "i") == "conversation:crm:ada:c"
+    assert lock_key_for(without_key, "i") == "conversation:crm:ada:c"
     # A caller's own key, and a delivery's id, which is the same whichever of the sender's secrets signed it.
-    assert slot_of(replace(without_key, key="k", fingerprint="f"), "i") == "key:crm:ada:k"
-    assert slot_of(replace(without_key, key="k"), "i") == "key:crm::k"
-    assert slot_of(COMMAND, "i") == released_slot("i") == "id:i"
+    assert lock_key_for(replace(without_key, key="k", fingerprint="f"), "i") == "key:crm:ada:k"
+    assert lock_key_for(replace(without_key, key="k"), "i") == "key:crm::k"
+    assert lock_key_for(COMMAND, "i") == released_lock_key("i") == "id:i"
 
 
 def test_no_two_callers_and_keys_make_one_slot():
@@ -99,27 +109,27 @@ def test_no_two_callers_and_keys_make_one_slot():
         Command(sender, "corr", 1.0, credential=credential, key=key, fingerprint="f")
         for sender, credential, key in product(texts, texts, texts[:-1])
     ]
-    assert len({slot_of(command, "i") for command in commands}) == len(commands)
+    assert len({lock_key_for(command, "i") for command in commands}) == len(commands)
 
 
 @pytest.mark.parametrize(
-    ("progress", "invitation"),
+    ("checkpoint", "invitation"),
     [
-        (Progress(), Invitation.NO),
-        (Progress("media", ("create",), "", invited=False), Invitation.NO),
-        (Progress("media", begun="create"), Invitation.NO),
-        (Progress("media", ("create",), "attach", invited=True), Invitation.UNKNOWN),
-        (Progress("media", ("create", "attach"), invited=True), Invitation.YES),
+        (Checkpoint(), Invitation.NO),
+        (Checkpoint("media", ("create",), "", may_have_notified=False), Invitation.NO),
+        (Checkpoint("media", pending_step="create"), Invitation.NO),
+        (Checkpoint("media", ("create",), "attach", may_have_notified=True), Invitation.UNKNOWN),
+        (Checkpoint("media", ("create", "attach"), may_have_notified=True), Invitation.YES),
     ],
 )
-def test_whether_the_customer_has_been_invited_follows_from_how_far_it_came(progress, invitation):
-    assert progress.invitation is invitation
+def test_whether_the_customer_has_been_invited_follows_from_how_far_it_came(checkpoint, invitation):
+    assert checkpoint.invitation is invitation
 
 
 def test_without_a_ledger_all_is_won_and_nothing_kept():
-    progress = Progress("media", begun="attach")
-    ledger = NoLedger()
-    won = ledger.claim(Claim("i", "slot", "holder", COMMAND, 15.0, progress))
-    assert won == Won(Entry("i", COMMAND, State.RUNNING, 1, progress, "holder", 15.0))
+    checkpoint = Checkpoint("media", pending_step="attach")
+    ledger = NullLedger()
+    won = ledger.claim(Claim("i", "slot", "lease_owner", COMMAND, 15.0, checkpoint))
+    assert won == Acquired(InitiationRecord("i", COMMAND, State.RUNNING, 1, checkpoint, "lease_owner", 15.0))
     assert won.previous is None
-    assert ledger.read("i") is ledger.find("slot") is ledger.reclaim("i", "holder", 15.0) is None
+    assert ledger.read("i") is ledger.find("slot") is ledger.reclaim("i", "lease_owner", 15.0) is None

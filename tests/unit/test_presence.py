@@ -3,13 +3,13 @@
 import pytest
 
 from cobrowse.errors import ConversationNotActive
-from integrations.genesys.conversation import see
+from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.presence import Presence
 from schemas.genesys import ConversationSchema
 
 
 def seen(*participants, **fields):
-    return see(ConversationSchema().load({"id": "c-1", "participants": list(participants), **fields}))
+    return parse_conversation(ConversationSchema().load({"id": "c-1", "participants": list(participants), **fields}))
 
 
 def one(purpose, state, kind="messages", **more):
@@ -61,15 +61,15 @@ def test_the_customer_has_left_once_none_of_their_communications_is_connected_an
     conversation = seen(*participants)
     assert not conversation.ended
     with pytest.raises(ConversationNotActive, match="the customer has left") as left:
-        conversation.rule_out()
-    assert "The customer has left" in left.value.remedy
+        conversation.raise_if_ineligible()
+    assert "The customer has left" in left.value.hint
 
 
 @pytest.mark.parametrize("participants", STAYS.values(), ids=STAYS)
 def test_a_customer_who_may_be_there_is_not_taken_for_gone(participants):
     conversation = seen(*participants)
     assert conversation.customer is not Presence.LEFT
-    conversation.rule_out()
+    conversation.raise_if_ineligible()
 
 
 CUSTOMER = one("customer", "connected")
@@ -134,4 +134,4 @@ def test_what_is_over_is_no_kind_of_the_conversation_while_something_else_lasts(
     ],
 )
 def test_what_is_of_another_type_is_left_out_and_never_an_error(participant):
-    seen(participant).rule_out()
+    seen(participant).raise_if_ineligible()

@@ -11,8 +11,8 @@ import structlog
 from click.testing import CliRunner
 
 from commands.terminal import SafeGroup, say, say_json
-from integrations.telemetry import configure_logging
-from integrations.telemetry.printable import printable, printable_json
+from integrations.observability import configure_logging
+from integrations.observability.printable import printable, printable_json
 
 HOSTILE = {
     "window title": "\x1b]0;owned\x07",

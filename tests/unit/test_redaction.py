@@ -115,7 +115,9 @@ def failure(operation, answer):
             pass
 
     attempt = Attempt(Command("architect", "c", 10.0), "i", "h", Impatient())
-    attempt.learn({"join_url": SESSION.join_url, "viewer_url": SESSION.viewer_url, "join_code": SESSION.join_code})
+    attempt.update_session(
+        {"join_url": SESSION.join_url, "viewer_url": SESSION.viewer_url, "join_code": SESSION.join_code}
+    )
     caller = RetryingCaller(Upstream(), Impatient(), lambda: 0.0, secrets=(Secret(SECRET),))
     headers = ((b"Authorization", f"Basic {PAIR}".encode()),)
     with pytest.raises((CobrowseError, UpstreamRejected)) as raised:

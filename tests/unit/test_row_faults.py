@@ -16,7 +16,7 @@ def load(text, **given):
 def fault(text, **given):
     with pytest.raises(SendersFileError) as error:
         load(text, **given)
-    (only,) = error.value.faults
+    (only,) = error.value.errors
     return only.partition("] ")[2]
 
 
@@ -48,7 +48,7 @@ def test_a_placeholder_of_any_other_spelling_is_refused(template):
 
 @pytest.mark.parametrize("template", ["v0:{body}", "{method}\n{path}\n{body}", "body={body}&", "{body}#1"])
 def test_plain_text_around_the_parts_is_signed_as_it_stands(template):
-    assert load(f"{HMAC}template = '''{template}'''").get("one").proof.template == template
+    assert load(f"{HMAC}template = '''{template}'''").get("one").auth_config.template == template
 
 
 @pytest.mark.parametrize("prefix", ["{v1}=", "sha256={", "}", "{timestamp}"])
@@ -123,7 +123,7 @@ def test_a_row_is_bounded_by_the_service_and_a_default_gives_way():
     ],
 )
 def test_a_filter_on_a_field_that_no_payload_has_is_a_warning(envelope, path, absent):
-    sender = load(f'{KEYED}envelope = "{envelope}"\nconversation_id = "id"\nwhen = "{path}"').get("one")
+    sender = load(f'{KEYED}envelope = "{envelope}"\nconversation_id = "id"\nfilter = "{path}"').get("one")
     told = [warning for warning in sender.warnings if warning.startswith("when: ")]
     assert [field for field in absent if any(repr(field) in warning for warning in told)] == absent
     assert len(told) == len(absent)

@@ -123,15 +123,15 @@ def test_a_lag_waits_beside_the_queue():
     armed = faults.add("attach", "drop", when="after")
     assert faults.take("attach") is armed
     assert faults.take("conversation") is None
-    assert faults.take_lag("attach") == Lag(looks=3)
-    assert faults.take_lag("attach") == NO_LAG
+    assert faults.next_visibility_delay("attach") == Lag(looks=3)
+    assert faults.next_visibility_delay("attach") == NO_LAG
 
 
 def test_a_lag_of_one_flow_leaves_the_other_alone():
     faults = Faults()
     faults.add("cobrowse", "lag", seconds=2)
-    assert faults.take_lag("attach") == NO_LAG
-    assert faults.take_lag("cobrowse") == Lag(seconds=2.0)
+    assert faults.next_visibility_delay("attach") == NO_LAG
+    assert faults.next_visibility_delay("cobrowse") == Lag(seconds=2.0)
 
 
 def test_an_expiring_token_on_any_operation_spares_the_login_which_presents_none():

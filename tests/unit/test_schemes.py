@@ -3,12 +3,12 @@
 import pytest
 
 from cobrowse.model import Secret
-from integrations.senders import credentials
-from integrations.senders.hmacs import sign_hmac, verify_hmac
-from integrations.senders.incoming import Incoming
-from integrations.senders.proof import Proof, Signed
-from integrations.senders.signatures import SCHEMES, Scheme, sign
-from integrations.senders.standard import sign_standard, verify_standard
+from integrations.senders.auth import credentials
+from integrations.senders.auth.config import AuthConfig, AuthParts
+from integrations.senders.auth.hmac_signatures import sign_hmac, verify_hmac
+from integrations.senders.auth.schemes import SCHEMES, Scheme, sign
+from integrations.senders.auth.standard_webhooks import sign_standard, verify_standard
+from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import NOW
 
 # What the vendor's documentation fixes; header names in the case in which the vendor writes them.
@@ -43,7 +43,7 @@ DELIVERY_IDS = {
     "github": "X-GitHub-Delivery",
     "shopify": "X-Shopify-Webhook-Id",
 }
-HABITS = {
+RESPONSE_POLICIES = {
     "standard-webhooks": "standard-webhooks",
     "zendesk": "zendesk",
     "hubspot-v3": "hubspot",
@@ -89,14 +89,14 @@ def test_a_scheme_is_what_its_vendor_says(name):
         name=name,
         verify=checked,
         sign=made,
-        fixed=FIXED.get(name, {}),
+        preset=FIXED.get(name, {}),
         keys=KEYS.get(name, ()),
         required=REQUIRED.get(name, ()),
         settings=SETTINGS.get(name, ()),
         has_secrets=name != "mtls",
-        over_body=name in OVER_BODY,
+        covers_body=name in OVER_BODY,
         delivery_id=DELIVERY_IDS.get(name, ""),
-        habit=HABITS.get(name, ""),
+        response_policy=RESPONSE_POLICIES.get(name, ""),
     )
 
 
@@ -125,9 +125,9 @@ def test_what_is_signed_is_the_request_as_it_will_come(target, path, query):
 
     def keeping(*given):
         seen.append(given)
-        return Signed({"X-Sig": "made"})
+        return AuthParts({"X-Sig": "made"})
 
-    proof, secret = Proof(header="X-Sig"), Secret("a secret")
-    signed = sign(Scheme("any", verify_hmac, keeping), proof, secret, "PUT", target, b"{}", NOW)
-    assert signed == Signed({"X-Sig": "made"})
-    assert seen == [(proof, secret, Incoming("PUT", path, query, {}, b"{}"), NOW)]
+    auth_config, secret = AuthConfig(header="X-Sig"), Secret("a secret")
+    signed = sign(Scheme("any", verify_hmac, keeping), auth_config, secret, "PUT", target, b"{}", NOW)
+    assert signed == AuthParts({"X-Sig": "made"})
+    assert seen == [(auth_config, secret, UnverifiedRequest("PUT", path, query, {}, b"{}"), NOW)]

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from defusedxml.ElementTree import fromstring
 
-from cobrowse.errors import SenderRateLimited, kinds
-from integrations.senders.envelopes import ENVELOPES
-from integrations.senders.habits import HABITS, acknowledgement, batch_status, status_for
-from integrations.senders.rates import Rates, RateStorageError
+from cobrowse.errors import SenderRateLimited, error_types_by_code
+from integrations.senders.auth.schemes import SCHEMES
+from integrations.senders.payloads.envelopes import ENVELOPES
+from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import SendersFileError, load_senders
-from integrations.senders.signatures import SCHEMES
+from integrations.senders.response_policies import RESPONSE_POLICIES, acknowledgement, batch_status, status_for
 from tests.payloads import BASE_URL, EXAMPLE, NOW, environ, senders
 
 SECRET = "0123456789abcdef"
@@ -26,7 +26,7 @@ def load(row, name="one", *, env=None, **settings):
 def faults(row, name="one", **settings):
     with pytest.raises(SendersFileError) as error:
         load(row, name, **settings)
-    return error.value.faults
+    return error.value.errors
 
 
 def fault(row, **settings):
@@ -45,7 +45,7 @@ def test_the_example_file_is_one_to_start_with():
 
 
 def test_the_example_file_explains_every_key_scheme_and_envelope():
-    from integrations.senders.rows import KEYS
+    from integrations.senders.validation import KEYS
 
     text = EXAMPLE.read_text()
     for word in (*KEYS, *SCHEMES, *ENVELOPES):
@@ -87,22 +87,24 @@ def test_a_file_that_is_not_there_or_no_text_is_told_so(tmp_path):
 def test_a_file_of_another_shape_is_told_so(text, told):
     with pytest.raises(SendersFileError) as error:
         load_senders(text, {})
-    assert error.value.faults[0].startswith(told)
+    assert error.value.errors[0].startswith(told)
 
 
 def test_all_faults_of_all_rows_come_at_once():
-    text = (
-        f"[senders.a]\n{GOOD}heder = 'x'\n[senders.b]\n{GOOD}rate = 'often'\nwhen = 'a['\n[senders.architect]\n{GOOD}"
-    )
+    text = f"[senders.a]\n{GOOD}heder = 'x'\n[senders.b]\n{GOOD}rate_limit = 'often'\nfilter = 'a['\n"
+    text += f"[senders.architect]\n{GOOD}"
     with pytest.raises(SendersFileError) as error:
         load_senders(text, {"S": SECRET})
-    assert [line.split("; ")[0] for line in error.value.faults] == [
+    assert [line.split("; ")[0] for line in error.value.errors] == [
         "senders.toml: [senders.a] heder: not a key of a sender: 'heder'",
-        "senders.toml: [senders.b] rate: is not a rate",
-        'senders.toml: [senders.b] when: is not a JMESPath: Invalid jmespath expression: Incomplete expression: "a[" ^',
+        "senders.toml: [senders.b] rate_limit: is not a rate",
+        (
+            "senders.toml: [senders.b] filter: is not a JMESPath: "
+            'Invalid jmespath expression: Incomplete expression: "a[" ^'
+        ),
         "senders.toml: [senders.architect] the name is taken by the data action, whose keys are API_KEYS",
     ]
-    assert not any("\n" in line for line in error.value.faults)
+    assert not any("\n" in line for line in error.value.errors)
 
 
 @pytest.mark.parametrize("name", ["Zendesk", "a_b", "'a b'", "'ü'", "a" * 41, "''", "'../x'"])
@@ -122,9 +124,12 @@ def test_a_name_that_is_no_part_of_a_url_is_refused(name):
             "envelope: unknown envelope 'costum'; did you mean 'custom'? choose one of ",
         ),
         (GOOD + "headr = 'x'", "headr: not a key of a sender: 'headr'; did you mean 'header'? choose one of "),
-        (GOOD + "habit = 'zendisk'", "habit: unknown habit 'zendisk'; did you mean 'zendesk'? choose one of "),
-        (GOOD + "failures = 'both'", "failures: unknown 'both'; choose one of status, body"),
-        (GOOD + "check_first = 'no'", "check_first: must be true or false"),
+        (
+            GOOD + "response_policy = 'zendisk'",
+            "response_policy: unknown response_policy 'zendisk'; did you mean 'zendesk'? choose one of ",
+        ),
+        (GOOD + "always_200 = 'both'", "always_200: must be true or false"),
+        (GOOD + "reuse_live_session = 'no'", "reuse_live_session: must be true or false"),
         (GOOD + "deadline_seconds = 'soon'", "deadline_seconds: must be a number of seconds from 0.5 to 55"),
         (GOOD + "deadline_seconds = true", "deadline_seconds: must be a number of seconds from 0.5 to 55"),
         (GOOD + "deadline_seconds = nan", "deadline_seconds: must be a number of seconds from 0.5 to 55"),
@@ -132,12 +137,12 @@ def test_a_name_that_is_no_part_of_a_url_is_refused(name):
         (GOOD + "deadline_seconds = 10", "deadline_seconds: 10 is too long; github waits 10 s in all"),
         (GOOD + "conversation_id = 'a b'", "conversation_id: is not a JMESPath: "),
         (GOOD + "conversation_id = ''", "conversation_id: must be a text that is not empty"),
-        (GOOD + "when = 'lenght(@) > `1`'", "when: is not a JMESPath: there is no function lenght()"),
-        (GOOD + "when = 'a && not_there(b)'", "when: is not a JMESPath: there is no function not_there()"),
+        (GOOD + "filter = 'lenght(@) > `1`'", "filter: is not a JMESPath: there is no function lenght()"),
+        (GOOD + "filter = 'a && not_there(b)'", "filter: is not a JMESPath: there is no function not_there()"),
         (GOOD + "delivery_id = 'header:'", "delivery_id: must be the name of a header"),
         (GOOD + "delivery_id = 'header:a b'", "delivery_id: must be the name of a header"),
-        (GOOD + "rate = '0/minute'", "rate: is not a rate; write it as 60/minute"),
-        (GOOD + "rate = '1/second;5/minute'", "rate: is not a rate; write it as 60/minute"),
+        (GOOD + "rate_limit = '0/minute'", "rate_limit: is not a rate; write it as 60/minute"),
+        (GOOD + "rate_limit = '1/second;5/minute'", "rate_limit: is not a rate; write it as 60/minute"),
         (GOOD + "topics = ['user.start']", "topics: the envelope 'custom' has none"),
         (GOOD + "header = 'X'", "header: the scheme 'github' has no use for it; it uses secrets"),
         (GOOD + "tolerance_seconds = 5", "tolerance_seconds: the scheme 'github' has no use for it; it uses secrets"),
@@ -188,8 +193,8 @@ def test_a_generic_hmac_that_proves_too_little_is_refused(more, told):
 
 
 def test_a_generic_hmac_signs_the_body_and_the_timestamp_if_there_is_one():
-    assert load(HMAC).get("one").proof.template == "{body}"
-    assert load(HMAC + "timestamp_header = 'T'").get("one").proof.template == "{timestamp}.{body}"
+    assert load(HMAC).get("one").auth_config.template == "{body}"
+    assert load(HMAC + "timestamp_header = 'T'").get("one").auth_config.template == "{timestamp}.{body}"
 
 
 def test_a_key_is_in_one_place():
@@ -267,15 +272,15 @@ def test_what_is_shown_of_the_senders_holds_no_secret():
 
 
 def test_a_rows_habit_is_named_or_its_envelopes_or_its_schemes():
-    assert load(GOOD).get("one").habit.name == "github"
-    assert load(GOOD.replace("custom", "eventbridge")).get("one").habit.name == "eventbridge"
-    assert load(GOOD + "habit = 'shopify'").get("one").habit.name == "shopify"
-    assert load(GOOD.replace("github", "bearer")).get("one").habit.name == "default"
+    assert load(GOOD).get("one").response_policy.name == "github"
+    assert load(GOOD.replace("custom", "eventbridge")).get("one").response_policy.name == "eventbridge"
+    assert load(GOOD + "response_policy = 'shopify'").get("one").response_policy.name == "shopify"
+    assert load(GOOD.replace("github", "bearer")).get("one").response_policy.name == "default"
 
 
-@pytest.mark.parametrize("habit", HABITS.values(), ids=HABITS)
-def test_a_default_deadline_stays_under_the_senders_own_timeout(habit):
-    assert habit.default_deadline < habit.timeout_seconds
+@pytest.mark.parametrize("response_policy", RESPONSE_POLICIES.values(), ids=RESPONSE_POLICIES)
+def test_a_default_deadline_stays_under_the_senders_own_timeout(response_policy):
+    assert response_policy.default_deadline < response_policy.timeout_seconds
 
 
 @pytest.mark.parametrize(
@@ -283,7 +288,7 @@ def test_a_default_deadline_stays_under_the_senders_own_timeout(habit):
     [("eventbridge", 5), ("hubspot", 5), ("shopify", 5), ("zendesk", 10), ("salesforce-flow", 10), ("github", 10)],
 )
 def test_the_timeouts_are_the_vendors(name, timeout):
-    assert HABITS[name].timeout_seconds == timeout
+    assert RESPONSE_POLICIES[name].timeout_seconds == timeout
 
 
 # On which statuses each sends again, told of apart from the table: what a final failure must never be told.
@@ -306,17 +311,17 @@ RESENDS = {
 
 
 def test_every_habit_is_held_to_what_is_known_of_it():
-    assert set(RESENDS) == set(HABITS) - {"as-is"}
+    assert set(RESENDS) == set(RESPONSE_POLICIES) - {"as-is"}
 
 
 @pytest.mark.parametrize("name", RESENDS)
 def test_a_failure_comes_again_exactly_if_that_can_help(name):
-    for code, kind in kinds().items():
-        told = status_for(HABITS[name], kind.status, kind.retryable)
+    for code, kind in error_types_by_code().items():
+        told = status_for(RESPONSE_POLICIES[name], kind.status, kind.retryable)
         if not kind.retryable:
             assert told not in RESENDS[name], code
             assert told == 200 or 400 <= told < 500, code
-        elif not HABITS[name].acknowledges:
+        elif not RESPONSE_POLICIES[name].expects_soap_ack:
             assert told in (409, 429, 503, 504), code
             assert told in RESENDS[name] or not RESENDS[name], code
 
@@ -353,7 +358,7 @@ def test_a_failure_comes_again_exactly_if_that_can_help(name):
     ],
 )
 def test_the_status_for_a_failure(name, status, retryable, told):
-    assert status_for(HABITS[name], status, retryable) == told
+    assert status_for(RESPONSE_POLICIES[name], status, retryable) == told
 
 
 @pytest.mark.parametrize(
@@ -371,7 +376,7 @@ def test_the_status_for_a_failure(name, status, retryable, told):
     ],
 )
 def test_a_batch_comes_again_exactly_if_that_can_mend_any_of_it(failures, told):
-    assert batch_status(HABITS["hubspot"], failures) == told
+    assert batch_status(RESPONSE_POLICIES["hubspot"], failures) == told
 
 
 @pytest.mark.parametrize(("taken", "text"), [(True, "true"), (False, "false")])
@@ -393,8 +398,11 @@ class Wall:
 
 
 def test_a_sender_over_its_rate_is_told_when_to_come_again():
-    rates = Rates()
-    sender, other = load(GOOD + "rate = '3/hour'").get("one"), load(GOOD + "rate = '3/hour'", "two").get("two")
+    rates = RateLimiter()
+    sender, other = (
+        load(GOOD + "rate_limit = '3/hour'").get("one"),
+        load(GOOD + "rate_limit = '3/hour'", "two").get("two"),
+    )
     for _ in range(3):
         rates.check(sender)
     with pytest.raises(SenderRateLimited) as error:
@@ -405,8 +413,8 @@ def test_a_sender_over_its_rate_is_told_when_to_come_again():
 
 
 def test_a_rate_counts_events_and_not_batches():
-    rates = Rates()
-    sender = load(GOOD + "rate = '10/hour'").get("one")
+    rates = RateLimiter()
+    sender = load(GOOD + "rate_limit = '10/hour'").get("one")
     rates.check(sender, 6)
     with pytest.raises(SenderRateLimited):
         rates.check(sender, 5)
@@ -414,8 +422,8 @@ def test_a_rate_counts_events_and_not_batches():
 
 
 def test_a_batch_larger_than_the_whole_rate_passes_when_nothing_else_has_come():
-    rates = Rates()
-    sender = load(GOOD + "rate = '10/hour'").get("one")
+    rates = RateLimiter()
+    sender = load(GOOD + "rate_limit = '10/hour'").get("one")
     rates.check(sender)
     rates.check(sender, 99)
     with pytest.raises(SenderRateLimited):
@@ -424,8 +432,8 @@ def test_a_batch_larger_than_the_whole_rate_passes_when_nothing_else_has_come():
 
 def test_the_wait_is_never_longer_than_the_rates_own_time():
     """The counters run on the machine's clock; one that is off must not send a caller away for years."""
-    rates = Rates("memory://", Wall())
-    sender = load(GOOD + "rate = '1/minute'").get("one")
+    rates = RateLimiter("memory://", Wall())
+    sender = load(GOOD + "rate_limit = '1/minute'").get("one")
     rates.check(sender)
     with pytest.raises(SenderRateLimited) as error:
         rates.check(sender)
@@ -433,15 +441,15 @@ def test_the_wait_is_never_longer_than_the_rates_own_time():
 
 
 def test_a_sender_without_a_rate_is_never_held_back():
-    rates, sender = Rates(), load(GOOD).get("one")
+    rates, sender = RateLimiter(), load(GOOD).get("one")
     assert {rates.check(sender) for _ in range(1_000)} == {None}
 
 
 @pytest.mark.parametrize("url", ["redis://user:hunter2@cache:6379", "nonsense", "", "ftp://user:hunter2@host"])
 def test_a_storage_that_cannot_be_used_is_told_without_its_password(url):
     try:
-        Rates(url)
+        RateLimiter(url)
     except RateStorageError as error:
-        (told,) = error.faults
+        (told,) = error.errors
         assert told.startswith("RATE_LIMIT_STORAGE: ")
         assert "hunter2" not in told

@@ -12,7 +12,7 @@ GOOD = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "s3cr3t-value", "API
 def faults(**environ):
     with pytest.raises(SettingsError) as error:
         Settings.from_env(environ)
-    return error.value.faults
+    return error.value.errors
 
 
 def test_an_oauth_client_and_a_key_are_all_that_production_needs():

@@ -10,12 +10,12 @@ from standardwebhooks.webhooks import Webhook
 
 from cobrowse.errors import NotAuthenticated, SignatureInvalid, SignatureMissing, StaleTimestamp
 from cobrowse.model import Secret
-from integrations.senders.credentials import ApiKeys, ApiKeysError
-from integrations.senders.hmacs import digest, seconds_in, signed_bytes, written
-from integrations.senders.incoming import Incoming
-from integrations.senders.proof import Proof, Signed
+from integrations.senders.auth.config import AuthConfig, AuthParts
+from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
+from integrations.senders.auth.hmac_signatures import digest, seconds_in, signed_bytes, written
+from integrations.senders.auth.schemes import SCHEMES, sign
 from integrations.senders.registry import load_senders
-from integrations.senders.signatures import SCHEMES, sign
+from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import NOW
 
 SECRET = "whsec_" + "A" * 32
@@ -28,7 +28,7 @@ def row(signature, *, secret=SECRET, more="", **settings):
 
 
 def incoming(headers, body=b"", *, method="POST", path="/webhooks/one", query="", peer="192.0.2.7"):
-    return Incoming(method, path, query, {name.lower(): value for name, value in headers.items()}, body, peer)
+    return UnverifiedRequest(method, path, query, {name.lower(): value for name, value in headers.items()}, body, peer)
 
 
 def hmac_by_hand(key, message, hashed=hashlib.sha256, block=64):
@@ -76,11 +76,11 @@ def test_zendesk_by_a_gateways_vector_with_zendesks_published_test_secret():
     """The secret is Zendesk's (documentation/webhooks/verifying), the signature of another implementation's tests:
     webhookx-io/webhookx, integration-auth. Its timestamp is no ISO 8601, so the bytes and the HMAC are proven alone.
     """
-    proof = row("zendesk").proof
+    auth_config = row("zendesk").auth_config
     request = incoming(
         {"X-Zendesk-Webhook-Signature-Timestamp": "1531420618"}, b'{"event_type": "foo.bar","data": {"key": "value"}}'
     )
-    made = digest(proof, b"dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==", signed_bytes(proof, request))
+    made = digest(auth_config, b"dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==", signed_bytes(auth_config, request))
     assert base64.b64encode(made) == b"qtmu3iClLKujnujOBkwe7yjI34o5CzsLD04Uy4LbE2A="
 
 
@@ -244,7 +244,7 @@ def test_a_written_timestamp_reads_back_as_the_same_second(unit):
 
 
 def test_signing_is_open_to_the_command_line_for_any_scheme():
-    made = sign(SCHEMES["github"], row("github").proof, Secret(SECRET), "POST", "/webhooks/one?a=b", b"{}", NOW)
+    made = sign(SCHEMES["github"], row("github").auth_config, Secret(SECRET), "POST", "/webhooks/one?a=b", b"{}", NOW)
     assert made == row("github").sign("POST", "/webhooks/one?a=b", b"{}", NOW)
 
 
@@ -252,7 +252,7 @@ def test_what_goes_into_the_query_is_put_there():
     signed = row("api-key", secret="a key with & and ü in it", more='query = "code"').sign("POST", "/x", b"", NOW)
     assert signed.target("/x") == "/x?code=a+key+with+%26+and+%C3%BC+in+it"
     assert signed.target("/x?a=b").startswith("/x?a=b&code=")
-    assert Signed().target("/x?a=b") == "/x?a=b"
+    assert AuthParts().target("/x?a=b") == "/x?a=b"
 
 
 # Credentials.
@@ -366,7 +366,7 @@ def test_no_keys_let_nobody_in():
 def test_every_fault_of_the_keys_is_named_and_no_key_shown():
     with pytest.raises(ApiKeysError) as error:
         ApiKeys.parse("justakey1234567890,:nameless-1234567890,short:abc,a:0123456789abcdef,b:0123456789abcdef")
-    assert error.value.faults == [
+    assert error.value.errors == [
         "API_KEYS: pair 1: has no colon; write it as name:key",
         "API_KEYS: pair 2: has no name before the colon",
         "API_KEYS: pair 3 (short): the key is under 16 bytes",
@@ -413,7 +413,7 @@ def test_a_key_in_the_query_opens_no_row_that_wants_it_in_a_header():
 
 def test_a_proof_without_secrets_lets_nobody_in():
     """Verification that is skipped where no secret is set: n8n, CVE-2026-33143, CVE-2026-39969."""
-    nothing = Proof(header="X-Api-Key", subject_header="X-Subject", template="{body}")
+    nothing = AuthConfig(header="X-Api-Key", subject_header="X-Subject", template="{body}")
     empty = {"x-api-key": "", "x-subject": "", "authorization": "Basic Og=="}
     for scheme in SCHEMES.values():
         with pytest.raises((NotAuthenticated, SignatureInvalid, SignatureMissing)):

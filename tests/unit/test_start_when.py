@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from cobrowse.ledger import Progress, Won
+from cobrowse.existing_session import AGENT_LOOKS, RINGING_SECONDS
+from cobrowse.ledger import Acquired, Checkpoint
 from cobrowse.model import Failure, Outcome, Session, Sessions, Status
-from cobrowse.standing import AGENT_LOOKS, RINGING_SECONDS
 from tests.scripted import ScriptedGenesys, command, ended, entry, initiation
 
 WANTED = command(conversation_id="c-1", start_when="agent_connected")
@@ -19,11 +19,11 @@ class Ringing(ScriptedGenesys):
 
     def __init__(self, *looks):
         super().__init__()
-        self.looks = [*looks]
+        self.poll = [*looks]
 
     def sessions(self, attempt):
         self.calls.append(("look", attempt.command.conversation_id))
-        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return self.poll.pop(0) if len(self.poll) > 1 else self.poll[0]
 
 
 def asked(genesys, wanted=WANTED, **ledger):
@@ -34,7 +34,7 @@ def asked(genesys, wanted=WANTED, **ledger):
 
 def test_while_nobody_has_answered_nothing_is_started_and_the_caller_may_come_again():
     outcome, calls, work = asked(Ringing(RINGS))
-    assert (outcome.failure.code, outcome.failure.retryable, outcome.failure.final) == (
+    assert (outcome.failure.code, outcome.failure.retryable, outcome.failure.is_terminal) == (
         "agent_not_connected",
         True,
         False,
@@ -42,7 +42,7 @@ def test_while_nobody_has_answered_nothing_is_started_and_the_caller_may_come_ag
     assert outcome.failure.retry_after == RINGING_SECONDS
     assert calls == ["look"] * len(AGENT_LOOKS)
     (settled,) = work.ledger.settled
-    assert not settled[3].invited
+    assert not settled[3].may_have_notified
 
 
 def test_an_agent_who_answers_inside_the_deadline_is_waited_for():
@@ -70,19 +70,19 @@ def test_a_session_that_stands_is_the_answer_whoever_rings():
 
 def test_an_offer_that_the_conversation_does_not_show_is_the_answer_for_the_second_agents_event():
     offered = Session("c-1", "sess-1", offer_ends="2999-01-01T00:00:00Z")
-    first = ended("first", progress=Progress("native", session=offered))
-    claimed = Won(entry("row"), first)
+    first = ended("first", checkpoint=Checkpoint("native", session=offered))
+    claimed = Acquired(entry("row"), first)
     outcome, calls, _ = asked(Ringing(RINGS), claims=[claimed])
     assert (outcome.status, outcome.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "sess-1")
     assert set(calls) == {"look"}
 
 
 def test_a_person_who_retries_does_not_start_what_still_rings():
-    failure = Failure("agent_not_connected", "", "", retryable=True, final=False)
+    failure = Failure("agent_not_connected", "", "", retryable=True, is_terminal=False)
     rang = ended(
         "rang", outcome=Outcome(Status.FAILED, "rang", "corr", failure=failure), of=command(conversation_id="c-1")
     )
     genesys = Ringing(RINGS)
-    work = initiation(genesys, reclaims=[Won(entry("rang", attempts=2, of=rang.command))])
-    assert work.run_again(rang, 10.0, "corr").failure.code == "agent_not_connected"
+    work = initiation(genesys, reclaims=[Acquired(entry("rang", attempts=2, of=rang.command))])
+    assert work.retry(rang, 10.0, "corr").failure.code == "agent_not_connected"
     assert {what for what, _ in genesys.calls} == {"look"}

@@ -60,7 +60,7 @@ LEAKS = {
     ),
     "a key in a URL, in the log": "ask(lambda: 'x', '/?code=presented-0123'); print('presented-0123', file=sys.stderr)",
     "a token that was issued": "WATCH.taint('issued-0123456789'); print('issued-0123456789', file=sys.stderr)",
-    "in a span": "WATCH.traces.began(Asked('GET', '/planted-0123456789', {}, 'c'))(200)",
+    "in a span": "WATCH.traces.on_request(RequestInfo('GET', '/planted-0123456789', {}, 'c'))(200)",
     "in the ledger": "(tmp_path / 'ledger.sqlite3').write_bytes(b'\\0planted-0123456789\\0')",
     "in the ledger's write-ahead log": "(tmp_path / 'ledger.sqlite3-wal').write_bytes(b'\\0planted-0123456789\\0')",
     "a ledger's own key, in the ledger": (
@@ -93,7 +93,7 @@ HEAD = """
     import structlog
     from flask import Response, jsonify, request
     from cobrowse.model import Secret
-    from integrations.telemetry import Asked
+    from integrations.observability import RequestInfo
     from conftest import WATCH
 
     # Put together here: a traceback shows lines of code as well.

@@ -1,0 +1,111 @@
+"""What stands in a conversation: the session that makes another invitation needless."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from cobrowse.errors import AgentNotConnected
+from cobrowse.flow import PROBE_DELAYS, Attempt, poll_until_found
+from cobrowse.ledger import Acquired, InitiationRecord
+from cobrowse.model import Outcome, Session, Sessions, Status
+from cobrowse.outcomes import outcome_of, visible_session
+from cobrowse.waiting import earlier_records, leases_ahead
+
+# Seconds before each look for an agent who answers. Three looks in all, of the 300 calls a minute that Genesys allows a
+# token; what still rings after them is asked for again after RINGING_SECONDS, which are an offer's usual ones.
+AGENT_LOOKS = (0.0, 1.0, 1.5)
+RINGING_SECONDS = 10.0
+
+
+def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[[], Sessions]) -> Outcome | None:
+    """The answer for a conversation that has what was asked for; None if it has not. Starts nothing.
+
+    Any live session will do: the earlier one is only the newest of those that may be behind it. This initiation's own
+    is left to the flow, which knows more of it than the conversation shows.
+
+    Raises:
+        AgentNotConnected: Nothing stands there, and somebody has to answer first.
+    """
+    own, history = attempt.session, earlier_records(acquired)
+    known = tuple(entry.checkpoint.session for entry in history)
+    unanswered = ""
+
+    def find() -> Session | None:
+        nonlocal unanswered
+        # Before the look: an offer that is closed by then has been accepted, which shows, or is over.
+        now = attempt.clock.now()
+        shown = look()
+        unanswered = shown.unanswered
+        return find_live_session(shown, known, own, now)
+
+    with attempt.step("check"):
+        patient = bool(leases_ahead(acquired)) or any(
+            _may_not_be_visible_yet(entry, acquired.entry) for entry in history
+        )
+        for number, _ in enumerate(attempt.poll(AGENT_LOOKS, "before another look for an agent who answers")):
+            found = poll_until_found(attempt, find, "the earlier session") if patient and not number else find()
+            if found is not None or not unanswered:
+                break
+        else:
+            raise AgentNotConnected(unanswered, retry_after=RINGING_SECONDS)
+    if found is None or found is own:
+        return None
+    started = _find_owner(history, found)
+    if started is not None and started.checkpoint.session.cobrowse_session_id:
+        ours = started.checkpoint.session
+        found = replace(
+            ours, state=found.state, viewer_url=ours.viewer_url or found.viewer_url, verified=found.verified
+        )
+    found = replace(found, conversation_id=attempt.command.conversation_id)
+    owner = started.command if started is not None else None
+    attempt.checkpoint = replace(attempt.checkpoint, session=visible_session(attempt.command, found, owner))
+    return outcome_of(attempt, Status.ALREADY_ACTIVE)
+
+
+def find_live_session(shown: Sessions, known: tuple[Session, ...], own: Session, now: datetime) -> Session | None:
+    """The session that stands: `own` where it is live, else a known one that is, else any live one.
+
+    While a known session's offer is open it stands too, though the conversation doesn't show it, unless it is shown as
+    over. `known` is what is on record of earlier initiations, `own` of this one.
+    """
+    if own.cobrowse_session_id and any(_is_same_session(session, own) for session in shown.live):
+        return own
+    if shown.live:
+        live = next(
+            (session for session in shown.live if any(_is_same_session(session, each) for each in known)), shown.live[0]
+        )
+        return replace(live, verified=True)
+    over = {session.cobrowse_session_id for session in shown.over} | {session.media_id for session in shown.over}
+    offered = (each for each in known if _offer_is_open(each, now) and each.cobrowse_session_id not in over)
+    return next(offered, None)
+
+
+def _find_owner(history: tuple[InitiationRecord, ...], session: Session) -> InitiationRecord | None:
+    """Who started it: whose session it is on record, else whose answer was lost, if there is only one of those."""
+    known = [entry for entry in history if entry.checkpoint.session.cobrowse_session_id]
+    lost = [entry for entry in history if not entry.checkpoint.session.cobrowse_session_id]
+    by_id = next((entry for entry in known if _is_same_session(session, entry.checkpoint.session)), None)
+    return by_id or (lost[0] if len(lost) == 1 else None)
+
+
+def _offer_is_open(session: Session, now: datetime) -> bool:
+    """Whether the customer can still accept it. An end that can't be read is none."""
+    try:
+        ends = datetime.fromisoformat(session.offer_ends)
+    except ValueError:
+        return False
+    return now < (ends if ends.tzinfo else ends.replace(tzinfo=UTC))
+
+
+def _is_same_session(shown: Session, known: Session) -> bool:
+    """Whether a session that shows is the known one; one whose answer was lost has no id, and any one may be it."""
+    return not known.cobrowse_session_id or known.cobrowse_session_id in (shown.cobrowse_session_id, shown.media_id)
+
+
+def _may_not_be_visible_yet(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
+    """Whether the earlier initiation is so young, by the ledger's clock, that its session may have yet to show."""
+    if earlier.checkpoint.session.verified:
+        return False
+    if earlier.updated is None or mine.updated is None:
+        return True
+    return (mine.updated - earlier.updated).total_seconds() < sum(PROBE_DELAYS)

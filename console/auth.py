@@ -1,0 +1,109 @@
+"""Who may open the console, that a form is its own, and what a browser may do with its pages."""
+
+import hmac
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from hashlib import scrypt, sha256
+from urllib.parse import urlsplit
+
+from flask import Response
+from flask_httpauth import HTTPBasicAuth  # type: ignore[import-untyped]  # ships no types
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from cobrowse.model import Secret
+from web.peer import is_loopback, is_this_machine
+
+# Nothing foreign, nothing inline; nobody frames it; forms go home.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: a browser would then send `Origin: null` with our own form.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Robots-Tag": "noindex",
+}
+
+# Seconds a page may lie open before its form is refused: a shift.
+TOKEN_SECONDS = 43_200
+# scrypt's cost: about 50 ms and 16 MB, once a process.
+_COST = {"n": 2**14, "r": 8, "p": 1}
+
+
+def on_this_machine(remote_addr: str, host: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request comes straight from this machine and means it.
+
+    A page of anybody's can name its own host and point that name here; the Host header gives it away. `headers` have
+    lower-case names.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(name) and is_this_machine(remote_addr, headers)
+
+
+def sign_in(password: Secret, refused: Callable[[int], Response]) -> HTTPBasicAuth:
+    """HTTP Basic with this password and any name. `refused` makes the page for a status."""
+    auth = HTTPBasicAuth(realm="cobrowse-bridge console")
+    right = _digest(password)
+
+    @auth.verify_password  # type: ignore[untyped-decorator]  # Flask-HTTPAuth ships no types
+    def verified(username: str, given: str) -> str | None:
+        # Digests have one length, so the comparison tells nothing about the password's.
+        return (username or "operator") if hmac.compare_digest(_digest(given), right) else None
+
+    auth.error_handler(refused)
+    return auth
+
+
+class CsrfTokens:
+    """Tokens that prove a form to be one of ours. The same key gives the same in every worker."""
+
+    def __init__(self, key: Secret) -> None:
+        self._key = key
+
+    def token(self, subject: str) -> str:
+        """The token for a form about this."""
+        return str(self._serializer.dumps(subject))
+
+    def verify(self, token: str, subject: str) -> bool:
+        """Whether it is a token of ours about this, and not too old."""
+        try:
+            return bool(self._serializer.loads(token, max_age=TOKEN_SECONDS) == subject)
+        except BadSignature:
+            return False
+
+    @cached_property
+    def _serializer(self) -> URLSafeTimedSerializer:
+        # Slow on purpose: from a token nobody shall try out passwords faster than by signing in.
+        key = scrypt(_bytes(self._key), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
+        return URLSafeTimedSerializer(key, salt="run again", signer_kwargs={"digest_method": sha256})
+
+
+def same_origin(headers: Mapping[str, str], host: str) -> bool:
+    """Whether a browser says that our own page has sent this. `headers` have lower-case names.
+
+    Sec-Fetch-Site is the browser's own word; over plain http it is missing, and Origin must name the host asked for.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    try:
+        return bool(host) and urlsplit(headers.get("origin", "")).netloc.lower() == host.lower()
+    except ValueError:
+        return False
+
+
+def _digest(password: str) -> bytes:
+    return sha256(_bytes(password)).digest()
+
+
+def _bytes(text: str) -> bytes:
+    """A text from the environment may hold bytes that are not UTF-8."""
+    return text.encode(errors="surrogateescape")

@@ -1,0 +1,135 @@
+"""The steps of an attempt drawn to scale: what stands inside what, where it begins, how long it took."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cobrowse.model import Span
+
+Tone = Literal["good", "bad", "mend", "wait"]
+
+# About so many marks stand on the scale.
+MARKS = 5
+# Percent of the width below which a bar could not be seen.
+NARROWEST = 0.4
+# Seconds by which a step's own times and those of what it holds may differ by rounding.
+SLACK = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place on the scale; `at` is percent of the width."""
+
+    at: float
+    ms: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row. `x` and `width` are percent of the whole time, `within` those of the step it stands in."""
+
+    kind: Literal["step", "call", "wait"]
+    name: str
+    result: str
+    tone: Tone
+    begins_ms: float
+    took_ms: float
+    x: float
+    width: float
+    within: tuple[float, float] | None = None
+
+    @property
+    def ends(self) -> float:
+        """Where the bar ends, in percent."""
+        return self.x + self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All of an attempt."""
+
+    total_ms: float
+    lines: tuple[Line, ...]
+    marks: tuple[Mark, ...]
+
+
+def build_timeline(spans: Sequence[Span], seconds: float) -> Timeline:
+    """The rows of these spans, each step followed by what happened in it, on a scale that holds them all."""
+    total = max([seconds, *(span.start + span.seconds for span in spans)], default=0.0)
+    total = total or 1e-3
+    lines: list[Line] = []
+    for span, inner in _nested(spans):
+        lines.append(_line(span, total, None, None))
+        before: Span | None = None
+        for each in inner:
+            lines.append(_line(each, total, span, before))
+            before = each
+    return Timeline(total * 1000, tuple(lines), scale(total * 1000))
+
+
+def scale(total_ms: float) -> tuple[Mark, ...]:
+    """Round places on a scale of so many milliseconds: 1, 2 or 5 of some power of ten apart."""
+    rough = total_ms / MARKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    apart = next(step * power for step in (1, 2, 5, 10) if step * power >= rough)
+    decimals = max(0, -math.floor(math.log10(apart)))
+    count = int(total_ms / apart + 1e-9)
+    return tuple(Mark(100 * n * apart / total_ms, f"{n * apart:,.{decimals}f}") for n in range(count + 1))
+
+
+def _nested(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
+    """Each step with the calls and waits in it, in the order of time; what is in no step stands for itself."""
+    steps = [span for span in spans if span.kind == "step"]
+    found: dict[int, list[Span]] = {n: [] for n in range(len(steps))}
+    alone: list[Span] = []
+    for span in spans:
+        if span.kind == "step":
+            continue
+        home = next((n for n, step in enumerate(steps) if _holds(step, span)), None)
+        (alone if home is None else found[home]).append(span)
+    whole = [(step, sorted(found[n], key=_start)) for n, step in enumerate(steps)] + [(span, []) for span in alone]
+    return sorted(whole, key=lambda pair: pair[0].start)
+
+
+def _start(span: Span) -> float:
+    return span.start
+
+
+def _holds(step: Span, span: Span) -> bool:
+    ends = step.start + step.seconds
+    return step.start - SLACK <= span.start and span.start + span.seconds <= ends + SLACK
+
+
+def _line(span: Span, total: float, step: Span | None, before: Span | None) -> Line:
+    x, width = _place(span, total)
+    name, result = span.name, span.result
+    if span.kind == "wait":
+        name = f"wait {name}"
+        # What it was that one has to wait for; a look that found nothing yet is no news.
+        if before is not None and before.kind == "call" and _tone(before) != "good":
+            result = f"after {before.result}"
+    return Line(
+        span.kind,
+        name,
+        result,
+        _tone(span),
+        span.start * 1000,
+        span.seconds * 1000,
+        x,
+        width,
+        _place(step, total) if step is not None else None,
+    )
+
+
+def _place(span: Span, total: float) -> tuple[float, float]:
+    width = max(NARROWEST, 100 * span.seconds / total)
+    return min(100 * span.start / total, 100 - width), width
+
+
+def _tone(span: Span) -> Tone:
+    if span.kind == "wait":
+        return "wait"
+    if span.result == "429":
+        return "mend"
+    return "good" if span.result == "done" or span.result.startswith("2") else "bad"

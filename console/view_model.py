@@ -1,0 +1,242 @@
+"""What the console shows of an initiation: a row of the list, and everything about one. Secrets are dots from here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+
+import orjson
+
+from cobrowse.ledger import InitiationRecord, State
+from cobrowse.model import Outcome, Secret, Session, Status
+from console.plots import in_words
+from console.timeline import Timeline, build_timeline
+from web.responses import Answer, to_answer, wait_seconds
+
+DOTS = "•••"
+_SECRET = tuple(field.name for field in fields(Session) if field.type is Secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """How a state is told: its word, and the icon and colour that go with it (console.css has a rule for each)."""
+
+    word: str
+    tone: str
+
+
+# In the order of the filter's choices.
+STATES = {
+    State.SUCCEEDED: Badge("Succeeded", "good"),
+    State.FAILED_RETRYABLE: Badge("Failed so far", "retry"),
+    State.FAILED_FINAL: Badge("Failed for good", "bad"),
+    State.RUNNING: Badge("Running", "running"),
+}
+# A success in the caller's own words.
+_SUCCESSES = {
+    Status.INITIATED: Badge("Initiated", "good"),
+    Status.UNVERIFIED: Badge("Unverified", "unsure"),
+    Status.JOINED: Badge("Joined", "good"),
+    Status.ALREADY_ACTIVE: Badge("Already active", "good"),
+}
+# Running, and its lease ran out: whoever was at work on it is gone.
+_INTERRUPTED = Badge("Interrupted", "retry")
+
+_MEANINGS = {
+    Status.INITIATED: "The session was started and the conversation shows it.",
+    Status.UNVERIFIED: "The session was started and added; the conversation did not show it in time.",
+    Status.JOINED: "Another request for this conversation had started a session; this one got the same.",
+    Status.ALREADY_ACTIVE: "The conversation had a live session already; nothing was started.",
+    Status.IGNORED: "On purpose nothing was started.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the list. `revision` changes whenever anything of it does."""
+
+    id: str
+    revision: str
+    badge: Badge
+    detail: str
+    conversation: str
+    sender: str
+    asked: str
+    flow: str
+    attempts: int
+    took: str
+    created: datetime
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureView:
+    """Why it failed and what to do."""
+
+    code: str
+    cause: str
+    hint: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Everything about one initiation."""
+
+    row: Row
+    meaning: str
+    facts: tuple[tuple[str, str], ...]
+    failure: FailureView | None
+    timeline: Timeline | None
+    answer: str
+    again: bool
+    keyed: bool
+    running: bool
+
+
+def row(entry: InitiationRecord, today: datetime) -> Row:
+    """The entry as a line of the list."""
+    outcome, command = entry.outcome, entry.command
+    failure = outcome.failure if outcome is not None and not _at_work(entry) else None
+    updated = entry.updated.timestamp() if entry.updated else 0
+    created = entry.created or datetime.fromtimestamp(0, UTC)
+    note = outcome.reason if outcome is not None and outcome.status is Status.IGNORED else ""
+    return Row(
+        id=entry.id,
+        revision=f"{updated:.6f}-{entry.state}-{int(entry.has_live_lease)}",
+        badge=badge(entry),
+        detail=failure.code if failure else note,
+        conversation=_conversation(entry),
+        sender=command.sender,
+        asked=command.requested_by or command.credential,
+        flow=entry.checkpoint.flow,
+        attempts=entry.attempts,
+        took=in_words(outcome.seconds) if outcome is not None and not _at_work(entry) else "",
+        created=created,
+        day="" if created.date() == today.date() else f"{created:%d %b}",
+    )
+
+
+def detail(entry: InitiationRecord, today: datetime) -> Detail:
+    """The entry with all there is to know of it, and no secret."""
+    outcome = masked(entry.outcome) if entry.outcome is not None else None
+    ended = outcome is not None and not _at_work(entry)
+    return Detail(
+        row=row(entry, today),
+        meaning=_meaning(entry),
+        facts=_facts(entry),
+        failure=_failure_view(outcome) if outcome is not None and ended else None,
+        timeline=build_timeline(outcome.spans, outcome.seconds) if outcome is not None and outcome.spans else None,
+        answer=_pretty(to_answer(outcome)) if outcome is not None and ended else "",
+        again=can_retry(entry),
+        keyed=bool(entry.command.key),
+        running=entry.has_live_lease,
+    )
+
+
+def can_retry(entry: InitiationRecord) -> bool:
+    """Whether a new attempt on its row makes sense: it failed, or whoever was at work on it is gone."""
+    failed = entry.state in (State.FAILED_FINAL, State.FAILED_RETRYABLE)
+    return failed or (entry.state is State.RUNNING and not entry.has_live_lease)
+
+
+def badge(entry: InitiationRecord) -> Badge:
+    """How its state is told."""
+    if entry.state is State.RUNNING and not entry.has_live_lease:
+        return _INTERRUPTED
+    if entry.state is State.SUCCEEDED and entry.outcome is not None:
+        return _SUCCESSES.get(entry.outcome.status, STATES[entry.state])
+    return STATES[entry.state]
+
+
+def masked(outcome: Outcome) -> Outcome:
+    """The outcome with dots in each secret's place."""
+    hidden = {name: Secret(DOTS) for name in _SECRET if getattr(outcome.session, name)}
+    return replace(outcome, session=replace(outcome.session, **hidden))  # type: ignore[arg-type]  # fields by name
+
+
+def flash(entry: InitiationRecord, attempt: int | None) -> str:
+    """What to tell whoever ran this attempt; nothing if the row is at another one by now."""
+    if attempt is None or attempt != entry.attempts or entry.outcome is None or entry.has_live_lease:
+        return ""
+    return f"Attempt {attempt} has ended: {badge(entry).word.lower()}, after {in_words(entry.outcome.seconds)}."
+
+
+def _pretty(answer: Answer) -> str:
+    return orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode()
+
+
+def _at_work(entry: InitiationRecord) -> bool:
+    """Whether its outcome, if it has one, is that of an earlier attempt."""
+    return entry.state is State.RUNNING
+
+
+def _conversation(entry: InitiationRecord) -> str:
+    known = entry.command.conversation_id or entry.checkpoint.session.conversation_id
+    return known or ("the newest webchat" if entry.command.latest else "")
+
+
+def _meaning(entry: InitiationRecord) -> str:
+    if entry.state is State.RUNNING:
+        if entry.has_live_lease:
+            return f"An attempt is at work on it, for {in_words(entry.lease_left)} more at most."
+        return "Whoever was at work on it is gone. The next repeat of its request takes it over, or run it again here."
+    if entry.outcome is None or entry.outcome.failure is not None:
+        return ""
+    return entry.outcome.reason or _MEANINGS.get(entry.outcome.status, "")
+
+
+def _failure_view(outcome: Outcome) -> FailureView | None:
+    failure = outcome.failure
+    if failure is None:
+        return None
+    if failure.retryable:
+        following = f"The sender may ask again after {wait_seconds(failure)} s, with the same key."
+    elif failure.is_terminal:
+        following = "A repeat with the same key gets this answer again."
+    else:
+        following = "A repeat with the same key tries again, once the cause is mended."
+    return FailureView(failure.code, failure.message, failure.hint, following)
+
+
+def _facts(entry: InitiationRecord) -> tuple[tuple[str, str], ...]:
+    command, checkpoint = entry.command, entry.checkpoint
+    outcome = None if _at_work(entry) else entry.outcome
+    facts = (
+        ("Conversation", _conversation(entry)),
+        ("Initiation", entry.id),
+        ("Correlation id", command.correlation_id),
+        ("Key", command.key),
+        ("Sender", command.sender),
+        ("Credential", command.credential),
+        ("Asked for by", command.requested_by),
+        ("Channel", command.channel or ""),
+        ("Flow", checkpoint.flow),
+        ("Came", _moment(entry.created)),
+        ("Last change", _moment(entry.updated)),
+        ("Attempts", str(entry.attempts)),
+        ("Took", in_words(outcome.seconds) if outcome else ""),
+        ("Upstream calls", str(entry.upstream_calls)),
+        ("Steps done", ", ".join(checkpoint.completed_steps)),
+        ("Step begun", checkpoint.pending_step),
+        ("Customer invited", _invited(entry)),
+    )
+    return tuple((name, value) for name, value in facts if value)
+
+
+def _invited(entry: InitiationRecord) -> str:
+    outcome, checkpoint = entry.outcome, entry.checkpoint
+    if entry.state is State.SUCCEEDED and outcome is not None:
+        return "yes" if outcome.status in (Status.INITIATED, Status.UNVERIFIED) else "yes, before this one"
+    # `may_have_notified` alone means only that the call was about to go out.
+    if checkpoint.may_have_notified and checkpoint.pending_step:
+        return f"maybe: {checkpoint.pending_step} was begun and its end is not known"
+    return "no"
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+
+
+def choices(senders: Sequence[str], chosen: str) -> list[str]:
+    """The senders to filter by; the one that is chosen is there even when it is no longer configured."""
+    return sorted({*senders, chosen} - {""})

@@ -1,0 +1,252 @@
+"""GET /console: the newest initiations as they come, each with its steps and its answer; run a failed one again."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Protocol, cast
+
+import structlog
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_httpauth import HTTPBasicAuth  # type: ignore[import-untyped]  # ships no types
+from marshmallow import Schema, ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from cobrowse.clock import Clock
+from cobrowse.errors import CobrowseError, InternalError, InvalidRequest, UnknownPath
+from cobrowse.ledger import InitiationRecord, State
+from cobrowse.model import Outcome, Secret
+from console import auth, view_model
+from console.plots import Plot, Sample, by_minute, plots
+from integrations.senders.ignored import IgnoredEvent
+from schemas.console import ListQuerySchema, RetrySchema
+from schemas.validation_errors import in_words
+from web import responses
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# Rows of a page: more than a screen, and few enough to send again every few seconds.
+PAGE = 50
+HOUR = 3_600.0
+# Seconds for which the strip is not reckoned anew, however many look at it.
+STRIP_SECONDS = 5.0
+
+_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_QUERY = ListQuerySchema()
+_AGAIN = RetrySchema()
+
+
+class Recent(Protocol):
+    """Whoever has the newest initiations."""
+
+    def __call__(
+        self,
+        limit: int,
+        *,
+        before_seq: int | None = None,
+        search: str | None = None,
+        state: State | None = None,
+        sender: str | None = None,
+    ) -> Sequence[InitiationRecord]:
+        """The newest first, each with its place in the ledger as `seq`."""
+
+
+class Retry(Protocol):
+    """The heart, as this border uses it."""
+
+    def __call__(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
+        """A new attempt on a failed initiation's own row."""
+
+
+class _Placed(Protocol):
+    @property
+    def seq(self) -> int: ...
+
+
+# Not slots: what is made once is kept beside the fields.
+@dataclass(frozen=True)
+class Console:
+    """What the console was told at the start. `deadline_seconds` is a person's patience when they run one again.
+
+    Without a `password` it answers this machine alone: hand in none only where the service is on a sandbox. `csrf_key`
+    must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now.
+    """
+
+    recent: Recent
+    read: Callable[[str], InitiationRecord | None]
+    recent_samples: Callable[[float], Iterable[Sample]]
+    retry: Retry
+    clock: Clock
+    deadline_seconds: float
+    csrf_key: Secret
+    password: Secret = Secret()
+    senders: tuple[str, ...] = ()
+    open_circuits: Callable[[], tuple[str, ...]] = tuple
+    ignored: Callable[[], Sequence[IgnoredEvent]] = tuple
+
+    def blueprint(self) -> Blueprint:
+        """The console's routes."""
+        blueprint = Blueprint(
+            "console",
+            __name__,
+            url_prefix="/console",
+            template_folder="templates",
+            static_folder="static",
+            static_url_path="/static",
+        )
+        blueprint.get("", strict_slashes=False)(self.newest)
+        blueprint.get("/live")(self.live)
+        blueprint.get("/initiations/<initiation_id>")(self.one)
+        blueprint.get("/initiations/<initiation_id>/detail")(self.detail)
+        blueprint.post("/initiations/<initiation_id>/retry")(self.again)
+        blueprint.before_request(self._admit)
+        blueprint.after_request(_guarded)
+        blueprint.errorhandler(CobrowseError)(_failed)
+        return blueprint
+
+    def newest(self) -> str:
+        """The page: the last hour in plots, and the newest initiations."""
+        return render_template("console/list.html", **self._listed(), states=view_model.STATES)
+
+    def live(self) -> AnyResponse:
+        """The part of the page that changes, for the script to put in place; 304 while nothing has changed."""
+        response = make_response(render_template("console/_live.html", **self._listed()))
+        response.add_etag()
+        return response.make_conditional(request)
+
+    def one(self, initiation_id: str) -> str:
+        """An initiation on a page of its own."""
+        entry = self._entry(initiation_id)
+        ran = request.args.get("ran", type=int)
+        return self._page(entry, view_model.flash(entry, ran))
+
+    def detail(self, initiation_id: str) -> str:
+        """The same, to be opened in its row."""
+        alone = request.args.get("alone") == "1"
+        return render_template("console/_detail.html", **self._shown(self._entry(initiation_id)), alone=alone)
+
+    def again(self, initiation_id: str) -> AnyResponse:
+        """Run a failed initiation again, and show what came of it."""
+        token = _loaded(_AGAIN, request.form).get("token", "")
+        if not auth.same_origin(_headers(), request.host) or not self._csrf.verify(token, initiation_id):
+            return _refused(
+                403,
+                "This was not sent from a page of the console, or that page is too old.",
+                "Open the initiation anew and press “Run again” there.",
+            )
+        entry = self._entry(initiation_id)
+        if not view_model.can_retry(entry):
+            return redirect(url_for("console.one", initiation_id=entry.id), 303)
+        log.info("run again from the console", initiation_id=entry.id)
+        outcome = self.retry(entry, self.deadline_seconds, g.correlation_id)
+        entry = self._entry(initiation_id)
+        if outcome.failure is not None and entry.outcome != outcome:
+            # The row does not tell this: another is at work on it, or the ledger went away.
+            return make_response(self._page(entry, f"{outcome.failure.message}. {outcome.failure.hint}"), 503)
+        return redirect(url_for("console.one", initiation_id=entry.id, ran=entry.attempts), 303)
+
+    def _listed(self) -> dict[str, Any]:
+        query = _loaded(_QUERY, request.args)
+        entries = self.recent(
+            PAGE + 1,
+            before_seq=query["before"],
+            search=query["q"] or None,
+            state=State(query["state"]) if query["state"] else None,
+            sender=query["sender"] or None,
+        )
+        today = self.clock.now()
+        kept = {name: query[name] for name in ("state", "sender", "q") if query[name]}
+        more = len(entries) > PAGE
+        return {
+            "plots": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
+            "open_circuits": self.open_circuits(),
+            "ignored": self.ignored(),
+            "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],
+            "query": query,
+            "kept": kept,
+            # An entry of the ledger's own has its place.
+            "older": cast("_Placed", entries[PAGE - 1]).seq if more else None,
+            "senders": view_model.choices(self.senders, query["sender"]),
+        }
+
+    def _page(self, entry: InitiationRecord, flash: str) -> str:
+        return render_template("console/one.html", **self._shown(entry), flash=flash, alone=True)
+
+    def _shown(self, entry: InitiationRecord) -> dict[str, Any]:
+        shown = view_model.detail(entry, self.clock.now())
+        return {"shown": shown, "token": self._csrf.token(entry.id) if shown.again else ""}
+
+    def _entry(self, initiation_id: str) -> InitiationRecord:
+        entry = self.read(initiation_id) if _ID.fullmatch(initiation_id) else None
+        if entry is None:
+            hint = "It may be older than LEDGER_RETENTION_SECONDS; search the list for its conversation."
+            raise UnknownPath("there is no initiation with this id", hint=hint)
+        return entry
+
+    def _admit(self) -> ResponseReturnValue | None:
+        """Before every request: a person with the password, or one at this machine where none is set."""
+        if self.password:
+            # Not its login_required, which lets OPTIONS through.
+            given = self._auth.get_auth()
+            known = self._auth.authenticate(given, self._auth.get_auth_password(given))
+            return None if known else self._auth.auth_error_callback(401)
+        if auth.on_this_machine(request.remote_addr or "", request.host, _headers()):
+            return None
+        return responses.error_response(
+            UnknownPath(f"{request.method} {request.path[:200]}: Not Found"), g.correlation_id
+        )
+
+    @cached_property
+    def _auth(self) -> HTTPBasicAuth:
+        return auth.sign_in(self.password, _unknown)
+
+    @cached_property
+    def _csrf(self) -> auth.CsrfTokens:
+        return auth.CsrfTokens(self.csrf_key)
+
+    @cached_property
+    def _strip(self) -> Callable[[int], tuple[Plot, ...]]:
+        @lru_cache(maxsize=1)
+        def reckoned(_tick: int) -> tuple[Plot, ...]:
+            return plots(by_minute(self.recent_samples(HOUR), self.clock.now()))
+
+        return reckoned
+
+
+def _loaded(schema: Schema, given: object) -> dict[str, Any]:
+    try:
+        loaded = schema.load(given)  # type: ignore[arg-type]  # its own pre_load takes werkzeug's mappings
+    except ValidationError as error:
+        raise InvalidRequest(in_words(error.messages)) from None
+    return cast("dict[str, Any]", loaded)
+
+
+def _headers() -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def _guarded(response: Response) -> Response:
+    """After every request: what a browser may do with it, and that nobody keeps it."""
+    response.headers.update(auth.HEADERS)
+    static = request.endpoint == "console.static"
+    response.headers["Cache-Control"] = "no-cache" if static else "no-store"
+    return response
+
+
+def _failed(error: CobrowseError) -> Response:
+    if isinstance(error, InternalError):
+        log.error("a fault inside the service", exc_info=error.__cause__ or error)
+    else:
+        log.warning("console request refused", error=error.code, message=error.message, path=request.path)
+    return _refused(error.status, error.message, error.hint)
+
+
+def _unknown(status: int) -> Response:
+    log.warning("console sign-in refused", path=request.path)
+    return _refused(status, "The console needs its password.", "It is the service's CONSOLE_PASSWORD, with any name.")
+
+
+def _refused(status: int, message: str, hint: str) -> Response:
+    page = render_template("console/refused.html", message=message, hint=hint, correlation_id=g.correlation_id)
+    return make_response(page, status)

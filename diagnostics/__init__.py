@@ -1,0 +1,82 @@
+"""The doctor: a table of questions about this installation, each answered with what was found and what helps."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+
+from cobrowse.clock import Clock
+from diagnostics import local_checks, network_checks
+from diagnostics.connectivity import ConnectivityProbe
+from diagnostics.context import Check, DiagnosticContext, DoctorSettings
+from diagnostics.genesys_checks import GenesysChecks
+
+__all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "DoctorSettings", "diagnose", "passed", "unsettled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One line of the table. It is not asked while one that it `needs` has failed: its answer would be the same."""
+
+    name: str
+    ask: Callable[[DiagnosticContext, GenesysChecks], Iterator[Check]]
+    needs: tuple[str, ...] = ()
+
+
+_STRAIGHT = ConnectivityProbe()
+_GENESYS = ("api host", "login host", "credentials")
+QUESTIONS = (
+    Question("settings", lambda _context, _org: iter([Check("settings", True, "every variable has a usable form")])),
+    Question("region", lambda context, _: network_checks.region(context)),
+    Question("api host", lambda context, _: network_checks.api(context)),
+    Question("login host", lambda context, _: network_checks.login(context)),
+    Question("clock", lambda context, _: network_checks.clock(context), ("api host",)),
+    Question("credentials", lambda _, org: org.credentials(), ("login host",)),
+    Question("scopes", lambda _, org: org.scopes(), ("login host", "credentials")),
+    Question("reading", lambda _, org: org.reading(), _GENESYS),
+    Question("flow", lambda _, org: org.flow(), _GENESYS),
+    Question("conversation", lambda _, org: org.conversation(), _GENESYS),
+    Question("API keys", lambda context, _: local_checks.api_keys(context)),
+    Question("senders", lambda context, _: local_checks.senders(context)),
+    Question("rates", lambda context, _: local_checks.rates(context)),
+    Question("ledger", lambda context, _: local_checks.ledger(context)),
+    Question("public URL", lambda context, _: local_checks.public_url(context)),
+)
+
+
+def diagnose(
+    settings: DoctorSettings,
+    *,
+    environ: Mapping[str, str],
+    clock: Clock,
+    new_id: Callable[[], str],
+    conversation_id: str = "",
+    probe: ConnectivityProbe = _STRAIGHT,
+) -> Iterator[Check]:
+    """The checks, one by one as they are made. Nothing in them is seen by a customer.
+
+    `environ` holds the senders' secrets; with a `conversation_id` that conversation is looked at too.
+    """
+    context = DiagnosticContext(settings, environ, clock, new_id, probe, conversation_id)
+    with closing(GenesysChecks(context)) as org:
+        for question in QUESTIONS:
+            missing = [name for name in question.needs if name in context.failed]
+            if missing:
+                yield Check(question.name, None, f"not before “{missing[0]}” is in order")
+                continue
+            for check in question.ask(context, org):
+                if check.ok is False:
+                    context.failed.add(question.name)
+                yield check
+
+
+def unsettled(errors: Iterable[str]) -> Iterator[Check]:
+    """The checks where the settings themselves are wrong, a line for each: nothing else can be looked at then."""
+    for fault in errors:
+        name, _, what = fault.partition(":")
+        hint = f"Correct {name} in the environment or .env; .env.example explains each variable."
+        yield Check("settings", False, f"{name}:{what}", hint)
+
+
+def passed(checks: Iterable[Check]) -> bool:
+    """Whether nothing is wrong. What was not looked at is not wrong."""
+    return all(check.ok is not False for check in checks)

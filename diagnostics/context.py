@@ -1,0 +1,81 @@
+"""What the doctor is given, what it has learned on the way, and what it says of each thing it looked at."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from cobrowse.clock import Clock
+from cobrowse.errors import CobrowseError
+from cobrowse.model import Secret
+from diagnostics.connectivity import ConnectivityProbe
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `ok` is None where it was not looked at, and `found` says why not."""
+
+    name: str
+    ok: bool | None
+    found: str
+    hint: str = ""
+
+
+class DoctorSettings(Protocol):
+    """The settings, as far as the doctor looks at them."""
+
+    @property
+    def genesys_region(self) -> str: ...  # noqa: D102 - settings.py and .env.example explain each
+    @property
+    def genesys_client_id(self) -> str: ...  # noqa: D102
+    @property
+    def genesys_client_secret(self) -> Secret: ...  # noqa: D102
+    @property
+    def genesys_ca_file(self) -> str: ...  # noqa: D102
+    @property
+    def genesys_proxy(self) -> Secret: ...  # noqa: D102
+    @property
+    def api_url(self) -> str: ...  # noqa: D102
+    @property
+    def login_url(self) -> str: ...  # noqa: D102
+    @property
+    def sandbox(self) -> bool: ...  # noqa: D102
+    @property
+    def cobrowse_flow(self) -> str: ...  # noqa: D102
+    @property
+    def api_keys(self) -> Secret: ...  # noqa: D102
+    @property
+    def senders_file(self) -> str: ...  # noqa: D102
+    @property
+    def public_base_url(self) -> str: ...  # noqa: D102
+    @property
+    def trusted_proxies(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def rate_limit_storage(self) -> Secret: ...  # noqa: D102
+    @property
+    def ledger_url(self) -> Secret: ...  # noqa: D102
+    @property
+    def ledger_keys(self) -> tuple[Secret, ...]: ...  # noqa: D102
+    @property
+    def ledger_retention_seconds(self) -> float: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class DiagnosticContext:
+    """One examination. `environ` is where the senders' secrets are; the last three fields are learned on the way."""
+
+    settings: DoctorSettings
+    environ: Mapping[str, str]
+    clock: Clock
+    new_id: Callable[[], str]
+    probe: ConnectivityProbe
+    conversation_id: str = ""
+    genesys_time: datetime | None = None
+    flow: str = ""
+    failed: set[str] = field(default_factory=set)
+
+
+def failing(name: str, error: CobrowseError, hint: str = "") -> Check:
+    """A check that ended in this error; its own remedy unless a better one is known here."""
+    wait = f" Genesys asks for {error.retry_after:.0f} s of patience." if error.retry_after else ""
+    return Check(name, False, error.message, (hint or error.hint) + wait)

@@ -1,0 +1,221 @@
+"""The org: the OAuth client and its scopes, the flow it has, and a conversation. Nothing here reaches a customer."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from marshmallow import fields
+
+from cobrowse.errors import (
+    CobrowseError,
+    ConversationNotFound,
+    GenesysBadResponse,
+    GenesysForbidden,
+    GenesysUnauthorized,
+)
+from cobrowse.flow import Attempt
+from cobrowse.model import Command, Secret
+from diagnostics.context import Check, DiagnosticContext, failing
+from integrations.genesys.auth import Tokens
+from integrations.genesys.client import Client
+from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.operations import CONVERSATION, CREATE, TOKEN, Operation, UpstreamRejected
+from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.transport import CurlTransport
+from schemas.genesys import TokenSchema
+
+# Seconds for each question to Genesys, its repetitions included.
+PATIENCE = 6.0
+SCOPES = (
+    "cobrowse:initiate",
+    "conversation:read",
+    "conversation:webchat",
+    "conversation:voice",
+    "conversation:message",
+)
+
+
+class _GrantSchema(TokenSchema):
+    """RFC 6749, 5.1: the scopes that were granted, if they are not those asked for."""
+
+    scope = fields.String(load_default=None)
+
+
+_GRANT = replace(TOKEN, answer=_GrantSchema())
+
+
+class GenesysChecks:
+    """Asks Genesys on behalf of one examination, with a token of its own that nobody else sees."""
+
+    def __init__(self, context: DiagnosticContext) -> None:
+        settings = context.settings
+        self._context = context
+        self._transport = CurlTransport(ca_bundle=settings.genesys_ca_file or None)
+        self._identity = (
+            settings.genesys_client_id or "sandbox",
+            settings.genesys_client_secret or Secret("sandbox-secret"),
+        )
+        caller = RetryingCaller(
+            self._transport, context.clock, _fixed_jitter, secrets=self._identity[1:], sandbox=settings.sandbox
+        )
+        self._client = Client(caller, self._tokens(caller), settings.api_url)
+
+    def close(self) -> None:
+        """End the connections."""
+        self._transport.close()
+
+    def credentials(self) -> Iterator[Check]:
+        """The client's id and secret."""
+        try:
+            self._client.authorize(self._attempt(), "")
+        except GenesysUnauthorized as error:
+            yield failing("credentials", error, _credential_hint(error.message))
+        except GenesysBadResponse as error:
+            hint = "Something other than Genesys's login answered: check GENESYS_LOGIN_URL and any proxy on the way."
+            yield failing("credentials", error, hint)
+        except CobrowseError as error:
+            yield failing("credentials", error)
+        else:
+            yield Check("credentials", True, f"Genesys gives a token to client {self._identity[0]}")
+
+    def scopes(self) -> Iterator[Check]:
+        """Each scope that the media flow asks for."""
+        if self._context.settings.cobrowse_flow == "native":
+            yield Check("scopes", None, "the native flow asks for none: the client's roles decide")
+            return
+        try:
+            granted = self._granted(" ".join(SCOPES))
+        except GenesysForbidden:
+            # All or nothing: only asking for each alone tells which.
+            granted = None
+        except CobrowseError as error:
+            yield failing("scopes", error)
+            return
+        for scope in SCOPES:
+            try:
+                had = scope in (self._granted(scope) if granted is None else granted)
+            except GenesysForbidden:
+                had = False
+            except CobrowseError as error:
+                yield failing(scope, error)
+                continue
+            hint = "" if had else _missing(scope, self._context.settings.cobrowse_flow)
+            yield Check(scope, had, "granted" if had else "not granted to this client", hint)
+
+    def reading(self) -> Iterator[Check]:
+        """Whether conversations can be read: a made-up one must be absent, not forbidden."""
+        try:
+            self._client.call(self._attempt(), CONVERSATION, "", conversation_id=self._context.new_id())
+        except UpstreamRejected as refused:
+            if refused.status not in (400, 404):
+                yield Check("reading", False, refused.message, "Check GENESYS_API_URL and any proxy on the way.")
+                return
+        except GenesysForbidden as error:
+            hint = "Give the client a role that may view conversations, in every division it serves."
+            yield failing("reading", error, hint)
+            return
+        except CobrowseError as error:
+            yield failing("reading", error)
+            return
+        yield Check("reading", True, "conversations can be looked up")
+
+    def flow(self) -> Iterator[Check]:
+        """Which flow this org has: by a session that stays unattached, which reaches nobody and ends by itself."""
+        mode = self._context.settings.cobrowse_flow
+        if mode == "native":
+            self._context.flow = "native"
+            yield Check("flow", None, "native, as COBROWSE_FLOW says; only starting a session can prove it")
+            return
+        try:
+            self._client.call(self._attempt(), CREATE, "", json={})
+        except UpstreamRejected as refused:
+            yield self._without_media(mode, refused)
+        except GenesysForbidden as error:
+            hint = "Give the OAuth client the scope cobrowse:initiate and a role with the permission in the message."
+            yield failing("flow", error, hint)
+        except CobrowseError as error:
+            yield failing("flow", error)
+        else:
+            self._context.flow = "media"
+            yield Check("flow", True, "media: the org makes sessions (the one made now reaches nobody)")
+
+    def conversation(self) -> Iterator[Check]:
+        """The conversation's state and channel."""
+        wanted = self._context.conversation_id
+        if not wanted:
+            yield Check("conversation", None, "none was named; add --conversation ID to have one looked at")
+            return
+        try:
+            seen = parse_conversation(self._client.call(self._attempt(), CONVERSATION, "", conversation_id=wanted))
+            seen.raise_if_ineligible()
+        except UpstreamRejected as refused:
+            kind = ConversationNotFound if refused.status in (400, 404) else GenesysBadResponse
+            yield failing("conversation", kind(f"conversation {wanted}: {refused.message}"))
+        except CobrowseError as error:
+            yield failing("conversation", error)
+        else:
+            channel = " and ".join(seen.kinds) or "of a kind that it does not tell"
+            live = "; it has a live cobrowse session already" if seen.live else ""
+            yield Check("conversation", True, f"active, {channel}{live}")
+
+    def _without_media(self, mode: str, refused: UpstreamRejected) -> Check:
+        if refused.status not in (404, 405):
+            hint = "Genesys refuses an empty session: check the org's cobrowse configuration."
+            return Check("flow", False, refused.message, hint)
+        self._context.flow = "native"
+        if mode == "media":
+            hint = "This org has no /api/v2/cobrowse/sessions; set COBROWSE_FLOW=native or auto."
+            return Check("flow", False, refused.message, hint)
+        return Check("flow", True, "native: this org has no /api/v2/cobrowse/sessions; auto sees that by itself")
+
+    def _granted(self, scope: str) -> frozenset[str]:
+        caller = _ScopeRecorder(self._transport, self._context.clock, _fixed_jitter)
+        self._tokens(caller).get(self._attempt(), scope)
+        return frozenset((scope if caller.granted is None else caller.granted).split())
+
+    def _tokens(self, caller: RetryingCaller) -> Tokens:
+        client_id, secret = self._identity
+        return Tokens(
+            caller, self._context.clock, self._context.settings.login_url, client_id, secret, lease_owner="doctor"
+        )
+
+    def _attempt(self) -> Attempt:
+        command = Command(sender="doctor", correlation_id=self._context.new_id(), deadline_seconds=PATIENCE)
+        return Attempt(command, "doctor", "doctor", self._context.clock)
+
+
+class _ScopeRecorder(RetryingCaller):
+    """Asks for a token and keeps which scopes came with it; None: those asked for."""
+
+    granted: str | None = None
+
+    def call(self, attempt: Attempt, _operation: Operation, *rest: Any) -> dict[str, Any]:  # noqa: ANN401 - handed on as they are
+        """As RetryingCaller.call, with an answer that is read for its scopes too."""
+        answer = super().call(attempt, _GRANT, *rest)
+        self.granted = answer["scope"]
+        return answer
+
+
+def _fixed_jitter() -> float:
+    """One process that asks once gains nothing from waiting for a random time."""
+    return 0.5
+
+
+def _credential_hint(message: str) -> str:
+    """Which of the two Genesys refuses: it answers 400 to a client it does not know, 401 to a wrong secret."""
+    if "answered 400" in message:
+        return "Genesys does not know this client here: check GENESYS_CLIENT_ID, and GENESYS_REGION, where it was made."
+    return (
+        "Genesys knows the client and refuses the secret: copy GENESYS_CLIENT_SECRET anew from Admin > Integrations > "
+        "OAuth, and check that the client is active."
+    )
+
+
+def _missing(scope: str, mode: str) -> str:
+    """What helps against a scope that was not granted."""
+    hint = f"Add the scope {scope} to the OAuth client and to its role's permissions (Admin > Integrations > OAuth)."
+    if scope.startswith("conversation:") and scope != "conversation:read":
+        hint += " If no conversation is of that channel, send channel in each request and ignore this."
+    elif mode == "auto":
+        hint += " An org without the media flow has no such scope: then set COBROWSE_FLOW=native."
+    return hint

@@ -1,0 +1,107 @@
+"""What a running process asks itself: does the ledger answer, can a token be had. Cheap, however often it is asked."""
+
+from collections.abc import Callable, Mapping
+from threading import Lock
+
+from cobrowse.clock import Clock
+from cobrowse.errors import CobrowseError, GenesysUnavailable, LedgerUnavailable
+from cobrowse.flow import Attempt, Flow, Observer
+from cobrowse.model import Command
+
+Problem = CobrowseError | None
+HealthCheck = Callable[[], Problem]
+
+# Seconds an answer serves everybody who asks: probes of several load balancers come more than once a second.
+CACHE_SECONDS = 2.0
+# Seconds between two tries to get a token where there is none: a wrong secret must not be sent all day long.
+BETWEEN_TOKENS = 30.0
+# Seconds that a try may take; probes give up after a few.
+PATIENCE = 2.0
+
+
+class Readiness:
+    """Asks each of the questions, at most once in a while; whoever comes meanwhile gets the last answers."""
+
+    def __init__(self, questions: Mapping[str, HealthCheck], clock: Clock) -> None:
+        self._questions = questions
+        self._clock = clock
+        self._turn = Lock()
+        self._answers: Mapping[str, Problem] = {}
+        self._until = float("-inf")
+
+    def __call__(self) -> Mapping[str, Problem]:
+        """What is wrong with each, None where nothing is."""
+        if self._clock.monotonic() < self._until:
+            return self._answers
+        # Only the first ever have to wait for one another.
+        if self._turn.acquire(blocking=not self._answers):
+            try:
+                if self._clock.monotonic() >= self._until:
+                    self._answers = {name: ask() for name, ask in self._questions.items()}
+                    self._until = self._clock.monotonic() + CACHE_SECONDS
+            finally:
+                self._turn.release()
+        return self._answers
+
+
+def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> HealthCheck:
+    """Whether calls to every host of Genesys's are let through."""
+
+    def ask() -> Problem:
+        hosts = open_circuits()
+        return GenesysUnavailable(f"calls to {' and '.join(hosts)} are refused for a moment") if hosts else None
+
+    return ask
+
+
+class TokenCheck:
+    """Whether this process has a token that still lives, or could just now get one."""
+
+    def __init__(
+        self,
+        seconds_left: Callable[[], float],
+        flow: Callable[[], Flow],
+        clock: Clock,
+        lease_owner: str,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
+        self._seconds_left = seconds_left
+        self._flow = flow
+        self._clock = clock
+        self._holder = f"{lease_owner}/readyz"
+        self._observers = observers
+        self._next = float("-inf")
+        self._problem: Problem = None
+
+    def __call__(self) -> Problem:
+        """What keeps it from having one."""
+        if self._seconds_left() > 0:
+            self._problem = None
+        elif self._clock.monotonic() >= self._next:
+            self._next = self._clock.monotonic() + BETWEEN_TOKENS
+            self._problem = self._try()
+        return self._problem
+
+    def _try(self) -> Problem:
+        command = Command(sender="readyz", correlation_id="readyz", deadline_seconds=PATIENCE)
+        attempt = Attempt(command, "readyz", self._holder, self._clock, self._observers)
+        # As an initiation does it, so that it asks for the same scopes and the next one finds the token there.
+        step = next(step for step in self._flow().steps if step.name == "token")
+        try:
+            step.run(attempt)
+        except CobrowseError as error:
+            return error
+        return None
+
+
+def ledger_check(ping: Callable[[], None]) -> HealthCheck:
+    """Whether the ledger can be written."""
+
+    def ask() -> Problem:
+        try:
+            ping()
+        except LedgerUnavailable as error:
+            return error
+        return None
+
+    return ask

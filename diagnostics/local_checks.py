@@ -1,0 +1,148 @@
+"""This side: who may call, each sender's row, the ledger, and whether the public URL leads here."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cobrowse.errors import LedgerUnavailable
+from diagnostics.connectivity import Unreachable
+from diagnostics.context import Check, DiagnosticContext, failing
+from integrations import ledger as ledgers
+from integrations.ledger.migrations import VERSION
+from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
+from integrations.senders.rate_limit import RateLimiter, RateStorageError
+from integrations.senders.registry import Sender, SendersFileError, load_senders
+
+_ROW = re.compile(r"\[senders\.([^\]]*)\] (.*)", re.DOTALL)
+_UNSET = re.compile(r"\$(\w+) is not set")
+
+
+def api_keys(context: DiagnosticContext) -> Iterator[Check]:
+    """The data action's keys: whose they are, never what they are."""
+    try:
+        keys = ApiKeys.parse(context.settings.api_keys)
+    except ApiKeysError as error:
+        hint = "Write API_KEYS as name:key pairs with keys of 16 bytes or more, separated by commas."
+        yield Check("API keys", False, "; ".join(error.errors), hint)
+        return
+    names = dict.fromkeys(name for name, _ in keys.pairs)
+    if names:
+        yield Check("API keys", True, f"{len(keys.pairs)} for {', '.join(names)}")
+    elif context.settings.sandbox:
+        yield Check("API keys", True, "none: anyone may call, as Genesys is a sandbox")
+    else:
+        yield Check("API keys", True, "none, so no data action can call; the senders below may")
+
+
+def senders(context: DiagnosticContext) -> Iterator[Check]:
+    """Each sender's row."""
+    settings = context.settings
+    if not settings.senders_file:
+        yield Check("senders", None, "SENDERS_FILE is not set: data actions are the only callers")
+        return
+    file = Path(settings.senders_file)
+    try:
+        loaded = load_senders(
+            file, context.environ, public_base_url=settings.public_base_url, trusted_proxies=settings.trusted_proxies
+        )
+    except SendersFileError as error:
+        yield from _faulty(file, error.errors)
+        return
+    if not loaded:
+        yield Check("senders", False, f"{file.name} has no sender", "Add a [senders.NAME], or leave SENDERS_FILE out.")
+    for sender in loaded:
+        yield Check(f"sender {sender.name}", True, _row(sender))
+
+
+def rates(context: DiagnosticContext) -> Iterator[Check]:
+    """Where senders' rates are counted."""
+    storage = context.settings.rate_limit_storage
+    try:
+        RateLimiter(storage, context.clock)
+    except RateStorageError as error:
+        yield Check("rates", False, "; ".join(error.errors), "Set RATE_LIMIT_STORAGE as .env.example shows.")
+        return
+    scheme = storage.partition(":")[0]
+    yield Check("rates", True, "counted by each worker for itself" if scheme == "memory" else f"counted in {scheme}")
+
+
+def ledger(context: DiagnosticContext) -> Iterator[Check]:
+    """Whether the ledger can be written, and whether its tables fit this service."""
+    settings = context.settings
+    try:
+        store = ledgers.connect(
+            settings.ledger_url, keys=settings.ledger_keys, retention_seconds=settings.ledger_retention_seconds
+        )
+    except ValueError as error:
+        yield Check("ledger", False, str(error), "Correct LEDGER_URL or LEDGER_KEYS; .env.example shows the forms.")
+        return
+    try:
+        store.ping()
+        store.recent(1)
+    except LedgerUnavailable as error:
+        yield failing("ledger", error)
+    else:
+        yield Check("ledger", True, f"{store.location} can be written; its tables fit this service (version {VERSION})")
+    finally:
+        store.close()
+
+
+def public_url(context: DiagnosticContext) -> Iterator[Check]:
+    """Whether the address that senders use leads to this service."""
+    url = context.settings.public_base_url
+    if not url:
+        yield Check("public URL", None, "PUBLIC_BASE_URL is not set; only senders that sign the URL need it")
+        return
+    if urlsplit(url).scheme != "https" and not context.settings.sandbox:
+        hint = "Put TLS in front and set PUBLIC_BASE_URL to the https address: Genesys and CRMs call no other."
+        yield Check("public URL", False, f"{url} is not https", hint)
+        return
+    try:
+        context.probe.addresses(url)
+        answer = context.probe.get(url, "/healthz")
+    except Unreachable as error:
+        hint = f"{error.hint} Is the service started, and can this machine reach its own public address?"
+        if error.untrusted:
+            hint = "Senders won't trust this certificate: use one of a public authority, with its whole chain."
+        yield Check("public URL", False, error.message, hint)
+        return
+    if answer.status == 200 and b'"status"' in answer.body:
+        yield Check("public URL", True, f"{url} leads to a running service")
+        return
+    hint = "Something else answers there: let the proxy pass every path to this service, and check PUBLIC_BASE_URL."
+    yield Check("public URL", False, f"{url}/healthz answers {answer.status}, and not as this service does", hint)
+
+
+def _row(sender: Sender) -> str:
+    secrets = f", {len(sender.secrets)} secret{'s' * (len(sender.secrets) != 1)}" if sender.secrets else ""
+    return f"{sender.signature}, {sender.envelope}{secrets}: POST /webhooks/{sender.name}"
+
+
+def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
+    """The faults by their row, and the rows that have none."""
+    by_name: dict[str, list[str]] = {}
+    for fault in errors:
+        match = _ROW.search(fault)
+        name, what = (f"sender {match[1]}", match[2]) if match else ("senders", fault)
+        by_name.setdefault(name, []).append(what)
+    for name in _names(file):
+        by_name.setdefault(f"sender {name}", [])
+    for name, wrong in by_name.items():
+        if not wrong:
+            yield Check(name, True, "nothing wrong with its row")
+            continue
+        unset = [found for fault in wrong for found in _UNSET.findall(fault)]
+        hint = f"Correct the row in {file.name}; senders.example.toml explains every key."
+        if unset:
+            hint = f"Set {', '.join(unset)} in the service's environment or .env, as the sender has it."
+        yield Check(name, False, "; ".join(wrong), hint)
+
+
+def _names(file: Path) -> list[str]:
+    try:
+        rows = tomllib.loads(file.read_text("utf-8")).get("senders", {})
+    except (OSError, ValueError):
+        return []
+    return [name[:60] for name in rows] if isinstance(rows, dict) else []

@@ -1,0 +1,79 @@
+"""The way to Genesys: the region, both hosts' names and TLS, and how far the clocks are apart."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from diagnostics.connectivity import Unreachable
+from diagnostics.context import Check, DiagnosticContext
+
+# Seconds: far above what a Date header's whole seconds and the way add, far below the 300 that a signature may be old.
+LARGEST_SKEW = 30.0
+
+
+def region(context: DiagnosticContext) -> Iterator[Check]:
+    """Whether both hosts are of one region."""
+    settings = context.settings
+    api, login = urlsplit(settings.api_url).hostname or "", urlsplit(settings.login_url).hostname or ""
+    if settings.sandbox:
+        yield Check("region", True, f"a sandbox, {settings.api_url}")
+        return
+    regions = {api.removeprefix("api."), login.removeprefix("login.")}
+    if api.startswith("api.") and login.startswith("login.") and len(regions) > 1:
+        hint = "Set GENESYS_REGION alone, or GENESYS_API_URL and GENESYS_LOGIN_URL to hosts of the same region."
+        yield Check("region", False, f"{api} and {login} are of two regions", hint)
+        return
+    yield Check("region", True, f"{settings.genesys_region}: {api} and {login}")
+
+
+def api(context: DiagnosticContext) -> Iterator[Check]:
+    """The Platform API's host."""
+    yield from _host(context, "api", context.settings.api_url)
+
+
+def login(context: DiagnosticContext) -> Iterator[Check]:
+    """The host that tokens come from."""
+    yield from _host(context, "login", context.settings.login_url)
+
+
+def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
+    dns, tls = f"{which} host: DNS", f"{which} host: TLS"
+    if context.settings.genesys_proxy and not context.settings.sandbox:
+        # Only the service's own engine goes through it; the token, further down, shows whether that works.
+        proxy = urlsplit(context.settings.genesys_proxy)
+        yield Check(
+            dns, None, f"the proxy {proxy.hostname}:{proxy.port or 'default port'} of GENESYS_PROXY resolves it"
+        )
+        yield Check(tls, None, "it is reached through the proxy")
+        return
+    try:
+        addresses = context.probe.addresses(url)
+        host = urlsplit(url).hostname
+        yield Check(dns, True, f"{host} is {', '.join(addresses[:3])}" if addresses != [host] else f"{host} needs none")
+    except Unreachable as error:
+        own = context.settings.genesys_region
+        question = f"GENESYS_REGION is {own}: is it your org's? " if own in url else ""
+        yield Check(dns, False, error.message, question + error.hint)
+        yield Check(tls, None, "the name comes first")
+        return
+    try:
+        answer = context.probe.get(url, ca_file=context.settings.genesys_ca_file)
+    except Unreachable as error:
+        yield Check(tls, False, error.message, error.hint)
+        return
+    if which == "api":
+        context.genesys_time = answer.date
+    yield Check(tls, True, answer.tls or "answers over http, which is for a sandbox on this machine")
+
+
+def clock(context: DiagnosticContext) -> Iterator[Check]:
+    """How far this machine's clock is from Genesys's."""
+    if context.genesys_time is None:
+        yield Check("clock", None, "the API's answer has no Date to compare with")
+        return
+    ahead = (context.clock.now() - context.genesys_time).total_seconds()
+    found = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} Genesys's"
+    if abs(ahead) <= LARGEST_SKEW:
+        yield Check("clock", True, f"within {LARGEST_SKEW:g} s of Genesys's")
+    else:
+        hint = "Set this machine's clock by NTP: senders' signatures and waits that end at a date go by it."
+        yield Check("clock", False, found, hint)

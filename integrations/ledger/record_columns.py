@@ -1,0 +1,228 @@
+"""Commands, progress and outcomes as rows, and back; secrets leave the clear columns here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import orjson
+
+from cobrowse.errors import LedgerUnavailable
+from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, State, released_lock_key
+from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
+from integrations.ledger.encryption import SecretBox, UnknownKey
+from integrations.ledger.queries import Row
+
+T = TypeVar("T")
+
+_SECRETS = tuple(field.name for field in fields(Session) if field.type is Secret)
+_PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secret)
+# What an outcome's JSON holds; its spans have a column of their own.
+_OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord(InitiationRecord):
+    """An entry with its place in the ledger: `seq` grows from each initiation to the next."""
+
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InitiationSample:
+    """What an initiation adds to the figures of its minute. `seconds` is its last attempt's, None until that ends."""
+
+    created: datetime
+    state: State
+    seconds: float | None
+    upstream_calls: int
+    rate_limited: int
+
+
+def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
+    """The row of a new initiation. A user's own token is not part of it."""
+    command = claim.command
+    return {
+        "id": claim.id,
+        "lock_key": plain(claim.lock_key),
+        "lease_owner": claim.lease_owner,
+        "lease_seconds": claim.lease_seconds,
+        "keyless": not claim.lock_key.startswith("key:"),
+        "turn": plain(command.conversation_id or claim.id),
+        "sender": command.sender,
+        "requested_by": plain(command.requested_by),
+        "credential": plain(command.credential),
+        "key": plain(command.key),
+        "fingerprint": command.fingerprint,
+        "channel": command.channel,
+        "latest": command.latest,
+        "reuse_live_session": command.reuse_live_session,
+        "deadline_seconds": command.deadline_seconds,
+        "correlation_id": plain(command.correlation_id),
+        "settings": box.encrypt(command.session_settings),
+        **checkpoint_params(claim.checkpoint, box),
+        "conversation_id": plain(command.conversation_id),
+    }
+
+
+def checkpoint_params(checkpoint: Checkpoint, box: SecretBox, outcome: Outcome | None = None) -> dict[str, object]:
+    """The columns that tell how far it came; the secrets of what came of it lie with its own."""
+    return {
+        "flow": checkpoint.flow,
+        "completed_steps": _json(checkpoint.completed_steps),
+        "pending_step": checkpoint.pending_step,
+        "may_have_notified": checkpoint.may_have_notified,
+        "conversation_id": plain(checkpoint.session.conversation_id),
+        "session": _json(_clear(checkpoint.session)),
+        "secret": box.encrypt(_secrets(checkpoint.session, outcome)),
+    }
+
+
+def end_params(
+    state: State, initiation_id: str, checkpoint: Checkpoint, outcome: Outcome, box: SecretBox
+) -> dict[str, object]:
+    """The columns that an attempt's end sets."""
+    answered = {name: getattr(outcome, name) for name in _OUTCOME_FIELDS}
+    answered["session"] = _clear(outcome.session)
+    return checkpoint_params(checkpoint, box, outcome) | {
+        "id": initiation_id,
+        "state": state.value,
+        "outcome": _json(answered),
+        "spans": _json([(span.kind, span.name, span.start, span.seconds, span.result) for span in outcome.spans]),
+        "upstream_calls": outcome.upstream_calls,
+        "released_lock_key": released_lock_key(initiation_id),
+    }
+
+
+def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) -> StoredRecord:
+    """The record that a row is. LedgerUnavailable if its secrets can't be opened; `leniently` they stay empty."""
+    row = Row._make(values)
+    try:
+        settings, secret = box.decrypt(row.settings), box.decrypt(row.secret)
+    except UnknownKey as fault:
+        if not leniently:
+            message = f"initiation {row.id} was kept under a key that LEDGER_KEYS no longer has"
+            hint = "Put the former key back into LEDGER_KEYS, after the new one, until the retention time has passed."
+            raise LedgerUnavailable(message, hint=hint) from fault
+        settings, secret = {}, {}
+    state = State(row.state)
+    known = secret.get("progress", {})
+    return StoredRecord(
+        id=row.id,
+        command=_command(row, settings),
+        state=state,
+        attempts=row.attempts,
+        checkpoint=Checkpoint(
+            flow=row.flow,
+            completed_steps=tuple(orjson.loads(row.completed_steps)),
+            pending_step=row.pending_step,
+            may_have_notified=bool(row.may_have_notified),
+            session=_session(orjson.loads(row.session), known),
+        ),
+        lease_owner=row.lease_owner,
+        lease_left=max(0.0, row.lease_left) if state is State.RUNNING else 0.0,
+        upstream_calls=row.upstream_calls,
+        outcome=_outcome(row, secret.get("outcome", known)) if row.outcome else None,
+        created=datetime.fromtimestamp(row.created, UTC),
+        updated=datetime.fromtimestamp(row.updated, UTC),
+        seq=row.seq,
+    )
+
+
+def sample(values: tuple[Any, ...]) -> InitiationSample:
+    """The sample that a row of SAMPLES is."""
+    created, state, calls, outcome, spans = values
+    limited = sum(span[0] == "call" and span[4] == "429" for span in orjson.loads(spans))
+    seconds = orjson.loads(outcome)["seconds"] if outcome and state != State.RUNNING else None
+    return InitiationSample(datetime.fromtimestamp(created, UTC), State(state), seconds, calls, limited)
+
+
+def new_record(claim: Claim, seq: int, created: float) -> StoredRecord:
+    """The record of an initiation that this claim has just made, without reading it back."""
+    command = claim.command
+    at = datetime.fromtimestamp(created, UTC)
+    return StoredRecord(
+        id=claim.id,
+        command=replace(command, user_token=Secret()) if command.user_token else command,
+        state=State.RUNNING,
+        attempts=1,
+        checkpoint=claim.checkpoint,
+        lease_owner=claim.lease_owner,
+        lease_left=claim.lease_seconds,
+        created=at,
+        updated=at,
+        seq=seq,
+    )
+
+
+def plain(text: str) -> str:
+    """A text as every database can hold it: PostgreSQL has no NUL."""
+    return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def _command(row: Row, settings: Mapping[str, Any]) -> Command:
+    return Command(
+        sender=row.sender,
+        correlation_id=row.correlation_id,
+        deadline_seconds=row.deadline_seconds,
+        conversation_id=row.conversation_id,
+        latest=bool(row.latest),
+        channel=row.channel,  # type: ignore[arg-type]  # as it was claimed
+        requested_by=row.requested_by,
+        credential=row.credential,
+        session_settings=settings,
+        key=row.key,
+        fingerprint=row.fingerprint,
+        reuse_live_session=bool(row.reuse_live_session),
+    )
+
+
+def _outcome(row: Row, secret: Mapping[str, str]) -> Outcome:
+    answered = orjson.loads(row.outcome)
+    failure = answered.get("failure")
+    outcome = _known(
+        Outcome,
+        answered
+        | {
+            "status": Status(answered["status"]),
+            "session": _session(answered["session"], secret),
+            "failure": _known(Failure, failure) if failure else None,
+        },
+    )
+    return replace(outcome, spans=tuple(Span(*span) for span in orjson.loads(row.spans)))
+
+
+def _session(clear: Mapping[str, Any], secret: Mapping[str, str]) -> Session:
+    return _known(Session, {**clear, **{name: Secret(value) for name, value in secret.items()}})
+
+
+def _known(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Made of what this service knows: a newer one may have written more."""
+    names = _NAMES[kind]
+    return kind(**{name: value for name, value in values.items() if name in names})
+
+
+_NAMES: Mapping[type, frozenset[str]] = {
+    kind: frozenset(field.name for field in fields(kind)) for kind in (Session, Outcome, Failure)
+}
+
+
+def _clear(session: Session) -> dict[str, object]:
+    return {name: value for name in _PLAIN if (value := getattr(session, name))}
+
+
+def _secrets(checkpoint: Session, outcome: Outcome | None) -> dict[str, dict[str, str]]:
+    """The secrets of what has been yielded so far; those of what was answered only where they are others."""
+    kept = _hidden(checkpoint)
+    answered = _hidden(outcome.session) if outcome else kept
+    if answered != kept:
+        return {"progress": kept, "outcome": answered}
+    return {"progress": kept} if kept else {}
+
+
+def _hidden(session: Session) -> dict[str, str]:
+    return {name: value for name in _SECRETS if (value := getattr(session, name))}
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,254 @@
+"""Counts and durations for Prometheus: of one process, or of all workers together. Every label has few values."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import values as kinds_of_value
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from cobrowse.errors import error_types_by_code
+from cobrowse.flow import Attempt
+from cobrowse.model import Command, Outcome, Span, Status
+from integrations.event_loop import run_off_loop
+from integrations.observability import counter_files
+from integrations.observability.requests import OnResponse, RequestInfo
+
+log = structlog.stdlib.get_logger("cobrowse")
+M = TypeVar("M", Counter, Histogram)
+
+# Seconds. Genesys answers in tens of milliseconds, an initiation is four of its calls, no deadline is beyond 55.
+_CALL = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
+_INITIATION = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A metric. With `buckets` (seconds) it is a histogram; a `gauge` goes down too; else it counts."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    gauge: bool = False
+
+
+INITIATIONS = Row(
+    "cobrowse_initiations_total",
+    "Requests that came to an end. outcome is the status (initiated, unverified, joined, already_active, ignored), "
+    "replayed for the kept answer of a repeated key, or the error's code.",
+    ("sender", "flow", "outcome"),
+)
+INITIATION_SECONDS = Row(
+    "cobrowse_initiation_seconds",
+    "How long an initiation took. Replays and ignored deliveries, which start nothing, are left out.",
+    ("flow", "success"),
+    _INITIATION,
+)
+STEP_SECONDS = Row("cobrowse_step_seconds", "How long each step of a flow took.", ("flow", "step"), _CALL)
+CALLS = Row(
+    "cobrowse_upstream_calls_total",
+    "Calls to Genesys. status is 2xx, 3xx, 4xx, 5xx, 429 for itself, or why there was no answer.",
+    ("operation", "status"),
+)
+CALL_SECONDS = Row(
+    "cobrowse_upstream_call_duration_seconds", "How long each call to Genesys took.", ("operation",), _CALL
+)
+RETRIES = Row(
+    "cobrowse_retries_total", "Calls to Genesys made again after one that failed in the same attempt.", ("operation",)
+)
+WAIT_SECONDS = Row(
+    "cobrowse_wait_seconds",
+    "Waits before another try (a Retry-After or a backoff), and before another look for what does not show yet.",
+    ("reason",),
+    _CALL,
+)
+TOKENS = Row("cobrowse_token_fetches_total", "Tokens asked for at Genesys's login host.", ("status",))
+CREATED = Row("cobrowse_sessions_created_total", "Sessions made by the media flow's create.")
+ATTACHED = Row(
+    "cobrowse_sessions_attached_total",
+    "Sessions of the media flow that were attached. Created less attached: those that were never used.",
+)
+IN_FLIGHT = Row("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
+CIRCUIT = Row(
+    "cobrowse_circuit_open",
+    "1 while calls to this host of Genesys's are refused because many in a row have failed.",
+    ("host",),
+    gauge=True,
+)
+BUDGET = Row(
+    "cobrowse_genesys_budget_used_ratio",
+    "Calls of the present minute over those Genesys allows the token, as its last answer told; 1 and no call goes out.",
+    ("token",),
+    gauge=True,
+)
+IGNORED = Row(
+    "cobrowse_ignored_events_total",
+    "Events of deliveries that started nothing. reason is empty_batch, event (the envelope says so), filter (the row's "
+    "`when`), channel or no_conversation.",
+    ("sender", "reason"),
+)
+REQUESTS = Row("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
+
+ROWS = (
+    *(INITIATIONS, INITIATION_SECONDS, STEP_SECONDS, CALLS, CALL_SECONDS, RETRIES, WAIT_SECONDS, TOKENS),
+    *(CREATED, ATTACHED, IN_FLIGHT, CIRCUIT, BUDGET, IGNORED, REQUESTS),
+)
+
+OTHER = "other"
+_ANSWERED = {str(status): f"{status // 100}xx" for status in range(100, 600)} | {"429": "429"}
+_UNANSWERED = {code: code for code in error_types_by_code() if code.startswith("genesys_")} | {
+    "not sendable": "not_sendable"
+}
+STATUSES = _ANSWERED | _UNANSWERED
+_OUTCOMES = frozenset({*error_types_by_code(), *Status})
+
+
+class Metrics:
+    """Counts initiations as an Observer, and requests as a Watcher.
+
+    `senders` are all there are; any other counts as "other". `directory` is where the workers of one server keep their
+    counts (PROMETHEUS_MULTIPROC_DIR, which must be set before prometheus_client is imported); "" for one process. Where
+    the directory can't be used, this process counts for itself: that costs numbers, not a session.
+    """
+
+    def __init__(self, senders: Iterable[str], directory: str = "", write: counter_files.Write = os.write) -> None:
+        self._senders = frozenset(senders)
+        self._registry = CollectorRegistry()
+        self._directory = _prepared(directory, write)
+        self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
+        self._histograms = {row: _LabelCache(self._histogram(row)) for row in ROWS if row.buckets}
+        self._in_flight = Gauge(IN_FLIGHT.name, IN_FLIGHT.help, registry=self._registry, multiprocess_mode="livesum")
+        # A worker may know before the others do: the highest says that something is wrong.
+        self._circuit = Gauge(
+            CIRCUIT.name, CIRCUIT.help, CIRCUIT.labels, registry=self._registry, multiprocess_mode="livemax"
+        )
+        self._budget = Gauge(
+            BUDGET.name, BUDGET.help, BUDGET.labels, registry=self._registry, multiprocess_mode="mostrecent"
+        )
+        # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
+        self._histograms[CALL_SECONDS]["token",]
+        # Bound once: these are on the way of every call.
+        self._calls, self._call_seconds = self._counters[CALLS], self._histograms[CALL_SECONDS]
+        self._steps, self._waits = self._histograms[STEP_SECONDS], self._histograms[WAIT_SECONDS]
+
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """All counts in the text form that fits this Accept header, and its Content-Type."""
+        encode, content_type = choose_encoder(accept)
+        return run_off_loop(lambda: encode(self._collected())), content_type
+
+    def _collected(self) -> CollectorRegistry:
+        """The counts of this process, or those that all workers have in their files, which takes a while to read."""
+        if not self._directory:
+            return self._registry
+        registry = CollectorRegistry()
+        try:
+            MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError):
+            return self._registry  # somebody has removed the directory: this process's own counts are left
+        return registry
+
+    def circuit(self, host: str, is_open: bool) -> None:
+        """Calls to a host are refused from now on, or let through again."""
+        with contextlib.suppress(OSError):  # the first time for a host it may open a file
+            self._circuit.labels(host).set(int(is_open))
+
+    def budget(self, token: str, count: float, allowed: float, _reset: float) -> None:
+        """What an answer's headers told of a token's budget of calls."""
+        with contextlib.suppress(OSError):
+            self._budget.labels(token).set(count / allowed if allowed else 0.0)
+
+    def ignored(self, sender: str, reason: str) -> None:
+        """Count an event that started nothing."""
+        self._counters[IGNORED][sender if sender in self._senders else OTHER, reason].inc()
+
+    def on_request(self, asked: RequestInfo) -> OnResponse:
+        """A request is under way until what this returns is called."""
+        self._in_flight.inc()
+
+        def ended(status: int) -> None:
+            self._in_flight.dec()
+            self._counters[REQUESTS][asked.route or OTHER, str(status)].inc()
+
+        return ended
+
+    def on_span_end(self, attempt: Attempt, span: Span) -> None:
+        """Count a call, a step or a wait."""
+        if span.kind == "call":
+            self._called(attempt, span)
+        elif span.kind == "step":
+            self._steps[attempt.checkpoint.flow or "none", span.name].observe(span.seconds)
+            if span.name == "attach" and span.result == "done":
+                self._counters[ATTACHED][()].inc()
+        else:
+            self._waits["retry" if "another try" in span.name else "poll",].observe(span.seconds)
+
+    def on_outcome(self, command: Command, outcome: Outcome) -> None:
+        """Count an initiation."""
+        sender = command.sender if command.sender in self._senders else OTHER
+        flow = outcome.flow or "none"
+        self._counters[INITIATIONS][sender, flow, _named(outcome)].inc()
+        if not outcome.replayed and outcome.status is not Status.IGNORED:
+            success = "true" if outcome.success else "false"
+            self._histograms[INITIATION_SECONDS][flow, success].observe(outcome.seconds)
+
+    def _called(self, attempt: Attempt, span: Span) -> None:
+        operation, status = span.name, STATUSES.get(span.result, OTHER)
+        self._calls[operation, status].inc()
+        self._call_seconds[operation,].observe(span.seconds)
+        if any(_failed(earlier, operation) for earlier in attempt.spans if earlier is not span):
+            self._counters[RETRIES][operation,].inc()
+        if operation == "token":
+            self._counters[TOKENS][status,].inc()
+        elif operation == "create" and status == "2xx":
+            self._counters[CREATED][()].inc()
+
+    def _counter(self, row: Row) -> Counter:
+        return Counter(row.name, row.help, row.labels, registry=self._registry)
+
+    def _histogram(self, row: Row) -> Histogram:
+        return Histogram(row.name, row.help, row.labels, registry=self._registry, buckets=row.buckets)
+
+
+class _LabelCache(dict[tuple[str, ...], M]):
+    """A metric's children by their labels' values: a look-up costs a fifth of `labels()`, which checks them anew."""
+
+    def __init__(self, metric: M) -> None:
+        super().__init__()
+        self._metric: M = metric
+
+    def __missing__(self, values: tuple[str, ...]) -> M:
+        child: M = self._metric.labels(*values) if values else self._metric
+        self[values] = child
+        return child
+
+
+def _prepared(directory: str, write: counter_files.Write) -> str:
+    """The directory, ready for this process's counts; "" where there is none or it can't be used."""
+    this_process = os.getpid()
+    try:
+        if directory:
+            counter_files.allocate(directory, this_process, write)
+            # It would ask the system for its process's id at each of the 25 counts of an initiation.
+            kinds_of_value.ValueClass = kinds_of_value.MultiProcessValue(lambda: this_process)  # type: ignore[no-untyped-call]
+            return directory
+    except OSError as fault:
+        log.warning("this worker counts for itself: PROMETHEUS_MULTIPROC_DIR can't be used", reason=fault.strerror)
+    kinds_of_value.ValueClass = kinds_of_value.MutexValue
+    return ""
+
+
+def _named(outcome: Outcome) -> str:
+    if outcome.replayed:
+        return "replayed"
+    name = outcome.failure.code if outcome.failure else outcome.status.value
+    return name if name in _OUTCOMES else OTHER
+
+
+def _failed(span: Span, operation: str) -> bool:
+    return span.kind == "call" and span.name == operation and not span.result.startswith("2")

@@ -1,0 +1,32 @@
+"""A request as telemetry sees it, and whoever watches requests come and go."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+OnResponse = Callable[[int], None]
+"""To be called once with the answer's HTTP status."""
+
+
+class Headers(Protocol):
+    """A request's headers, read by whoever wants them: a copy would cost every request."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Each name with its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """A request. `route` is the pattern it fits, so that there are only so many; "" where it fits none."""
+
+    method: str
+    route: str
+    headers: Headers
+    correlation_id: str
+
+
+class RequestObserver(Protocol):
+    """Whoever wants to know of each request, in the thread that works on it."""
+
+    def on_request(self, asked: RequestInfo) -> OnResponse:
+        """A request has come."""

@@ -1,0 +1,61 @@
+"""Several observers as one that can't do harm: what watches the work must never be what stops it."""
+
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from cobrowse.flow import Attempt, Observer
+from cobrowse.model import Command, Outcome, Span
+from integrations.observability.requests import OnResponse, RequestInfo, RequestObserver
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+
+class SafeObservers:
+    """Tells each of them, whatever the others do: a full disk under the metrics costs a number, no session."""
+
+    def __init__(self, observers: Iterable[Observer] = (), watchers: Iterable[RequestObserver] = ()) -> None:
+        self._observers = tuple(observers)
+        self._watchers = tuple(watchers)
+
+    def on_span_end(self, attempt: Attempt, span: Span) -> None:
+        """A step, a call or a wait has ended."""
+        for observer in self._observers:
+            try:
+                observer.on_span_end(attempt, span)
+            except Exception as fault:  # noqa: BLE001 - see the class
+                _failed(observer, fault)
+
+    def on_outcome(self, command: Command, outcome: Outcome) -> None:
+        """An initiation has its answer."""
+        for observer in self._observers:
+            try:
+                observer.on_outcome(command, outcome)
+            except Exception as fault:  # noqa: BLE001 - see the class
+                _failed(observer, fault)
+
+    def on_request(self, asked: RequestInfo) -> OnResponse:
+        """A request has come."""
+        ends = [end for watcher in self._watchers if (end := _begun(watcher, asked)) is not None]
+
+        def ended(status: int) -> None:
+            for end in reversed(ends):
+                try:
+                    end(status)
+                except Exception as fault:  # noqa: BLE001 - see the class
+                    _failed(end, fault)
+
+        return ended
+
+
+def _begun(watcher: RequestObserver, asked: RequestInfo) -> OnResponse | None:
+    try:
+        return watcher.on_request(asked)
+    except Exception as fault:  # noqa: BLE001 - see the class
+        _failed(watcher, fault)
+        return None
+
+
+def _failed(who: Observer | RequestObserver | Callable[[int], None], fault: Exception) -> None:
+    name = getattr(who, "__qualname__", type(who).__name__)
+    log.error("telemetry failed", who=name, exc_info=fault)

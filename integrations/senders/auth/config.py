@@ -1,0 +1,71 @@
+"""What a row says about how its sender proves itself, and the comparison that every scheme rests on."""
+
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal
+from urllib.parse import urlencode
+
+from cobrowse.model import Secret
+
+# Seconds that a signature's timestamp may lie off our clock, either way: what Standard Webhooks and HubSpot allow.
+TOLERANCE = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class AuthConfig:
+    """A row's secrets and its scheme's parameters. `names`: the variables the secrets came from, in their order."""
+
+    secrets: tuple[Secret, ...] = ()
+    names: tuple[str, ...] = ()
+    header: str = ""
+    query: str = ""
+    username: str = ""
+    subjects: tuple[str, ...] = ()
+    subject_header: str = ""
+    algorithm: Literal["sha256", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = ""
+    timestamp_header: str = ""
+    timestamp_unit: Literal["s", "ms", "iso"] = "s"
+    template: str = ""
+    tolerance_seconds: float = TOLERANCE
+    public_base_url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+
+    def named(self, matches: Iterable[bool]) -> str | None:
+        """The name of the secret that matched, None if none did. Every comparison has been made by then."""
+        held = [number for number, matched in enumerate(list(matches)) if matched]
+        if not held:
+            return None
+        return self.names[held[0]] if held[0] < len(self.names) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthParts:
+    """What a sender adds to a request to prove itself: headers, and what goes into the query."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    def target(self, path_with_query: str) -> str:
+        """The path and query to send to, with what goes into the query."""
+        if not self.query:
+            return path_with_query
+        return f"{path_with_query}{'&' if '?' in path_with_query else '?'}{urlencode(self.query)}"
+
+
+def secret_bytes(secret: str) -> bytes:
+    """A secret as bytes; one from the environment may hold bytes that are not UTF-8."""
+    return secret.encode("utf-8", "surrogateescape")
+
+
+def constant_time_equals(presented: bytes, secret: bytes) -> bool:
+    """Whether both are the same, in a time that tells nothing of either, its length included."""
+    return hmac.compare_digest(sha256(presented).digest(), sha256(secret).digest())
+
+
+def matching_secret(auth_config: AuthConfig, matches: Callable[[bytes], bool]) -> str | None:
+    """The name of the secret for which `matches` holds; each is tried, the first that holds ends nothing."""
+    return auth_config.named([matches(secret_bytes(secret)) for secret in auth_config.secrets])

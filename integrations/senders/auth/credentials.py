@@ -1,0 +1,183 @@
+"""Callers known by something they hold: API keys, Basic, bearer tokens, and the subject of a client certificate."""
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from cobrowse.errors import NotAuthenticated
+from cobrowse.model import Secret
+from integrations.senders.auth.config import AuthConfig, AuthParts, constant_time_equals, matching_secret, secret_bytes
+from integrations.senders.requests import UnverifiedRequest, header_bytes
+
+# Bytes of a key or secret below which it can be guessed.
+SHORTEST = 16
+_HINT = "The sender's row in the senders file says which credential it sends, and where; compare it with the sender."
+
+
+class ApiKeysError(ValueError):
+    """API_KEYS can't be used. `errors` has one line for each pair that is wrong; none repeats a key."""
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeys:
+    """The keys of the service's own callers. Several may carry one name: that is how a key is rotated."""
+
+    pairs: tuple[tuple[str, Secret], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "ApiKeys":
+        """The keys in `name:key` pairs, separated by commas or spaces. Raises ApiKeysError with every fault."""
+        pairs: list[tuple[str, Secret]] = []
+        errors: list[str] = []
+        for number, pair in enumerate(text.replace(",", " ").split(), 1):
+            name, colon, key = pair.partition(":")
+            who = f"API_KEYS: pair {number}"
+            if not colon:
+                errors.append(f"{who}: has no colon; write it as name:key")
+                continue
+            who += f" ({name})" if name else ""
+            if not name:
+                errors.append(f"{who}: has no name before the colon")
+            if len(secret_bytes(key)) < SHORTEST:
+                errors.append(f"{who}: the key is under {SHORTEST} bytes")
+            elif any(key == other for _, other in pairs):
+                errors.append(f"{who}: the key is the same as an earlier pair's")
+            else:
+                pairs.append((name, Secret(key)))
+        if errors:
+            raise ApiKeysError(errors)
+        return cls(tuple(pairs))
+
+    def identify(self, headers: Mapping[str, str]) -> str:
+        """The caller's name, by X-Api-Key or by the password of HTTP Basic. Raises NotAuthenticated."""
+        presented = header_bytes(headers.get("x-api-key", ""))
+        if not presented:
+            _, presented = basic_parts(headers.get("authorization", ""))
+        if not presented:
+            raise NotAuthenticated("no API key came with the request")
+        matches = [(name, constant_time_equals(presented, secret_bytes(key))) for name, key in self.pairs]
+        found = [name for name, matched in matches if matched]
+        if not found:
+            raise NotAuthenticated("the API key is not one of the service's")
+        return found[0]
+
+
+def basic_parts(header: str) -> tuple[bytes, bytes]:
+    """The user name and the password in a Basic `Authorization`; empty ones if it isn't that."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return b"", b""
+    try:
+        decoded = base64.b64decode(header_bytes(encoded.strip()), validate=True)
+    except binascii.Error:
+        return b"", b""
+    username, _, password = decoded.partition(b":")
+    return username, password
+
+
+def verify_api_key(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
+    """The key's name, from the header or query parameter that the row names."""
+    if auth_config.query:
+        presented = _query_value(incoming.query_string, auth_config.query)
+        return _known(auth_config, presented, f"the query parameter {auth_config.query!r}")
+    return _known(
+        auth_config,
+        header_bytes(incoming.headers.get(auth_config.header.lower(), "")),
+        f"the header {auth_config.header}",
+    )
+
+
+def verify_basic(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
+    """The password's name; the user name counts only if the row names one."""
+    username, password = basic_parts(incoming.headers.get("authorization", ""))
+    rightly_named = not auth_config.username or constant_time_equals(username, secret_bytes(auth_config.username))
+    name = _known(auth_config, password, "the password of HTTP Basic")
+    if not rightly_named:
+        raise NotAuthenticated("the user name of HTTP Basic is not the row's", hint=_HINT)
+    return name
+
+
+def verify_bearer(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
+    """The token's name, from `Authorization: Bearer`."""
+    scheme, _, token = incoming.headers.get("authorization", "").partition(" ")
+    return _known(auth_config, header_bytes(token.strip()) if scheme.lower() == "bearer" else b"", "the bearer token")
+
+
+def verify_mtls(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
+    """The certificate's subject, as a proxy of TRUSTED_PROXIES passes it; from anybody else the header is worthless."""
+    if not trusted(incoming.peer, auth_config.trusted_proxies):
+        raise NotAuthenticated("the request did not come through one of TRUSTED_PROXIES", hint=_HINT)
+    subject = header_bytes(incoming.headers.get(auth_config.subject_header.lower(), ""))
+    if not subject:
+        raise NotAuthenticated(
+            f"the header {auth_config.subject_header} with a certificate's subject is missing", hint=_HINT
+        )
+    found = [known for known in auth_config.subjects if constant_time_equals(subject, secret_bytes(known))]
+    if not found:
+        raise NotAuthenticated("the client certificate's subject is not one of the row's", hint=_HINT)
+    return found[0]
+
+
+def trusted(peer: str, proxies: tuple[str, ...]) -> bool:
+    """Whether this address is one of these addresses or networks."""
+    try:
+        address = ipaddress.ip_address(peer)
+        networks = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks if network.version == address.version)
+
+
+def sign_api_key(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
+    """The key, where the row wants it."""
+    return (
+        AuthParts(query={auth_config.query: str(secret)})
+        if auth_config.query
+        else AuthParts({auth_config.header: str(secret)})
+    )
+
+
+def sign_basic(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
+    """HTTP Basic with this password."""
+    pair = secret_bytes(auth_config.username or "cobrowse") + b":" + secret_bytes(secret)
+    return AuthParts({"Authorization": f"Basic {base64.b64encode(pair).decode()}"})
+
+
+def sign_bearer(_auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
+    """The bearer token."""
+    return AuthParts({"Authorization": f"Bearer {secret!s}"})
+
+
+def sign_mtls(auth_config: AuthConfig, _secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
+    """The first of the row's subjects, as the proxy would pass it."""
+    return AuthParts({auth_config.subject_header: auth_config.subjects[0]})
+
+
+def _known(auth_config: AuthConfig, presented: bytes, what: str) -> str:
+    if not presented:
+        raise NotAuthenticated(f"{what} is missing", hint=_HINT)
+    name = matching_secret(auth_config, lambda secret: constant_time_equals(presented, secret))
+    if name is None:
+        raise NotAuthenticated(f"{what} is not one of this sender's", hint=_HINT)
+    return name
+
+
+def _query_value(query_string: str, name: str) -> bytes:
+    """The one value of this parameter; b"" if it is missing or comes more than once."""
+    try:
+        # Latin-1 keeps each decoded byte, so that what is compared are the bytes that were sent.
+        pairs = parse_qsl(query_string, keep_blank_values=True, encoding="latin-1", max_num_fields=100)
+    except ValueError:
+        return b""
+    values = [header_bytes(value) for key, value in pairs if key == name]
+    return values[0] if len(values) == 1 else b""

@@ -1,0 +1,149 @@
+"""What CRMs wrap their events in: batches, key/value lists, SOAP. Plain functions of a body."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.ElementTree import fromstring
+
+from cobrowse.errors import InvalidRequest, MalformedRequest
+from schemas.crm import BATCH
+
+_NIL_GUID = "00000000-0000-0000-0000-000000000000"
+_DATE = re.compile(r"/Date\((-?[0-9]{1,16})(?:[+-][0-9]{4})?\)/")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
+_OUTBOUND = "{http://soap.sforce.com/2005/09/outbound}"
+_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+_TOO_BIG = "x-ms-dynamics-msg-size-exceeded"
+# Times that a record may have one field. Salesforce sends each once.
+REPEATS = 100
+
+
+def single_event(body: object) -> list[object]:
+    """The one event that a body is."""
+    if isinstance(body, str):
+        raise InvalidRequest("the body: is a JSON text, so JSON that was encoded twice; send the JSON object itself")
+    if not isinstance(body, dict):
+        raise InvalidRequest("the body: must be one JSON object")
+    return [body]
+
+
+def batch_events(body: object) -> list[object]:
+    """The events of a batch. InvalidRequest if it is none, or too long."""
+    if not isinstance(body, list):
+        raise InvalidRequest("the body: must be a JSON array of events")
+    return list(_within(body))
+
+
+def hubspot_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
+    """What tells HubSpot's events apart: its eventId may repeat."""
+    parts = [event["subscriptionId"], event["objectId"], event["occurredAt"]]
+    return ":".join(str(part) for part in parts) if None not in parts else ""
+
+
+def hubspot_content(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event without what differs each time it is sent."""
+    return {key: value for key, value in event.items() if key != "attemptNumber"}
+
+
+def zendesk_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
+    """The event's own id, which is signed with the body."""
+    return str(event["id"])
+
+
+def with_attributes(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A Dataverse context with `attributes`: the record's as one mapping, its dates in ISO 8601."""
+    target = _pairs(body.get("InputParameters")).get("Target")
+    found = _pairs(target.get("Attributes")) if isinstance(target, dict) else {}
+    for image in _pairs(body.get("PostEntityImages")).values():
+        # What the record looks like now holds also those that this change did not touch.
+        now = _pairs(image.get("Attributes")) if isinstance(image, dict) else {}
+        for key, value in now.items():
+            found.setdefault(key, value)
+    return {**body, "attributes": {key: _dated(value) for key, value in found.items()}}
+
+
+def check_dataverse(event: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    """Raise InvalidRequest if Dataverse has left out what the row's paths are about."""
+    if headers.get(_TOO_BIG, "").lower() not in ("", "false") and not event["InputParameters"]:
+        raise InvalidRequest(
+            "InputParameters: Dataverse left it out, since the message was over 256 KB; "
+            "let the step filter on fewer attributes"
+        )
+
+
+def dataverse_id(event: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """The operation's id; a synchronous step has none, and there the request's, the message and the record are one."""
+    if event["OperationId"] not in ("", _NIL_GUID):
+        return str(event["OperationId"])
+    request = headers.get("x-ms-correlation-request-id", "") or event["CorrelationId"]
+    return f"{request}:{event['MessageName']}:{event['PrimaryEntityId']}" if request not in ("", _NIL_GUID) else ""
+
+
+def soap_notifications(body: bytes) -> list[object]:
+    """The notifications of a Salesforce outbound message, each with what all of them share; its session id left out."""
+    try:
+        root = fromstring(body, forbid_dtd=True)
+    except (ParseError, ValueError, LookupError):
+        # defusedxml's own refusals are ValueErrors; an unknown encoding is a LookupError or a ValueError.
+        raise MalformedRequest("the body is not XML, or has a DTD or entities, which are not read") from None
+    message = root.find(f"{_SOAP}Body/{_OUTBOUND}notifications") if root.tag == f"{_SOAP}Envelope" else None
+    if message is None:
+        raise InvalidRequest("Body.notifications: this is no outbound message of Salesforce")
+    shared = {name: _content(message.find(f"{_OUTBOUND}{name}")) for name in ("OrganizationId", "ActionId")}
+    found = _within(message.findall(f"{_OUTBOUND}Notification"))
+    return [{**shared, "Id": _content(each.find(f"{_OUTBOUND}Id")), "sObject": _record(each)} for each in found]
+
+
+def salesforce_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
+    """The notification's id, which stays the same for all the 24 hours it may be resent."""
+    return str(event["Id"])
+
+
+def _within(events: list[Any]) -> list[Any]:
+    if len(events) > BATCH:
+        raise InvalidRequest(f"the body: {len(events)} events at once; at most {BATCH} are taken")
+    return events
+
+
+def _pairs(entries: object) -> dict[str, Any]:
+    """A list of keys and values as a mapping."""
+    if not isinstance(entries, list):
+        return {}
+    pairs = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("key"), str)]
+    return {entry["key"]: entry.get("value") for entry in pairs}
+
+
+def _dated(value: object) -> object:
+    """A value, with /Date(ms)/ made ISO 8601; one outside the calendar stays as it is."""
+    found = _DATE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    try:
+        return (_EPOCH + timedelta(milliseconds=int(found[1]))).isoformat()
+    except OverflowError:
+        return value
+
+
+def _record(notification: Element) -> dict[str, object] | None:
+    """The record's fields by their plain names; one that comes more than once is a list, up to REPEATS long."""
+    record = notification.find(f"{_OUTBOUND}sObject")
+    if record is None:
+        return None
+    found: dict[str, list[str | None]] = {"type": [(record.get(f"{_XSI}type") or "").rpartition(":")[2]]}
+    for child in record:
+        name = child.tag.rpartition("}")[2]
+        values = found.setdefault(name, [])
+        if len(values) == REPEATS:
+            raise InvalidRequest(f"sObject.{name[:60]}: comes more than {REPEATS} times")
+        values.append(_content(child))
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
+
+def _content(element: Element | None) -> str | None:
+    if element is None or element.get(f"{_XSI}nil") == "true":
+        return None
+    return (element.text or "").strip()

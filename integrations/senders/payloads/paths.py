@@ -1,0 +1,131 @@
+"""Where in an event a thing stands (JMESPath), and what may stand there: plain functions of the event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jmespath
+import orjson
+from jmespath.functions import Functions
+from jmespath.parser import ParsedResult
+from jmespath.visitor import TreeInterpreter
+
+from cobrowse.errors import InvalidRequest
+from schemas.data_action import SETTINGS_BYTES
+from schemas.json_text import read_json
+from schemas.texts import SHOWN, conversation_id_in, medium_in, placeholder_in
+
+# What JMESPath's functions raise on data they were not made for, its own errors included (they are ValueErrors).
+_MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+# Steps that following one path in one event may take: a fifth of a second or so. A path to one field takes ten.
+STEPS = 100_000
+
+
+class _BoundedInterpreter(TreeInterpreter):
+    """JMESPath's own, which gives up after STEPS: a path with projections costs what the sender chooses to send."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = STEPS
+
+    def visit(self, node: Any, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - jmespath's own signature
+        """What a part of the path yields. ValueError once the steps are used up."""
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("too many steps")
+        return super().visit(node, *args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A JMESPath of the senders file, ready to use."""
+
+    text: str
+    compiled: ParsedResult
+    # Those of the event's names that it looks at.
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, text: str) -> "Path":
+        """The path in this text. ValueError if it is none, or calls a function that doesn't exist."""
+        compiled = jmespath.compile(text)
+        if unknown := _values(compiled.parsed, "function_expression") - Functions.FUNCTION_TABLE.keys():
+            raise ValueError(f"there is no function {min(unknown)}()")
+        return cls(text, compiled, frozenset(_values(compiled.parsed, "field")))
+
+    def __call__(self, event: object) -> object:
+        """What stands there, None if nothing does. InvalidRequest if the path can't be followed in this event."""
+        try:
+            return _BoundedInterpreter().visit(self.compiled.parsed, event)
+        except _MISFITS:
+            raise InvalidRequest(f"{self.text}: can't be worked out for this event") from None
+
+
+def conversation_id(value: object, where: str) -> str:
+    """The conversation's id. InvalidRequest names the path where there is none, and what stands there instead."""
+    text = _text(value, where)
+    found = conversation_id_in(text)
+    if found:
+        return found
+    if not text:
+        raise InvalidRequest(f"{where}: there is no conversation id")
+    if placeholder := placeholder_in(text):
+        raise InvalidRequest(f"{where}: the sender's variable {placeholder[:SHOWN]} was not set; {text[:SHOWN]!r} came")
+    raise InvalidRequest(f"{where}: {text[:SHOWN]!r} is not a conversation id, which is a UUID")
+
+
+def session_settings(value: object, where: str) -> Mapping[str, object]:
+    """The session's settings: an object, or a text that holds one; none for a variable that was not filled in."""
+    if value is None or value == "" or placeholder_in(value):
+        return {}
+    if isinstance(value, str):
+        try:
+            value = read_json(value.encode(errors="surrogatepass"))
+        except orjson.JSONDecodeError:
+            raise InvalidRequest(f"{where}: is not a JSON object") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{where}: is not a JSON object")
+    try:
+        size = len(orjson.dumps(value))
+    except orjson.JSONEncodeError:  # it reads deeper nesting than it writes, and these are sent on
+        raise InvalidRequest(f"{where}: is nested too deeply") from None
+    if size > SETTINGS_BYTES:
+        raise InvalidRequest(f"{where}: more than {SETTINGS_BYTES} bytes")
+    return value
+
+
+def medium(value: object, where: str) -> str:
+    """A medium's name as CHANNELS has it, "" if none is named."""
+    text = _text(value, where)
+    return "" if placeholder_in(text) else medium_in(text)
+
+
+def is_truthy(value: object) -> bool:
+    """Whether a `when` holds: as JMESPath has it, nothing and everything empty is false."""
+    return not (value is None or value is False or (isinstance(value, (str, list, dict)) and not value))
+
+
+def plain(value: object) -> str:
+    """A text or whole number as text; "" for anything else and for a variable that was not filled in."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return ""
+    text = str(value).strip()
+    return "" if placeholder_in(text) else text
+
+
+def _text(value: object, where: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise InvalidRequest(f"{where}: is not a text")
+    return str(value).strip()
+
+
+def _values(node: object, kind: str) -> set[str]:
+    """The values of a parsed path's nodes of this kind: fields' names, or functions'."""
+    if isinstance(node, list):
+        return {name for child in node for name in _values(child, kind)}
+    if not isinstance(node, dict):
+        return set()
+    own = {str(node["value"])} if node.get("type") == kind else set()
+    return own | _values(node.get("children"), kind)

@@ -1,0 +1,72 @@
+"""A delivery as it came, raw, and what it turns out to want."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from cobrowse.errors import CobrowseError
+from cobrowse.model import Channel
+
+# empty_batch: no event came; event: the envelope says so (its topic, no agent yet, a heartbeat); filter: the row's
+# `when`; channel: it can't carry cobrowse; no_conversation: none is named, nor a path to one.
+IgnoredKind = Literal["empty_batch", "event", "filter", "channel", "no_conversation"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedRequest:
+    """A delivery before anybody believes it. `path` as sent, header names in lower case, `peer` the remote address.
+
+    `received` is when it came; without it no event in it is too old.
+    What proves it is in its headers or its query; a traceback that shows variables would show it.
+    """
+
+    method: str
+    path: str
+    query_string: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    peer: str = ""
+    received: datetime | None = None
+
+    @property
+    def target(self) -> str:
+        """The path with its query, as a signature over the URI has it."""
+        return f"{self.path}?{self.query_string}" if self.query_string else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequested:
+    """An event that asks for a session. `content` is what tells a repeat from another request with the same id."""
+
+    conversation_id: str
+    channel: Channel | None = None
+    requested_by: str = ""
+    session_settings: Mapping[str, object] = field(default_factory=dict)
+    delivery_id: str = ""
+    content: object = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that starts nothing, and why: in words, and as one of a few kinds that can be counted."""
+
+    reason: str
+    delivery_id: str = ""
+    conversation_id: str = ""
+    kind: IgnoredKind = field(default="event", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidEvent(Ignored):
+    """An event of a batch that can't be taken while others of the same batch can; `error` is what it would raise."""
+
+    error: CobrowseError | None = None
+
+
+def header_bytes(text: str) -> bytes:
+    """The bytes a header was sent as: WSGI hands each of them over as one Latin-1 character (PEP 3333)."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,149 @@
+"""What each sender does with an answer: how long it waits, on which statuses it sends again, and so what it is told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+# A 4xx that says "not like this" without inviting another try.
+_PLAIN = frozenset(range(400, 500)) - {408, 425, 429}
+# The second for a rate of ours that is used up, where the sender is known to take it well.
+_LATER, _LATER_OR_SLOWER = (503, 504), (503, 504, 429)
+KIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ResponsePolicy:
+    """One sender's way. Times are seconds; `max_body_bytes` is the most that it sends, by its own documents.
+
+    `passthrough_statuses`: the statuses of final failures that it can be told as they are, any other becomes `final`.
+    `retry_statuses`: those
+    of failures that a repeat can mend, any other becomes the first. `expects_soap_ack`: it reads an Ack in the body
+    and no
+    status.
+    """
+
+    name: str
+    timeout_seconds: float
+    default_deadline: float
+    redelivers_on: str
+    passthrough_statuses: frozenset[int] = _PLAIN
+    final: int = 422
+    retry_statuses: tuple[int, ...] = _LATER
+    expects_soap_ack: bool = False
+    max_body_bytes: int = 256 * KIB
+    # The longest Retry-After that it honours; a longer wait is told as this.
+    longest_wait: int | None = None
+
+
+_TABLE = (
+    ResponsePolicy("default", 10, 8, "not known; taken to be 5xx and 429, as most do", retry_statuses=_LATER_OR_SLOWER),
+    # docs.aws.amazon.com, API destinations: Retry-After is honoured, up to 24 hours and 185 attempts.
+    ResponsePolicy(
+        "eventbridge",
+        5,
+        4.5,
+        "401, 407, 409, 429 and 5xx",
+        passthrough_statuses=frozenset({400, 422}),
+        retry_statuses=(503,),
+    ),
+    ResponsePolicy(
+        "genesys-notification",
+        10,
+        8,
+        "whatever the relay was written to; taken to be 5xx and 429",
+        retry_statuses=(503,),
+    ),
+    # developer.genesys.cloud, Open Messaging: five times, five seconds apart.
+    ResponsePolicy("open-messaging", 10, 8, "429, 5xx and timeouts", retry_statuses=_LATER_OR_SLOWER),
+    # developers.hubspot.com: up to ten times in 24 hours, on any failure, and the whole batch each time.
+    ResponsePolicy("hubspot", 5, 4.5, "any 4xx, any 5xx and timeouts", passthrough_statuses=frozenset(), final=200),
+    # A workflow's "send a webhook" action: longer patience, and no repeat on a 4xx.
+    ResponsePolicy("hubspot-workflow", 30, 20, "429, 5xx and timeouts", retry_statuses=_LATER_OR_SLOWER),
+    # Reported, not published: 409 up to three times, 429 and 503 with a Retry-After under a minute, no other 5xx.
+    ResponsePolicy(
+        "zendesk",
+        10,
+        8,
+        "409, 429 and 503 with a short Retry-After, and timeouts",
+        passthrough_statuses=_PLAIN - {409},
+        retry_statuses=(503, 409),
+        longest_wait=30,
+    ),
+    ResponsePolicy(
+        "salesforce-flow", 10, 8, "nothing by itself: the flow's fault path decides", max_body_bytes=1024 * KIB
+    ),
+    # Resent for 24 hours until the Ack is true; no status is looked at but 200.
+    ResponsePolicy(
+        "salesforce-outbound-message",
+        60,
+        20,
+        "an Ack that is false, and anything but 200",
+        passthrough_statuses=frozenset(),
+        final=200,
+        retry_statuses=(200,),
+        expects_soap_ack=True,
+        max_body_bytes=1024 * KIB,
+    ),
+    # learn.microsoft.com, Dataverse webhooks: once; a synchronous step's failure undoes the user's transaction.
+    ResponsePolicy("dataverse", 60, 8, "502, 503 and 504, once"),
+    ResponsePolicy(
+        "servicenow", 30, 8, "nothing by itself; a retry policy honours Retry-After", retry_statuses=_LATER_OR_SLOWER
+    ),
+    # shopify.dev: eight times in four hours on anything but 2xx, after which the subscription is removed.
+    ResponsePolicy(
+        "shopify",
+        5,
+        4.5,
+        "anything but 2xx, then the subscription is removed",
+        passthrough_statuses=frozenset(),
+        final=200,
+        max_body_bytes=2048 * KIB,
+    ),
+    ResponsePolicy("github", 10, 8, "nothing by itself; a person can redeliver"),
+    # The standard's schedule goes on for days, after which senders switch the endpoint off.
+    ResponsePolicy(
+        "standard-webhooks", 15, 12, "anything but 2xx, for days", passthrough_statuses=frozenset(), final=200
+    ),
+    # For a caller who would rather see each error kind's own status.
+    ResponsePolicy(
+        "as-is", 60, 10, "whatever the caller likes", passthrough_statuses=frozenset(range(400, 600)), retry_statuses=()
+    ),
+)
+
+RESPONSE_POLICIES: Mapping[str, ResponsePolicy] = {response_policy.name: response_policy for response_policy in _TABLE}
+
+
+def status_for(response_policy: ResponsePolicy, status: int, retryable: bool) -> int:
+    """The HTTP status this sender is told for a failure of that status."""
+    if retryable:
+        return (
+            status
+            if not response_policy.retry_statuses or status in response_policy.retry_statuses
+            else response_policy.retry_statuses[0]
+        )
+    return status if status in response_policy.passthrough_statuses else response_policy.final
+
+
+def batch_status(response_policy: ResponsePolicy, failures: Sequence[tuple[int, bool] | None]) -> int:
+    """The HTTP status for a batch: of each event None if it went well, else its status and whether a retry can help.
+
+    A batch comes again if that can mend any of it: what went well is known by then and answered as before. Else it is
+    200 where some went well.
+    """
+    failed = [failure for failure in failures if failure is not None]
+    mendable = next((failure for failure in failed if failure[1]), None)
+    if mendable is None and len(failed) < len(failures):
+        return 200
+    return status_for(response_policy, *(mendable or failed[0])) if failed else 200
+
+
+def acknowledgement(*, taken: bool) -> bytes:
+    """The SOAP answer that a Salesforce outbound message asks for; one that isn't taken comes again for 24 hours."""
+    return (
+        b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
+        b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound">'
+        b"<Ack>" + (b"true" if taken else b"false") + b"</Ack>"
+        b"</notificationsResponse></soapenv:Body></soapenv:Envelope>"
+    )
+
+
+ACKNOWLEDGEMENT_TYPE = "text/xml; charset=utf-8"

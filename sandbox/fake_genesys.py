@@ -1,0 +1,92 @@
+"""One Genesys Cloud: its parts, and what a test asks of it and does to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from sandbox.calls import Call, Calls
+from sandbox.faults import Faults
+from sandbox.fields import choice
+from sandbox.options import SCOPES, Options
+from sandbox.state import CHANNELS, STATES, Conversation, Session, State
+from sandbox.tokens import Token, Tokens
+
+
+def random_id() -> str:
+    """A fresh id, as Genesys's are."""
+    return str(uuid.uuid4())
+
+
+class FakeGenesys:
+    """A Genesys Cloud without its server.
+
+    Args:
+        options: how it behaves to begin with, and again after a reset.
+        clock: seconds since the epoch; tokens, limits, lags and offers go by it. Delays and drips take real time.
+        new_id: a fresh id each time.
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = random_id,
+    ) -> None:
+        self._initially = options or Options()
+        self.options = replace(self._initially)
+        self.clock = clock
+        self.new_id = new_id
+        self.faults = Faults()
+        self.tokens = Tokens(self.options, clock, new_id)
+        self.state = State(self.options, clock, new_id)
+        self.record = Calls(clock)
+        self.stopping = threading.Event()  # set once the calls under way have nothing to wait for any more
+
+    def reset(self) -> None:
+        """Put everything back: settings, conversations, sessions, tokens, faults, counts.
+
+        A call that a fault still delays is given up: it must not change what comes next.
+        """
+        stopping, self.stopping = self.stopping, threading.Event()
+        stopping.set()
+        self.options.take(self._initially)
+        self.faults.clear()
+        self.tokens.clear()
+        self.state.clear()
+        self.record.clear()
+
+    def invitations(self, conversation_id: str | None = None) -> int:
+        """How many invitations the customer of a conversation saw, or the customers of all."""
+        counted = self.state.invitations()
+        return sum(counted.values()) if conversation_id is None else counted.get(conversation_id, 0)
+
+    def sessions(self) -> list[Session]:
+        """The sessions made so far, attached or not."""
+        return self.state.sessions()
+
+    def calls(self, operation: str | None = None) -> list[Call]:
+        """The calls so far, oldest first, of one operation or of all."""
+        return self.record.newest(operation)
+
+    def add_conversation(
+        self, channel: str = "webchat", state: str = "active", conversation_id: str | None = None
+    ) -> Conversation:
+        """Put a conversation there; its id is made up unless given.
+
+        Raises:
+            Refused: the channel or the state is none of those there are.
+        """
+        choice(channel, "channel", CHANNELS)
+        choice(state, "state", STATES)
+        return self.state.add(channel, state, conversation_id)
+
+    def add_user_token(
+        self, value: str | None = None, scopes: Iterable[str] = SCOPES, seconds: float | None = None
+    ) -> Token:
+        """Register a user's own token; it is made up unless given, and lasts `seconds` or for ever."""
+        return self.tokens.add_user(value, scopes, seconds)

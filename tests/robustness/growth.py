@@ -1,0 +1,267 @@
+"""`python -m tests.robustness.growth`: what hostile input costs every parser and pattern as it grows.
+
+Costs are CPU seconds of this process, the best of three, so that load on the machine changes little. A cost that grows
+with the square of the input shows as 256 times, one that grows with it as 16 times. Times below FLOOR aren't judged.
+"""
+
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from time import process_time
+from typing import Any
+
+import orjson
+
+from cobrowse.clock import SystemClock
+from cobrowse.errors import CobrowseError
+from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.operations import CONVERSATION, CREATE, UpstreamRejected, parse_response
+from integrations.genesys.redaction import redact
+from integrations.genesys.waits import retry_after
+from integrations.observability.printable import printable, printable_json
+from integrations.senders.payloads.paths import Path
+from integrations.senders.registry import Sender
+from integrations.senders.requests import UnverifiedRequest
+from schemas.json_text import parse_body
+from schemas.texts import placeholder_in
+from tests.payloads import NOW, Delivery, deliveries, senders
+from web import request_parsing
+from web.data_actions import check_no_repeats, fingerprint, load_request
+
+SMALL = 16_384
+TIMES = 16
+# The growth that still passes: linear is 16, with a sort inside 20, and a busy cache may double that; square is 256.
+ALLOWED = 64
+FLOOR = 0.02
+CONVERSATION_ID = "11111111-1111-4111-8111-111111111111"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One parser with one kind of input: `make` gives about so many bytes, `run` reads them."""
+
+    name: str
+    make: Callable[[int], Any]
+    run: Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What a case costs in CPU seconds, small and large."""
+
+    name: str
+    small: float
+    large: float
+
+    @property
+    def factor(self) -> float:
+        """How many times more the large one costs."""
+        return self.large / max(self.small, 1e-9)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the cost grows about as the input does, or is too small to tell."""
+        return self.large < FLOOR or self.factor < ALLOWED
+
+
+def measure(case: Case) -> Growth:
+    """The case at both sizes."""
+    return Growth(case.name, _cost(case, SMALL), _cost(case, SMALL * TIMES))
+
+
+def _cost(case: Case, size: int) -> float:
+    made = case.make(size)
+    best = float("inf")
+    gc.disable()  # it runs for large inputs only, and walks through whatever else there is
+    for _ in range(3):
+        start = process_time()
+        # A refusal is an answer too, and costs what it costs.
+        with suppress(CobrowseError, UpstreamRejected):
+            case.run(made)
+        best = min(best, process_time() - start)
+    gc.enable()
+    return best
+
+
+def cases() -> Iterator[Case]:
+    """Every parser of ours with what is likeliest to hurt it."""
+    yield from _of_senders()
+    yield from _of_the_data_action()
+    yield from _of_genesys()
+    for name, path in PATHS.items():
+        yield Case(f"JMESPath: {name}", _json(b'{"items":[', b'{"id":1,"n":["x"]}', b"]}", load=True), Path.of(path))
+    for name, unit in TEXTS.items():
+        for function in (
+            redact,
+            printable,
+            printable_json,
+            placeholder_in,
+            request_parsing.idempotency_key,
+            _delivery_header,
+        ):
+            yield Case(f"{function.__name__.strip('_')}: {name}", _text(unit), function)
+
+
+PATHS = {
+    "a projection": "items[*].id",
+    "a filter": "items[?id == `1`].n[]",
+    "flattened": "items[].n[]",
+    "nested projections": "items[*].n[*]",
+    "sorted": "sort_by(items, &id)[0].id",
+    "mapped": "map(&to_string(@), items)",
+    "joined": "join(',', items[].n[])",
+    "doubled": "[items, items] | [@, @] | [][][]",
+}
+# Characters on which patterns hesitate: what nearly begins, what nearly ends, and one that never does.
+TEXTS = {
+    "letters": "a",
+    "spaces": " ",
+    "digits": "1",
+    "slashes": "/",
+    "Bearer": "Bearer ",
+    "Bearer and spaces": "bearer          ",
+    "password and quotes": "password\"\"\"'''",
+    "names": "authorization",
+    "URLs": "://a@",
+    "question marks": "?",
+    "a question and equals": "?=",
+    "percents": "%3A",
+    "braces": "${input.",
+    "closed braces": "{!a}",
+    "angles": "<$.",
+    "UUIDs": "3f2504e0-",
+    "ESC": "\x1b[",
+    "surrogates": "\ud800",
+    "dots": "v2.",
+    "eyJ": "eyJ.",
+}
+
+
+def _of_the_data_action() -> Iterator[Case]:
+    def run(body: bytes) -> None:
+        parsed = parse_body(body)
+        check_no_repeats(body)
+        fingerprint(parsed)
+        load_request(parsed)
+
+    for name, parts in OBJECTS.items():
+        yield Case(f"data action: {name}", _json(*parts), run)
+
+
+OBJECTS = {
+    "one key repeated": (b"{", b'"conversationId":"x"', b"}"),
+    "unknown keys": (b"{", b'"k%d":1', b"}"),
+    "escaped keys": (b"{", b'"k\\u0041%d":1', b"}"),
+    "unset inputs": (b"{", b'"k%d":"${input.a}"', b"}"),
+    "nested": (b'{"a":[', b"[]", b"]}"),
+    "one long text": (b'{"requestedBy":["', b"x", b'"]}'),
+    "digits": (b'{"a":[', b"12345678901234567890", b"]}"),
+}
+
+
+def _of_genesys() -> Iterator[Case]:
+    clock = SystemClock()
+
+    def conversation(body: bytes) -> None:
+        parse_conversation(parse_response(CONVERSATION, 200, {}, body, clock))
+
+    def failed(body: bytes) -> None:
+        parse_response(CREATE, 500, {}, body, clock)
+
+    chats = b'{"chats":[{"id":"m","state":"connected"}],"cobrowsesessions":[{"id":"s%d"}]}'
+    yield Case("Genesys: participants", _json(b'{"id":"c","participants":[', chats, b"]}"), conversation)
+    yield Case("Genesys: wrong media", _json(b'{"id":"c","media":[', b"1", b"]}"), conversation)
+    for name, unit in {"words": b"a ", "Bearer": b"Bearer x ", "URLs": b"https://a?b ", "hex": b"0a"}.items():
+        yield Case(f"Genesys: an error of {name}", _bytes(b'{"message":"', unit, b'"}'), failed)
+    for name, text in {"digits": "1", "commas": ",", "spaces": "1 ", "parentheses": "(", "colons": "1:"}.items():
+        yield Case(f"Retry-After: {name}", _text(text), lambda value: retry_after(value, clock))
+
+
+def _of_senders() -> Iterator[Case]:
+    rows = senders()
+    first: dict[str, Delivery] = {}
+    for delivery in deliveries():
+        first.setdefault(delivery.sender, delivery)
+    for name, delivery in first.items():
+        row = rows.get(name)
+        assert row is not None, name
+        genuine = delivery.signed_by(row)
+
+        def read(body: bytes, row: Sender = row, genuine: UnverifiedRequest = genuine) -> object:
+            return row.read(UnverifiedRequest("POST", genuine.path, "", genuine.headers, body, "192.0.2.7"))
+
+        def check(value: str, row: Sender = row, genuine: UnverifiedRequest = genuine) -> object:
+            headers = dict.fromkeys(genuine.headers, value)
+            return row.authenticate(UnverifiedRequest("POST", value, value, headers, value.encode(), "192.0.2.7"), NOW)
+
+        for kind, parts in (SOAP if row.parser.envelope.xml else EVENTS).items():
+            yield Case(f"{name}: {kind}", _json(*parts), read)
+        for kind, unit in {"commas": "v1,", "equals": "a=1&", "spaces": " ", "percents": "%3A"}.items():
+            yield Case(f"{name}: headers of {kind}", _text(unit), check)
+
+
+EVENTS = {
+    "a batch": (b"[", b"{}", b"]"),
+    "keys": (b"{", b'"k%d":{}', b"}"),
+    "pairs": (b'{"InputParameters":[', b'{"key":"k%d","value":1}', b"]}"),
+    "images": (b'{"PostEntityImages":[', b'{"key":"k%d","value":{"Attributes":[{"key":"a%d"}]}}', b"]}"),
+}
+_HEAD = (
+    b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'
+    b'<notifications xmlns="http://soap.sforce.com/2005/09/outbound">'
+)
+_FOOT = b"</notifications></e:Body></e:Envelope>"
+_RECORD = _HEAD + b'<Notification><Id>1</Id><sObject xmlns:s="urn:s">'
+_RECORD_END = b"</sObject></Notification>" + _FOOT
+SOAP = {
+    "one field repeated": (_RECORD, b"<s:f>1</s:f>", _RECORD_END),
+    "many fields": (_RECORD, b"<s:f%d>1</s:f%d>", _RECORD_END),
+    "one field of each, twice": (_RECORD, b"<s:f%d/><s:f%d/>", _RECORD_END),
+    "notifications": (_HEAD, b"<Notification/>", _FOOT),
+    "nested": (_HEAD, b"<a><b>", _FOOT),
+    "attributes": (_HEAD + b"<a ", b'k%d="1" ', b"/>" + _FOOT),
+    "namespaces": (_HEAD + b"<a ", b'xmlns:k%d="u%d" ', b"/>" + _FOOT),
+    "entities": (_HEAD, b"&amp;", _FOOT),
+    "comments": (_HEAD, b"<!---->", _FOOT),
+}
+
+
+def _json(opening: bytes, unit: bytes, closing: bytes, *, load: bool = False) -> Callable[[int], Any]:
+    """Makes a document of this unit again and again; %d in it is the number of the place, and commas join JSON's."""
+
+    def make(size: int) -> Any:
+        numbers = range(max(1, size // (len(unit) + 1)))
+        units = [unit.replace(b"%d", b"%d" % number) for number in numbers]
+        body = opening + (b"" if opening.startswith(b"<") else b",").join(units) + closing
+        return orjson.loads(body) if load else body
+
+    return make
+
+
+def _bytes(opening: bytes, unit: bytes, closing: bytes) -> Callable[[int], bytes]:
+    return lambda size: opening + unit * (size // len(unit)) + closing
+
+
+def _text(unit: str) -> Callable[[int], str]:
+    return lambda size: unit * (size // len(unit))
+
+
+def _delivery_header(value: str) -> str:
+    return request_parsing.correlation_id({"X-Correlation-Id": value}, lambda: "")  # type: ignore[arg-type]  # any mapping does
+
+
+def main() -> int:
+    """Print the table; 1 if anything grows faster than its input."""
+    found = sorted(map(measure, cases()), key=lambda growth: -growth.factor if growth.large >= FLOOR else 0)
+    print(f"{'':<60}{SMALL // 1024:>6} KB{SMALL * TIMES // 1024:>9} KB   times")
+    for growth in found:
+        mark = " " if growth.is_linear else "✗"
+        judged = f"{growth.factor:8.1f}" if growth.large >= FLOOR else "       -"
+        print(f"{mark} {growth.name:<58}{growth.small * 1000:6.1f} ms{growth.large * 1000:9.1f} ms{judged}")
+    return 0 if all(growth.is_linear for growth in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

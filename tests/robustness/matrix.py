@@ -1,0 +1,131 @@
+"""The fault matrix as values: which call is struck, by which of the ways, how often, and what must come of it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.robustness.failure_modes import WAYS, FailureMode
+from tests.robustness.rules import BAD, LIKE, LOST, REFUSALS, RULES
+
+ALWAYS = "always"
+TIMES: tuple[int | str, ...] = (1, 2, ALWAYS)
+NAMES = {1: "once", 2: "twice", ALWAYS: "always"}
+FLOWS = ("media", "native")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A call of a flow in its part. `rule` names the column of RULES that holds for it.
+
+    `invite` is the fault that befalls the invitation first, so that the call is made at all; `good` what comes of it
+    where nothing strikes the call itself.
+    """
+
+    name: str
+    operation: str
+    rule: str
+    flows: tuple[str, ...] = FLOWS
+    invite: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    good: str = "initiated"
+
+
+ROLES = (
+    Role("token", "token", "call"),
+    Role("token (renewed)", "token", "call"),  # in the middle of a request, once the one in hand has expired
+    Role("list", "list", "call"),  # a request for the newest webchat
+    Role("check", "conversation", "call"),  # a sender other than Architect: looked at before anything is created
+    Role("create", "create", "call", ("media",)),
+    Role("attach", "attach", "invite", ("media",)),
+    Role("cobrowse", "cobrowse", "invite", ("native",)),
+    Role("verify", "conversation", "seen"),
+    # After an invitation that was made and whose answer was lost, and after one that broke before it was made.
+    Role("look (was done)", "conversation", "done", invite={"kind": "drop", "how": "rst", "when": "after"}),
+    Role("look (was not)", "conversation", "undone", invite={"kind": "drop", "how": "rst", "when": "before"}),
+    # Why an invitation is refused, the conversation itself says.
+    Role(
+        "look (was refused)",
+        "conversation",
+        "call",
+        invite={"kind": "status", "status": 400},
+        good="cobrowse_not_supported",
+    ),
+    # After a conflict it may show the session we want.
+    Role("look (conflict)", "conversation", "done", invite={"kind": "status", "status": 409, "when": "after"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One case of the matrix."""
+
+    flow: str
+    role: Role
+    way: FailureMode
+    times: int | str
+
+    def __str__(self) -> str:
+        return f"{self.flow}: {self.role.name}: {self.way.name}, {NAMES[self.times]}"
+
+    @property
+    def slow(self) -> bool:
+        """Whether it takes its whole deadline."""
+        return self.way.nature.startswith("slow")
+
+    @property
+    def kind(self) -> str:
+        """What the way stands for at this call."""
+        if self.way.kind:
+            return self.way.kind
+        return REFUSALS.get(self.role.name, {}).get(self.way.fault.get("status", 0), BAD)
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """What may come of it: a status of a success, or an error's code."""
+        words = {"ok": self.role.good, "un": "unverified", "lost": LOST, "own": self.kind}
+        found = (words[word] for word in self._rule()[TIMES.index(self.times)].split("/"))
+        return frozenset(LOST if word == "lost" else word for word in found)
+
+    @property
+    def invited_anyway(self) -> bool:
+        """Whether the customer has an invitation whatever the answer says."""
+        made_before = self.role.rule == "seen" or self.role.invite.get("when") == "after"
+        return made_before or (self.role.rule == "invite" and self._column() == "after")
+
+    def _column(self) -> str:
+        if self.role.rule != "invite":
+            return self.role.rule
+        fault = self.way.fault
+        always_after = fault.get("kind") in ("truncate", "drip", "wrong_type")
+        first_after = fault.get("kind") in ("wrong_json", "not_json", "empty", "huge") and "when" not in fault
+        return "after" if fault.get("when") == "after" or always_after or first_after else "before"
+
+    def _rule(self) -> list[str]:
+        nature = self.way.nature
+        if self.role.operation == "token":
+            # A client that is refused stays refused; a token that is dead on arrival is one that expired, which is
+            # made good once.
+            dead = "forbidden" if self.role.name == "token (renewed)" else "stale"
+            nature = {"denied": "forbidden", "stale after": dead}.get(nature, nature)
+        return RULES[LIKE.get(nature, nature)][self._column()].split()
+
+
+def cells() -> Iterator[Cell]:
+    """Every case."""
+    for flow in FLOWS:
+        for role in ROLES:
+            for way in WAYS:
+                if flow not in role.flows or (way.nature == "stale" and role.operation == "token"):
+                    continue  # the token's own call presents no token that could have expired
+                for times in TIMES:
+                    yield Cell(flow, role, way, times)
+
+
+def some(every: int = 29) -> Iterator[Cell]:
+    """A slice that meets each way, each role, each number of times and both flows."""
+    chosen = {number: cell for number, cell in enumerate(cells()) if number % every == 0 and not cell.slow}
+    ways = {cell.way.name for cell in chosen.values()}
+    for number, cell in enumerate(cells()):
+        if cell.way.name not in ways:
+            ways.add(cell.way.name)
+            chosen[number] = cell
+    yield from chosen.values()

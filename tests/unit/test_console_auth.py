@@ -1,0 +1,94 @@
+"""Who may open the console, and that a form is its own."""
+
+import pytest
+
+from cobrowse.model import Secret
+from console.auth import HEADERS, CsrfTokens, on_this_machine, same_origin
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("127.0.0.1", "localhost:8000"),
+        ("127.0.0.1", "127.0.0.1:8000"),
+        ("127.8.9.1", "LOCALHOST"),
+        ("::1", "[::1]:8000"),
+        ("::ffff:127.0.0.1", "localhost"),
+    ],
+)
+def test_a_person_at_this_machine_is_let_in(address, host):
+    assert on_this_machine(address, host, {})
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "headers"),
+    [
+        ("10.0.0.7", "localhost", {}),
+        ("::ffff:10.0.0.7", "localhost", {}),
+        ("", "localhost", {}),
+        # A foreign page whose name points here.
+        ("127.0.0.1", "evil.example:8000", {}),
+        ("127.0.0.1", "localhost.evil.example", {}),
+        ("127.0.0.1", "", {}),
+        ("127.0.0.1", "[", {}),
+        # A proxy on this machine brings somebody from elsewhere.
+        ("127.0.0.1", "localhost", {"x-forwarded-for": "10.0.0.7"}),
+        ("127.0.0.1", "localhost", {"forwarded": "for=10.0.0.7"}),
+        ("127.0.0.1", "localhost", {"via": "1.1 proxy"}),
+    ],
+)
+def test_nobody_else_is(address, host, headers):
+    assert not on_this_machine(address, host, headers)
+
+
+def test_a_token_holds_in_every_worker_for_its_own_initiation_alone():
+    one, other = CsrfTokens(Secret("key")), CsrfTokens(Secret("key"))
+    token = one.token("id-1")
+    assert other.verify(token, "id-1")
+    assert not other.verify(token, "id-2")
+    assert not CsrfTokens(Secret("another key")).verify(token, "id-1")
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "\x00", "." * 400])
+def test_what_is_no_token_proves_nothing(token):
+    assert not CsrfTokens(Secret("key")).verify(token, "id-1")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "same-origin", "origin": "https://console.example"},
+        {"origin": "http://localhost:8000"},
+        # In front of the service, a proxy speaks https.
+        {"origin": "https://localhost:8000"},
+    ],
+)
+def test_our_own_page_is_known(headers):
+    assert same_origin(headers, "localhost:8000")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"sec-fetch-site": "cross-site", "origin": "http://localhost:8000"},
+        {"origin": "null"},
+        {"origin": "http://evil.example"},
+        {"origin": "http://localhost:9000"},
+        {"origin": "http://localhost:8000.evil.example"},
+        {"origin": "http://["},
+    ],
+)
+def test_a_foreign_page_is_too(headers):
+    assert not same_origin(headers, "localhost:8000")
+
+
+def test_nothing_inline_and_nothing_foreign_may_run():
+    policy = HEADERS["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "http" not in policy

@@ -1,0 +1,1 @@
+"""Programs for those who develop and release the service; the service itself runs without them."""

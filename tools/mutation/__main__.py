@@ -1,0 +1,129 @@
+"""`python -m tools.mutation [--only FILE]`: every change that mutmut can make, and whether a test notices it.
+
+mutmut's own runner changes the bodies of undecorated functions only, and half of what matters here is tables, defaults
+and constants. So its mutators are applied to every place of a module, and each mutant is imported in its module's place
+by a process of its own, which runs the tests of targets.toml until one fails. The exit status is 1 if fewer than
+`--score` of a module's mutants are noticed; those that are not are printed.
+"""
+
+import argparse
+import importlib
+import multiprocessing
+import os
+import resource
+import sys
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tools.mutation.mutations import Mutant, mutants
+
+TARGETS = Path(__file__).with_name("targets.toml")
+# A mutant hangs after this many times as long as the module itself, and these seconds more.
+TIMES_AS_LONG, SECONDS_MORE = 10, 20.0
+# Bytes of memory: a mutant that collects without end must not take the machine with it.
+MOST_MEMORY = 2 << 30
+# Nobody reads how an assertion failed. Random order would make a mutant's fate differ from run to run.
+_PYTEST = ("-x", "-q", "--no-header", "--no-summary", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:randomly")
+# What the tests import besides the code: imported once, before the forks.
+_PRELOADED = (
+    "hypothesis",
+    "greenlet",
+    "marshmallow",
+    "flask",
+    "httpx",
+    "pycurl",
+    "orjson",
+    "structlog",
+    "cryptography",
+)
+_FORK = multiprocessing.get_context("fork")
+
+
+class _Substitute(MetaPathFinder, Loader):
+    """Loads a mutant's source under its module's name and file."""
+
+    def __init__(self, file: str, source: str) -> None:
+        self._file, self._source = file, source
+
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+        if fullname != self._file.removesuffix(".py").replace("/", "."):
+            return None
+        return spec_from_file_location(fullname, Path.cwd() / self._file, loader=self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(self._source, str(module.__file__), "exec"), module.__dict__)
+
+
+def passes(file: str, source: str, tests: Sequence[str], timeout: float | None = None) -> bool:
+    """Whether all tests pass with this source in the file's place; False also if they do not end in time (seconds)."""
+    process = _FORK.Process(target=_run, args=(file, source, tests))
+    process.start()
+    process.join(timeout)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    return process.exitcode == 0
+
+
+def _run(file: str, source: str, tests: Sequence[str]) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    sys.meta_path.insert(0, _Substitute(file, source))
+    # One after the other, so that a mutant that the first notices never imports the rest.
+    os._exit(next((code for test in tests if (code := int(pytest.main([*_PYTEST, test])))), 0))
+
+
+def unnoticed(file: str, tests: Sequence[str], workers: int, score: float) -> Iterator[str]:
+    """The diffs of a module's mutants that live, if they are too many; the score is printed."""
+    source, began = Path(file).read_text("utf-8"), time.monotonic()
+    if not passes(file, source, tests):
+        yield f"{file}: its tests fail without any change: {' '.join(tests)}"
+        return
+    timeout = (time.monotonic() - began) * TIMES_AS_LONG + SECONDS_MORE
+    tried = list(mutants(source))
+
+    def lives(mutant: Mutant) -> bool:
+        return passes(file, mutant.source, tests, timeout)
+
+    with ThreadPoolExecutor(workers) as pool:
+        lived = [mutant for mutant, alive in zip(tried, pool.map(lives, tried), strict=True) if alive]
+    noticed = 1 - len(lived) / max(len(tried), 1)
+    print(f"{file}: {len(tried)} mutants, {noticed:.1%} noticed, {time.monotonic() - began:.0f} s", flush=True)
+    print("".join(f"{mutant.diff}\n" for mutant in lived), end="", flush=True)
+    if noticed < score:
+        yield f"{file}: fewer than {score:.0%} are noticed"
+
+
+def main() -> int:
+    """Try them all and print what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m tools.mutation", description=__doc__)
+    parser.add_argument("--only", default="", help="the files whose path contains this")
+    parser.add_argument("--workers", type=int, default=2, help="mutants tried at a time")
+    parser.add_argument("--score", type=float, default=0.95, help="share that must be noticed of each module's mutants")
+    given = parser.parse_args()
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    targets = tomllib.loads(TARGETS.read_text("utf-8")).items()
+    wrong = [
+        line
+        for file, tests in targets
+        if given.only in file
+        for line in unnoticed(file, tests, given.workers, given.score)
+    ]
+    print(*wrong, sep="\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

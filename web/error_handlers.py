@@ -1,0 +1,106 @@
+"""The outermost edge: each request gets its correlation id, each error the same flat answer, each bug a log line.
+
+And each answer its headers for a browser, whoever made it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from cobrowse.errors import (
+    BodyTooLarge,
+    CobrowseError,
+    InternalError,
+    MalformedRequest,
+    MethodNotAllowed,
+    RequestTimeout,
+    UnknownPath,
+    UnsupportedType,
+)
+from web import request_parsing, responses
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# What Flask itself refuses, and the kind it is; anything else of its is a malformed request.
+_KINDS: dict[int, type[CobrowseError]] = {
+    404: UnknownPath,
+    405: MethodNotAllowed,
+    408: RequestTimeout,
+    413: BodyTooLarge,
+    415: UnsupportedType,
+}
+
+# What a browser may do with an answer whose maker does not say: show it, and nothing else. The pages say more.
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class App(Flask):
+    """Flask, without its look at each function, before each call of it, whether it is a coroutine: none of ours is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, which is no coroutine."""
+        return func
+
+
+def refuse_other_spellings(target: str, path: str) -> None:
+    """Raise UnknownPath unless the path came as it is routed: a proxy that closes a path must not be got round.
+
+    `target` is the request's, `path` what the server made of it. No path of ours needs a percent sign, a double slash
+    or a host in front.
+    """
+    if target.partition("?")[0] != path or "//" in path:
+        raise UnknownPath("the path is not in its one spelling: no escapes, no double slash, no host in front")
+
+
+def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
+    """Put the edge around an app."""
+    # Werkzeug would redirect other spellings of a path, to whatever host the Host header names.
+    app.url_map.merge_slashes = False
+
+    @app.before_request
+    def correlate() -> None:
+        g.correlation_id = request_parsing.correlation_id(request.headers, new_id)
+        structlog.contextvars.bind_contextvars(correlation_id=g.correlation_id)
+        refuse_other_spellings(request.environ.get("RAW_URI", request.path), request.environ["PATH_INFO"])
+
+    @app.after_request
+    def echo(response: Response) -> Response:
+        response.headers["ININ-Correlation-Id"] = g.get("correlation_id", "")
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    @app.teardown_request
+    def forget(_: BaseException | None) -> None:
+        structlog.contextvars.clear_contextvars()
+
+    @app.errorhandler(CobrowseError)
+    def on_domain_error(error: CobrowseError) -> Response:
+        if isinstance(error, InternalError):
+            log.error("a fault inside the service", exc_info=error.__cause__ or error)
+        else:
+            log.warning("request refused", error=error.code, message=error.message, path=request.path)
+        return responses.error_response(error, g.correlation_id)
+
+    @app.errorhandler(HTTPException)
+    def on_http_error(error: HTTPException) -> Response:
+        kind = _KINDS.get(error.code or 0, MalformedRequest)
+        response = on_domain_error(kind(f"{request.method} {request.path[:200]}: {error.name}"))
+        allow = dict(error.get_headers()).get("Allow")
+        if allow:
+            response.headers["Allow"] = allow
+        return response
+
+    @app.errorhandler(Exception)
+    def on_unhandled(error: Exception) -> Response:
+        log.error("a fault inside the service", exc_info=error)
+        return responses.error_response(InternalError("a fault inside the service"), g.correlation_id)

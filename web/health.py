@@ -1,0 +1,100 @@
+"""For those who run it: /healthz, /readyz and /metrics, and the hooks that let telemetry watch every request."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, Response, g, request
+
+from cobrowse.errors import CobrowseError, NotAuthenticated
+from cobrowse.model import Secret
+from integrations.observability import RequestInfo, RequestObserver
+from integrations.senders.auth.config import constant_time_equals, secret_bytes
+from web import responses
+from web.peer import is_this_machine
+
+NAME = "operations"
+_HINT = (
+    "Send METRICS_TOKEN as a bearer token; where none is set, only this machine itself may read them, and not through "
+    "a proxy."
+)
+
+Problems = Mapping[str, CobrowseError | None]
+"""The checks of readiness by name, each with what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthEndpoints:
+    """What these endpoints were told at the start.
+
+    `ready` gives each check's problem; those in `non_critical` don't make the service unready. `exposition` gives the
+    metrics and their Content-Type for an Accept header.
+    """
+
+    ready: Callable[[], Problems] = dict
+    exposition: Callable[[str], tuple[bytes, str]] | None = None
+    metrics_token: Secret = Secret()
+    non_critical: tuple[str, ...] = ()
+
+    def blueprint(self) -> Blueprint:
+        """The endpoints' routes."""
+        blueprint = Blueprint(NAME, __name__)
+        blueprint.get("/healthz")(self.healthz)
+        blueprint.get("/readyz")(self.readyz)
+        if self.exposition is not None:
+            blueprint.get("/metrics")(self.metrics)
+        return blueprint
+
+    def healthz(self) -> Response:
+        """The process lives and answers."""
+        return responses.json({"status": "ok"})
+
+    def readyz(self) -> Response:
+        """Whether it could start a session now, and if not, why. Strangers get the kind of each problem only."""
+        problems = self.ready()
+        checks = {name: "ok" if problem is None else self._told(problem) for name, problem in problems.items()}
+        unready = any(problem is not None and name not in self.non_critical for name, problem in problems.items())
+        return responses.json({"status": "failing" if unready else "ok", "checks": checks}, 503 if unready else 200)
+
+    def metrics(self) -> Response:
+        """Counts and durations, for Prometheus."""
+        if not self._may_read():
+            raise NotAuthenticated("the metrics are not for everybody", hint=_HINT)
+        assert self.exposition is not None  # noqa: S101 - there is no such route without it
+        body, content_type = self.exposition(request.headers.get("Accept", ""))
+        response = Response(body, content_type=content_type)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _told(self, problem: CobrowseError) -> str:
+        """A message may name hosts and files of ours."""
+        return f"{problem.code}: {problem.message}. {problem.hint}" if self._may_read() else problem.code
+
+    def _may_read(self) -> bool:
+        scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
+        if self.metrics_token:
+            return scheme.lower() == "bearer" and constant_time_equals(
+                secret_bytes(presented.strip()), secret_bytes(self.metrics_token)
+            )
+        return is_this_machine(request.remote_addr or "", request.headers.keys())
+
+
+def observe_requests(app: Flask, watcher: RequestObserver) -> None:
+    """Let telemetry see every request but those for these endpoints. After `guard`, which gives the correlation id."""
+
+    @app.before_request
+    def on_request() -> None:
+        if request.blueprint == NAME:
+            return
+        route = request.url_rule.rule if request.url_rule is not None else ""
+        g.telemetry = watcher.on_request(RequestInfo(request.method, route, request.headers, g.correlation_id))
+
+    @app.after_request
+    def answered(response: Response) -> Response:
+        g.status = response.status_code
+        return response
+
+    @app.teardown_request
+    def ended(_: BaseException | None) -> None:
+        end = g.pop("telemetry", None)
+        if end is not None:
+            end(g.get("status", 500))

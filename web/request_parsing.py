@@ -1,0 +1,104 @@
+"""What a request brings besides its meaning: its bytes within limits, its JSON, its correlation id and its key."""
+
+import re
+from collections.abc import Callable
+
+from flask import Request
+from gunicorn.http.errors import ParseException
+from werkzeug.datastructures import Headers
+
+from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, RequestTimeout, UnsupportedType
+from schemas.texts import input_named_by, placeholder_in
+from web.body_budget import PIECE, SHARED, BodyBudget
+
+KEY_LENGTH = 255
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
+_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+
+def raw_body(request: Request, limit: int | None = None, budget: BodyBudget = SHARED) -> bytes:
+    """The body as it came, at most `limit` bytes of it, within MAX_BODY_BYTES.
+
+    Chunked ones, which have no length, are counted while they are read.
+    Werkzeug's own limit cuts a chunked body at the limit without a word, so this one reads past it by a byte.
+
+    Raises:
+        BodyTooLarge, RequestTimeout, MalformedRequest: It is not to be had.
+        Overloaded: Other bodies that are arriving fill the budget.
+    """
+    largest = request.max_content_length or 0
+    limit = largest if limit is None else min(limit, largest)
+    declared = request.content_length
+    if declared is None and not request.environ.get("wsgi.input_terminated"):
+        declared = 0  # neither a length nor a server that knows the end: reading could wait for ever
+    # What says that it is too large is refused unread; the server closes its connection then.
+    body = (
+        b""
+        if declared is not None and declared > limit
+        else _read(request, limit + 1 if declared is None else declared, budget)
+    )
+    if len(body) > limit or (declared or 0) > limit:
+        raise BodyTooLarge(f"the body is larger than {limit} bytes")
+    if declared is not None and len(body) < declared:
+        raise RequestTimeout("the body ended before it was complete")
+    return body
+
+
+def _read(request: Request, size: int, budget: BodyBudget) -> bytes:
+    stream, body, taken = request.environ["wsgi.input"], bytearray(), 0
+    try:
+        while len(body) < size:
+            piece = min(PIECE, size - len(body))
+            budget.take(piece)
+            taken += piece
+            chunk = stream.read(piece)
+            if not chunk:
+                break
+            body += chunk
+    except OSError:
+        # gunicorn's own error for a cut body is an OSError.
+        raise RequestTimeout("the body ended before it was complete") from None
+    except ParseException:
+        raise MalformedRequest("the body's chunks or trailers are not as HTTP has them") from None
+    finally:
+        budget.give_back(taken)
+    return bytes(body)
+
+
+def json_type(request: Request) -> None:
+    """Raise UnsupportedType unless the body says that it is JSON in UTF-8."""
+    kind = request.mimetype
+    if kind != "application/json":
+        raise UnsupportedType(f"the Content-Type is {kind[:80]!r}" if kind else "there is no Content-Type")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedType("the body is compressed, which is not read here; send it as it is")
+
+
+def correlation_id(headers: Headers, new_id: Callable[[], str]) -> str:
+    """The caller's correlation id if it is a plain one, else a new one: it goes into logs and on to Genesys."""
+    for name in ("ININ-Correlation-Id", "X-Correlation-Id"):
+        value = headers.get(name, "").strip()
+        if _VISIBLE.fullmatch(value) and not placeholder_in(value):
+            return value
+    return new_id()
+
+
+def idempotency_key(value: str, where: str = "Idempotency-Key") -> str:
+    """The caller's own key; "" if there is none, as an empty one counts.
+
+    A placeholder that was not filled in is refused: whoever wrote the header wants a key, and would start without one.
+    """
+    value = value.strip()
+    if not value:
+        return ""
+    if placeholder := placeholder_in(value):
+        raise MalformedKey(f"{where}: the data action's input {input_named_by(placeholder)} was not set")
+    if len(value) > KEY_LENGTH or not _KEY.fullmatch(value):
+        raise MalformedKey(f"{where}: longer than 255 characters, or not visible ASCII")
+    return value
+
+
+def prefers_real_status(headers: Headers) -> bool:
+    """Whether the caller asks, with `Prefer: status`, for the real HTTP status (RFC 7240's way to ask)."""
+    preferences = headers.get("Prefer", "").lower().replace(";", ",").split(",")
+    return "status" in (payload.strip() for payload in preferences)

@@ -1,0 +1,127 @@
+"""(outcome or error) × who asked → response: the only place that decides what a caller is told."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+from flask import Response
+
+from cobrowse.errors import CobrowseError, error_types_by_code
+from cobrowse.model import Failure, Outcome, Session, Status
+from integrations.senders.response_policies import ACKNOWLEDGEMENT_TYPE, ResponsePolicy, acknowledgement, batch_status
+
+# Seconds to wait that a retryable failure names when Genesys named none.
+DEFAULT_RETRY_AFTER = 2.0
+_KINDS = error_types_by_code()
+
+Answer = dict[str, str | int | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseMode:
+    """How failures reach this caller. `always_200`: in the body only; else by the status, as `response_policy` maps it.
+
+    `batch`: several outcomes in one answer.
+    """
+
+    always_200: bool = False
+    response_policy: ResponsePolicy | None = None
+    batch: bool = False
+
+
+def to_answer(outcome: Outcome) -> Answer:
+    """The answer's keys: always all of them, flat, no null, whole numbers."""
+    session, failure = outcome.session, outcome.failure
+    # A session that failed to be attached reaches nobody; its links would only mislead whoever reads them.
+    links = Session() if failure else session
+    return {
+        "success": outcome.success,
+        "status": outcome.status.value,
+        "conversationId": session.conversation_id,
+        "cobrowseSessionId": session.cobrowse_session_id,
+        "mediaId": session.media_id,
+        "joinUrl": str(links.join_url),
+        "viewerUrl": str(links.viewer_url),
+        "joinCode": str(links.join_code),
+        "offerEnds": session.offer_ends,
+        "state": session.state,
+        "verified": session.verified,
+        "flow": outcome.flow,
+        "initiationId": outcome.initiation_id,
+        "correlationId": outcome.correlation_id,
+        "durationMs": round(outcome.seconds * 1000),
+        "upstreamCalls": outcome.upstream_calls,
+        "errorCode": failure.code if failure else "",
+        "errorMessage": failure.message if failure else outcome.reason,
+        "errorHint": failure.hint if failure else "",
+        "retryable": failure.retryable if failure else False,
+        "retryAfterSeconds": wait_seconds(failure) if failure else 0,
+    }
+
+
+def wait_seconds(failure: Failure) -> int:
+    """Whole seconds after which a retry makes sense; 0 when none does."""
+    if not failure.retryable:
+        return 0
+    return math.ceil(DEFAULT_RETRY_AFTER if failure.retry_after is None else failure.retry_after)
+
+
+def respond(outcomes: Sequence[Outcome], mode: ResponseMode) -> Response:
+    """The response for a request's outcome, or for all those of a batch."""
+    status = _status(outcomes, mode)
+    if mode.response_policy is not None and mode.response_policy.expects_soap_ack:
+        taken = status == 200 and not any(_comes_again(outcome) for outcome in outcomes)
+        response = Response(acknowledgement(taken=taken), status, content_type=ACKNOWLEDGEMENT_TYPE)
+    elif mode.batch:
+        # The first that failed speaks for the batch, so that whoever reads one answer reads what to mend.
+        speaker = next((outcome for outcome in outcomes if outcome.failure), outcomes[0])
+        response = json({**to_answer(speaker), "results": [to_answer(outcome) for outcome in outcomes]}, status)
+    else:
+        response = json(to_answer(outcomes[0]), status)
+    if all(outcome.replayed for outcome in outcomes):
+        response.headers["Idempotent-Replayed"] = "true"
+    waits = [wait_seconds(outcome.failure) for outcome in outcomes if outcome.failure and outcome.failure.retryable]
+    if waits:
+        longest = mode.response_policy.longest_wait if mode.response_policy is not None else None
+        response.headers["Retry-After"] = str(max(waits) if longest is None else min(max(waits), longest))
+    return response
+
+
+def _status(outcomes: Sequence[Outcome], mode: ResponseMode) -> int:
+    failures = [
+        None if outcome.failure is None else (_KINDS[outcome.failure.code].status, outcome.failure.retryable)
+        for outcome in outcomes
+    ]
+    if mode.always_200 or not any(failures):
+        return 200
+    if mode.response_policy is not None:
+        return batch_status(mode.response_policy, failures)
+    return next(failure[0] for failure in failures if failure)
+
+
+def _comes_again(outcome: Outcome) -> bool:
+    return outcome.failure is not None and outcome.failure.retryable
+
+
+def rejection_outcome(error: CobrowseError, correlation_id: str, conversation_id: str = "") -> Outcome:
+    """The outcome of a request that never became a Command."""
+    failure = Failure(error.code, error.message, error.hint, error.retryable, True, error.retry_after)
+    return Outcome(Status.FAILED, "", correlation_id, Session(conversation_id=conversation_id), failure=failure)
+
+
+def error_response(error: CobrowseError, correlation_id: str) -> Response:
+    """The response for a request that never became a Command: its real status, the same flat keys."""
+    response = respond([rejection_outcome(error, correlation_id)], ResponseMode())
+    if error.status == 401:
+        # RFC 9110 wants a challenge with a 401; Basic is the scheme that every caller can speak.
+        response.headers["WWW-Authenticate"] = 'Basic realm="cobrowse-bridge", charset="UTF-8"'
+    return response
+
+
+def json(content: object, status: int = 200) -> Response:
+    """A JSON response that nothing on the way may keep or guess at."""
+    response = Response(orjson.dumps(content), status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
