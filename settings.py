@@ -119,6 +119,8 @@ class Settings:
         except EnvValidationError as error:
             invalid = error.error_messages if isinstance(error.error_messages, dict) else {}
             errors = [f"{name}: {' '.join(map(str, messages))}" for name, messages in invalid.items()]
+            known = bool(values["genesys_api_url"] and values["genesys_login_url"])
+            errors += [] if known else _region_errors(values["genesys_region"])
             raise SettingsError(errors) from None
         settings = cls(**values)
         errors.extend(settings.errors())
@@ -173,12 +175,8 @@ class Settings:
     def _way_faults(self) -> list[str]:
         """What is wrong with the way to Genesys: the region, the proxy, the client certificate."""
         errors = _proxy_faults(self.genesys_proxy)
-        if self.genesys_region not in REGIONS and not (self.genesys_api_url and self.genesys_login_url):
-            known = ", ".join(REGIONS)
-            errors.append(
-                f"GENESYS_REGION: {self.genesys_region[:60]!r} is no region; there are {known}; for a host that is not "
-                "among them set GENESYS_API_URL and GENESYS_LOGIN_URL"
-            )
+        if not (self.genesys_api_url and self.genesys_login_url):
+            errors += _region_errors(self.genesys_region)
         if self.genesys_client_key and not self.genesys_client_cert:
             errors.append("GENESYS_CLIENT_KEY: set without GENESYS_CLIENT_CERT, whose key it is")
         for name in ("genesys_client_cert", "genesys_client_key"):
@@ -215,6 +213,16 @@ def _choice(env: Env, name: str, default: object, choices: tuple[str, ...]) -> s
 
 def _known(choices: tuple[str, ...]) -> OneOf:
     return OneOf(choices, error=f"Must be one of {', '.join(choices)}.")
+
+
+def _region_errors(region: str) -> list[str]:
+    """What is wrong with the region; nothing if Genesys has it."""
+    if region in REGIONS:
+        return []
+    return [
+        f"GENESYS_REGION: {region[:60]!r} is no region; there are {', '.join(REGIONS)}; for a host that is not among them "
+        "set GENESYS_API_URL and GENESYS_LOGIN_URL"
+    ]
 
 
 def _proxy_faults(proxy: str) -> list[str]:

@@ -43,7 +43,7 @@ def senders(as_json: bool) -> None:
 
 
 def _extras(row: dict[str, object]) -> str:
-    rate = f"at most {row['rateLimit']}" if row["rate_limit"] else ""
+    rate = f"at most {row['rateLimit']}" if row["rateLimit"] else ""
     unchecked = "" if row["reuseLiveSession"] else "the conversation is not looked at first"
     return ", ".join(part for part in (rate, unchecked) if part)
 

@@ -33,13 +33,21 @@ class TextField(fields.Field[str]):
 
 
 class PartsField(fields.List[Any]):
-    """A list of objects. What is no list counts as not given, what is no object in it is left out."""
+    """A list of objects. What is no list counts as not given, what is no object in it is left out.
 
-    def __init__(self, schema: type[Schema]) -> None:
+    Not where `decides`: the absence of a session in what can't be read proves nothing, and a call would go out twice.
+    """
+
+    def __init__(self, schema: type[Schema], *, decides: bool = False) -> None:
         super().__init__(fields.Nested(schema), load_default=list)
+        self._decides = decides
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
-        parts = [part for part in value if isinstance(part, Mapping)] if isinstance(value, list) else []
+        is_list = isinstance(value, list)
+        parts = [part for part in value if isinstance(part, Mapping)] if is_list else []
+        unread = not is_list or any(part is not None and not isinstance(part, Mapping) for part in value)
+        if self._decides and unread:
+            raise ValidationError("Not a list of objects.")
         return super()._deserialize(parts, attr, data, **kwargs)
 
 
@@ -96,7 +104,7 @@ class ParticipantSchema(GenesysSchema):
     messages = PartsField(MediumSchema)
     emails = PartsField(MediumSchema)
     callbacks = PartsField(MediumSchema)
-    cobrowsesessions = PartsField(MediumSchema)
+    cobrowsesessions = PartsField(MediumSchema, decides=True)
 
 
 class ConversationSchema(GenesysSchema):
@@ -105,8 +113,8 @@ class ConversationSchema(GenesysSchema):
     id = TextField(required=True, validate=_filled)
     state = TextField(load_default="")
     endTime = TextField(load_default="")
-    media = PartsField(MediumSchema)
-    participants = PartsField(ParticipantSchema)
+    media = PartsField(MediumSchema, decides=True)
+    participants = PartsField(ParticipantSchema, decides=True)
 
 
 class ConversationListSchema(GenesysSchema):

@@ -44,7 +44,7 @@ class Breaking(io.BytesIO):
 @pytest.mark.parametrize("length", [SIZE, None])
 def test_a_body_is_whole_and_what_it_took_is_given_back(length):
     budget = BodyBudget(SIZE + PIECE)
-    assert raw_body(Request(io.BytesIO(b"x" * SIZE), length), budget) == b"x" * SIZE
+    assert raw_body(Request(io.BytesIO(b"x" * SIZE), length), budget=budget) == b"x" * SIZE
     assert budget.bytes_held == 0
 
 
@@ -63,14 +63,14 @@ def test_a_body_is_whole_and_what_it_took_is_given_back(length):
 def test_so_it_is_after_every_failure(stream, length):
     budget = BodyBudget(SIZE * 2)
     with contextlib.suppress(CobrowseError):
-        raw_body(Request(stream(), length), budget)
+        raw_body(Request(stream(), length), budget=budget)
     assert budget.bytes_held == 0
 
 
 def test_it_is_given_back_when_the_reader_is_killed():
     budget = BodyBudget()
     with pytest.raises(SystemExit):
-        raw_body(Request(Breaking(SystemExit())), budget)
+        raw_body(Request(Breaking(SystemExit())), budget=budget)
     assert budget.bytes_held == 0
 
 
@@ -83,16 +83,18 @@ def test_half_sent_bodies_fill_it_and_the_next_is_refused_until_one_ends():
             assert ends.wait(20)
             return super().read(size)
 
-    slow = [threading.Thread(target=raw_body, args=(Request(HalfSent(b"x" * PIECE), PIECE), budget)) for _ in range(3)]
+    slow = [
+        threading.Thread(target=raw_body, args=(Request(HalfSent(b"x" * PIECE), PIECE), None, budget)) for _ in range(3)
+    ]
     for thread in slow:
         thread.start()
         assert sent.acquire(timeout=20)
     with pytest.raises(Overloaded) as refused:
-        raw_body(Request(io.BytesIO(b"x" * SIZE)), budget)
+        raw_body(Request(io.BytesIO(b"x" * SIZE)), budget=budget)
     assert refused.value.retry_after
     assert budget.bytes_held == PIECE * 3
     ends.set()
     for thread in slow:
         thread.join(20)
     assert budget.bytes_held == 0
-    assert raw_body(Request(io.BytesIO(b"x" * PIECE), PIECE), budget)
+    assert raw_body(Request(io.BytesIO(b"x" * PIECE), PIECE), budget=budget)

@@ -125,4 +125,5 @@ def test_the_answer_has_exactly_the_contracts_keys_flat_without_null_and_of_thei
 
 @pytest.mark.parametrize("digit", ["\uff11", "\u0661", "\u0967", "\U0001d7cf"])
 def test_a_digit_of_another_script_is_none_of_a_uuids(digit):
-    assert fault(conversationId=f"{digit}1111111-1111-4111-8111-111111111111") == "conversationId: Must be a UUID."
+    came = f"{digit}1111111-1111-4111-8111-111111111111"
+    assert fault(conversationId=came) == f"conversationId: Must be a UUID; {came!r} came."
