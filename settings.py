@@ -219,10 +219,9 @@ def _region_errors(region: str) -> list[str]:
     """What is wrong with the region; nothing if Genesys has it."""
     if region in REGIONS:
         return []
-    return [
-        f"GENESYS_REGION: {region[:60]!r} is no region; there are {', '.join(REGIONS)}; for a host that is not among them "
-        "set GENESYS_API_URL and GENESYS_LOGIN_URL"
-    ]
+    known = ", ".join(REGIONS)
+    remedy = "for a host that is not among them set GENESYS_API_URL and GENESYS_LOGIN_URL"
+    return [f"GENESYS_REGION: {region[:60]!r} is no region; there are {known}; {remedy}"]
 
 
 def _proxy_faults(proxy: str) -> list[str]:

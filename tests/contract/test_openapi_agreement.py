@@ -7,6 +7,7 @@ import pytest
 import schemathesis
 from hypothesis import strategies as st
 
+from schemas.texts import CHANNELS, medium_in
 from tests.contract.described import KEY, SCHEMES, app, box, build
 from tools.api_reference.openapi import document
 
@@ -63,7 +64,7 @@ def apart(case):
     """The case, with a key that no other case has: a repeat of a key with another body is refused, and rightly.
 
     So are two keys that differ, which no schema can say: one stays. Settings that look like JSON as far as a pattern
-    can say, and are none, become an empty object.
+    can say, and are none, become an empty object. A channel becomes that of the sandbox's conversation.
     """
     key = (case.headers or {}).get("Idempotency-Key")
     if sound(key) and len(key) < 240:
@@ -80,6 +81,9 @@ def apart(case):
             json.loads(settings)
         except ValueError:
             case.body["sessionSettings"] = "{}"
+    channel = case.body.get("channel") if isinstance(case.body, dict) else None
+    if isinstance(channel, str) and medium_in(channel) in CHANNELS:
+        case.body["channel"] = "CHAT"
     return case
 
 

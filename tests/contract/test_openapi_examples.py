@@ -2,6 +2,7 @@
 
 import json
 import time
+from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
 
@@ -89,6 +90,8 @@ ELSEWHERE = {
     "internal_error",
     "overloaded",
     "no_active_conversation",
+    "agent_not_connected",
+    "user_token_required",
 }
 
 
@@ -96,7 +99,7 @@ def same(answer, code):
     """The answer is the sample, but for what is its own and the names of the sandbox's host and conversations."""
     sample = samples.failure(error_types_by_code()[code])
     text = answer.get_data(as_text=True).replace("127.0.0.1", "api.mypurecloud.com").replace("3601 s", "3600 s")
-    for conversation in (ABSENT, ENDED, EMAIL):
+    for conversation in (ABSENT, ENDED, EMAIL, str(uuid5(NAMESPACE_DNS, code))):
         text = text.replace(conversation, samples.CONVERSATION)
     told = json.loads(text)
     # The sandbox's session has an id of its own, and its URLs hold it.
@@ -122,10 +125,12 @@ def test_a_refusals_example_is_the_services_own_answer(app, code):
 
 
 @pytest.mark.parametrize("code", list(FAULTS))
-def test_a_failures_example_is_the_services_own_answer(app, box, code):
+def test_a_failures_example_is_the_services_own_answer(build, box, code):
     box.faults.add(operation="create", times="always", **FAULTS[code])
+    box.options.auto_create = True
     try:
-        same(post(app.test_client(), conversationId=WEBCHAT), code)
+        # A conversation of its own: where a session was started before, that is the answer.
+        same(post(build(cobrowse_flow="media").test_client(), conversationId=str(uuid5(NAMESPACE_DNS, code))), code)
     finally:
         box.faults.clear()
 

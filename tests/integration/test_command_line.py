@@ -92,9 +92,9 @@ def test_no_conversation_is_a_usage_error(flask):
 
 
 def test_wrong_settings_are_listed_in_plain_lines_without_a_traceback(flask):
-    done = flask("initiate", WEBCHAT, GENESYS_REGION="mars", DEADLINE_SECONDS="soon")
+    done = flask("initiate", WEBCHAT, COBROWSE_FLOW="both", DEADLINE_SECONDS="soon")
     assert done.returncode == 2
-    assert "  GENESYS_REGION: 'mars' is no region" in done.stderr
+    assert "  COBROWSE_FLOW: Must be one of" in done.stderr
     assert "  DEADLINE_SECONDS: " in done.stderr
     assert "Traceback" not in done.stderr
 

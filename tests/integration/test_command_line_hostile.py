@@ -31,7 +31,7 @@ def test_a_sessions_ids_and_urls(flask, box, options):
 @pytest.mark.parametrize("operation", ["token", "create"])
 def test_genesyss_messages(flask, box, options, operation):
     box.faults.arm(refusing(operation))
-    done = flask("initiate", WEBCHAT, *options)
+    done = flask("initiate", WEBCHAT, *options, COBROWSE_FLOW="media")
     assert "genesys_forbidden" in done.stdout
     check_is_harmless(done)
 
@@ -63,7 +63,7 @@ def test_a_services_answer_to_send(flask, tmp_path, body):
 
 def refusing(operation):
     """A 403 with hostile words, which the sandbox's own document for a fault does not allow."""
-    words = {"status": 403, "code": ATTACK, "message": ATTACK, "retry_after": None}
+    words = {"status": 403, "code": ATTACK, "message": ATTACK, "retry_after": None, "headers": None}
     return Fault(operation, "status", "before", None, words)
 
 

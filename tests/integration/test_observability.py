@@ -226,6 +226,6 @@ def test_the_doctor_speaks_json(doctor):
 
 
 def test_the_doctor_reads_settings_that_the_service_would_not_start_with(doctor):
-    done = doctor(GENESYS_REGION="mars")
+    done = doctor(COBROWSE_FLOW="both")
     assert done.returncode == 1
-    assert "GENESYS_REGION: 'mars' is no region" in done.stdout
+    assert "COBROWSE_FLOW: Must be one of" in done.stdout

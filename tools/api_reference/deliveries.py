@@ -54,6 +54,26 @@ DELIVERIES: dict[str, Delivery] = {
         },
         {"Content-Type": "application/json; charset=utf-8"},
     ),
+    "eventbridge-handover": Delivery(
+        "a conversation was handed to an agent",
+        {
+            "version": "0",
+            "id": _DELIVERY,
+            "detail-type": "v2.detail.events.conversation.{id}.acd.end",
+            "source": "aws.partner/genesys.com/cloud/3a1b6f70-0000-4000-8000-5d2f1e9c7a11/bridge",
+            "detail": {
+                "topicName": f"v2.detail.events.conversation.{_CONVERSATION}.acd.end",
+                "version": "2",
+                "eventBody": {
+                    "conversationId": _CONVERSATION,
+                    "mediaType": "CHAT",
+                    "direction": "INBOUND",
+                    "disconnectType": "TRANSFER",
+                },
+            },
+        },
+        {"Content-Type": "application/json; charset=utf-8"},
+    ),
     "notifications": Delivery(
         "an agent is connected",
         {
