@@ -76,6 +76,8 @@ class Flows:
         try:
             entities = self._client.call(attempt, LIST, self._granted(attempt))["entities"]
         except UpstreamRejected as refused:
+            if refused.status not in (400, 404, 405):
+                raise GenesysBadResponse(refused.message) from None
             # An org without any has an empty list; this says nothing about its webchats, and won't next time either.
             hint = "This org does not list webchats (GET /api/v2/conversations/webchat); send the conversationId."
             raise CobrowseNotSupported(refused.message, hint=hint) from None

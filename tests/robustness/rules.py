@@ -143,7 +143,8 @@ LIKE = {"late": "broken", "redirected": "garbled", "broken, long": "limited, lon
 # has no meaning for is none of Genesys's documented answers.
 REFUSALS: Mapping[str, Mapping[int, str]] = {
     "token": {400: "genesys_unauthorized"},
-    "list": {},
+    # An org without this list has none next time either.
+    "list": dict.fromkeys((400, 404), "cobrowse_not_supported"),
     "check": {400: "conversation_not_found", 404: "conversation_not_found"},
     "create": dict.fromkeys((400, 404, 409, 413), "cobrowse_not_supported"),
     # Why, the conversation itself is asked, and it is live and of a kind that can carry cobrowse. A conflict passes.
