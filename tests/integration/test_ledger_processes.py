@@ -64,7 +64,7 @@ ledger.close()
 
 DIE = """
 mine = claim("dying")
-ledger.begin(mine.id, mine.holder, CREATED)
+ledger.save_checkpoint(mine.id, mine.lease_owner, CREATED)
 print("begun", flush=True)
 sys.stdin.readline()
 """
@@ -73,13 +73,13 @@ FORK = """
 first = claim("parent")
 child = os.fork()
 mine = claim("child" if child == 0 else "parent-again")
-ledger.settle(mine.id, mine.holder, State.SUCCEEDED, ATTACHED, outcome(mine.id))
+ledger.complete(mine.id, mine.lease_owner, State.SUCCEEDED, ATTACHED, outcome(mine.id))
 assert ledger.read(mine.id).state is State.SUCCEEDED
 if child == 0:
     ledger.close()
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
-ledger.settle(first.id, first.holder, State.SUCCEEDED, ATTACHED, outcome(first.id))
+ledger.complete(first.id, first.lease_owner, State.SUCCEEDED, ATTACHED, outcome(first.id))
 ledger.close()
 print(json.dumps(won))
 """

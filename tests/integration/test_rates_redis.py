@@ -13,7 +13,7 @@ from tests.clocks import HANGS
 
 
 class Sender:
-    name, rate = "crm", "3/minute"
+    name, rate_limit = "crm", "3/minute"
 
 
 @pytest.fixture

@@ -78,12 +78,12 @@ def test_no_object_of_the_service_shows_a_secret(earlier, bridge, box):
         "Settings",
         "ApiKeys",
         "Sender",
-        "Proof",
+        "AuthConfig",
         "Session",
         "Command",
         "Outcome",
         "Console",
-        "Operations",
+        "HealthEndpoints",
     }
 
 

@@ -127,7 +127,7 @@ class _IgnoredOnRecord(Initiation):
 
     def ignore(self, command: Command, reason: str) -> Outcome:
         attempt = self._attempt(command, ())
-        outcome = replace(outcome_of(attempt, Status.IGNORED), note=reason)
+        outcome = replace(outcome_of(attempt, Status.IGNORED), reason=reason)
         claimed = self.ledger.claim(self._claim(attempt, lock_key_for(command, attempt.initiation_id), Checkpoint()))
         if isinstance(claimed, Acquired):
             self.ledger.complete(claimed.entry.id, attempt.lease_owner, State.SUCCEEDED, Checkpoint(), outcome)

@@ -126,8 +126,6 @@ def test_what_is_over_is_no_kind_of_the_conversation_while_something_else_lasts(
     "participant",
     [
         None,
-        7,
-        "customer",
         {"purpose": 7, "messages": "none"},
         {"purpose": {}, "calls": [None, 3, "x", {"state": 5, "id": 9}]},
         {"purpose": "customer", "messages": {"state": "connected"}, "surveys": [{}], "endTime": None},

@@ -124,7 +124,7 @@ def test_a_row_is_bounded_by_the_service_and_a_default_gives_way():
 )
 def test_a_filter_on_a_field_that_no_payload_has_is_a_warning(envelope, path, absent):
     sender = load(f'{KEYED}envelope = "{envelope}"\nconversation_id = "id"\nfilter = "{path}"').get("one")
-    told = [warning for warning in sender.warnings if warning.startswith("when: ")]
+    told = [warning for warning in sender.warnings if warning.startswith("filter: ")]
     assert [field for field in absent if any(repr(field) in warning for warning in told)] == absent
     assert len(told) == len(absent)
 
