@@ -17,10 +17,15 @@ MINUTES ?= 20
 
 .PHONY: demo test test-fast test-under-load serve lint lock format clean simulate bench figures profile faults fuzz soak mutants licences
 
-.venv/.installed: requirements.txt requirements/dev.txt
+# What the service runs on, for demo and serve; and what tests and lint need besides.
+.venv/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, not %s; name one with make PYTHON=…" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements/dev.txt
+	$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
 demo: .venv/.installed    ## sandbox and service up, one data action through them, both down again
@@ -29,27 +34,27 @@ demo: .venv/.installed    ## sandbox and service up, one data action through the
 serve: .venv/.installed   ## sandbox and service stay up, for curl and Postman
 	@$(PY) examples/demo.py --serve
 
-test: .venv/.installed    ## everything, over real sockets, in any order
+test: .venv/.installed-dev    ## everything, over real sockets, in any order
 	$(PYTEST)
 
-test-fast: .venv/.installed    ## units and contracts, without what starts processes
+test-fast: .venv/.installed-dev    ## units and contracts, without what starts processes
 	$(PYTEST) -m "not slow and not browser and not crash" tests/unit tests/contract
 
-test-under-load: .venv/.installed    ## make test again and again, beside two busy loops that end with it
+test-under-load: .venv/.installed-dev    ## make test again and again, beside two busy loops that end with it
 	@for loop in 1 2; do while kill -0 $$$$ 2>/dev/null; do :; done & done; \
 	for run in $$(seq $(RUNS)); do echo "run $$run of $(RUNS)"; $(MAKE) --no-print-directory test || exit 1; done
 
-lint: .venv/.installed
+lint: .venv/.installed-dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	git ls-files -z --cached --others --exclude-standard | xargs -0 .venv/bin/kingfisher scan $(SCAN)
 
-simulate: .venv/.installed    ## exactly once, over so many seeds; a failing one is replayed with --seed N
+simulate: .venv/.installed-dev    ## exactly once, over so many seeds; a failing one is replayed with --seed N
 	$(PY) -m tests.simulation --seeds $(SEEDS) --workers 2
 
-faults: .venv/.installed      ## every upstream call x every way it can fail
+faults: .venv/.installed-dev      ## every upstream call x every way it can fail
 	$(PY) -m tests.robustness.faults
 
 # It tells git to pass it over, as Python 3.13's venv does by itself. A wheel or nothing: see requirements/fuzz.in.
@@ -59,12 +64,12 @@ faults: .venv/.installed      ## every upstream call x every way it can fail
 	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary atheris -r requirements/fuzz.txt
 	@touch $@
 
-fuzz: .venv/.installed .venv-fuzz/.installed ## 100,000 inputs that mean no good, and half as many guided by coverage
+fuzz: .venv/.installed-dev .venv-fuzz/.installed ## 100,000 inputs that mean no good, and half as many guided by coverage
 	$(PY) -m tests.robustness.fuzz
 	@if .venv-fuzz/bin/python -c 'import atheris'; then .venv-fuzz/bin/python -m tests.robustness.coverage -max_total_time=120; \
 	else echo 'no part guided by coverage: atheris has no wheel for this Python, see requirements/fuzz.in'; fi
 
-soak: .venv/.installed        ## all senders, faults and restarts for so many minutes, accounted for row by row
+soak: .venv/.installed-dev        ## all senders, faults and restarts for so many minutes, accounted for row by row
 	$(PY) -m tests.robustness.soak --minutes $(MINUTES)
 
 .venv-mutants/.installed: requirements/mutants.txt
@@ -99,13 +104,13 @@ deploy/sbom.cdx.json: requirements.txt .venv-audit/.installed
 bench: .venv-bench/.installed ## beside what people would use instead; needs wrk; about eight minutes (ONLY=overload,memory for some)
 	.venv-bench/bin/python -m tests.performance --only '$(ONLY)'
 
-figures: .venv/.installed ## the last benchmark's figures into the documentation: make bench figures
+figures: .venv/.installed-dev ## the last benchmark's figures into the documentation: make bench figures
 	$(PYTHON) -m tests.performance.publish
 
 profile: .venv-bench/.installed ## where a worker's CPU goes under load, by function and package
 	.venv-bench/bin/python -m tests.performance.hotspots
 
-format: .venv/.installed
+format: .venv/.installed-dev
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
