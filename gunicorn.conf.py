@@ -68,7 +68,7 @@ def on_starting(_server: object) -> None:
         check()
     except SettingsError as error:
         lines = "\n".join(f"  {fault}" for fault in error.errors)
-        print(f"These settings don't let the service start (.env.example explains each):\n{lines}", file=sys.stderr)  # noqa: T201
+        print(f"Invalid configuration (.env.example explains each variable):\n{lines}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
 
 

@@ -68,7 +68,7 @@ class KeyReused(RequestError):
     """One key, two different requests."""
 
     code, status = "idempotency_key_reused", 422
-    hint = "This key came before with another body; send a new key for a new request, or the first body again."
+    hint = "Idempotency key already used with a different body; send a new key for a new request, or the original body again."
 
 
 class NotAuthenticated(RequestError):
@@ -295,7 +295,7 @@ class InternalError(CobrowseError):
     """A bug of this service."""
 
     code, status, retryable, consumes_idempotency_key = "internal_error", 500, False, False
-    hint = "A fault inside this service; give its operator the correlationId, which finds the log line with the cause."
+    hint = "Internal error; give the service's operator the correlationId, which finds the log line with the cause."
 
 
 def error_types_by_code() -> dict[str, type[CobrowseError]]:

@@ -41,8 +41,8 @@ MIN_COMPLETION_SECONDS = 1.0
 # Seconds: whoever is at work is asked for in every claim, also where REPEAT_WINDOW_SECONDS is 0.
 SHORTEST_WINDOW = 0.001
 
-_INTERNAL_ERROR = "a fault inside the service"
-_KEY_REUSED = "this Idempotency-Key came before with a different request"
+_INTERNAL_ERROR = "internal error"
+_KEY_REUSED = "Idempotency-Key already used with a different request"
 
 
 class Genesys(Protocol):

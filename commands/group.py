@@ -20,7 +20,7 @@ def report_settings_errors(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except SettingsError as error:
-            say("These settings don't let the service start (.env.example explains each):", err=True)
+            say("Invalid configuration (.env.example explains each variable):", err=True)
             for fault in error.errors:
                 say(f"  {fault}", err=True)
             sys.exit(2)

@@ -36,6 +36,9 @@ _ID = re.compile(r"[\x21-\x7e]{1,128}")
 _QUERY = ListQuerySchema()
 _AGAIN = RetrySchema()
 
+# Headings of the error page by status.
+_TITLES = {401: "Sign-in required", 403: "Forbidden", 404: "Not found", 409: "Conflict", 503: "Unavailable"}
+
 
 class Recent(Protocol):
     """Whoever has the newest initiations."""
@@ -236,7 +239,7 @@ def _guarded(response: Response) -> Response:
 
 def _failed(error: CobrowseError) -> Response:
     if isinstance(error, InternalError):
-        log.error("a fault inside the service", exc_info=error.__cause__ or error)
+        log.error("internal error", exc_info=error.__cause__ or error)
     else:
         log.warning("console request refused", error=error.code, message=error.message, path=request.path)
     return _refused(error.status, error.message, error.hint)
@@ -244,9 +247,12 @@ def _failed(error: CobrowseError) -> Response:
 
 def _unknown(status: int) -> Response:
     log.warning("console sign-in refused", path=request.path)
-    return _refused(status, "The console needs its password.", "It is the service's CONSOLE_PASSWORD, with any name.")
+    return _refused(status, "The console requires its password.", "Sign in with CONSOLE_PASSWORD and any user name.")
 
 
 def _refused(status: int, message: str, hint: str) -> Response:
-    page = render_template("console/refused.html", message=message, hint=hint, correlation_id=g.correlation_id)
+    title = _TITLES.get(status, "Request failed")
+    page = render_template(
+        "console/refused.html", title=title, message=message, hint=hint, correlation_id=g.correlation_id
+    )
     return make_response(page, status)

@@ -25,7 +25,7 @@ class Question:
 _STRAIGHT = ConnectivityProbe()
 _GENESYS = ("api host", "login host", "credentials")
 QUESTIONS = (
-    Question("settings", lambda _context, _org: iter([Check("settings", True, "every variable has a usable form")])),
+    Question("settings", lambda _context, _org: iter([Check("settings", True, "configuration is valid")])),
     Question("region", lambda context, _: network_checks.region(context)),
     Question("api host", lambda context, _: network_checks.api(context)),
     Question("login host", lambda context, _: network_checks.login(context)),
@@ -61,7 +61,7 @@ def diagnose(
         for question in QUESTIONS:
             missing = [name for name in question.needs if name in context.failed]
             if missing:
-                yield Check(question.name, None, f"not before “{missing[0]}” is in order")
+                yield Check(question.name, None, f"skipped: {missing[0]} failed")
                 continue
             for check in question.ask(context, org):
                 if check.ok is False:

@@ -49,7 +49,7 @@ def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> HealthCheck:
 
     def ask() -> Problem:
         hosts = open_circuits()
-        return GenesysUnavailable(f"calls to {' and '.join(hosts)} are refused for a moment") if hosts else None
+        return GenesysUnavailable(f"circuit breaker open for {' and '.join(hosts)} after repeated failures; next attempt in 5 s at most") if hosts else None
 
     return ask
 

@@ -115,7 +115,7 @@ class Webhooks:
                 if not batch:
                     raise
                 # The others of the batch have their results all the same.
-                log.exception("a fault inside the service", exc_info=error.__cause__ or error)
+                log.exception("internal error", exc_info=error.__cause__ or error)
                 return responses.rejection_outcome(error, command.correlation_id, command.conversation_id)
 
         if not batch:

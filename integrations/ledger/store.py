@@ -263,7 +263,7 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
             return _Decision(Acquired, found[0], others)  # a first try was committed and its answer lost
         if row.state != State.FAILED_RETRYABLE and (row.state != State.RUNNING or row.lease_left > 0):
             return _Decision(AlreadyHeld, found[0])
-    raise LedgerUnavailable(f"the slot of initiation {claim.id} changed hands {MAX_CLAIM_ATTEMPTS} times meanwhile")
+    raise LedgerUnavailable(f"could not acquire the lock of initiation {claim.id} after {MAX_CLAIM_ATTEMPTS} attempts")
 
 
 def _pair(values: _Values) -> tuple[str, int]:

@@ -183,7 +183,7 @@ def test_sending_says_which_senders_there_are_and_when_nobody_answers(flask, sen
         "send", "crm", "--file", str(payload), "--url", f"http://127.0.0.1:{unused_tcp_port()}", **senders_file
     )
     assert away.returncode == 1
-    assert "Is the service up there?" in away.stderr
+    assert "Is the service running?" in away.stderr
 
 
 def test_the_ledger_is_upgraded_and_purged_by_hand(flask):

@@ -94,7 +94,7 @@ def test_a_bug_is_a_page_with_the_correlation_id_and_nothing_else(service, box, 
     failed = failing(bridge, box)
 
     def broken(entry, deadline_seconds, correlation_id):
-        raise InternalError("a fault inside the service") from ZeroDivisionError("secret-detail")
+        raise InternalError("internal error") from ZeroDivisionError("secret-detail")
 
     answer = retry(console(bridge, retry=broken).test_client(), failed)
     assert (answer.status_code, answer.mimetype) == (500, "text/html")

@@ -42,14 +42,14 @@ def collection(senders: Iterable[Sender]) -> Json:
         },
         "item": [
             postman_items.folder(
-                "Architect engineers", "What a flow's data action sends, and what it is told.", _architect()
+                "Architect engineers", "What a flow's data action sends, and the responses.", _architect()
             ),
             postman_items.folder(
                 "Webhook senders",
                 "A delivery of each sender of senders.example.toml, signed as that sender signs.",
                 [item for sender in senders if sender.name in DELIVERIES for item in _deliveries(sender)],
             ),
-            postman_items.folder("Operators", "For whoever runs the service.", _operators()),
+            postman_items.folder("Operators", "For operators of the service.", _operators()),
         ],
         "variable": [
             {"key": "answerKeys", "value": _KEYS},
