@@ -57,7 +57,7 @@ secure_scheme_headers: dict[str, str] = {}
 
 
 def on_starting(_server: object) -> None:
-    """Say what is wrong with the settings once, in plain lines, before any worker starts."""
+    """Print the settings errors once, one per line, before any worker starts."""
     with contextlib.suppress(OSError):
         for left_over in counts.glob("*.db"):
             left_over.unlink()

@@ -1,4 +1,4 @@
-"""Every setting, read from the environment once, typed; all faults in one go, a line each; secrets show as dots."""
+"""Every setting, read from the environment once, typed; all errors at once, one per line; secrets are masked in repr."""
 
 import ipaddress
 import os
@@ -30,7 +30,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the service was told at its start. Times are seconds, sizes bytes. Field names are the variables' names."""
+    """The service's settings. Times are seconds, sizes bytes. Field names are the variables' names."""
 
     genesys_region: str = "mypurecloud.com"
     genesys_client_id: str = ""
@@ -71,7 +71,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """The settings that `environ` holds. SettingsError names every fault at once."""
+        """The settings that `environ` holds. SettingsError names every error at once."""
         env = _Variables(environ)
         defaults = {field.name: field.default for field in fields(cls)}
 
@@ -137,7 +137,7 @@ class Settings:
         return self.genesys_login_url or f"https://login.{self.genesys_region}"
 
     def errors(self) -> list[str]:
-        """What is wrong beyond each variable's own form, one line each."""
+        """Errors beyond each variable's own form, one line each."""
         errors = []
         errors.extend(self._way_faults())
         for name in ("genesys_api_url", "genesys_login_url", "public_base_url"):
@@ -165,7 +165,9 @@ class Settings:
                 if not getattr(self, name.lower())
             )
             if not self.api_keys and not self.senders_file:
-                errors.append("API_KEYS: required without SENDERS_FILE; one name:key for each caller, the key 16 bytes or longer")
+                errors.append(
+                    "API_KEYS: required without SENDERS_FILE; one name:key for each caller, the key 16 bytes or longer"
+                )
         if self.console_password and len(self.console_password.encode(errors="surrogateescape")) < CONSOLE_SHORTEST:
             errors.append(f"CONSOLE_PASSWORD: under {CONSOLE_SHORTEST} bytes can be guessed; use a longer one")
         return errors

@@ -13,7 +13,7 @@ cobrowse = SafeGroup("cobrowse", help="Start cobrowse sessions in Genesys Cloud,
 
 
 def report_settings_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Say what is wrong with the settings in plain lines, and exit with 2."""
+    """Print the settings errors, one per line, and exit with 2."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

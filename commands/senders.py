@@ -55,7 +55,7 @@ def _extras(row: dict[str, object]) -> str:
 @click.option("--header", "extra", multiple=True, help="Additional header, as 'Name: value'.")
 @report_settings_errors
 def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
-    """Post a payload as SENDER would, signed with its first secret, and show what came back.
+    """Post a payload as SENDER would, signed with its first secret, and print the response.
 
     FILE holds the body as it is to be sent.
     """

@@ -18,7 +18,7 @@ _SECRET = tuple(field.name for field in fields(Session) if field.type is Secret)
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """How a state is told: its word, and the icon and colour that go with it (console.css has a rule for each)."""
+    """A state's label, with its icon and colour (console.css has a rule for each)."""
 
     word: str
     tone: str
@@ -140,7 +140,7 @@ def can_retry(entry: InitiationRecord) -> bool:
 
 
 def badge(entry: InitiationRecord) -> Badge:
-    """How its state is told."""
+    """The badge of its state."""
     if entry.state is State.RUNNING and not entry.has_live_lease:
         return _INTERRUPTED
     if entry.state is State.SUCCEEDED and entry.outcome is not None:
@@ -155,7 +155,7 @@ def masked(outcome: Outcome) -> Outcome:
 
 
 def flash(entry: InitiationRecord, attempt: int | None) -> str:
-    """What to tell whoever ran this attempt; nothing if the row is at another one by now."""
+    """The message after a manual retry; empty if the row is at another attempt by now."""
     if attempt is None or attempt != entry.attempts or entry.outcome is None or entry.has_live_lease:
         return ""
     return f"Attempt {attempt} has ended: {badge(entry).word.lower()}, after {in_words(entry.outcome.seconds)}."

@@ -41,7 +41,7 @@ _TITLES = {401: "Sign-in required", 403: "Forbidden", 404: "Not found", 409: "Co
 
 
 class Recent(Protocol):
-    """Whoever has the newest initiations."""
+    """Lists the newest initiations."""
 
     def __call__(
         self,
@@ -56,7 +56,7 @@ class Recent(Protocol):
 
 
 class Retry(Protocol):
-    """The heart, as this border uses it."""
+    """The domain's interface used here."""
 
     def __call__(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
         """A new attempt on a failed initiation's own row."""
@@ -70,7 +70,7 @@ class _Placed(Protocol):
 # Not slots: what is made once is kept beside the fields.
 @dataclass(frozen=True)
 class Console:
-    """What the console was told at the start. `deadline_seconds` is a person's patience when they run one again.
+    """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
     Without a `password` it answers this machine alone: hand in none only where the service is on a sandbox. `csrf_key`
     must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now.
@@ -130,7 +130,7 @@ class Console:
         return render_template("console/_detail.html", **self._shown(self._entry(initiation_id)), alone=alone)
 
     def again(self, initiation_id: str) -> AnyResponse:
-        """Run a failed initiation again, and show what came of it."""
+        """Retry a failed initiation and show the outcome."""
         token = _loaded(_AGAIN, request.form).get("token", "")
         if not auth.same_origin(_headers(), request.host) or not self._csrf.verify(token, initiation_id):
             return _refused(
@@ -230,7 +230,7 @@ def _headers() -> dict[str, str]:
 
 
 def _guarded(response: Response) -> Response:
-    """After every request: what a browser may do with it, and that nobody keeps it."""
+    """After every request: security headers, and `no-store` but for static files."""
     response.headers.update(auth.HEADERS)
     static = request.endpoint == "console.static"
     response.headers["Cache-Control"] = "no-cache" if static else "no-store"

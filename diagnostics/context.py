@@ -1,4 +1,4 @@
-"""What the doctor is given, what it has learned on the way, and what it says of each thing it looked at."""
+"""The doctor's input, the state its checks share, and their results."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Check:
 
 
 class DoctorSettings(Protocol):
-    """The settings, as far as the doctor looks at them."""
+    """The settings that the doctor reads."""
 
     @property
     def genesys_region(self) -> str: ...  # noqa: D102 - settings.py and .env.example explain each

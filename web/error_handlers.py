@@ -1,6 +1,6 @@
-"""The outermost edge: each request gets its correlation id, each error the same flat answer, each bug a log line.
+"""Error handling: each request gets a correlation id, each error the flat response, each bug a log line.
 
-And each answer its headers for a browser, whoever made it.
+Every response also gets the default security headers; HTML pages override the CSP.
 """
 
 from collections.abc import Callable

@@ -84,7 +84,7 @@ class RetryingCaller:
         headers: Sequence[Header],
         content: bytes | None,
     ) -> dict[str, Any]:
-        """The content of the response, after at most three tries. `path` is percent-encoded.
+        """The content of the response, after at most three attempts. `path` is percent-encoded.
 
         Raises:
             GenesysError: `ambiguous` if the call may have taken effect; `retry_after` if Genesys named a wait that

@@ -1,6 +1,6 @@
 """Traces by OpenTelemetry: a span a request, below it each initiation with its steps, calls and waits.
 
-Importing this module imports OpenTelemetry, so only whoever has an endpoint to send to does. Besides the endpoint, the
+Importing this module imports OpenTelemetry, so it is imported only where an endpoint is configured. Besides the endpoint, the
 SDK reads its own OTEL_… variables: headers, certificates, the sampler, the service's name.
 """
 

@@ -27,8 +27,8 @@ def console(bridge, **told):
     parts = {
         "recent": ledger.recent,
         "read": ledger.read,
-        "since": ledger.recent_samples,
-        "run_again": bridge.initiate.retry,
+        "recent_samples": ledger.recent_samples,
+        "retry": bridge.initiate.retry,
         "clock": SystemClock(),
         "deadline_seconds": 3.0,
         "csrf_key": FORM_KEY,

@@ -110,7 +110,8 @@ def _receive(senders: Mapping[str, str] | None) -> Json:
     met = [kind for code, kind in error_types_by_code().items() if code not in _OF_DATA_ACTIONS | _OF_NO_OPERATION]
     always_200 = [kind for kind in met if not samples.is_refused(kind)]
     taken = responses.response(
-        "Accepted: a session was started or found, or the event was ignored.", responses.examples(always_200, samples.OUTCOMES)
+        "Accepted: a session was started or found, or the event was ignored.",
+        responses.examples(always_200, samples.OUTCOMES),
     )
     taken["content"]["application/json"]["examples"] |= {
         "ignored": {"value": to_answer(samples.IGNORED)},
