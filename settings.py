@@ -1,4 +1,4 @@
-"""Every setting, read from the environment once, typed; all errors at once, one per line; secrets are masked in repr."""
+"""Every setting, read from the environment once, typed; all errors at once, one per line; secrets are masked."""
 
 import ipaddress
 import os
