@@ -178,8 +178,8 @@ class Settings:
         if self.genesys_region not in REGIONS and not (self.genesys_api_url and self.genesys_login_url):
             known = ", ".join(REGIONS)
             errors.append(
-                f"GENESYS_REGION: {self.genesys_region[:60]!r} is no region; there are {known}; for a host that is not "
-                "among them set GENESYS_API_URL and GENESYS_LOGIN_URL"
+                f"GENESYS_REGION: {self.genesys_region[:60]!r} is not a region; known regions: {known}; for "
+                "another host set GENESYS_API_URL and GENESYS_LOGIN_URL"
             )
         if self.genesys_client_key and not self.genesys_client_cert:
             errors.append("GENESYS_CLIENT_KEY: set without GENESYS_CLIENT_CERT, whose key it is")

@@ -76,6 +76,6 @@ class DiagnosticContext:
 
 
 def failing(name: str, error: CobrowseError, hint: str = "") -> Check:
-    """A check that ended in this error; its own remedy unless a better one is known here."""
+    """A check that failed with this error, with its hint unless a better one is given."""
     wait = f" Genesys asks for {error.retry_after:.0f} s of patience." if error.retry_after else ""
     return Check(name, False, error.message, (hint or error.hint) + wait)

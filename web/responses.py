@@ -20,7 +20,7 @@ Answer = dict[str, str | int | bool]
 
 @dataclass(frozen=True, slots=True)
 class ResponseMode:
-    """How failures reach this caller. `always_200`: in the body only; else by the status, as `response_policy` maps it.
+    """How failures reach this caller. `always_200`: in the body only; else `response_policy` maps the status.
 
     `batch`: several outcomes in one answer.
     """
@@ -31,7 +31,7 @@ class ResponseMode:
 
 
 def to_answer(outcome: Outcome) -> Answer:
-    """The answer's keys: always all of them, flat, no null, whole numbers."""
+    """The response body: always every key, flat, no null, whole numbers."""
     session, failure = outcome.session, outcome.failure
     # A session that failed to be attached reaches nobody; its links would only mislead the reader.
     links = Session() if failure else session

@@ -252,7 +252,7 @@ class Flows:
 
 
 def _merge_session(attempt: Attempt, session: Session) -> dict[str, object]:
-    """What the conversation adds to what we know."""
+    """The session with the fields that the conversation adds."""
     ours = attempt.session
     return {
         "cobrowse_session_id": ours.cobrowse_session_id or session.cobrowse_session_id,

@@ -1,4 +1,4 @@
-"""How long Genesys asks to wait, wherever it says so, and how much of a token's budget is used up."""
+"""Parses how long Genesys asks to wait, and how much of a token's budget is used up."""
 
 import re
 from collections.abc import Mapping

@@ -12,13 +12,13 @@ KIB = 1024
 
 @dataclass(frozen=True, slots=True)
 class ResponsePolicy:
-    """One sender's way. Times are seconds; `max_body_bytes` is the most that it sends, by its own documents.
+    """How a sender treats responses. Times are seconds.
 
-    `passthrough_statuses`: the statuses of final failures that it can be told as they are, any other becomes `final`.
-    `retry_statuses`: those
-    of failures that a repeat can mend, any other becomes the first. `expects_soap_ack`: it reads an Ack in the body
-    and no
-    status.
+    `timeout_seconds`: how long it waits. `default_deadline`: the deadline unless the row sets one.
+    `redelivers_on`: when it redelivers, in words. `passthrough_statuses`: statuses of permanent failures sent
+    unchanged; others become `final`. `retry_statuses`: statuses of retryable failures sent unchanged; others become
+    the first. `expects_soap_ack`: it reads an Ack in the body instead of the status. `max_body_bytes`: its documented
+    maximum.
     """
 
     name: str

@@ -53,7 +53,7 @@ def test_what_had_failed_for_good_is_run_again_once_its_cause_is_mended(client, 
 def test_a_new_attempt_that_fails_is_shown_with_its_error(client, bridge, box):
     failed = ask(bridge, EMAIL)
     page = client.get(retry(client, failed).headers["Location"]).text
-    assert "Attempt 2 has ended: failed for good" in page
+    assert "Attempt 2 has ended: failed (permanent)" in page
     assert "cobrowse_not_supported" in page
     assert "Run again" in page
 
