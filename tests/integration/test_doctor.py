@@ -75,7 +75,7 @@ class Patient:
                 clock=self.clock,
                 new_id=lambda: str(uuid4()),
                 conversation_id=self.conversation,
-                reach=self.reach,
+                probe=self.reach,
             )
         )
         by_name = {check.name: check for check in found}

@@ -18,7 +18,7 @@ NAME = "cobrowse-bridge"
 # Public, since it opens nothing but a sandbox on the machine that runs it: examples/demo.py has the same.
 SANDBOX_KEY = "demo-key-0123456789abcdef"
 SANDBOX_URL = "http://127.0.0.1:8000"
-# What the sandbox's service is told to be called: HubSpot signs it.
+# The PUBLIC_BASE_URL of the sandbox's service: HubSpot signs it.
 PUBLIC_URL = "https://cobrowse.example.com"
 ABSENT = "99999999-9999-4999-8999-999999999999"
 
