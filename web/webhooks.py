@@ -129,7 +129,7 @@ def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyToo
     """The delivery, raw: the path as it was sent, since some senders sign it. And that its body is too large, if so.
 
     A body over the row's limit is read as far as MAX_BODY_BYTES, so that a signature over it can be checked before the
-    sender is told. Raises BodyTooLarge past that, unless the sender's authentication does not cover the body.
+    error is sent. Raises BodyTooLarge past that, unless the signature does not cover the body.
     """
     # First of all, so that a body that is refused leaves no frame behind that holds the caller's credential.
     body, too_large = b"", None

@@ -197,7 +197,7 @@ def test_updates_can_be_paused_and_resumed(site, open_page, bridge):
 def test_a_service_that_goes_away_is_told(site, open_page):
     page = open_page(site)
     page.route("**/console/live*", lambda route: route.abort())
-    expect(page.get_by_text("Not reachable, trying again")).to_be_visible()
+    expect(page.get_by_text("Not reachable, retrying")).to_be_visible()
     page.unroute("**/console/live*")
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     # What the browser itself says of it is what was meant to happen.
