@@ -98,7 +98,7 @@ def create_app(
 def build_telemetry(
     settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]
 ) -> tuple[Metrics, SafeObservers]:
-    """Whoever is told of the work: the log, the metrics, and traces where a collector is named."""
+    """The observers: the log, the metrics, and traces where a collector is configured."""
     names = (data_actions.SENDER, *(sender.name for sender in senders))
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
@@ -195,7 +195,7 @@ def build(
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
     on_budget: Callable[[str, float, float, float], None] = lambda _token, _count, _allowed, _reset: None,
 ) -> tuple[Initiation, genesys.Tokens]:
-    """The use case, and the tokens for whoever asks whether it is ready."""
+    """The use case, and the tokens for the readiness checks."""
     clock = clock or SystemClock()
     transport = transport or transport_of(settings)
     if ledger is None:

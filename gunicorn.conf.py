@@ -57,7 +57,7 @@ secure_scheme_headers: dict[str, str] = {}
 
 
 def on_starting(_server: object) -> None:
-    """Say what is wrong with the settings once, in plain lines, before any worker starts."""
+    """Print the settings errors once, one per line, before any worker starts."""
     with contextlib.suppress(OSError):
         for left_over in counts.glob("*.db"):
             left_over.unlink()
@@ -68,7 +68,7 @@ def on_starting(_server: object) -> None:
         check()
     except SettingsError as error:
         lines = "\n".join(f"  {fault}" for fault in error.errors)
-        print(f"These settings don't let the service start (.env.example explains each):\n{lines}", file=sys.stderr)  # noqa: T201
+        print(f"Invalid configuration (.env.example explains each variable):\n{lines}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
 
 

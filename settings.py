@@ -1,4 +1,4 @@
-"""Every setting, read from the environment once, typed; all faults in one go, a line each; secrets show as dots."""
+"""Every setting, read from the environment once, typed; all errors at once, one per line; secrets are masked."""
 
 import ipaddress
 import os
@@ -30,7 +30,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the service was told at its start. Times are seconds, sizes bytes. Field names are the variables' names."""
+    """The service's settings. Times are seconds, sizes bytes. Field names are the variables' names."""
 
     genesys_region: str = "mypurecloud.com"
     genesys_client_id: str = ""
@@ -71,7 +71,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """The settings that `environ` holds. SettingsError names every fault at once."""
+        """The settings that `environ` holds. SettingsError names every error at once."""
         env = _Variables(environ)
         defaults = {field.name: field.default for field in fields(cls)}
 
@@ -139,13 +139,13 @@ class Settings:
         return self.genesys_login_url or f"https://login.{self.genesys_region}"
 
     def errors(self) -> list[str]:
-        """What is wrong beyond each variable's own form, one line each."""
+        """Errors beyond each variable's own form, one line each."""
         errors = []
         errors.extend(self._way_faults())
         for name in ("genesys_api_url", "genesys_login_url", "public_base_url"):
             errors.extend(_url_errors(name.upper(), getattr(self, name)))
         if self.metrics_token and len(self.metrics_token.encode()) < 16:
-            errors.append("METRICS_TOKEN: is under 16 bytes; make one as for API_KEYS")
+            errors.append("METRICS_TOKEN: must be 16 bytes or longer; generate one as for API_KEYS")
         collector = urlsplit(self.otel_exporter_otlp_endpoint)
         if self.otel_exporter_otlp_endpoint and not (collector.scheme in ("http", "https") and collector.hostname):
             errors.append("OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL such as http://collector:4318")
@@ -153,23 +153,25 @@ class Settings:
             try:
                 ipaddress.ip_network(proxy, strict=False)
             except ValueError:
-                errors.append(f"TRUSTED_PROXIES: {proxy!r} is no address or network; write for example 10.0.0.0/8")
+                errors.append(f"TRUSTED_PROXIES: {proxy!r} is not an address or network; use a form such as 10.0.0.0/8")
         if self.sandbox:
             errors.extend(
-                f"{name}: not set; with SANDBOX it is where the sandbox is, as http://127.0.0.1:9099"
+                f"{name}: required with SANDBOX; set the sandbox's URL, such as http://127.0.0.1:9099"
                 for name in ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
                 if not getattr(self, name.lower())
             )
         else:
             errors.extend(
-                f"{name}: not set; an OAuth client of Genesys (client credentials) has it"
+                f"{name}: required; copy it from your Genesys OAuth client (client credentials)"
                 for name in ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
                 if not getattr(self, name.lower())
             )
             if not self.api_keys and not self.senders_file:
-                errors.append("API_KEYS: not set; give each caller one, as name:key with a key of 16 bytes or more")
+                errors.append(
+                    "API_KEYS: required without SENDERS_FILE; one name:key for each caller, the key 16 bytes or longer"
+                )
         if self.console_password and len(self.console_password.encode(errors="surrogateescape")) < CONSOLE_SHORTEST:
-            errors.append(f"CONSOLE_PASSWORD: under {CONSOLE_SHORTEST} bytes, so it can be guessed; give it more")
+            errors.append(f"CONSOLE_PASSWORD: under {CONSOLE_SHORTEST} bytes can be guessed; use a longer one")
         return errors
 
     def _way_faults(self) -> list[str]:
@@ -220,8 +222,8 @@ def _region_errors(region: str) -> list[str]:
     if region in REGIONS:
         return []
     known = ", ".join(REGIONS)
-    remedy = "for a host that is not among them set GENESYS_API_URL and GENESYS_LOGIN_URL"
-    return [f"GENESYS_REGION: {region[:60]!r} is no region; there are {known}; {remedy}"]
+    remedy = "for another host set GENESYS_API_URL and GENESYS_LOGIN_URL"
+    return [f"GENESYS_REGION: {region[:60]!r} is not a region; known regions: {known}; {remedy}"]
 
 
 def _proxy_faults(proxy: str) -> list[str]:

@@ -1,1 +1,1 @@
-"""The heart: one cobrowse session for each request, however often it is asked for. Standard library only."""
+"""The domain: one cobrowse session per request, however often it is retried. Standard library only."""

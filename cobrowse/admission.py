@@ -1,4 +1,4 @@
-"""How many initiations a process has under way at most; what comes beyond that is refused before anything is done."""
+"""Limits the initiations running in a process; further requests are refused before anything is started."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

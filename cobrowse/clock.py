@@ -1,4 +1,4 @@
-"""The only reader of time, and the deadline that every part of a request is measured against."""
+"""The clock, and the deadline of a request that every part of it observes."""
 
 import time
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the product knows of time."""
+    """Source of time. Code reads time through it only."""
 
     def monotonic(self) -> float:
         """Seconds since some fixed point, never going back."""
@@ -37,7 +37,7 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A point in time by which the caller must have its answer; what is left is handed down to every call."""
+    """The time by which the caller must have its response. Every call gets what is left of it."""
 
     clock: Clock
     ends: float

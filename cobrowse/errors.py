@@ -1,7 +1,7 @@
-"""Every way an initiation can go wrong: one class a kind, with its code, HTTP status, and what the caller can do.
+"""Every error of an initiation: one class per kind, with its code, HTTP status and a hint for the caller.
 
 CobrowseError
-├── RequestError            the request itself: mend it and send it again
+├── RequestError            the request itself: correct it and send it again
 │   ├── MalformedRequest    400    MalformedKey        400    KeyReused         422
 │   ├── NotAuthenticated    401    SignatureMissing    401    SignatureInvalid  401
 │   ├── StaleTimestamp      401    UnknownPath         404    MethodNotAllowed  405
@@ -15,7 +15,7 @@ CobrowseError
 │   ├── GenesysUnauthorized 502    GenesysForbidden    502    GenesysRateLimited  503
 │   ├── GenesysUnavailable  503    GenesysTimeout      504    GenesysBadResponse  502
 │   └── UserTokenRequired   502
-├── InProgress              409    an earlier delivery of the same request is still at work
+├── InProgress              409    an earlier delivery of the same request is still running
 ├── LedgerUnavailable       503    what makes it exactly once can't be reached
 ├── Overloaded              503    too many requests at once: refused before anything was started
 └── InternalError           500    our own bug
@@ -25,13 +25,13 @@ from typing import ClassVar
 
 
 class CobrowseError(Exception):
-    """A kind of failure a caller acts on. `retry_after` is in seconds; the message never holds a secret or a body."""
+    """An error that a caller can act on. `retry_after` is in seconds; the message never holds a secret or a body."""
 
     code: ClassVar[str]
     status: ClassVar[int]
     hint: str
     retryable: ClassVar[bool] = False
-    # False: nothing was done and a person can mend the cause, so the same key must be able to try again.
+    # False: nothing was started and the cause can be fixed, so a retry with the same key must run.
     consumes_idempotency_key: ClassVar[bool] = True
 
     def __init__(self, message: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
@@ -68,7 +68,7 @@ class KeyReused(RequestError):
     """One key, two different requests."""
 
     code, status = "idempotency_key_reused", 422
-    hint = "This key came before with another body; send a new key for a new request, or the first body again."
+    hint = "Idempotency key already used with a different body; use a new key, or send the original body."
 
 
 class NotAuthenticated(RequestError):
@@ -152,7 +152,9 @@ class SenderRateLimited(RequestError):
     """This sender's own limit is used up."""
 
     code, status, retryable, consumes_idempotency_key = "rate_limited", 429, True, False
-    hint = "This sender's rate in the senders file is used up; wait as Retry-After says, or raise the rate."
+    hint = (
+        "This sender's rate_limit in the senders file is exceeded; retry after Retry-After seconds, or raise it there."
+    )
 
 
 class ConversationError(CobrowseError):
@@ -188,10 +190,10 @@ class NoActiveConversation(ConversationError):
 
 
 class AgentNotConnected(ConversationError):
-    """It is asked for once an agent has answered, and none has (or the customer has not)."""
+    """No agent (or customer) has answered the conversation yet, and the request asks for one."""
 
     code, status, retryable, consumes_idempotency_key = "agent_not_connected", 409, True, False
-    hint = "Nothing was started: the conversation still rings; ask again once somebody has answered."
+    hint = "Nothing was started: the conversation is still ringing; retry once an agent has answered."
 
 
 class GenesysError(CobrowseError):
@@ -218,7 +220,7 @@ class GenesysUnauthorized(GenesysError):
     """The client id or secret is refused."""
 
     code, status, consumes_idempotency_key = "genesys_unauthorized", 502, False
-    hint = "Genesys refuses the OAuth client: check GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION."
+    hint = "Genesys rejected the OAuth client: check GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION."
     # Whether the same call may go through with a new token: where the token itself was refused.
     new_token = True
 
@@ -246,56 +248,56 @@ class GenesysRateLimited(GenesysError):
     """Genesys's limit for this token is used up for longer than the caller can wait."""
 
     code, status, retryable = "genesys_rate_limited", 503, True
-    hint = "Genesys allows 300 requests a minute for a token; wait as long as retryAfterSeconds says, then ask again."
+    hint = "Genesys allows 300 requests a minute for a token; retry after retryAfterSeconds."
 
 
 class GenesysUnavailable(GenesysError):
-    """Unreachable, or answering 5xx."""
+    """Unreachable, or responding with 5xx."""
 
     code, status, retryable = "genesys_unavailable", 503, True
-    hint = "Genesys Cloud can't be reached or has a fault of its own; ask again, and see its status page if it lasts."
+    hint = "Genesys Cloud is unreachable or failing; retry, and check its status page if it persists."
 
 
 class GenesysTimeout(GenesysError):
-    """No answer inside the caller's deadline."""
+    """No response within the caller's deadline."""
 
     code, status, retryable = "genesys_timeout", 504, True
-    hint = "Genesys did not answer inside the deadline; ask again with the same key and the session is not doubled."
+    hint = "Genesys did not respond within the deadline; retry with the same key; no second session is started."
 
 
 class GenesysBadResponse(GenesysError):
     """Not JSON, or not of the documented shape."""
 
     code, status, retryable = "genesys_bad_response", 502, True
-    hint = "Something other than Genesys's documented answer came back; check GENESYS_API_URL and any proxy on the way."
+    hint = "The response is not the one Genesys documents; check GENESYS_API_URL and any proxy in between."
 
 
 class InProgress(CobrowseError):
-    """An earlier delivery of the same request is still at work."""
+    """An earlier delivery of the same request is still running."""
 
     code, status, retryable = "in_progress", 409, True
-    hint = "The first delivery of this request is still running; ask again with the same key to get its answer."
+    hint = "The first delivery of this request is still running; retry with the same key to get its response."
 
 
 class LedgerUnavailable(CobrowseError):
     """The ledger can't be reached, so nothing was started."""
 
     code, status, retryable = "ledger_unavailable", 503, True
-    hint = "The service's ledger (LEDGER_URL) can't be reached, and without it nothing is started; ask again shortly."
+    hint = "The service's ledger (LEDGER_URL) is unreachable, so nothing was started; retry shortly."
 
 
 class Overloaded(CobrowseError):
-    """More requests are under way than can be served in time."""
+    """The server is at capacity."""
 
     code, status, retryable, consumes_idempotency_key = "overloaded", 503, True, False
-    hint = "The service has more requests than it can serve in time and refused this one at once; ask again shortly."
+    hint = "The server is at capacity and refused this request at once; retry shortly."
 
 
 class InternalError(CobrowseError):
     """A bug of this service."""
 
     code, status, retryable, consumes_idempotency_key = "internal_error", 500, False, False
-    hint = "A fault inside this service; give its operator the correlationId, which finds the log line with the cause."
+    hint = "Internal error; give the service's operator the correlationId, which finds the log line with the cause."
 
 
 def error_types_by_code() -> dict[str, type[CobrowseError]]:

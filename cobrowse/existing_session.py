@@ -1,4 +1,4 @@
-"""What stands in a conversation: the session that makes another invitation needless."""
+"""Checks a conversation for a session that makes another invitation unnecessary."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from cobrowse.model import Outcome, Session, Sessions, Status
 from cobrowse.outcomes import outcome_of, visible_session
 from cobrowse.waiting import earlier_records, leases_ahead
 
-# Seconds before each look for an agent who answers. Three looks in all, of the 300 calls a minute that Genesys allows a
+# Seconds before each poll for an agent who answers. Three polls in all, of the 300 calls a minute that Genesys allows a
 # token; what still rings after them is asked for again after RINGING_SECONDS, which are an offer's usual ones.
 AGENT_LOOKS = (0.0, 1.0, 1.5)
 RINGING_SECONDS = 10.0
@@ -32,7 +32,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
 
     def find() -> Session | None:
         nonlocal unanswered
-        # Before the look: an offer that is closed by then has been accepted, which shows, or is over.
+        # Before the check: an offer that is closed by then has been accepted, which shows, or is over.
         now = attempt.clock.now()
         shown = look()
         unanswered = shown.unanswered

@@ -1,4 +1,4 @@
-"""A flow is a row of steps; `run` takes an attempt through them: order, timing, recovery, once for any flow."""
+"""A flow is a row of steps. `run` executes them: order, timing and recovery are the same for every flow."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ SessionUpdate = Mapping[str, object]
 """Fields of a Session by name."""
 Found = TypeVar("Found")
 
-# How often an effect whose answer was lost is tried in all. Genesys's answer to a third try is news to nobody.
+# Maximum attempts for a call whose response was lost.
 MAX_ATTEMPTS = 3
-# Seconds before each look for an effect: a conversation shows a new medium a moment after it was added.
+# Seconds before each poll for an effect: a conversation shows a new medium shortly after it was added.
 PROBE_DELAYS = (0.0, 0.2, 0.5)
 
 
@@ -25,17 +25,17 @@ class FlowUnavailable(Exception):
 
 
 class Observer(Protocol):
-    """Whoever wants to know how it goes: the log, metrics, the command line."""
+    """Receives the progress of initiations: the log, metrics, the command line."""
 
     def on_span_end(self, attempt: "Attempt", span: Span) -> None:
         """A step, a call or a wait has ended."""
 
     def on_outcome(self, command: Command, outcome: Outcome) -> None:
-        """An initiation has its answer."""
+        """An initiation has its outcome."""
 
 
 class Attempt:
-    """One run at an initiation: whose, until when, what it has yielded so far, and what took how long."""
+    """One execution of an initiation: its lease owner, deadline, session data so far, and spans."""
 
     def __init__(
         self, command: Command, initiation_id: str, lease_owner: str, clock: Clock, observers: tuple[Observer, ...] = ()
@@ -54,15 +54,15 @@ class Attempt:
 
     @property
     def session(self) -> Session:
-        """What the steps have yielded so far."""
+        """The session data collected so far."""
         return self.checkpoint.session
 
     def seconds(self) -> float:
-        """How long it has been at work."""
+        """Seconds since the attempt began."""
         return self.clock.monotonic() - self._started
 
     def update_session(self, facts: SessionUpdate) -> None:
-        """Take over what a step, a probe or a look has found out."""
+        """Merge the fields that a step or a probe returned into the session."""
         self.checkpoint = replace(self.checkpoint, session=replace(self.session, **facts))  # type: ignore[arg-type]
 
     def record_call(self, name: str, start: float, result: str) -> None:
@@ -71,13 +71,13 @@ class Attempt:
         self._record_span(Span("call", name, start - self._started, self.clock.monotonic() - start, result))
 
     def wait(self, seconds: float, why: str) -> None:
-        """Wait before another try, and note it."""
+        """Wait before a retry, and record the wait as a span."""
         start = self.clock.monotonic()
         self.clock.sleep(seconds)
         self._record_span(Span("wait", why, start - self._started, self.clock.monotonic() - start))
 
     def poll(self, delays: tuple[float, ...], why: str) -> Iterator[None]:
-        """Yield once after each delay (seconds), as long as the deadline allows; the first look is always had."""
+        """Yield once after each delay (seconds) while the deadline allows. The first poll always takes place."""
         for number, delay in enumerate(delays):
             if number and not self.deadline.allows(delay):
                 return
@@ -87,7 +87,7 @@ class Attempt:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time a step; one that fails is noted with the error's code."""
+        """Time a step; a failure is recorded with the error's code."""
         start = self.clock.monotonic()
         result = "failed"
         try:
@@ -100,7 +100,7 @@ class Attempt:
             self._record_span(Span("step", name, start - self._started, self.clock.monotonic() - start, result))
 
     def on_outcome(self, outcome: Outcome) -> None:
-        """Tell the observers what came of it."""
+        """Report the outcome to the observers."""
         for observer in self._observers:
             observer.on_outcome(self.command, outcome)
 
@@ -112,9 +112,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of a flow. `run` does it; `probe` asks whether it already happened (None: it did not).
+    """A step of a flow. `run` executes it; `probe` checks whether it already happened (None: it did not).
 
-    `has_side_effect`: what it does outlives the attempt, so the ledger knows before the call. `notifies_customer`:
+    `has_side_effect`: the effect outlives the attempt, so the ledger records it before the call. `notifies_customer`:
     the customer sees it.
     A failed call that is `ambiguous` is settled by the probe; without a probe it may simply be run again.
     """
@@ -134,7 +134,7 @@ class Flow:
     steps: tuple[Step, ...]
 
     def initial_checkpoint(self, conversation_id: str) -> Checkpoint:
-        """What must be on record before anything of this flow goes out to this conversation."""
+        """The checkpoint to commit before the first call of this flow for this conversation."""
         step = next(step for step in self.steps if step.has_side_effect)
         return Checkpoint(
             self.name,
@@ -148,7 +148,7 @@ SaveCheckpoint = Callable[[Checkpoint], None]
 
 
 def run(flow: Flow, attempt: Attempt, recorded: Checkpoint, save_checkpoint: SaveCheckpoint) -> None:
-    """Take the attempt through the flow. `recorded` is what the ledger holds, `save_checkpoint` commits more."""
+    """Run the flow's remaining steps. `recorded` is the ledger's checkpoint, `save_checkpoint` commits a new one."""
     for step in flow.steps:
         if step.name in attempt.checkpoint.completed_steps:
             continue
@@ -160,7 +160,7 @@ def run(flow: Flow, attempt: Attempt, recorded: Checkpoint, save_checkpoint: Sav
 
 
 def _execute_once(step: Step, attempt: Attempt, recorded: Checkpoint, save_checkpoint: SaveCheckpoint) -> Checkpoint:
-    """An effect, once: look if an earlier attempt may have done it, commit the intent, do it, settle a lost answer."""
+    """Execute a side effect once: probe for an earlier one, commit the intent, call, resolve a lost response."""
     before = attempt.checkpoint
     found = _probe(step, attempt) if before.pending_step == step.name else None
     if found is None:
@@ -170,7 +170,7 @@ def _execute_once(step: Step, attempt: Attempt, recorded: Checkpoint, save_check
         if _checkpoint_key(recorded) != _checkpoint_key(intended):
             save_checkpoint(intended)
             recorded = intended
-        # Not before: a call that could not be put on record is one that never went out.
+        # Only after the commit: a call that could not be recorded never went out.
         attempt.checkpoint = intended
         found = _execute_with_retries(step, attempt, before)
     attempt.update_session(found)
@@ -181,12 +181,12 @@ def _execute_once(step: Step, attempt: Attempt, recorded: Checkpoint, save_check
 
 
 def _checkpoint_key(checkpoint: Checkpoint) -> tuple[object, ...]:
-    """What whoever takes over must know of a call: which, and to which conversation."""
+    """The fields a successor needs to know whether a call may have gone out."""
     return checkpoint.flow, checkpoint.completed_steps, checkpoint.pending_step, checkpoint.session.conversation_id
 
 
 def _execute_with_retries(step: Step, attempt: Attempt, before: Checkpoint) -> SessionUpdate:
-    """The step's own facts. `before` is the progress without this call, which a refusal for certain goes back to."""
+    """The step's result. `before` is the checkpoint without this call, restored after a definite rejection."""
     refused_so_far = before.pending_step != step.name
     for number in range(1, MAX_ATTEMPTS + 1):
         try:
@@ -212,12 +212,12 @@ def _execute_with_retries(step: Step, attempt: Attempt, before: Checkpoint) -> S
 
 
 def _discard_pending_step(attempt: Attempt, before: Checkpoint) -> None:
-    """No call of this step had an effect for certain: the next attempt need not look for one."""
+    """Restore the checkpoint: no call of this step had an effect, so the next attempt need not probe for one."""
     attempt.checkpoint = replace(attempt.checkpoint, pending_step="", may_have_notified=before.may_have_notified)
 
 
 def _resolve_ambiguous(step: Step, attempt: Attempt, lost: GenesysError) -> SessionUpdate | None:
-    """What a lost answer would have said; None if the call had no effect. If even that is unknown: the lost error."""
+    """The result of a call whose response was lost; None if it had no effect. Raises `lost` if that is unknown."""
     try:
         return _probe(step, attempt)
     except GenesysError:
@@ -230,9 +230,9 @@ def _probe(step: Step, attempt: Attempt) -> SessionUpdate | None:
 
 
 def poll_until_found(attempt: Attempt, look: Callable[[], Found | None], name: str) -> Found | None:
-    """What a patient look finds; None only if the patience sufficed to say that it isn't there.
+    """Poll with PROBE_DELAYS. None only if every delay elapsed.
 
-    Raises GenesysTimeout if the deadline cut it short: what does not show yet may have happened.
+    Raises GenesysTimeout if the deadline came first: the effect may only not be visible yet.
     """
     looks = 0
     for _ in attempt.poll(PROBE_DELAYS, f"before another look for {name}"):

@@ -1,4 +1,4 @@
-"""The use case: claim a request, run its flow, settle it; a repeat is answered, joined or taken over, never doubled."""
+"""The use case: claim a request, run its flow, complete it. A retry is replayed, joined or taken over."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,19 +34,19 @@ from cobrowse.outcomes import (
 )
 from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner
 
-# Seconds a lease outlives its holder's deadline: a call that the deadline cut has ended by then, its answer is written.
+# Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
 LEASE_MARGIN = 5.0
 # Seconds that the end of an attempt may wait for the ledger at least: the customer may have been invited.
 MIN_COMPLETION_SECONDS = 1.0
-# Seconds: whoever is at work is asked for in every claim, also where REPEAT_WINDOW_SECONDS is 0.
+# Seconds: a claim always looks up a running initiation, also where REPEAT_WINDOW_SECONDS is 0.
 SHORTEST_WINDOW = 0.001
 
-_INTERNAL_ERROR = "a fault inside the service"
-_KEY_REUSED = "this Idempotency-Key came before with a different request"
+_INTERNAL_ERROR = "internal error"
+_KEY_REUSED = "Idempotency-Key already used with a different request"
 
 
 class Genesys(Protocol):
-    """What the heart asks of Genesys Cloud."""
+    """The domain's port to Genesys Cloud."""
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""
@@ -60,7 +60,7 @@ class Genesys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Initiation:
-    """Starts one session for a command: call it. What goes wrong on the way is part of the Outcome.
+    """Starts one session for a command: call it. Failures are part of the Outcome.
 
     `repeat_window_seconds` (seconds): how far back an earlier invitation to the conversation is looked for.
     `admission` bounds
@@ -85,14 +85,14 @@ class Initiation:
         )
 
     def ignore(self, command: Command, reason: str) -> Outcome:
-        """Say that this delivery starts nothing, and why. Nothing is put on record: its key stays free."""
+        """The outcome of an ignored delivery, with the reason. Nothing is recorded; its key stays unused."""
         attempt = self._attempt(command, ())
         return self._notify_observers(attempt, lambda: replace(outcome_of(attempt, Status.IGNORED), reason=reason))
 
     def retry(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
-        """A new attempt on a failed initiation's own row, asked for by a person; an ended one's answer otherwise.
+        """A new attempt on a failed initiation's row, requested by an operator; otherwise the recorded outcome.
 
-        It waits for whoever is at work on the conversation, and looks at it first, as any request does. One that found
+        It waits for a running initiation and checks the conversation first, as any request does. One that found
         no conversation is asked for anew.
         """
         conversation_id = entry.checkpoint.session.conversation_id or entry.command.conversation_id
@@ -131,7 +131,7 @@ class Initiation:
             return work(attempt)
 
     def _replay_if_final(self, attempt: Attempt) -> Outcome | None:
-        """The answer that this key has for good, by one read."""
+        """The permanent outcome of this key, by one read; None if there is none."""
         command = attempt.command
         if not command.key:
             return None
@@ -185,7 +185,7 @@ class Initiation:
         return Claim(attempt.initiation_id, lock_key, attempt.lease_owner, command, lease, checkpoint, self._window)
 
     def _claim_or_replay(self, attempt: Attempt) -> tuple[Ledger, Acquired | Outcome]:
-        """Ours to do, or the answer that somebody else's run gives."""
+        """The acquired claim, or the outcome of another attempt's run."""
         while True:
             lock_key = lock_key_for(attempt.command, attempt.initiation_id)
             claim = self._claim(
@@ -211,7 +211,7 @@ class Initiation:
                 return self.ledger, replay_outcome(ended, attempt)
 
     def _run_and_complete(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
-        """Run what was won and settle it, whatever comes."""
+        """Run the acquired initiation and complete it, also after an unexpected error."""
         attempt.initiation_id = acquired.entry.id
         attempt.number = acquired.entry.attempts
         if attempt.number > 1:
@@ -232,7 +232,7 @@ class Initiation:
                 outcome = failure_outcome(attempt, InternalError(_INTERNAL_ERROR))
             self._complete(ledger, attempt, outcome)
         except LeaseLost:
-            # Somebody took it over while we were slow; theirs is the answer, if they have one by now.
+            # Another worker took it over while we were slow; its outcome counts, if there is one by now.
             theirs = ledger.read(acquired.entry.id, seconds=_completion_timeout(attempt))
             if theirs is None:
                 # No invitation can have gone out: what one stands on is not lost.
@@ -252,7 +252,7 @@ class Initiation:
                 attempt.initiation_id, attempt.lease_owner, state, attempt.checkpoint, outcome, seconds=seconds
             )
         except LedgerUnavailable:
-            # It happened all the same, and the caller must know. The row's lease runs out; a repeat looks and finds it.
+            # The session was started, and the caller must know. The lease expires; a retry checks and finds it.
             return
 
     def _join_or_run(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:

@@ -1,4 +1,4 @@
-"""What makes it once: the record of every initiation, who holds it, and how far it came. The protocol and its words."""
+"""The ledger's protocol: the record of each initiation, its lease owner and its checkpoint."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from cobrowse.model import Command, Outcome, Session
 
 
 class State(StrEnum):
-    """Where an initiation stands.
+    """State of an initiation.
 
     running ──▶ succeeded · failed_final                    the answer is kept, repeats get it again
        ▲  └───▶ failed_retryable ──▶ running                a repeat goes on from the last finished step
@@ -31,12 +31,12 @@ class Invitation(StrEnum):
 
 
 class LeaseLost(Exception):
-    """Another holder has taken the initiation over; whoever gets this must start nothing more."""
+    """Another lease owner has taken the initiation over; the caller must make no further calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far an initiation came: its `completed_steps`, and the `pending_step` whose call may have gone out.
+    """Progress of an initiation: `completed_steps`, and the `pending_step` whose call may have gone out.
 
     `may_have_notified`: from before the call that invites the customer, so a crash can't hide that it may have
     happened; taken
@@ -51,7 +51,7 @@ class Checkpoint:
 
     @property
     def invitation(self) -> Invitation:
-        """Whether the customer has been invited, as far as anybody knows."""
+        """Whether the customer has been invited, as far as is known."""
         if not self.may_have_notified:
             return Invitation.NO
         return Invitation.UNKNOWN if self.pending_step else Invitation.YES
@@ -75,13 +75,13 @@ class InitiationRecord:
 
     @property
     def has_live_lease(self) -> bool:
-        """Whether somebody is at work on it."""
+        """Whether an attempt is running, with a lease that has not expired."""
         return self.state is State.RUNNING and self.lease_left > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A wish to run `command` as initiation `id`. `checkpoint` is what a crash right after the claim must leave behind.
+    """A request to run `command` as initiation `id`. `checkpoint` is what a crash right after the claim leaves behind.
 
     `lock_key` can be held once only. `window_seconds` > 0 also asks for the other initiations of the same conversation:
     those at work, and those in that time that may have invited the customer.
@@ -97,7 +97,7 @@ class Claim:
 
 
 def lock_key_for(command: Command, initiation_id: str) -> str:
-    """What this command must hold alone: its key, else its caller's conversation while it is worked on.
+    """The lock of this command: its key, else its caller's conversation while it runs.
 
     A caller's own key belongs to its credential. A delivery's id is its sender's, whichever of its secrets signed it.
     """
@@ -111,17 +111,17 @@ def lock_key_for(command: Command, initiation_id: str) -> str:
 
 
 def _part(name: str) -> str:
-    """A name without the separator, so that no two pairs of names make one slot."""
+    """The name with its separators escaped, so that no two pairs of names give the same lock key."""
     return name.replace("%", "%25").replace(":", "%3A")
 
 
 def released_lock_key(initiation_id: str) -> str:
-    """The slot of a keyless initiation that has ended: its own, so that the next request stands for itself."""
+    """The lock key of a completed initiation without a key: unique, so that the next request is a new one."""
     return f"id:{initiation_id}"
 
 
 class Lease(NamedTuple):
-    """Who is at work on which initiation."""
+    """Lease owners of initiations."""
 
     id: str
     lease_owner: str
@@ -129,7 +129,7 @@ class Lease(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Acquired:
-    """It is ours to do: new (`entry.attempts` is 1), continued, or taken over from a dead holder.
+    """The lease is ours: a new initiation (`entry.attempts` is 1), one continued, or one taken over after a crash.
 
     `ahead` are the other initiations of the conversation that were at work at the moment of this claim, the newest
     first: all of them were claimed before this one, and this one waits for them. `history` are those inside the window
@@ -148,14 +148,14 @@ class Acquired:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyHeld:
-    """Somebody is at work on it, or it has ended: `entry.state` tells."""
+    """The initiation is running or has ended: see `entry.state`."""
 
     entry: InitiationRecord
 
 
 @dataclass(frozen=True, slots=True)
 class FingerprintMismatch:
-    """The key came before with another request."""
+    """The key was already used with a different request."""
 
     entry: InitiationRecord
 
@@ -175,14 +175,14 @@ class Ledger(Protocol):
     """
 
     def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
-        """Hold the claim's slot if it is free, retryable or its lease ran out: one atomic, committed decision.
+        """Acquire the claim's lock if it is free, retryable or its lease expired, in one atomic, committed step.
 
-        A new entry gets the claim's `checkpoint`; one that is continued or taken over keeps its own. An entry that has
-        ended for good is Taken; one whose command has another fingerprint Differs (keyed slots only).
+        A new entry gets the claim's `checkpoint`; one that is continued or taken over keeps its own. An entry with
+        a permanent outcome is AlreadyHeld; another fingerprint is FingerprintMismatch (only for keys).
         """
 
     def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
-        """The entry that holds this slot, by one read."""
+        """The record that has this lock key, by one read."""
 
     def reclaim(
         self,
@@ -193,12 +193,12 @@ class Ledger(Protocol):
         *,
         seconds: float | None = None,
     ) -> ClaimResult | None:
-        """Hold a failed initiation's own row again, final or not; Taken if running or succeeded, None if absent."""
+        """Acquire a failed initiation's row again. AlreadyHeld if running or succeeded, None if absent."""
 
     def save_checkpoint(
         self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
     ) -> None:
-        """Commit how far it came before the next call goes out. LeaseLost if `lease_owner` no longer holds it."""
+        """Commit the checkpoint before the next call. Raises LeaseLost if `lease_owner` no longer has the lease."""
 
     def complete(
         self,
@@ -220,10 +220,10 @@ class Ledger(Protocol):
 
 
 class NullLedger:
-    """For LEDGER_REQUIRED=false while the ledger is away: everything is won, nothing is remembered."""
+    """Start sessions while the ledger is unreachable (LEDGER_REQUIRED=false), at the risk of duplicates."""
 
     def claim(self, claim: Claim, *, seconds: float | None = None) -> Acquired:  # noqa: ARG002 - the protocol's parameter
-        """Always won."""
+        """Always acquired."""
         return Acquired(
             InitiationRecord(
                 claim.id, claim.command, State.RUNNING, 1, claim.checkpoint, claim.lease_owner, claim.lease_seconds

@@ -1,4 +1,4 @@
-"""The words of the heart: what was asked for, what a flow yields, how long each part took, what came of it."""
+"""The domain's model: command, session, spans and outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ StartWhen = Literal["customer_connected", "agent_connected"]
 
 
 class Secret(str):
-    """A string that never shows itself: its repr is dots, so no traceback or log line can hold it."""
+    """A string whose repr is masked. str(), f-strings and JSON show it: hand it on, don't format it."""
 
     __slots__ = ()
 
@@ -19,7 +19,7 @@ class Secret(str):
 
 
 class Status(StrEnum):
-    """What came of a request, in the caller's words."""
+    """Status of a request, as callers see it."""
 
     INITIATED = "initiated"
     UNVERIFIED = "unverified"
@@ -56,7 +56,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the steps of a flow have yielded so far; an empty string is "not known". `offer_ends` is ISO 8601."""
+    """Session data collected by a flow's steps; an empty string means "not known". `offer_ends` is ISO 8601."""
 
     conversation_id: str = ""
     cobrowse_session_id: str = ""
@@ -83,7 +83,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of an initiation: a step, an upstream call, or a wait before another try. Times are seconds."""
+    """A stretch of an initiation: a step, an upstream call, or a wait before a retry. Times are seconds."""
 
     kind: Literal["step", "call", "wait"]
     name: str
@@ -106,7 +106,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a request: everything an answer needs. `seconds` is how long it took."""
+    """The outcome of a request. `seconds` is its duration."""
 
     status: Status
     initiation_id: str

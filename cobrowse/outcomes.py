@@ -1,4 +1,4 @@
-"""What an attempt, an error or another run's entry comes to as an Outcome."""
+"""Builds the Outcome of an attempt, an error or another run's record."""
 
 from dataclasses import replace
 
@@ -42,19 +42,19 @@ def failure_outcome(attempt: Attempt, error: CobrowseError) -> Outcome:
 
 
 def final_outcome(entry: InitiationRecord) -> Outcome | None:
-    """The answer that this initiation keeps for good; None as long as a repeat may change it."""
+    """The permanent outcome of this initiation; None while a retry may change it."""
     final = entry.state in (State.SUCCEEDED, State.FAILED_FINAL)
     return replace(entry.outcome, replayed=True) if final and entry.outcome is not None else None
 
 
 def replay_outcome(ended: InitiationRecord, attempt: Attempt) -> Outcome:
     """The answer of this attempt's own slot: the same again for a repeated key, as one that joined it without."""
-    assert ended.outcome is not None  # noqa: S101 - _awaited hands on ended entries only
+    assert ended.outcome is not None  # noqa: S101 - _wait_for_owner returns ended entries only
     return replace(ended.outcome, replayed=True) if attempt.command.key else joined_outcome(ended, attempt)
 
 
 def joined_outcome(ended: InitiationRecord, attempt: Attempt) -> Outcome:
-    """What another initiation's run comes to for an attempt that waited for it."""
+    """The outcome of another initiation's run, for an attempt that waited for it."""
     assert ended.outcome is not None  # noqa: S101 - as above
     outcome = replace(
         ended.outcome,

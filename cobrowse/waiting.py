@@ -1,4 +1,4 @@
-"""Waiting for whoever is at work: on the same request, or on another one of the same conversation."""
+"""Waits for a running initiation: of the same request, or of another one for the same conversation."""
 
 from cobrowse.errors import InProgress
 from cobrowse.flow import Attempt
@@ -8,7 +8,7 @@ from cobrowse.ledger import Acquired, InitiationRecord, Lease, Ledger, State
 def wait_for_owner(
     ledger: Ledger, entry: InitiationRecord | None, attempt: Attempt, lease_owner: str = ""
 ) -> InitiationRecord | None:
-    """The entry once it has ended; None when its holder died or it is gone. Raises InProgress at the deadline's end.
+    """The record once it has ended; None when its lease expired or it is gone. Raises InProgress at the deadline's end.
 
     With `lease_owner` only that one is waited for, not who has taken over from it.
     """
@@ -23,7 +23,7 @@ def wait_for_owner(
 
 
 def leases_ahead(acquired: Acquired) -> tuple[Lease, ...]:
-    """Who was at work on the conversation at the moment of the claim."""
+    """The initiation of the conversation that was running at the time of the claim."""
     earlier = acquired.previous
     if acquired.ahead or earlier is None or not earlier.has_live_lease:
         return acquired.ahead

@@ -1,4 +1,4 @@
-"""flask cobrowse doctor: what this installation needs, looked at piece by piece, and the remedy for what is wrong."""
+"""flask cobrowse doctor: checks the configuration and every dependency, with a hint for each failure."""
 
 import os
 import sys
@@ -15,10 +15,10 @@ from settings import Settings, SettingsError
 
 
 @cobrowse.command()
-@click.option("--conversation", "conversation_id", metavar="ID", default="", help="Look at this conversation too.")
+@click.option("--conversation", "conversation_id", metavar="ID", default="", help="Check this conversation too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON, and nothing else.")
 def doctor(conversation_id: str, as_json: bool) -> None:
-    """Look at everything the service needs; no customer notices. Exits 0 if nothing is wrong."""
+    """Check configuration and connectivity (sends no invitations). Exits 0 if nothing is wrong."""
     try:
         checks = diagnose(
             Settings.from_env(),

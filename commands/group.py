@@ -13,14 +13,14 @@ cobrowse = SafeGroup("cobrowse", help="Start cobrowse sessions in Genesys Cloud,
 
 
 def report_settings_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Say what is wrong with the settings in plain lines, and exit with 2."""
+    """Print the settings errors, one per line, and exit with 2."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except SettingsError as error:
-            say("These settings don't let the service start (.env.example explains each):", err=True)
+            say("Invalid configuration (.env.example explains each variable):", err=True)
             for fault in error.errors:
                 say(f"  {fault}", err=True)
             sys.exit(2)

@@ -71,7 +71,7 @@ def _print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         return
     if outcome.failure is not None:
         failure = outcome.failure
-        say("", f"✗ {failure.code}", f"  cause:  {failure.message}", f"  remedy: {failure.hint}")
+        say("", f"✗ {failure.code}", f"  cause:  {failure.message}", f"  hint:   {failure.hint}")
         return
     session = outcome.session
     seen = "the conversation shows it" if session.verified else "the conversation does not show it yet"

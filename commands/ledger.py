@@ -11,7 +11,7 @@ from settings import Settings
 
 @cobrowse.group()
 def ledger() -> None:
-    """Look after the ledger at LEDGER_URL."""
+    """Maintain the ledger at LEDGER_URL."""
 
 
 @ledger.command()

@@ -19,7 +19,7 @@ from commands.terminal import say
 @click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
 @click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach.")
 def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, allow_remote: bool) -> None:
-    """A Genesys Cloud on this machine, to try everything against. Needs no setting at all."""
+    """Run a simulated Genesys Cloud on this machine. Needs no settings."""
     # Loaded by name: the sandbox is a program of its own, and no module of the service may depend on it.
     server = importlib.import_module("sandbox.server")
 

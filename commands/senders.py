@@ -44,7 +44,7 @@ def senders(as_json: bool) -> None:
 
 def _extras(row: dict[str, object]) -> str:
     rate = f"at most {row['rateLimit']}" if row["rateLimit"] else ""
-    unchecked = "" if row["reuseLiveSession"] else "the conversation is not looked at first"
+    unchecked = "" if row["reuseLiveSession"] else "a live session is not checked for first"
     return ", ".join(part for part in (rate, unchecked) if part)
 
 
@@ -52,10 +52,10 @@ def _extras(row: dict[str, object]) -> str:
 @click.argument("sender")
 @click.option("--file", "payload", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service is.")
-@click.option("--header", "extra", multiple=True, help="A header besides, as 'Name: value'.")
+@click.option("--header", "extra", multiple=True, help="Additional header, as 'Name: value'.")
 @report_settings_errors
 def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
-    """Post a payload as SENDER would, signed with its first secret, and show what came back.
+    """Post a payload as SENDER would, signed with its first secret, and print the response.
 
     FILE holds the body as it is to be sent.
     """
@@ -64,7 +64,7 @@ def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
     row = known.get(sender)
     if row is None:
         names = ", ".join(each.name for each in known) or "none is configured"
-        raise click.UsageError(f"There is no sender {sender!r}; there are: {names}.")
+        raise click.UsageError(f"There is no sender {sender!r}; known senders: {names}.")
     body = payload.read_bytes()
     path = f"{urlsplit(url).path.rstrip('/')}/webhooks/{sender}"
     signed = row.sign("POST", path, body, SystemClock().now())
@@ -93,7 +93,7 @@ def _exchange(
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read()
     except (OSError, HTTPException) as error:
-        raise click.ClickException(f"No answer from {scheme}://{place}: {error}. Is the service up there?") from None
+        raise click.ClickException(f"No answer from {scheme}://{place}: {error}. Is the service running?") from None
     finally:
         connection.close()
 

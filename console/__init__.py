@@ -1,1 +1,1 @@
-"""The console: the newest initiations for a person to look at, and a failed one to retry."""
+"""The console: lists the newest initiations and retries failed ones."""

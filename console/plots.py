@@ -145,7 +145,7 @@ def _success(minutes: Sequence[Minute]) -> Plot:
     failures = f"Failures in the minutes {', '.join(worst[-8:])}." if worst else "No failures."
     description = f"Each minute's share of successes below, of failures above. {failures}"
     if not good + bad:
-        return Plot("success", "Success", "—", "", "nothing has ended", description, ())
+        return Plot("success", "Success", "—", "", "no completed initiations", description, ())
     share = 100 * good / (good + bad)
     # All of many minus one must not read as all.
     shown = "100" if not bad else f"{min(share, 99.9):.1f}"
@@ -157,7 +157,7 @@ def _success(minutes: Sequence[Minute]) -> Plot:
 def _duration(minutes: Sequence[Minute]) -> Plot:
     everything = [seconds for minute in minutes for seconds in minute.seconds]
     if not everything:
-        return Plot("duration", "Duration", "—", "", "nothing has ended", "No durations in the last hour.", ())
+        return Plot("duration", "Duration", "—", "", "no completed initiations", "No durations in the last hour.", ())
     highest = max(*everything, 10 * LOG_MIN)
 
     def height(seconds: float) -> float:
@@ -184,7 +184,7 @@ def _duration(minutes: Sequence[Minute]) -> Plot:
 def _calls(minutes: Sequence[Minute]) -> Plot:
     counts = [minute.calls for minute in minutes]
     most = max(counts)
-    detail = f"peak {most:,} a minute; a token has 300" if most else "none in the last hour"
+    detail = f"peak {most:,} a minute; limit 300/min per token" if most else "none in the last hour"
     description = _described(minutes, counts)
     return Plot("calls", "Upstream calls", f"{sum(counts):,}", "", detail, description, _columns(counts))
 

@@ -18,7 +18,7 @@ _SECRET = tuple(field.name for field in fields(Session) if field.type is Secret)
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """How a state is told: its word, and the icon and colour that go with it (console.css has a rule for each)."""
+    """A state's label, with its icon and colour (console.css has a rule for each)."""
 
     word: str
     tone: str
@@ -27,8 +27,8 @@ class Badge:
 # In the order of the filter's choices.
 STATES = {
     State.SUCCEEDED: Badge("Succeeded", "good"),
-    State.FAILED_RETRYABLE: Badge("Failed so far", "retry"),
-    State.FAILED_FINAL: Badge("Failed for good", "bad"),
+    State.FAILED_RETRYABLE: Badge("Failed, can be retried", "retry"),
+    State.FAILED_FINAL: Badge("Failed (permanent)", "bad"),
     State.RUNNING: Badge("Running", "running"),
 }
 # A success in the caller's own words.
@@ -38,7 +38,7 @@ _SUCCESSES = {
     Status.JOINED: Badge("Joined", "good"),
     Status.ALREADY_ACTIVE: Badge("Already active", "good"),
 }
-# Running, and its lease ran out: whoever was at work on it is gone.
+# Running, and the lease has run out: the worker stopped before finishing.
 _INTERRUPTED = Badge("Interrupted", "retry")
 
 _MEANINGS = {
@@ -46,7 +46,7 @@ _MEANINGS = {
     Status.UNVERIFIED: "The session was started and added; the conversation did not show it in time.",
     Status.JOINED: "Another request for this conversation had started a session; this one got the same.",
     Status.ALREADY_ACTIVE: "The conversation had a live session already; nothing was started.",
-    Status.IGNORED: "On purpose nothing was started.",
+    Status.IGNORED: "Ignored by rule; nothing was started.",
 }
 
 
@@ -134,13 +134,13 @@ def detail(entry: InitiationRecord, today: datetime) -> Detail:
 
 
 def can_retry(entry: InitiationRecord) -> bool:
-    """Whether a new attempt on its row makes sense: it failed, or whoever was at work on it is gone."""
+    """Whether it can be run again: it failed, or its worker stopped before finishing."""
     failed = entry.state in (State.FAILED_FINAL, State.FAILED_RETRYABLE)
     return failed or (entry.state is State.RUNNING and not entry.has_live_lease)
 
 
 def badge(entry: InitiationRecord) -> Badge:
-    """How its state is told."""
+    """The badge of its state."""
     if entry.state is State.RUNNING and not entry.has_live_lease:
         return _INTERRUPTED
     if entry.state is State.SUCCEEDED and entry.outcome is not None:
@@ -155,7 +155,7 @@ def masked(outcome: Outcome) -> Outcome:
 
 
 def flash(entry: InitiationRecord, attempt: int | None) -> str:
-    """What to tell whoever ran this attempt; nothing if the row is at another one by now."""
+    """The message after a manual retry; empty if the row is at another attempt by now."""
     if attempt is None or attempt != entry.attempts or entry.outcome is None or entry.has_live_lease:
         return ""
     return f"Attempt {attempt} has ended: {badge(entry).word.lower()}, after {in_words(entry.outcome.seconds)}."
@@ -178,8 +178,8 @@ def _conversation(entry: InitiationRecord) -> str:
 def _meaning(entry: InitiationRecord) -> str:
     if entry.state is State.RUNNING:
         if entry.has_live_lease:
-            return f"An attempt is at work on it, for {in_words(entry.lease_left)} more at most."
-        return "Whoever was at work on it is gone. The next repeat of its request takes it over, or run it again here."
+            return f"Running; the lease ends in {in_words(entry.lease_left)} at most."
+        return "The worker stopped before finishing. The next retry of the request takes over, or run it again here."
     if entry.outcome is None or entry.outcome.failure is not None:
         return ""
     return entry.outcome.reason or _MEANINGS.get(entry.outcome.status, "")
@@ -190,11 +190,11 @@ def _failure_view(outcome: Outcome) -> FailureView | None:
     if failure is None:
         return None
     if failure.retryable:
-        following = f"The sender may ask again after {wait_seconds(failure)} s, with the same key."
+        following = f"Retry after {wait_seconds(failure)} s, with the same key."
     elif failure.is_terminal:
-        following = "A repeat with the same key gets this answer again."
+        following = "A retry with the same key gets this response again."
     else:
-        following = "A repeat with the same key tries again, once the cause is mended."
+        following = "A retry with the same key runs again; send it after the cause is fixed."
     return FailureView(failure.code, failure.message, failure.hint, following)
 
 
@@ -208,16 +208,16 @@ def _facts(entry: InitiationRecord) -> tuple[tuple[str, str], ...]:
         ("Key", command.key),
         ("Sender", command.sender),
         ("Credential", command.credential),
-        ("Asked for by", command.requested_by),
+        ("Requested by", command.requested_by),
         ("Channel", command.channel or ""),
         ("Flow", checkpoint.flow),
-        ("Came", _moment(entry.created)),
-        ("Last change", _moment(entry.updated)),
+        ("Received", _moment(entry.created)),
+        ("Updated", _moment(entry.updated)),
         ("Attempts", str(entry.attempts)),
-        ("Took", in_words(outcome.seconds) if outcome else ""),
+        ("Duration", in_words(outcome.seconds) if outcome else ""),
         ("Upstream calls", str(entry.upstream_calls)),
-        ("Steps done", ", ".join(checkpoint.completed_steps)),
-        ("Step begun", checkpoint.pending_step),
+        ("Completed steps", ", ".join(checkpoint.completed_steps)),
+        ("Current step", checkpoint.pending_step),
         ("Customer invited", _invited(entry)),
     )
     return tuple((name, value) for name, value in facts if value)

@@ -36,9 +36,12 @@ _ID = re.compile(r"[\x21-\x7e]{1,128}")
 _QUERY = ListQuerySchema()
 _AGAIN = RetrySchema()
 
+# Headings of the error page by status.
+_TITLES = {401: "Sign-in required", 403: "Forbidden", 404: "Not found", 409: "Conflict", 503: "Unavailable"}
+
 
 class Recent(Protocol):
-    """Whoever has the newest initiations."""
+    """Lists the newest initiations."""
 
     def __call__(
         self,
@@ -53,7 +56,7 @@ class Recent(Protocol):
 
 
 class Retry(Protocol):
-    """The heart, as this border uses it."""
+    """The domain's interface used here."""
 
     def __call__(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
         """A new attempt on a failed initiation's own row."""
@@ -67,7 +70,7 @@ class _Placed(Protocol):
 # Not slots: what is made once is kept beside the fields.
 @dataclass(frozen=True)
 class Console:
-    """What the console was told at the start. `deadline_seconds` is a person's patience when they run one again.
+    """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
     Without a `password` it answers this machine alone: hand in none only where the service is on a sandbox. `csrf_key`
     must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now.
@@ -127,7 +130,7 @@ class Console:
         return render_template("console/_detail.html", **self._shown(self._entry(initiation_id)), alone=alone)
 
     def again(self, initiation_id: str) -> AnyResponse:
-        """Run a failed initiation again, and show what came of it."""
+        """Retry a failed initiation and show the outcome."""
         token = _loaded(_AGAIN, request.form).get("token", "")
         if not auth.same_origin(_headers(), request.host) or not self._csrf.verify(token, initiation_id):
             return _refused(
@@ -227,7 +230,7 @@ def _headers() -> dict[str, str]:
 
 
 def _guarded(response: Response) -> Response:
-    """After every request: what a browser may do with it, and that nobody keeps it."""
+    """After every request: security headers, and `no-store` but for static files."""
     response.headers.update(auth.HEADERS)
     static = request.endpoint == "console.static"
     response.headers["Cache-Control"] = "no-cache" if static else "no-store"
@@ -236,7 +239,7 @@ def _guarded(response: Response) -> Response:
 
 def _failed(error: CobrowseError) -> Response:
     if isinstance(error, InternalError):
-        log.error("a fault inside the service", exc_info=error.__cause__ or error)
+        log.error("internal error", exc_info=error.__cause__ or error)
     else:
         log.warning("console request refused", error=error.code, message=error.message, path=request.path)
     return _refused(error.status, error.message, error.hint)
@@ -244,9 +247,12 @@ def _failed(error: CobrowseError) -> Response:
 
 def _unknown(status: int) -> Response:
     log.warning("console sign-in refused", path=request.path)
-    return _refused(status, "The console needs its password.", "It is the service's CONSOLE_PASSWORD, with any name.")
+    return _refused(status, "The console requires its password.", "Sign in with CONSOLE_PASSWORD and any user name.")
 
 
 def _refused(status: int, message: str, hint: str) -> Response:
-    page = render_template("console/refused.html", message=message, hint=hint, correlation_id=g.correlation_id)
+    title = _TITLES.get(status, "Request failed")
+    page = render_template(
+        "console/refused.html", title=title, message=message, hint=hint, correlation_id=g.correlation_id
+    )
     return make_response(page, status)

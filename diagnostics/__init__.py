@@ -1,4 +1,4 @@
-"""The doctor: a table of questions about this installation, each answered with what was found and what helps."""
+"""The doctor: a table of checks of this installation, each with its result and a hint."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -15,7 +15,7 @@ __all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "DoctorSettings", "diagnos
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One line of the table. It is not asked while one that it `needs` has failed: its answer would be the same."""
+    """One check of the table. It is skipped when one that it `needs` has failed."""
 
     name: str
     ask: Callable[[DiagnosticContext, GenesysChecks], Iterator[Check]]
@@ -25,7 +25,7 @@ class Question:
 _STRAIGHT = ConnectivityProbe()
 _GENESYS = ("api host", "login host", "credentials")
 QUESTIONS = (
-    Question("settings", lambda _context, _org: iter([Check("settings", True, "every variable has a usable form")])),
+    Question("settings", lambda _context, _org: iter([Check("settings", True, "configuration is valid")])),
     Question("region", lambda context, _: network_checks.region(context)),
     Question("api host", lambda context, _: network_checks.api(context)),
     Question("login host", lambda context, _: network_checks.login(context)),
@@ -54,14 +54,14 @@ def diagnose(
 ) -> Iterator[Check]:
     """The checks, one by one as they are made. Nothing in them is seen by a customer.
 
-    `environ` holds the senders' secrets; with a `conversation_id` that conversation is looked at too.
+    `environ` holds the senders' secrets; with a `conversation_id` that conversation is checked too.
     """
     context = DiagnosticContext(settings, environ, clock, new_id, probe, conversation_id)
     with closing(GenesysChecks(context)) as org:
         for question in QUESTIONS:
             missing = [name for name in question.needs if name in context.failed]
             if missing:
-                yield Check(question.name, None, f"not before “{missing[0]}” is in order")
+                yield Check(question.name, None, f"skipped: {missing[0]} failed")
                 continue
             for check in question.ask(context, org):
                 if check.ok is False:
@@ -78,5 +78,5 @@ def unsettled(errors: Iterable[str]) -> Iterator[Check]:
 
 
 def passed(checks: Iterable[Check]) -> bool:
-    """Whether nothing is wrong. What was not looked at is not wrong."""
+    """Whether no check failed. Skipped checks don't count as failed."""
     return all(check.ok is not False for check in checks)

@@ -36,7 +36,7 @@ _CERTIFICATE = {
 
 
 class Unreachable(Exception):
-    """A stage failed: `message` says what, `hint` what helps. `untrusted`: it was the certificate."""
+    """A stage failed. `message` names the failure, `hint` the fix. `untrusted`: it was the certificate."""
 
     def __init__(self, message: str, hint: str, *, untrusted: bool = False) -> None:
         super().__init__(message)
@@ -139,7 +139,7 @@ def _date(value: str) -> datetime | None:
 
 
 def _explained(where: str, error: Exception, ca_file: str) -> Unreachable:
-    """What an exception on the way stands for."""
+    """The Unreachable that an exception maps to."""
     if isinstance(error, ssl.SSLCertVerificationError):
         hint = _CERTIFICATE.get(error.verify_code, "Look at the certificate that the host shows.")
         if ca_file and hint is _UNKNOWN_AUTHORITY:

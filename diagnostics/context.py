@@ -1,4 +1,4 @@
-"""What the doctor is given, what it has learned on the way, and what it says of each thing it looked at."""
+"""The doctor's input, the state its checks share, and their results."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Check:
 
 
 class DoctorSettings(Protocol):
-    """The settings, as far as the doctor looks at them."""
+    """The settings that the doctor reads."""
 
     @property
     def genesys_region(self) -> str: ...  # noqa: D102 - settings.py and .env.example explain each
@@ -76,6 +76,6 @@ class DiagnosticContext:
 
 
 def failing(name: str, error: CobrowseError, hint: str = "") -> Check:
-    """A check that ended in this error; its own remedy unless a better one is known here."""
+    """A check that failed with this error, with its hint unless a better one is given."""
     wait = f" Genesys asks for {error.retry_after:.0f} s of patience." if error.retry_after else ""
     return Check(name, False, error.message, (hint or error.hint) + wait)

@@ -1,4 +1,4 @@
-"""What a running process asks itself: does the ledger answer, can a token be had. Cheap, however often it is asked."""
+"""Readiness checks of a running process: ledger and token. Results are cached, so polling is cheap."""
 
 from collections.abc import Callable, Mapping
 from threading import Lock
@@ -20,7 +20,7 @@ PATIENCE = 2.0
 
 
 class Readiness:
-    """Asks each of the questions, at most once in a while; whoever comes meanwhile gets the last answers."""
+    """Runs the checks at most once per interval; calls in between get the cached results."""
 
     def __init__(self, questions: Mapping[str, HealthCheck], clock: Clock) -> None:
         self._questions = questions
@@ -49,7 +49,13 @@ def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> HealthCheck:
 
     def ask() -> Problem:
         hosts = open_circuits()
-        return GenesysUnavailable(f"calls to {' and '.join(hosts)} are refused for a moment") if hosts else None
+        return (
+            GenesysUnavailable(
+                f"circuit breaker open for {' and '.join(hosts)} after repeated failures; next attempt in 5 s at most"
+            )
+            if hosts
+            else None
+        )
 
     return ask
 

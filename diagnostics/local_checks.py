@@ -121,7 +121,7 @@ def _row(sender: Sender) -> str:
 
 
 def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
-    """The faults by their row, and the rows that have none."""
+    """The errors by row, and the rows without errors."""
     by_name: dict[str, list[str]] = {}
     for fault in errors:
         match = _ROW.search(fault)

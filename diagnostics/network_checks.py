@@ -48,7 +48,11 @@ def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
     try:
         addresses = context.probe.addresses(url)
         host = urlsplit(url).hostname
-        yield Check(dns, True, f"{host} is {', '.join(addresses[:3])}" if addresses != [host] else f"{host} needs none")
+        yield Check(
+            dns,
+            True,
+            f"{host} is {', '.join(addresses[:3])}" if addresses != [host] else f"skipped ({host} is an IP address)",
+        )
     except Unreachable as error:
         own = context.settings.genesys_region
         question = f"GENESYS_REGION is {own}: is it your org's? " if own in url else ""
@@ -66,7 +70,7 @@ def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
 
 
 def clock(context: DiagnosticContext) -> Iterator[Check]:
-    """How far this machine's clock is from Genesys's."""
+    """Compares this machine's clock with Genesys's."""
     if context.genesys_time is None:
         yield Check("clock", None, "the API's answer has no Date to compare with")
         return

@@ -1,4 +1,4 @@
-"""The doctor's findings for a terminal: a mark, a name, what was found, and below it the remedy."""
+"""The doctor's findings for a terminal: a mark, a name, what was found, and a hint below it."""
 
 import textwrap
 from collections.abc import Sequence

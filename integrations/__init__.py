@@ -1,1 +1,1 @@
-"""What the heart asks for, implemented: Genesys Cloud, the senders, the ledger, telemetry."""
+"""Adapters of the domain's ports: Genesys Cloud, the senders, the ledger, telemetry."""

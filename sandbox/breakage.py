@@ -175,7 +175,7 @@ def sent(
 
 
 def _padded(body: bytes) -> bytes:
-    """The good answer up to the field that makes it huge: whoever reads it all can still use it."""
+    """The good response up to the field that makes it huge; read whole it is still valid."""
     start = body.rstrip()[:-1] if body.startswith(b"{") else b"{"
     return start + (b"" if start == b"{" else b",") + b'"padding":"'
 

@@ -40,7 +40,7 @@ class Tokens:
         self.issued = 0
 
     def clear(self) -> None:
-        """Forget every token: whoever holds one is asked to log in again."""
+        """Forget every token: their owners get a 401."""
         with self._lock:
             self._tokens.clear()
             self._revoked.clear()

@@ -8,7 +8,7 @@ BATCH = 100
 
 
 class ObjectSchema(DeliverySchema):
-    """A body that whoever set up the sender has written: any object. The row's paths say what is read of it."""
+    """A body of the sender's own form: any object. The row's paths select what is read."""
 
 
 class HubSpotEventSchema(DeliverySchema):

@@ -66,7 +66,7 @@ def input_named_by(placeholder: str) -> str:
 def conversation_id_in(text: str) -> str:
     """The conversation's id in the one spelling Genesys has for it; "" if the text is no id.
 
-    Blanks, quotes, braces, upper case, other dashes and missing hyphens are mended.
+    Blanks, quotes, braces, upper case, other dashes and missing hyphens are normalised.
     """
     bare = "".join(text.strip(_AROUND).split()).translate(_DASHES).lower()
     found = _UUID.fullmatch(bare)

@@ -1,1 +1,1 @@
-"""HTTP: reads the raw body, asks who it is, parses, hands a Command to the heart and answers. Knows no Genesys."""
+"""HTTP: reads the raw body, authenticates, parses, passes a Command to the domain and responds. Knows no Genesys."""

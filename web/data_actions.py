@@ -25,7 +25,7 @@ _FIELDS = tuple(str(field.data_key or name) for name, field in _REQUEST.fields.i
 
 
 class Keys(Protocol):
-    """Whoever knows the callers."""
+    """Authenticates callers."""
 
     def identify(self, headers: Mapping[str, str]) -> str:
         """The caller's name. Raises NotAuthenticated."""
@@ -33,7 +33,7 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DataActions:
-    """What this endpoint was told at the start. `deadline_seconds` is the caller's patience."""
+    """The endpoint's configuration. `deadline_seconds`: how long the caller waits."""
 
     initiate: Callable[[Command], Outcome]
     keys: Keys
@@ -49,7 +49,7 @@ class DataActions:
         return blueprint
 
     def start(self) -> Response:
-        """Start a cobrowse session for a conversation; the answer says what came of it."""
+        """Start a cobrowse session for a conversation; the response holds the outcome."""
         credential = self._caller()
         request_parsing.json_type(request)
         charset = charset_of(request.content_type or "")
@@ -118,5 +118,5 @@ def _key(header: str, field: str) -> str:
 
 
 def fingerprint(content: object) -> str:
-    """What tells two requests with one key apart: a hash over what was asked for, however it was written."""
+    """The request's fingerprint: a hash of its parsed content, independent of formatting."""
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()

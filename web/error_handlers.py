@@ -1,6 +1,6 @@
-"""The outermost edge: each request gets its correlation id, each error the same flat answer, each bug a log line.
+"""Error handling: each request gets a correlation id, each error the flat response, each bug a log line.
 
-And each answer its headers for a browser, whoever made it.
+Every response also gets the default security headers; HTML pages override the CSP.
 """
 
 from collections.abc import Callable
@@ -86,7 +86,7 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
     @app.errorhandler(CobrowseError)
     def on_domain_error(error: CobrowseError) -> Response:
         if isinstance(error, InternalError):
-            log.error("a fault inside the service", exc_info=error.__cause__ or error)
+            log.error("internal error", exc_info=error.__cause__ or error)
         else:
             log.warning("request refused", error=error.code, message=error.message, path=request.path)
         return responses.error_response(error, g.correlation_id)
@@ -102,5 +102,5 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
 
     @app.errorhandler(Exception)
     def on_unhandled(error: Exception) -> Response:
-        log.error("a fault inside the service", exc_info=error)
-        return responses.error_response(InternalError("a fault inside the service"), g.correlation_id)
+        log.error("internal error", exc_info=error)
+        return responses.error_response(InternalError("internal error"), g.correlation_id)

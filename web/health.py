@@ -24,7 +24,7 @@ Problems = Mapping[str, CobrowseError | None]
 
 @dataclass(frozen=True, slots=True)
 class HealthEndpoints:
-    """What these endpoints were told at the start.
+    """The endpoints' configuration.
 
     `ready` gives each check's problem; those in `non_critical` don't make the service unready. `exposition` gives the
     metrics and their Content-Type for an Accept header.
@@ -45,11 +45,11 @@ class HealthEndpoints:
         return blueprint
 
     def healthz(self) -> Response:
-        """The process lives and answers."""
+        """Liveness: the process is running."""
         return responses.json({"status": "ok"})
 
     def readyz(self) -> Response:
-        """Whether it could start a session now, and if not, why. Strangers get the kind of each problem only."""
+        """Readiness, with the cause of each failure. Unauthenticated callers get error codes only."""
         problems = self.ready()
         checks = {name: "ok" if problem is None else self._told(problem) for name, problem in problems.items()}
         unready = any(problem is not None and name not in self.non_critical for name, problem in problems.items())
@@ -58,7 +58,7 @@ class HealthEndpoints:
     def metrics(self) -> Response:
         """Counts and durations, for Prometheus."""
         if not self._may_read():
-            raise NotAuthenticated("the metrics are not for everybody", hint=_HINT)
+            raise NotAuthenticated("metrics require authentication", hint=_HINT)
         assert self.exposition is not None  # noqa: S101 - there is no such route without it
         body, content_type = self.exposition(request.headers.get("Accept", ""))
         response = Response(body, content_type=content_type)

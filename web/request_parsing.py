@@ -1,4 +1,4 @@
-"""What a request brings besides its meaning: its bytes within limits, its JSON, its correlation id and its key."""
+"""Parses a request: its body within limits, its JSON, its correlation id and its idempotency key."""
 
 import re
 from collections.abc import Callable
@@ -86,7 +86,7 @@ def correlation_id(headers: Headers, new_id: Callable[[], str]) -> str:
 def idempotency_key(value: str, where: str = "Idempotency-Key") -> str:
     """The caller's own key; "" if there is none, as an empty one counts.
 
-    A placeholder that was not filled in is refused: whoever wrote the header wants a key, and would start without one.
+    A placeholder that was not filled in is rejected: its caller expects idempotency and would not have it.
     """
     value = value.strip()
     if not value:

@@ -1,4 +1,4 @@
-"""(outcome or error) × who asked → response: the only place that decides what a caller is told."""
+"""(outcome or error) × caller → HTTP response: the only place that decides a caller's response."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Answer = dict[str, str | int | bool]
 
 @dataclass(frozen=True, slots=True)
 class ResponseMode:
-    """How failures reach this caller. `always_200`: in the body only; else by the status, as `response_policy` maps it.
+    """How failures reach this caller. `always_200`: in the body only; else `response_policy` maps the status.
 
     `batch`: several outcomes in one answer.
     """
@@ -31,9 +31,9 @@ class ResponseMode:
 
 
 def to_answer(outcome: Outcome) -> Answer:
-    """The answer's keys: always all of them, flat, no null, whole numbers."""
+    """The response body: always every key, flat, no null, whole numbers."""
     session, failure = outcome.session, outcome.failure
-    # A session that failed to be attached reaches nobody; its links would only mislead whoever reads them.
+    # A session that failed to be attached reaches nobody; its links would only mislead the reader.
     links = Session() if failure else session
     return {
         "success": outcome.success,
@@ -74,7 +74,7 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode) -> Response:
         taken = status == 200 and not any(_comes_again(outcome) for outcome in outcomes)
         response = Response(acknowledgement(taken=taken), status, content_type=ACKNOWLEDGEMENT_TYPE)
     elif mode.batch:
-        # The first that failed speaks for the batch, so that whoever reads one answer reads what to mend.
+        # The first failure stands for the batch, so that a caller who reads one result sees what to fix.
         speaker = next((outcome for outcome in outcomes if outcome.failure), outcomes[0])
         response = json({**to_answer(speaker), "results": [to_answer(outcome) for outcome in outcomes]}, status)
     else:

@@ -26,7 +26,7 @@ AT_ONCE = 8
 
 
 class Initiate(Protocol):
-    """The heart, as this border uses it."""
+    """The domain's interface used here."""
 
     def __call__(self, command: Command) -> Outcome:
         """Start a session or say why not."""
@@ -37,7 +37,7 @@ class Initiate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """What this endpoint was told at the start."""
+    """The endpoint's configuration."""
 
     initiate: Initiate
     sender: Callable[[str], Sender | None]
@@ -54,7 +54,7 @@ class Webhooks:
     def receive(self, name: str) -> Response:
         """Take a sender's delivery; nothing is parsed or remembered before its signature holds.
 
-        From there on whatever is refused is told in the sender's own way.
+        From there on every failure follows the sender's response policy.
         """
         sender = self.sender(name)
         if sender is None:
@@ -115,7 +115,7 @@ class Webhooks:
                 if not batch:
                     raise
                 # The others of the batch have their results all the same.
-                log.exception("a fault inside the service", exc_info=error.__cause__ or error)
+                log.exception("internal error", exc_info=error.__cause__ or error)
                 return responses.rejection_outcome(error, command.correlation_id, command.conversation_id)
 
         if not batch:
@@ -129,7 +129,7 @@ def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyToo
     """The delivery, raw: the path as it was sent, since some senders sign it. And that its body is too large, if so.
 
     A body over the row's limit is read as far as MAX_BODY_BYTES, so that a signature over it can be checked before the
-    sender is told. Raises BodyTooLarge past that, unless the sender proves itself without the body.
+    error is sent. Raises BodyTooLarge past that, unless the signature does not cover the body.
     """
     # First of all, so that a body that is refused leaves no frame behind that holds the caller's credential.
     body, too_large = b"", None

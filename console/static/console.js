@@ -220,7 +220,7 @@
       try {
         const answer = await got(changing.dataset.live, etag ? { "If-None-Match": etag } : {});
         if (answer.status === 401 || answer.status === 404) {
-          say("lost", "Signed out: load the page again");
+          say("lost", "Signed out; reload the page");
           return;
         }
         if (answer.status !== 304) {
@@ -232,7 +232,7 @@
         if (!paused) say("", "Live");
       } catch {
         wait = Math.min(wait * 2, SLOWEST);
-        if (!paused) say("lost", "Not reachable, trying again");
+        if (!paused) say("lost", "Not reachable, retrying");
       } finally {
         looking = false;
       }

@@ -1,4 +1,4 @@
-"""Genesys Cloud: the only importer of httpx. `connect` builds what the heart asks for."""
+"""Genesys Cloud: the only importer of httpx. `connect` builds the domain's port to it."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -32,7 +32,7 @@ def connect(
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
     on_budget: OnBudget = lambda _name, _count, _allowed, _reset: None,
 ) -> tuple[Flows, Tokens]:
-    """The flows of one org, and its tokens for whoever checks readiness. `sandbox`: take a sandbox's tokens only."""
+    """The flows of one org, and its tokens for readiness checks. `sandbox`: take a sandbox's tokens only."""
     breaker, budgets = CircuitBreaker(clock, on_change=on_circuit), Budgets(clock, on_budget)
     caller = RetryingCaller(transport, clock, jitter, breaker, budgets, secrets=(client_secret,), sandbox=sandbox)
     tokens = Tokens(

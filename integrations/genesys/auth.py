@@ -85,7 +85,7 @@ _NO_TOKEN = _CachedToken(Secret(), 0, 0.0)
 
 @dataclass(slots=True)
 class _ScopeState:
-    """What this process knows of the token for one set of scopes. `guard` is held by whoever fetches."""
+    """What this process knows of the token for one set of scopes. `guard` is held during a fetch."""
 
     guard: Guard
     token: _CachedToken = _NO_TOKEN

@@ -1,4 +1,4 @@
-"""Genesys's operations with the right token: an expired one is renewed and the call repeated, once."""
+"""Genesys's operations with the right token: an expired one is renewed and the call retried, once."""
 
 from typing import Any
 from urllib.parse import quote
@@ -42,7 +42,7 @@ class Client:
         conversation_id: str = "",
         json: object = None,
     ) -> dict[str, Any]:
-        """The content of the operation's answer. Raises as RetryingCaller.call does.
+        """The content of the operation's response. Raises as RetryingCaller.call does.
 
         A GenesysForbidden names the scopes asked for.
         """

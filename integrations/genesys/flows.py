@@ -19,7 +19,7 @@ from integrations.genesys.conversation import ConversationSnapshot, parse_conver
 from integrations.genesys.links import checked_link
 from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, UpstreamRejected
 
-# Seconds before each look whether the conversation shows the new medium; what isn't there after the last is unverified.
+# Seconds before each poll for the new medium in the conversation; not visible after the last means unverified.
 VERIFY_DELAYS = (0.0, 0.2, 0.4, 0.8)
 _CHANNEL_SCOPES: dict[Channel | None, str] = {
     "webchat": "conversation:webchat",
@@ -36,7 +36,7 @@ _LEGACY_CHAT = (
 
 
 class Flows:
-    """What the heart asks of Genesys Cloud. `mode` is media, native or auto.
+    """Implements the domain's port to Genesys Cloud. `mode` is media, native or auto.
 
     `auto` turns native for good once Genesys lacks the media flow's endpoint (404, 405) or refuses its scopes (403, or
     invalid_scope at the token).
@@ -206,7 +206,7 @@ class Flows:
         return _merge_session(attempt, session)
 
     def _verify(self, attempt: Attempt) -> SessionUpdate:
-        """Look until the conversation shows the session. It is attached by now, so nothing here is a failure."""
+        """Poll until the conversation shows the session. It is attached by now, so nothing here is a failure."""
         try:
             for _ in attempt.poll(VERIFY_DELAYS, "before another look for the session"):
                 session = self._fetch_conversation(attempt).session(
@@ -231,7 +231,7 @@ class Flows:
     def _raise_rejection_reason(self, attempt: Attempt, refused: UpstreamRejected) -> NoReturn:
         """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be the session we want."""
         if refused.status == 409:
-            # Added by a call whose answer a gateway lost and sent again: only a look can tell, and the probe is one.
+            # Added by a call whose answer a gateway lost and sent again: only a check can tell; the probe is one.
             raise GenesysUnavailable(refused.message, ambiguous=True, refused=True)
         seen = self._fetch_conversation(attempt)
         seen.raise_if_ineligible()
@@ -254,7 +254,7 @@ class Flows:
 
 
 def _merge_session(attempt: Attempt, session: Session) -> dict[str, object]:
-    """What the conversation adds to what we know."""
+    """The session with the fields that the conversation adds."""
     ours = attempt.session
     return {
         "cobrowse_session_id": ours.cobrowse_session_id or session.cobrowse_session_id,

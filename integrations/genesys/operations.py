@@ -1,4 +1,4 @@
-"""What we ask of Genesys, a row each, and what an answer means: plain functions of status, headers and body."""
+"""Genesys's operations, one row each, and the parsing of their responses: functions of status, headers and body."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _ERROR_BODY = shapes.ErrorBodySchema()
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One call. `repeatable`: running it twice harms nobody. `sends_json`: it has a JSON body."""
+    """One call. `repeatable`: it may safely run twice. `sends_json`: it has a JSON body."""
 
     name: str
     method: str
@@ -42,7 +42,7 @@ LIST = Operation(
 CONVERSATION = Operation(
     "conversation", "GET", "/api/v2/conversations/{conversation_id}", shapes.ConversationSchema(), repeatable=True
 )
-# An unattached session reaches nobody, so a create whose answer was lost may be repeated.
+# An unattached session reaches nobody, so a create whose response was lost may be retried.
 CREATE = Operation(
     "create", "POST", "/api/v2/cobrowse/sessions", shapes.CreatedSessionSchema(), repeatable=True, sends_json=True
 )
@@ -81,7 +81,7 @@ def parse_response(
     clock: Clock,
     redacted: Callable[[str], str] = redact,
 ) -> dict[str, Any]:
-    """The content of a good answer; otherwise the GenesysError it stands for, or UpstreamRejected.
+    """The content of a successful response. Raises the GenesysError it maps to, or UpstreamRejected.
 
     `redacted` masks secrets in what goes from the body into the error's message.
     """

@@ -84,7 +84,7 @@ class RetryingCaller:
         headers: Sequence[Header],
         content: bytes | None,
     ) -> dict[str, Any]:
-        """The content of the response, after at most three tries. `path` is percent-encoded.
+        """The content of the response, after at most three attempts. `path` is percent-encoded.
 
         Raises:
             GenesysError: `ambiguous` if the call may have taken effect; `retry_after` if Genesys named a wait that
@@ -179,14 +179,14 @@ def _payer(attempt: Attempt, operation: Operation | None) -> str:
 
 
 def is_retryable(error: GenesysError) -> bool:
-    """Whether the same call, sent again, can't do anything twice and may go better."""
+    """Whether a retry has no second effect and may succeed."""
     return isinstance(error, GenesysRateLimited | GenesysUnavailable | GenesysTimeout) and not error.ambiguous
 
 
 def map_transport_error(
     operation: Operation, host: str, error: httpx.RequestError, redacted: Callable[[str], str] = redact
 ) -> GenesysError:
-    """What a call that got no whole answer stands for. Only one that never left is surely without effect."""
+    """Map a transport error. Whether the request can have reached the server decides if it may be sent again."""
     lost = not operation.repeatable
     reason = _reason(error, redacted)
     if isinstance(error, httpx.ConnectTimeout):

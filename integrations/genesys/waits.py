@@ -1,4 +1,4 @@
-"""How long Genesys asks to wait, wherever it says so, and how much of a token's budget is used up."""
+"""Parses how long Genesys asks to wait, and how much of a token's budget is used up."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 from cobrowse.clock import Clock
 
-# Longest wait that is believed, in seconds: a day. Past that it is a fault of whoever sent it.
+# Longest wait that is believed, in seconds: a day. A longer one is taken for the sender's error.
 _LONGEST_WAIT = 86_400.0
 # "Retry the request in [42] seconds". "within [60] seconds", the length of a window, is no wait.
 _IN_SECONDS = re.compile(

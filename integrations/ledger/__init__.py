@@ -1,4 +1,4 @@
-"""The ledger in a database: SQLite for one machine, PostgreSQL for several. Which one, its URL says."""
+"""The ledger in a database, chosen by its URL: SQLite for one machine, PostgreSQL for several."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,9 +25,9 @@ def connect(
     clock: Clock | None = None,
     pool_size: int = POOL_SIZE,
 ) -> LedgerStore:
-    """The ledger at that URL. ValueError, which repeats no password, if the URL or a key can't be one.
+    """The ledger at that URL. ValueError, without the password, if the URL or a key is invalid.
 
-    Nothing is opened before the first use; a ledger that is away is LedgerUnavailable then, and tried anew each time.
+    Nothing is opened before the first use; an unreachable ledger is LedgerUnavailable then, and each use retries.
     `keys`: the first encrypts, all decrypt. `pool_size` is PostgreSQL's connections a process.
     """
     scheme, _, rest = url.partition("://")

@@ -1,4 +1,4 @@
-"""One transaction for many: what is asked for in the same turn of the loop, or while another process writes.
+"""Group commit: the first waiting task becomes leader and commits everything queued.
 
 SQLite lets one writer in at a time. With a transaction a request, requests would spend their time on beginning and
 committing, and on waiting for each other's. The first of those who wait runs the works of all: a thread of its own
@@ -17,23 +17,23 @@ from integrations.ledger.database import Run
 
 T = TypeVar("T")
 
-# Seconds between tries while another process writes, which takes milliseconds. SQLite's own waiting would hold up the
-# loop, and grows to 0.1 s between tries, so that of two busy processes one would hardly ever get in.
+# Seconds between retries while another process writes, which takes milliseconds. SQLite's own waiting would block the
+# loop, and grows to 0.1 s between retries, so that of two busy processes one would hardly ever get in.
 RETRY_INTERVAL = 0.001
 # Works in one transaction at most, so that the first of them is not kept waiting for long.
 MAX_BATCH = 128
 
 
 class TimedOut(Exception):
-    """The work was not done in time; it is not begun any more unless it was being done just now."""
+    """The work was not done in time. It will not be started any more, but may have been running just now."""
 
 
 class Locked(Exception):
-    """Another process was in the way all the time; the work was not begun."""
+    """Another process held the lock until the deadline; the work was not started."""
 
 
 class Closed(Exception):
-    """The connection was given up meanwhile; the work was not done."""
+    """The connection was closed meanwhile; the work was not done."""
 
 
 class _Job:
@@ -107,7 +107,7 @@ class Batches:
                 raise TimedOut
 
     def _lead(self, own: _Job, deadline: Deadline) -> None:
-        """Commit what is waiting, its own work first, and hand the lead to the first of those that came since."""
+        """Commit everything queued, its own work first, then make the first task queued since the leader."""
         batch: Sequence[_Job] = ()
         try:
             if is_patched():
@@ -177,7 +177,7 @@ class Batches:
 
 
 def retry_while_busy(do: Callable[[], T], deadline: Deadline) -> T:
-    """Do it, and again while another process is in its way. Locked at the deadline."""
+    """Run it, retrying while another process holds the lock. Raises Locked at the deadline."""
     while True:
         try:
             return do()
@@ -190,5 +190,5 @@ def retry_while_busy(do: Callable[[], T], deadline: Deadline) -> T:
 
 
 def is_busy(fault: BaseException) -> bool:
-    """Whether another process is in the way, so that it can be tried again."""
+    """Whether another process holds the lock, so that a retry can succeed."""
     return isinstance(fault, sqlite3.OperationalError) and fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

@@ -1,4 +1,4 @@
-"""What the ledger asks of a database: run this work in one committed transaction, read these rows."""
+"""The ledger's port to a database: run work in one committed transaction, read rows."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ _NO_PARAMS: Params = {}
 DEFAULT_TIMEOUT = 3.0
 # Seconds that a health check may take.
 PING_TIMEOUT = 1.5
-# Seconds between looks at the schema: another release may upgrade it while this process runs.
+# Seconds between checks of the schema: another release may upgrade it while this process runs.
 CHECK_INTERVAL = 2.0
 
 
@@ -28,7 +28,7 @@ class Run(Protocol):
         """The rows it gives; from a statement that gives none, an empty one for each row it has changed."""
 
     def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
-        """What each of these gives, in their order; none waits for another's answer."""
+        """The rows of each statement, in order; the statements are pipelined."""
 
 
 class SequentialRun:
@@ -56,7 +56,7 @@ class Database(Protocol):
     location: str
 
     def write(self, work: Callable[[Run], T], *, durable: bool = True, seconds: float | None = None) -> T:
-        """Do the work; what it wrote is committed when this returns.
+        """Run the work in a transaction that is committed when this returns.
 
         What is `durable` has reached the disk by then, and so has all that was committed before it. The rest survives
         the end of this process, and of the machine or the database server only if that comes a moment later.
@@ -64,7 +64,7 @@ class Database(Protocol):
         """
 
     def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:
-        """What `write` does for a work of a single statement."""
+        """As `write`, for a single statement."""
 
     def read(self, sql: str, params: Params = _NO_PARAMS, *, seconds: float | None = None) -> Rows:
         """The rows of one select that finds a few of them."""
@@ -84,7 +84,7 @@ class Database(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What is written differently. `now`: seconds since 1970 by the database's clock; `name` rewrites `:name`.
+    """A database's SQL dialect. `now`: seconds since 1970 by the database's clock; `name` rewrites `:name`.
 
     `serialise_clause` ends a select whose row must not be made before others of the same :turn are committed.
     """
@@ -97,7 +97,7 @@ class Dialect:
     named: str = r":\1"
 
     def render(self, sql: str) -> str:
-        """The statement in this database's words."""
+        """The statement in this database's dialect."""
         sql = sql.replace("{columns}", COLUMNS)
         for word in ("now", "row_number", "text", "storage", "serialise_clause"):
             sql = sql.replace(f"{{{word}}}", getattr(self, word))

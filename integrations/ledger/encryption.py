@@ -22,7 +22,7 @@ class UnknownKey(Exception):
 
 
 class Keys(Protocol):
-    """Where the keys come from. Both methods raise LedgerUnavailable if a file of them can't be used."""
+    """Source of the keys. Both methods raise LedgerUnavailable if the key file can't be used."""
 
     def load(self) -> Sequence[str]:
         """The keys: the first encrypts, all decrypt. A file of them is made where there is none yet."""
@@ -32,7 +32,7 @@ class Keys(Protocol):
 
 
 class StaticKeys:
-    """These keys, looked at now. ValueError if one is none."""
+    """The configured keys, validated now. ValueError if one is invalid."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         _parse(keys)
@@ -59,7 +59,7 @@ class InstallationKeys:
         self._loaded: str | None = None
 
     def load(self) -> Sequence[str]:
-        """Those given, then the file's."""
+        """Configured keys first, then the key file beside the database (created on first use)."""
         if self._given and not self._file.exists():
             return self._given
         self._loaded = _installation_key(self._file)

@@ -1,4 +1,4 @@
-"""One wait for the disk, shared by all that need it."""
+"""One disk sync shared by all tasks that wait for it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +24,7 @@ class _Round:
 
 
 class GroupSync:
-    """Runs `sync` so that whatever was written before a `wait` is on the disk when that returns.
+    """Runs `sync` so that everything written before a `wait` is on the disk when it returns.
 
     A sync that has begun may have missed what was written since; so one that comes later waits for the next, and with
     it all that come until that begins. Under gevent `sync` runs in the hub's thread pool, else in the first caller.

@@ -1,4 +1,4 @@
-"""The tables, as numbered steps from one version to the next, and whether a service and a database fit each other."""
+"""Schema migrations, numbered, and the check whether service and database are compatible."""
 
 import secrets
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ VERSION = MIGRATIONS[-1].version
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a database tells of its tables: their version, the oldest service that may use them, whose they are."""
+    """A database's schema: its version, the oldest compatible service, and the ledger's id."""
 
     version: int
     min_reader: int
@@ -113,7 +113,7 @@ def upgrade(run: Run) -> tuple[int, int]:
 
 
 def read_schema(run: Run) -> Schema | None:
-    """What the tables are; None if there are none yet."""
+    """The schema of the tables; None if there are none yet."""
     rows = run("SELECT version, min_reader, ledger_id FROM ledger_schema")
     return Schema(*rows[0]) if rows else None
 

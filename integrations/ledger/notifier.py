@@ -1,4 +1,4 @@
-"""Wakes the requests of this process that wait for an initiation which another of its requests has settled."""
+"""Wakes this process's requests that wait for an initiation when another of its requests completes it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ class CompletionNotifier:
 
     @contextmanager
     def subscribe(self, initiation_id: str) -> Iterator[Event]:
-        """An event that is set once this process has settled the initiation."""
+        """An event that is set once this process has completed the initiation."""
         event = Event()
         with self._lock:
             self._events.setdefault(initiation_id, []).append(event)

@@ -33,12 +33,12 @@ DIALECT = Dialect(
     "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     'TEXT COLLATE "C"',  # bytes in their order, as SQLite compares; a prefix is a range of an index then
     " WITH (fillfactor = 70)",  # room for a row's next version beside it: its steps touch no index then
-    # OFFSET keeps the planner from merging it with the select that it is for: first the lock, then the row's number.
+    # OFFSET 0 is an optimisation fence: take the advisory lock before the identity value is assigned.
     "FROM (SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0)) OFFSET 0) AS in_turn",
     r"%(\1)s",
 )
 
-# Seconds until a server that does not answer counts as away; and that a statement may take on the server's side.
+# Seconds until a silent server counts as unreachable; and that a statement may take on the server's side.
 CONNECT_TIMEOUT = 2
 STATEMENT_TIMEOUT = 3
 # An upgrade of another machine's may take longer than any statement of ours.
@@ -79,7 +79,7 @@ class PostgreSQL:
         self._ledger_id = ""
 
     def write(self, work: Callable[[Run], T], *, durable: bool = True, seconds: float | None = None) -> T:
-        """Do the work; again on another connection if this one broke, for a server that was started anew."""
+        """Run the work; retry on another connection if this one broke, since the server may have restarted."""
         deadline = Deadline.after(DEFAULT_TIMEOUT if seconds is None else seconds, self._clock)
         if self._clock.monotonic() >= self._next_check:
             self._check_schema(deadline)
@@ -204,7 +204,7 @@ class PostgreSQL:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Say what keeps the database from being used; a fault that is our own bug stays what it is."""
+        """Translate the driver's errors to LedgerUnavailable; errors that are our own bugs pass unchanged."""
         try:
             yield
         except (PoolTimeout, PoolClosed) as fault:

@@ -9,7 +9,7 @@ from psycopg import errors
 from cobrowse.clock import Deadline
 from integrations.ledger.database import Params, Rows
 
-# How often the driver looks whether a signal came meanwhile, in seconds: its own default.
+# Seconds between the driver's checks for signals: its own default.
 WAIT_INTERVAL = 0.1
 
 

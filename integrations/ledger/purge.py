@@ -1,4 +1,4 @@
-"""Forgets what has ended longer ago than it must be kept, now and then and beside the requests."""
+"""Deletes initiations older than the retention, periodically and alongside requests."""
 
 from threading import Lock, Thread
 

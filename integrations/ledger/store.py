@@ -64,7 +64,7 @@ class LedgerStore:
         return self._database.location
 
     def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
-        """Hold the claim's slot if it is free, retryable or its lease ran out: one atomic, committed decision."""
+        """Acquire the claim's lock if it is free, retryable or its lease expired, in one atomic, committed step."""
         params = record_columns.claim_params(claim, self._box)
         asked: list[tuple[str, Params]] = [(queries.CLAIM, params)]
         if claim.window_seconds > 0:
@@ -149,7 +149,7 @@ class LedgerStore:
         return self._record(found[0]) if found else None
 
     def find(self, lock_key: str, *, seconds: float | None = None) -> StoredRecord | None:
-        """The entry that holds this slot, by one read."""
+        """The record that has this lock key, by one read."""
         found = self._database.read(queries.BY_LOCK_KEY, {"lock_key": record_columns.plain(lock_key)}, seconds=seconds)
         return self._record(found[0]) if found else None
 
@@ -263,7 +263,7 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
             return _Decision(Acquired, found[0], others)  # a first try was committed and its answer lost
         if row.state != State.FAILED_RETRYABLE and (row.state != State.RUNNING or row.lease_left > 0):
             return _Decision(AlreadyHeld, found[0])
-    raise LedgerUnavailable(f"the slot of initiation {claim.id} changed hands {MAX_CLAIM_ATTEMPTS} times meanwhile")
+    raise LedgerUnavailable(f"could not acquire the lock of initiation {claim.id} after {MAX_CLAIM_ATTEMPTS} attempts")
 
 
 def _pair(values: _Values) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""What is told about the work, by hooks beside it: log lines, metrics, traces.
+"""Telemetry by observers of the work: log lines, metrics, traces.
 
 Each is an Observer of initiations; metrics and traces watch the requests around them too.
 """

@@ -83,7 +83,7 @@ class LogObserver:
 
 
 class _SafeStream:
-    """A stream whose end is no failure of whoever writes to it: a full disk or a closed pipe loses lines only."""
+    """A stream whose errors don't reach its writers: a full disk or a closed pipe loses lines only."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""A request as telemetry sees it, and whoever watches requests come and go."""
+"""A request as telemetry sees it, and the observer protocol for requests."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ OnResponse = Callable[[int], None]
 
 
 class Headers(Protocol):
-    """A request's headers, read by whoever wants them: a copy would cost every request."""
+    """A request's headers, read on demand: a copy would cost every request."""
 
     def items(self) -> Iterable[tuple[str, str]]:
         """Each name with its value."""
@@ -26,7 +26,7 @@ class RequestInfo:
 
 
 class RequestObserver(Protocol):
-    """Whoever wants to know of each request, in the thread that works on it."""
+    """Notified of each request, in the greenlet or thread that handles it."""
 
     def on_request(self, asked: RequestInfo) -> OnResponse:
         """A request has come."""

@@ -1,4 +1,4 @@
-"""Several observers as one that can't do harm: what watches the work must never be what stops it."""
+"""Several observers as one whose errors are contained: telemetry must never stop the work."""
 
 from collections.abc import Callable, Iterable
 
@@ -12,7 +12,7 @@ log = structlog.stdlib.get_logger("cobrowse")
 
 
 class SafeObservers:
-    """Tells each of them, whatever the others do: a full disk under the metrics costs a number, no session."""
+    """Notifies every observer, also when others raise: a full disk under the metrics costs a number, no session."""
 
     def __init__(self, observers: Iterable[Observer] = (), watchers: Iterable[RequestObserver] = ()) -> None:
         self._observers = tuple(observers)
@@ -27,7 +27,7 @@ class SafeObservers:
                 _failed(observer, fault)
 
     def on_outcome(self, command: Command, outcome: Outcome) -> None:
-        """An initiation has its answer."""
+        """An initiation has its outcome."""
         for observer in self._observers:
             try:
                 observer.on_outcome(command, outcome)

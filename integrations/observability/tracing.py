@@ -1,7 +1,7 @@
 """Traces by OpenTelemetry: a span a request, below it each initiation with its steps, calls and waits.
 
-Importing this module imports OpenTelemetry, so only whoever has an endpoint to send to does. Besides the endpoint, the
-SDK reads its own OTEL_… variables: headers, certificates, the sampler, the service's name.
+Importing this module imports OpenTelemetry, so it happens only where an endpoint is configured. Besides it, the SDK
+reads its own OTEL_… variables: headers, certificates, the sampler, the service's name.
 """
 
 import logging

@@ -1,1 +1,1 @@
-"""The other senders: who they are, what they send, how they are answered; each is a row of senders.toml."""
+"""Webhook senders: authentication, payloads, response policies. Each sender is a row of senders.toml."""

@@ -1,4 +1,4 @@
-"""How often a sender may ask: its row's `rate`, counted by the `limits` library in memory or in Redis."""
+"""Rate limits of senders: the row's `rate_limit`, counted by the `limits` library in memory or in Redis."""
 
 import math
 from typing import Protocol

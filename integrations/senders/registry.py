@@ -66,7 +66,7 @@ class Sender:
         return self.auth_config.secrets
 
     def authenticate(self, incoming: UnverifiedRequest, now: datetime) -> str:
-        """The name of what it proved itself with, for the log. Raises the 401 kinds of cobrowse.errors."""
+        """The name of the credential it authenticated with, for the log. Raises the 401 kinds of cobrowse.errors."""
         return self.scheme.verify(self.auth_config, incoming, now)
 
     def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:

@@ -1,4 +1,4 @@
-"""A delivery as it came, raw, and what it turns out to want."""
+"""A raw, unverified delivery, and the requests parsed from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class UnverifiedRequest:
 
 @dataclass(frozen=True, slots=True)
 class SessionRequested:
-    """An event that asks for a session. `content` is what tells a repeat from another request with the same id."""
+    """An event that asks for a session. `content` distinguishes a retry from another request with the same id."""
 
     conversation_id: str
     channel: Channel | None = None

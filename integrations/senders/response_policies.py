@@ -1,4 +1,4 @@
-"""What each sender does with an answer: how long it waits, on which statuses it sends again, and so what it is told."""
+"""Response policies: how long each sender waits, on which statuses it redelivers, and which status it gets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ KIB = 1024
 
 @dataclass(frozen=True, slots=True)
 class ResponsePolicy:
-    """One sender's way. Times are seconds; `max_body_bytes` is the most that it sends, by its own documents.
+    """How a sender treats responses. Times are seconds.
 
-    `passthrough_statuses`: the statuses of final failures that it can be told as they are, any other becomes `final`.
-    `retry_statuses`: those
-    of failures that a repeat can mend, any other becomes the first. `expects_soap_ack`: it reads an Ack in the body
-    and no
-    status.
+    `timeout_seconds`: how long it waits. `default_deadline`: the deadline unless the row sets one.
+    `redelivers_on`: when it redelivers, in words. `passthrough_statuses`: statuses of permanent failures sent
+    unchanged; others become `final`. `retry_statuses`: statuses of retryable failures sent unchanged; others become
+    the first. `expects_soap_ack`: it reads an Ack in the body instead of the status. `max_body_bytes`: its documented
+    maximum.
     """
 
     name: str
@@ -30,7 +30,7 @@ class ResponsePolicy:
     retry_statuses: tuple[int, ...] = _LATER
     expects_soap_ack: bool = False
     max_body_bytes: int = 256 * KIB
-    # The longest Retry-After that it honours; a longer wait is told as this.
+    # The longest Retry-After, in seconds, that it honours; longer waits are capped.
     longest_wait: int | None = None
 
 
@@ -113,7 +113,7 @@ RESPONSE_POLICIES: Mapping[str, ResponsePolicy] = {response_policy.name: respons
 
 
 def status_for(response_policy: ResponsePolicy, status: int, retryable: bool) -> int:
-    """The HTTP status this sender is told for a failure of that status."""
+    """The HTTP status sent to this sender for a failure with that status."""
     if retryable:
         return (
             status
@@ -137,7 +137,7 @@ def batch_status(response_policy: ResponsePolicy, failures: Sequence[tuple[int, 
 
 
 def acknowledgement(*, taken: bool) -> bytes:
-    """The SOAP answer that a Salesforce outbound message asks for; one that isn't taken comes again for 24 hours."""
+    """The SOAP Ack of a Salesforce outbound message; with `false` Salesforce redelivers for 24 hours."""
     return (
         b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
         b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound">'

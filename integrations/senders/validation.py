@@ -1,4 +1,4 @@
-"""What a row of the senders file may say: each key with its form, and the faults of a row in plain lines."""
+"""Validation of the senders file: each key with its form, and a row's errors, one per line."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -161,7 +161,7 @@ KEYS: Mapping[str, Check] = {
     "subjects": _texts,
     "subject_header": _header,
 }
-# Keys that say how a sender proves itself; each scheme uses its own few.
+# Keys that configure a sender's authentication; each scheme uses its own.
 AUTH_KEYS = tuple({key: None for scheme in SCHEMES.values() for key in scheme.keys})
 
 
@@ -184,7 +184,7 @@ def chosen(value: object, choices: Sequence[str]) -> str:
 
 
 def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
-    """What is wrong with a row, secrets left aside: one line each, `key: what`."""
+    """The errors of a row, apart from its secrets: one line each, `key: what`."""
     unknown = [key for key in row if key not in KEYS]
     errors = [f"{key[:60]}: not a key of a sender: {chosen(key, tuple(KEYS))}" for key in unknown]
     wrong = {key: fault for key, value in row.items() if key in KEYS and (fault := KEYS[key](value))}
@@ -204,7 +204,7 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
 
 
 def response_policy_of(row: Mapping[str, object]) -> str:
-    """The row's habit, else its envelope's, else its scheme's."""
+    """The row's response policy, else its envelope's, else its scheme's."""
     named = row.get("response_policy")
     own = ENVELOPES[str(row["envelope"])].response_policy
     return str(named or (own if own != "default" else SCHEMES[str(row["signature"])].response_policy or own))

@@ -146,7 +146,7 @@ def test_what_is_open_stays_open_while_others_come(site, open_page, bridge):
     outcome = ask(bridge, WEBCHAT)
     page = open_page(site)
     row(page, outcome).locator("a.open").click()
-    row(page, outcome).get_by_text("The answer, with its secrets masked").click()
+    row(page, outcome).get_by_text("Response (secrets masked)").click()
     expect(row(page, outcome).locator("pre")).to_be_visible()
     expect(row(page, ask(bridge, VOICE))).to_be_visible()
     expect(row(page, outcome).locator("pre")).to_be_visible()
@@ -197,7 +197,7 @@ def test_updates_can_be_paused_and_resumed(site, open_page, bridge):
 def test_a_service_that_goes_away_is_told(site, open_page):
     page = open_page(site)
     page.route("**/console/live*", lambda route: route.abort())
-    expect(page.get_by_text("Not reachable, trying again")).to_be_visible()
+    expect(page.get_by_text("Not reachable, retrying")).to_be_visible()
     page.unroute("**/console/live*")
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     # What the browser itself says of it is what was meant to happen.

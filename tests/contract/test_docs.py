@@ -193,7 +193,7 @@ def _test_files():
 
 def test_each_promise_names_the_test_that_holds_it():
     for page, heading in (
-        ("senders.md", "## The contract of a repeat"),
+        ("senders.md", "## Idempotency and retries"),
         ("security.md", "## OWASP API Security Top 10 (2023)"),
         ("security.md", "## ASVS 5.0"),
         ("security.md", "## Mistakes seen elsewhere"),

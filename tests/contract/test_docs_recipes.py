@@ -77,8 +77,8 @@ def test_a_recipe_names_the_secret_and_the_address():
         assert all(name in RECIPES[sender.name] for name in sender.auth_config.names)
 
 
-def test_what_each_sender_is_told_is_what_the_page_says():
-    rows = {row[0].strip("`"): row[1:] for row in table(PAGES["senders.md"], "## What each sender is told")}
+def test_responses_by_sender_are_what_the_page_says():
+    rows = {row[0].strip("`"): row[1:] for row in table(PAGES["senders.md"], "## Responses by sender")}
     assert list(rows) == [sender.name for sender in SENDERS]
     for sender in SENDERS:
         signature, envelope, waits, within, again, final, mend = rows[sender.name]

@@ -64,12 +64,12 @@ def test_json_is_one_object_and_nothing_else(flask):
     assert (answer["status"], answer["conversationId"]) == ("initiated", WEBCHAT)
 
 
-def test_a_failure_says_cause_and_remedy_and_exits_1(flask):
+def test_a_failure_says_cause_and_hint_and_exits_1(flask):
     done = flask("initiate", EMAIL)
     assert done.returncode == 1
     assert "✗ cobrowse_not_supported" in done.stdout
     assert re.search(r"cause: +conversation 5555.* is e-mail", done.stdout)
-    assert "remedy: " in done.stdout
+    assert "hint:   " in done.stdout
 
 
 def test_an_unverified_session_exits_1(flask, box):
@@ -110,7 +110,7 @@ def test_a_dot_env_file_is_read(tmp_path):
         timeout=60,
         check=False,
     )
-    assert "GENESYS_REGION: 'mars' is no region" in done.stderr
+    assert "GENESYS_REGION: 'mars' is not a region" in done.stderr
 
 
 def test_the_sandbox_needs_no_setting_and_keeps_to_this_machine():
@@ -178,12 +178,12 @@ def test_sending_says_which_senders_there_are_and_when_nobody_answers(flask, sen
     payload.write_text("{}")
     unknown = flask("send", "nobody", "--file", str(payload), **senders_file)
     assert unknown.returncode == 2
-    assert "there are: crm, d365" in unknown.stderr
+    assert "known senders: crm, d365" in unknown.stderr
     away = flask(
         "send", "crm", "--file", str(payload), "--url", f"http://127.0.0.1:{unused_tcp_port()}", **senders_file
     )
     assert away.returncode == 1
-    assert "Is the service up there?" in away.stderr
+    assert "Is the service running?" in away.stderr
 
 
 def test_the_ledger_is_upgraded_and_purged_by_hand(flask):

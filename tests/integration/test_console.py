@@ -24,7 +24,7 @@ def test_the_newest_initiations_are_listed_with_what_came_of_them(client, bridge
     second = ask(bridge, ENDED, sender="architect")
     page = client.get("/console").text
     assert re.findall(r'id="row-([^"]+)"', page) == [second.initiation_id, first.initiation_id]
-    for words in ("Initiated", "Failed for good", "conversation_not_active", "crm", "architect", "Ann", "media"):
+    for words in ("Initiated", "Failed (permanent)", "conversation_not_active", "crm", "architect", "Ann", "media"):
         assert words in page
     assert WEBCHAT in page
     assert ENDED in page
@@ -32,7 +32,7 @@ def test_the_newest_initiations_are_listed_with_what_came_of_them(client, bridge
 
 def test_an_empty_ledger_says_what_will_come(client):
     assert "No initiation yet" in client.get("/console").text
-    assert "Nothing fits this filter" in client.get("/console?state=succeeded").text
+    assert "No results" in client.get("/console?state=succeeded").text
 
 
 def test_the_strip_tells_the_last_hour_in_words_and_plots(client, bridge, box):
@@ -152,7 +152,7 @@ def test_a_failure_shows_its_cause_and_its_remedy(client, bridge):
     assert outcome.failure.code in page
     assert outcome.failure.message in page
     assert outcome.failure.hint in page
-    assert "gets this answer again" in page
+    assert "gets this response again" in page
     assert "Run again" in page
 
 

@@ -53,7 +53,7 @@ def test_what_had_failed_for_good_is_run_again_once_its_cause_is_mended(client, 
 def test_a_new_attempt_that_fails_is_shown_with_its_error(client, bridge, box):
     failed = ask(bridge, EMAIL)
     page = client.get(retry(client, failed).headers["Location"]).text
-    assert "Attempt 2 has ended: failed for good" in page
+    assert "Attempt 2 has ended: failed (permanent)" in page
     assert "cobrowse_not_supported" in page
     assert "Run again" in page
 
@@ -94,7 +94,7 @@ def test_a_bug_is_a_page_with_the_correlation_id_and_nothing_else(service, box, 
     failed = failing(bridge, box)
 
     def broken(entry, deadline_seconds, correlation_id):
-        raise InternalError("a fault inside the service") from ZeroDivisionError("secret-detail")
+        raise InternalError("internal error") from ZeroDivisionError("secret-detail")
 
     answer = retry(console(bridge, retry=broken).test_client(), failed)
     assert (answer.status_code, answer.mimetype) == (500, "text/html")

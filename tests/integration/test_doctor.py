@@ -247,15 +247,15 @@ ILLS = {
     "media, and no such flow": (without_media(cobrowse_flow="media"), "flow", "404", "COBROWSE_FLOW=native or auto"),
     "create forbidden": (struck("create", "status", status=403), "flow", "403", "scope cobrowse:initiate and a role"),
     "create limited": (struck("create", "status", status=429, retry_after=30), "flow", "429", "30 s of patience"),
-    "create broken": (struck("create", "status", status=500), "flow", "500", "fault of its own"),
-    "create a web page": (struck("create", "not_json"), "flow", "not JSON", "any proxy on the way"),
-    "create cut": (struck("create", "drop"), "flow", "broke", "can't be reached"),
+    "create broken": (struck("create", "status", status=500), "flow", "500", "unreachable or failing"),
+    "create a web page": (struck("create", "not_json"), "flow", "not JSON", "any proxy in between"),
+    "create cut": (struck("create", "drop"), "flow", "broke", "is unreachable"),
     "create moved": (struck("create", "redirect", location="/"), "flow", "a redirect", "GENESYS_API_URL"),
     "token limited": (struck("token", "status", status=429, retry_after=60), "credentials", "429", "60 s of patience"),
     "token broken": (struck("token", "status", status=503), "credentials", "503", "status page"),
     "token a web page": (struck("token", "not_json"), "credentials", "not JSON", "GENESYS_LOGIN_URL and any proxy"),
     "token forbidden": (struck("token", "status", status=403), "credentials", "403", "a role"),
-    "token dropped": (struck("token", "drop"), "credentials", "broke", "can't be reached"),
+    "token dropped": (struck("token", "drop"), "credentials", "broke", "is unreachable"),
     "reading broken": (struck("conversation", "status", status=504), "reading", "504", "deadline"),
     "conversation absent": (conversation(ABSENT), "conversation", "404", "check the id, the region, and the divisions"),
     "conversation ended": (conversation(ENDED), "conversation", "has ended", "while the customer is connected"),
@@ -326,7 +326,7 @@ def test_what_rests_on_something_broken_is_not_looked_at(patient):
     checks = patient.checks()
     assert [name for name, check in checks.items() if check.ok is False] == ["credentials"]
     assert [checks[name].ok for name in ("scopes", "reading", "flow", "conversation")] == [None] * 4
-    assert "“credentials”" in checks["flow"].found
+    assert "skipped: credentials failed" in checks["flow"].found
 
 
 def test_one_row_that_is_wrong_leaves_the_others_right(patient):

@@ -34,4 +34,4 @@ def test_an_open_circuit_shows_in_readyz_metrics_and_the_console(service, box):
     ready = bridge.client.get("/readyz")
     assert "127.0.0.1" in ready.json["checks"]["circuit"]
     assert 'cobrowse_circuit_open{host="127.0.0.1"} 1.0' in bridge.client.get("/metrics").text
-    assert "Calls to 127.0.0.1 are refused for a moment" in bridge.client.get("/console").text
+    assert "Circuit breaker open for 127.0.0.1" in bridge.client.get("/console").text

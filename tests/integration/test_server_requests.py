@@ -218,7 +218,7 @@ def test_the_service_does_not_start_without_a_key_and_says_why_in_one_line(unuse
     environment |= {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "secret-of-genesys", "GENESYS_REGION": "mars"}
     ended = started_in_vain(environment)
     assert ended.returncode != 0
-    assert "GENESYS_REGION: 'mars' is no region" in ended.stderr
+    assert "GENESYS_REGION: 'mars' is not a region" in ended.stderr
     assert "secret-of-genesys" not in ended.stderr
 
 

@@ -221,7 +221,7 @@ def main() -> int:
             told, grew = flat(samples)
             print(f"{service.log.stem}: {told} (a worker, first third → last third of {len(samples)} samples)")
             wrong += grew
-            crashed = service.log.read_text().count('"a fault inside the service"')
+            crashed = service.log.read_text().count('"internal error"')
             wrong += [f"{crashed} faults inside the service, see its log"] * bool(crashed)
     for fault in wrong[:50]:
         print(f"✗ {fault}")

@@ -57,7 +57,7 @@ def violations(service: Service, callers: Callers) -> list[str]:
     workers that died fetch another token.
     """
     evidence = Evidence(service, callers)
-    found = [f"a fault inside the service: {fault}" for fault in service.faults]
+    found = [f"internal error: {fault}" for fault in service.faults]
     always = (
         one_attachment_a_key,
         never_two_live_invitations,

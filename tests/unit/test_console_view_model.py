@@ -98,7 +98,7 @@ def test_only_what_failed_or_was_interrupted_can_be_run_again(state, lease, poss
 
 @pytest.mark.parametrize(
     ("retryable", "final", "words"),
-    [(True, False, "after 2 s"), (False, True, "gets this answer again"), (False, False, "once the cause is mended")],
+    [(True, False, "after 2 s"), (False, True, "gets this response again"), (False, False, "after the cause is fixed")],
 )
 def test_what_a_repeat_would_get_is_told(retryable, final, words):
     failure = replace(FAILURE, retryable=retryable, is_terminal=final)

@@ -160,7 +160,7 @@ def test_a_url_that_could_leak_the_secret_is_refused(url):
 
 def test_a_wrong_proxy_network_is_named():
     found = faults(**GOOD, TRUSTED_PROXIES="10.0.0.0/8, proxy.local")
-    assert found == ["TRUSTED_PROXIES: 'proxy.local' is no address or network; write for example 10.0.0.0/8"]
+    assert found == ["TRUSTED_PROXIES: 'proxy.local' is not an address or network; use a form such as 10.0.0.0/8"]
 
 
 def test_no_secret_shows_in_the_settings_repr():

@@ -70,7 +70,7 @@ def name_of(schema: type[Schema] | Schema | str) -> str:
 
 
 def extend(made: MarshmallowPlugin) -> None:
-    """Teach the plugin this service's own fields and habits."""
+    """Register this service's own fields with the plugin."""
     converter = made.converter
     assert converter is not None  # noqa: S101 - an APISpec gives it one
     converter.field_mapping[JsonObjectField] = ("string", "json-object")

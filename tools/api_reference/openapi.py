@@ -23,7 +23,7 @@ _INTRODUCTION = (
 _TAGS = {
     "Architect": "The data action of a flow, or a person with an API key.",
     "Senders": "Chat events, CRMs and other webhooks: each has its row in the senders file.",
-    "Operations": "For whoever runs the service. No credential is needed.",
+    "Operations": "For operators of the service. No credential is needed.",
 }
 # Kinds that only a sender's delivery can meet, and those only a data action can.
 _OF_SENDERS = frozenset({"signature_missing", "signature_invalid", "timestamp_out_of_tolerance", "rate_limited"})
@@ -98,7 +98,7 @@ def _start() -> Json:
         },
         "responses": {
             "200": responses.response(
-                "What came of it: look at success.", responses.examples(always_200, samples.OUTCOMES)
+                "The outcome; check `success`.", responses.examples(always_200, samples.OUTCOMES)
             ),
             **responses.failures(met),
         },
@@ -110,7 +110,8 @@ def _receive(senders: Mapping[str, str] | None) -> Json:
     met = [kind for code, kind in error_types_by_code().items() if code not in _OF_DATA_ACTIONS | _OF_NO_OPERATION]
     always_200 = [kind for kind in met if not samples.is_refused(kind)]
     taken = responses.response(
-        "Taken: a session was started, found or not wanted.", responses.examples(always_200, samples.OUTCOMES)
+        "Accepted: a session was started or found, or the event was ignored.",
+        responses.examples(always_200, samples.OUTCOMES),
     )
     taken["content"]["application/json"]["examples"] |= {
         "ignored": {"value": to_answer(samples.IGNORED)},

@@ -1,4 +1,4 @@
-"""The GETs for whoever runs the service, in the OpenAPI document: a row each."""
+"""The operators' GET endpoints in the OpenAPI document, one row each."""
 
 from typing import Any
 
@@ -26,11 +26,11 @@ _ROWS: tuple[tuple[str, str, str, str, dict[str, tuple[str, Json]], bool], ...] 
     (
         "/healthz",
         "getHealth",
-        "Whether the process lives",
-        "For whoever restarts it. It looks at nothing but itself.",
+        "Liveness",
+        "For a process supervisor. Checks the process only.",
         {
             "200": (
-                "It lives and answers.",
+                "The process is alive.",
                 {"application/json": {"schema": responses.ref("schemas", "Health"), "example": {"status": "ok"}}},
             )
         },
@@ -39,11 +39,11 @@ _ROWS: tuple[tuple[str, str, str, str, dict[str, tuple[str, Json]], bool], ...] 
     (
         "/readyz",
         "getReadiness",
-        "Whether it could start a session now",
-        "For a load balancer. Whoever may read the metrics is told in full what is wrong, others its code.",
+        "Readiness",
+        "For a load balancer. Callers that may read the metrics see the full error, others its code.",
         {
-            "200": ("It could.", _readiness(ledger="ok", genesys="ok")),
-            "503": ("It could not: see the checks.", _readiness(ledger="ledger_unavailable", genesys="ok")),
+            "200": ("Ready.", _readiness(ledger="ok", genesys="ok")),
+            "503": ("Not ready; see `checks`.", _readiness(ledger="ledger_unavailable", genesys="ok")),
         },
         True,
     ),
@@ -51,12 +51,12 @@ _ROWS: tuple[tuple[str, str, str, str, dict[str, tuple[str, Json]], bool], ...] 
         "/metrics",
         "getMetrics",
         "Counts and durations, for Prometheus",
-        "For this machine, or with `METRICS_TOKEN` as a bearer token.",
+        "Open to this machine; otherwise send `METRICS_TOKEN` as a bearer token.",
         {"200": ("The metrics.", _METRICS)},
         True,
     ),
-    ("/openapi.json", "getOpenapi", "This document", "", {"200": ("The OpenAPI document.", _DOCUMENT)}, False),
-    ("/docs", "getDocs", "This document as a page", "", {"200": ("The page.", _PAGE)}, False),
+    ("/openapi.json", "getOpenapi", "API reference", "", {"200": ("The OpenAPI document.", _DOCUMENT)}, False),
+    ("/docs", "getDocs", "API reference as a page", "", {"200": ("The page.", _PAGE)}, False),
 )
 
 

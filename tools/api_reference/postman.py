@@ -18,7 +18,7 @@ NAME = "cobrowse-bridge"
 # Public, since it opens nothing but a sandbox on the machine that runs it: examples/demo.py has the same.
 SANDBOX_KEY = "demo-key-0123456789abcdef"
 SANDBOX_URL = "http://127.0.0.1:8000"
-# What the sandbox's service is told to be called: HubSpot signs it.
+# The PUBLIC_BASE_URL of the sandbox's service: HubSpot signs it.
 PUBLIC_URL = "https://cobrowse.example.com"
 ABSENT = "99999999-9999-4999-8999-999999999999"
 
@@ -42,14 +42,14 @@ def collection(senders: Iterable[Sender]) -> Json:
         },
         "item": [
             postman_items.folder(
-                "Architect engineers", "What a flow's data action sends, and what it is told.", _architect()
+                "Architect engineers", "What a flow's data action sends, and the responses.", _architect()
             ),
             postman_items.folder(
                 "Webhook senders",
                 "A delivery of each sender of senders.example.toml, signed as that sender signs.",
                 [item for sender in senders if sender.name in DELIVERIES for item in _deliveries(sender)],
             ),
-            postman_items.folder("Operators", "For whoever runs the service.", _operators()),
+            postman_items.folder("Operators", "For operators of the service.", _operators()),
         ],
         "variable": [
             {"key": "answerKeys", "value": _KEYS},

@@ -76,7 +76,7 @@ IGNORED = Outcome(
 EXAMPLE_MESSAGES: dict[str, str] = {
     "malformed_request": "the body is not JSON: unexpected end of data at line 1 column 2",
     "idempotency_key_malformed": "Idempotency-Key: longer than 255 characters, or not visible ASCII",
-    "idempotency_key_reused": "this Idempotency-Key came before with a different request",
+    "idempotency_key_reused": "Idempotency-Key already used with a different request",
     "not_authenticated": "no API key came with the request",
     "signature_missing": "the header X-Zendesk-Webhook-Signature is missing or empty",
     "signature_invalid": "the signature in X-Zendesk-Webhook-Signature does not fit this request",
@@ -125,8 +125,8 @@ EXAMPLE_MESSAGES: dict[str, str] = {
     "genesys_bad_response": "create: Genesys answered 200 with a body that is not JSON",
     "in_progress": "the first delivery of this request is still running",
     "ledger_unavailable": "the ledger at /data/ledger.sqlite3 is locked",
-    "overloaded": "as many requests are under way as this worker can serve in time",
-    "internal_error": "a fault inside the service",
+    "overloaded": "server at capacity",
+    "internal_error": "internal error",
 }
 
 

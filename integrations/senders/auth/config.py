@@ -1,4 +1,4 @@
-"""What a row says about how its sender proves itself, and the comparison that every scheme rests on."""
+"""A row's authentication parameters, and the constant-time comparison used by every scheme."""
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +44,7 @@ class AuthConfig:
 
 @dataclass(frozen=True, slots=True)
 class AuthParts:
-    """What a sender adds to a request to prove itself: headers, and what goes into the query."""
+    """The parts that authenticate a request: headers and query parameters."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ def secret_bytes(secret: str) -> bytes:
 
 
 def constant_time_equals(presented: bytes, secret: bytes) -> bool:
-    """Whether both are the same, in a time that tells nothing of either, its length included."""
+    """Compare in constant time; the time reveals neither value nor length."""
     return hmac.compare_digest(sha256(presented).digest(), sha256(secret).digest())
 
 

@@ -1,4 +1,4 @@
-"""The schemes by which a sender proves itself, a row each: how it is checked, how it is made, what its row may say."""
+"""The authentication schemes of senders, one row each: how to verify, how to sign, which keys a row may have."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -159,6 +159,6 @@ def sign(
     body: bytes,
     now: datetime,
 ) -> AuthParts:
-    """What this sender would add to this request to prove itself."""
+    """The authentication that this sender would add to this request."""
     path, _, query_string = path_with_query.partition("?")
     return scheme.sign(auth_config, secret, UnverifiedRequest(method, path, query_string, {}, body), now)

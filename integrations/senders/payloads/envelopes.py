@@ -11,7 +11,7 @@ from integrations.senders.payloads import chat_events, crm_events
 from schemas import chat_event, crm
 
 Loaded = Mapping[str, Any]
-# The flat contract of the data action, which whoever writes a body of their own can write too.
+# The flat contract of the data action, also for senders with a body of their own.
 _CONTRACT = {
     "conversation_id": "conversationId",
     "channel": "channel",

@@ -1,4 +1,4 @@
-"""How a row reads a delivery: bytes → events → what each asks for, or why it starts nothing."""
+"""Parses a delivery by its row: bytes → events → a request each, or the reason to ignore it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -125,7 +125,7 @@ class EventParser:
             yield medium
 
     def _delivery_id(self, transformed: Loaded, loaded: Loaded, headers: Mapping[str, str]) -> str:
-        """What a repeat of this delivery will have too; "" if nothing of the kind came."""
+        """The delivery id, equal in every redelivery; "" if there is none."""
         if self.delivery_id is not None:
             found = paths.plain(self.delivery_id(transformed))
         elif self.delivery_header:
