@@ -15,6 +15,9 @@ from cobrowse.waiting import earlier_records, leases_ahead
 # token; what still rings after them is asked for again after RINGING_SECONDS, which are an offer's usual ones.
 AGENT_LOOKS = (0.0, 1.0, 1.5)
 RINGING_SECONDS = 10.0
+# Seconds for which an invitation that Genesys took counts as standing though nothing shows it and nobody said when its
+# offer ends. Not confirmed by Genesys: long enough for a customer to answer, short enough to be asked for anew.
+UNSEEN_SECONDS = 60.0
 
 
 def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[[], Sessions]) -> Outcome | None:
@@ -28,6 +31,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
     """
     own, history = attempt.session, earlier_records(acquired)
     known = tuple(entry.checkpoint.session for entry in history)
+    unseen = tuple(entry.checkpoint.session for entry in history if _may_stand_unseen(entry, acquired.entry))
     unanswered = ""
 
     def find() -> Session | None:
@@ -36,7 +40,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         now = attempt.clock.now()
         shown = look()
         unanswered = shown.unanswered
-        return find_live_session(shown, known, own, now)
+        return find_live_session(shown, known, own, now) or _not_shown_as_over(unseen, shown)
 
     with attempt.step("check"):
         patient = bool(leases_ahead(acquired)) or any(
@@ -75,9 +79,13 @@ def find_live_session(shown: Sessions, known: tuple[Session, ...], own: Session,
             (session for session in shown.live if any(_is_same_session(session, each) for each in known)), shown.live[0]
         )
         return replace(live, verified=True)
+    return _not_shown_as_over(tuple(each for each in known if _offer_is_open(each, now)), shown)
+
+
+def _not_shown_as_over(sessions: tuple[Session, ...], shown: Sessions) -> Session | None:
     over = {session.cobrowse_session_id for session in shown.over} | {session.media_id for session in shown.over}
-    offered = (each for each in known if _offer_is_open(each, now) and each.cobrowse_session_id not in over)
-    return next(offered, None)
+    # One whose id is not known is not among them: "" is a medium's missing id.
+    return next((each for each in sessions if each.cobrowse_session_id not in over - {""}), None)
 
 
 def _find_owner(history: tuple[InitiationRecord, ...], session: Session) -> InitiationRecord | None:
@@ -100,6 +108,27 @@ def _offer_is_open(session: Session, now: datetime) -> bool:
 def _is_same_session(shown: Session, known: Session) -> bool:
     """Whether a session that shows is the known one; one whose answer was lost has no id, and any one may be it."""
     return not known.cobrowse_session_id or known.cobrowse_session_id in (shown.cobrowse_session_id, shown.media_id)
+
+
+def _may_stand_unseen(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
+    """Whether an earlier invitation was taken lately, by the ledger's clock, and no end of it is known."""
+    if (
+        earlier.outcome is None
+        or earlier.outcome.status is not Status.UNVERIFIED
+        or earlier.checkpoint.session.verified
+    ):
+        return False
+    if earlier.updated is None or mine.updated is None or _has_offer_end(earlier.checkpoint.session):
+        return False
+    return (mine.updated - earlier.updated).total_seconds() < UNSEEN_SECONDS
+
+
+def _has_offer_end(session: Session) -> bool:
+    try:
+        datetime.fromisoformat(session.offer_ends)
+    except ValueError:
+        return False
+    return True
 
 
 def _may_not_be_visible_yet(earlier: InitiationRecord, mine: InitiationRecord) -> bool:

@@ -51,11 +51,22 @@ class PartsField(fields.List[Any]):
         return super()._deserialize(parts, attr, data, **kwargs)
 
 
+class SecondsField(fields.Float):
+    """A number of seconds; what is none counts as not given."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> float:
+        try:
+            seconds = super()._deserialize(value, attr, data, **kwargs)
+        except ValidationError:
+            return float(self.load_default)
+        return seconds if seconds >= 0 else float(self.load_default)
+
+
 class TokenSchema(GenesysSchema):
-    """POST /oauth/token. `expires_in` is seconds."""
+    """POST /oauth/token. `expires_in` is seconds; without it, a day: a token that ends before is renewed at its 401."""
 
     access_token = TextField(required=True, validate=_filled)
-    expires_in = fields.Float(load_default=86_400.0, validate=validate.Range(min=0))
+    expires_in = SecondsField(load_default=86_400.0)
 
 
 class CreatedSessionSchema(GenesysSchema):

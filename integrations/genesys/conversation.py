@@ -78,6 +78,9 @@ class ConversationSnapshot:
         if self.agent in (Presence.RINGING, Presence.ABSENT, Presence.LEFT):
             how = {Presence.RINGING: "it still rings", Presence.ABSENT: "none has it yet"}.get(self.agent, "all left")
             return f"conversation {self.id}: no agent is connected, {how}"
+        if self.agent is Presence.UNKNOWN and self.customer is not Presence.UNKNOWN:
+            # It does tell of communications, and of none that the agent has.
+            return f"conversation {self.id}: no agent is connected, none of its communications is shown"
         if self.customer is Presence.RINGING:
             return f"conversation {self.id}: the customer has not answered yet"
         return ""

@@ -39,12 +39,11 @@ def retry_after(value: str, clock: Clock) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(value) - clock.now()).total_seconds()
+            seconds = max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
         except (ValueError, TypeError):
             return None
-    if seconds != seconds:  # noqa: PLR0124 - "nan" is a float too
-        return None
-    return min(max(seconds, 0.0), _LONGEST_WAIT)
+    # "nan" and "-5" are floats too, and no waits.
+    return min(seconds, _LONGEST_WAIT) if seconds >= 0 else None
 
 
 def wait_of(status: int, headers: Mapping[str, str], message: str, clock: Clock) -> float | None:

@@ -73,9 +73,8 @@ def lost(attempt):
 
 
 def one_step(run_it):
-    return Flow(
-        "native", (Step("cobrowse", run_it, probe=lambda _attempt: None, has_side_effect=True, notifies_customer=True),)
-    )
+    step = Step("cobrowse", run_it, probe=lambda _attempt: None, has_side_effect=True, notifies_customer=True)
+    return Flow("native", (step,))
 
 
 def test_a_look_that_the_deadline_cuts_short_does_not_say_that_nothing_happened():

@@ -211,6 +211,13 @@ def test_a_token_invalidated_while_its_expiry_is_checked_is_not_handed_out_empty
     assert tokens.get(attempt, "") == "token-2"
 
 
+@pytest.mark.parametrize("expires_in", ["soon", "", None, -1, [3600], {}, "86400", 3600.5])
+def test_a_token_whose_time_cannot_be_read_is_a_token_all_the_same(clock, attempt, expires_in):
+    login = Login(expires_in=expires_in)
+    tokens = make(clock, login)
+    assert [tokens.get(attempt, ""), tokens.get(attempt, "")] == ["token-1", "token-1"]
+
+
 @pytest.mark.parametrize("expires_in", [0, 1, 9])
 def test_a_token_that_expires_at_once_is_not_fetched_for_each_call(clock, expires_in):
     login = Login(expires_in=expires_in)

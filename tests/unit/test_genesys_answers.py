@@ -65,6 +65,7 @@ def connected(org, mode="native", clock=None):
         client_id="id",
         client_secret=Secret("secret"),
         mode=mode,
+        sandbox=False,
         transport=org,
         clock=clock,
         jitter=lambda: 0.0,
@@ -169,6 +170,8 @@ def test_what_the_login_host_refuses_names_what_to_mend(answer, code, hint):
 
 
 WAITS = [
+    ({"Retry-After": "-5", "inin-ratelimit-reset": "42"}, "", 42),
+    ({"Retry-After": "nan", "inin-ratelimit-reset": "42"}, "", 42),
     ({"Retry-After": "42", "inin-ratelimit-reset": "7"}, "", 42),
     ({"inin-ratelimit-reset": "42"}, "Retry the request in [9] seconds", 42),
     ({}, "Rate limit exceeded the maximum. Retry the request in [42] seconds", 42),

@@ -146,7 +146,7 @@ def test_a_refused_client_is_told_apart_from_refused_scopes():
         ("42", 42.0),
         (" 1.5 ", 1.5),
         ("0", 0.0),
-        ("-5", 0.0),
+        ("-5", None),
         ("Wed, 25 Nov 2026 09:00:30 GMT", 30.0),
         ("Wed, 25 Nov 2026 08:00:00 GMT", 0.0),
         ("999999999999", 86_400.0),

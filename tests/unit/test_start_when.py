@@ -1,6 +1,7 @@
 """A session that is asked for once an agent has answered: looked for by a budget, nothing started before."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -75,6 +76,37 @@ def test_an_offer_that_the_conversation_does_not_show_is_the_answer_for_the_seco
     outcome, calls, _ = asked(Ringing(RINGS), claims=[claimed])
     assert (outcome.status, outcome.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "sess-1")
     assert set(calls) == {"look"}
+
+
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+TAKEN = Session("c-1", "sess-1")
+# What is known of an invitation that Genesys took and nothing shows, how long ago, and whether it stands.
+UNSEEN = {
+    "at once": (TAKEN, 1, Status.UNVERIFIED, True),
+    "an answer that could not be read, so without an id": (Session("c-1"), 5, Status.UNVERIFIED, True),
+    "an end that is none": (replace(TAKEN, offer_ends="soon"), 59, Status.UNVERIFIED, True),
+    "after a minute": (TAKEN, 61, Status.UNVERIFIED, False),
+    "an offer that has ended": (replace(TAKEN, offer_ends="2020-01-01T00:00:00Z"), 5, Status.UNVERIFIED, False),
+    "one that was shown and is no more": (replace(TAKEN, verified=True), 5, Status.INITIATED, False),
+    "one that failed": (TAKEN, 5, Status.FAILED, False),
+    "one that is shown as over": (replace(TAKEN, cobrowse_session_id="over"), 5, Status.UNVERIFIED, False),
+}
+
+
+@pytest.mark.parametrize(("session", "seconds", "status", "stands"), UNSEEN.values(), ids=UNSEEN)
+def test_an_invitation_that_was_taken_stands_for_a_while_though_nothing_shows_it(session, seconds, status, stands):
+    first = ended(
+        "first",
+        outcome=Outcome(status, "first", "corr", session, "native"),
+        checkpoint=Checkpoint("native", session=session),
+        updated=NOON - timedelta(seconds=seconds),
+    )
+    shown = Ringing(Sessions((), (Session("c-1", "over"),)))
+    outcome, calls, _ = asked(
+        shown, replace(WANTED, start_when="customer_connected"), claims=[Acquired(entry("row", updated=NOON), first)]
+    )
+    assert (outcome.status is Status.ALREADY_ACTIVE) is stands
+    assert ("create" not in calls) is stands
 
 
 def test_a_person_who_retries_does_not_start_what_still_rings():
