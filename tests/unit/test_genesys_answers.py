@@ -59,7 +59,6 @@ class Org(httpx.BaseTransport):
 def connected(org, mode="native", clock=None):
     clock = clock or ManualClock()
     flows, _ = genesys.connect(
-        sandbox=False,
         api_url="https://api.example.com",
         login_url="https://login.example.com",
         client_id="id",
