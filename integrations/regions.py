@@ -27,7 +27,17 @@ REGIONS = tuple(_NAMES)
 _BY_NAME = {name: region for region, names in _NAMES.items() for name in (region, *names)}
 # usw2, euw2, …: the first label of those that have one of their own.
 _BY_NAME |= {region.partition(".")[0]: region for region in REGIONS if not region.startswith("mypurecloud")}
-_HOSTS = ("api.", "login.", "apps.", "directory.", "signin.", "developer.", "api-downloads.", "apps-directory.")
+_HOSTS = (
+    "api.",
+    "login.",
+    "apps.",
+    "directory.",
+    "signin.",
+    "developer.",
+    "api-downloads.",
+    "apps-directory.",
+    "streaming.",
+)
 
 
 def region_of(text: str) -> str:

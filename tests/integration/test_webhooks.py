@@ -351,7 +351,7 @@ def test_a_batch_costs_a_sender_as_many_of_its_rate_as_it_has_events(service, tm
         return client.post("/webhooks/relay", json=hubspot(*conversations), headers=headers).status_code
 
     assert deliver(WEBCHAT, VOICE, ENDED) == 200
-    assert deliver(ABSENT, ABSENT, ABSENT) == 503
+    assert deliver(ABSENT, ABSENT, ABSENT) == 503  # HubSpot's way
     assert not [call for call in box.calls() if call.conversation_id == ABSENT]
 
 

@@ -105,6 +105,7 @@ def test_an_unknown_region_lists_the_known_ones():
         ("prod-euw2", "euw2.pure.cloud"),
         ("prod-use1", "mypurecloud.com"),
         ("usw2", "usw2.pure.cloud"),
+        ("wss://streaming.usw2.pure.cloud", "usw2.pure.cloud"),
         ("apne3", "apne3.pure.cloud"),
         ("", "mypurecloud.com"),
     ],
