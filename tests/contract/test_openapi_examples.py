@@ -133,6 +133,7 @@ def test_a_failures_example_is_the_services_own_answer(build, box, code):
         same(post(build(cobrowse_flow="media").test_client(), conversationId=str(uuid5(NAMESPACE_DNS, code))), code)
     finally:
         box.faults.clear()
+        box.options.auto_create = False
 
 
 @pytest.mark.parametrize("flow", ["media", "native"])

@@ -87,4 +87,4 @@ def test_the_service_does_not_start_on_loopback_without_keys(box, tmp_path):
         }
     )
     assert done.returncode != 0
-    assert "API_KEYS: not set" in done.stderr
+    assert "API_KEYS: required" in done.stderr

@@ -132,6 +132,7 @@ def test_a_request_in_flight_is_finished_at_a_stop_and_idle_clients_do_not_hold_
 def test_no_accepted_request_is_lost_at_a_reload_or_a_stop(gunicorn, box, how):
     """Clients that keep their connections until the server says that it closes; a new one may be refused at a stop."""
     server = gunicorn()
+    wait_until(lambda: len(server.workers()) == 2)
     old = server.workers()
     stop = threading.Event()
     lost, done = [], []
@@ -179,6 +180,7 @@ def test_a_client_that_reads_slowly_gets_all_of_a_long_response(gunicorn):
 
 def test_a_worker_that_is_killed_is_replaced_and_the_others_serve_on(gunicorn, box):
     server = gunicorn()
+    wait_until(lambda: len(server.workers()) == 2)
     died = server.workers()[0]
     os.kill(died, signal.SIGKILL)
     wait_until(lambda: died not in server.workers() and len(server.workers()) == 2)
@@ -189,6 +191,7 @@ def test_a_worker_starts_though_the_directory_of_the_counts_is_gone(gunicorn, tm
     server = gunicorn()
     [counts] = tmp_path.glob("cobrowse-metrics-*")
     shutil.rmtree(counts)
+    wait_until(lambda: len(server.workers()) == 2)
     died = server.workers()[0]
     os.kill(died, signal.SIGKILL)
     wait_until(lambda: died not in server.workers() and len(server.workers()) == 2)
@@ -203,6 +206,7 @@ def test_a_full_disk_under_the_counts_ends_no_worker(gunicorn, tmp_path):
         pytest.skip("no right to mount a small disk")
     try:
         server = gunicorn(PROMETHEUS_MULTIPROC_DIR=str(counts))
+        wait_until(lambda: len(server.workers()) == 2)
         began_with = server.workers()
         assert [ask(server).status_code for _ in range(10)] == [200] * 10
         assert server.workers() == began_with

@@ -11,7 +11,19 @@ from sandbox.server import start
 from sandbox.state import WEBCHAT
 from schemas.data_action import AnswerSchema
 from tests.integration.conftest import KEY, running_gunicorn, started_in_vain
-from tests.integration.wire import HEALTH, ask, chunked, connect, exchange, post, read_all, reset, send, statuses
+from tests.integration.wire import (
+    HEALTH,
+    ask,
+    chunked,
+    connect,
+    exchange,
+    post,
+    read_all,
+    reset,
+    send,
+    statuses,
+    wait_until,
+)
 from tests.ports import free_port
 
 
@@ -21,6 +33,7 @@ def server(tmp_path_factory):
     with start() as sandbox, running_gunicorn(sandbox, tmp_path_factory.mktemp("requests")) as run:
         server = run(MAX_BODY_BYTES="4096")
         server.box = sandbox
+        wait_until(lambda: len(server.workers()) == 2)
         began_with = server.workers()
         yield server
         assert server.workers() == began_with, server.log
@@ -203,7 +216,8 @@ def test_it_serves_on_a_unix_socket_and_no_connection_there_ends_a_worker(gunico
             connection.connect(str(path))
             connection.sendall(HEALTH.replace(b"Host: x", b"Host: x\r\nConnection: close"))
             assert statuses(read_all(connection)) == [200]
-    assert len(server.workers()) == 2
+    wait_until(lambda: len(server.workers()) == 2)
+    assert server.log.count("Booting worker") == 2
     assert "Traceback" not in server.log
 
 

@@ -62,9 +62,9 @@ def test_json_has_every_part():
 
 
 def test_settings_that_are_wrong_are_a_check_each():
-    checks = list(unsettled(["API_KEYS: not set; give each caller one", "GENESYS_REGION: Must be one of a, b."]))
+    checks = list(unsettled(["API_KEYS: required; give each caller one", "GENESYS_REGION: Must be one of a, b."]))
     assert [check.found for check in checks] == [
-        "API_KEYS: not set; give each caller one",
+        "API_KEYS: required; give each caller one",
         "GENESYS_REGION: Must be one of a, b.",
     ]
     assert "GENESYS_REGION" in checks[1].hint
