@@ -126,7 +126,6 @@ def environment(contender, port, genesys_url, folder: Path):
     }
     if contender.folder == ROOT:
         env |= {
-            "SANDBOX": "true",
             "GENESYS_API_URL": genesys_url,
             "GENESYS_LOGIN_URL": genesys_url,
             "API_KEYS": f"benchmark:{KEY}",
