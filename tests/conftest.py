@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.databases import database, server
@@ -39,6 +40,12 @@ leaks = WATCH.leaks
 # How long an example takes is the machine's affair; what must be cheap is measured by its own test.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def own_log_context():
+    """What one test has bound to its log lines, a trace's id say, is not on another's."""
+    structlog.contextvars.clear_contextvars()
 
 
 def pytest_configure(config):
