@@ -31,14 +31,12 @@ def raw_body(request: Request, limit: int | None = None, budget: BodyBudget = SH
     declared = request.content_length
     if declared is None and not request.environ.get("wsgi.input_terminated"):
         declared = 0  # neither a length nor a server that knows the end: reading could wait for ever
-    # What says that it is too large is refused unread; the server closes its connection then.
-    body = (
-        b""
-        if declared is not None and declared > limit
-        else _read(request, limit + 1 if declared is None else declared, budget)
-    )
-    if len(body) > limit or (declared or 0) > limit:
-        raise BodyTooLarge(f"the body is larger than {limit} bytes")
+    too_large = BodyTooLarge(f"the body is larger than {limit} bytes")
+    if declared is not None and declared > limit:
+        raise too_large  # unread: the server closes its connection then
+    body = _read(request, limit + 1 if declared is None else declared, budget)
+    if len(body) > limit:
+        raise too_large
     if declared is not None and len(body) < declared:
         raise RequestTimeout("the body ended before it was complete")
     return body

@@ -26,12 +26,12 @@ from tests.contract.processes import (
     asked,
     clean,
     copied,
-    free_port,
     given,
     put_image,
     running,
     seconds_to_finish,
 )
+from tests.ports import free_port
 
 CONVERSATION = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
 KEY = "compose-key-0123456789abcdef"

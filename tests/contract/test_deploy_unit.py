@@ -9,7 +9,8 @@ import subprocess
 import pytest
 
 from settings import Settings
-from tests.contract.processes import COMMAND, DEPLOY, ROOT, clean, free_port, put_image, running, seconds_to_finish
+from tests.contract.processes import COMMAND, DEPLOY, ROOT, clean, put_image, running, seconds_to_finish
+from tests.ports import free_port
 
 
 def unit():
