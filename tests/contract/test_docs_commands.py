@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from sandbox.server import start
 from tests.clocks import HANGS
 from tests.contract.pages import PAGES, ROOT, SHELLS, blocks, table
-from tests.contract.processes import free_port
+from tests.ports import free_port
 
 # Commands that can't be run here: how each begins, and why. `make` targets and named files are checked all the same.
 NOT_RUN = {
