@@ -10,9 +10,9 @@ import jmespath
 
 from cobrowse.errors import InvalidRequest
 from integrations.senders.payloads.paths import Path
+from integrations.senders.requests import HEADER
 from schemas.texts import CHANNELS, SHOWN
 
-HEADER_ID = "header:"
 PATHS = ("conversation_id", "channel", "requested_by", "session_settings", "filter")
 
 Shape = Mapping[str, Any]
@@ -88,7 +88,7 @@ def warnings_of(row: Mapping[str, object]) -> list[str]:
     return [
         f"{key}: no documented payload of {envelope!r} has {field[:60]!r}; compare the path with what is sent"
         for key in (*PATHS, "delivery_id")
-        if isinstance(path := row.get(key), str) and not path.startswith(HEADER_ID)
+        if isinstance(path := row.get(key), str) and not path.startswith(HEADER)
         for field in absent_fields(path, envelope)
     ]
 

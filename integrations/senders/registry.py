@@ -3,24 +3,26 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path as FilePath
+from types import MappingProxyType
 from typing import Any
 
 from cobrowse.model import Secret, StartWhen
-from integrations.senders.auth.config import AuthConfig, AuthParts, secret_bytes
+from integrations.senders.auth import checks
+from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.credentials import SHORTEST
-from integrations.senders.auth.schemes import SCHEMES, Scheme, sign
-from integrations.senders.auth.standard_webhooks import key_bytes
-from integrations.senders.payload_shapes import HEADER_ID, PATHS, warnings_of
+from integrations.senders.auth.scheme import Scheme, SenderContext
+from integrations.senders.auth.schemes import SCHEMES
+from integrations.senders.payload_shapes import PATHS, warnings_of
 from integrations.senders.payloads import chat_events
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.payloads.paths import Path
-from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
+from integrations.senders.requests import HEADER, Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
 from integrations.senders.response_policies import RESPONSE_POLICIES, ResponsePolicy
-from integrations.senders.validation import AUTH_KEYS, SenderContext, response_policy_of, row_errors
+from integrations.senders.validation import response_policy_of, row_errors
 
 __all__ = ["Ignored", "InvalidEvent", "Sender", "Senders", "SendersFileError", "SessionRequested", "load_senders"]
 
@@ -29,7 +31,6 @@ RESERVED = "architect"
 # Bytes: the most that any known sender sends. The service's setting of the same name has this default.
 MAX_BODY_BYTES = 2_097_152
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
-_VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 
 
 class SendersFileError(Exception):
@@ -73,10 +74,20 @@ class Sender:
         """What an authenticated delivery asks for, at least one. Raises MalformedRequest, UnsupportedType, …."""
         return self.parser.read(incoming)
 
-    def sign(self, method: str, path_with_query: str, body: bytes, now: datetime) -> AuthParts:
-        """What this sender would add to this request, made with its first secret."""
+    def sign(
+        self,
+        method: str,
+        path_with_query: str,
+        body: bytes,
+        now: datetime,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> AuthParts:
+        """What this sender would add to this request, with its first secret. CanNotSignError if only it can."""
+        path, _, query = path_with_query.partition("?")
+        lowered = {name.lower(): value for name, value in headers.items()}
         secret = self.secrets[0] if self.secrets else Secret()
-        return sign(self.scheme, self.auth_config, secret, method, path_with_query, body, now)
+        draft = UnverifiedRequest(method, path, query, lowered, body)
+        return self.scheme.sign(self.auth_config, secret, draft, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +136,18 @@ def load_senders(
     public_base_url: str = "",
     trusted_proxies: tuple[str, ...] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
+    schemes: Mapping[str, Scheme] = SCHEMES,
 ) -> Senders:
     """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once.
 
-    `max_body_bytes` bounds every row's own.
+    `max_body_bytes` bounds every row's own; `schemes` are those that a row can name.
     """
     file, text = _source(path_or_text)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SendersFileError([f"{file}: is not TOML: {error}"]) from None
-    context = SenderContext(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes)
+    context = SenderContext(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes, schemes)
     errors = [
         f"{file}: {key[:60]!r} is not known here; each sender is a [senders.NAME]"
         for key in document
@@ -175,40 +187,39 @@ def _name_errors(name: str) -> list[str]:
 
 def _faults(row: Mapping[str, object], context: SenderContext) -> list[str]:
     errors = row_errors(row, context)
-    scheme = SCHEMES.get(str(row.get("signature")))
-    if scheme is None or not scheme.has_secrets:
+    scheme = context.schemes.get(str(row.get("signature")))
+    if scheme is None or scheme.secrets == "none":
         return errors
     if not row.get("secrets"):
-        return [*errors, 'secrets: is missing; name the variables that hold them, as ["$NAME"]']
+        missing = scheme.secrets == "required"
+        return [*errors, 'secrets: is missing; name the variables that hold them, as ["$NAME"]'] if missing else errors
     secrets = row["secrets"]
     return errors + [
-        fault
+        f"secrets: {fault}"
         for secret in (secrets if isinstance(secrets, list) else [])
-        for fault in _secret_errors(secret, scheme, context)
+        if (fault := checks.variable(secret) or _secret_error(secret, row, scheme, context))
     ]
 
 
-def _secret_errors(reference: object, scheme: Scheme, context: SenderContext) -> list[str]:
-    if not isinstance(reference, str) or not _VARIABLE.fullmatch(reference):
-        return ['secrets: a secret does not belong in this file; put it into the environment and name it, as "$NAME"']
+def _secret_error(reference: str, row: Mapping[str, object], scheme: Scheme, context: SenderContext) -> str:
     secret = context.environ.get(reference[1:], "").strip()
     if not secret:
-        return [f"secrets: {reference} is not set in the environment"]
-    key = key_bytes(secret) if scheme.name == "standard-webhooks" else secret_bytes(secret)
+        return f"{reference} is not set in the environment"
+    key = scheme.key_of(secret, row)
     if key is None:
-        return [f"secrets: {reference} is not of the form whsec_ and base64, as Standard Webhooks has it"]
-    return [f"secrets: {reference} is under {SHORTEST} bytes"] if len(key) < SHORTEST else []
+        return f"{reference} is not of the form {scheme.key_form(row)}"
+    return f"{reference} is under {SHORTEST} bytes" if len(key) < SHORTEST else ""
 
 
 def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender:
     scheme, envelope, response_policy = (
-        SCHEMES[row["signature"]],
+        context.schemes[row["signature"]],
         ENVELOPES[row["envelope"]],
-        RESPONSE_POLICIES[response_policy_of(row)],
+        RESPONSE_POLICIES[response_policy_of(row, context.schemes[row["signature"]])],
     )
     own = {key: Path.of(text) for key, text in envelope.paths.items()}
     delivery_id = row.get("delivery_id", "")
-    in_header = delivery_id.startswith(HEADER_ID)
+    in_header = delivery_id.startswith(HEADER)
     paths = {key: Path.of(row[key]) for key in PATHS if key in row}
     if delivery_id and not in_header:
         paths["delivery_id"] = Path.of(delivery_id)
@@ -228,30 +239,26 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         auth_config=_auth_config(scheme, row, context),
         parser=EventParser(
             envelope,
-            delivery_header=delivery_id.removeprefix(HEADER_ID) if in_header else "",
-            default_header=scheme.delivery_id,
+            delivery_header=delivery_id.removeprefix(HEADER) if in_header else "",
+            default_headers=scheme.delivery_ids,
             topics=tuple(row.get("topics", envelope.topics)),
             max_age_seconds=float(row.get("max_age_seconds", chat_events.MAX_AGE_SECONDS)),
             **parser,
         ),
         row=row,
-        warnings=tuple(warnings_of(row)),
+        warnings=(*scheme.warnings(row), *warnings_of(row)),
     )
 
 
 def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext) -> AuthConfig:
-    said: dict[str, Any] = {**scheme.preset, **{key: row[key] for key in AUTH_KEYS if key in row}}
+    given = {**scheme.preset, **scheme.complete({key: row[key] for key in scheme.keys if key in row})}
     names = tuple(reference[1:] for reference in row.get("secrets", ()))
-    if scheme.name == "api-key" and "query" not in said:
-        said.setdefault("header", "X-Api-Key")
-    if scheme.name == "hmac":
-        said.setdefault("template", "{timestamp}.{body}" if "timestamp_header" in said else "{body}")
-    if "subjects" in said:
-        said["subjects"] = tuple(said["subjects"])
-    return AuthConfig(
+    common = {field.name for field in fields(AuthConfig)}
+    config = AuthConfig(
         secrets=tuple(Secret(context.environ[name].strip()) for name in names),
         names=names,
         public_base_url=context.public_base_url,
         trusted_proxies=context.trusted_proxies,
-        **said,
+        **{key: value for key, value in given.items() if key in common},
     )
+    return replace(config, own=scheme.own(config, given))

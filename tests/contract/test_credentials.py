@@ -38,12 +38,12 @@ REFUSED = (NotAuthenticated, SignatureInvalid, SignatureMissing)
 SIGNED = [name for name, scheme in SCHEMES.items() if scheme.covers_body]
 HELD = [name for name, scheme in SCHEMES.items() if not scheme.covers_body]
 TIMED = ["standard-webhooks", "zendesk", "hubspot-v3", "hmac"]
-WITH_SECRETS = [name for name, scheme in SCHEMES.items() if scheme.has_secrets]
+WITH_SECRETS = [name for name, scheme in SCHEMES.items() if scheme.secrets != "none"]
 
 
 def sender(scheme, secrets=(NEW, OLD)):
     names = [f"S{number}" for number in range(len(secrets))]
-    listed = f"secrets = {json.dumps([f'${name}' for name in names])}\n" if SCHEMES[scheme].has_secrets else ""
+    listed = f"secrets = {json.dumps([f'${name}' for name in names])}\n" if SCHEMES[scheme].secrets != "none" else ""
     text = f'[senders.one]\nsignature = "{scheme}"\nenvelope = "custom"\n{listed}{ROWS[scheme]}'
     environ = dict(zip(names, secrets, strict=True))
     return load_senders(text, environ, public_base_url=BASE_URL, trusted_proxies=("10.0.0.0/8",)).get("one")

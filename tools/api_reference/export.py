@@ -1,6 +1,5 @@
 """The files that are made from the code and stand in the repository: `flask cobrowse export` writes and checks them."""
 
-import base64
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.registry import Senders, load_senders
 from tools.api_reference import postman
 from tools.api_reference.data_action import action
@@ -35,9 +35,7 @@ def sandbox_secrets() -> dict[str, str]:
     for row in tomllib.loads((ROOT / EXAMPLE).read_text("utf-8"))["senders"].values():
         for reference in row.get("secrets", ()):
             name = reference.removeprefix("$")
-            secret = f"sandbox-only-{name.lower().replace('_', '-')}"
-            standard = row["signature"] == "standard-webhooks"
-            found[name] = f"whsec_{base64.b64encode(secret.encode()).decode()}" if standard else secret
+            found[name] = SCHEMES[row["signature"]].sample(f"sandbox-only-{name.lower().replace('_', '-')}", row)
     return found
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from integrations.senders.auth.scheme import PostmanAuth
 from integrations.senders.registry import Sender
 from schemas.data_action import AnswerSchema
 from tools.api_reference import postman_items, samples
 from tools.api_reference.deliveries import DELIVERIES, Delivery
 from tools.api_reference.openapi import document
-from tools.api_reference.signing import PostmanAuth, proving, secret_of
+from tools.api_reference.signing import proving, secret_of
 
 Json = dict[str, Any]
 
@@ -47,7 +48,12 @@ def collection(senders: Iterable[Sender]) -> Json:
             postman_items.folder(
                 "Webhook senders",
                 "A delivery of each sender of senders.example.toml, signed as that sender signs.",
-                [item for sender in senders if sender.name in DELIVERIES for item in _deliveries(sender)],
+                [
+                    item
+                    for sender in senders
+                    if sender.name in DELIVERIES
+                    for item in _deliveries(sender, proving(sender))
+                ],
             ),
             postman_items.folder("Operators", "For operators of the service.", _operators()),
         ],
@@ -154,9 +160,11 @@ _API_KEY: Json = {
 }
 
 
-def _deliveries(sender: Sender) -> list[Json]:
-    """A sender's delivery, the same again, and one that is not its own."""
-    delivery, auth_config = DELIVERIES[sender.name], proving(sender)
+def _deliveries(sender: Sender, auth_config: PostmanAuth | None) -> list[Json]:
+    """A sender's delivery, the same again, and one that is not its own; none where Postman can't prove the same."""
+    if auth_config is None:
+        return []
+    delivery = DELIVERIES[sender.name]
     made = [
         postman_items.item(
             f"{sender.name}: {delivery.what}",

@@ -27,7 +27,7 @@ class EventParser:
     """How a row reads its sender's events.
 
     The delivery's id is where the row says (`delivery_id` or `delivery_header`), else where the envelope has it, else
-    in the scheme's own header (`default_header`).
+    in the first that came of the scheme's own headers (`default_headers`).
     """
 
     envelope: Envelope
@@ -38,7 +38,7 @@ class EventParser:
     filter: Path | None = None
     delivery_id: Path | None = None
     delivery_header: str = ""
-    default_header: str = ""
+    default_headers: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     max_age_seconds: float = chat_events.MAX_AGE_SECONDS
 
@@ -132,7 +132,9 @@ class EventParser:
             found = paths.plain(headers.get(self.delivery_header.lower(), ""))
         else:
             found = paths.plain(self.envelope.delivery_id(loaded, headers))
-            found = found or paths.plain(headers.get(self.default_header.lower(), ""))
+            found = found or next(
+                filter(None, (paths.plain(headers.get(name.lower(), "")) for name in self.default_headers)), ""
+            )
         if len(found) <= _DELIVERY_ID_LENGTH and found.isascii() and found.isprintable():
             return found
         return "sha256:" + sha256(found.encode("utf-8", "surrogatepass")).hexdigest()
