@@ -56,6 +56,7 @@ def create_app(
     keys, senders, rates = load_auth(settings, clock, environ)
     configure_logging(settings.log_level, settings.log_format)
     for sender in senders:
+        sender.start()
         for warning in sender.warnings:
             log.warning("a row of the senders file that may never start anything", sender=sender.name, warning=warning)
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)

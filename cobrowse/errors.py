@@ -99,6 +99,13 @@ class StaleTimestamp(RequestError):
     hint = "The signature's timestamp is more than the tolerance away from this service's clock; check both clocks."
 
 
+class KeysUnavailable(RequestError):
+    """The public key that a token names has not been fetched yet."""
+
+    code, status, retryable = "keys_unavailable", 503, True
+    hint = "The identity provider's keys are fetched beside the requests; if this stays, check the row's jwks_url."
+
+
 class UnknownPath(RequestError):
     """Nothing lives at this path."""
 

@@ -66,6 +66,10 @@ class Sender:
         """The secrets it may use, in the row's order."""
         return self.auth_config.secrets
 
+    def start(self) -> None:
+        """Start what its scheme does beside the requests; once in each process that serves."""
+        self.scheme.start(self.auth_config.own)
+
     def authenticate(self, incoming: UnverifiedRequest, now: datetime) -> str:
         """The name of the credential it authenticated with, for the log. Raises the 401 kinds of cobrowse.errors."""
         return self.scheme.verify(self.auth_config, incoming, now)

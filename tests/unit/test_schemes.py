@@ -42,6 +42,64 @@ FIXED = {
         "template": "{body}",
     },
     "shopify": {"header": "X-Shopify-Hmac-SHA256", "encoding": "base64", "template": "{body}"},
+    "hubspot-v2": {
+        "header": "X-HubSpot-Signature",
+        "construction": "hash",
+        "encoding": "hex",
+        "template": "{method}{uri}{body}",
+    },
+    "front": {
+        "header": "X-Front-Signature",
+        "encoding": "base64",
+        "timestamp_header": "X-Front-Request-Timestamp",
+        "timestamp_unit": "ms",
+        "template": "{timestamp}:{body}",
+    },
+    "front-rules": {"header": "X-Front-Signature", "algorithm": "sha1", "encoding": "base64", "template": "{body}"},
+    "teams": {
+        "header": "Authorization",
+        "prefix": "HMAC ",
+        "encoding": "base64",
+        "secret_encoding": "base64",
+        "template": "{body}",
+    },
+    "intercom": {
+        "header": "X-Hub-Signature",
+        "algorithm": "sha1",
+        "encoding": "hex",
+        "prefix": "sha1=",
+        "template": "{body}",
+    },
+    "help-scout": {"header": "X-HelpScout-Signature", "algorithm": "sha1", "encoding": "base64", "template": "{body}"},
+    "dixa": {
+        "header": "X-Dixa-Signature",
+        "encoding": "hex",
+        "secret_encoding": "hex",
+        "timestamp_unit": "ms",
+        "signature_format": "t={timestamp},v1={signature}",
+        "template": "{timestamp}.{body}",
+    },
+    "calendly": {
+        "header": "Calendly-Webhook-Signature",
+        "encoding": "hex",
+        "signature_format": "t={timestamp},v1={signature}",
+        "template": "{timestamp}.{body}",
+    },
+    "slack": {
+        "header": "X-Slack-Signature",
+        "encoding": "hex",
+        "prefix": "v0=",
+        "timestamp_header": "X-Slack-Request-Timestamp",
+        "template": "v0:{timestamp}:{body}",
+    },
+    "zoom": {
+        "header": "X-Zm-Signature",
+        "encoding": "hex",
+        "prefix": "v0=",
+        "timestamp_header": "X-Zm-Request-Timestamp",
+        "template": "v0:{timestamp}:{body}",
+    },
+    "jira": {"header": "X-Hub-Signature", "encoding": "hex", "prefix": "sha256=", "template": "{body}"},
 }
 # Where the delivery's id is, for a row that names no place of its own.
 DELIVERY_IDS = {
@@ -49,6 +107,9 @@ DELIVERY_IDS = {
     "zendesk": ("X-Zendesk-Webhook-Invocation-Id",),
     "github": ("X-GitHub-Delivery",),
     "shopify": ("X-Shopify-Webhook-Id",),
+    "jira": ("X-Atlassian-Webhook-Identifier",),
+    "twilio": ("I-Twilio-Idempotency-Token",),
+    "standard-webhooks-v1a": ("webhook-id", "svix-id"),
 }
 RESPONSE_POLICIES = {
     "standard-webhooks": "standard-webhooks",
@@ -57,12 +118,28 @@ RESPONSE_POLICIES = {
     "github": "github",
     "genesys-open-messaging": "open-messaging",
     "shopify": "shopify",
+    "hubspot-v2": "hubspot-workflow",
+    "front": "front",
+    "front-rules": "front",
+    "teams": "teams",
+    "intercom": "intercom",
+    "slack": "slack",
+    "zoom": "zoom",
+    "twilio": "twilio",
+    "standard-webhooks-v1a": "standard-webhooks",
 }
 # What a row may say besides its secrets.
 KEYS = {
     "standard-webhooks": ("tolerance_seconds",),
     "zendesk": ("tolerance_seconds",),
     "hubspot-v3": ("tolerance_seconds",),
+    "front": ("tolerance_seconds",),
+    "dixa": ("tolerance_seconds",),
+    "calendly": ("tolerance_seconds",),
+    "slack": ("tolerance_seconds",),
+    "zoom": ("tolerance_seconds",),
+    "standard-webhooks-v1a": ("tolerance_seconds",),
+    "jwt": ("issuer", "audience", "jwks_url", "claims", "tolerance_seconds"),
     "hmac": (
         "header",
         "algorithm",
@@ -79,10 +156,11 @@ KEYS = {
     "basic": ("username",),
     "mtls": ("subjects", "subject_header"),
 }
-REQUIRED = {"hmac": ("header",), "mtls": ("subjects", "subject_header")}
-SETTINGS = {"hubspot-v3": ("public_base_url",), "mtls": ("trusted_proxies",)}
-NOT_OVER_BODY = {"api-key", "basic", "bearer", "mtls"}
-WITHOUT_SECRETS = {"mtls"}
+REQUIRED = {"hmac": ("header",), "jwt": ("issuer", "audience"), "mtls": ("subjects", "subject_header")}
+URL = ("public_base_url",)
+SETTINGS = {"hubspot-v3": URL, "hubspot-v2": URL, "twilio": URL, "mtls": ("trusted_proxies",)}
+NOT_OVER_BODY = {"api-key", "basic", "bearer", "jwt", "mtls"}
+SECRETS = {"mtls": "none", "jwt": "optional"}
 
 
 @pytest.mark.parametrize("name", SCHEMES)
@@ -93,7 +171,7 @@ def test_a_scheme_is_what_its_vendor_says(name):
     assert tuple(scheme.keys) == KEYS.get(name, ())
     assert scheme.required == REQUIRED.get(name, ())
     assert scheme.settings == SETTINGS.get(name, ())
-    assert (scheme.secrets == "none") == (name in WITHOUT_SECRETS)
+    assert scheme.secrets == SECRETS.get(name, "required")
     assert scheme.covers_body == (name not in NOT_OVER_BODY)
     assert scheme.delivery_ids == DELIVERY_IDS.get(name, ())
     assert scheme.response_policy == RESPONSE_POLICIES.get(name, "")

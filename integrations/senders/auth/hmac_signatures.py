@@ -118,7 +118,9 @@ def hmac_completed(row: Row) -> Row:
 
 def hmac_warnings(row: Row) -> list[str]:
     """What is weak about a row's signature."""
-    return ["algorithm: sha1 is weak; use sha256 if the sender offers it"] if row.get("algorithm") == "sha1" else []
+    if row.get("construction") == "hash":
+        return ["signature: a plain hash is weak; use an HMAC if the sender offers one"]
+    return ["signature: sha1 is weak; use sha256 if the sender offers it"] if row.get("algorithm") == "sha1" else []
 
 
 def hmac_key(secret: str, row: Row) -> bytes | None:

@@ -51,12 +51,15 @@ class Scheme:
 
     `preset` is what its vendor has fixed; `keys` are those of a sender's row it uses besides `secrets`, each with its
     form, `required` those it can't do without; `settings` are the service's own that it needs. `secrets`: whether a
-    row must, may or can't name any. `key_of` makes a secret's key, None if it is not written as `key_form` has it.
-    `errors` are faults of a row across its keys, `warnings` what is sound and yet weak. `complete` adds what follows
-    from the row's own keys. `own` makes what the scheme alone uses. `covers_body`: it covers the body's bytes, so that
-    nothing can be altered on the way. `delivery_ids` are headers with the delivery's id, the first that came counts.
+    row must, may or can't name any. `key_of` makes a secret's key, None if it is not written as `key_form` has it;
     `sample` makes a secret of the right form out of a text, for trials on a sandbox.
-    `security` describes it in OpenAPI, `postman` how Postman proves the same; None where it can't.
+
+    `errors` are faults of a row across its keys, `warnings` what is sound and yet weak. `complete` adds what follows
+    from the row's own keys. `own` makes what the scheme alone uses; `start` starts what that does beside the requests.
+
+    `covers_body`: it covers the body's bytes, so that nothing can be altered on the way. `delivery_ids` are headers
+    with the delivery's id, the first that came counts. `security` describes it in OpenAPI, `postman` how Postman proves
+    the same; None where it can't.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Scheme:
     warnings: Callable[[Row], list[str]] = lambda _row: []
     complete: Callable[[Row], Row] = lambda row: row
     own: Callable[[AuthConfig, Row], Any] = lambda _auth_config, _row: None
+    start: Callable[[Any], None] = lambda _own: None
     key_of: Callable[[str, Row], bytes | None] = lambda secret, _row: secret_bytes(secret)
     key_form: Callable[[Row], str] = lambda _row: ""
     sample: Callable[[str, Row], str] = lambda text, _row: text

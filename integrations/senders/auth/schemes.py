@@ -4,7 +4,10 @@ import re
 from collections.abc import Mapping
 
 from integrations.senders.auth import checks, credentials, hmac_signatures, postman_scripts, standard_webhooks
+from integrations.senders.auth.jwt_bearer import JWT
+from integrations.senders.auth.public_key_signatures import PUBLIC_KEY_SCHEMES
 from integrations.senders.auth.scheme import Row, Scheme, SenderContext
+from integrations.senders.auth.twilio import TWILIO
 from integrations.senders.auth.vendors import VENDORS
 
 _QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
@@ -28,7 +31,7 @@ _TABLE = (
         },
         keys=hmac_signatures.TIMED_KEYS,
         covers_body=True,
-        delivery_ids=tuple(f"{naming}-id" for naming in standard_webhooks.NAMINGS),
+        delivery_ids=standard_webhooks.IDS,
         response_policy="standard-webhooks",
         key_of=lambda secret, _row: standard_webhooks.key_bytes(secret),
         key_form=lambda _row: "whsec_ and base64, as Standard Webhooks has it",
@@ -36,6 +39,8 @@ _TABLE = (
         postman=postman_scripts.standard_auth,
     ),
     *VENDORS,
+    TWILIO,
+    *PUBLIC_KEY_SCHEMES,
     Scheme(
         "hmac",
         hmac_signatures.verify_hmac,
@@ -90,6 +95,7 @@ _TABLE = (
         security={"type": "http", "scheme": "bearer", "description": "The secret is the token."},
         postman=postman_scripts.bearer_auth,
     ),
+    JWT,
     Scheme(
         "mtls",
         credentials.verify_mtls,

@@ -25,6 +25,7 @@ _VERSION = b"v1,"
 _PREFIX = "whsec_"
 # The standard's own names, and those of Svix, who wrote it and sends these where nobody has asked for the others.
 NAMINGS = ("webhook", "svix")
+IDS = tuple(f"{naming}-id" for naming in NAMINGS)
 
 
 @dataclass(frozen=True, slots=True)

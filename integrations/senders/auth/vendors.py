@@ -106,4 +106,108 @@ VENDORS = (
         delivery_ids=("X-Shopify-Webhook-Id",),
         response_policy="shopify",
     ),
+    # developers.hubspot.com, request validation, v2: no HMAC but a hash that begins with the secret.
+    _vendor(
+        "hubspot-v2",
+        header="X-HubSpot-Signature",
+        construction="hash",
+        encoding="hex",
+        template="{method}{uri}{body}",
+        settings=("public_base_url",),
+        response_policy="hubspot-workflow",
+    ),
+    # dev.frontapp.com, application webhooks: base64(HMAC-SHA256(timestamp + ":" + body)).
+    _vendor(
+        "front",
+        header="X-Front-Signature",
+        encoding="base64",
+        timestamp_header="X-Front-Request-Timestamp",
+        timestamp_unit="ms",
+        template="{timestamp}:{body}",
+        response_policy="front",
+    ),
+    # dev.frontapp.com, rule webhooks: the older form, under the same name.
+    _vendor(
+        "front-rules",
+        header="X-Front-Signature",
+        algorithm="sha1",
+        encoding="base64",
+        template="{body}",
+        response_policy="front",
+    ),
+    # learn.microsoft.com, Teams, outgoing webhooks: the token that Teams shows is the key in base64.
+    _vendor(
+        "teams",
+        header="Authorization",
+        prefix="HMAC ",
+        encoding="base64",
+        secret_encoding="base64",  # noqa: S106 - how the secret is written
+        template="{body}",
+        response_policy="teams",
+    ),
+    # developers.intercom.com, signed notifications: keyed with the app's client secret.
+    _vendor(
+        "intercom",
+        header="X-Hub-Signature",
+        algorithm="sha1",
+        encoding="hex",
+        prefix="sha1=",
+        template="{body}",
+        response_policy="intercom",
+    ),
+    # developer.helpscout.com, webhooks.
+    _vendor(
+        "help-scout",
+        header="X-HelpScout-Signature",
+        algorithm="sha1",
+        encoding="base64",
+        template="{body}",
+    ),
+    # docs.dixa.io, webhooks security: milliseconds, and a key that is shown in hex.
+    _vendor(
+        "dixa",
+        header="X-Dixa-Signature",
+        encoding="hex",
+        secret_encoding="hex",  # noqa: S106 - the same
+        timestamp_unit="ms",
+        signature_format="t={timestamp},v1={signature}",
+        template="{timestamp}.{body}",
+    ),
+    # developer.calendly.com, webhook signatures.
+    _vendor(
+        "calendly",
+        header="Calendly-Webhook-Signature",
+        encoding="hex",
+        signature_format="t={timestamp},v1={signature}",
+        template="{timestamp}.{body}",
+    ),
+    # api.slack.com, verifying requests from Slack.
+    _vendor(
+        "slack",
+        header="X-Slack-Signature",
+        encoding="hex",
+        prefix="v0=",
+        timestamp_header="X-Slack-Request-Timestamp",
+        template="v0:{timestamp}:{body}",
+        response_policy="slack",
+    ),
+    # developers.zoom.us, verify webhook events: Slack's form under names of its own.
+    _vendor(
+        "zoom",
+        header="X-Zm-Signature",
+        encoding="hex",
+        prefix="v0=",
+        timestamp_header="X-Zm-Request-Timestamp",
+        template="v0:{timestamp}:{body}",
+        response_policy="zoom",
+    ),
+    # developer.atlassian.com, Jira Cloud webhooks with a secret: GitHub's form in WebSub's header.
+    _vendor(
+        "jira",
+        header="X-Hub-Signature",
+        encoding="hex",
+        prefix="sha256=",
+        template="{body}",
+        delivery_ids=("X-Atlassian-Webhook-Identifier",),
+    ),
 )
