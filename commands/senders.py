@@ -68,8 +68,7 @@ def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
     body = payload.read_bytes()
     path = f"{urlsplit(url).path.rstrip('/')}/webhooks/{sender}"
     signed = row.sign("POST", path, body, SystemClock().now())
-    kind = "text/xml" if row.envelope == "salesforce-outbound-message" else "application/json"
-    headers = {"Content-Type": kind, **dict(line.split(": ", 1) for line in extra), **signed.headers}
+    headers = {"Content-Type": row.content_type, **dict(line.split(": ", 1) for line in extra), **signed.headers}
     say(f"> POST {path}{'?•••' if signed.query else ''}")
     for name, value in headers.items():
         say(f"> {name}: {'•••' if name in signed.headers and not _is_public(name) else value}")

@@ -62,7 +62,7 @@ class Webhooks:
         deadline = Deadline.after(sender.deadline_seconds, self.clock)
         incoming, too_large = _incoming(sender, self.clock.now())
         credential = sender.authenticate(incoming, self.clock.now())
-        mode = responses.ResponseMode(sender.always_200, sender.response_policy, batch=sender.parser.envelope.batch)
+        mode = responses.ResponseMode(sender.always_200, sender.response_policy, batch=sender.parser.batch)
         used_up = self._used_up(sender)
         try:
             if too_large is not None:

@@ -6,8 +6,6 @@ A vendor may add a field at any time, so a path to another is worth a warning an
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import jmespath
-
 from cobrowse.errors import InvalidRequest
 from integrations.senders.payloads.paths import Path
 from integrations.senders.requests import HEADER
@@ -65,7 +63,7 @@ def absent_fields(path: str, envelope: str) -> list[str]:
     shape = SHAPES.get(envelope)
     if shape is None:
         return []
-    return list(dict.fromkeys(_absent(jmespath.compile(path).parsed, shape)[1]))
+    return list(dict.fromkeys(_absent(Path.of(path).compiled.parsed, shape)[1]))
 
 
 def literal_fault(path: object, key: str, reads: Callable[[object, str], str]) -> str:

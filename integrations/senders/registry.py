@@ -17,10 +17,11 @@ from integrations.senders.auth.scheme import Scheme, SenderContext
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.payload_shapes import PATHS, warnings_of
 from integrations.senders.payloads import chat_events
+from integrations.senders.payloads.content import FIELD, TYPES
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.payloads.paths import Path
-from integrations.senders.requests import HEADER, Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
+from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
 from integrations.senders.response_policies import RESPONSE_POLICIES, ResponsePolicy
 from integrations.senders.validation import response_policy_of, row_errors
 
@@ -65,6 +66,11 @@ class Sender:
     def secrets(self) -> tuple[Secret, ...]:
         """The secrets it may use, in the row's order."""
         return self.auth_config.secrets
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type that it sends."""
+        return TYPES[self.parser.content or self.parser.envelope.content]
 
     def start(self) -> None:
         """Start what its scheme does beside the requests; once in each process that serves."""
@@ -222,12 +228,8 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         RESPONSE_POLICIES[response_policy_of(row, context.schemes[row["signature"]])],
     )
     own = {key: Path.of(text) for key, text in envelope.paths.items()}
-    delivery_id = row.get("delivery_id", "")
-    in_header = delivery_id.startswith(HEADER)
-    paths = {key: Path.of(row[key]) for key in PATHS if key in row}
-    if delivery_id and not in_header:
-        paths["delivery_id"] = Path.of(delivery_id)
-    parser: dict[str, Any] = {**own, **paths}
+    parser: dict[str, Any] = {**own, **{key: Path.of(row[key]) for key in (*PATHS, "delivery_id") if key in row}}
+    max_body_bytes = row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes))
     return Sender(
         name=name,
         signature=scheme.name,
@@ -237,16 +239,19 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         reuse_live_session=row.get("reuse_live_session", True),
         start_when=row.get("start_when", envelope.start_when),
         rate_limit=row.get("rate_limit", ""),
-        max_body_bytes=row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes)),
+        max_body_bytes=max_body_bytes,
         response_policy=response_policy,
         scheme=scheme,
         auth_config=_auth_config(scheme, row, context),
         parser=EventParser(
             envelope,
-            delivery_header=delivery_id.removeprefix(HEADER) if in_header else "",
             default_headers=scheme.delivery_ids,
             topics=tuple(row.get("topics", envelope.topics)),
             max_age_seconds=float(row.get("max_age_seconds", chat_events.MAX_AGE_SECONDS)),
+            content=row.get("content", ""),
+            content_field=row.get("content_field", FIELD),
+            batch=row.get("batch", envelope.batch),
+            max_body_bytes=max_body_bytes,
             **parser,
         ),
         row=row,

@@ -8,7 +8,8 @@ from integrations.senders.auth import checks
 from integrations.senders.auth.checks import Check, chosen
 from integrations.senders.auth.scheme import Scheme, SenderContext
 from integrations.senders.payload_shapes import literal_fault
-from integrations.senders.payloads.envelopes import ENVELOPES
+from integrations.senders.payloads.content import CHOICES
+from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
 from integrations.senders.payloads.paths import Path, conversation_id, medium
 from integrations.senders.rate_limit import parse_rate
 from integrations.senders.requests import HEADER
@@ -64,6 +65,9 @@ KEYS: Mapping[str, Check] = {
     "max_body_bytes": checks.whole(*_BODIES, "bytes"),
     "rate_limit": _rate,
     "topics": checks.texts,
+    "content": checks.choice(CHOICES),
+    "content_field": checks.text,
+    "batch": checks.boolean,
     "response_policy": checks.choice(tuple(RESPONSE_POLICIES), "response_policy"),
 }
 
@@ -139,6 +143,7 @@ def _envelope_errors(
     for key, reads in (("conversation_id", conversation_id), ("channel", medium)):
         if (wrong := literal_fault(sound.get(key), key, reads)) and key in sound:
             errors.append(f"{key}: {wrong}")
+    errors += _content_errors(envelope, sound)
     if "topics" in row and not envelope.topics:
         errors.append(f"topics: the envelope {name!r} has none")
     if "signature" in sound and ("response_policy" in sound or "response_policy" not in row):
@@ -149,4 +154,17 @@ def _envelope_errors(
                 f"deadline_seconds: {deadline:g} is too long; {response_policy.name} waits "
                 f"{response_policy.timeout_seconds:g} s in all"
             )
+    return errors
+
+
+def _content_errors(envelope: Envelope, sound: Mapping[str, object]) -> list[str]:
+    name, errors = envelope.name, []
+    if sound.get("content", "json") != "json" and envelope.content:
+        errors.append(f"content: the envelope {name!r} is read as it comes; only a body of the sender's own has others")
+    if "content_field" in sound and sound.get("content") != "json-in-form":
+        errors.append('content_field: nothing to use it on without content = "json-in-form"')
+    if sound.get("batch") is False and envelope.batch:
+        errors.append(f"batch: the envelope {name!r} is always one")
+    if sound.get("batch") is True and (envelope.content == "soap" or sound.get("content") in ("form", "xml")):
+        errors.append("batch: only JSON has arrays of events")
     return errors

@@ -50,6 +50,9 @@ def payload(name):
         "application/cloudevents+json",
         "application/json; charset=us-ascii",
         "application/json; charset=ISO-8859-1",
+        "text/plain",
+        "text/plain; charset=UTF-8",
+        "text/json",
     ],
 )
 def test_json_is_taken_by_any_of_its_names(kind):
@@ -60,9 +63,8 @@ def test_json_is_taken_by_any_of_its_names(kind):
     "kind",
     [
         "",
-        "text/plain",
-        "text/json",
-        "application/x-www-form-urlencoded",
+        "text/html",
+        "application/octet-stream",
         "multipart/form-data; boundary=x",
         "text/xml",
         "application/json; charset=utf-16",
@@ -72,11 +74,6 @@ def test_a_body_of_another_type_is_refused_however_it_looks_inside(kind):
     """Content-type confusion (CVE-2026-21858): what a body is, its type says, and nothing is guessed."""
     with pytest.raises(UnsupportedType):
         read({"conversationId": C}, kind=kind)
-
-
-def test_a_compressed_body_is_refused():
-    with pytest.raises(UnsupportedType):
-        read({"conversationId": C}, headers={"content-encoding": "gzip"})
 
 
 @pytest.mark.parametrize(
@@ -98,7 +95,7 @@ def test_a_body_that_is_no_json_is_malformed(body):
         read(body)
 
 
-@pytest.mark.parametrize("body", [[], [{}], "text", 1, None, True])
+@pytest.mark.parametrize("body", [[], [1], [[]], [{}, {}], "text", 1, None, True])
 @pytest.mark.parametrize("envelope", ["custom", "servicenow", "salesforce-flow", "eventbridge", "genesys-notification"])
 def test_json_that_is_no_object_is_invalid(body, envelope):
     with pytest.raises(InvalidRequest):
@@ -656,7 +653,7 @@ def answers(sender, incoming):
 def test_no_payload_makes_a_row_fail_with_anything_but_an_error_of_ours(body):
     raw = json.dumps(body).encode(errors="surrogatepass")
     for sender in EXAMPLES:
-        answers(sender, came(raw, kind="text/xml" if sender.parser.envelope.xml else "application/json"))
+        answers(sender, came(raw, kind=sender.content_type))
 
 
 @given(body=st.binary(max_size=200), kind=st.sampled_from(["application/json", "text/xml"]) | st.text(max_size=40))

@@ -7,6 +7,7 @@ from apispec import APISpec
 
 from cobrowse.errors import CobrowseError, error_types_by_code
 from integrations.senders.payloads import crm_events
+from integrations.senders.payloads.content import TYPES
 from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
 from schemas import crm
 from tools.api_reference import VERSION, headers, json_schemas, operations, responses, samples, security
@@ -154,10 +155,13 @@ def _receive(senders: Mapping[str, str] | None) -> Json:
 def _deliveries() -> Json:
     """What each envelope holds, by its media type."""
     example = {"conversationId": samples.CONVERSATION, "channel": "webchat"}
-    in_json = [envelope for envelope in ENVELOPES.values() if not envelope.xml]
-    in_xml = ", ".join(envelope.name for envelope in ENVELOPES.values() if envelope.xml)
+    in_json = [envelope for envelope in ENVELOPES.values() if TYPES[envelope.content] == "application/json"]
+    in_xml = ", ".join(envelope.name for envelope in ENVELOPES.values() if TYPES[envelope.content] == "text/xml")
+    as_form = ", ".join(envelope.name for envelope in ENVELOPES.values() if not envelope.content)
+    form = f"Envelopes: {as_form}. A form's fields, or the JSON in one of them."
     return {
         "application/json": {"schema": _any_of(in_json), "examples": {"custom": {"value": example}}},
+        "application/x-www-form-urlencoded": {"schema": {"type": "object", "description": form}},
         "text/xml": {"schema": {"type": "string", "description": f"Envelope: {in_xml}."}},
     }
 
