@@ -25,6 +25,7 @@ from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
 from integrations.observability.metrics import Metrics
+from integrations.senders.activity import SenderActivities
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
@@ -88,10 +89,11 @@ def create_app(
         ).blueprint()
     )
     ignored = IgnoredEvents(metrics.ignored)
-    app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, ignored.add).blueprint())
+    activity = SenderActivities()
+    app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
         app.register_blueprint(
-            build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest).blueprint()
+            build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest, activity).blueprint()
         )
     return app
 
@@ -127,6 +129,7 @@ def build_console(
     senders: Senders,
     clock: Clock,
     ignored: Callable[[], Sequence[IgnoredEvent]] = tuple,
+    activity: SenderActivities | None = None,
 ) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
     return Console(
@@ -141,6 +144,7 @@ def build_console(
         password=settings.console_password,
         senders=(data_actions.SENDER, *(sender.name for sender in senders)),
         ignored=ignored,
+        activity=lambda: (activity or SenderActivities()).of_all(sender.name for sender in senders),
         open_circuits=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
     )
 

@@ -1,6 +1,7 @@
 """(outcome or error) × caller → HTTP response: the only place that decides a caller's response."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -104,6 +105,12 @@ def in_words(outcome: Outcome) -> str:
         again = " Try again in a moment." if outcome.failure.retryable else ""
         return f"Cobrowse was not started: {outcome.failure.message}.{again}"
     return _WORDS.get(outcome.status) or f"Nothing was started: {outcome.reason}."
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """What a delivery came to, in few words: its status, or how many of its events came to which."""
+    said = Counter(outcome.failure.code if outcome.failure else outcome.status.value for outcome in outcomes)
+    return ", ".join(name if len(outcomes) == 1 else f"{count} {name}" for name, count in said.items())
 
 
 def _status(outcomes: Sequence[Outcome], mode: ResponseMode) -> int:

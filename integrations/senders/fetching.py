@@ -2,7 +2,12 @@
 
 import ssl
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from threading import Thread
 from urllib.parse import urlsplit
+
+import structlog
+
+log = structlog.stdlib.get_logger("cobrowse")
 
 # Seconds for the connection and for each wait for bytes; nobody's request waits for this.
 TIMEOUT = 10.0
@@ -36,3 +41,18 @@ def fetch(url: str) -> bytes:
     if len(content) > LARGEST:
         raise FetchError(f"{host} sent more than {LARGEST} bytes")
     return content
+
+
+def call_beside(url: str) -> None:
+    """Call this URL once beside the requests, and log what came of it; its host alone, since the rest is a token."""
+
+    def call() -> None:
+        host = urlsplit(url).hostname
+        try:
+            fetch(url)
+        except FetchError as error:
+            log.warning("the vendor's URL could not be called", error=str(error))
+        else:
+            log.info("the vendor's URL was called", host=host)
+
+    Thread(target=call, name="handshake", daemon=True).start()

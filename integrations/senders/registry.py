@@ -2,27 +2,27 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path as FilePath
-from types import MappingProxyType
 from typing import Any
 
-from cobrowse.model import Secret, StartWhen
+from cobrowse.model import Secret
 from integrations.senders.auth import checks
-from integrations.senders.auth.config import AuthConfig, AuthParts
+from integrations.senders.auth.config import AuthConfig
 from integrations.senders.auth.credentials import SHORTEST
 from integrations.senders.auth.scheme import Scheme, SenderContext
 from integrations.senders.auth.schemes import SCHEMES
+from integrations.senders.handshakes import HANDSHAKES, HandshakeRow
 from integrations.senders.payload_shapes import PATHS, warnings_of
 from integrations.senders.payloads import chat_events
-from integrations.senders.payloads.content import FIELD, TYPES
+from integrations.senders.payloads.content import FIELD
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.payloads.paths import Path
-from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
-from integrations.senders.response_policies import RESPONSE_POLICIES, ResponsePolicy
+from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested
+from integrations.senders.response_policies import RESPONSE_POLICIES
+from integrations.senders.sender import Sender, Senders
 from integrations.senders.validation import response_policy_of, row_errors
 
 __all__ = ["Ignored", "InvalidEvent", "Sender", "Senders", "SendersFileError", "SessionRequested", "load_senders"]
@@ -40,103 +40,6 @@ class SendersFileError(Exception):
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
         self.errors = errors
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """One row, checked. `deadline_seconds` is how long the sender is kept waiting at most."""
-
-    name: str
-    signature: str
-    envelope: str
-    deadline_seconds: float
-    always_200: bool
-    reuse_live_session: bool
-    start_when: StartWhen
-    rate_limit: str
-    max_body_bytes: int
-    response_policy: ResponsePolicy
-    scheme: Scheme
-    auth_config: AuthConfig
-    parser: EventParser
-    row: Mapping[str, object] = field(repr=False)
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The secrets it may use, in the row's order."""
-        return self.auth_config.secrets
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type that it sends."""
-        return TYPES[self.parser.content or self.parser.envelope.content]
-
-    def start(self) -> None:
-        """Start what its scheme does beside the requests; once in each process that serves."""
-        self.scheme.start(self.auth_config.own)
-
-    def authenticate(self, incoming: UnverifiedRequest, now: datetime) -> str:
-        """The name of the credential it authenticated with, for the log. Raises the 401 kinds of cobrowse.errors."""
-        return self.scheme.verify(self.auth_config, incoming, now)
-
-    def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
-        """What an authenticated delivery asks for, at least one. Raises MalformedRequest, UnsupportedType, …."""
-        return self.parser.read(incoming)
-
-    def sign(
-        self,
-        method: str,
-        path_with_query: str,
-        body: bytes,
-        now: datetime,
-        headers: Mapping[str, str] = MappingProxyType({}),
-    ) -> AuthParts:
-        """What this sender would add to this request, with its first secret. CanNotSignError if only it can."""
-        path, _, query = path_with_query.partition("?")
-        lowered = {name.lower(): value for name, value in headers.items()}
-        secret = self.secrets[0] if self.secrets else Secret()
-        draft = UnverifiedRequest(method, path, query, lowered, body)
-        return self.scheme.sign(self.auth_config, secret, draft, now)
-
-
-@dataclass(frozen=True, slots=True)
-class Senders:
-    """All senders of the file, by their names."""
-
-    rows: Mapping[str, Sender] = field(default_factory=dict)
-
-    def get(self, name: str) -> Sender | None:
-        """The sender of this name."""
-        return self.rows.get(name)
-
-    def __iter__(self) -> Iterator[Sender]:
-        return iter(self.rows.values())
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def masked(self) -> list[dict[str, object]]:
-        """Each sender as `flask cobrowse senders` shows it: secrets by the names of their variables only."""
-        return [
-            {
-                "name": sender.name,
-                "path": f"/webhooks/{sender.name}",
-                "signature": sender.signature,
-                "secrets": [f"${name} •••" for name in sender.auth_config.names],
-                "envelope": sender.envelope,
-                "responsePolicy": sender.response_policy.name,
-                "conversationId": sender.parser.conversation_id.text if sender.parser.conversation_id else "",
-                "deadlineSeconds": sender.deadline_seconds,
-                "always200": sender.always_200,
-                "reuseLiveSession": sender.reuse_live_session,
-                "startWhen": sender.start_when,
-                "rateLimit": sender.rate_limit,
-                "maxBodyBytes": sender.max_body_bytes,
-                "warnings": list(sender.warnings),
-            }
-            for sender in self
-        ]
 
 
 def load_senders(
@@ -255,8 +158,21 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
             **parser,
         ),
         row=row,
-        warnings=(*scheme.warnings(row), *warnings_of(row)),
+        handshake=HANDSHAKES.get(row.get("handshake", "")),
+        handshake_row=HandshakeRow(
+            verify_token=Secret(context.environ.get(row.get("verify_token", "")[1:], "").strip()),
+            origins=tuple(row.get("handshake_origins", HandshakeRow().origins)),
+            confirm=row.get("confirm_subscription", False),
+        ),
+        allow_from=tuple(row.get("allow_from", ())),
+        warnings=(*scheme.warnings(row), *warnings_of(row), *_address_warnings(row, context)),
     )
+
+
+def _address_warnings(row: Mapping[str, Any], context: SenderContext) -> list[str]:
+    if "allow_from" not in row or context.trusted_proxies:
+        return []
+    return ["allow_from: TRUSTED_PROXIES is not set, so behind a proxy the address that is looked at is the proxy's"]
 
 
 def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext) -> AuthConfig:

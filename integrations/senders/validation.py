@@ -1,12 +1,16 @@
 """Validation of the senders file: each key with its form, and a row's errors, one per line."""
 
+import ipaddress
 from collections.abc import Mapping
 from typing import get_args
 
 from cobrowse.model import StartWhen
 from integrations.senders.auth import checks
 from integrations.senders.auth.checks import Check, chosen
+from integrations.senders.auth.credentials import SHORTEST
 from integrations.senders.auth.scheme import Scheme, SenderContext
+from integrations.senders.handshakes import HANDSHAKES, check_origins
+from integrations.senders.handshakes import KEYS as HANDSHAKE_KEYS
 from integrations.senders.payload_shapes import literal_fault
 from integrations.senders.payloads.content import CHOICES
 from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
@@ -47,6 +51,17 @@ def _rate(value: object) -> str:
     return ""
 
 
+def _networks(value: object) -> str:
+    if wrong := checks.texts(value):
+        return wrong
+    for network in value if isinstance(value, list) else []:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            return f"{network[:60]!r} is no address or network: {str(error)[:100]}"
+    return ""
+
+
 # What any row may have; a scheme brings keys of its own.
 KEYS: Mapping[str, Check] = {
     "secrets": checks.texts,
@@ -68,6 +83,11 @@ KEYS: Mapping[str, Check] = {
     "content": checks.choice(CHOICES),
     "content_field": checks.text,
     "batch": checks.boolean,
+    "handshake": checks.choice(tuple(HANDSHAKES), "handshake"),
+    "handshake_origins": check_origins,
+    "verify_token": checks.variable,
+    "confirm_subscription": checks.boolean,
+    "allow_from": _networks,
     "response_policy": checks.choice(tuple(RESPONSE_POLICIES), "response_policy"),
 }
 
@@ -97,7 +117,7 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
         errors += _scheme_errors(context.schemes[str(sound["signature"])], sound, row, context)
     if "envelope" in sound:
         errors += _envelope_errors(str(sound["envelope"]), sound, row, context)
-    return errors
+    return errors + _handshake_errors(sound, context)
 
 
 def response_policy_of(row: Mapping[str, object], scheme: Scheme) -> str:
@@ -167,4 +187,28 @@ def _content_errors(envelope: Envelope, sound: Mapping[str, object]) -> list[str
         errors.append(f"batch: the envelope {name!r} is always one")
     if sound.get("batch") is True and (envelope.content == "soap" or sound.get("content") in ("form", "xml")):
         errors.append("batch: only JSON has arrays of events")
+    return errors
+
+
+def _handshake_errors(sound: Mapping[str, object], context: SenderContext) -> list[str]:
+    handshake = HANDSHAKES.get(str(sound.get("handshake", "")))
+    uses = handshake.keys if handshake is not None else ()
+    errors = [
+        f"{key}: no handshake of this row has a use for it"
+        for key in HANDSHAKE_KEYS
+        if key in sound and key not in uses
+    ]
+    if handshake is None:
+        return errors
+    errors += [
+        f"{key}: is missing; the handshake {handshake.name!r} needs it"
+        for key in handshake.required
+        if key not in sound
+    ]
+    reference = str(sound.get("verify_token", ""))
+    if reference and len(context.environ.get(reference[1:], "").strip()) < SHORTEST:
+        errors.append(f"verify_token: {reference} is not set in the environment, or under {SHORTEST} bytes")
+    scheme = context.schemes.get(str(sound.get("signature")))
+    if handshake.signs and scheme is not None and scheme.secrets != "required":
+        errors.append(f"handshake: {handshake.name!r} needs a signature with secrets")
     return errors

@@ -57,10 +57,9 @@ GOOD = {
         XML_PATHS,
     ),
     "XML with namespaces": (
-        f'<a:event xmlns:a="urn:a"><a:conversationId>{C}</a:conversationId>'
-        "<a:requestedBy>Ada</a:requestedBy></a:event>",
+        f"<a:event xmlns:a='urn:a'><a:conversationId>{C}</a:conversationId><b>Ada</b></a:event>",
         "application/xml",
-        XML_PATHS,
+        AS_XML + 'conversation_id = "event.conversationId"\nrequested_by = "event.b"\n',
     ),
 }
 
