@@ -10,11 +10,12 @@ from integrations.senders.registry import load_senders
 from sandbox.state import ENDED, VOICE, WEBCHAT
 from schemas.data_action import AnswerSchema
 from tests.integration.conftest import KEY, ROOT
+from tests.payloads import environ
 
 KEYS = list(AnswerSchema().fields)
 PUBLIC = "https://bridge.example.com"
 EXAMPLE = (ROOT / "senders.example.toml").read_text()
-SECRETS = {name: f"{name.lower()}-0123456789abcdef" for name in re.findall(r"\$([A-Z][A-Z_]+)", EXAMPLE)}
+SECRETS = environ(EXAMPLE)
 SECRETS |= {"CRM_SECRET": "whsec_" + "bWFueS1ieXRlcy1vZi1hLXNlY3JldC1vZi1hLWNybQ=="}
 SECRETS |= {"CRM_SECRET_BEFORE": "whsec_" + "dGhlLXNlY3JldC1vZi1sYXN0LXllYXItb2YtYS1jcm0="}
 # Rows as the recipes have them, with rates and sizes that a test can use up.

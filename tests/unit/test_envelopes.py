@@ -12,7 +12,7 @@ from cobrowse.errors import CobrowseError, InvalidRequest, MalformedRequest, Uns
 from integrations.senders.registry import Ignored, InvalidEvent, SessionRequested, load_senders
 from integrations.senders.requests import UnverifiedRequest
 from schemas import chat_event, crm
-from tests.payloads import HERE, senders
+from tests.payloads import HERE, SAMPLES, example, senders
 from tests.unit.test_texts import PLACEHOLDERS
 
 C = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
@@ -384,12 +384,12 @@ def test_a_topic_that_is_not_a_conversations_or_cannot_carry_cobrowse_starts_not
 
 
 def test_each_state_of_a_conversation_is_looked_at_though_their_correlation_id_is_one():
-    body = payload("notifications/messages__agent_connected.json")
+    body = example("notifications")
     assert read(body, "genesys-notification").delivery_id == ""
 
 
 def test_an_open_message_starts_a_session_where_the_row_has_a_path():
-    body = {**payload("open-messaging/text__outbound.json"), "metadata": {"conversationId": C}}
+    body = {**example("open-messaging"), "metadata": {"conversationId": C}}
     assert isinstance(read(body, "open-messaging"), Ignored)
     assert read(body, "open-messaging", 'conversation_id = "metadata.conversationId"').conversation_id == C
     with pytest.raises(InvalidRequest, match=r"metadata.conversationId"):
@@ -403,7 +403,7 @@ HUBSPOT = 'conversation_id = "propertyValue"\n'
 
 
 def hubspot(**changes):
-    return {**payload("hubspot/property_change__one.json")[0], **changes}
+    return {**example("hubspot")[0], **changes}
 
 
 def test_a_resent_hubspot_event_is_the_same_event():
@@ -449,7 +449,7 @@ def test_dataverse_attributes_are_one_mapping_with_dates_in_iso():
         conversation_id = "attributes.new_genesysconversationid"
         requested_by = "join(' ', [attributes.ticketnumber, attributes.modifiedon])"
     """
-    event = read(payload("dataverse/incident_update__asynchronous.json"), "dataverse", more)
+    event = read(example("dataverse"), "dataverse", more)
     assert event.requested_by == "CAS-01213 2025-11-24T09:00:45+00:00"
 
 
@@ -626,7 +626,7 @@ def mutated(draw, value, other):
     return other
 
 
-REAL = [json.loads(path.read_text()) for path in sorted(HERE.glob("*/*.json"))]
+REAL = [json.loads(path.read_text()) for path in [*sorted(HERE.glob("*/*.json")), *sorted(SAMPLES.glob("*.json"))]]
 
 
 @st.composite

@@ -92,13 +92,12 @@ def request(
     if auth is not None:
         made["auth"] = auth
     if body is not None:
-        made["body"] = _raw(body)
+        made["body"] = _raw(body, headers)
     return made
 
 
-def _raw(body: Any) -> Json:  # noqa: ANN401 - JSON, or a text as it is
-    if isinstance(body, str):
-        return {"mode": "raw", "raw": body, "options": {"raw": {"language": "xml"}}}
-    # A variable that stands for a number is written without the quotation marks that kept it in the sample.
-    text = json.dumps(body, indent=2, ensure_ascii=False).replace('"{{deliveryNumber}}"', "{{deliveryNumber}}")
-    return {"mode": "raw", "raw": text, "options": {"raw": {"language": "json"}}}
+def _raw(body: Any, headers: Mapping[str, str]) -> Json:  # noqa: ANN401 - JSON, or a text as it is
+    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    language = "json" if not isinstance(body, str) or "json" in kind else "xml" if "xml" in kind else "text"
+    text = body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False)
+    return {"mode": "raw", "raw": text, "options": {"raw": {"language": language}}}

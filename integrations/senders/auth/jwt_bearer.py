@@ -19,7 +19,7 @@ from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.hmac_signatures import TIMED_KEYS
 from integrations.senders.auth.jwks import Jwks
-from integrations.senders.auth.public_keys import Key, keys_of, read_pem
+from integrations.senders.auth.public_keys import Key, keys_of, read_pem, sample_pem
 from integrations.senders.auth.scheme import CanNotSignError, Row, Scheme, SenderContext
 from integrations.senders.requests import UnverifiedRequest
 
@@ -160,6 +160,7 @@ JWT = Scheme(
     warnings=_warnings,
     own=_rules,
     start=lambda rules: rules.jwks.start() if rules.jwks is not None else None,
+    sample=lambda text, _row: sample_pem(text),
     key_of=lambda secret, _row: key.written if (key := read_pem(secret)) else None,
     key_form=lambda _row: "PEM, a public key of RSA (2048 bits), of P-256 or of Ed25519",
 )

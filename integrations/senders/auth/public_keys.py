@@ -7,6 +7,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -107,3 +108,10 @@ def signature_of(key: Key, message: bytes) -> bytes | None:
         case rsa.RSAPrivateKey():
             return key.private.sign(message, padding.PKCS1v15(), SHA256())
     return None
+
+
+def sample_pem(text: str) -> str:
+    """A public key in PEM, in one line, made of a text, which is the private half: for a sandbox."""
+    private = ed25519.Ed25519PrivateKey.from_private_bytes(sha256(text.encode()).digest())
+    pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return pem.decode().strip().replace("\n", "\\n")

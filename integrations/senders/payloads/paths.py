@@ -30,8 +30,11 @@ STEPS = 100_000
 _HEADERS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`)|(?<![\w.{,])header:([\w-]+)""")
 
 
+_UUID = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z-])")
+
+
 class _Functions(Functions):
-    """JMESPath's functions, and two of our own: a header of the delivery, and the JSON in a text."""
+    """JMESPath's functions, and three of our own: a header of the delivery, and the JSON or the UUID in a text."""
 
     def __init__(self, headers: Mapping[str, str], names: Collection[str]) -> None:
         super().__init__()
@@ -40,6 +43,12 @@ class _Functions(Functions):
     @signature({"types": ["string"]})
     def _func_header(self, name: str) -> str | None:
         return self._headers.get(name.lower())
+
+    @signature({"types": []})
+    def _func_uuid_in(self, held: object) -> str | None:
+        """The one UUID in a text that people write; null if there is none, or more than one."""
+        found = set(_UUID.findall(held)) if isinstance(held, str) else set()
+        return str(found.pop()) if len(found) == 1 else None
 
     @signature({"types": []})
     def _func_from_json(self, held: object) -> object:
