@@ -16,9 +16,15 @@ from commands.terminal import say, say_json
 from integrations.senders.auth.config import AuthParts
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
-from integrations.senders.sample_deliveries import CONVERSATION, Replaced, sample_delivery, sample_names
+from integrations.senders.sample_deliveries import Replaced, sample_delivery, sample_names
 from settings import Settings
 
+# The conversations that every sandbox has, by their channels.
+ON_SANDBOX = {
+    "webchat": "11111111-1111-4111-8111-111111111111",
+    "voice": "22222222-2222-4222-8222-222222222222",
+    "message": "33333333-3333-4333-8333-333333333333",
+}
 # Seconds to wait for the service's answer: longer than any sender's deadline.
 PATIENCE = 60.0
 
@@ -63,22 +69,27 @@ def _extras(row: dict[str, object]) -> str:
 @click.argument("sender")
 @click.option("--file", "payload", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The body.")
 @click.option("--example", is_flag=True, help="Send the delivery that docs/senders.md shows for SENDER.")
-@click.option("--conversation", default=CONVERSATION, help="With --example: the conversation that it is about.")
+@click.option("--conversation", help="With --example: a conversation that there is; a sandbox has one of its own.")
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service is.")
 @click.option("--header", "extra", multiple=True, help="Additional header, as 'Name: value'.")
 @report_settings_errors
-def send(sender: str, payload: Path | None, example: bool, conversation: str, url: str, extra: tuple[str, ...]) -> None:
+def send(
+    sender: str, payload: Path | None, example: bool, conversation: str | None, url: str, extra: tuple[str, ...]
+) -> None:
     """Post a payload as SENDER would, signed with its first secret, and print the response.
 
     FILE holds the body as it is to be sent. An example is a new delivery each time: its id and its times are of now.
     """
-    _, known, _ = load_auth(Settings.from_env(), SystemClock())
+    settings = Settings.from_env()
+    _, known, _ = load_auth(settings, SystemClock())
     row = known.get(sender)
     if row is None:
         names = ", ".join(each.name for each in known) or "none is configured"
         raise click.UsageError(f"There is no sender {sender!r}; known senders: {names}.")
     if (payload is None) == (not example):
         raise click.UsageError("Name either --file FILE or --example.")
+    if example and not (conversation or settings.sandbox):
+        raise click.UsageError("Name a conversation of your org that is live, with --conversation.")
     headers, body = _example(row, conversation) if payload is None else ({}, payload.read_bytes())
     headers = {"Content-Type": row.content_type, **headers, **dict(line.split(": ", 1) for line in extra)}
     path = f"{urlsplit(url).path.rstrip('/')}/webhooks/{sender}"
@@ -103,7 +114,7 @@ def send(sender: str, payload: Path | None, example: bool, conversation: str, ur
     sys.exit(0 if status < 300 else 1)
 
 
-def _example(row: Sender, conversation: str) -> tuple[dict[str, str], bytes]:
+def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], bytes]:
     """The row's example as a delivery of now. UsageError if docs/senders.md shows none of its name."""
     sample = sample_delivery(row.name)
     if sample is None:
@@ -112,8 +123,9 @@ def _example(row: Sender, conversation: str) -> tuple[dict[str, str], bytes]:
         )
     now = SystemClock().now()
     milliseconds = int(now.timestamp() * 1000)
+    about = conversation or ON_SANDBOX[sample.channel]
     headers, body = sample.made_another(
-        Replaced(conversation, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
+        Replaced(about, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
     )
     return headers, body.encode()
 

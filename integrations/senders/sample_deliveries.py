@@ -50,6 +50,11 @@ class SampleDelivery:
         first = self.expect[0].get("wanted", self.expect[0])
         return str(first.get("delivery_id", ""))
 
+    @cached_property
+    def channel(self) -> str:
+        """The channel of the conversation that it is about."""
+        return self.expect[0].get("wanted", {}).get("channel") or "webchat"
+
     def made_another(self, by: Replaced) -> tuple[dict[str, str], str]:
         """The headers and the body of another delivery like this one."""
         headers = {

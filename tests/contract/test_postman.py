@@ -13,11 +13,12 @@ import pytest
 
 from app import create_app
 from cobrowse.model import Secret
+from commands.senders import ON_SANDBOX
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import connect
 from integrations.senders.auth.schemes import SCHEMES
 from sandbox.server import start
-from sandbox.state import ABSENT
+from sandbox.state import ABSENT, MESSAGE, VOICE, WEBCHAT
 from schemas.data_action import AnswerSchema
 from settings import Settings
 from tools.api_reference import postman
@@ -121,7 +122,8 @@ def test_the_sandboxs_secrets_are_those_of_its_env_file_and_say_that_they_are():
 def test_the_sandboxs_names_are_those_of_the_demo_and_the_sandbox():
     demo = (ROOT / "examples" / "demo.py").read_text("utf-8")
     assert f'KEY = "{postman.SANDBOX_KEY}"' in demo
-    assert postman.ABSENT == ABSENT
+    assert (postman.ABSENT, postman.VOICE, postman.MESSAGE) == (ABSENT, VOICE, MESSAGE)
+    assert {"webchat": WEBCHAT, "voice": VOICE, "message": MESSAGE} == ON_SANDBOX
 
 
 # --- sent to the service ----------------------------------------------------------------------------------------------

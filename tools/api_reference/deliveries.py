@@ -6,9 +6,8 @@ from typing import Literal
 from integrations.senders.registry import Sender
 from integrations.senders.sample_deliveries import Replaced, sample_delivery
 
-_VARIABLES = Replaced(
-    "{{conversationId}}", "{{deliveryId}}", "{{deliveryNumber}}", "{{deliverySeconds}}", "{{deliveryTime}}"
-)
+# The variables with a conversation of each channel.
+CONVERSATIONS = {"webchat": "conversationId", "voice": "voiceConversationId", "message": "messageConversationId"}
 # What sets them, once for a delivery and its repeat: a script that signs and the request itself must see the same.
 NEW_DELIVERY = [
     'pm.collectionVariables.set("deliveryId", pm.variables.replaceIn("{{$guid}}"));',
@@ -35,7 +34,10 @@ def delivery_of(sender: Sender) -> Delivery | None:
     sample = sample_delivery(sender.name)
     if sample is None:
         return None
-    headers, body = sample.made_another(_VARIABLES)
+    conversation = "{{" + CONVERSATIONS[sample.channel] + "}}"
+    headers, body = sample.made_another(
+        Replaced(conversation, "{{deliveryId}}", "{{deliveryNumber}}", "{{deliverySeconds}}", "{{deliveryTime}}")
+    )
     policy = sender.response_policy
     told: Literal["started", "ignored", "acknowledged"] = "started" if "wanted" in sample.expect[0] else "ignored"
     if policy.expects_soap_ack or policy.says is not None:
