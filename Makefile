@@ -15,7 +15,7 @@ SCAN = --config tools/supply_chain/kingfisher.yaml --git-history none --no-dedup
 SEEDS ?= 100000
 MINUTES ?= 20
 
-.PHONY: demo test test-fast test-under-load serve lint lock format clean simulate bench figures profile faults fuzz soak mutants licences
+.PHONY: demo test test-fast test-under-load serve lint generate lock format clean simulate bench figures profile faults fuzz soak mutants licences
 
 # What the service runs on, for demo and serve; and what tests and lint need besides.
 .venv/.installed: requirements.txt
@@ -49,7 +49,11 @@ lint: .venv/.installed-dev
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	$(PY) -m tools.api_reference --check
 	git ls-files -z --cached --others --exclude-standard | xargs -0 .venv/bin/kingfisher scan $(SCAN)
+
+generate: .venv/.installed-dev    ## the OpenAPI document, the Postman collection and the data action's file, in deploy/
+	$(PY) -m tools.api_reference
 
 simulate: .venv/.installed-dev    ## exactly once, over so many seeds; a failing one is replayed with --seed N
 	$(PY) -m tests.simulation --seeds $(SEEDS) --workers 2

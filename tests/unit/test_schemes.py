@@ -13,6 +13,13 @@ from tests.payloads import NOW
 
 # What the vendor's documentation fixes; header names in the case in which the vendor writes them.
 FIXED = {
+    "standard-webhooks": {
+        "header": "webhook-signature",
+        "encoding": "base64",
+        "prefix": "v1,",
+        "timestamp_header": "webhook-timestamp",
+        "template": "{id}.{timestamp}.{body}",
+    },
     "zendesk": {
         "header": "X-Zendesk-Webhook-Signature",
         "encoding": "base64",
@@ -97,7 +104,17 @@ def test_a_scheme_is_what_its_vendor_says(name):
         covers_body=name in OVER_BODY,
         delivery_id=DELIVERY_IDS.get(name, ""),
         response_policy=RESPONSE_POLICIES.get(name, ""),
+        secret_prefix="whsec_" if name == "standard-webhooks" else "",
+        openapi=SCHEMES[name].openapi,
     )
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_the_api_reference_can_describe_it_from_its_row(name):
+    if name in FIXED:
+        assert SCHEMES[name].openapi == {}
+    else:
+        assert {"type", "description"} <= set(SCHEMES[name].openapi)
 
 
 def test_there_is_no_other_scheme():

@@ -14,33 +14,26 @@ from schemas.data_action import (
     AnswerSchema,
     ChannelField,
     ConversationIdField,
+    DeliveryAnswerSchema,
     JsonObjectField,
     LabelField,
     StartRequestSchema,
 )
+from schemas.health import HealthSchema, ReadinessSchema
 from schemas.texts import CHANNELS
-from tools.api_reference.fields import REQUEST
-from tools.api_reference.headers import KEY_PATTERN
 
 Json = dict[str, Any]
+
+KEY_PATTERN = r"^[\x20-\x7e]*$"
 
 # What stands for "not given": Architect sends an empty string for an input that is not set.
 _NOT_GIVEN: Json = {"enum": ["", None], "description": "Counts as not given."}
 _ENTRY = fields.Boolean()
 
 
-def _spellings(values: "set[Any]", *, itself: bool) -> list[Any]:
-    """A boolean and what is read as it, in an order that doesn't change from run to run."""
-    return [
-        itself,
-        *sorted(
-            (value for value in values if value is not itself), key=lambda value: (str(value), isinstance(value, str))
-        ),
-    ]
-
-
-_TRUE = _spellings(_ENTRY.truthy, itself=True)
-_FALSE = _spellings(_ENTRY.falsy, itself=False)
+# A boolean and what is read as it.
+_TRUE = [True, 1, *sorted(value for value in _ENTRY.truthy if isinstance(value, str))]
+_FALSE = [False, 0, *sorted(value for value in _ENTRY.falsy if isinstance(value, str))]
 _WHICH_CONVERSATION: list[Json] = [
     {
         "title": "A conversation by its id",
@@ -59,7 +52,7 @@ _WHICH_CONVERSATION: list[Json] = [
 
 
 def plugin() -> MarshmallowPlugin:
-    """The plugin that reads marshmallow; pass it to `extend` once it stands in an APISpec."""
+    """The plugin that reads marshmallow, for an APISpec."""
     return MarshmallowPlugin(schema_name_resolver=name_of)
 
 
@@ -69,8 +62,8 @@ def name_of(schema: type[Schema] | Schema | str) -> str:
     return name.removesuffix("Schema")
 
 
-def extend(made: MarshmallowPlugin) -> None:
-    """Register this service's own fields with the plugin."""
+def add_to(spec: APISpec, made: MarshmallowPlugin) -> None:
+    """Add every schema as a component; `made` is the plugin of this spec."""
     converter = made.converter
     assert converter is not None  # noqa: S101 - an APISpec gives it one
     converter.field_mapping[JsonObjectField] = ("string", "json-object")
@@ -78,28 +71,17 @@ def extend(made: MarshmallowPlugin) -> None:
     converter.field_mapping[ChannelField] = ("string", None)
     # Anything: a label is cut or left out, and never refused.
     converter.field_mapping[LabelField] = (None, None)
-    converter.add_attribute_function(_explained)  # type: ignore[no-untyped-call]  # apispec's is untyped
+    converter.add_attribute_function(_error_codes)  # type: ignore[no-untyped-call]  # apispec's is untyped
     converter.add_attribute_function(_as_callers_send_it)  # type: ignore[no-untyped-call]  # apispec's is untyped
-
-
-def add_schemas(spec: APISpec) -> None:
-    """Every border's schema, as a component."""
-    spec.components.schema(
-        "StartRequest",
-        {"description": "What a data action sends: flat.", "oneOf": _WHICH_CONVERSATION},
-        schema=StartRequestSchema,
-    )
-    spec.components.schema("Answer", {"description": AnswerSchema.__doc__}, schema=AnswerSchema)
-    # A later release may add a key, and a caller must not trip over it.
-    spec.components.schemas["Answer"].pop("additionalProperties", None)
-    for schema in {type(envelope.schema): envelope.schema for envelope in ENVELOPES.values()}.values():
+    flat = {"description": "What a data action sends: flat.", "oneOf": _WHICH_CONVERSATION}
+    spec.components.schema("StartRequest", flat, schema=StartRequestSchema)
+    schemas = (AnswerSchema(), DeliveryAnswerSchema(), HealthSchema(), ReadinessSchema())
+    for schema in (*schemas, *{type(envelope.schema): envelope.schema for envelope in ENVELOPES.values()}.values()):
         spec.components.schema(name_of(schema), {"description": type(schema).__doc__}, schema=schema)
 
 
-def _explained(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:  # noqa: ARG001 - apispec's
-    """The words for a request's field, and the codes that an answer can hold."""
-    if isinstance(field.parent, StartRequestSchema):
-        return {"description": REQUEST[str(field.data_key or field.name)]}
+def _error_codes(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:  # noqa: ARG001 - apispec's
+    """The codes that an answer can hold."""
     if isinstance(field.parent, AnswerSchema) and field.name == "errorCode":
         return {"enum": ["", *error_types_by_code()]}
     return {}
@@ -109,7 +91,7 @@ def _as_callers_send_it(_converter: OpenAPIConverter, field: fields.Field[Any], 
     """A field of a request also takes what Architect sends for "not set", and a boolean also its spellings."""
     if not isinstance(field.parent, StartRequestSchema):
         return {}
-    told: Json = {key: ret.pop(key) for key in ("description", "default") if key in ret}
+    kept: Json = {key: ret.pop(key) for key in ("description", "default") if key in ret}
     meant = dict(ret)
     ret.clear()
     if isinstance(field, JsonObjectField):
@@ -127,6 +109,6 @@ def _as_callers_send_it(_converter: OpenAPIConverter, field: fields.Field[Any], 
     spelled = [{"enum": [*_TRUE, *_FALSE], "description": "true or false, as written."}]
     if not isinstance(field, fields.Boolean):
         spelled = []
-    if told.get("default") in ("", None):
-        told.pop("default", None)
-    return {**told, "anyOf": [meant, *spelled, _NOT_GIVEN]}
+    if kept.get("default") in ("", None):
+        kept.pop("default", None)
+    return {**kept, "anyOf": [meant, *spelled, _NOT_GIVEN]}
