@@ -75,9 +75,7 @@ def resolved(thing: Json, whole: Json) -> Json:
 
 
 def kind(schema: Json) -> str:
-    """A schema in a few words; of several that it may be, the first is the one that is meant."""
-    if "anyOf" in schema:
-        return kind(schema["anyOf"][0])
+    """A schema in a few words."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if schema.get("type") == "array":

@@ -10,7 +10,6 @@ from marshmallow import Schema, fields
 from cobrowse.errors import error_types_by_code
 from integrations.senders.payloads.envelopes import ENVELOPES
 from schemas.data_action import (
-    SETTINGS_BYTES,
     AnswerSchema,
     ChannelField,
     ConversationIdField,
@@ -26,28 +25,10 @@ Json = dict[str, Any]
 
 KEY_PATTERN = r"^[\x20-\x7e]*$"
 
-# What stands for "not given": Architect sends an empty string for an input that is not set.
-_NOT_GIVEN: Json = {"enum": ["", None], "description": "Counts as not given."}
-_ENTRY = fields.Boolean()
-
-
-# A boolean and what is read as it.
-_TRUE = [True, 1, *sorted(value for value in _ENTRY.truthy if isinstance(value, str))]
-_FALSE = [False, 0, *sorted(value for value in _ENTRY.falsy if isinstance(value, str))]
-_WHICH_CONVERSATION: list[Json] = [
-    {
-        "title": "A conversation by its id",
-        "required": ["conversationId"],
-        "properties": {
-            "conversationId": {"type": "string", "format": "uuid"},
-            "latest": {"enum": [*_FALSE, "", None]},
-        },
-    },
-    {
-        "title": "The newest active webchat",
-        "required": ["latest"],
-        "properties": {"latest": {"enum": _TRUE}, "conversationId": {"enum": ["", None]}},
-    },
+_NO_ID: Json = {"not": {"required": ["conversationId"]}}
+_CONVERSATION: list[Json] = [
+    {"title": "By its id", "required": ["conversationId"], "properties": {"latest": {"const": False}}},
+    {"title": "The newest", "required": ["latest"], "properties": {"latest": {"const": True}}, **_NO_ID},
 ]
 
 
@@ -72,8 +53,8 @@ def add_to(spec: APISpec, made: MarshmallowPlugin) -> None:
     # Anything: a label is cut or left out, and never refused.
     converter.field_mapping[LabelField] = (None, None)
     converter.add_attribute_function(_error_codes)  # type: ignore[no-untyped-call]  # apispec's is untyped
-    converter.add_attribute_function(_as_callers_send_it)  # type: ignore[no-untyped-call]  # apispec's is untyped
-    flat = {"description": "What a data action sends: flat.", "oneOf": _WHICH_CONVERSATION}
+    converter.add_attribute_function(_constraints)  # type: ignore[no-untyped-call]  # apispec's is untyped
+    flat = {"description": "What a data action sends: flat.", "oneOf": _CONVERSATION}
     spec.components.schema("StartRequest", flat, schema=StartRequestSchema)
     schemas = (AnswerSchema(), DeliveryAnswerSchema(), HealthSchema(), ReadinessSchema())
     for schema in (*schemas, *{type(envelope.schema): envelope.schema for envelope in ENVELOPES.values()}.values()):
@@ -87,28 +68,16 @@ def _error_codes(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Js
     return {}
 
 
-def _as_callers_send_it(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:
-    """A field of a request also takes what Architect sends for "not set", and a boolean also its spellings."""
+def _constraints(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:
+    """What apispec can't know of a request's field. The operation's description has what the service reads besides."""
     if not isinstance(field.parent, StartRequestSchema):
         return {}
-    kept: Json = {key: ret.pop(key) for key in ("description", "default") if key in ret}
-    meant = dict(ret)
-    ret.clear()
+    if ret.get("default") in ("", None):
+        ret.pop("default", None)
     if isinstance(field, JsonObjectField):
-        meant |= {
-            "pattern": r"^\s*\{[\s\S]*\}\s*$",
-            "contentMediaType": "application/json",
-            "contentSchema": {"type": "object"},
-            "description": f"At most {SETTINGS_BYTES} bytes.",
-        }
+        held = {"contentMediaType": "application/json", "contentSchema": {"type": "object"}}
+        return {"pattern": r"^\s*\{[\s\S]*\}\s*$", **held}
     if isinstance(field, ChannelField):
         names = [name for name in CHANNELS if name]
-        meant |= {"enum": [*names, *(name.upper() for name in names)], "description": "In any case."}
-    if field.name == "idempotency_key":
-        meant |= {"pattern": KEY_PATTERN, "maxLength": 255}
-    spelled = [{"enum": [*_TRUE, *_FALSE], "description": "true or false, as written."}]
-    if not isinstance(field, fields.Boolean):
-        spelled = []
-    if kept.get("default") in ("", None):
-        kept.pop("default", None)
-    return {**kept, "anyOf": [meant, *spelled, _NOT_GIVEN]}
+        return {"enum": [*names, *(name.upper() for name in names)]}
+    return {"pattern": KEY_PATTERN, "maxLength": 255} if field.name == "idempotency_key" else {}

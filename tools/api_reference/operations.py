@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -31,9 +32,9 @@ class Endpoint:
     """
 
     method: str
+    tag: str
     path: str
     operation_id: str
-    tag: str
     summary: str
     responses: Mapping[str, tuple[str, Json]]
     description: str = ""
@@ -124,7 +125,9 @@ def _readiness(**checks: str) -> Json:
     return _json("Readiness", example={"status": status, "checks": checks})
 
 
+_get = partial(Endpoint, "get", "Operations")
 _TEXT: Json = {"schema": {"type": "string"}}
+_OBJECT: Json = {"application/json": {"schema": {"type": "object"}}}
 _STARTS, _DELIVERS = _met(never=_OF_SENDERS | {"not_found"}), _met(never=_OF_DATA_ACTIONS)
 _SENDER: Json = {
     "name": "sender",
@@ -139,15 +142,15 @@ _ACK: Json = {"type": "string", "description": "The Ack that a Salesforce outbou
 ENDPOINTS = (
     Endpoint(
         "post",
+        "Architect",
         "/data-actions/cobrowse",
         "startCobrowse",
-        "Architect",
         "Start a cobrowse session",
         {"200": ("The outcome; check `success`.", _answers("Answer", _in_200(_STARTS)))},
         "Starts a session for a conversation and waits for it. A flow sees no body of a response that isn't 2xx, so "
         "every outcome of a well-formed request is a 200 with `success` true or false; branch on `success`, "
         "`retryable` and `errorCode`. With `Prefer: status` a failure has its own status instead. The body may be "
-        "chunked, and an empty string counts as not given.",
+        'chunked. An empty string, null or an unfilled placeholder counts as not given, and "true" as true.',
         security=components.API_KEYS,
         parameters=("IdempotencyKey", "CorrelationId", "Prefer", "GenesysAccessToken"),
         body=_json("StartRequest", examples={name: {"value": body} for name, body in samples.REQUESTS.items()}),
@@ -155,9 +158,9 @@ ENDPOINTS = (
     ),
     Endpoint(
         "post",
+        "Senders",
         "/webhooks/{sender}",
         "receiveDelivery",
-        "Senders",
         "Receive a sender's delivery",
         {
             "200": (
@@ -175,20 +178,16 @@ ENDPOINTS = (
         errors=_DELIVERS,
         answer="DeliveryAnswer",
     ),
-    Endpoint(
-        "get",
+    _get(
         "/healthz",
         "getHealth",
-        "Operations",
         "Liveness",
         {"200": ("The process is alive.", _json("Health", example={"status": "ok"}))},
         "For a process supervisor. Checks the process only.",
     ),
-    Endpoint(
-        "get",
+    _get(
         "/readyz",
         "getReadiness",
-        "Operations",
         "Readiness",
         {
             "200": ("Ready.", _readiness(ledger="ok", genesys="ok")),
@@ -197,26 +196,15 @@ ENDPOINTS = (
         "For a load balancer. Callers that may read the metrics see the full error, others its code.",
         security=components.METRICS_TOKEN,
     ),
-    Endpoint(
-        "get",
+    _get(
         "/metrics",
         "getMetrics",
-        "Operations",
         "Counts and durations, for Prometheus",
         {"200": ("The metrics.", {"text/plain": _TEXT, "application/openmetrics-text": _TEXT})},
         "Open to this machine; otherwise send `METRICS_TOKEN` as a bearer token.",
         security=components.METRICS_TOKEN,
         errors=(NotAuthenticated,),
     ),
-    Endpoint(
-        "get",
-        "/openapi.json",
-        "getOpenapi",
-        "Operations",
-        "API reference",
-        {"200": ("The OpenAPI document.", {"application/json": {"schema": {"type": "object"}}})},
-    ),
-    Endpoint(
-        "get", "/docs", "getDocs", "Operations", "API reference as a page", {"200": ("The page.", {"text/html": _TEXT})}
-    ),
+    _get("/openapi.json", "getOpenapi", "API reference", {"200": ("The OpenAPI document.", _OBJECT)}),
+    _get("/docs", "getDocs", "API reference as a page", {"200": ("The page.", {"text/html": _TEXT})}),
 )

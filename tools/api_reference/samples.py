@@ -44,7 +44,6 @@ REQUESTS: dict[str, dict[str, object]] = {
     "architect": {
         "conversationId": CONVERSATION,
         "channel": "webchat",
-        "latest": "",
         "requestedBy": "",
         "sessionSettings": '{"mask": ["#card-number"]}',
     },
