@@ -10,6 +10,7 @@ from integrations import genesys
 from integrations.genesys.transport import BodyTooLarge
 from tests.clocks import ManualClock
 from tests.scripted import initiation
+from web.error_responses import hint_of
 
 C = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
 TOKEN, POST, LOOK = "/oauth/token", f"/api/v2/conversations/{C}/cobrowse", f"/api/v2/conversations/{C}"
@@ -121,7 +122,7 @@ def test_a_refusal_is_read_by_its_code_and_neither_token_nor_call_is_repeated_fo
     org = Org(POST=answer)
     failure = start(org).failure
     assert failure.code == code
-    assert hint in failure.hint
+    assert hint in hint_of(failure)
     if code != "genesys_rate_limited":
         assert (org.calls.count(TOKEN), org.calls.count(POST)) == (1, 1)
         assert not failure.is_terminal
@@ -165,7 +166,7 @@ def test_what_the_login_host_refuses_names_what_to_mend(answer, code, hint):
     org = Org(TOKEN=answer)
     failure = start(org).failure
     assert (failure.code, org.calls) == (code, [TOKEN])
-    assert hint in failure.hint
+    assert hint in hint_of(failure)
 
 
 WAITS = [
