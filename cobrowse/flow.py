@@ -21,7 +21,7 @@ PROBE_DELAYS = (0.0, 0.2, 0.5)
 
 
 class FlowUnavailable(Exception):
-    """This org does not have the flow's endpoint: take the other flow."""
+    """This org does not have the flow: take the next one."""
 
 
 class Observer(Protocol):

@@ -63,7 +63,7 @@ class DoctorSettings(Protocol):
 
 @dataclass(slots=True)
 class DiagnosticContext:
-    """One examination. `environ` is where the senders' secrets are; the last three fields are learned on the way."""
+    """One examination. `environ` is where the senders' secrets are; the last two fields are learned on the way."""
 
     settings: DoctorSettings
     environ: Mapping[str, str]
@@ -72,7 +72,6 @@ class DiagnosticContext:
     probe: ConnectivityProbe
     conversation_id: str = ""
     genesys_time: datetime | None = None
-    flow: str = ""
     failed: set[str] = field(default_factory=set)
 
 
