@@ -38,8 +38,6 @@ from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owne
 LEASE_MARGIN = 5.0
 # Seconds that the end of an attempt may wait for the ledger at least: the customer may have been invited.
 MIN_COMPLETION_SECONDS = 1.0
-# Seconds: a claim always looks up a running initiation, also where REPEAT_WINDOW_SECONDS is 0.
-SHORTEST_WINDOW = 0.001
 
 _INTERNAL_ERROR = "internal error"
 _KEY_REUSED = "Idempotency-Key already used with a different request"
@@ -62,9 +60,7 @@ class Genesys(Protocol):
 class Initiation:
     """Starts one session for a command: call it. Failures are part of the Outcome.
 
-    `repeat_window_seconds` (seconds): how far back an earlier invitation to the conversation is looked for.
-    `admission` bounds
-    what is under way in this process.
+    `admission` bounds what is under way in this process.
     """
 
     genesys: Genesys
@@ -72,7 +68,6 @@ class Initiation:
     clock: Clock
     new_id: Callable[[], str]
     lease_owner: str
-    repeat_window_seconds: float = 600.0
     ledger_required: bool = True
     observers: tuple[Observer, ...] = ()
     admission: Admission = field(default_factory=Admission)
@@ -165,7 +160,6 @@ class Initiation:
             entry.id,
             attempt.lease_owner,
             attempt.command.deadline_seconds + LEASE_MARGIN,
-            self._window,
             seconds=attempt.deadline.remaining(),
         )
         if isinstance(claimed, Acquired):
@@ -175,14 +169,10 @@ class Initiation:
             raise InProgress("this initiation is being worked on", retry_after=1)
         return replay_outcome(ended, attempt)
 
-    @property
-    def _window(self) -> float:
-        return max(self.repeat_window_seconds, SHORTEST_WINDOW)
-
     def _claim(self, attempt: Attempt, lock_key: str, checkpoint: Checkpoint) -> Claim:
         command = attempt.command
         lease = command.deadline_seconds + LEASE_MARGIN
-        return Claim(attempt.initiation_id, lock_key, attempt.lease_owner, command, lease, checkpoint, self._window)
+        return Claim(attempt.initiation_id, lock_key, attempt.lease_owner, command, lease, checkpoint)
 
     def _claim_or_replay(self, attempt: Attempt) -> tuple[Ledger, Acquired | Outcome]:
         """The acquired claim, or the outcome of another attempt's run."""
