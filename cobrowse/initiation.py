@@ -174,13 +174,19 @@ class Initiation:
         lease = command.deadline_seconds + LEASE_MARGIN
         return Claim(attempt.initiation_id, lock_key, attempt.lease_owner, command, lease, checkpoint)
 
+    def _initial_checkpoint(self, command: Command) -> Checkpoint:
+        """The intent of the flow's first effect, which the claim puts on record.
+
+        Who looks first has no call out that invites: a successor must look as well, and not take it for sent.
+        """
+        intent = self.genesys.flow().initial_checkpoint(command.conversation_id)
+        return Checkpoint(session=intent.session) if intent.may_have_notified and _looks_first(command) else intent
+
     def _claim_or_replay(self, attempt: Attempt) -> tuple[Ledger, Acquired | Outcome]:
         """The acquired claim, or the outcome of another attempt's run."""
         while True:
             lock_key = lock_key_for(attempt.command, attempt.initiation_id)
-            claim = self._claim(
-                attempt, lock_key, self.genesys.flow().initial_checkpoint(attempt.command.conversation_id)
-            )
+            claim = self._claim(attempt, lock_key, self._initial_checkpoint(attempt.command))
             try:
                 claimed = self.ledger.claim(claim, seconds=attempt.deadline.remaining())
             except LedgerUnavailable:

@@ -29,7 +29,10 @@ _AGAIN = (State.FAILED_RETRYABLE, State.RUNNING)
 
 @dataclass
 class Row:
-    """One initiation. `until` and `updated` are by the ledger's clock, `number` is the order of first claims."""
+    """One initiation. `until` and `updated` are by the ledger's clock, `number` is the order of first claims.
+
+    `late`: it was settled when its lease had run out, and perhaps somebody had looked.
+    """
 
     id: str
     number: int
@@ -42,6 +45,7 @@ class Row:
     attempts: int = 1
     state: State = State.RUNNING
     outcome: Outcome | None = None
+    late: bool = False
     waiting: list[Actor] = field(default_factory=list)
 
     @property
@@ -218,6 +222,7 @@ class SimulatedLedger:
         row = self._held(initiation_id, lease_owner)
         if row is None:
             return False
+        row.late = self._left(row) <= 0
         row.state, row.checkpoint, row.updated, row.until = state, checkpoint, self.now(), 0.0
         row.outcome = replace(outcome, spans=(), replayed=False)
         if not row.command.key and self.slots.get(row.lock_key) is row:

@@ -126,7 +126,8 @@ def _stands_unseen(ledger: SimulatedLedger, platform: Platform, session: Session
     row = win.row
     if ledger.by_id.get(row.id) is not row or row.attempts != win.attempt:
         return False
-    return ledger.at_work(row) or (row.outcome is not None and row.outcome.status is Status.UNVERIFIED)
+    settled = row.outcome is not None and row.outcome.status is Status.UNVERIFIED and not row.late
+    return settled or ledger.at_work(row)
 
 
 def _open_conversations(world: Scheduler, platform: Platform) -> None:
