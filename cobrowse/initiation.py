@@ -7,7 +7,15 @@ from typing import Protocol
 
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
-from cobrowse.errors import AgentNotConnected, CobrowseError, InProgress, InternalError, KeyReused, LedgerUnavailable
+from cobrowse.errors import (
+    AgentNotConnected,
+    CobrowseError,
+    ConversationError,
+    InProgress,
+    InternalError,
+    KeyReused,
+    LedgerUnavailable,
+)
 from cobrowse.existing_session import already_active_outcome
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, Observer, run
 from cobrowse.ledger import (
@@ -174,19 +182,13 @@ class Initiation:
         lease = command.deadline_seconds + LEASE_MARGIN
         return Claim(attempt.initiation_id, lock_key, attempt.lease_owner, command, lease, checkpoint)
 
-    def _initial_checkpoint(self, command: Command) -> Checkpoint:
-        """The intent of the flow's first effect, which the claim puts on record.
-
-        Who looks first has no call out that invites: a successor must look as well, and not take it for sent.
-        """
-        intent = self.genesys.flow().initial_checkpoint(command.conversation_id)
-        return Checkpoint(session=intent.session) if intent.may_have_notified and _looks_first(command) else intent
-
     def _claim_or_replay(self, attempt: Attempt) -> tuple[Ledger, Acquired | Outcome]:
         """The acquired claim, or the outcome of another attempt's run."""
         while True:
             lock_key = lock_key_for(attempt.command, attempt.initiation_id)
-            claim = self._claim(attempt, lock_key, self._initial_checkpoint(attempt.command))
+            claim = self._claim(
+                attempt, lock_key, self.genesys.flow().initial_checkpoint(attempt.command.conversation_id)
+            )
             try:
                 claimed = self.ledger.claim(claim, seconds=attempt.deadline.remaining())
             except LedgerUnavailable:
@@ -264,9 +266,14 @@ class Initiation:
                 return self._join(attempt, ended)
             # One that has not ended died, or is at work anew; either may have invited the customer before that.
             may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
-        # One whose invitation is out is settled by its flow's own probe.
-        if may_be_there or (_looks_first(attempt.command) and not attempt.checkpoint.may_have_notified):
-            active = already_active_outcome(attempt, acquired, lambda: self.genesys.sessions(attempt))
+        if may_be_there or _looks_first(attempt.command):
+            try:
+                active = already_active_outcome(attempt, acquired, lambda: self.genesys.sessions(attempt))
+            except ConversationError as error:
+                # Whether it was over before this initiation's own invitation is for the flow's probe to say.
+                if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:
+                    raise
+                active = None
             if active is not None:
                 return active
         # What continues an earlier attempt puts its own call on record even where the row already tells of one: a claim

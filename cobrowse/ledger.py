@@ -131,8 +131,8 @@ class Acquired:
 
     `ahead` are the other initiations of the conversation that were at work at the moment of this claim, the newest
     first: all of them were claimed before this one, and this one waits for them. `history` are those that
-    were not at work and may have invited the customer, the newest first, as far back as the ledger remembers. `previous` is the first of `ahead`, else
-    of `history`.
+    were not at work and may have invited the customer, the newest first, as far back as the ledger remembers.
+    `previous` is the first of `ahead`, else of `history`.
 
     Claims of a conversation are in one order, so no two wait for each other. Only where a store can't see that order (a
     take-over claimed while the other's `ahead` is being read) both may be ahead of each other; a deadline ends that.
