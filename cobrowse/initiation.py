@@ -99,11 +99,8 @@ class Initiation:
         no conversation is asked for anew.
         """
         conversation_id = entry.checkpoint.session.conversation_id or entry.command.conversation_id
-        failure = entry.outcome.failure if entry.outcome is not None else None
-        rang = failure is not None and failure.code == AgentNotConnected.code
         command = replace(
             entry.command,
-            start_when="agent_connected" if rang else entry.command.start_when,
             deadline_seconds=deadline_seconds,
             correlation_id=correlation_id,
             conversation_id=conversation_id,

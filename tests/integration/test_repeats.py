@@ -174,7 +174,7 @@ def test_a_flow_that_timed_out_and_calls_again_gets_the_session_it_has(service, 
 def test_once_the_session_is_over_a_new_one_is_started(service, box):
     bridge = service()
     first = bridge.start(WEBCHAT)
-    box.world.store.disconnect(WEBCHAT, first["mediaId"])
+    box.state.disconnect(WEBCHAT, first["mediaId"])
     assert bridge.start(WEBCHAT)["status"] == "initiated"
     assert box.invitations(WEBCHAT) == 2
 
