@@ -224,7 +224,6 @@ def build(
         clock=clock,
         new_id=new_id,
         lease_owner=lease_owner,
-        repeat_window_seconds=settings.repeat_window_seconds,
         ledger_required=settings.ledger_required,
         admission=Admission(settings.max_concurrent_initiations),
         observers=observers,

@@ -59,7 +59,6 @@ class Settings:
     ledger_keys: tuple[Secret, ...] = ()
     ledger_retention_seconds: float = 86_400.0
     ledger_required: bool = True
-    repeat_window_seconds: float = 600.0
     metrics_token: Secret = Secret()
     otel_exporter_otlp_endpoint: str = ""
     log_level: str = "INFO"
@@ -106,7 +105,6 @@ class Settings:
             "ledger_keys": tuple(Secret(key) for key in env.str("LEDGER_KEYS", "").replace(",", " ").split()),
             "ledger_retention_seconds": env.float("LEDGER_RETENTION_SECONDS", default=86_400.0, validate=Range(60)),
             "ledger_required": env.bool("LEDGER_REQUIRED", default=True),
-            "repeat_window_seconds": env.float("REPEAT_WINDOW_SECONDS", default=600.0, validate=Range(0)),
             "metrics_token": Secret(text("metrics_token")),
             "otel_exporter_otlp_endpoint": text("otel_exporter_otlp_endpoint"),
             "log_level": _choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
