@@ -30,7 +30,7 @@ from cobrowse.ledger import (
     lock_key_for,
     released_lock_key,
 )
-from cobrowse.model import Command, Outcome, Session, Sessions, Status
+from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import (
     failure_outcome,
     final_outcome,
@@ -293,14 +293,13 @@ class Initiation:
                 attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
             )
 
-        attempt.update_session({"conversation_id": attempt.command.conversation_id})
         while True:
             flow = self.genesys.flow(attempt.checkpoint.flow)
-            attempt.checkpoint = replace(attempt.checkpoint, flow=flow.name)
+            attempt.update_session({"conversation_id": attempt.command.conversation_id}, flow=flow.name)
             try:
                 return run(flow, attempt, recorded, save_checkpoint)
             except FlowUnavailable:
-                attempt.checkpoint = Checkpoint(session=Session(conversation_id=attempt.command.conversation_id))
+                attempt.checkpoint = Checkpoint()
 
     def _find_latest(self, attempt: Attempt) -> Outcome | None:
         """Find the conversation before it is claimed. One that finds none has its row too, and leaves its key free."""
