@@ -230,6 +230,8 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
             envelope,
             delivery_header=delivery_id.removeprefix(HEADER_ID) if in_header else "",
             default_header=scheme.delivery_id,
+            signed_body=scheme.covers_body,
+            signed_header=scheme.covers_delivery_id,
             topics=tuple(row.get("topics", envelope.topics)),
             max_age_seconds=float(row.get("max_age_seconds", chat_events.MAX_AGE_SECONDS)),
             **parser,
