@@ -90,7 +90,7 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode) -> Response:
 
 def _status(outcomes: Sequence[Outcome], mode: ResponseMode) -> int:
     failures = [
-        None if outcome.failure is None else (_KINDS[outcome.failure.code].status, outcome.failure.retryable)
+        None if outcome.failure is None else (_status_of(outcome.failure), outcome.failure.retryable)
         for outcome in outcomes
     ]
     if mode.always_200 or not any(failures):
@@ -98,6 +98,12 @@ def _status(outcomes: Sequence[Outcome], mode: ResponseMode) -> int:
     if mode.response_policy is not None:
         return batch_status(mode.response_policy, failures)
     return next(failure[0] for failure in failures if failure)
+
+
+def _status_of(failure: Failure) -> int:
+    """Its kind's. A newer release may have recorded a kind that is not known here."""
+    kind = _KINDS.get(failure.code)
+    return kind.status if kind is not None else 503 if failure.retryable else 422
 
 
 def _comes_again(outcome: Outcome) -> bool:
