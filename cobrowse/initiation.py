@@ -148,7 +148,7 @@ class Initiation:
             raise KeyReused(_KEY_REUSED)
         if not command.conversation_id:  # `latest` may mean another one by now
             attempt.command = replace(command, conversation_id=entry.command.conversation_id)
-        return final_outcome(entry)
+        return final_outcome(entry, command)
 
     def _start(self, attempt: Attempt) -> Outcome:
         if not attempt.command.conversation_id and attempt.command.latest:
@@ -238,6 +238,8 @@ class Initiation:
             return replay_outcome(ended, attempt)
         if unhandled is not None:
             raise InternalError(_INTERNAL_ERROR) from unhandled
+        if attempt.number > 1:
+            return replace(outcome, session=visible_session(attempt.command, outcome.session, acquired.entry.command))
         return outcome
 
     def _complete(self, ledger: Ledger, attempt: Attempt, outcome: Outcome) -> None:
