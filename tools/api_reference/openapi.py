@@ -7,6 +7,7 @@ from apispec import APISpec
 from cobrowse.errors import error_types_by_code
 from tools.api_reference import VERSION, components, json_schemas
 from tools.api_reference.operations import ENDPOINTS
+from web.error_responses import ERROR_RESPONSES
 
 Json = dict[str, Any]
 
@@ -42,10 +43,10 @@ def document() -> Json:
     made["x-error-kinds"] = [
         {
             "code": kind.code,
-            "status": kind.status,
+            "status": ERROR_RESPONSES[kind.code].status,
             "retryable": kind.retryable,
             "meaning": kind.__doc__,
-            "hint": kind.hint,
+            "hint": ERROR_RESPONSES[kind.code].hint,
         }
         for kind in error_types_by_code().values()
     ]

@@ -12,6 +12,7 @@ from integrations.senders.payloads.envelopes import ENVELOPES
 from schemas import crm
 from tools.api_reference import components, json_schemas, samples
 from tools.api_reference.components import ref
+from web.error_responses import status_of
 
 Json = dict[str, Any]
 Kind = type[CobrowseError]
@@ -80,8 +81,8 @@ def _response(description: str, content: Json) -> Json:
 def _failures(kinds: Iterable[Kind], schema: str) -> Json:
     """A response for each status of these kinds, with an example of each kind."""
     found: Json = {}
-    for status in sorted({kind.status for kind in kinds}):
-        codes = [kind.code for kind in kinds if kind.status == status]
+    for status in sorted({status_of(kind) for kind in kinds}):
+        codes = [kind.code for kind in kinds if status_of(kind) == status]
         description = f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}."
         found[str(status)] = _response(description, _answers(schema, codes))
         if status == 401:

@@ -21,7 +21,8 @@ class Scheme:
 
     `preset` is what its vendor has fixed; `keys` are those of a sender's row it uses besides `secrets`, `required`
     those it can't do without; `settings` are the service's own that it needs. `delivery_id` is a header with the
-    delivery's id. `covers_body`: it covers the body's bytes, so that nothing can be altered on the way.
+    delivery's id, which is signed too if `covers_delivery_id`. `covers_body`: it covers the body's bytes, so that
+    nothing can be altered on the way.
     `secret_prefix`: its secrets are this and the key in base64. `openapi` is its Security Scheme Object in the API
     reference; an HMAC with a preset header and template needs none.
     """
@@ -36,6 +37,7 @@ class Scheme:
     has_secrets: bool = True
     covers_body: bool = False
     delivery_id: str = ""
+    covers_delivery_id: bool = False
     response_policy: str = ""
     secret_prefix: str = ""
     openapi: Mapping[str, str] = field(default_factory=dict)
@@ -82,6 +84,7 @@ _TABLE = (
         keys=("tolerance_seconds",),
         covers_body=True,
         delivery_id="webhook-id",
+        covers_delivery_id=True,
         response_policy="standard-webhooks",
         secret_prefix="whsec_",  # noqa: S106 - no secret, the mark of one
     ),
