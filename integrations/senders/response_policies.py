@@ -35,7 +35,7 @@ class ResponsePolicy:
 
 
 _TABLE = (
-    ResponsePolicy("default", 10, 8, "not known; taken to be 5xx and 429, as most do", retry_statuses=_LATER_OR_SLOWER),
+    ResponsePolicy("default", 10, 8, "not known; assumed: 5xx and 429, as most do", retry_statuses=_LATER_OR_SLOWER),
     # docs.aws.amazon.com, API destinations: Retry-After is honoured, up to 24 hours and 185 attempts.
     ResponsePolicy(
         "eventbridge",
@@ -49,7 +49,7 @@ _TABLE = (
         "genesys-notification",
         10,
         8,
-        "whatever the relay was written to; taken to be 5xx and 429",
+        "whatever the relay was written to; assumed: 5xx and 429",
         retry_statuses=(503,),
     ),
     # developer.genesys.cloud, Open Messaging: five times, five seconds apart.
