@@ -82,7 +82,7 @@ def examples():
 
 
 @pytest.mark.parametrize("code", list(error_types_by_code()))
-def test_every_error_kind_has_an_example(code):
+def test_every_error_kind_is_described(code):
     kind = error_types_by_code()[code]
     [told] = [told for told in DOCUMENT["x-error-kinds"] if told["code"] == code]
     assert (told["status"], told["retryable"], told["hint"]) == (
@@ -90,11 +90,13 @@ def test_every_error_kind_has_an_example(code):
         kind.retryable,
         ERROR_RESPONSES[kind.code].hint,
     )
-    shown = [(status, value) for _, status, _, name, _, value in examples() if name == code]
-    assert shown or code == "method_not_allowed"
-    for status, value in shown:
-        assert value["errorCode"] == code
-        assert int(status) in (200, status_of(kind))
+    named = [
+        status
+        for one in OPERATIONS.values()
+        for status, response in one["responses"].items()
+        if f"`{code}`" in response["description"]
+    ]
+    assert set(named) == ({str(status_of(kind))} if code != "method_not_allowed" else set())
 
 
 def test_every_example_fits_its_schema():
@@ -102,7 +104,7 @@ def test_every_example_fits_its_schema():
     for *_, schema, value in examples():
         Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
         count += 1
-    assert count > 80
+    assert count > 30
     for body in samples.REQUESTS.values():
         shape = DOCUMENT["components"]["schemas"]["StartRequest"]
         Draft202012Validator({**shape, "components": DOCUMENT["components"]}).validate(body)

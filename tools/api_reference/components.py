@@ -4,7 +4,6 @@ from typing import Any
 
 from apispec import APISpec
 
-from cobrowse.errors import error_types_by_code
 from integrations.senders.auth.schemes import SCHEMES, Scheme
 from schemas.data_action import IDEMPOTENCY_KEY
 from tools.api_reference import samples
@@ -55,8 +54,6 @@ def add_to(spec: APISpec) -> None:
         spec.components.header(name, {"description": description, "schema": schema, "example": shown})
     for name, outcome in samples.OUTCOMES.items():
         spec.components.example(name, {"value": to_answer(outcome)})
-    for code, kind in error_types_by_code().items():
-        spec.components.example(code, {"summary": kind.__doc__, "value": samples.failure(kind)})
     spec.components.example("batch", {"summary": "HubSpot: several events at once.", "value": samples.batch()})
     for name, component in _SECURITY.items():
         spec.components.security_scheme(name, component)

@@ -6,13 +6,14 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from cobrowse.errors import CobrowseError, NotAuthenticated, error_types_by_code
+from cobrowse.errors import CobrowseError, ConversationNotActive, NotAuthenticated, error_types_by_code
 from integrations.senders.payloads import crm_events
 from integrations.senders.payloads.envelopes import ENVELOPES
 from schemas import crm
 from tools.api_reference import components, json_schemas, samples
 from tools.api_reference.components import ref
 from web.error_responses import status_of
+from web.responses import to_answer
 
 Json = dict[str, Any]
 Kind = type[CobrowseError]
@@ -66,8 +67,10 @@ def _json(schema: str, **more: Any) -> Json:  # noqa: ANN401 - a Media Type Obje
     return {"application/json": {"schema": ref("schemas", schema), **more}}
 
 
-def _answers(schema: str, names: Iterable[str]) -> Json:
-    return _json(schema, examples={name: ref("examples", name) for name in names})
+def _answers(schema: str, names: Iterable[str], failed: Kind) -> Json:
+    """Answers: the outcomes of these names, and one that failed."""
+    failure = {failed.code: {"summary": failed.__doc__, "value": to_answer(samples.failure(failed))}}
+    return _json(schema, examples={name: ref("examples", name) for name in names} | failure)
 
 
 def _response(description: str, content: Json) -> Json:
@@ -79,12 +82,12 @@ def _response(description: str, content: Json) -> Json:
 
 
 def _failures(kinds: Iterable[Kind], schema: str) -> Json:
-    """A response for each status of these kinds, with an example of each kind."""
+    """A response for each status of these kinds, with an example of the first."""
     found: Json = {}
     for status in sorted({status_of(kind) for kind in kinds}):
-        codes = [kind.code for kind in kinds if status_of(kind) == status]
-        description = f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}."
-        found[str(status)] = _response(description, _answers(schema, codes))
+        here = [kind for kind in kinds if status_of(kind) == status]
+        description = f"{HTTPStatus(status).phrase}: {', '.join(f'`{kind.code}`' for kind in here)}."
+        found[str(status)] = _response(description, _answers(schema, (), here[0]))
         if status == 401:
             found[str(status)]["headers"]["WWW-Authenticate"] = ref("headers", "Challenge")
     return found
@@ -92,12 +95,6 @@ def _failures(kinds: Iterable[Kind], schema: str) -> Json:
 
 def _met(*, never: set[str]) -> list[Kind]:
     return [kind for code, kind in _KINDS.items() if code not in never | _OF_NONE]
-
-
-def _in_200(kinds: Iterable[Kind], *, batch: bool = False) -> list[str]:
-    """The examples of a 200: every outcome, and the failures that some callers see in the body only."""
-    outcomes = [name for name in samples.OUTCOMES if batch or name != "ignored"]
-    return [*outcomes, *(["batch"] if batch else []), *(kind.code for kind in kinds if not samples.is_refused(kind))]
 
 
 def _deliveries() -> Json:
@@ -127,6 +124,7 @@ def _readiness(**checks: str) -> Json:
 
 
 _get = partial(Endpoint, "get", "Operations")
+_STARTED = [name for name in samples.OUTCOMES if name != "ignored"]
 _TEXT: Json = {"schema": {"type": "string"}}
 _OBJECT: Json = {"application/json": {"schema": {"type": "object"}}}
 _STARTS, _DELIVERS = _met(never=_OF_SENDERS | {"not_found"}), _met(never=_OF_DATA_ACTIONS)
@@ -147,7 +145,7 @@ ENDPOINTS = (
         "/data-actions/cobrowse",
         "startCobrowse",
         "Start a cobrowse session",
-        {"200": ("The outcome; check `success`.", _answers("Answer", _in_200(_STARTS)))},
+        {"200": ("The outcome; check `success`.", _answers("Answer", _STARTED, ConversationNotActive))},
         "Starts a session for a conversation and waits for it. A flow sees no body of a response that isn't 2xx, so "
         "every outcome of a well-formed request is a 200 with `success` true or false; branch on `success`, "
         "`retryable` and `errorCode`. With `Prefer: status` a failure has its own status instead. The body may be "
@@ -166,7 +164,8 @@ ENDPOINTS = (
         {
             "200": (
                 "Accepted: a session was started or found, or the event was ignored.",
-                _answers("DeliveryAnswer", _in_200(_DELIVERS, batch=True)) | {"text/xml": {"schema": _ACK}},
+                _answers("DeliveryAnswer", [*samples.OUTCOMES, "batch"], ConversationNotActive)
+                | {"text/xml": {"schema": _ACK}},
             )
         },
         "Receives what a chat event, a CRM or another sender delivers. The sender's row in the senders file says how "

@@ -4,18 +4,9 @@ from dataclasses import replace
 
 import orjson
 
-from cobrowse.errors import (
-    CobrowseError,
-    ConversationError,
-    ConversationNotActive,
-    GenesysRateLimited,
-    InternalError,
-    NoActiveConversation,
-    Overloaded,
-    RequestError,
-)
-from cobrowse.model import Failure, Outcome, Secret, Session, Status
-from web.responses import Answer, ResponseMode, error_response, respond, to_answer
+from cobrowse.errors import CobrowseError, ConversationNotActive
+from cobrowse.model import Outcome, Secret, Session, Status
+from web.responses import ResponseMode, rejection_outcome, respond
 
 # The sandbox's active webchat, so that every sample can be tried against it as it stands.
 CONVERSATION = "11111111-1111-4111-8111-111111111111"
@@ -66,37 +57,14 @@ OUTCOMES: dict[str, Outcome] = {
 }
 
 
-def is_refused(kind: type[CobrowseError]) -> bool:
-    """Whether this kind ends a request before there is an initiation; such a request has its real status always."""
-    return issubclass(kind, RequestError | Overloaded | InternalError)
-
-
-def failure(kind: type[CobrowseError]) -> Answer:
-    """The answer to a request that failed in this way. Its message is the kind's meaning; a real one says more."""
-    error = _error(kind)
-    if is_refused(kind):
-        refused: Answer = orjson.loads(error_response(error, CORRELATION).get_data())
-        return refused
-    return to_answer(_failed(error))
+def failure(kind: type[CobrowseError]) -> Outcome:
+    """An outcome that failed in this way. Its message is the kind's meaning; a real one says more."""
+    error = kind(str(kind.__doc__).partition("\n")[0])
+    return replace(rejection_outcome(error, CORRELATION, CONVERSATION), initiation_id=INITIATION, flow="media")
 
 
 def batch() -> dict[str, object]:
     """The answer to a batch of two events, one of them for a conversation that has ended."""
-    ended = replace(_failed(_error(ConversationNotActive)), session=Session(conversation_id=CONVERSATION))
-    made: dict[str, object] = orjson.loads(respond([_FIRST, ended], ResponseMode(batch=True)).get_data())
+    outcomes = [_FIRST, failure(ConversationNotActive)]
+    made: dict[str, object] = orjson.loads(respond(outcomes, ResponseMode(batch=True)).get_data())
     return made
-
-
-def _error(kind: type[CobrowseError]) -> CobrowseError:
-    return kind(str(kind.__doc__).partition("\n")[0], retry_after=42.0 if kind is GenesysRateLimited else None)
-
-
-def _failed(error: CobrowseError) -> Outcome:
-    """The outcome of an initiation that ended in this error."""
-    found = Failure(error.code, error.message, error.hint, error.retryable, True, error.retry_after)
-    # A conversation that can't have cobrowse is known by the rejection of a session that was made for it.
-    created = replace(_MEDIA, media_id="", state="", verified=False)
-    session = created if isinstance(error, ConversationError) else Session(conversation_id=CONVERSATION)
-    if isinstance(error, NoActiveConversation):
-        session = Session()
-    return Outcome(Status.FAILED, INITIATION, CORRELATION, session, "media", 0.204, 3, failure=found)
