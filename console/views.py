@@ -147,7 +147,7 @@ class Console:
         outcome = self.retry(entry, self.deadline_seconds, g.correlation_id)
         entry = self._entry(initiation_id)
         if outcome.failure is not None and entry.outcome != outcome:
-            # The row does not tell this: another is at work on it, or the ledger went away.
+            # The row does not show this: another attempt is running, or the ledger became unreachable.
             return make_response(self._page(entry, f"{outcome.failure.message}. {hint_of(outcome.failure)}"), 503)
         return redirect(url_for("console.one", initiation_id=entry.id, ran=entry.attempts), 303)
 

@@ -174,7 +174,7 @@ class AnswerSchema(Schema):
     status = fields.String(
         required=True,
         validate=validate.OneOf(("initiated", "unverified", "joined", "already_active", "ignored", "failed")),
-        metadata=_described("What came of the request."),
+        metadata=_described("The outcome of the request."),
     )
     conversationId = fields.String(required=True, metadata=_described("The conversation that has the session."))
     cobrowseSessionId = fields.String(required=True, metadata=_described("The cobrowse session's id."))

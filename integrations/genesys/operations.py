@@ -42,7 +42,7 @@ LIST = Operation(
 CONVERSATION = Operation(
     "conversation", "GET", "/api/v2/conversations/{conversation_id}", shapes.ConversationSchema(), repeatable=True
 )
-# An unattached session reaches nobody, so a create whose response was lost may be retried.
+# An unattached session reaches no customer, so a create whose response was lost may be retried.
 CREATE = Operation(
     "create", "POST", "/api/v2/cobrowse/sessions", shapes.CreatedSessionSchema(), repeatable=True, sends_json=True
 )
@@ -98,7 +98,7 @@ def parse_response(
     meaning = mean(status, code, words, is_json=error is not None)
     if meaning is not None:
         raise refusal(meaning, message, wait)
-    # A server that gave up half way may have done it: only a probe can tell.
+    # A server that gave up half way may have executed it: only a probe can find out.
     lost = not operation.repeatable
     if status in (408, 504):
         raise GenesysTimeout(message, retry_after=wait, ambiguous=lost)

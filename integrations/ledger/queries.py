@@ -64,8 +64,8 @@ WHERE (
 RETURNING id, seq, attempts, updated
 """
 
-# Asked after a claim, by the slot that it has won, so that neither waits for the other's answer. Those at work are
-# waited for in the order of their claims, so no two can wait for each other: who is at work when a row is claimed was
+# Run after a claim, by its lock key, so that neither waits for the other's answer. Running initiations are waited for
+# in the order of their claims, so no two can wait for each other: what is running when a row is claimed was
 # claimed before, and of two new rows the smaller number says so, as one engine asks a moment later.
 PREVIOUS = """
 SELECT {columns} FROM initiations, (
@@ -143,13 +143,13 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 )
 """
 
-# What a claim would do without being one: change a page, and look where the newest row and a slot lie.
+# What a claim would do without being one: change a page, and find the newest row and a lock key.
 PING = "UPDATE health SET checked = {now}, filler = :filler"
 PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
 
 # Tokens: the newest of a name, who may fetch the next, and what was fetched.
 NEWEST = "SELECT value, expires - {now}, version FROM tokens WHERE name = :name"
-# A row without a value is one whose first fetch failed; it has no version that anybody could know.
+# A row without a value is one whose first fetch failed; it has no version that a reader could know.
 ACQUIRE_REFRESH_LEASE = """
 INSERT INTO tokens (name, version, value, expires, lease_owner, lease_until)
 VALUES (:name, :stale_version, '', 0, :lease_owner, {now} + :seconds)

@@ -17,7 +17,7 @@ Sign = Callable[[AuthConfig, Secret, UnverifiedRequest, datetime], AuthParts]
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One way to prove oneself.
+    """One way to authenticate.
 
     `preset` is what its vendor has fixed; `keys` are those of a sender's row it uses besides `secrets`, `required`
     those it can't do without; `settings` are the service's own that it needs. `delivery_id` is a header with the
