@@ -11,7 +11,8 @@ from flask_httpauth import HTTPBasicAuth  # type: ignore[import-untyped]  # ship
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from cobrowse.model import Secret
-from web.peer import is_loopback, is_this_machine
+from schemas.addresses import is_loopback
+from web.peer import is_this_machine
 
 # Nothing foreign, nothing inline; nobody frames it; forms go home.
 HEADERS = {
