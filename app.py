@@ -29,7 +29,7 @@ from integrations.observability.metrics import Metrics
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
-from integrations.senders.registry import Senders, SendersFileError, load_senders
+from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
 from settings import Settings, SettingsError, load_settings
 from web import data_actions, reference_pages
 from web.data_actions import DataActions
@@ -165,6 +165,7 @@ def load_auth(
                 trusted_proxies=settings.trusted_proxies,
                 max_body_bytes=settings.max_body_bytes,
             )
+            errors += retention_faults(senders, settings.ledger_retention_seconds)
     except SendersFileError as error:
         errors += error.errors
     try:
@@ -224,7 +225,6 @@ def build(
         clock=clock,
         new_id=new_id,
         lease_owner=lease_owner,
-        repeat_window_seconds=settings.repeat_window_seconds,
         ledger_required=settings.ledger_required,
         admission=Admission(settings.max_concurrent_initiations),
         observers=observers,

@@ -176,16 +176,13 @@ class Settings:
         'needs one: `python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`',
     )
     ledger_retention_seconds: float = setting(
-        86_400.0, "Seconds a response is kept for retries, 60 or more.", Range(60)
+        86_400.0,
+        "Seconds a response is kept for retries: 60 or more, and twice any sender's `tolerance_seconds` or more, "
+        "so that no delivery is forgotten while its signature is good.",
+        Range(60),
     )
     ledger_required: bool = setting(
         True, "`false`: start sessions while the ledger is unreachable, at the risk of duplicates."
-    )
-    repeat_window_seconds: float = setting(
-        600.0,
-        "Seconds in which a request without a key, for a conversation that had a session started, gets that "
-        "session if it lives; 0: never.",
-        Range(0),
     )
 
     log_level: str = setting(

@@ -24,6 +24,7 @@ from schemas.console import ListQuerySchema, RetrySchema
 from schemas.validation_errors import in_words
 from web import responses
 from web.error_responses import hint_of, status_of
+from web.peer import is_this_machine
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -195,7 +196,7 @@ class Console:
             given = self._auth.get_auth()
             known = self._auth.authenticate(given, self._auth.get_auth_password(given))
             return None if known else self._auth.auth_error_callback(401)
-        if auth.on_this_machine(request.remote_addr or "", request.host, _headers()):
+        if is_this_machine(request.remote_addr or "", request.host, request.headers.keys()):
             return None
         return responses.error_response(
             UnknownPath(f"{request.method} {request.path[:200]}: Not Found"), g.correlation_id

@@ -1,6 +1,7 @@
 """Whether a peer is this machine itself, and not a proxy on it that asks for somebody else."""
 
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from schemas.addresses import is_loopback
 
@@ -8,6 +9,15 @@ from schemas.addresses import is_loopback
 _FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 
 
-def is_this_machine(remote_addr: str, header_names: Iterable[str]) -> bool:
-    """Whether a request comes straight from this machine. `remote_addr` is the connection's own, an address."""
-    return is_loopback(remote_addr) and _FORWARDED.isdisjoint(name.lower() for name in header_names)
+def is_this_machine(remote_addr: str, host: str, header_names: Iterable[str]) -> bool:
+    """Whether a request comes straight from this machine and means it. `remote_addr`: the connection's own address.
+
+    A page of anybody's can have its own name point to this machine, so that a browser here sends the request (DNS
+    rebinding). The Host header, `host`, still has that name.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    is_direct = _FORWARDED.isdisjoint(name.lower() for name in header_names)
+    return is_loopback(name) and is_loopback(remote_addr) and is_direct

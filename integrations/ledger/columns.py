@@ -25,6 +25,7 @@ class Row(NamedTuple):
     channel: Annotated[str | None, COMMAND]
     latest: Annotated[bool, COMMAND]
     reuse_live_session: Annotated[bool, COMMAND]
+    start_when: Annotated[str, COMMAND]
     deadline_seconds: Annotated[float, COMMAND]
     correlation_id: Annotated[str, COMMAND]
     settings: str

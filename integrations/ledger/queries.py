@@ -32,7 +32,7 @@ SELECT {columns} FROM initiations, (
     FROM initiations WHERE lock_key = :lock_key AND lease_owner = :lease_owner) AS won
 WHERE conversation_id = won_conversation_id AND conversation_id <> '' AND seq <> won_seq
     AND CASE WHEN state = 'running' AND lease_until > {now} THEN won_attempts > 1 OR seq < won_seq
-        ELSE may_have_notified AND updated >= {now} - :window END
+        ELSE may_have_notified END
 ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC
 """
 

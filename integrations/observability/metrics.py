@@ -211,7 +211,7 @@ class Metrics:
         operation, status = span.name, STATUSES.get(span.result, OTHER)
         self._calls[operation, status].inc()
         self._call_seconds[operation,].observe(span.seconds)
-        if any(_failed(earlier, operation) for earlier in attempt.spans if earlier is not span):
+        if [one for one in attempt.spans if one is not span and one.name == operation and _failed(one)]:
             self._counters[RETRIES][operation,].inc()
         if operation == "token":
             self._counters[TOKENS][status,].inc()
@@ -260,5 +260,5 @@ def _named(outcome: Outcome) -> str:
     return name if name in _OUTCOMES else OTHER
 
 
-def _failed(span: Span, operation: str) -> bool:
-    return span.kind == "call" and span.name == operation and not span.result.startswith("2")
+def _failed(span: Span) -> bool:
+    return span.kind == "call" and not span.result.startswith("2")

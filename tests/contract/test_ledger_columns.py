@@ -13,7 +13,13 @@ from tests.contract.ledgers import claim_of, command
 
 # A command none of whose stored fields is at its default.
 WHOLE = command(
-    latest=True, key="k-9", fingerprint="f-9", reuse_live_session=True, session_settings={"a": 1}, channel="voice"
+    start_when="agent_connected",
+    latest=True,
+    key="k-9",
+    fingerprint="f-9",
+    reuse_live_session=True,
+    session_settings={"a": 1},
+    channel="voice",
 )
 PROGRESS = Checkpoint("media", ("create",), "attach", may_have_notified=True, session=Session("c-1", "s-1"))
 # The secrets of a session have a column of their own, which is encrypted.

@@ -138,8 +138,9 @@ def test_a_failures_example_is_the_services_own_answer(build, box, code):
 
 
 @pytest.mark.parametrize("flow", ["media", "native"])
-def test_a_successs_example_has_the_services_own_form(build, flow):
+def test_a_successs_example_has_the_services_own_form(build, box, flow):
     sample = samples.success("initiated" if flow == "media" else "initiated_native")
+    box.reset()  # no session of another test stands in the conversation
     answer = post(build(cobrowse_flow=flow).test_client(), conversationId=WEBCHAT, headers={"Idempotency-Key": flow})
     told = answer.json
     assert told["status"] == sample["status"] == "initiated"
