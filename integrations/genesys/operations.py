@@ -15,7 +15,7 @@ from integrations.genesys.waits import wait_of
 from schemas import genesys as shapes
 
 # By which the sandbox says what it is; Genesys and gateways to it have no such header.
-SANDBOX_HEADER = "X-Genesys-Sandbox"
+SANDBOX_HEADER = "x-genesys-sandbox"
 _ERROR_BODY = shapes.ErrorBodySchema()
 
 
