@@ -169,8 +169,6 @@ class Settings:
                 )
         if self.console_password and len(self.console_password.encode(errors="surrogateescape")) < CONSOLE_SHORTEST:
             errors.append(f"CONSOLE_PASSWORD: under {CONSOLE_SHORTEST} bytes can be guessed; use a longer one")
-        if self.ledger_retention_seconds < self.repeat_window_seconds:
-            errors.append("LEDGER_RETENTION_SECONDS: under REPEAT_WINDOW_SECONDS, in which rows are looked for")
         return errors
 
     def _way_faults(self) -> list[str]:

@@ -67,7 +67,7 @@ def test_an_altered_row_is_refused_by_its_id_or_read_as_it_is(ledger, url, colum
         "recent": lambda: ledger.recent(10),
         "samples": lambda: ledger.recent_samples(3_600.0),
         "reclaim": lambda: ledger.reclaim(claim.id, "another", 5.0),
-        "claim of the conversation": lambda: ledger.claim(keyed(key="another", window=600.0)),
+        "claim of the conversation": lambda: ledger.claim(keyed(key="another")),
     }
     refused = [error for error in map(refusal, uses.values()) if error is not None]
     assert refused or column == "updated"

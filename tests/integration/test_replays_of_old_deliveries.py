@@ -109,7 +109,7 @@ def test_a_service_that_would_forget_too_soon_does_not_start(service, tmp_path):
     rows = tmp_path / "senders.toml"
     rows.write_text(ROWS)
     with pytest.raises(SettingsError, match=r"\[senders\.timed\] tolerance_seconds"):
-        service(environ=SECRETS, senders_file=str(rows), ledger_retention_seconds=599.0, repeat_window_seconds=0.0)
+        service(environ=SECRETS, senders_file=str(rows), ledger_retention_seconds=599.0)
 
 
 def test_one_without_a_time_is_new_once_it_is_forgotten_and_gets_no_second_session_while_one_lives(

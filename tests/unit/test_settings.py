@@ -44,13 +44,6 @@ def test_what_is_on_loopback_is_no_sandbox_unless_it_is_said_to_be_one():
     assert not Settings.from_env(GOOD | LOOPBACK).sandbox
 
 
-def test_nothing_is_forgotten_while_it_is_still_looked_for():
-    assert faults(**GOOD, LEDGER_RETENTION_SECONDS="599") == [
-        "LEDGER_RETENTION_SECONDS: under REPEAT_WINDOW_SECONDS, in which rows are looked for"
-    ]
-    assert Settings.from_env(GOOD | {"LEDGER_RETENTION_SECONDS": "60", "REPEAT_WINDOW_SECONDS": "60"})
-
-
 def test_genesyss_own_hosts_are_no_sandbox():
     assert [fault.split(":")[0] for fault in faults(**GOOD, SANDBOX="true")] == ["GENESYS_API_URL", "GENESYS_LOGIN_URL"]
 
