@@ -52,8 +52,9 @@ lint: .venv/.installed-dev
 	$(PY) -m tools.api_reference --check
 	git ls-files -z --cached --others --exclude-standard | xargs -0 .venv/bin/kingfisher scan $(SCAN)
 
-generate: .venv/.installed-dev    ## the OpenAPI document, the Postman collection and the data action's file, in deploy/
+generate: .venv/.installed-dev    ## write the generated files: API reference, Postman, data action, settings' tables
 	$(PY) -m tools.api_reference
+	$(PY) -m tools.settings_reference
 
 simulate: .venv/.installed-dev    ## exactly once, over SEEDS runs; replay a failing one with --seed N
 	$(PY) -m tests.simulation --seeds $(SEEDS) --workers 2
