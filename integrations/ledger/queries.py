@@ -101,7 +101,9 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 """
 
 # What a claim would do without being one: change a page, and look where the newest row and a slot lie.
-PING = "UPDATE health SET checked = {now}, filler = :filler"
+# `checked` only grows, whatever the clock does, so that an older copy of the database shows.
+PING = "UPDATE health SET checked = CASE WHEN checked < {now} THEN {now} ELSE checked + 0.001 END, filler = :filler"
+LAST_CHECKED = "SELECT checked FROM health"
 PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
 
 # Tokens: the newest of a name, who may fetch the next, and what was fetched.
