@@ -1,4 +1,4 @@
-"""`python -m tools.mutation [--only FILE] [--part 1/4]`: every change that mutmut can make, and whether a test notices it.
+"""`python -m tools.mutation [--only FILE] [--part 1/4]`: every change of mutmut's, and whether a test notices it.
 
 mutmut's own runner changes the bodies of undecorated functions only, and half of what matters here is tables, defaults
 and constants. So its mutators are applied to every place of a module, and each mutant is imported in its module's place
