@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Channel = Literal["webchat", "voice", "message"]
 StartWhen = Literal["customer_connected", "agent_connected"]
@@ -33,7 +33,7 @@ class Status(StrEnum):
 class Command:
     """One request for a cobrowse session, parsed and authenticated.
 
-    `deadline_seconds` is how long the caller waits. `fingerprint` tells two requests with one key apart; it is empty
+    `deadline_seconds` is how long the caller waits. `fingerprint` distinguishes requests with one key; it is empty
     where the key names the event whatever its data, as a sender's delivery id does. With `start_when` agent_connected
     nothing is started before an agent has answered.
     """
@@ -81,8 +81,7 @@ class Sessions:
     unanswered: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of an initiation: a step, an upstream call, or a wait before a retry. Times are seconds."""
 
     kind: Literal["step", "call", "wait"]

@@ -17,7 +17,7 @@ from integrations.senders.auth.config import AuthParts
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
 from integrations.senders.sample_deliveries import Replaced, sample_delivery, sample_names
-from settings import Settings
+from settings import load_settings
 
 # The conversations that every sandbox has, by their channels.
 ON_SANDBOX = {
@@ -34,7 +34,7 @@ PATIENCE = 60.0
 @report_settings_errors
 def senders(as_json: bool) -> None:
     """List the senders that are configured, with their secrets masked."""
-    _, known, _ = load_auth(Settings.from_env(), SystemClock())
+    _, known, _ = load_auth(load_settings(), SystemClock())
     rows = known.masked()
     if as_json:
         say_json(rows)
@@ -80,7 +80,7 @@ def send(
 
     FILE holds the body as it is to be sent. An example is a new delivery each time: its id and its times are of now.
     """
-    settings = Settings.from_env()
+    settings = load_settings()
     _, known, _ = load_auth(settings, SystemClock())
     row = known.get(sender)
     if row is None:

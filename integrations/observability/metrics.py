@@ -2,11 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
+from gevent.monkey import get_original
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import values as kinds_of_value
 from prometheus_client.exposition import choose_encoder
@@ -20,7 +21,7 @@ from integrations.observability import counter_files
 from integrations.observability.requests import OnResponse, RequestInfo
 
 log = structlog.stdlib.get_logger("cobrowse")
-M = TypeVar("M", Counter, Histogram)
+M = TypeVar("M", Counter, Gauge, Histogram)
 
 # Seconds. Genesys answers in tens of milliseconds, an initiation is four of its calls, no deadline is beyond 55.
 _CALL = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
@@ -64,15 +65,15 @@ RETRIES = Row(
 )
 WAIT_SECONDS = Row(
     "cobrowse_wait_seconds",
-    "Waits before another try (a Retry-After or a backoff), and before another look for what does not show yet.",
+    "Waits before a retry (a Retry-After or a backoff), and before another poll for what is not visible yet.",
     ("reason",),
     _CALL,
 )
-TOKENS = Row("cobrowse_token_fetches_total", "Tokens asked for at Genesys's login host.", ("status",))
-CREATED = Row("cobrowse_sessions_created_total", "Sessions made by the media flow's create.")
+TOKENS = Row("cobrowse_token_fetches_total", "Tokens requested at Genesys's login host.", ("status",))
+CREATED = Row("cobrowse_sessions_created_total", "Sessions created that reach no customer until they are attached.")
 ATTACHED = Row(
     "cobrowse_sessions_attached_total",
-    "Sessions of the media flow that were attached. Created less attached: those that were never used.",
+    "Sessions made so that were attached. Created less attached: those that were never used.",
 )
 IN_FLIGHT = Row("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
 CIRCUIT = Row(
@@ -83,7 +84,7 @@ CIRCUIT = Row(
 )
 BUDGET = Row(
     "cobrowse_genesys_budget_used_ratio",
-    "Calls of the present minute over those Genesys allows the token, as its last answer told; 1 and no call goes out.",
+    "Calls of the present minute over those Genesys allows the token, by its last answer; at 1 no call is made.",
     ("token",),
     gauge=True,
 )
@@ -114,11 +115,21 @@ class Metrics:
 
     `senders` are all there are; any other counts as "other". `directory` is where the workers of one server keep their
     counts (PROMETHEUS_MULTIPROC_DIR, which must be set before prometheus_client is imported); "" for one process. Where
-    the directory can't be used, this process counts for itself: that costs numbers, not a session.
+    the directory can't be used, this process counts for itself: that costs numbers, not a session. `preparing` are the
+    flows' calls that make a session which reaches nobody, `attaching` the steps that bring it to the customer.
     """
 
-    def __init__(self, senders: Iterable[str], directory: str = "", write: counter_files.Write = os.write) -> None:
+    def __init__(
+        self,
+        senders: Iterable[str],
+        directory: str = "",
+        write: counter_files.Write = os.write,
+        *,
+        preparing: Container[str] = (),
+        attaching: Container[str] = (),
+    ) -> None:
         self._senders = frozenset(senders)
+        self._preparing, self._attaching = preparing, attaching
         self._registry = CollectorRegistry()
         self._directory = _prepared(directory, write)
         self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
@@ -128,8 +139,8 @@ class Metrics:
         self._circuit = Gauge(
             CIRCUIT.name, CIRCUIT.help, CIRCUIT.labels, registry=self._registry, multiprocess_mode="livemax"
         )
-        self._budget = Gauge(
-            BUDGET.name, BUDGET.help, BUDGET.labels, registry=self._registry, multiprocess_mode="mostrecent"
+        self._budget = _LabelCache(
+            Gauge(BUDGET.name, BUDGET.help, BUDGET.labels, registry=self._registry, multiprocess_mode="mostrecent")
         )
         # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
         self._histograms[CALL_SECONDS]["token",]
@@ -150,7 +161,7 @@ class Metrics:
         try:
             MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
         except (OSError, ValueError):
-            return self._registry  # somebody has removed the directory: this process's own counts are left
+            return self._registry  # the directory was removed: only this process's own counts remain
         return registry
 
     def circuit(self, host: str, is_open: bool) -> None:
@@ -159,16 +170,16 @@ class Metrics:
             self._circuit.labels(host).set(int(is_open))
 
     def budget(self, token: str, count: float, allowed: float, _reset: float) -> None:
-        """What an answer's headers told of a token's budget of calls."""
+        """Record a token's budget of calls, from a response's headers."""
         with contextlib.suppress(OSError):
-            self._budget.labels(token).set(count / allowed if allowed else 0.0)
+            self._budget[token,].set(count / allowed if allowed else 0.0)
 
     def ignored(self, sender: str, reason: str) -> None:
         """Count an event that started nothing."""
         self._counters[IGNORED][sender if sender in self._senders else OTHER, reason].inc()
 
     def on_request(self, asked: RequestInfo) -> OnResponse:
-        """A request is under way until what this returns is called."""
+        """Count a request as running until the returned function is called."""
         self._in_flight.inc()
 
         def ended(status: int) -> None:
@@ -183,7 +194,7 @@ class Metrics:
             self._called(attempt, span)
         elif span.kind == "step":
             self._steps[attempt.checkpoint.flow or "none", span.name].observe(span.seconds)
-            if span.name == "attach" and span.result == "done":
+            if span.name in self._attaching and span.result == "done":
                 self._counters[ATTACHED][()].inc()
         else:
             self._waits["retry" if "another try" in span.name else "poll",].observe(span.seconds)
@@ -201,11 +212,11 @@ class Metrics:
         operation, status = span.name, STATUSES.get(span.result, OTHER)
         self._calls[operation, status].inc()
         self._call_seconds[operation,].observe(span.seconds)
-        if any(_failed(earlier, operation) for earlier in attempt.spans if earlier is not span):
+        if [one for one in attempt.spans if one is not span and one.name == operation and _failed(one)]:
             self._counters[RETRIES][operation,].inc()
         if operation == "token":
             self._counters[TOKENS][status,].inc()
-        elif operation == "create" and status == "2xx":
+        elif operation in self._preparing and status == "2xx":
             self._counters[CREATED][()].inc()
 
     def _counter(self, row: Row) -> Counter:
@@ -231,6 +242,8 @@ class _LabelCache(dict[tuple[str, ...], M]):
 def _prepared(directory: str, write: counter_files.Write) -> str:
     """The directory, ready for this process's counts; "" where there is none or it can't be used."""
     this_process = os.getpid()
+    # Nothing waits while it counts: a greenlet's lock would cost more than the count itself.
+    kinds_of_value.Lock = get_original("threading", "Lock")  # type: ignore[attr-defined]
     try:
         if directory:
             counter_files.allocate(directory, this_process, write)
@@ -250,5 +263,5 @@ def _named(outcome: Outcome) -> str:
     return name if name in _OUTCOMES else OTHER
 
 
-def _failed(span: Span, operation: str) -> bool:
-    return span.kind == "call" and span.name == operation and not span.result.startswith("2")
+def _failed(span: Span) -> bool:
+    return span.kind == "call" and not span.result.startswith("2")

@@ -80,6 +80,20 @@ def load_senders(
     return Senders(senders)
 
 
+def retention_faults(senders: Senders, retention_seconds: float) -> list[str]:
+    """The rows whose signature is valid for longer than the ledger keeps a delivery, which could then start again.
+
+    A sender's clock may be ahead by the tolerance, so a signature is valid for twice that.
+    """
+    return [
+        f"[senders.{sender.name}] tolerance_seconds: the same delivery is accepted for "
+        f"{2 * sender.auth_config.tolerance_seconds:g} s, and LEDGER_RETENTION_SECONDS forgets it after "
+        f"{retention_seconds:g}; lower the first or raise the second"
+        for sender in senders
+        if sender.is_timed and 2 * sender.auth_config.tolerance_seconds > retention_seconds
+    ]
+
+
 def _source(path_or_text: FilePath | str) -> tuple[str, str]:
     """The name to call a file by, and its text. A text with a line break or a bracket is the TOML itself."""
     if isinstance(path_or_text, str) and (not path_or_text or set("\n[=").intersection(path_or_text)):
@@ -149,6 +163,8 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         parser=EventParser(
             envelope,
             default_headers=scheme.delivery_ids,
+            signed_body=scheme.covers_body,
+            signed_header=scheme.covers_delivery_id,
             topics=tuple(row.get("topics", envelope.topics)),
             max_age_seconds=float(row.get("max_age_seconds", chat_events.MAX_AGE_SECONDS)),
             content=row.get("content", ""),

@@ -86,4 +86,4 @@ def read_sample(path: Path) -> SampleDelivery:
     """The sample in this file."""
     held = json.loads(path.read_text("utf-8"))
     body = held["raw"] if "raw" in held else json.dumps(held["body"], indent=2, ensure_ascii=False)
-    return SampleDelivery(path.stem, held["what"], held["source"], held["headers"], body, tuple(held["expect"]))
+    return SampleDelivery(path.stem, held["example"], held["source"], held["headers"], body, tuple(held["expect"]))

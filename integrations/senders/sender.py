@@ -49,6 +49,13 @@ class Sender:
         """The Content-Type that it sends."""
         return TYPES[self.parser.content or self.parser.envelope.content]
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether its signature covers the time of the delivery."""
+        config = self.auth_config
+        in_header = "{timestamp}" in config.signature_format
+        return bool(config.timestamp_header or in_header or self.scheme.covers_delivery_id)
+
     def start(self) -> None:
         """Start what its scheme does beside the requests; once in each process that serves."""
         self.scheme.start(self.auth_config.own)

@@ -15,11 +15,18 @@ from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import BASE_URL, NOW
-from tools.api_reference import security
-from tools.api_reference.signing import proving
+from tools.api_reference import components
+from tools.api_reference.deliveries import can_be_sent
 
 # What the vendor's documentation fixes; header names in the case in which the vendor writes them.
 FIXED = {
+    "standard-webhooks": {
+        "header": "webhook-signature",
+        "encoding": "base64",
+        "prefix": "v1,",
+        "timestamp_header": "webhook-timestamp",
+        "template": "{id}.{timestamp}.{body}",
+    },
     "zendesk": {
         "header": "X-Zendesk-Webhook-Signature",
         "encoding": "base64",
@@ -174,6 +181,8 @@ def test_a_scheme_is_what_its_vendor_says(name):
     assert scheme.secrets == SECRETS.get(name, "required")
     assert scheme.covers_body == (name not in NOT_OVER_BODY)
     assert scheme.delivery_ids == DELIVERY_IDS.get(name, ())
+    assert scheme.covers_delivery_id == (name in ("standard-webhooks", "standard-webhooks-v1a"))
+    assert scheme.secret_prefix == ("whsec_" if name == "standard-webhooks" else "")
     assert scheme.response_policy == RESPONSE_POLICIES.get(name, "")
 
 
@@ -195,7 +204,7 @@ ROT13 = Scheme(
     lambda _auth_config, secret, draft, _now: AuthParts(
         {"X-Rot13": codecs.encode(str(secret), "rot13"), "X-Of": f"{draft.target} {draft.headers}"}
     ),
-    security={"type": "apiKey", "in": "header", "name": "X-Rot13", "description": "Turned by thirteen."},
+    openapi={"type": "apiKey", "in": "header", "name": "X-Rot13", "description": "Turned by thirteen."},
     keys={"ring": checks.number(1, 9)},
     required=("ring",),
     settings=("public_base_url",),
@@ -252,10 +261,10 @@ def test_a_scheme_that_is_handed_in_has_its_ids_its_policy_its_warning_and_its_w
     assert (event.delivery_id, sender.response_policy.name) == ("t-1", "github")
     assert sender.warnings == ("signature: rot13 is no secret to anybody",)
     spec = APISpec("x", "1", "3.1.0")
-    security.add_to(spec, {"one": "rot13"}, HANDED_IN)
-    told = "Senders whose row says `rot13`. Turned by thirteen."
-    assert spec.to_dict()["components"]["securitySchemes"]["Rot13Sender"]["description"] == told
-    assert proving(sender) is None
+    components.add_to(spec, HANDED_IN)
+    told = 'Senders whose row has `signature = "rot13"`. Turned by thirteen.'
+    assert spec.to_dict()["components"]["securitySchemes"]["rot13"]["description"] == told
+    assert can_be_sent(sender)
 
 
 def test_a_scheme_without_the_key_has_no_use_for_the_one_that_is_handed_in():
@@ -266,7 +275,7 @@ def test_a_scheme_without_the_key_has_no_use_for_the_one_that_is_handed_in():
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_every_scheme_has_its_words_for_the_documents(name):
-    assert SCHEMES[name].security["description"].endswith(".")
+    assert SCHEMES[name].openapi["description"].endswith(".")
 
 
 ROOT = Path(__file__).parents[2]

@@ -141,7 +141,7 @@ JWT = Scheme(
     "jwt",
     verify_jwt,
     sign_jwt,
-    security={
+    openapi={
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",

@@ -87,7 +87,7 @@ PUBLIC_KEY_SCHEMES = (
         "standard-webhooks-v1a",
         _verify_v1a,
         _sign_v1a,
-        security={
+        openapi={
             "type": "apiKey",
             "in": "header",
             "name": "webhook-signature",
@@ -96,6 +96,7 @@ PUBLIC_KEY_SCHEMES = (
         keys=hmac_signatures.TIMED_KEYS,
         covers_body=True,
         delivery_ids=standard_webhooks.IDS,
+        covers_delivery_id=True,
         response_policy="standard-webhooks",
         own=lambda auth_config, _row: keys_of(auth_config, read_ed25519),
         key_of=lambda secret, _row: key.written if (key := read_ed25519(secret)) else None,
@@ -107,7 +108,7 @@ PUBLIC_KEY_SCHEMES = (
         "freshchat",
         _verify_freshchat,
         _sign_freshchat,
-        security={
+        openapi={
             "type": "apiKey",
             "in": "header",
             "name": _FRESHCHAT,

@@ -21,16 +21,6 @@ class CanNotSignError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class PostmanAuth:
-    """What Postman adds to a request: `script` is JavaScript, a line each, run before it is sent."""
-
-    headers: dict[str, str] = field(default_factory=dict)
-    query: dict[str, str] = field(default_factory=dict)
-    auth: Json | None = None
-    script: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
 class SenderContext:
     """What the service's settings give to a row."""
 
@@ -47,25 +37,26 @@ def _nothing(_row: Row, _context: SenderContext) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One way to prove oneself.
+    """One way to authenticate.
 
     `preset` is what its vendor has fixed; `keys` are those of a sender's row it uses besides `secrets`, each with its
     form, `required` those it can't do without; `settings` are the service's own that it needs. `secrets`: whether a
     row must, may or can't name any. `key_of` makes a secret's key, None if it is not written as `key_form` has it;
-    `sample` makes a secret of the right form out of a text, for trials on a sandbox.
+    `sample` makes a secret of the right form out of a text, for trials on a sandbox. `secret_prefix`: its secrets are
+    this and the key in base64.
 
-    `errors` are faults of a row across its keys, `warnings` what is sound and yet weak. `complete` adds what follows
+    `errors` are faults of a row across its keys, `warnings` what is valid and yet weak. `complete` adds what follows
     from the row's own keys. `own` makes what the scheme alone uses; `start` starts what that does beside the requests.
 
     `covers_body`: it covers the body's bytes, so that nothing can be altered on the way. `delivery_ids` are headers
-    with the delivery's id, the first that came counts. `security` describes it in OpenAPI, `postman` how Postman proves
-    the same; None where it can't.
+    with the delivery's id, the first that came counts; it is signed too if `covers_delivery_id`. `openapi` is its
+    Security Scheme Object in the API reference.
     """
 
     name: str
     verify: Verify
     sign: Sign
-    security: Json = field(default_factory=dict)
+    openapi: Json = field(default_factory=dict)
     preset: Mapping[str, Any] = field(default_factory=dict)
     keys: Mapping[str, Check] = field(default_factory=dict)
     required: tuple[str, ...] = ()
@@ -73,6 +64,8 @@ class Scheme:
     secrets: Literal["required", "optional", "none"] = "required"
     covers_body: bool = False
     delivery_ids: tuple[str, ...] = ()
+    covers_delivery_id: bool = False
+    secret_prefix: str = ""
     response_policy: str = ""
     errors: Callable[[Row, SenderContext], list[str]] = _nothing
     warnings: Callable[[Row], list[str]] = lambda _row: []
@@ -82,4 +75,3 @@ class Scheme:
     key_of: Callable[[str, Row], bytes | None] = lambda secret, _row: secret_bytes(secret)
     key_form: Callable[[Row], str] = lambda _row: ""
     sample: Callable[[str, Row], str] = lambda text, _row: text
-    postman: Callable[[AuthConfig, str], PostmanAuth] | None = None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from integrations.senders.auth import checks, credentials, hmac_signatures, postman_scripts, standard_webhooks
+from integrations.senders.auth import checks, credentials, hmac_signatures, standard_webhooks
 from integrations.senders.auth.jwt_bearer import JWT
 from integrations.senders.auth.public_key_signatures import PUBLIC_KEY_SCHEMES
 from integrations.senders.auth.scheme import Row, Scheme, SenderContext
@@ -23,20 +23,29 @@ _TABLE = (
         "standard-webhooks",
         standard_webhooks.verify_standard,
         standard_webhooks.sign_standard,
-        security={
+        openapi={
             "type": "apiKey",
             "in": "header",
             "name": "webhook-signature",
             "description": "Signed over `webhook-id`, `webhook-timestamp` and the body; named `svix-…` as well.",
         },
+        # Not read by the two above, which use the standard's package: for Postman.
+        preset={
+            "header": "webhook-signature",
+            "encoding": "base64",
+            "prefix": "v1,",
+            "timestamp_header": "webhook-timestamp",
+            "template": "{id}.{timestamp}.{body}",
+        },
         keys=hmac_signatures.TIMED_KEYS,
         covers_body=True,
         delivery_ids=standard_webhooks.IDS,
+        covers_delivery_id=True,
+        secret_prefix=standard_webhooks.PREFIX,
         response_policy="standard-webhooks",
         key_of=lambda secret, _row: standard_webhooks.key_bytes(secret),
         key_form=lambda _row: "whsec_ and base64, as Standard Webhooks has it",
         sample=lambda text, _row: standard_webhooks.sample(text),
-        postman=postman_scripts.standard_auth,
     ),
     *VENDORS,
     TWILIO,
@@ -45,7 +54,7 @@ _TABLE = (
         "hmac",
         hmac_signatures.verify_hmac,
         hmac_signatures.sign_hmac,
-        security={
+        openapi={
             "type": "apiKey",
             "in": "header",
             "name": "X-Signature",
@@ -60,13 +69,12 @@ _TABLE = (
         key_of=hmac_signatures.hmac_key,
         key_form=lambda row: str(row.get("secret_encoding", "")),
         sample=hmac_signatures.hmac_sample,
-        postman=postman_scripts.hmac_auth,
     ),
     Scheme(
         "api-key",
         credentials.verify_api_key,
         credentials.sign_api_key,
-        security={
+        openapi={
             "type": "apiKey",
             "in": "header",
             "name": "X-Api-Key",
@@ -78,35 +86,31 @@ _TABLE = (
         },
         errors=_api_key_errors,
         complete=lambda row: row if "query" in row else {"header": "X-Api-Key", **row},
-        postman=postman_scripts.key_auth,
     ),
     Scheme(
         "basic",
         credentials.verify_basic,
         credentials.sign_basic,
-        security={"type": "http", "scheme": "basic", "description": "The secret is the password."},
+        openapi={"type": "http", "scheme": "basic", "description": "The secret is the password."},
         keys={"username": checks.text},
-        postman=postman_scripts.basic_auth,
     ),
     Scheme(
         "bearer",
         credentials.verify_bearer,
         credentials.sign_bearer,
-        security={"type": "http", "scheme": "bearer", "description": "The secret is the token."},
-        postman=postman_scripts.bearer_auth,
+        openapi={"type": "http", "scheme": "bearer", "description": "The secret is the token."},
     ),
     JWT,
     Scheme(
         "mtls",
         credentials.verify_mtls,
         credentials.sign_mtls,
-        security={"type": "mutualTLS", "description": "A trusted proxy passes the certificate's subject."},
+        openapi={"type": "mutualTLS", "description": "A trusted proxy passes the certificate's subject."},
         keys={"subjects": checks.texts, "subject_header": checks.header},
         required=("subjects", "subject_header"),
         settings=("trusted_proxies",),
         secrets="none",
         complete=lambda row: {**row, "subjects": tuple(row["subjects"])},
-        postman=postman_scripts.subject_auth,
     ),
 )
 

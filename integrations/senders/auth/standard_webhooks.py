@@ -22,7 +22,7 @@ from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 _SECONDS = re.compile(r"[0-9]{1,10}")
 _VERSION = b"v1,"
-_PREFIX = "whsec_"
+PREFIX = "whsec_"
 # The standard's own names, and those of Svix, who wrote it and sends these where nobody has asked for the others.
 NAMINGS = ("webhook", "svix")
 IDS = tuple(f"{naming}-id" for naming in NAMINGS)
@@ -104,7 +104,7 @@ def signed_headers(message: Message, signature: str) -> AuthParts:
 def key_bytes(secret: str) -> bytes | None:
     """The key inside a `whsec_…` secret; None if what follows (or the whole, without it) is not base64."""
     try:
-        encoded = secret.removeprefix(_PREFIX).rstrip("=").encode("ascii")
+        encoded = secret.removeprefix(PREFIX).rstrip("=").encode("ascii")
         return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         return None
@@ -112,7 +112,7 @@ def key_bytes(secret: str) -> bytes | None:
 
 def sample(text: str) -> str:
     """A secret of the standard's form, made of a text."""
-    return _PREFIX + base64.b64encode(text.encode()).decode()
+    return PREFIX + base64.b64encode(text.encode()).decode()
 
 
 def decoded_signature(signature: bytes, version: bytes) -> bytes:

@@ -85,7 +85,7 @@ TWILIO = Scheme(
     "twilio",
     verify_twilio,
     sign_twilio,
-    security={
+    openapi={
         "type": "apiKey",
         "in": "header",
         "name": HEADER,

@@ -12,7 +12,6 @@ from integrations.senders.auth.hmac_signatures import (
     sign_hmac,
     verify_hmac,
 )
-from integrations.senders.auth.postman_scripts import hmac_auth
 from integrations.senders.auth.scheme import Json, Scheme
 
 
@@ -30,7 +29,7 @@ def _vendor(
         name,
         verify_hmac,
         sign_hmac,
-        security=_security(preset),
+        openapi=_openapi(preset),
         preset=preset,
         keys=keys,
         settings=settings,
@@ -41,11 +40,10 @@ def _vendor(
         key_of=lambda secret, _row: hmac_key(secret, preset),
         key_form=lambda _row: preset.get("secret_encoding", ""),
         sample=lambda text, _row: hmac_sample(text, preset),
-        postman=hmac_auth,
     )
 
 
-def _security(preset: Mapping[str, Any]) -> Json:
+def _openapi(preset: Mapping[str, Any]) -> Json:
     timed = f", the timestamp in `{preset['timestamp_header']}`" if "timestamp_header" in preset else ""
     written = f", written `{preset['signature_format']}`" if "signature_format" in preset else ""
     kind = "hash" if preset.get("construction") == "hash" else "HMAC"

@@ -25,7 +25,8 @@ class EventParser:
     """How a row reads its sender's events.
 
     The delivery's id is where the row says (`delivery_id`), else where the envelope has it, else
-    in the first that came of the scheme's own headers (`default_headers`).
+    in the first that came of the scheme's own headers (`default_headers`). `signed_body`,
+    `signed_header`: what the scheme covers of them.
     """
 
     envelope: Envelope
@@ -36,6 +37,8 @@ class EventParser:
     filter: Path | None = None
     delivery_id: Path | None = None
     default_headers: tuple[str, ...] = ()
+    signed_body: bool = False
+    signed_header: bool = False
     topics: tuple[str, ...] = ()
     max_age_seconds: float = chat_events.MAX_AGE_SECONDS
     content: str = ""
@@ -78,7 +81,7 @@ class EventParser:
         assert isinstance(body, dict)  # noqa: S101 - the schema takes nothing else
         self.envelope.check(loaded, headers)
         transformed = self.envelope.transformed(body)
-        delivery_id = self._delivery_id(transformed, loaded, headers, number)
+        delivery_id, signed = self._delivery_id(transformed, loaded, headers, number)
         reason = self.envelope.ignore(loaded, self.topics) or self._too_old(loaded, incoming.received)
         kind: IgnoredKind = "event"
         if not reason and self.filter is not None and not paths.is_truthy(self.filter(transformed, headers)):
@@ -91,7 +94,7 @@ class EventParser:
         if not reason and self.conversation_id is None:
             reason, kind = "the event has no conversation id, and the row names no path to one", "no_conversation"
         if reason or self.conversation_id is None:
-            return Ignored(reason, delivery_id, self._conversation_if_any(transformed, headers), kind)
+            return Ignored(reason, delivery_id, self._conversation_if_any(transformed, headers), kind, signed)
         return SessionRequested(
             paths.conversation_id(self.conversation_id(transformed, headers), self.conversation_id.text),
             CHANNELS[medium],
@@ -99,6 +102,7 @@ class EventParser:
             paths.session_settings(*_found(self.session_settings, transformed, headers)),
             delivery_id,
             self.envelope.identity(body),
+            signed,
         )
 
     def _too_old(self, loaded: Loaded, received: datetime | None) -> str:
@@ -121,21 +125,26 @@ class EventParser:
                 raise InvalidRequest(f"{self.channel.text}: {medium[:SHOWN]!r} is not webchat, voice or message")
             yield medium
 
-    def _delivery_id(self, transformed: Loaded, loaded: Loaded, headers: Mapping[str, str], number: int) -> str:
-        """The delivery id, equal in every redelivery; "" if there is none. `number`: which event of a batch it is."""
-        found, of_event = "", True
+    def _delivery_id(
+        self, transformed: Loaded, loaded: Loaded, headers: Mapping[str, str], number: int
+    ) -> tuple[str, bool]:
+        """The delivery id, equal in every redelivery, and whether it is signed; "" if there is none.
+
+        `number`: which event of a batch it is.
+        """
+        of_event, signed = True, self.signed_body
         if self.delivery_id is not None:
             found, of_event = paths.plain(self.delivery_id(transformed, headers)), not self.delivery_id.reads_headers
+            signed = self.signed_body and of_event
         else:
-            found = paths.plain(self.envelope.delivery_id(loaded, headers))
+            # Where the body is signed, no header that is not may have a part in it.
+            found = paths.plain(self.envelope.delivery_id(loaded, {} if self.signed_body else headers))
             if not found:
                 came = (paths.plain(headers.get(name.lower(), "")) for name in self.default_headers)
-                found, of_event = next(filter(None, came), ""), False
+                found, of_event, signed = next(filter(None, came), ""), False, False
         if found and number and not of_event:
             found = f"{found}:{number}"  # a header is about the whole batch
-        if len(found) <= _DELIVERY_ID_LENGTH and found.isascii() and found.isprintable():
-            return found
-        return "sha256:" + sha256(found.encode("utf-8", "surrogatepass")).hexdigest()
+        return _short(found), self.signed_header or (signed and bool(found))
 
     def _conversation_if_any(self, transformed: Loaded, headers: Mapping[str, str]) -> str:
         """The conversation that an ignored event is about, for the record."""
@@ -145,6 +154,13 @@ class EventParser:
             return paths.conversation_id(self.conversation_id(transformed, headers), self.conversation_id.text)
         except InvalidRequest:
             return ""
+
+
+def _short(delivery_id: str) -> str:
+    """The id as it can be kept: one that is long or of other letters as its hash."""
+    if len(delivery_id) <= _DELIVERY_ID_LENGTH and delivery_id.isascii() and delivery_id.isprintable():
+        return delivery_id
+    return "sha256:" + sha256(delivery_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _found(path: Path | None, event: Loaded, headers: Mapping[str, str]) -> tuple[object, str]:
