@@ -21,7 +21,7 @@ PROBE_DELAYS = (0.0, 0.2, 0.5)
 
 
 class FlowUnavailable(Exception):
-    """This org does not have the flow's endpoint: take the other flow."""
+    """This org does not have the flow: take the next one."""
 
 
 class Observer(Protocol):
@@ -131,7 +131,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A way to start a session. Compensation needs no step of its own: an unattached session reaches nobody."""
+    """A way to start a session. Compensation needs no step of its own: an unattached session reaches no customer."""
 
     name: str
     steps: tuple[Step, ...]

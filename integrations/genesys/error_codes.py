@@ -80,9 +80,7 @@ _BY_MESSAGE = ((_USER_CONTEXT, Meaning(UserTokenRequired)), (_IP_REFUSED, _IP))
 _BY_STATUS: Mapping[int, Meaning] = {
     401: Meaning(GenesysUnauthorized, new_token=True),
     403: Meaning(GenesysForbidden),
-    407: Meaning(
-        GenesysUnauthorized, "A proxy on the way asks for credentials: put them into GENESYS_PROXY, before the host."
-    ),
+    407: Meaning(GenesysUnauthorized, "A proxy requires credentials: put them into GENESYS_PROXY, before the host."),
     429: Meaning(GenesysRateLimited),
 }
 _NOT_JSON = Meaning(GenesysForbidden, _WAF, by_role=False)
@@ -127,7 +125,7 @@ def meaning_of_login(status: int, code: str, message: str, *, is_json: bool) -> 
 
 def refusal(meaning: Meaning, message: str, retry_after: float | None) -> GenesysError:
     """The error, with what the meaning adds to its kind."""
-    error = meaning.kind(message, hint=meaning.hint or None, retry_after=retry_after)
+    error = meaning.kind(message, hint=meaning.hint, retry_after=retry_after)
     if isinstance(error, GenesysUnauthorized):
         error.new_token = meaning.new_token
     if isinstance(error, GenesysForbidden):

@@ -42,7 +42,7 @@ LIST = Operation(
 CONVERSATION = Operation(
     "conversation", "GET", "/api/v2/conversations/{conversation_id}", shapes.ConversationSchema(), repeatable=True
 )
-# An unattached session reaches nobody, so a create whose response was lost may be retried.
+# An unattached session reaches no customer, so a create whose response was lost may be retried.
 CREATE = Operation(
     "create", "POST", "/api/v2/cobrowse/sessions", shapes.CreatedSessionSchema(), repeatable=True, sends_json=True
 )
@@ -98,7 +98,7 @@ def parse_response(
     meaning = mean(status, code, words, is_json=error is not None)
     if meaning is not None:
         raise refusal(meaning, message, wait)
-    # A server that gave up half way may have done it: only a probe can tell.
+    # A server that gave up half way may have executed it: only a probe can find out.
     lost = not operation.repeatable
     if status in (408, 504):
         raise GenesysTimeout(message, retry_after=wait, ambiguous=lost)
@@ -132,7 +132,7 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
         if not operation.repeatable:
             # A success is one whatever its body: never a second call after it.
             return unread(operation)
-        hint = LOGIN_HINT if operation is TOKEN else None
+        hint = LOGIN_HINT if operation is TOKEN else ""
         if isinstance(error, orjson.JSONDecodeError):
             message = f"{operation.name}: Genesys answered {status} with a body that is not JSON"
             raise GenesysBadResponse(message, hint=hint) from error

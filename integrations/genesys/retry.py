@@ -1,4 +1,4 @@
-"""One call to Genesys inside the caller's deadline: sent, retried where that is safe, its failures told apart."""
+"""One call to Genesys inside the caller's deadline: sent, retried where that is safe, its failures classified."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cobrowse.clock import Clock
 
-# Longest wait that is believed, in seconds: a day. A longer one is taken for the sender's error.
+# Longest wait that is honoured, in seconds: a day. A longer one is treated as the sender's error.
 _LONGEST_WAIT = 86_400.0
 # "Retry the request in [42] seconds". "within [60] seconds", the length of a window, is no wait.
 _IN_SECONDS = re.compile(
@@ -70,7 +70,7 @@ def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float |
 
 
 def budget_of(headers: Fields) -> BudgetHeaders | None:
-    """The budget that an answer tells of, whatever its status; None if it does not, or not in numbers."""
+    """The budget that a response states, whatever its status; None without one, or if it is not in numbers."""
     count = _number(headers.get("inin-ratelimit-count", ""))
     allowed = _number(headers.get("inin-ratelimit-allowed", ""))
     reset = _number(headers.get("inin-ratelimit-reset", ""))

@@ -86,11 +86,13 @@ class SQLite:
 
         def read(state: OpenLedger, _: Deadline) -> list[T]:
             state.file.check()
-            return run_off_loop(make_all)
+            now = state.file.now
 
-        def make_all() -> list[T]:
-            with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT)) as connection:
-                return [make(row) for row in connection.execute(render(sql), params)]
+            def make_all() -> list[T]:
+                with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT, now)) as connection:
+                    return [make(row) for row in connection.execute(render(sql), params)]
+
+            return run_off_loop(make_all)
 
         return self._use(read, None)
 

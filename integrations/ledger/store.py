@@ -18,15 +18,15 @@ from cobrowse.ledger import (
 )
 from cobrowse.model import Outcome
 from integrations.ledger import queries, record_columns
+from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import Purge
-from integrations.ledger.queries import Row
 from integrations.ledger.record_columns import InitiationSample, StoredRecord
 from integrations.ledger.tokens import TokenTable
 
-# How often a claim is tried whose slot another one took and released again in the same moment.
+# Attempts of a claim whose lock key another one acquired and released in the same moment.
 MAX_CLAIM_ATTEMPTS = 20
 # Seconds that a settle may wait though its request's time is over: what happened must be on record.
 MIN_COMPLETION_SECONDS = 0.5
@@ -66,10 +66,8 @@ class LedgerStore:
     def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
         """Acquire the claim's lock if it is free, retryable or its lease expired, in one atomic, committed step."""
         params = record_columns.claim_params(claim, self._box)
-        asked: list[tuple[str, Params]] = [(queries.CLAIM, params)]
-        if claim.window_seconds > 0:
-            earlier = {"lock_key": params["lock_key"], "lease_owner": claim.lease_owner, "window": claim.window_seconds}
-            asked.append((queries.PREVIOUS, earlier))
+        others = {"lock_key": params["lock_key"], "lease_owner": claim.lease_owner}
+        asked: list[tuple[str, Params]] = [(queries.CLAIM, params), (queries.PREVIOUS, others)]
         decided = self._database.write(
             lambda run: _decide(run, claim, asked), durable=claim.checkpoint.may_have_notified, seconds=seconds
         )
@@ -84,11 +82,10 @@ class LedgerStore:
         initiation_id: str,
         lease_owner: str,
         lease_seconds: float,
-        window_seconds: float = 0.0,
         *,
         seconds: float | None = None,
     ) -> ClaimResult | None:
-        """Hold a failed initiation's own row again, final or not, or one whose holder died."""
+        """Acquire a failed initiation's own row again, final or not, or one whose owner crashed."""
         params = {"id": initiation_id, "lease_owner": lease_owner, "lease_seconds": lease_seconds}
 
         def work(run: Run) -> tuple[bool, _Values | None, Rows]:
@@ -98,10 +95,9 @@ class LedgerStore:
                 return False, None, []
             row = Row._make(found[0])
             held = bool(won) or (row.state == State.RUNNING and row.lease_owner == lease_owner and row.lease_left > 0)
-            if not held or window_seconds <= 0:
-                return held, found[0], []
-            earlier = {"lock_key": row.lock_key, "lease_owner": lease_owner, "window": window_seconds}
-            return held, found[0], run(queries.PREVIOUS, earlier)
+            if not held:
+                return False, found[0], []
+            return True, found[0], run(queries.PREVIOUS, {"lock_key": row.lock_key, "lease_owner": lease_owner})
 
         held, found, others = self._database.write(work, seconds=seconds)
         if found is None:
@@ -154,7 +150,7 @@ class LedgerStore:
         return self._record(found[0]) if found else None
 
     def wait(self, initiation_id: str, seconds: float) -> None:
-        """Return once nobody, or somebody else, holds the entry, or after so many seconds."""
+        """Return once the entry is free or has another owner, or after so many seconds."""
         deadline = Deadline.after(seconds, self._clock)
         pause = FIRST_LOOK
         with self._notifier.subscribe(initiation_id) as event:
@@ -243,11 +239,10 @@ class _Decision(NamedTuple):
 
 
 def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Decision:
-    """Try to hold the slot and look what holds it otherwise, until one of them succeeds."""
+    """Try to acquire the lock key, else read its owner, until one of them succeeds."""
     params = asked[0][1]
     for _ in range(MAX_CLAIM_ATTEMPTS):
-        won, *earlier = run.pipeline(asked)
-        others = earlier[0] if earlier else []
+        won, others = run.pipeline(asked)
         if won:
             initiation_id, seq, attempts, created = won[0]
             if attempts == 1 and initiation_id == claim.id:
@@ -255,7 +250,7 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
             return _Decision(Acquired, run(queries.BY_LOCK_KEY, params)[0], others)
         found = run(queries.BY_LOCK_KEY, params)
         if not found:
-            continue  # the slot was released in between
+            continue  # the lock key was released in between
         row = Row._make(found[0])
         if not params["keyless"] and row.fingerprint != params["fingerprint"]:
             return _Decision(FingerprintMismatch, found[0])

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -65,15 +65,15 @@ RETRIES = Row(
 )
 WAIT_SECONDS = Row(
     "cobrowse_wait_seconds",
-    "Waits before another try (a Retry-After or a backoff), and before another look for what does not show yet.",
+    "Waits before a retry (a Retry-After or a backoff), and before another poll for what is not visible yet.",
     ("reason",),
     _CALL,
 )
-TOKENS = Row("cobrowse_token_fetches_total", "Tokens asked for at Genesys's login host.", ("status",))
-CREATED = Row("cobrowse_sessions_created_total", "Sessions made by the media flow's create.")
+TOKENS = Row("cobrowse_token_fetches_total", "Tokens requested at Genesys's login host.", ("status",))
+CREATED = Row("cobrowse_sessions_created_total", "Sessions created that reach no customer until they are attached.")
 ATTACHED = Row(
     "cobrowse_sessions_attached_total",
-    "Sessions of the media flow that were attached. Created less attached: those that were never used.",
+    "Sessions made so that were attached. Created less attached: those that were never used.",
 )
 IN_FLIGHT = Row("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
 CIRCUIT = Row(
@@ -84,7 +84,7 @@ CIRCUIT = Row(
 )
 BUDGET = Row(
     "cobrowse_genesys_budget_used_ratio",
-    "Calls of the present minute over those Genesys allows the token, as its last answer told; 1 and no call goes out.",
+    "Calls of the present minute over those Genesys allows the token, by its last answer; at 1 no call is made.",
     ("token",),
     gauge=True,
 )
@@ -115,11 +115,21 @@ class Metrics:
 
     `senders` are all there are; any other counts as "other". `directory` is where the workers of one server keep their
     counts (PROMETHEUS_MULTIPROC_DIR, which must be set before prometheus_client is imported); "" for one process. Where
-    the directory can't be used, this process counts for itself: that costs numbers, not a session.
+    the directory can't be used, this process counts for itself: that costs numbers, not a session. `preparing` are the
+    flows' calls that make a session which reaches nobody, `attaching` the steps that bring it to the customer.
     """
 
-    def __init__(self, senders: Iterable[str], directory: str = "", write: counter_files.Write = os.write) -> None:
+    def __init__(
+        self,
+        senders: Iterable[str],
+        directory: str = "",
+        write: counter_files.Write = os.write,
+        *,
+        preparing: Container[str] = (),
+        attaching: Container[str] = (),
+    ) -> None:
         self._senders = frozenset(senders)
+        self._preparing, self._attaching = preparing, attaching
         self._registry = CollectorRegistry()
         self._directory = _prepared(directory, write)
         self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
@@ -151,7 +161,7 @@ class Metrics:
         try:
             MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
         except (OSError, ValueError):
-            return self._registry  # somebody has removed the directory: this process's own counts are left
+            return self._registry  # the directory was removed: only this process's own counts remain
         return registry
 
     def circuit(self, host: str, is_open: bool) -> None:
@@ -160,7 +170,7 @@ class Metrics:
             self._circuit.labels(host).set(int(is_open))
 
     def budget(self, token: str, count: float, allowed: float, _reset: float) -> None:
-        """What an answer's headers told of a token's budget of calls."""
+        """Record a token's budget of calls, from a response's headers."""
         with contextlib.suppress(OSError):
             self._budget[token,].set(count / allowed if allowed else 0.0)
 
@@ -169,7 +179,7 @@ class Metrics:
         self._counters[IGNORED][sender if sender in self._senders else OTHER, reason].inc()
 
     def on_request(self, asked: RequestInfo) -> OnResponse:
-        """A request is under way until what this returns is called."""
+        """Count a request as running until the returned function is called."""
         self._in_flight.inc()
 
         def ended(status: int) -> None:
@@ -184,7 +194,7 @@ class Metrics:
             self._called(attempt, span)
         elif span.kind == "step":
             self._steps[attempt.checkpoint.flow or "none", span.name].observe(span.seconds)
-            if span.name == "attach" and span.result == "done":
+            if span.name in self._attaching and span.result == "done":
                 self._counters[ATTACHED][()].inc()
         else:
             self._waits["retry" if "another try" in span.name else "poll",].observe(span.seconds)
@@ -206,7 +216,7 @@ class Metrics:
             self._counters[RETRIES][operation,].inc()
         if operation == "token":
             self._counters[TOKENS][status,].inc()
-        elif operation == "create" and status == "2xx":
+        elif operation in self._preparing and status == "2xx":
             self._counters[CREATED][()].inc()
 
     def _counter(self, row: Row) -> Counter:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -83,11 +84,11 @@ def command(**fields):
 FIRST = Checkpoint("media", (), "create")
 
 
-def claim_of(of=None, *, number=None, lease=LEASE, window=0.0, checkpoint=FIRST, **fields):
+def claim_of(of=None, *, number=None, lease=LEASE, checkpoint=FIRST, **fields):
     """A claim, by a holder of its own, for this command or one of these fields."""
     number = number or f"id-{next(_numbers)}"
     of = of or command(**fields)
-    return Claim(number, lock_key_for(of, number), f"holder-{number}", of, lease, checkpoint, window)
+    return Claim(number, lock_key_for(of, number), f"holder-{number}", of, lease, checkpoint)
 
 
 def keyed(key="k-1", fingerprint="f-1", **more):
@@ -159,6 +160,7 @@ def uncommitted(url, claim):
     params = record_columns.claim_params(claim, SecretBox(StaticKeys(())))
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+            connection.create_function("ledger_now", 0, time.time)
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(sqlite_connection.DIALECT.render(queries.CLAIM), params).fetchall()
             yield
