@@ -13,6 +13,8 @@ PYTEST = $(PY) -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist works
 SCAN = --config tools/supply_chain/kingfisher.yaml --git-history none --no-dedup --quiet
 
 SEEDS ?= 100000
+# What `make mutants` is asked for: MUTANTS="--only cobrowse/flow.py" or MUTANTS="--part 1/10".
+MUTANTS ?=
 MINUTES ?= 20
 
 .PHONY: demo test test-fast test-under-load serve lint generate lock format clean simulate bench figures profile faults fuzz soak mutants licences
@@ -83,7 +85,7 @@ soak: .venv/.installed-dev        ## all senders, faults and restarts for MINUTE
 	@touch $@
 
 mutants: .venv-mutants/.installed ## mutation tests: the tests must detect each change of the code
-	.venv-mutants/bin/python -m tools.mutation
+	.venv-mutants/bin/python -m tools.mutation $(MUTANTS)
 
 # For .ci/audit, `make licences` and the bill of materials.
 .venv-audit/.installed: requirements/audit.txt

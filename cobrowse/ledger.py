@@ -219,7 +219,7 @@ class Ledger(Protocol):
 class NullLedger:
     """Start sessions while the ledger is unreachable (LEDGER_REQUIRED=false), at the risk of duplicates."""
 
-    def claim(self, claim: Claim, *, seconds: float | None = None) -> Acquired:  # noqa: ARG002 - the protocol's parameter
+    def claim(self, claim: Claim, **_: float | None) -> Acquired:
         """Always acquired."""
         return Acquired(
             InitiationRecord(
@@ -227,41 +227,7 @@ class NullLedger:
             )
         )
 
-    def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:  # noqa: ARG002
-        """Nothing was kept."""
-        return None
+    def find(self, *_: object, **__: object) -> None:
+        """Nothing is kept, so nothing is found."""
 
-    def reclaim(
-        self,
-        initiation_id: str,  # noqa: ARG002
-        lease_owner: str,  # noqa: ARG002
-        lease_seconds: float,  # noqa: ARG002
-        *,
-        seconds: float | None = None,  # noqa: ARG002
-    ) -> ClaimResult | None:
-        """Nothing was kept."""
-        return None
-
-    def save_checkpoint(
-        self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
-    ) -> None:
-        """Nothing is kept."""
-
-    def complete(
-        self,
-        initiation_id: str,
-        lease_owner: str,
-        state: State,
-        checkpoint: Checkpoint,
-        outcome: Outcome,
-        *,
-        seconds: float | None = None,
-    ) -> None:
-        """Nothing is kept."""
-
-    def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:  # noqa: ARG002
-        """Nothing was kept."""
-        return None
-
-    def wait(self, initiation_id: str, seconds: float) -> None:
-        """Nothing will change."""
+    reclaim = read = save_checkpoint = complete = wait = find

@@ -98,7 +98,8 @@ class HubTransfers:
         """Let libcurl do what it can without waiting, and wake the greenlets whose transfers have ended."""
         try:
             _, running = self._multi.socket_action(socket, ready)
-            self._raise_caught()
+            if self._error is not None:
+                self._raise_caught()
             if running < len(self._waiters):
                 self._wake_finished()
             self._set_timer()
@@ -107,8 +108,8 @@ class HubTransfers:
             raise
 
     def _raise_caught(self) -> None:
-        if self._error is not None:
-            error, self._error = self._error, None
+        error, self._error = self._error, None
+        if error is not None:
             raise error
 
     def _break_off(self, error: BaseException) -> None:

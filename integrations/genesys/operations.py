@@ -11,7 +11,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import GenesysBadResponse, GenesysTimeout, GenesysUnavailable
 from integrations.genesys.error_codes import LOGIN_HINT, meaning_of, meaning_of_login, refusal
 from integrations.genesys.redaction import redact
-from integrations.genesys.waits import wait_of
+from integrations.genesys.waits import Fields, wait_of
 from schemas import genesys as shapes
 
 # By which the sandbox says what it is; Genesys and gateways to it have no such header.
@@ -76,7 +76,7 @@ class UpstreamRejected(Exception):
 def parse_response(
     operation: Operation,
     status: int,
-    headers: Mapping[str, str],
+    headers: Fields,
     body: bytes,
     clock: Clock,
     redacted: Callable[[str], str] = redact,
@@ -110,9 +110,9 @@ def parse_response(
     raise UpstreamRejected(status, message)
 
 
-def check_is_sandbox(operation: Operation, status: int, headers: Mapping[str, str]) -> None:
+def check_is_sandbox(operation: Operation, status: int, headers: Fields) -> None:
     """Raise GenesysBadResponse if this is a token of something that does not say that it is a sandbox."""
-    if operation.name == TOKEN.name and 200 <= status < 300 and headers.get(SANDBOX_HEADER) != "1":
+    if operation.name == TOKEN.name and 200 <= status < 300 and headers.get(SANDBOX_HEADER, "") != "1":
         raise GenesysBadResponse(
             "token: SANDBOX is set, but what answers does not say that it is a sandbox",
             hint="SANDBOX=true is for `flask cobrowse sandbox` alone. For Genesys or a gateway to it take it out "

@@ -1,9 +1,9 @@
 """Parses how long Genesys asks to wait, and how much of a token's budget is used up."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
 from cobrowse.clock import Clock
 
@@ -14,6 +14,13 @@ _IN_SECONDS = re.compile(
     r"\b(?:in|after|for)\s+\[?(\d{1,9}(?:\.\d{1,3})?)\]?\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?)\b",
     re.IGNORECASE,
 )
+
+
+class Fields(Protocol):
+    """A response's headers."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """The value of the header of this name, given in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ def retry_after(value: str, clock: Clock) -> float | None:
     return min(seconds, _LONGEST_WAIT) if seconds >= 0 else None
 
 
-def wait_of(status: int, headers: Mapping[str, str], message: str, clock: Clock) -> float | None:
+def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
     """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message."""
     named = retry_after(headers.get("retry-after", ""), clock)
     if named is not None or status != 429:
@@ -62,7 +69,7 @@ def wait_of(status: int, headers: Mapping[str, str], message: str, clock: Clock)
     return min(float(found[1]) * factor, _LONGEST_WAIT)
 
 
-def budget_of(headers: Mapping[str, str]) -> BudgetHeaders | None:
+def budget_of(headers: Fields) -> BudgetHeaders | None:
     """The budget that a response states, whatever its status; None without one, or if it is not in numbers."""
     count = _number(headers.get("inin-ratelimit-count", ""))
     allowed = _number(headers.get("inin-ratelimit-allowed", ""))
