@@ -220,7 +220,7 @@ def test_it_is_opened_by_these_and_by_nothing_else(world, method, path, opens):
     assert {status for status in answers.values() if status >= 400} <= {401, 403, 404}
 
 
-def test_whoever_is_not_let_in_starts_nothing(world):
+def test_an_unauthenticated_caller_starts_nothing(world):
     before = world.box.invitations(), len(world.box.calls())
     for method, _, path, opens in TABLE:
         for credential in set(CREDENTIALS) - opens:

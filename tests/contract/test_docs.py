@@ -31,7 +31,7 @@ from web.worker import READ_SECONDS
 # What there is
 
 
-def test_what_is_told_of_the_settings_is_written_from_their_table():
+def test_what_is_reported_of_the_settings_is_written_from_their_table():
     told = {path: (ROOT / path).read_text() for path in settings_reference.render()}
     assert told == settings_reference.render(), "run make generate"
     assert all(f"| `{name}` |" in told["docs/operations.md"] for name in Settings.NAMES)
@@ -52,7 +52,7 @@ def test_every_error_code_stands_with_its_status_its_cause_and_its_remedy():
     assert table(PAGES["genesys-setup.md"], "<!-- errors -->") == expected, f"the table should be:\n{to_paste}"
 
 
-def test_every_error_code_is_met_in_troubleshooting_or_is_the_callers_to_mend():
+def test_every_error_code_is_met_in_troubleshooting_or_is_the_callers_to_fix():
     told = set(re.findall(r"`(\w+)`", " ".join(row[0] for row in table(PAGES["operations.md"], "## Troubleshooting"))))
     theirs = {"idempotency_key_malformed", "not_found", "method_not_allowed", "body_too_large", "latest_not_allowed"}
     theirs |= {"rate_limited", "conversation_not_active", "no_active_conversation"}

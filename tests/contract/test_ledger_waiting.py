@@ -66,7 +66,7 @@ def test_one_of_yesterday_is_named_too(ledger):
     assert won(ledger, claim_of()).previous.id == first.id
 
 
-def test_one_at_work_that_came_before_is_named_though_it_has_invited_nobody(ledger):
+def test_a_running_one_that_came_before_is_named_though_it_has_invited_nobody(ledger):
     first = keyed()
     won(ledger, first)
 
@@ -75,7 +75,7 @@ def test_one_at_work_that_came_before_is_named_though_it_has_invited_nobody(ledg
     assert (previous.id, previous.has_live_lease) == (first.id, True)
 
 
-def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_at_work(ledger):
+def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_running(ledger):
     """It was claimed before this attempt; whoever comes from now on sees both."""
     first = keyed(key="first")
     won(ledger, first)
@@ -90,7 +90,7 @@ def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_at_work(ledger)
     assert third.ahead == (Lease(second.id, second.lease_owner), Lease(first.id, continued.lease_owner))
 
 
-def test_a_row_that_a_person_runs_again_waits_for_who_is_at_work_and_sees_who_invited(ledger):
+def test_a_row_that_a_person_runs_again_waits_for_a_running_one_and_sees_who_invited(ledger):
     first, invited, running = (keyed(key=key) for key in "abc")
     for claim in (first, invited, running):
         won(ledger, claim)
@@ -103,7 +103,7 @@ def test_a_row_that_a_person_runs_again_waits_for_who_is_at_work_and_sees_who_in
     assert [entry.id for entry in reclaimed.history] == [invited.id]
 
 
-def test_all_that_may_have_invited_are_known_and_those_at_work_are_not_among_them(ledger):
+def test_all_that_may_have_invited_are_known_and_running_ones_are_not_among_them(ledger):
     claims = [keyed(key=key) for key in "abcd"]
     for claim in claims:
         won(ledger, claim)
@@ -118,7 +118,7 @@ def test_all_that_may_have_invited_are_known_and_those_at_work_are_not_among_the
     assert claimed.previous.id == claims[3].id
 
 
-def test_an_entry_is_found_by_its_slot_in_whatever_state(ledger):
+def test_an_entry_is_found_by_its_lock_key_in_whatever_state(ledger):
     claim = keyed()
     assert ledger.find(claim.lock_key) is None
     won(ledger, claim)
@@ -151,7 +151,7 @@ def test_a_claim_waits_for_its_conversations_last_to_be_committed_and_sees_it(le
 # Waiting
 
 
-def test_a_wait_ends_as_soon_as_another_thread_settles(ledger):
+def test_a_wait_ends_as_soon_as_another_thread_completes(ledger):
     claim = keyed()
     won(ledger, claim)
     timer = threading.Timer(0.2, settle, (ledger, claim))
@@ -164,7 +164,7 @@ def test_a_wait_ends_as_soon_as_another_thread_settles(ledger):
     timer.join()
 
 
-def test_a_wait_ends_soon_after_another_process_settles(ledger, url, opened):
+def test_a_wait_ends_soon_after_another_process_completes(ledger, url, opened):
     claim = keyed()
     won(ledger, claim)
     timer = threading.Timer(0.2, settle, (opened(url), claim))

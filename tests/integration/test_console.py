@@ -85,7 +85,7 @@ def test_search_finds_by_the_beginning_of_any_id(client, bridge, what):
     assert listed(client, q="nothing-begins-so") == []
 
 
-def test_a_filter_that_cannot_be_one_is_told(client):
+def test_a_filter_that_cannot_be_one_is_reported(client):
     for query in ({"state": "broken"}, {"before": "x"}, {"before": "0"}, {"q": "x" * 256}, {"sender": "a\0b"}):
         answer = client.get("/console", query_string=query)
         assert (answer.status_code, answer.mimetype) == (422, "text/html")
@@ -165,7 +165,7 @@ def test_an_initiation_that_is_not_there_is_a_page_that_says_so(client, initiati
     assert ("one spelling" if "%" in initiation_id else "There is no initiation with this id") in answer.text
 
 
-def test_one_at_work_and_one_whose_worker_is_gone_are_told_apart(client, bridge):
+def test_a_running_one_and_one_whose_worker_is_gone_are_distinguished(client, bridge):
     for key, lease in (("held", 60.0), ("gone", 0.0)):
         command = Command("crm", "c", 5.0, WEBCHAT, key=key)
         claim = Claim(f"id-{key}", lock_key_for(command, ""), "worker", command, lease)

@@ -63,7 +63,7 @@ def test_calls_tell_who_asked_what_and_never_with_which_token(http):
     assert "user-token" not in answer.text
 
 
-def test_an_authorization_that_is_no_known_scheme_is_not_repeated(http):
+def test_an_authorization_that_is_no_known_scheme_is_not_retried(http):
     http.get(f"/api/v2/conversations/{WEBCHAT}", headers={"Authorization": "my-secret-token"})
     answer = http.get("/sandbox/calls")
     assert answer.json()["calls"][0]["authorization"] == "other"

@@ -92,7 +92,7 @@ def test_closing_ends_the_connections_and_refuses_calls(transport, serve):
         call(transport, "GET", upstream.url)
 
 
-def test_a_call_under_way_when_the_transport_closes_ends_with_its_answer_and_its_connection(transport, serve):
+def test_a_call_running_when_the_transport_closes_ends_with_its_answer_and_its_connection(transport, serve):
     begun = threading.Event()
 
     def answer(exchange: Exchange) -> bytes:

@@ -78,7 +78,7 @@ def test_a_crm_starts_a_session_and_gets_the_flat_answer(deliver, box):
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_the_conversation_is_looked_at_before_anything_is_created(deliver, box):
+def test_the_conversation_is_checked_before_anything_is_created(deliver, box):
     deliver("crm", crm())
     assert [call.operation for call in box.calls()][:3] == ["token", "conversation", "create"]
 

@@ -36,7 +36,7 @@ RETRYABLE = {
 }
 
 
-def test_which_errors_a_repeat_can_mend_and_which_leave_the_key_free():
+def test_which_errors_a_retry_can_fix_and_which_leave_the_key_free():
     assert {code for code, kind in error_types_by_code().items() if kind.retryable is True} == RETRYABLE
     assert {code for code, kind in error_types_by_code().items() if kind.consumes_idempotency_key is False} == FREE
     assert (
@@ -46,7 +46,7 @@ def test_which_errors_a_repeat_can_mend_and_which_leave_the_key_free():
     )
 
 
-def test_a_kind_that_says_nothing_of_it_can_not_be_repeated_and_burns_its_key():
+def test_a_kind_that_says_nothing_of_it_can_not_be_retried_and_consumes_its_key():
     assert (CobrowseError.retryable, CobrowseError.consumes_idempotency_key) == (False, True)
 
 

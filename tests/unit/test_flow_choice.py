@@ -127,5 +127,5 @@ def settings_of(**environ):
     return load_settings(known | environ)
 
 
-def test_what_is_made_before_it_reaches_the_customer_is_told_from_the_rows():
+def test_what_is_made_before_it_reaches_the_customer_is_reported_from_the_rows():
     assert ({"create"}, {"attach"}) == (PREPARING, ATTACHING)

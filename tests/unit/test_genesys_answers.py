@@ -60,7 +60,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("answer", "code", "hint"), REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_is_read_by_its_code_and_neither_token_nor_call_is_repeated_for_nothing(answer, code, hint):
+def test_a_refusal_is_read_by_its_code_and_neither_token_nor_call_is_retried_for_nothing(answer, code, hint):
     org = Org(POST=answer)
     failure = start(org).failure
     assert failure.code == code
@@ -104,7 +104,7 @@ def test_a_refused_token_is_renewed_once():
         (page(200), "genesys_bad_response", "GENESYS_LOGIN_URL"),
     ],
 )
-def test_what_the_login_host_refuses_names_what_to_mend(answer, code, hint):
+def test_what_the_login_host_refuses_names_what_to_fix(answer, code, hint):
     org = Org(TOKEN=answer)
     failure = start(org).failure
     assert (failure.code, org.calls) == (code, [TOKEN])
@@ -201,7 +201,7 @@ def test_after_a_success_there_is_never_a_second_post(answer, shown):
     assert org.calls.count(POST) == 1
 
 
-def test_an_unreadable_success_is_settled_by_the_look_or_stays_unverified():
+def test_an_unreadable_success_is_resolved_by_the_check_or_stays_unverified():
     shown = [{"id": "m-1", "cobrowseSessionId": "sess-9", "state": "alerting"}]
     org = Org(POST=httpx.Response(202), LOOK=lambda _: httpx.Response(200, json=conversation(sessions=shown)))
     outcome = start(org)
@@ -255,7 +255,7 @@ def test_nothing_goes_out_while_every_agent_rings():
     assert (failure.code, org.calls) == ("agent_not_connected", [TOKEN, LOOK, LOOK, LOOK])
 
 
-def test_an_undisturbed_start_from_within_a_conversation_takes_no_look_before():
+def test_an_undisturbed_start_from_within_a_conversation_takes_no_check_before():
     shown = [{"id": "m", "cobrowseSessionId": "sess-1"}]
     org = Org(LOOK=lambda _: httpx.Response(200, json=conversation(sessions=shown)))
     assert start(org).upstream_calls == 3

@@ -25,7 +25,7 @@ def test_an_answer_serves_everybody_for_two_seconds(clock):
     assert len(asked) == 2
 
 
-def test_whoever_comes_while_it_is_asked_gets_the_last_answer(clock):
+def test_a_caller_that_comes_while_it_is_asked_gets_the_last_answer(clock):
     asking, go_on = threading.Event(), threading.Event()
     go_on.set()
 

@@ -33,7 +33,7 @@ def asked(genesys, wanted=WANTED, **ledger):
     return outcome, [what for what, _ in genesys.calls], work
 
 
-def test_while_nobody_has_answered_nothing_is_started_and_the_caller_may_come_again():
+def test_while_nobody_has_answered_nothing_is_started_and_the_caller_may_retry():
     outcome, calls, work = asked(Ringing(RINGS))
     assert (outcome.failure.code, outcome.failure.retryable, outcome.failure.is_terminal) == (
         "agent_not_connected",
@@ -53,13 +53,13 @@ def test_an_agent_who_answers_inside_the_deadline_is_waited_for():
 
 
 @pytest.mark.parametrize(("deadline", "looks"), [(0.5, 1), (2.0, 2), (4.5, 3), (30.0, 3)])
-def test_the_looks_stay_inside_the_deadline_and_the_budget(deadline, looks):
+def test_the_checks_stay_inside_the_deadline_and_the_budget(deadline, looks):
     outcome, calls, _ = asked(Ringing(RINGS), replace(WANTED, deadline_seconds=deadline))
     assert outcome.failure.code == "agent_not_connected"
     assert calls == ["look"] * looks
 
 
-def test_who_does_not_ask_for_it_is_not_held_up_by_a_look():
+def test_who_does_not_ask_for_it_is_not_held_up_by_a_check():
     outcome, calls, _ = asked(Ringing(RINGS), replace(WANTED, start_when="customer_connected"))
     assert (outcome.status, calls[0]) == (Status.INITIATED, "create")
 
@@ -71,7 +71,7 @@ def test_a_row_whose_worker_died_before_its_call_waits_for_the_agent_too():
     assert set(calls) == {"look"}
 
 
-def test_a_session_that_stands_is_the_answer_whoever_rings():
+def test_a_session_that_stands_is_the_answer_even_while_it_rings():
     outcome, calls, _ = asked(Ringing(Sessions((LIVE,), unanswered="no agent is connected")))
     assert (outcome.status, calls) == (Status.ALREADY_ACTIVE, ["look"])
 
