@@ -19,6 +19,7 @@ from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Outcome, Secret
 from console import auth, view_model
 from console.plots import Plot, Sample, by_minute, plots
+from integrations.genesys.budget import BudgetState
 from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RetrySchema
 from schemas.validation_errors import in_words
@@ -73,7 +74,8 @@ class Console:
     """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
     Without a `password` it answers this machine alone: hand in none only where the service is on a sandbox. `csrf_key`
-    must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now.
+    must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now;
+    `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
     recent: Recent
@@ -86,6 +88,7 @@ class Console:
     password: Secret = Secret()
     senders: tuple[str, ...] = ()
     open_circuits: Callable[[], tuple[str, ...]] = tuple
+    budgets: Callable[[], Sequence[BudgetState]] = tuple
     ignored: Callable[[], Sequence[IgnoredEvent]] = tuple
 
     def blueprint(self) -> Blueprint:
@@ -164,6 +167,7 @@ class Console:
         return {
             "plots": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
             "open_circuits": self.open_circuits(),
+            "budgets": self.budgets(),
             "ignored": self.ignored(),
             "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],
             "query": query,

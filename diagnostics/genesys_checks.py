@@ -11,17 +11,19 @@ from cobrowse.errors import (
     ConversationNotFound,
     GenesysBadResponse,
     GenesysForbidden,
+    GenesysTimeout,
     GenesysUnauthorized,
+    GenesysUnavailable,
 )
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from diagnostics.context import Check, DiagnosticContext, failing
+from diagnostics.network_checks import PROXY_HINT, is_proxied
 from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.operations import CONVERSATION, CREATE, TOKEN, Operation, UpstreamRejected
 from integrations.genesys.retry import RetryingCaller
-from integrations.genesys.transport import CurlTransport
 from schemas.genesys import TokenSchema
 
 # Seconds for each question to Genesys, its repetitions included.
@@ -50,7 +52,7 @@ class GenesysChecks:
     def __init__(self, context: DiagnosticContext) -> None:
         settings = context.settings
         self._context = context
-        self._transport = CurlTransport(ca_bundle=settings.genesys_ca_file or None)
+        self._transport = context.transport
         self._identity = (
             settings.genesys_client_id or "sandbox",
             settings.genesys_client_secret or Secret("sandbox-secret"),
@@ -66,6 +68,7 @@ class GenesysChecks:
 
     def credentials(self) -> Iterator[Check]:
         """The client's id and secret."""
+        settings = self._context.settings
         try:
             self._client.authorize(self._attempt(), "")
         except GenesysUnauthorized as error:
@@ -74,7 +77,8 @@ class GenesysChecks:
             hint = "Something other than Genesys's login answered: check GENESYS_LOGIN_URL and any proxy on the way."
             yield failing("credentials", error, hint)
         except CobrowseError as error:
-            yield failing("credentials", error)
+            way = is_proxied(settings, settings.login_url) and isinstance(error, GenesysUnavailable | GenesysTimeout)
+            yield failing("credentials", error, PROXY_HINT if way else "")
         else:
             yield Check("credentials", True, f"Genesys gives a token to client {self._identity[0]}")
 

@@ -1,5 +1,6 @@
 """The two ways to start a session, as rows of steps: `media` (create, attach) and `native` (one call)."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ from cobrowse.errors import (
 )
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step
 from cobrowse.model import Channel, Secret, Session, Sessions
+from integrations.genesys.budget import BudgetState
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import ConversationSnapshot, parse_conversation
 from integrations.genesys.links import checked_link
@@ -56,6 +58,10 @@ class Flows:
     def open_circuits(self) -> tuple[str, ...]:
         """The hosts whose circuit breaker is open."""
         return self._client.open_circuits()
+
+    def budgets(self) -> Sequence[BudgetState]:
+        """What is known of the tokens' budgets of calls."""
+        return self._client.budgets()
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""

@@ -46,9 +46,8 @@ COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
 CLAIM = """
 INSERT INTO initiations (
     id, lock_key, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest,
-    reuse_live_session, start_when, deadline_seconds, correlation_id, settings, state, lease_owner, lease_until, flow, completed_steps, pending_step,
-    may_have_notified, session, secret,
-    created, updated
+    reuse_live_session, start_when, deadline_seconds, correlation_id, settings, state, lease_owner, lease_until, flow,
+    completed_steps, pending_step, may_have_notified, session, secret, created, updated
 ) SELECT
     :id, :lock_key, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
     :reuse_live_session, :start_when, :deadline_seconds, :correlation_id, :settings, 'running', :lease_owner,
@@ -62,7 +61,9 @@ WHERE (
         OR (initiations.state = 'running' AND initiations.lease_until <= {now})
     )
     AND (:keyless OR initiations.fingerprint = excluded.fingerprint)
-RETURNING id, seq, attempts, updated
+RETURNING id, seq, attempts, updated,
+    (SELECT closed_until - {now} FROM budgets WHERE name = 'api'),
+    (SELECT closed_until - {now} FROM budgets WHERE name = 'token')
 """
 
 # Asked after a claim, by the slot that it has won, so that neither waits for the other's answer. Those at work are
@@ -147,6 +148,12 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 # What a claim would do without being one: change a page, and look where the newest row and a slot lie.
 PING = "UPDATE health SET checked = {now}, filler = :filler"
 PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
+
+# The budget of calls is used up for so long. What CLAIM returns of it saves a read.
+CLOSE_BUDGET = """
+INSERT INTO budgets (name, closed_until) VALUES (:name, {now} + :seconds)
+ON CONFLICT (name) DO UPDATE SET closed_until = excluded.closed_until
+"""
 
 # Tokens: the newest of a name, who may fetch the next, and what was fetched.
 NEWEST = "SELECT value, expires - {now}, version FROM tokens WHERE name = :name"

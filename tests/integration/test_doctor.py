@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from app import transport_of
 from cobrowse.clock import SystemClock
 from cobrowse.model import Secret
 from diagnostics import ConnectivityProbe, diagnose, passed
@@ -76,6 +77,7 @@ class Patient:
                 new_id=lambda: str(uuid4()),
                 conversation_id=self.conversation,
                 probe=self.reach,
+                transport=transport_of(self.settings),
             )
         )
         by_name = {check.name: check for check in found}

@@ -56,7 +56,7 @@ class Org(httpx.BaseTransport):
         return answer(request) if callable(answer) else answer
 
 
-def connected(org, mode="native", clock=None):
+def connected(org, mode="native", clock=None, budgets=None):
     clock = clock or ManualClock()
     flows, _ = genesys.connect(
         api_url="https://api.example.com",
@@ -70,6 +70,7 @@ def connected(org, mode="native", clock=None):
         jitter=lambda: 0.0,
         lease_owner="h",
         store=None,
+        budgets=budgets,
     )
     return flows, clock
 
@@ -218,6 +219,41 @@ def test_a_used_up_budget_lets_no_call_out_until_its_reset():
     assert own.failure is None
     clock.time += 43
     assert work(Command("architect", "corr", 10.0, conversation_id=C)).failure is None
+
+
+class Shared:
+    """What the workers of a ledger share, on one clock."""
+
+    def __init__(self, clock):
+        self.clock, self.until, self.told = clock, {}, []
+
+    def seconds_left(self, name):
+        return max(0.0, self.until.get(name, 0.0) - self.clock.monotonic())
+
+    def close(self, name, seconds):
+        self.told.append((name, seconds))
+        self.until[name] = self.clock.monotonic() + seconds
+
+
+def test_a_budget_that_one_worker_has_seen_used_up_is_used_up_for_all_and_told_once():
+    clock = ManualClock()
+    shared = Shared(clock)
+    org = Org(POST=used_up("300"))
+    workers = [connected(org, clock=clock, budgets=shared)[0] for _ in range(2)]
+    asked = Command("architect", "corr", 10.0, conversation_id=C)
+    assert initiation(workers[0], clock=clock)(asked).status == "unverified"
+    org.calls.clear()
+    refused = initiation(workers[1], clock=clock)(asked)
+    assert (refused.failure.code, refused.failure.retry_after) == ("genesys_rate_limited", 42)
+    assert (org.calls, shared.told) == ([], [("api", 42.0)])
+    assert [(state.name, state.count, state.allowed) for state in workers[0].budgets()] == [("api", 300.0, 300.0)]
+    # The other has no answer of its own; it knows only that nothing goes out.
+    assert [(state.name, state.allowed) for state in workers[1].budgets()] == [("api", 0.0)]
+    clock.time += 43
+    assert [worker.budgets() for worker in workers] == [(), ()]
+    assert initiation(workers[1], clock=clock)(asked).failure is None
+    # A new window, a new word.
+    assert shared.told == [("api", 42.0), ("api", 42.0)]
 
 
 @pytest.mark.parametrize(
