@@ -424,3 +424,11 @@ def test_a_body_past_the_limit_says_which_setting_it_is():
     with pytest.raises(CobrowseError, match="larger than 8388608") as large:
         flows.sessions(attempt)
     assert "MAX_UPSTREAM_BYTES" in large.value.hint
+
+
+@pytest.mark.parametrize("answer", [{}, {"id": ""}, {"id": None, "joinUrl": "https://join.example.com/1"}, []])
+def test_a_session_without_an_id_can_not_be_attached_and_is_not_created_twice(answer):
+    org = Org(CREATE=httpx.Response(201, json=answer))
+    outcome = start(org, mode="media")
+    assert (outcome.failure.code, org.calls) == ("genesys_bad_response", [TOKEN, CREATE])
+    assert not outcome.session.cobrowse_session_id
