@@ -20,6 +20,7 @@ from cobrowse.model import Secret
 from console.views import Console
 from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check
 from integrations import genesys
+from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
@@ -28,7 +29,7 @@ from integrations.observability.metrics import Metrics
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
-from integrations.senders.registry import Senders, SendersFileError, load_senders
+from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
 from settings import Settings, SettingsError
 from web import data_actions, reference_pages
 from web.data_actions import DataActions
@@ -100,7 +101,7 @@ def build_telemetry(
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
     names = (data_actions.SENDER, *(sender.name for sender in senders))
-    metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
+    metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
     return metrics, SafeObservers((LogObserver(), *both), both)
@@ -109,10 +110,11 @@ def build_telemetry(
 def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers) -> Readiness:
     """What /readyz asks."""
     flows = initiate.genesys
-    questions: dict[str, HealthCheck] = {
-        "genesys": TokenCheck(tokens.seconds_left, flows.flow, clock, initiate.lease_owner, (telemetry,))
-    }
+    questions: dict[str, HealthCheck] = {}
     if isinstance(flows, genesys.Flows):
+        questions["genesys"] = TokenCheck(
+            tokens.seconds_left, flows.authorize, clock, initiate.lease_owner, (telemetry,)
+        )
         questions["circuit"] = circuit_check(flows.open_circuits)
     if isinstance(initiate.ledger, LedgerStore):
         questions["ledger"] = ledger_check(initiate.ledger.ping)
@@ -165,6 +167,7 @@ def load_auth(
                 trusted_proxies=settings.trusted_proxies,
                 max_body_bytes=settings.max_body_bytes,
             )
+            errors += retention_faults(senders, settings.ledger_retention_seconds)
     except SendersFileError as error:
         errors += error.errors
     try:

@@ -11,10 +11,9 @@ from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
 
 from cobrowse.model import Secret
+from integrations.genesys.flows import AUTO, MODES
 from integrations.regions import REGIONS, region_of
 from web.peer import is_loopback
-
-FlowName = Literal["auto", "media", "native"]
 
 # Bytes of the console's password below which it can be guessed: nothing counts the tries.
 CONSOLE_SHORTEST = 12
@@ -44,7 +43,7 @@ class Settings:
     genesys_client_cert: str = ""
     genesys_client_key: str = ""
     max_upstream_bytes: int = 8_388_608
-    cobrowse_flow: FlowName = "auto"
+    cobrowse_flow: str = AUTO
     api_keys: Secret = Secret()
     console_password: Secret = Secret()
     allow_latest: bool = False
@@ -90,7 +89,7 @@ class Settings:
             "genesys_client_cert": text("genesys_client_cert"),
             "genesys_client_key": text("genesys_client_key"),
             "max_upstream_bytes": env.int("MAX_UPSTREAM_BYTES", default=8_388_608, validate=Range(65_536, 1 << 30)),
-            "cobrowse_flow": _choice(env, "COBROWSE_FLOW", "auto", ("auto", "media", "native")),
+            "cobrowse_flow": _choice(env, "COBROWSE_FLOW", AUTO, MODES),
             "api_keys": Secret(text("api_keys")),
             "console_password": Secret(text("console_password")),
             "allow_latest": env.bool("ALLOW_LATEST", default=False),

@@ -30,7 +30,7 @@ from cobrowse.ledger import (
     lock_key_for,
     released_lock_key,
 )
-from cobrowse.model import Command, Outcome, Session, Sessions, Status
+from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import (
     failure_outcome,
     final_outcome,
@@ -148,7 +148,7 @@ class Initiation:
             raise KeyReused(_KEY_REUSED)
         if not command.conversation_id:  # `latest` may mean another one by now
             attempt.command = replace(command, conversation_id=entry.command.conversation_id)
-        return final_outcome(entry)
+        return final_outcome(entry, command)
 
     def _start(self, attempt: Attempt) -> Outcome:
         if not attempt.command.conversation_id and attempt.command.latest:
@@ -238,6 +238,8 @@ class Initiation:
             return replay_outcome(ended, attempt)
         if unhandled is not None:
             raise InternalError(_INTERNAL_ERROR) from unhandled
+        if attempt.number > 1:
+            return replace(outcome, session=visible_session(attempt.command, outcome.session, acquired.entry.command))
         return outcome
 
     def _complete(self, ledger: Ledger, attempt: Attempt, outcome: Outcome) -> None:
@@ -293,14 +295,13 @@ class Initiation:
                 attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
             )
 
-        attempt.update_session({"conversation_id": attempt.command.conversation_id})
         while True:
             flow = self.genesys.flow(attempt.checkpoint.flow)
-            attempt.checkpoint = replace(attempt.checkpoint, flow=flow.name)
+            attempt.update_session({"conversation_id": attempt.command.conversation_id}, flow=flow.name)
             try:
                 return run(flow, attempt, recorded, save_checkpoint)
             except FlowUnavailable:
-                attempt.checkpoint = Checkpoint(session=Session(conversation_id=attempt.command.conversation_id))
+                attempt.checkpoint = Checkpoint()
 
     def _find_latest(self, attempt: Attempt) -> Outcome | None:
         """Find the conversation before it is claimed. One that finds none has its row too, and leaves its key free."""

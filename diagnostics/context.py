@@ -10,6 +10,7 @@ from cobrowse.errors import CobrowseError
 from cobrowse.model import Secret
 from diagnostics.connectivity import ConnectivityProbe
 from integrations.genesys.transport import CurlTransport
+from web.error_responses import hint_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class DoctorSettings(Protocol):
 class DiagnosticContext:
     """One examination. `environ` is where the senders' secrets are, `transport` the service's own way to Genesys.
 
-    The last three fields are learned on the way.
+    The last two fields are learned on the way.
     """
 
     settings: DoctorSettings
@@ -82,11 +83,10 @@ class DiagnosticContext:
     transport: CurlTransport
     conversation_id: str = ""
     genesys_time: datetime | None = None
-    flow: str = ""
     failed: set[str] = field(default_factory=set)
 
 
 def failing(name: str, error: CobrowseError, hint: str = "") -> Check:
     """A check that failed with this error, with its hint unless a better one is given."""
     wait = f" Genesys asks for {error.retry_after:.0f} s of patience." if error.retry_after else ""
-    return Check(name, False, error.message, (hint or error.hint) + wait)
+    return Check(name, False, error.message, (hint or hint_of(error)) + wait)

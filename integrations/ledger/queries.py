@@ -46,8 +46,8 @@ COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
 CLAIM = """
 INSERT INTO initiations (
     id, lock_key, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest,
-    reuse_live_session, start_when, deadline_seconds, correlation_id, settings, state, lease_owner, lease_until, flow,
-    completed_steps, pending_step, may_have_notified, session, secret, created, updated
+    reuse_live_session, start_when, deadline_seconds, correlation_id, settings, state, lease_owner, lease_until,
+    flow, completed_steps, pending_step, may_have_notified, session, secret, created, updated
 ) SELECT
     :id, :lock_key, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
     :reuse_live_session, :start_when, :deadline_seconds, :correlation_id, :settings, 'running', :lease_owner,

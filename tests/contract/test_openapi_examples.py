@@ -10,6 +10,7 @@ from cobrowse.errors import error_types_by_code
 from sandbox.state import ABSENT, EMAIL, ENDED, WEBCHAT
 from tests.contract.described import KEY, app, box, build
 from tools.api_reference import samples
+from web.error_responses import ERROR_RESPONSES
 
 __all__ = ["app", "box", "build"]
 
@@ -108,7 +109,7 @@ def same(answer, code):
         told[key] = sample[key]
     if code == "rate_limited":
         told["retryAfterSeconds"] = sample["retryAfterSeconds"]
-    assert answer.status_code == error_types_by_code()[code].status
+    assert answer.status_code == ERROR_RESPONSES[code].status
     assert {key: value for key, value in told.items() if key not in OWN} == {
         key: value for key, value in sample.items() if key not in OWN
     }

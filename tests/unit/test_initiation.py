@@ -85,9 +85,7 @@ def test_an_error_is_an_outcome_settled_as_what_a_repeat_may_do_with_it():
     work = initiation(ScriptedGenesys(fails={"attach": [ConversationNotActive("it has ended")]}))
     told = work(IN_C1)
     assert told.status is Status.FAILED
-    assert told.failure == Failure(
-        "conversation_not_active", "it has ended", ConversationNotActive.hint, retryable=False, is_terminal=True
-    )
+    assert told.failure == Failure("conversation_not_active", "it has ended", "", retryable=False, is_terminal=True)
     assert told.session == Session("c-1", "s-1")
     ((_, lease_owner, state, checkpoint, outcome),) = work.ledger.settled
     assert (lease_owner, state, outcome) == ("worker/id-1", State.FAILED_FINAL, told)

@@ -313,6 +313,28 @@ def test_links_and_code_are_for_the_credential_that_started_the_session(how, sen
         assert (session.join_url, session.viewer_url, session.join_code) == ("", "", "")
 
 
+@pytest.mark.parametrize("how", ["replayed", "replayed after a wait", "taken over"])
+def test_a_delivery_that_comes_again_by_another_credential_gets_no_links(how):
+    started = Session("c-1", "live-1", verified=True, **LINKS)
+    of = command(conversation_id="c-1", key="delivery-1", credential="CN=ada")
+    first = ended("first", of=of, checkpoint=Checkpoint("media", session=started))
+    first = replace(first, outcome=replace(first.outcome, session=started))
+    dead = entry("first", of=of, attempts=2, checkpoint=Checkpoint("media", ("create", "attach"), session=started))
+    scripts = {
+        "replayed": {"finds": [first]},
+        "replayed after a wait": {"claims": [AlreadyHeld(entry("first", of=of, lease_left=3.0))], "reads": [first]},
+        "taken over": {"claims": [Acquired(dead)]},
+    }
+
+    def told(to):
+        return asked(ScriptedGenesys(live=[(replace(LIVE, viewer_url=""),)] * 3), to, **scripts[how])[1].session
+
+    assert (told(of).join_url, told(of).join_code) == (LINKS["join_url"], LINKS["join_code"])
+    other = told(replace(of, credential="CN=another"))
+    assert other.conversation_id == "c-1"
+    assert (other.join_url, other.viewer_url, other.join_code) == ("", "", "")
+
+
 # Run again, asked for by a person
 
 
