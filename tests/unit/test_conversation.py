@@ -109,6 +109,7 @@ READS = """
 import resource, sys
 from cobrowse.clock import SystemClock
 from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.operations import CONVERSATION, parse_response
 
 def taken():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -130,6 +131,6 @@ def test_a_conversation_of_thousands_of_messages_is_read_within_eight_times_its_
     answer.write_bytes(orjson.dumps({"id": "c-1", "participants": sides}))
     assert answer.stat().st_size > 7_000_000
     words = [sys.executable, "-c", READS, str(answer)]
-    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    said = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
     assert said[:3] == ["connected", "connected", "message"]
     assert 2.0 < float(said[3]) < 8.0
