@@ -106,23 +106,25 @@ def test_nulls_count_as_not_given():
 
 # A process of its own: what it has taken from the system at most, before and after.
 READS = """
-import resource, sys
+import sys
 from cobrowse.clock import SystemClock
 from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.operations import CONVERSATION, parse_response
 
 def taken():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with open("/proc/self/status") as status:
+        return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 before = taken()
 with open(sys.argv[1], "rb") as answer:
     pieces = list(iter(lambda: answer.read(16384), b""))
 body = b"".join(pieces)
 seen = parse_conversation(parse_response(CONVERSATION, 200, {}, body, SystemClock()))
-print(seen.customer, seen.agent, *seen.kinds, 1024 * (taken() - before) / len(body))
+print(seen.customer, seen.agent, *seen.kinds, (taken() - before) / len(body))
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells what a process has taken")
 def test_a_conversation_of_thousands_of_messages_is_read_within_eight_times_its_bytes(tmp_path):
     one = {"messageTime": "2026-11-27T10:00:00Z", "messageURI": "/api/v2/" + "u" * 120}
     talk = [{"state": "connected", "messages": [one | {"messageId": f"{number:036}"} for number in range(15_000)]}]
