@@ -1,4 +1,4 @@
-"""A token's budget of calls, as Genesys's headers tell it: while it is known to be used up, no call goes out."""
+"""A token's budget of calls, as Genesys's headers state it: while it is known to be used up, no call is made."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Budgets:
         return max(0.0, own, self._shared.seconds_left(name) if self._shared else 0.0)
 
     def record(self, name: str, told: BudgetHeaders) -> None:
-        """Take in what an answer's headers told, and pass on that a budget is used up, once a window."""
+        """Record the budget that a response's headers state; one that is used up is passed on, once a window."""
         self._on_budget(name, told.count, told.allowed, told.reset)
         now = self._clock.monotonic()
         self._told[name] = told, now + told.reset
