@@ -20,6 +20,7 @@ from cobrowse.model import Outcome, Secret
 from console import auth, view_model
 from console.last_hour import Figure, Sample, figures
 from integrations.genesys.budget import BudgetState
+from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RetrySchema
 from schemas.validation_errors import in_words
@@ -92,6 +93,7 @@ class Console:
     open_circuits: Callable[[], tuple[str, ...]] = tuple
     budgets: Callable[[], Sequence[BudgetState]] = tuple
     ignored: Callable[[], Sequence[IgnoredEvent]] = tuple
+    activity: Callable[[], Sequence[SenderActivity]] = tuple
 
     def blueprint(self) -> Blueprint:
         """The console's routes."""
@@ -171,6 +173,7 @@ class Console:
             "open_circuits": self.open_circuits(),
             "budgets": self.budgets(),
             "ignored": self.ignored(),
+            "activity": self.activity(),
             "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],
             "query": query,
             "kept": kept,
