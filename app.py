@@ -134,6 +134,7 @@ def build_console(
     activity: SenderActivities | None = None,
 ) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
+    flows = initiate.genesys
     return Console(
         recent=ledger.recent,
         read=ledger.read,
@@ -147,7 +148,8 @@ def build_console(
         senders=(data_actions.SENDER, *(sender.name for sender in senders)),
         ignored=ignored,
         activity=lambda: (activity or SenderActivities()).of_all(sender.name for sender in senders),
-        open_circuits=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
+        open_circuits=flows.open_circuits if isinstance(flows, genesys.Flows) else tuple,
+        budgets=flows.budgets if isinstance(flows, genesys.Flows) else tuple,
     )
 
 
@@ -221,6 +223,7 @@ def build(
         jitter=random.random,
         lease_owner=lease_owner,
         store=ledger.tokens if isinstance(ledger, LedgerStore) else None,
+        budgets=ledger.budgets if isinstance(ledger, LedgerStore) else None,
         on_circuit=on_circuit,
         on_budget=on_budget,
     )

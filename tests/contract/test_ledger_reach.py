@@ -61,7 +61,12 @@ def test_sqlite_is_upgraded_once_by_however_many_start(tmp_path, opened):
 def test_tables_older_than_the_service_are_upgraded_on_sqlite_and_asked_for_on_postgresql(ledger, url, opened):
     ledger.ping()
     execute(
-        url, "UPDATE ledger_schema SET version = 0", "DROP TABLE initiations", "DROP TABLE tokens", "DROP TABLE health"
+        url,
+        "UPDATE ledger_schema SET version = 0",
+        "DROP TABLE initiations",
+        "DROP TABLE tokens",
+        "DROP TABLE budgets",
+        "DROP TABLE health",
     )
     newer = opened(url)
 

@@ -54,6 +54,29 @@ def test_the_numbered_steps_are_shown_with_their_times_and_a_verified_session_ex
     assert box.invitations(WEBCHAT) == 1
 
 
+@pytest.mark.parametrize("spelling", ["  {%s} ", "'%s'", "urn:uuid:%s"])
+def test_an_id_is_read_in_any_usual_spelling(flask, box, spelling):
+    done = flask("initiate", spelling % WEBCHAT.replace("-", "").upper(), "--json")
+    assert json.loads(done.stdout)["conversationId"] == WEBCHAT
+    assert box.invitations(WEBCHAT) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("${input.conversationId}", "'${input.conversationId}' was not filled in"),
+        ("$GENESYS_ID", "'$GENESYS_ID' is not a conversation id"),
+        ("case 4711", "'case 4711' is not a conversation id"),
+        ("x" * 500, "x" * 60 + "' is not a conversation id"),
+    ],
+)
+def test_what_is_no_id_is_shown_and_nothing_is_asked(flask, box, given, shown):
+    done = flask("initiate", given)
+    assert done.returncode == 2
+    assert shown in " ".join(done.stderr.split())
+    assert box.calls() == []
+
+
 def test_the_conversation_may_come_from_the_environment(flask, box):
     assert flask("initiate", GENESYS_CONVERSATION_ID=VOICE).returncode == 0
     assert box.invitations(VOICE) == 1

@@ -3,12 +3,14 @@
 import html
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from cobrowse.ledger import Claim, lock_key_for
 from cobrowse.model import Command, Secret
 from console.views import PAGE
+from integrations.genesys.budget import BudgetState
 from sandbox.state import ENDED, VOICE, WEBCHAT
 from tests.clocks import ManualClock
 from tests.integration.consoles import ask, bridge, client, console, failing, listed
@@ -47,6 +49,18 @@ def test_the_strip_tells_the_last_hour_in_figures(client, bridge, box):
     assert re.search(r'id="figure-limited">.*?<p class="value">1</p>', page, re.DOTALL)
     upstream = re.search(r'id="figure-calls">.*?<p class="value">(\d+)</p>', page, re.DOTALL)
     assert int(upstream[1]) == len(box.calls())
+
+
+def test_the_calls_that_genesys_allows_are_told_while_their_window_lasts(client, bridge, box):
+    assert "API calls" not in client.get("/console").text
+    box.options.rate_limit = 300
+    calls = ask(bridge, WEBCHAT).upstream_calls - 1  # the token's own is not one of them
+    noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    told = (*bridge.initiate.genesys.budgets(), BudgetState("token", 0.0, 0.0, noon))
+    page = console(bridge, budgets=lambda: told).test_client().get("/console/live").text
+    until = f"{told[0].reset:%H:%M:%S} UTC"
+    assert f"Genesys API calls, as this worker knows them: {calls} of 300 used until {until}." in page
+    assert "Genesys token requests, as this worker knows them: used up until 12:00:00 UTC." in page
 
 
 @pytest.mark.parametrize(

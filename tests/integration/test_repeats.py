@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from cobrowse.admission import LIMIT
-from sandbox.state import ENDED, LIVE_SESSION, VOICE, WEBCHAT
+from sandbox.state import ENDED, LIVE_SESSION, MESSAGE, VOICE, WEBCHAT
 from tests.integration.conftest import KEY, OTHER_KEY
 
 
@@ -275,3 +275,18 @@ def test_a_live_session_of_another_origin_is_no_answer_to_a_data_action(service,
     body = service().start(LIVE)
     assert body["status"] == "initiated"
     assert body["cobrowseSessionId"] != LIVE_SESSION
+
+
+def test_a_budget_that_one_worker_has_used_up_stops_the_calls_of_all(service, box):
+    box.options.rate_limit = 4
+    first, other = service(deadline_seconds=2.0), service(deadline_seconds=2.0)
+    assert first.start(WEBCHAT)["success"]
+    assert first.start(VOICE)["errorCode"] == "genesys_rate_limited"
+    calls = len(box.calls())
+    told = other.start(MESSAGE)
+    assert (told["errorCode"], told["retryable"], 30 < told["retryAfterSeconds"] <= 60) == (
+        "genesys_rate_limited",
+        True,
+        True,
+    )
+    assert len(box.calls()) == calls

@@ -49,6 +49,41 @@ def test_a_body_of_exactly_the_limit_is_read_and_the_next_call_starts_from_nough
             assert len(call(transport, "GET", upstream.url).content) == 50_000
 
 
+LIMIT = 300_000
+FRAMINGS = {
+    "its length stated": lambda body: b"Content-Length: %d\r\n\r\n" % len(body) + body,
+    "chunked": lambda body: b"Transfer-Encoding: chunked\r\n\r\n" + in_chunks(body),
+    "until the end": lambda body: b"Connection: close\r\n\r\n" + body,
+    "packed": lambda body: packed(body, b""),
+    "packed and chunked": lambda body: packed(body, b"Transfer-Encoding: chunked\r\n"),
+}
+
+
+def in_chunks(body):
+    pieces = [body[start : start + 7_001] for start in range(0, len(body), 7_001)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def packed(body, framing):
+    small = gzip.compress(body)
+    rest = in_chunks(small) if framing else small
+    return b"Content-Encoding: gzip\r\n" + (framing or b"Content-Length: %d\r\n" % len(small)) + b"\r\n" + rest
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_a_body_of_the_limit_is_read_whole_and_one_byte_more_is_not(serve, framing):
+    def answer(exchange: Exchange) -> None:
+        size = int(exchange.head[0].split()[1].strip(b"/"))
+        exchange.socket.sendall(b"HTTP/1.1 200 OK\r\n" + FRAMINGS[framing](b"x" * size))
+
+    upstream = serve(answer)
+    with a_transport(max_body_bytes=LIMIT) as transport:
+        assert len(call(transport, "GET", f"{upstream.url}/{LIMIT}").content) == LIMIT
+        with pytest.raises(BodyTooLarge, match=f"larger than {LIMIT} bytes"):
+            call(transport, "GET", f"{upstream.url}/{LIMIT + 1}")
+        assert len(call(transport, "GET", f"{upstream.url}/{LIMIT - 1}").content) == LIMIT - 1
+
+
 def test_headers_without_end_are_a_failed_answer(transport, serve):
     upstream = serve(b"HTTP/1.1 200 OK\r\n" + b"X-Same: %s\r\n" % (b"x" * 1000) * 2000)
     with pytest.raises(httpx.TransportError) as raised:

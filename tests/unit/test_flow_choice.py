@@ -11,6 +11,7 @@ from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys.flows import ATTACHING, FLOWS, MODES, PREPARING, FlowRow, StepRow, lacking_hint
 from integrations.genesys.operations import Operation
 from integrations.genesys.steps import Calls
+from integrations.genesys.transport import CurlTransport
 from integrations.observability.metrics import Metrics
 from schemas.genesys import CobrowseSessionSchema
 from settings import Settings, SettingsError, load_settings
@@ -99,7 +100,9 @@ def test_auto_tries_the_rows_in_their_order_until_the_org_has_one():
 
 
 def test_the_doctor_says_what_it_can_of_a_third_flow():
-    context = DiagnosticContext(Settings(cobrowse_flow="hosted"), {}, ManualClock(), lambda: "id", ConnectivityProbe())
+    context = DiagnosticContext(
+        Settings(cobrowse_flow="hosted"), {}, ManualClock(), lambda: "id", ConnectivityProbe(), CurlTransport()
+    )
     org = GenesysChecks(context, (FlowRow("hosted", HOSTED.steps), *FLOWS))
     said = [check.found for check in (*org.scopes(), *org.flow())]
     org.close()

@@ -7,8 +7,10 @@ from cobrowse.errors import CobrowseError
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from integrations.genesys.transport import BodyTooLarge
+from tests.clocks import ManualClock
 from tests.scripted import initiation
 from tests.unit.org import (
+    CREATE,
     LOOK,
     POST,
     SESSION,
@@ -163,6 +165,41 @@ def test_a_used_up_budget_lets_no_call_out_until_its_reset():
     assert work(Command("architect", "corr", 10.0, conversation_id=C)).failure is None
 
 
+class Shared:
+    """What the workers of a ledger share, on one clock."""
+
+    def __init__(self, clock):
+        self.clock, self.until, self.told = clock, {}, []
+
+    def seconds_left(self, name):
+        return max(0.0, self.until.get(name, 0.0) - self.clock.monotonic())
+
+    def close(self, name, seconds):
+        self.told.append((name, seconds))
+        self.until[name] = self.clock.monotonic() + seconds
+
+
+def test_a_budget_that_one_worker_has_seen_used_up_is_used_up_for_all_and_told_once():
+    clock = ManualClock()
+    shared = Shared(clock)
+    org = Org(POST=used_up("300"))
+    workers = [connected(org, clock=clock, budgets=shared)[0] for _ in range(2)]
+    asked = Command("architect", "corr", 10.0, conversation_id=C)
+    assert initiation(workers[0], clock=clock)(asked).status == "unverified"
+    org.calls.clear()
+    refused = initiation(workers[1], clock=clock)(asked)
+    assert (refused.failure.code, refused.failure.retry_after) == ("genesys_rate_limited", 42)
+    assert (org.calls, shared.told) == ([], [("api", 42.0)])
+    assert [(state.name, state.count, state.allowed) for state in workers[0].budgets()] == [("api", 300.0, 300.0)]
+    # The other has no answer of its own; it knows only that nothing goes out.
+    assert [(state.name, state.allowed) for state in workers[1].budgets()] == [("api", 0.0)]
+    clock.time += 43
+    assert [worker.budgets() for worker in workers] == [(), ()]
+    assert initiation(workers[1], clock=clock)(asked).failure is None
+    # A new window, a new word.
+    assert shared.told == [("api", 42.0), ("api", 42.0)]
+
+
 @pytest.mark.parametrize(
     ("count", "reset"), [("299", "42"), ("", "42"), ("300", ""), ("many", "42"), ("300", "0"), ("nan", "1")]
 )
@@ -297,3 +334,11 @@ def test_a_body_past_the_limit_says_which_setting_it_is():
     with pytest.raises(CobrowseError, match="larger than 8388608") as large:
         flows.sessions(attempt)
     assert "MAX_UPSTREAM_BYTES" in large.value.hint
+
+
+@pytest.mark.parametrize("answer", [{}, {"id": ""}, {"id": None, "joinUrl": "https://join.example.com/1"}, []])
+def test_a_session_without_an_id_can_not_be_attached_and_is_not_created_twice(answer):
+    org = Org(CREATE=httpx.Response(201, json=answer))
+    outcome = start(org, mode="media")
+    assert (outcome.failure.code, org.calls) == ("genesys_bad_response", [TOKEN, CREATE])
+    assert not outcome.session.cobrowse_session_id
