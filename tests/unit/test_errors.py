@@ -23,6 +23,7 @@ FREE = {
     "internal_error",
 }
 RETRYABLE = {
+    "keys_unavailable",
     "request_timeout",
     "rate_limited",
     "genesys_rate_limited",
