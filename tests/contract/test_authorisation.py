@@ -45,6 +45,13 @@ envelope = "custom"
 signature = "bearer"
 secrets = ["$RELAY", "$RELAY_BEFORE"]
 envelope = "custom"
+
+[senders.meta]
+signature = "github"
+secrets = ["$CRM"]
+envelope = "custom"
+handshake = "meta"
+verify_token = "$RELAY"
 """
 BODY = f'{{"conversationId":"{WEBCHAT}"}}'.encode()
 # Whoever asks is far away: what this machine alone may do is no part of the table.
@@ -120,6 +127,7 @@ TABLE = [
         frozenset({"relay's token", "relay's token before, still in its row"}),
     ),
     ("POST", "/webhooks/<name>", "/webhooks/nobody", NOBODY),
+    ("GET", "/webhooks/<name>", "/webhooks/meta", NOBODY),
     ("POST", "/webhooks/<name>", "/webhooks/architect", NOBODY),
     ("GET", "/console", "/console", OPERATOR),
     ("GET", "/console/live", "/console/live", OPERATOR),

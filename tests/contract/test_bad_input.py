@@ -103,19 +103,18 @@ def test_a_key_that_comes_twice_is_refused(client):
 @pytest.mark.parametrize("sender", [sender.name for sender in SENDERS])
 def test_no_body_that_a_sender_signs_is_a_fault_of_the_service(client, sender):
     row = SENDERS.get(sender)
-    xml = row.parser.envelope.xml
     path = f"/webhooks/{sender}"
     for name, bomb in {**JSON_BOMBS, **XML_BOMBS}.items():
         try:
-            signed = row.sign("POST", path, bomb, datetime.now(UTC))
+            signed = row.sign("POST", path, bomb, datetime.now(UTC), {"Content-Type": row.content_type})
         except UnicodeDecodeError:
-            assert row.signature == "standard-webhooks"  # which signs text only
+            assert row.signature.startswith("standard-webhooks")  # which sign text only
             continue
         begun = time.thread_time()
         answer = client.post(
             signed.target(path),
             data=bomb,
-            headers={"Content-Type": "text/xml" if xml else "application/json", **signed.headers},
+            headers={"Content-Type": row.content_type, **signed.headers},
         )
         told(answer, begun)
         assert answer.status_code in (200, 400, 403, 404, 410, 413, 415, 422), name
