@@ -1,6 +1,7 @@
 """Every sender, through the app on the sandbox: signed, read, started once, and told what makes it do right."""
 
 import json
+import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What each sender has sent of late: counted, with the last outcome and the last refusal, and never more than its row."""
+"""What each sender has sent of late: counted, with the last outcome and the last refusal."""
 
 from datetime import timedelta
 
