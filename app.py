@@ -18,7 +18,7 @@ from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
 from cobrowse.model import Secret
 from console.views import Console
-from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check
+from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check, reload_check
 from integrations import genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
@@ -36,6 +36,7 @@ from web import data_actions, reference_pages
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
 from web.health import HealthEndpoints, observe_requests
+from web.reloading import IN_FORCE, InForce
 from web.webhooks import Webhooks
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -48,6 +49,7 @@ def create_app(
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
     environ: Mapping[str, str] = os.environ,
+    in_force: InForce = IN_FORCE,
 ) -> Flask:
     """The service as a WSGI application. SettingsError, a line for each fault, if it can't start so.
 
@@ -55,13 +57,16 @@ def create_app(
     """
     settings = settings or load_settings(environ)
     clock = clock or SystemClock()
-    keys, senders, rates = load_auth(settings, clock, environ)
+    keys, senders, rates = load_auth(settings, clock, environ, in_force.senders)
     configure_logging(settings.log_level, settings.log_format)
+    for fault in in_force.refused:
+        log.error("a reload was refused: the configuration of before is in force", fault=fault)
     for sender in senders:
         sender.start()
         for warning in sender.warnings:
             log.warning("a row of the senders file that may never start anything", sender=sender.name, warning=warning)
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
+    metrics.reload_refused(bool(in_force.refused))
     initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
 
     app = App("cobrowse-bridge", static_folder=None)
@@ -71,11 +76,11 @@ def create_app(
     observe_requests(app, telemetry)
     app.register_blueprint(
         HealthEndpoints(
-            ready=readiness(initiate, tokens, clock, telemetry),
+            ready=readiness(initiate, tokens, clock, telemetry, in_force.refused),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
             # What calls are refused for passes by itself, in every instance at once: no reason to take this one out.
-            non_critical=("circuit",) if settings.ledger_required else ("circuit", "ledger"),
+            non_critical=("circuit", "configuration", *(() if settings.ledger_required else ("ledger",))),
         ).blueprint()
     )
     app.register_blueprint(reference_pages.blueprint())
@@ -110,8 +115,14 @@ def build_telemetry(
     return metrics, SafeObservers((LogObserver(), *both), both)
 
 
-def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers) -> Readiness:
-    """What /readyz asks."""
+def readiness(
+    initiate: Initiation,
+    tokens: genesys.Tokens,
+    clock: Clock,
+    telemetry: SafeObservers,
+    refused: tuple[str, ...] = (),
+) -> Readiness:
+    """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
     flows = initiate.genesys
     questions: dict[str, HealthCheck] = {}
     if isinstance(flows, genesys.Flows):
@@ -121,6 +132,8 @@ def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, teleme
         questions["circuit"] = circuit_check(flows.open_circuits)
     if isinstance(initiate.ledger, LedgerStore):
         questions["ledger"] = ledger_check(initiate.ledger.ping)
+    if refused:
+        questions["configuration"] = reload_check(refused)
     return Readiness(questions, clock)
 
 
@@ -154,9 +167,12 @@ def build_console(
 
 
 def load_auth(
-    settings: Settings, clock: Clock, environ: Mapping[str, str] = os.environ
+    settings: Settings, clock: Clock, environ: Mapping[str, str] = os.environ, senders_text: str | None = None
 ) -> tuple[ApiKeys, Senders, RateLimiter]:
-    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file."""
+    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file.
+
+    `senders_text` is the senders file's text where it was read before.
+    """
     errors: list[str] = []
     keys, senders, rates = ApiKeys(), Senders(), RateLimiter(clock=clock)
     try:
@@ -168,6 +184,7 @@ def load_auth(
             senders = load_senders(
                 Path(settings.senders_file),
                 environ,
+                text=senders_text,
                 public_base_url=settings.public_base_url,
                 trusted_proxies=settings.trusted_proxies,
                 max_body_bytes=settings.max_body_bytes,
@@ -261,11 +278,15 @@ def build_ledger(settings: Settings) -> LedgerStore:
         raise SettingsError([str(error)]) from None
 
 
-def check() -> None:
-    """Raise the SettingsError that a worker would end with."""
-    settings = load_settings()
-    load_auth(settings, SystemClock())
-    build_ledger(settings).close()
+def faults_of(environ: Mapping[str, str], senders_text: str | None) -> list[str]:
+    """What a worker would end with, a line for each fault."""
+    try:
+        settings = load_settings(environ)
+        load_auth(settings, SystemClock(), environ, senders_text)
+        build_ledger(settings).close()
+    except SettingsError as error:
+        return error.errors
+    return []
 
 
 def new_id() -> str:

@@ -217,3 +217,22 @@ def test_the_ledger_is_upgraded_and_purged_by_hand(flask):
     away = flask("ledger", "upgrade", LEDGER_URL="mysql://x")
     assert away.returncode == 2
     assert "LEDGER_URL must be" in away.stderr
+
+
+def test_a_senders_file_is_checked_without_a_start_and_without_a_setting_of_genesyss(tmp_path, senders_file):
+    def check(text):
+        file = tmp_path / "checked.toml"
+        file.write_text(text)
+        words = [FLASK, "cobrowse", "senders", "check", str(file)]
+        environment = {"PATH": "/usr/bin:/bin", **senders_file}
+        return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    row = '[senders.crm]\nsignature = "{}"\nsecrets = ["$CRM_SECRET"]\nenvelope = "custom"\n'
+    good = check(row.format("intercom"))
+    assert (good.returncode, good.stdout.splitlines()[0]) == (0, "crm: valid")
+    assert "warning: signature: sha1 is weak" in good.stdout
+    bad = check(row.format("intercomm") + "batch = 1\n")
+    assert bad.returncode == 2
+    assert "did you mean 'intercom'?" in bad.stderr
+    assert "batch: must be true or false" in bad.stderr
+    assert senders_file["CRM_SECRET"] not in good.stdout + bad.stderr

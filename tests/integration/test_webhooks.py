@@ -1,6 +1,7 @@
 """Every sender, through the app on the sandbox: signed, read, started once, and told what makes it do right."""
 
 import json
+import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -411,3 +412,14 @@ def test_a_name_that_decides_and_comes_twice_starts_nothing(service, tmp_path, b
         answer = client.post("/webhooks/relay", data=body, headers=headers)
         assert (answer.status_code, answer.json["errorCode"]) == (422, "invalid_request")
     assert box.invitations() == 0
+
+
+def test_the_console_shows_each_senders_last_delivery_and_last_refusal_with_its_reason(deliver, bridge):
+    deliver("crm", crm())
+    bridge.client.post("/webhooks/crm", data=b"{}", headers={"Content-Type": "application/json"})
+    deliver("zendesk-trigger", {"conversation_id": "nonsense"})
+    page = bridge.client.get("/console").get_data(as_text=True)
+    table = page[page.index('id="sender-activity"') :]
+    assert re.search(r">crm</th>\s*<td[^>]*>1</td>\s*<td>[\d :-]+ UTC, initiated</td>\s*<td[^>]*>1</td>", table)
+    assert "signature_missing: the header webhook-id is missing or empty" in table
+    assert "invalid_request: conversation_id:" in table
