@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 # Makes what was written to a file last; macOS has no fdatasync.
 FDATASYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
+# Scans at once in a process, and seconds between looks whether another may begin.
+MAX_SCANS, SCAN_INTERVAL = 4, 0.02
 # The first with RETURNING.
 OLDEST = (3, 35, 0)
 
@@ -60,6 +62,7 @@ class SQLite:
         self._state: OpenLedger | None = None
         self._inherited: list[OpenLedger] = []
         self._sync_failed = False
+        self._scans: list[None] = []
 
     def write(self, work: Callable[[Run], T], *, durable: bool = True, seconds: float | None = None) -> T:
         """Do the work together with whatever else is waiting, then wait for the disk if it must last."""
@@ -83,12 +86,27 @@ class SQLite:
         """Read on a connection of its own, off the loop."""
 
         def read() -> list[T]:
+            self._scans.append(None)
+            try:
+                return scan()
+            finally:
+                self._scans.pop()
+
+        def scan() -> list[T]:
             with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT, now)) as connection:
                 return [make(row) for row in connection.execute(render(sql), params)]
 
-        with self._in_use(None) as (state, _):
+        with self._in_use(None) as (state, deadline):
             now = state.file.now
-            return run_off_loop(read)
+            # Those that a disk keeps hanging must leave threads for the syncs that requests wait for.
+            while len(self._scans) >= MAX_SCANS:
+                if not deadline.allows(SCAN_INTERVAL):
+                    raise TimedOut
+                self._clock.sleep(SCAN_INTERVAL)
+            try:
+                return run_off_loop(read, deadline.remaining())
+            except TimeoutError:
+                raise TimedOut from None
 
     def ping(self) -> None:
         """Write a row of its own, through to the disk."""
@@ -183,7 +201,7 @@ class SQLite:
         try:
             yield
         except (TimedOut, SyncTimedOut) as fault:
-            raise LedgerUnavailable(f"{self.location} was not written in time") from fault
+            raise LedgerUnavailable(f"{self.location} was not read or written in time") from fault
         except Locked as fault:
             what, hint = FAULTS["SQLITE_BUSY"]
             raise LedgerUnavailable(f"{self.location} {what}", hint=hint) from fault
