@@ -148,7 +148,10 @@ class Settings:
             errors.append("OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL such as http://collector:4318")
         for proxy in self.trusted_proxies:
             try:
-                ipaddress.ip_network(proxy, strict=False)
+                network = ipaddress.ip_network(proxy, strict=False)
+                if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped:
+                    plain = network.network_address.ipv4_mapped
+                    errors.append(f"TRUSTED_PROXIES: write {proxy!r} as an IPv4 address or network, such as {plain}")
             except ValueError:
                 errors.append(f"TRUSTED_PROXIES: {proxy!r} is not an address or network; use a form such as 10.0.0.0/8")
         if self.sandbox:
