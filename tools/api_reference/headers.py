@@ -20,6 +20,13 @@ _PARAMETERS: tuple[tuple[str, str, str, Json, str], ...] = (
         samples.KEY,
     ),
     (
+        "DeliveryKey",
+        "Idempotency-Key",
+        f"Read only where the sender's signature covers no delivery id. {IDEMPOTENCY_KEY}",
+        {"type": "string", "maxLength": 255, "pattern": KEY_PATTERN},
+        samples.KEY,
+    ),
+    (
         "CorrelationId",
         "ININ-Correlation-Id",
         "Put on every log line, sent on to Genesys, and echoed. `X-Correlation-Id` is read where this is absent.",

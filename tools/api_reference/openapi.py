@@ -144,7 +144,7 @@ def _receive(senders: Mapping[str, str] | None) -> Json:
                 "schema": {"type": "string", "enum": sorted(senders)} if senders else name,
                 "example": next(iter(sorted(senders)), "") if senders else "zendesk",
             },
-            "IdempotencyKey",
+            "DeliveryKey",
             "CorrelationId",
         ],
         "requestBody": {"required": True, "content": _deliveries()},
