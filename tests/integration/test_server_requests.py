@@ -10,6 +10,7 @@ import pytest
 from sandbox.server import start
 from sandbox.state import WEBCHAT
 from schemas.data_action import AnswerSchema
+from tests.clocks import wait_until
 from tests.integration.conftest import KEY, running_gunicorn, started_in_vain
 from tests.integration.wire import (
     HEALTH,
@@ -22,7 +23,6 @@ from tests.integration.wire import (
     reset,
     send,
     statuses,
-    wait_until,
 )
 from tests.ports import free_port
 
