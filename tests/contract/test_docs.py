@@ -24,6 +24,7 @@ from integrations.observability.logging import LogObserver, configure_logging
 from schemas.data_action import AnswerSchema
 from settings import Settings
 from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
+from tests.robustness.matrix import cells
 from tools import settings_reference
 from web.error_responses import ERROR_RESPONSES
 from web.worker import READ_SECONDS
@@ -133,7 +134,7 @@ def test_the_numbers_in_the_text_are_those_of_the_code():
             f"`deadline + {LEASE_MARGIN:g}` s",
         ),
         "senders.md": (f"the deadline plus {LEASE_MARGIN:g} s",),
-        "security.md": (f"within {READ_SECONDS:g} seconds",),
+        "security.md": (f"within {READ_SECONDS:g} seconds", f"| {sum(1 for _ in cells()):,} cases"),
     }
     for page, phrases in said.items():
         assert [phrase for phrase in phrases if phrase not in PAGES[page]] == [], page
@@ -174,6 +175,9 @@ def test_each_promise_names_the_test_that_holds_it():
         ("security.md", "## OWASP API Security Top 10 (2023)"),
         ("security.md", "## ASVS 5.0"),
         ("security.md", "## Mistakes seen elsewhere"),
+        ("security.md", "## Penetration tests"),
+        ("security.md", "## Attacks that had no effect"),
+        ("operations.md", "## When the machine fails"),
     ):
         for row in table(PAGES[page], heading):
             assert NAMED_TEST.search(row[-1]), row

@@ -152,6 +152,28 @@ def test_a_header_that_is_not_signed_takes_no_part_where_the_deliverys_id_is(del
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
+UNSIGNED = {
+    "Prefer": "status, handling=dry-run",
+    "Genesys-Access-Token": "another-token-0123456789",
+    "X-Request-Timeout": "1",
+    "X-Delivery-Id": "another",
+    "X-HTTP-Method-Override": "DELETE",
+    "X-MS-Correlation-Request-Id": "another",
+    "Idempotency-Key": "another",
+}
+
+
+@pytest.mark.parametrize("query", ["", f"?conversationId={VOICE}&latest=true&dryRun=true&deadlineSeconds=0.1&code=x"])
+def test_nothing_that_is_not_signed_changes_what_a_signed_delivery_does(bridge, senders, box, query):
+    raw = json.dumps(crm()).encode()
+    headers = {"Content-Type": "application/json", **UNSIGNED}
+    headers |= senders.get("crm").sign("POST", "/webhooks/crm", raw, datetime.now(UTC)).headers
+    answers = [bridge.client.post(f"/webhooks/crm{query}", data=raw, headers=headers) for _ in range(2)]
+    assert [answer.json["status"] for answer in answers] == ["initiated", "initiated"]
+    assert answers[0].json["conversationId"] == WEBCHAT
+    assert (box.invitations(WEBCHAT), box.invitations(VOICE)) == (1, 0)
+
+
 @pytest.mark.parametrize("name", ["zendesk-trigger", "helpdesk"])
 def test_a_callers_own_key_counts_where_no_delivery_id_is_signed(deliver, box, name):
     body = {"conversationId": WEBCHAT, "conversation_id": WEBCHAT}
