@@ -11,9 +11,9 @@ from cobrowse.model import Command, Outcome, Session
 class State(StrEnum):
     """State of an initiation.
 
-    running ──▶ succeeded · failed_final                    the answer is kept, repeats get it again
-       ▲  └───▶ failed_retryable ──▶ running                a repeat goes on from the last finished step
-       └─ the lease ran out: the next repeat takes it over
+    running ──▶ succeeded · failed_final                    the answer is kept and replayed to retries
+       ▲  └───▶ failed_retryable ──▶ running                a retry continues after the last completed step
+       └─ the lease expired: the next retry takes it over
     """
 
     RUNNING = "running"
@@ -129,9 +129,9 @@ class Lease(NamedTuple):
 class Acquired:
     """The lease is ours: a new initiation (`entry.attempts` is 1), one continued, or one taken over after a crash.
 
-    `ahead` are the other initiations of the conversation that were at work at the moment of this claim, the newest
+    `ahead` are the other initiations of the conversation that were running at the moment of this claim, the newest
     first: all of them were claimed before this one, and this one waits for them. `history` are those that
-    were not at work and may have invited the customer, the newest first, as far back as the ledger remembers.
+    were not running and may have invited the customer, the newest first, as far back as the ledger's retention.
     `previous` is the first of `ahead`, else of `history`.
 
     Claims of a conversation are in one order, so no two wait for each other. Only where a store can't see that order (a
