@@ -91,8 +91,9 @@ def _settings() -> Iterator[tuple[str, Row, str]]:
 
 
 def _wrapped(text: str) -> list[str]:
-    """The lines of a comment; what stands in backticks is not broken."""
+    """The lines of a comment; what stands in backticks is not broken, and no line begins as a setting does."""
     whole = re.sub(r"`([^`]*)`", lambda code: code[1].replace(" ", "\0"), text)
+    whole = re.sub(r" (?=[A-Z_]+=)", "\0", whole)
     return [line.replace("\0", " ") for line in textwrap.wrap(whole, 116, break_on_hyphens=False)]
 
 
