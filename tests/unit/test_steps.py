@@ -1,6 +1,7 @@
 """Each step of the flows, call by call: what goes out, what is kept of the answer, and why it is refused."""
 
 import json
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -60,12 +61,13 @@ def test_what_the_answer_did_not_tell_is_taken_from_the_conversation():
 
 
 @pytest.mark.parametrize(
-    ("status", "hint"), [(400, "check sessionSettings"), (404, "set COBROWSE_FLOW=native or auto.")]
+    ("status", "hint"),
+    [(400, "check sessionSettings against the org's configuration."), (404, "set COBROWSE_FLOW=native or auto.")],
 )
 def test_a_session_that_is_not_made_says_what_to_look_at(status, hint):
     failure = start(Media(CREATE=refused(status, "x")), "media").failure
     assert failure.code == "cobrowse_not_supported"
-    assert hint in failure.hint
+    assert failure.hint.endswith(hint)
 
 
 @pytest.mark.parametrize(("mode", "path"), [("media", ATTACH), ("native", POST)])
@@ -116,3 +118,46 @@ def test_a_look_tells_who_has_yet_to_answer_only_where_that_is_asked():
     for start_when, said in (("agent_connected", True), ("customer_connected", False)):
         command = Command("architect", "corr", 10.0, conversation_id=C, start_when=start_when)
         assert bool(flows.sessions(Attempt(command, "i", "h", clock)).unanswered) is said
+
+
+@pytest.mark.parametrize(
+    ("channel", "scopes"),
+    [
+        ("webchat", "conversation:webchat"),
+        ("voice", "conversation:voice"),
+        ("message", "conversation:message"),
+        (None, "conversation:webchat conversation:voice conversation:message"),
+    ],
+)
+def test_the_media_flow_asks_for_the_scopes_of_the_channel_and_the_native_one_for_none(channel, scopes):
+    for mode, wanted in (("media", f"cobrowse:initiate conversation:read {scopes}"), ("native", "")):
+        org = Media()
+        start(org, mode, channel=channel)
+        assert parse_qs(org.bodies[TOKEN].decode()).get("scope", [""]) == [wanted]
+
+
+@pytest.mark.parametrize(("name", "invites"), [("media", "attach"), ("native", "cobrowse")])
+def test_the_step_that_invites_the_customer_is_marked_and_has_a_probe(name, invites):
+    flow = connected(Media(), name)[0].flow()
+    marked = [step for step in flow.steps if step.notifies_customer]
+    assert [step.name for step in marked] == [invites]
+    assert all(step.has_side_effect and step.probe is not None for step in marked)
+    assert [step.name for step in flow.steps if step.has_side_effect][-1] == invites
+
+
+def test_the_newest_webchat_is_the_first_of_the_list_and_none_is_said():
+    found = Org(LIST=httpx.Response(200, json={"entities": [{"id": C}, {"id": "older"}]}))
+    assert start(found, conversation_id="", latest=True).session.conversation_id == C
+    none = start(Org(LIST=httpx.Response(200, json={"entities": []})), conversation_id="", latest=True).failure
+    assert (none.code, none.message) == ("no_active_conversation", "Genesys lists no active webchat")
+    away = start(Org(LIST=refused(404, "not.found")), conversation_id="", latest=True).failure
+    assert away.hint == (
+        "This org does not list webchats (GET /api/v2/conversations/webchat); send the conversationId."
+    )
+
+
+def test_the_look_after_an_invitation_is_told_and_a_conflict_keeps_genesyss_words():
+    org = Media()
+    assert "before another look for the session" in {span.name for span in start(org, "native").spans}
+    org.answers[POST] = refused(409, "conflict", "somebody was faster")
+    assert "somebody was faster" in start(org, "native").failure.message
