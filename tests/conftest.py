@@ -22,6 +22,7 @@ MARKED = {
     "integration/test_ledger_processes.py": "crash",
     **dict.fromkeys(
         (
+            "contract/test_bad_input.py",
             "contract/test_deploy.py",
             "contract/test_deploy_unit.py",
             "contract/test_docs_commands.py",
@@ -29,7 +30,9 @@ MARKED = {
             "contract/test_fuzz_guided.py",
             "contract/test_growth.py",
             "contract/test_ledger_gevent.py",
+            "contract/test_ledger_health.py",
             "contract/test_ledger_impostors.py",
+            "contract/test_ledger_reach.py",
             "contract/test_openapi_agreement.py",
             "contract/test_secret_scan.py",
         ),
@@ -38,7 +41,7 @@ MARKED = {
 }
 NO_PARAMETERS = SimpleNamespace(params={})
 # What takes long to start, or is a process of its own.
-SLOW_FIXTURES = {"server", "gunicorn", "service"}
+SLOW_FIXTURES = {"server", "gunicorn"}
 
 leaks = WATCH.leaks
 
