@@ -60,7 +60,7 @@ lint: .venv/.installed-dev
 
 generate: .venv/.installed-dev    ## write the generated files: API reference, Postman, data action, settings' tables
 	$(PY) -m tools.api_reference
-	$(PY) -m tools.settings_reference
+	$(PY) -m tools.reference_tables
 
 simulate: .venv/.installed-dev    ## exactly once, over SEEDS runs; replay a failing one with --seed N
 	$(PY) -m tests.simulation --seeds $(SEEDS) --workers 2

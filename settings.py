@@ -1,6 +1,6 @@
 """Every setting of the service, a line each: name, type, default, help. All errors are reported, secrets masked.
 
-.env.example and the table in docs/operations.md are written from this one: `python -m tools.settings_reference`.
+.env.example and the table in docs/operations.md are written from this one: `make generate`.
 """
 
 import os

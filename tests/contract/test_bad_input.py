@@ -204,7 +204,7 @@ UNENDING = [
 
 @pytest.mark.parametrize("data", UNENDING, ids=["zeros before a length", "two codings", "a chunk line", "a pipeline"])
 def test_a_client_that_never_ends_its_request_holds_no_thread_however_it_is_framed(service, data):
-    held = [socket.create_connection(("127.0.0.1", service.port), timeout=5) for _ in range(40)]
+    held = [socket.create_connection(("127.0.0.1", service.port), timeout=HANGS) for _ in range(40)]
     try:
         for one in held:
             one.sendall(data)
@@ -222,7 +222,7 @@ def test_a_client_that_never_ends_its_request_holds_no_thread_however_it_is_fram
 )
 def test_a_client_that_does_not_hang_up_after_its_answer_keeps_nobody_waiting(service, data):
     """gunicorn's own goodbye waits for the client's, two seconds each, in the loop that serves everybody."""
-    held = [socket.create_connection(("127.0.0.1", service.port), timeout=5) for _ in range(8)]
+    held = [socket.create_connection(("127.0.0.1", service.port), timeout=HANGS) for _ in range(8)]
     try:
         for one in held:
             one.sendall(data)
@@ -231,7 +231,7 @@ def test_a_client_that_does_not_hang_up_after_its_answer_keeps_nobody_waiting(se
         assert good(service).status == 200
         assert time.monotonic() - begun < WAITS
         for one in held:
-            one.settimeout(5)
+            one.settimeout(HANGS)
             while one.recv(65_536):
                 pass
     finally:

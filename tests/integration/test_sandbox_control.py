@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from sandbox.state import MESSAGE, WEBCHAT
+from tests.clocks import HANGS
 from tests.integration.served import USER, served
 
 __all__ = ["served"]
@@ -12,7 +13,7 @@ __all__ = ["served"]
 @pytest.fixture
 def http(served):
     served.reset()
-    with httpx.Client(base_url=served.url, headers=USER, timeout=5) as client:
+    with httpx.Client(base_url=served.url, headers=USER, timeout=HANGS) as client:
         yield client
 
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from integrations.genesys.transport import CurlTransport
+from tests.clocks import HANGS
 from tests.integration.gateways import certified, tunnel
 from tests.integration.upstreams import (
     OK,
@@ -78,7 +79,7 @@ def test_closing_ends_the_connections_and_refuses_calls(transport, serve):
     upstream = serve()
     call(transport, "GET", upstream.url)
     transport.close()
-    upstream.threads[1].join(2)
+    upstream.threads[1].join(HANGS)
     assert not upstream.threads[1].is_alive(), "the server saw the connection end"
     with pytest.raises(RuntimeError):
         call(transport, "GET", upstream.url)
@@ -95,10 +96,10 @@ def test_a_call_running_when_the_transport_closes_ends_with_its_answer_and_its_c
     upstream = serve(answer)
     with ThreadPoolExecutor(1) as thread:
         answered = thread.submit(call, transport, "GET", upstream.url)
-        begun.wait(2)
+        begun.wait(HANGS)
         transport.close()
         assert answered.result().content == b"ok"
-    upstream.threads[1].join(2)
+    upstream.threads[1].join(HANGS)
     assert not upstream.threads[1].is_alive()
 
 
@@ -260,5 +261,5 @@ def test_a_post_is_not_sent_again_over_tls_either(serve, certified):
 
 def test_a_client_of_httpx_works_with_it(serve):
     upstream = serve(lambda exchange: OK if b"uthorization: Basic" in exchange.raw else b"HTTP/1.1 401 No\r\n\r\n")
-    with httpx.Client(transport=CurlTransport(), auth=("user", "word"), timeout=5) as client:
+    with httpx.Client(transport=CurlTransport(), auth=("user", "word"), timeout=HANGS) as client:
         assert client.post(upstream.url, json={}).text == "ok"

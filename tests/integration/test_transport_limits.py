@@ -9,6 +9,7 @@ import pytest
 
 from integrations.genesys import curl
 from integrations.genesys.transport import BodyTooLarge
+from tests.clocks import HANGS
 from tests.integration.upstreams import NOT_SENT, OK, Exchange, a_transport, call, company, serve, slowly, transport
 
 __all__ = ["company", "serve", "transport"]
@@ -97,9 +98,9 @@ def test_headers_without_end_are_a_failed_answer(transport, serve):
 @pytest.mark.parametrize(
     "pieces",
     [
-        [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", *[b"x"] * 30],
-        [b"HTTP/1.1 200 OK\r\n", *[b"X-Another: header\r\n"] * 30],
-        [b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 30,
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", *[b"x"] * 400],
+        [b"HTTP/1.1 200 OK\r\n", *[b"X-Another: header\r\n"] * 400],
+        [b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 400,
     ],
     ids=["the body", "the head", "interim answers"],
 )
@@ -108,7 +109,7 @@ def test_a_server_that_drips_does_not_outlive_the_deadline(transport, serve, pie
     began = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
         call(transport, "POST", upstream.url, deadline=0.3)
-    assert 0.25 < time.monotonic() - began < 0.5
+    assert 0.25 < time.monotonic() - began < 15  # its last piece would come after 20 seconds
 
 
 @pytest.mark.parametrize("extensions", [{"timeout": {"read": 0.2}}, {"timeout": {"read": 9}, "deadline": 0.2}])
@@ -154,7 +155,7 @@ def test_a_server_that_takes_no_connection_is_a_connect_timeout(transport):
         began = time.monotonic()
         with pytest.raises(httpx.ConnectTimeout):
             call(transport, "POST", f"http://127.0.0.1:{full.getsockname()[1]}", deadline=0.3)
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < HANGS  # the system would try for two minutes
         for each in waiting:
             each.close()
 

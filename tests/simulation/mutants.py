@@ -154,13 +154,13 @@ class _GoneOrNot(_Rowwise):
     def __init__(self, flows) -> None:
         super().__init__(flows)
 
-        def look(attempt) -> Sessions:
+        def sessions(attempt) -> Sessions:
             try:
                 return flows.sessions(attempt)
             except ConversationNotActive:
                 return Sessions()
 
-        self.sessions = look
+        self.sessions = sessions
 
 
 class _NoLimit(Initiation):

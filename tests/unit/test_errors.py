@@ -6,7 +6,9 @@ from cobrowse.errors import (
     CobrowseError,
     ConversationNotActive,
     GenesysError,
+    GenesysForbidden,
     GenesysTimeout,
+    GenesysUnauthorized,
     GenesysUnavailable,
     error_types_by_code,
 )
@@ -71,3 +73,8 @@ def test_a_kind_is_found_by_its_code_and_a_family_is_none():
     assert GenesysError not in error_types_by_code().values()
     assert all(code == kind.code for code, kind in error_types_by_code().items())
     assert len(error_types_by_code()) == 32
+
+
+def test_a_refusal_is_by_role_and_a_token_worth_another_try_unless_what_refuses_says_otherwise():
+    assert GenesysForbidden("x").by_role is True
+    assert GenesysUnauthorized("x").new_token is True

@@ -3,7 +3,9 @@
 import httpx
 import pytest
 
+from cobrowse.errors import GenesysForbidden
 from cobrowse.flow import Attempt
+from cobrowse.ledger import Checkpoint
 from cobrowse.model import Command
 from diagnostics.connectivity import ConnectivityProbe
 from diagnostics.context import DiagnosticContext
@@ -132,3 +134,13 @@ def settings_of(**environ):
 
 def test_what_is_made_before_it_reaches_the_customer_is_reported_from_the_rows():
     assert ({"create"}, {"attach"}) == (PREPARING, ATTACHING)
+
+
+@pytest.mark.parametrize("begun", [{"completed_steps": ("create",)}, {"pending_step": "create"}])
+def test_an_attempt_that_has_begun_a_flow_stays_with_it_though_its_scopes_are_refused(begun):
+    flows, clock = connected(Org(TOKEN=by_scope(NO_SCOPE)), "auto")
+    attempt = Attempt(Command("architect", "corr", 10.0, conversation_id=C), "i", "h", clock)
+    attempt.checkpoint = Checkpoint("media", **begun)
+    with pytest.raises(GenesysForbidden):
+        flows.flow("media").steps[0].run(attempt)
+    assert flows.flow().name == "media"

@@ -302,7 +302,9 @@ def test_an_undisturbed_start_from_within_a_conversation_takes_no_check_before()
 def test_legacy_web_chat_and_a_channel_that_contradicts_are_named():
     no = refused(400, "bad.request", "x")
     chats = httpx.Response(200, json=conversation(kind="chats"))
-    assert "30 June 2024" in start(Org(POST=no, LOOK=chats)).failure.hint
+    legacy = start(Org(POST=no, LOOK=chats)).failure
+    assert "30 June 2024" in legacy.hint
+    assert legacy.message.endswith(f"; conversation {C} is webchat")
     voice = httpx.Response(200, json=conversation(kind="calls"))
     for answer in (no, refused(403, "missing.permissions", "x")):
         failure = start(Org(POST=answer, LOOK=voice), channel="webchat").failure

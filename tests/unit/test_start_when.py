@@ -40,7 +40,9 @@ def test_while_nobody_has_answered_nothing_is_started_and_the_caller_may_retry()
         True,
         False,
     )
-    assert outcome.failure.retry_after == RINGING_SECONDS
+    assert (outcome.failure.message, outcome.failure.retry_after) == (RINGS.unanswered, RINGING_SECONDS)
+    waits = [span.name for span in outcome.spans if span.kind == "wait"]
+    assert waits == ["before another look for an agent who answers"] * (len(AGENT_LOOKS) - 1)
     assert calls == ["look"] * len(AGENT_LOOKS)
     (settled,) = work.ledger.settled
     assert not settled[3].may_have_notified
@@ -114,6 +116,17 @@ def test_an_invitation_that_was_taken_stands_for_a_while_though_nothing_shows_it
     )
     assert (outcome.status is Status.ALREADY_ACTIVE) is stands
     assert ("create" not in calls) is stands
+
+
+@pytest.mark.parametrize("untold", ["first", "row"])
+def test_an_invitation_whose_time_nobody_knows_does_not_stand_unseen(untold):
+    known = {name: NOON for name in ("first", "row") if name != untold}
+    unverified = Outcome(Status.UNVERIFIED, "first", "corr", TAKEN, "native")
+    first = ended("first", outcome=unverified, checkpoint=Checkpoint("native", session=TAKEN))
+    first = replace(first, updated=known.get("first"))
+    claimed = Acquired(replace(entry("row"), updated=known.get("row")), first)
+    outcome, _, _ = asked(Ringing(Sessions()), replace(WANTED, start_when="customer_connected"), claims=[claimed])
+    assert outcome.status is Status.INITIATED
 
 
 def test_a_person_who_retries_does_not_start_what_still_rings():
