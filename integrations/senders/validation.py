@@ -108,7 +108,7 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     for key, choices in (("signature", context.schemes), ("envelope", ENVELOPES)):
         if key not in row:
             wrong[key] = f"is missing; choose one of {', '.join(choices)}"
-    errors += [f"{key}: {fault}" for key, fault in wrong.items()]
+    errors += [f"{key}: {fault}{_came(key, row.get(key), fault)}" for key, fault in wrong.items()]
     sound = {key: value for key, value in row.items() if key in keys and key not in wrong}
     largest = sound.get("max_body_bytes")
     if isinstance(largest, int) and largest > context.max_body_bytes:
@@ -118,6 +118,13 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     if "envelope" in sound:
         errors += _envelope_errors(str(sound["envelope"]), sound, row, context)
     return errors + _handshake_errors(sound, context)
+
+
+def _came(key: str, value: object, fault: str) -> str:
+    """What a key was given, where its fault does not show it already; never what may be a secret."""
+    if key in ("secrets", "verify_token") or not fault.startswith("must be"):
+        return ""
+    return f"; {str(value).lower() if isinstance(value, bool) else repr(value)[:60]} came"
 
 
 def response_policy_of(row: Mapping[str, object], scheme: Scheme) -> str:
