@@ -147,6 +147,11 @@ def _meta(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -
     return HandshakeAnswer(_token(pairs.get("hub.challenge"), "hub.challenge"))
 
 
+def _intercom(_incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+    """developers.intercom.com, set up webhooks: a HEAD that nothing proves is told that somebody is here."""
+    return HandshakeAnswer("")
+
+
 _TABLE = (
     Handshake("event-grid", _event_grid),
     # CloudEvents has no proof of its own for it; a row whose credential comes with every request asks for that.
@@ -154,6 +159,7 @@ _TABLE = (
         "cloudevents", _cloudevents, method="OPTIONS", proven=False, with_credential=True, keys=("handshake_origins",)
     ),
     Handshake("front", _front),
+    Handshake("intercom", _intercom, method="HEAD", proven=False),
     Handshake("zoom", _zoom, signs=True),
     Handshake("slack", _slack),
     Handshake("sns", _sns, keys=("confirm_subscription",)),

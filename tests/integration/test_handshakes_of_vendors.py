@@ -96,14 +96,23 @@ def test_meta_is_told_nothing_else(client, query, status):
     assert answer.mimetype == "application/json"
 
 
-@pytest.mark.parametrize("name", ["plain", "grid", "nobody", "meta", "cloud"])
+@pytest.mark.parametrize("name", ["plain", "grid", "nobody", "meta", "cloud", "intercom"])
 def test_no_other_method_is_answered_than_that_of_the_rows_handshake(client, name):
-    for method in ("GET", "OPTIONS", "PUT", "DELETE"):
-        if (name, method) in (("meta", "GET"), ("cloud", "OPTIONS")):
+    for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
+        if (name, method) in (("meta", "GET"), ("cloud", "OPTIONS"), ("intercom", "HEAD")):
             continue
         answer = client.open(f"/webhooks/{name}", method=method)
         assert answer.status_code == 405
         assert "POST" in answer.headers["Allow"]
+
+
+# Intercom.
+
+
+def test_intercoms_head_is_answered_before_it_has_anything_to_sign(client, called):
+    answer = client.head("/webhooks/intercom")
+    assert (answer.status_code, answer.get_data(), called) == (200, b"", [])
+    assert client.post("/webhooks/intercom", json={}).status_code == 401
 
 
 # SNS.
