@@ -95,7 +95,8 @@ def create_app(
         ).blueprint()
     )
     ignored = IgnoredEvents(metrics.ignored)
-    activity = SenderActivities()
+    kept = initiate.ledger.notes if isinstance(initiate.ledger, LedgerStore) else None
+    activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
         app.register_blueprint(

@@ -10,15 +10,16 @@ from uuid import uuid4
 import click
 import orjson
 
-from app import load_auth
+from app import build_ledger, load_auth
 from cobrowse.clock import SystemClock
+from cobrowse.errors import LedgerUnavailable
 from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say, say_json
 from integrations.senders.auth.config import AuthParts
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender, SendersFileError, load_senders
 from integrations.senders.sample_deliveries import Replaced, sample_delivery, sample_names
-from settings import load_settings
+from settings import Settings, load_settings
 
 # The conversations that every sandbox has, by their channels.
 ON_SANDBOX = {
@@ -60,8 +61,10 @@ def check(file: Path) -> None:
 
 @report_settings_errors
 def _listed(as_json: bool) -> None:
-    _, known, _ = load_auth(load_settings(), SystemClock())
-    rows = known.masked()
+    settings = load_settings()
+    _, known, _ = load_auth(settings, SystemClock())
+    notes = _notes(settings, [sender.name for sender in known if sender.leaves_notes])
+    rows = [{**row, "note": notes.get(str(row["name"]), "")} for row in known.masked()]
     if as_json:
         say_json(rows)
         return
@@ -77,6 +80,21 @@ def _listed(as_json: bool) -> None:
             say(f"  {extras}")
         for warning in known.rows[str(row["name"])].warnings:
             say(f"  warning: {warning}")
+        if row["note"]:
+            say(f"  note: {row['note']}")
+
+
+def _notes(settings: Settings, senders: list[str]) -> dict[str, str]:
+    """What the service's workers have noted about these senders; nothing is opened if there are none."""
+    if not senders:
+        return {}
+    store = build_ledger(settings)
+    try:
+        return {sender: store.notes.read(sender) for sender in senders}
+    except LedgerUnavailable as error:
+        return dict.fromkeys(senders, f"the ledger, which has its notes, can't be read: {error.message}")
+    finally:
+        store.close()
 
 
 def _extras(row: dict[str, object]) -> str:
