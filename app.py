@@ -16,6 +16,7 @@ from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Observer
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
+from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
 from console.views import Console
 from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check
@@ -31,9 +32,11 @@ from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders
 from settings import Settings, SettingsError
 from web import data_actions, reference_pages
+from web.callers import Callers
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
 from web.health import HealthEndpoints, observe_requests
+from web.session_actions import SessionActions
 from web.webhooks import Webhooks
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -76,16 +79,19 @@ def create_app(
         ).blueprint()
     )
     app.register_blueprint(reference_pages.blueprint())
+    callers = Callers(keys, open_to_all=settings.sandbox and not settings.api_keys)
     app.register_blueprint(
         DataActions(
             initiate,
-            keys,
+            callers,
             settings.deadline_seconds,
             allow_latest=settings.allow_latest,
             allow_user_tokens=settings.allow_user_tokens,
-            open_to_all=settings.sandbox and not settings.api_keys,
         ).blueprint()
     )
+    if isinstance(initiate.ledger, LedgerStore):
+        lookup = Lookup(initiate.ledger, initiate.genesys, clock, initiate.observers)
+        app.register_blueprint(SessionActions(initiate, lookup, callers, settings.deadline_seconds).blueprint())
     ignored = IgnoredEvents(metrics.ignored)
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, ignored.add).blueprint())
     if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
@@ -207,6 +213,7 @@ def build(
         client_id=settings.genesys_client_id or "sandbox",
         client_secret=settings.genesys_client_secret or Secret("sandbox-secret"),
         mode=settings.cobrowse_flow,
+        end_media_sessions=settings.end_media_sessions,
         sandbox=settings.sandbox,
         transport=transport,
         clock=clock,

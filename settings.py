@@ -47,6 +47,7 @@ class Settings:
     cobrowse_flow: FlowName = "auto"
     api_keys: Secret = Secret()
     console_password: Secret = Secret()
+    end_media_sessions: bool = False
     allow_latest: bool = False
     allow_user_tokens: bool = False
     deadline_seconds: float = 10.0
@@ -94,6 +95,7 @@ class Settings:
             "cobrowse_flow": _choice(env, "COBROWSE_FLOW", "auto", ("auto", "media", "native")),
             "api_keys": Secret(text("api_keys")),
             "console_password": Secret(text("console_password")),
+            "end_media_sessions": env.bool("END_MEDIA_SESSIONS", default=False),
             "allow_latest": env.bool("ALLOW_LATEST", default=False),
             "allow_user_tokens": env.bool("ALLOW_USER_TOKENS", default=False),
             "deadline_seconds": env.float("DEADLINE_SECONDS", default=10.0, validate=Range(0.5, 55)),

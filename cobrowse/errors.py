@@ -15,6 +15,7 @@ CobrowseError
 │   ├── GenesysUnauthorized 502    GenesysForbidden    502    GenesysRateLimited  503
 │   ├── GenesysUnavailable  503    GenesysTimeout      504    GenesysBadResponse  502
 │   └── UserTokenRequired   502
+├── InitiationNotFound      404    no initiation of this credential is asked for
 ├── InProgress              409    an earlier delivery of the same request is still running
 ├── LedgerUnavailable       503    what makes it exactly once can't be reached
 ├── Overloaded              503    too many requests at once: refused before anything was started
@@ -277,6 +278,16 @@ class InProgress(CobrowseError):
 
     code, status, retryable = "in_progress", 409, True
     hint = "The first delivery of this request is still running; retry with the same key to get its response."
+
+
+class InitiationNotFound(CobrowseError):
+    """No initiation of this credential has the id, key or conversation."""
+
+    code, status, retryable, consumes_idempotency_key = "initiation_not_found", 404, False, False
+    hint = (
+        "Nothing was started under it by this credential, or LEDGER_RETENTION_SECONDS has passed; start it, "
+        "with the same key if there is one."
+    )
 
 
 class LedgerUnavailable(CobrowseError):

@@ -79,7 +79,7 @@ def find_live_session(shown: Sessions, known: tuple[Session, ...], own: Session,
             (session for session in shown.live if any(_is_same_session(session, each) for each in known)), shown.live[0]
         )
         return replace(live, verified=True)
-    return _not_shown_as_over(tuple(each for each in known if _offer_is_open(each, now)), shown)
+    return _not_shown_as_over(tuple(each for each in known if offer_is_open(each, now)), shown)
 
 
 def _not_shown_as_over(sessions: tuple[Session, ...], shown: Sessions) -> Session | None:
@@ -96,7 +96,7 @@ def _find_owner(history: tuple[InitiationRecord, ...], session: Session) -> Init
     return by_id or (lost[0] if len(lost) == 1 else None)
 
 
-def _offer_is_open(session: Session, now: datetime) -> bool:
+def offer_is_open(session: Session, now: datetime) -> bool:
     """Whether the customer can still accept it. An end that can't be read is none."""
     try:
         ends = datetime.fromisoformat(session.offer_ends)

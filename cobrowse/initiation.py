@@ -7,6 +7,7 @@ from typing import Protocol
 
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
+from cobrowse.ending import end_session
 from cobrowse.errors import AgentNotConnected, CobrowseError, InProgress, InternalError, KeyReused, LedgerUnavailable
 from cobrowse.existing_session import already_active_outcome
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, Observer, run
@@ -22,7 +23,7 @@ from cobrowse.ledger import (
     lock_key_for,
     released_lock_key,
 )
-from cobrowse.model import Command, Outcome, Session, Sessions, Status
+from cobrowse.model import Command, Outcome, Session, Sessions, SessionView, Status
 from cobrowse.outcomes import (
     failure_outcome,
     final_outcome,
@@ -32,7 +33,7 @@ from cobrowse.outcomes import (
     state_of,
     visible_session,
 )
-from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner
+from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner, without_ended
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
 LEASE_MARGIN = 5.0
@@ -50,6 +51,12 @@ class Genesys(Protocol):
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""
+
+    def ending(self) -> Flow:
+        """The steps that end a session."""
+
+    def view(self, attempt: Attempt, session: Session) -> SessionView:
+        """How far a session has come, by one look at its conversation."""
 
     def sessions(self, attempt: Attempt) -> Sessions:
         """The conversation's cobrowse sessions. ConversationError if it can't have one."""
@@ -188,9 +195,8 @@ class Initiation:
         """The acquired claim, or the outcome of another attempt's run."""
         while True:
             lock_key = lock_key_for(attempt.command, attempt.initiation_id)
-            claim = self._claim(
-                attempt, lock_key, self.genesys.flow().initial_checkpoint(attempt.command.conversation_id)
-            )
+            flow = self.genesys.ending() if attempt.command.action == "end" else self.genesys.flow()
+            claim = self._claim(attempt, lock_key, flow.initial_checkpoint(attempt.command.conversation_id))
             try:
                 claimed = self.ledger.claim(claim, seconds=attempt.deadline.remaining())
             except LedgerUnavailable:
@@ -222,7 +228,10 @@ class Initiation:
         unhandled: Exception | None = None
         try:
             try:
-                outcome = self._join_or_run(ledger, attempt, acquired)
+                if attempt.command.action == "end":
+                    outcome = end_session(self.genesys.ending(), ledger, attempt, acquired)
+                else:
+                    outcome = self._join_or_run(ledger, attempt, acquired)
             except CobrowseError as error:
                 outcome = failure_outcome(attempt, error)
             except LeaseLost:
@@ -264,7 +273,9 @@ class Initiation:
             entry = earlier if earlier is not None and earlier.id == hold.id else None
             entry = entry or ledger.read(hold.id, seconds=attempt.deadline.remaining())
             ended = wait_for_owner(ledger, entry, attempt, hold.lease_owner)
-            if ended is not None and applies_to_all_waiters(ended):
+            if entry is not None and entry.command.action == "end":
+                acquired = without_ended(ledger, attempt, acquired)
+            elif ended is not None and applies_to_all_waiters(ended):
                 return self._join(attempt, ended)
             # One that has not ended died, or is at work anew; either may have invited the customer before that.
             may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified

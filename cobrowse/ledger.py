@@ -59,7 +59,10 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class InitiationRecord:
-    """One initiation as the ledger holds it. `lease_left` is seconds by the ledger's own clock, 0 when it ran out."""
+    """One initiation as the ledger holds it. `lease_left` is seconds by the ledger's own clock, 0 when it ran out.
+
+    `seq` grows from each initiation to the next. `ended` is when this service ended its session, or saw it to be over.
+    """
 
     id: str
     command: Command
@@ -72,6 +75,8 @@ class InitiationRecord:
     outcome: Outcome | None = None
     created: datetime | None = None
     updated: datetime | None = None
+    ended: datetime | None = None
+    seq: int = 0
 
     @property
     def has_live_lease(self) -> bool:
@@ -106,7 +111,8 @@ def lock_key_for(command: Command, initiation_id: str) -> str:
     if command.key:
         return f"key:{caller}:{command.key}"
     if command.conversation_id:
-        return f"conversation:{caller}:{command.conversation_id}"
+        what = f":{command.action}:{_part(command.ends)}" if command.action != "start" else ""
+        return f"conversation:{caller}:{command.conversation_id}{what}"
     return released_lock_key(initiation_id)
 
 
@@ -212,6 +218,11 @@ class Ledger(Protocol):
     ) -> None:
         """Commit the end of an attempt, release its lease and a keyless lock. LeaseLost as in `save_checkpoint`."""
 
+    def mark_ended(
+        self, initiation_id: str, conversation_id: str, session_id: str = "", *, seconds: float | None = None
+    ) -> None:
+        """Commit that a conversation's sessions are over: of the initiations claimed before this one, all or one's."""
+
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
 
@@ -260,6 +271,11 @@ class NullLedger:
         outcome: Outcome,
         *,
         seconds: float | None = None,
+    ) -> None:
+        """Nothing is kept."""
+
+    def mark_ended(
+        self, initiation_id: str, conversation_id: str, session_id: str = "", *, seconds: float | None = None
     ) -> None:
         """Nothing is kept."""
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 Channel = Literal["webchat", "voice", "message"]
 StartWhen = Literal["customer_connected", "agent_connected"]
+Action = Literal["start", "end"]
 
 
 class Secret(str):
@@ -27,15 +28,29 @@ class Status(StrEnum):
     ALREADY_ACTIVE = "already_active"
     IGNORED = "ignored"
     FAILED = "failed"
+    ENDED = "ended"
+    ALREADY_ENDED = "already_ended"
+    RUNNING = "running"
+
+
+class SessionState(StrEnum):
+    """How far a cobrowse session has come; `unknown` where neither the record nor the conversation tells."""
+
+    OFFERED = "offered"
+    JOINED = "joined"
+    ENDED = "ended"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One request for a cobrowse session, parsed and authenticated.
+    """One request to start a cobrowse session, or to end one, parsed and authenticated.
 
     `deadline_seconds` is how long the caller waits. `fingerprint` tells two requests with one key apart; it is empty
     where the key names the event whatever its data, as a sender's delivery id does. With `start_when` agent_connected
-    nothing is started before an agent has answered.
+    nothing is started before an agent has answered. An `action` of end is about the session of the initiation `ends`,
+    or about every live one of the conversation.
     """
 
     sender: str
@@ -52,11 +67,16 @@ class Command:
     reuse_live_session: bool = False
     start_when: StartWhen = "customer_connected"
     user_token: Secret = Secret()
+    action: Action = "start"
+    ends: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Session data collected by a flow's steps; an empty string means "not known". `offer_ends` is ISO 8601."""
+    """Session data collected by a flow's steps; an empty string means "not known". `offer_ends` is ISO 8601.
+
+    `targets` are the communications to disconnect, each as the ids of its participant and its own with a slash between.
+    """
 
     conversation_id: str = ""
     cobrowse_session_id: str = ""
@@ -67,6 +87,7 @@ class Session:
     offer_ends: str = ""
     state: str = ""
     verified: bool = False
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +100,16 @@ class Sessions:
     live: tuple[Session, ...] = ()
     over: tuple[Session, ...] = ()
     unanswered: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session as one look at its conversation shows it. `since`: ISO 8601, "" where Genesys does not say."""
+
+    state: SessionState = SessionState.UNKNOWN
+    customer_connected: bool = False
+    agent_connected: bool = False
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ def joined_outcome(ended: InitiationRecord, attempt: Attempt) -> Outcome:
         upstream_calls=attempt.upstream_calls,
         spans=tuple(attempt.spans),
     )
-    return replace(outcome, status=Status.JOINED) if outcome.success else outcome
+    status = Status.ALREADY_ENDED if attempt.command.action == "end" else Status.JOINED
+    return replace(outcome, status=status) if outcome.success else outcome
 
 
 def visible_session(command: Command, session: Session, owner: Command | None) -> Session:

@@ -62,11 +62,6 @@ class Retry(Protocol):
         """A new attempt on a failed initiation's own row."""
 
 
-class _Placed(Protocol):
-    @property
-    def seq(self) -> int: ...
-
-
 # Not slots: what is made once is kept beside the fields.
 @dataclass(frozen=True)
 class Console:
@@ -169,7 +164,7 @@ class Console:
             "query": query,
             "kept": kept,
             # An entry of the ledger's own has its place.
-            "older": cast("_Placed", entries[PAGE - 1]).seq if more else None,
+            "older": entries[PAGE - 1].seq if more else None,
             "senders": view_model.choices(self.senders, query["sender"]),
         }
 

@@ -1,12 +1,13 @@
 """The flat contract of Architect's data action: what comes in, and the answer that goes back to every sender."""
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any, ClassVar, get_args
 
 import orjson
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from cobrowse.model import Channel, StartWhen
+from cobrowse.model import Action, Channel, SessionState, StartWhen, Status
 from schemas.json_text import read_json
 from schemas.texts import CHANNELS, SHOWN, conversation_id_in, input_named_by, label_in, medium_in, placeholder_in
 
@@ -118,13 +119,76 @@ def _shown(value: object) -> str:
     return repr(value[:SHOWN]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
 
 
+class _OptionalInputsSchema(Schema):
+    """What a data action sends about a session that there is. Empty, null or an unfilled placeholder is not given."""
+
+    class Meta:
+        unknown: ClassVar[str] = RAISE
+
+    initiation_id = fields.String(data_key="initiationId", load_default="", validate=validate.Length(max=100))
+    conversation_id = ConversationIdField(data_key="conversationId", load_default="")
+
+    @pre_load
+    def _given(self, data: Any, **_: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise ValidationError("Must be one JSON object.")
+        return {key: value for key, value in data.items() if value not in (None, "") and not placeholder_in(value)}
+
+
+class StatusRequestSchema(_OptionalInputsSchema):
+    """POST /data-actions/cobrowse/status: one of initiationId, idempotencyKey and conversationId."""
+
+    idempotency_key = fields.String(data_key="idempotencyKey", load_default="")
+    live = fields.Boolean(load_default=False, error_messages={"invalid": "Must be true or false."})
+
+    @validates_schema
+    def _which(self, data: Mapping[str, Any], **_: Any) -> None:
+        if not (data["initiation_id"] or data["idempotency_key"] or data["conversation_id"]):
+            raise ValidationError("Missing; send it, an idempotencyKey or a conversationId.", "initiationId")
+
+
+class EndRequestSchema(_OptionalInputsSchema):
+    """POST /data-actions/cobrowse/end: an initiation's session, or every live one of a conversation."""
+
+    requested_by = LabelField(data_key="requestedBy", load_default="")
+    idempotency_key = fields.String(data_key="idempotencyKey", load_default="")
+
+    @validates_schema
+    def _which(self, data: Mapping[str, Any], **_: Any) -> None:
+        if not (data["initiation_id"] or data["conversation_id"]):
+            raise ValidationError("Missing; send it, or a conversationId.", "initiationId")
+
+
+class InitiationsQuerySchema(Schema):
+    """GET /initiations: by a conversation, a key or a correlation id, the newest first."""
+
+    class Meta:
+        unknown: ClassVar[str] = RAISE
+
+    conversation_id = ConversationIdField(data_key="conversationId", load_default=None)
+    idempotency_key = fields.String(data_key="idempotencyKey", load_default=None, validate=validate.Length(1, 255))
+    correlation_id = fields.String(data_key="correlationId", load_default=None, validate=validate.Length(1, 128))
+    since = fields.AwareDateTime(
+        load_default=None,
+        default_timezone=UTC,
+        error_messages={"invalid": "Must be a time in ISO 8601, such as 2026-11-27T09:30:00Z."},
+    )
+    cursor = fields.Integer(load_default=None, validate=validate.Range(1, 2**63 - 1))
+    limit = fields.Integer(load_default=25, validate=validate.Range(1, 100))
+
+    @validates_schema
+    def _which(self, data: Mapping[str, Any], **_: Any) -> None:
+        if not any(data[name] is not None for name in ("conversation_id", "idempotency_key", "correlation_id")):
+            raise ValidationError("Missing; send it, an idempotencyKey or a correlationId.", "conversationId")
+
+
 class AnswerSchema(Schema):
     """The answer to every request: flat, every key always there, no null, whole numbers."""
 
     success = fields.Boolean(required=True, metadata={"description": "A session was started, or found live."})
     status = fields.String(
         required=True,
-        validate=validate.OneOf(("initiated", "unverified", "joined", "already_active", "ignored", "failed")),
+        validate=validate.OneOf(tuple(Status)),
         metadata={"description": "What came of the request."},
     )
     conversationId = fields.String(required=True, metadata={"description": "The conversation that has the session."})
@@ -146,3 +210,34 @@ class AnswerSchema(Schema):
     errorHint = fields.String(required=True, metadata={"description": "The likely cause and what to do."})
     retryable = fields.Boolean(required=True, metadata={"description": "The same request may go through later."})
     retryAfterSeconds = fields.Integer(required=True, metadata={"description": "Seconds to wait before that."})
+
+
+class StatusAnswerSchema(AnswerSchema):
+    """The answer to a question for an initiation: its own answer, and how far its session has come."""
+
+    sessionState = fields.String(
+        required=True,
+        validate=validate.OneOf(tuple(SessionState)),
+        metadata={"description": "How far the session has come; unknown without a look, where the record can't tell."},
+    )
+    customerConnected = fields.Boolean(required=True, metadata={"description": "The customer is in the session."})
+    agentConnected = fields.Boolean(required=True, metadata={"description": "An agent is in the session."})
+    since = fields.String(required=True, metadata={"description": "ISO 8601: since when, as far as it is known."})
+
+
+class InitiationSchema(StatusAnswerSchema):
+    """An initiation in a list: what a question for it is answered, and what it was asked with."""
+
+    action = fields.String(required=True, validate=validate.OneOf(get_args(Action)))
+    idempotencyKey = fields.String(required=True)
+    requestedBy = fields.String(required=True)
+    attempts = fields.Integer(required=True)
+    created = fields.String(required=True, metadata={"description": "ISO 8601: when it came."})
+    updated = fields.String(required=True, metadata={"description": "ISO 8601: its last change."})
+
+
+class InitiationsSchema(Schema):
+    """A page of initiations. Send `nextCursor` as `cursor` for the next one; it is empty on the last."""
+
+    items = fields.List(fields.Nested(InitiationSchema), required=True)
+    nextCursor = fields.String(required=True)

@@ -99,6 +99,7 @@ class MediumSchema(GenesysSchema):
     type = TextField(load_default="")
     state = TextField(load_default="")
     disconnectType = TextField(load_default="")
+    connectedTime = TextField(load_default="")
     disconnectedTime = TextField(load_default="")
     cobrowseSessionId = TextField(load_default="")
     viewerUrl = TextField(load_default="")
@@ -107,6 +108,7 @@ class MediumSchema(GenesysSchema):
 class ParticipantSchema(GenesysSchema):
     """Who takes part, and their communications, each with its own state."""
 
+    id = TextField(load_default="")
     purpose = TextField(load_default="")
     state = TextField(load_default="")
     endTime = TextField(load_default="")
@@ -126,6 +128,10 @@ class ConversationSchema(GenesysSchema):
     endTime = TextField(load_default="")
     media = PartsField(MediumSchema, decides=True)
     participants = PartsField(ParticipantSchema, decides=True)
+
+
+class NoContentSchema(GenesysSchema):
+    """An answer of which nothing is read."""
 
 
 class ConversationListSchema(GenesysSchema):

@@ -6,6 +6,7 @@ from typing import Any
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
 from cobrowse.model import Channel, Session
+from integrations.genesys.cobrowse_parts import CobrowsePart, parts_of
 from integrations.genesys.links import checked_link
 from integrations.genesys.presence import OVER, Presence, is_over, presence_of
 from integrations.genesys.redaction import redact
@@ -27,7 +28,7 @@ class ConversationSnapshot:
     """A conversation as one GET showed it. `kinds` are the media that carry the talk, cobrowse itself left out.
 
     `sessions` are its cobrowse sessions as each participant has them, `live` those that are not over, each once.
-    `customer` and `agent` say how far each has come.
+    `customer` and `agent` say how far each has come, `parts` who is in which session.
     """
 
     id: str
@@ -36,6 +37,12 @@ class ConversationSnapshot:
     sessions: tuple[Session, ...]
     customer: Presence = Presence.UNKNOWN
     agent: Presence = Presence.UNKNOWN
+    parts: tuple[CobrowsePart, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no session can be live any more: it has ended, or the customer has left."""
+        return self.ended or self.customer is Presence.LEFT
 
     @property
     def live(self) -> tuple[Session, ...]:
@@ -110,6 +117,7 @@ def parse_conversation(conversation: Mapping[str, Any]) -> ConversationSnapshot:
         # A call between two persons has no customer: its other end is `external`.
         presence_of(participants, "customer", otherwise="external"),
         presence_of(participants, "agent", "user"),
+        parts_of(conversation),
     )
 
 

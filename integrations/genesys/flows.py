@@ -12,12 +12,14 @@ from cobrowse.errors import (
     GenesysUnavailable,
     NoActiveConversation,
 )
-from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step
-from cobrowse.model import Channel, Secret, Session, Sessions
+from cobrowse.existing_session import offer_is_open
+from cobrowse.flow import PROBE_DELAYS, Attempt, Flow, FlowUnavailable, SessionUpdate, Step
+from cobrowse.model import Channel, Secret, Session, Sessions, SessionView
 from integrations.genesys.client import Client
+from integrations.genesys.cobrowse_parts import targets_of, view_of
 from integrations.genesys.conversation import ConversationSnapshot, parse_conversation
 from integrations.genesys.links import checked_link
-from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, UpstreamRejected
+from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, DISCONNECT, LIST, UpstreamRejected
 
 # Seconds before each poll for the new medium in the conversation; not visible after the last means unverified.
 VERIFY_DELAYS = (0.0, 0.2, 0.4, 0.8)
@@ -35,6 +37,12 @@ _LEGACY_CHAT = (
 )
 
 
+_MEDIA_END = (
+    "Genesys documents no call that ends a session of the media flow. END_MEDIA_SESSIONS=true tries the one of the "
+    "native flow, which is not confirmed; or end it in the agent's workspace."
+)
+
+
 class Flows:
     """Implements the domain's port to Genesys Cloud. `mode` is media, native or auto.
 
@@ -42,11 +50,12 @@ class Flows:
     invalid_scope at the token).
     """
 
-    def __init__(self, client: Client, mode: str) -> None:
+    def __init__(self, client: Client, mode: str, *, end_media_sessions: bool = False) -> None:
+        self._end_media_sessions = end_media_sessions
         self._client = client
         self._mode = mode
         self._lacks_media = False
-        self._flows = {"media": self._media(), "native": self._native()}
+        self._flows = {"media": self._media(), "native": self._native(), "end": self._ending()}
 
     @property
     def lacks_media(self) -> bool:
@@ -85,6 +94,18 @@ class Flows:
             raise NoActiveConversation("Genesys lists no active webchat")
         return str(entities[0]["id"])
 
+    def ending(self) -> Flow:
+        """The steps that end what is live: a look, and where there is anything, the call."""
+        return self._flows["end"]
+
+    def view(self, attempt: Attempt, session: Session) -> SessionView:
+        """How far a session has come, by one look at its conversation. One that is gone tells nothing."""
+        try:
+            seen = self._fetch_conversation(attempt)
+        except ConversationNotFound:
+            return SessionView()
+        return view_of(seen.parts, session, ended=seen.is_over, now=attempt.clock.now())
+
     def _media(self) -> Flow:
         return Flow(
             "media",
@@ -108,16 +129,36 @@ class Flows:
             ),
         )
 
+    def _ending(self) -> Flow:
+        return Flow(
+            "end",
+            (
+                Step("look", self._find_targets),
+                Step(
+                    "end",
+                    self._disconnect,
+                    probe=self._find_no_targets,
+                    has_side_effect=True,
+                    applies=lambda attempt: bool(attempt.session.targets),
+                ),
+            ),
+        )
+
     def _scope(self, attempt: Attempt) -> str:
         """The media flow's scopes. Genesys's published API grants by role instead, and its own SDK asks for none."""
-        if self.flow(attempt.checkpoint.flow).name == "native":
+        if self._started_by(attempt).name == "native":
             return ""
         return f"cobrowse:initiate conversation:read {_CHANNEL_SCOPES[attempt.command.channel]}"
+
+    def _started_by(self, attempt: Attempt) -> Flow:
+        """The flow of this attempt; of one that ends a session the one in force."""
+        name = attempt.checkpoint.flow
+        return self.flow("" if name == "end" else name)
 
     def _granted(self, attempt: Attempt) -> str:
         """The scopes for a call outside of a flow; those of native where the media flow's are refused."""
         scope = self._scope(attempt)
-        if not attempt.checkpoint.flow:
+        if attempt.checkpoint.flow in ("", "end"):
             try:
                 self._client.authorize(attempt, scope)
             except GenesysForbidden as error:
@@ -204,6 +245,63 @@ class Flows:
             seen.raise_if_ineligible()
             return None
         return _merge_session(attempt, session)
+
+    def _find_targets(self, attempt: Attempt) -> SessionUpdate:
+        """What has to be disconnected; nothing where the conversation is over, or is gone."""
+        try:
+            targets = self._targets(attempt)
+        except ConversationNotFound:
+            targets = ()
+        return {"targets": targets, **({} if targets else {"state": "disconnected"})}
+
+    def _find_no_targets(self, attempt: Attempt) -> SessionUpdate | None:
+        """The probe of an end: nothing is live any more."""
+        found = self._find_targets(attempt)
+        return None if found["targets"] else found
+
+    def _targets(self, attempt: Attempt) -> tuple[str, ...]:
+        known = attempt.session.cobrowse_session_id
+        for _ in attempt.poll(PROBE_DELAYS, "before another look for what is to be ended"):
+            seen = self._fetch_conversation(attempt)
+            shown = [session for session in seen.sessions if known in ("", session.cobrowse_session_id)]
+            if shown or seen.is_over or not offer_is_open(attempt.session, attempt.clock.now()):
+                break
+        else:
+            raise GenesysBadResponse(
+                f"conversation {seen.id} does not show the session, and its offer is open",
+                hint="The customer may still accept it: retry, or wait until offerEnds.",
+            )
+        live = [session for session in seen.live if session in shown]
+        if seen.is_over or not live:
+            return ()
+        if self._started_by(attempt).name == "media" and not self._end_media_sessions:
+            raise CobrowseNotSupported(f"conversation {seen.id}: a session of the media flow is live", hint=_MEDIA_END)
+        targets = targets_of(seen.parts, known)
+        if not targets:
+            raise CobrowseNotSupported(
+                f"conversation {seen.id} shows the session as its medium, and no participant's communication to end",
+                hint="Genesys documents no call that ends such a session; end it in the agent's workspace.",
+            )
+        return targets
+
+    def _disconnect(self, attempt: Attempt) -> SessionUpdate:
+        for target in attempt.session.targets:
+            participant, _, communication = target.partition("/")
+            try:
+                self._client.call(
+                    attempt,
+                    DISCONNECT,
+                    self._scope(attempt),
+                    conversation_id=attempt.command.conversation_id,
+                    target=(participant, "communications", communication),
+                    json={"state": "disconnected"},
+                )
+            except UpstreamRejected as refused:
+                # It may have ended by itself since the look.
+                if self._find_targets(attempt)["targets"]:
+                    hint = "Genesys refuses to end a session that is live; end it in the agent's workspace."
+                    raise CobrowseNotSupported(refused.message, hint=hint) from None
+        return {"targets": (), "state": "disconnected"}
 
     def _verify(self, attempt: Attempt) -> SessionUpdate:
         """Poll until the conversation shows the session. It is attached by now, so nothing here is a failure."""

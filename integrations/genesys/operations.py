@@ -62,6 +62,15 @@ COBROWSE = Operation(
     shapes.CobrowseSessionSchema(),
     repeatable=False,
 )
+# Ends one participant's part of a session, and with the customer's the session.
+DISCONNECT = Operation(
+    "disconnect",
+    "PATCH",
+    "/api/v2/conversations/cobrowsesessions/{conversation_id}/participants/{target}",
+    shapes.NoContentSchema(),
+    repeatable=False,
+    sends_json=True,
+)
 
 
 class UpstreamRejected(Exception):

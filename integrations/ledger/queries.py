@@ -21,6 +21,8 @@ class Row(NamedTuple):
     deadline_seconds: float
     correlation_id: str
     settings: str
+    action: str
+    ends: str
     state: str
     lease_owner: str
     attempts: int
@@ -35,6 +37,7 @@ class Row(NamedTuple):
     spans: str
     created: float
     updated: float
+    ended: float
     lease_left: float
 
 
@@ -46,12 +49,11 @@ CLAIM = """
 INSERT INTO initiations (
     id, lock_key, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest,
     reuse_live_session,
-    deadline_seconds, correlation_id, settings, state, lease_owner, lease_until, flow, completed_steps, pending_step,
-    may_have_notified, session, secret,
-    created, updated
+    deadline_seconds, correlation_id, settings, action, ends, state, lease_owner, lease_until, flow, completed_steps,
+    pending_step, may_have_notified, session, secret, created, updated
 ) SELECT
     :id, :lock_key, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
-    :reuse_live_session, :deadline_seconds, :correlation_id, :settings, 'running', :lease_owner, {now} +
+    :reuse_live_session, :deadline_seconds, :correlation_id, :settings, :action, :ends, 'running', :lease_owner, {now} +
     :lease_seconds, :flow,
     :completed_steps, :pending_step, :may_have_notified, :session, :secret, {now}, {now}
 {serialise_clause}
@@ -75,7 +77,7 @@ SELECT {columns} FROM initiations, (
     FROM initiations WHERE lock_key = :lock_key AND lease_owner = :lease_owner) AS won
 WHERE conversation_id = won_conversation_id AND conversation_id <> '' AND seq <> won_seq
     AND CASE WHEN state = 'running' AND lease_until > {now} THEN won_attempts > 1 OR seq < won_seq
-        ELSE may_have_notified AND updated >= {now} - :window END
+        ELSE may_have_notified AND ended = 0 AND updated >= {now} - :window END
 ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC
 """
 
@@ -109,6 +111,14 @@ UPDATE initiations SET
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running'
 """
 
+# The initiations whose session an end has ended: those claimed before it, all of the conversation's or one session's.
+MARK_ENDED = """
+UPDATE initiations SET ended = {now}
+WHERE conversation_id = :conversation_id AND ended = 0 AND action = 'start' AND may_have_notified
+    AND seq < (SELECT seq FROM initiations WHERE id = :id)
+    AND (:session = '' OR session LIKE :session ESCAPE '!')
+"""
+
 # Whether a settle whose answer was lost had its effect.
 COMPLETED = "SELECT seq FROM initiations WHERE id = :id AND lease_owner = :lease_owner AND state = :state"
 
@@ -121,6 +131,12 @@ CONDITIONS = {
     "before_seq": "seq < :before_seq",
     "state": "state = :state",
     "sender": "sender = :sender",
+    "credential": "credential = :credential",
+    "action": "action = :action",
+    "conversation_id": "conversation_id = :conversation_id",
+    "key": "key <> '' AND key = :key",
+    "correlation_id": "correlation_id = :correlation_id",
+    "since": "created >= :since",
     # A union, because one index each finds them; :beyond is the first text after all those that begin with :search.
     "search": """seq IN (
         SELECT seq FROM initiations WHERE id >= :search AND id < :beyond

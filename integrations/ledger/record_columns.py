@@ -1,5 +1,6 @@
 """Commands, progress and outcomes as rows, and back; secrets leave the clear columns here."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -19,13 +20,6 @@ _SECRETS = tuple(field.name for field in fields(Session) if field.type is Secret
 _PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secret)
 # What an outcome's JSON holds; its spans have a column of their own.
 _OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRecord(InitiationRecord):
-    """An entry with its place in the ledger: `seq` grows from each initiation to the next."""
-
-    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +54,8 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
         "deadline_seconds": command.deadline_seconds,
         "correlation_id": plain(command.correlation_id),
         "settings": box.encrypt(command.session_settings),
+        "action": command.action,
+        "ends": command.ends,
         **checkpoint_params(claim.checkpoint, box),
         "conversation_id": plain(command.conversation_id),
     }
@@ -94,7 +90,7 @@ def end_params(
     }
 
 
-def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) -> StoredRecord:
+def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) -> InitiationRecord:
     """The record that a row is. LedgerUnavailable if its secrets can't be opened; `leniently` they stay empty."""
     row = Row._make(values)
     try:
@@ -107,7 +103,7 @@ def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) 
         settings, secret = {}, {}
     state = State(row.state)
     known = secret.get("progress", {})
-    return StoredRecord(
+    return InitiationRecord(
         id=row.id,
         command=_command(row, settings),
         state=state,
@@ -125,6 +121,7 @@ def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) 
         outcome=_outcome(row, secret.get("outcome", known)) if row.outcome else None,
         created=datetime.fromtimestamp(row.created, UTC),
         updated=datetime.fromtimestamp(row.updated, UTC),
+        ended=datetime.fromtimestamp(row.ended, UTC) if row.ended else None,
         seq=row.seq,
     )
 
@@ -137,11 +134,11 @@ def sample(values: tuple[Any, ...]) -> InitiationSample:
     return InitiationSample(datetime.fromtimestamp(created, UTC), State(state), seconds, calls, limited)
 
 
-def new_record(claim: Claim, seq: int, created: float) -> StoredRecord:
+def new_record(claim: Claim, seq: int, created: float) -> InitiationRecord:
     """The record of an initiation that this claim has just made, without reading it back."""
     command = claim.command
     at = datetime.fromtimestamp(created, UTC)
-    return StoredRecord(
+    return InitiationRecord(
         id=claim.id,
         command=replace(command, user_token=Secret()) if command.user_token else command,
         state=State.RUNNING,
@@ -160,6 +157,15 @@ def plain(text: str) -> str:
     return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
+def session_pattern(session_id: str) -> str:
+    """The LIKE pattern, with ! as its escape, of a session column with this session's id; "" for no id."""
+    if not session_id:
+        return ""
+    written = _json({"cobrowse_session_id": session_id})[1:-1]
+    escaped = re.sub(r"([!%_])", r"!\1", written)
+    return f"%{escaped}%"
+
+
 def _command(row: Row, settings: Mapping[str, Any]) -> Command:
     return Command(
         sender=row.sender,
@@ -174,6 +180,8 @@ def _command(row: Row, settings: Mapping[str, Any]) -> Command:
         key=row.key,
         fingerprint=row.fingerprint,
         reuse_live_session=bool(row.reuse_live_session),
+        action=row.action,  # type: ignore[arg-type]  # as it was claimed
+        ends=row.ends,
     )
 
 
@@ -193,7 +201,8 @@ def _outcome(row: Row, secret: Mapping[str, str]) -> Outcome:
 
 
 def _session(clear: Mapping[str, Any], secret: Mapping[str, str]) -> Session:
-    return _known(Session, {**clear, **{name: Secret(value) for name, value in secret.items()}})
+    targets = {"targets": tuple(clear["targets"])} if "targets" in clear else {}
+    return _known(Session, {**clear, **targets, **{name: Secret(value) for name, value in secret.items()}})
 
 
 def _known(kind: type[T], values: Mapping[str, Any]) -> T:
