@@ -87,6 +87,7 @@ def create_app(
             settings.deadline_seconds,
             allow_latest=settings.allow_latest,
             allow_user_tokens=settings.allow_user_tokens,
+            participant_data=settings.participant_data,
         ).blueprint()
     )
     if isinstance(initiate.ledger, LedgerStore):
@@ -168,6 +169,7 @@ def load_auth(
                 public_base_url=settings.public_base_url,
                 trusted_proxies=settings.trusted_proxies,
                 max_body_bytes=settings.max_body_bytes,
+                participant_data=settings.participant_data,
             )
     except SendersFileError as error:
         errors += error.errors

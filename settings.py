@@ -48,6 +48,7 @@ class Settings:
     api_keys: Secret = Secret()
     console_password: Secret = Secret()
     end_media_sessions: bool = False
+    participant_data: bool = False
     allow_latest: bool = False
     allow_user_tokens: bool = False
     deadline_seconds: float = 10.0
@@ -96,6 +97,7 @@ class Settings:
             "api_keys": Secret(text("api_keys")),
             "console_password": Secret(text("console_password")),
             "end_media_sessions": env.bool("END_MEDIA_SESSIONS", default=False),
+            "participant_data": env.bool("PARTICIPANT_DATA", default=False),
             "allow_latest": env.bool("ALLOW_LATEST", default=False),
             "allow_user_tokens": env.bool("ALLOW_USER_TOKENS", default=False),
             "deadline_seconds": env.float("DEADLINE_SECONDS", default=10.0, validate=Range(0.5, 55)),

@@ -1,10 +1,11 @@
 """Ends a conversation's session: waits for what is at work there, looks once, and calls if any is live."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cobrowse.flow import Attempt, Flow, run
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger
-from cobrowse.model import Outcome, Status
+from cobrowse.model import Outcome, Session, Status
 from cobrowse.outcomes import outcome_of
 from cobrowse.waiting import leases_ahead, wait_for_owner
 
@@ -18,17 +19,8 @@ def end_session(flow: Flow, ledger: Ledger, attempt: Attempt, acquired: Acquired
     for lease in leases_ahead(acquired):
         entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
         wait_for_owner(ledger, entry, attempt, lease.lease_owner)
+    _prepare(flow, ledger, attempt, acquired.history)
     command = attempt.command
-    known = _find_known(ledger, attempt, acquired)
-    attempt.checkpoint = replace(attempt.checkpoint, flow=flow.name)
-    session = known.checkpoint.session if known is not None else attempt.session
-    attempt.update_session(
-        {
-            "conversation_id": command.conversation_id,
-            "cobrowse_session_id": session.cobrowse_session_id if command.ends else "",
-            "offer_ends": session.offer_ends,
-        }
-    )
     run(
         flow,
         attempt,
@@ -48,8 +40,30 @@ def end_session(flow: Flow, ledger: Ledger, attempt: Attempt, acquired: Acquired
     return outcome_of(attempt, Status.ENDED if ended else Status.ALREADY_ENDED)
 
 
-def _find_known(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> InitiationRecord | None:
-    """The initiation to end, as it stands now; of a whole conversation the newest that may have invited."""
-    if attempt.command.ends:
-        return ledger.read(attempt.command.ends, seconds=attempt.deadline.remaining())
-    return next(iter(acquired.history), None)
+def would_end(flow: Flow, ledger: Ledger, attempt: Attempt) -> Outcome:
+    """What an end would come to, by its steps that have no effect: WOULD_END or ALREADY_ENDED."""
+    _prepare(flow, ledger, attempt, ())
+    for step in flow.steps:
+        if not step.has_side_effect:
+            with attempt.step(step.name):
+                attempt.update_session(step.run(attempt))
+    left = any(step.has_side_effect and step.applies(attempt) for step in flow.steps)
+    return outcome_of(attempt, Status.WOULD_END if left else Status.ALREADY_ENDED)
+
+
+def _prepare(flow: Flow, ledger: Ledger, attempt: Attempt, history: Sequence[InitiationRecord]) -> None:
+    """Begin with what is known of the session: of the initiation to end, else of the newest of the conversation."""
+    command = attempt.command
+    if command.ends:
+        known = ledger.read(command.ends, seconds=attempt.deadline.remaining())
+    else:
+        known = next(iter(history), None)
+    session = known.checkpoint.session if known is not None else Session()
+    attempt.checkpoint = replace(attempt.checkpoint, flow=flow.name)
+    attempt.update_session(
+        {
+            "conversation_id": command.conversation_id,
+            "cobrowse_session_id": session.cobrowse_session_id if command.ends else "",
+            "offer_ends": session.offer_ends,
+        }
+    )

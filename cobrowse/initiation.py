@@ -7,9 +7,9 @@ from typing import Protocol
 
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
-from cobrowse.ending import end_session
+from cobrowse.ending import end_session, would_end
 from cobrowse.errors import AgentNotConnected, CobrowseError, InProgress, InternalError, KeyReused, LedgerUnavailable
-from cobrowse.existing_session import already_active_outcome
+from cobrowse.existing_session import RINGING_SECONDS, already_active_outcome
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, Observer, run
 from cobrowse.ledger import (
     Acquired,
@@ -96,6 +96,16 @@ class Initiation:
         attempt = self._attempt(command, ())
         return self._notify_observers(attempt, lambda: replace(outcome_of(attempt, Status.IGNORED), reason=reason))
 
+    def preview(self, command: Command) -> Outcome:
+        """What the command would come to: would_start, would_end, already_active, a kept answer, or its error.
+
+        Reaches no customer and writes nothing. A live session counts as already_active, whoever started it.
+        """
+        attempt = self._attempt(command, ())
+        return self._notify_observers(
+            attempt, lambda: self._replay_if_final(attempt) or self._within_limit(attempt, self._preview)
+        )
+
     def retry(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
         """A new attempt on a failed initiation's row, requested by an operator; otherwise the recorded outcome.
 
@@ -166,6 +176,23 @@ class Initiation:
         if isinstance(claimed, Outcome):
             return claimed
         return self._run_and_complete(ledger, attempt, claimed)
+
+    def _preview(self, attempt: Attempt) -> Outcome:
+        if attempt.command.action == "end":
+            return would_end(self.genesys.ending(), self.ledger, attempt)
+        if not attempt.command.conversation_id:
+            with attempt.step("find"):
+                found = self.genesys.newest_webchat(attempt)
+            attempt.command = replace(attempt.command, conversation_id=found)
+        with attempt.step("check"):
+            shown = self.genesys.sessions(attempt)
+        if shown.live:
+            session = replace(shown.live[0], conversation_id=attempt.command.conversation_id, verified=True)
+            attempt.checkpoint = Checkpoint(session=visible_session(attempt.command, session, None))
+            return outcome_of(attempt, Status.ALREADY_ACTIVE)
+        if shown.unanswered:
+            raise AgentNotConnected(shown.unanswered, retry_after=RINGING_SECONDS)
+        return outcome_of(attempt, Status.WOULD_START)
 
     def _retry(self, attempt: Attempt, entry: InitiationRecord) -> Outcome:
         claimed = self.ledger.reclaim(

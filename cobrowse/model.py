@@ -31,6 +31,8 @@ class Status(StrEnum):
     ENDED = "ended"
     ALREADY_ENDED = "already_ended"
     RUNNING = "running"
+    WOULD_START = "would_start"
+    WOULD_END = "would_end"
 
 
 class SessionState(StrEnum):
@@ -50,7 +52,7 @@ class Command:
     `deadline_seconds` is how long the caller waits. `fingerprint` tells two requests with one key apart; it is empty
     where the key names the event whatever its data, as a sender's delivery id does. With `start_when` agent_connected
     nothing is started before an agent has answered. An `action` of end is about the session of the initiation `ends`,
-    or about every live one of the conversation.
+    or about every live one of the conversation. `hand_over`: the customer's participant gets the session's data.
     """
 
     sender: str
@@ -69,6 +71,7 @@ class Command:
     user_token: Secret = Secret()
     action: Action = "start"
     ends: str = ""
+    hand_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Session:
     """Session data collected by a flow's steps; an empty string means "not known". `offer_ends` is ISO 8601.
 
     `targets` are the communications to disconnect, each as the ids of its participant and its own with a slash between.
+    `customer_id` is the customer's participant.
     """
 
     conversation_id: str = ""
@@ -84,10 +88,14 @@ class Session:
     join_url: Secret = Secret()
     viewer_url: Secret = Secret()
     join_code: Secret = Secret()
+    websocket_url: Secret = Secret()
     offer_ends: str = ""
     state: str = ""
     verified: bool = False
     targets: tuple[str, ...] = ()
+    customer_id: str = ""
+    handed_over: bool = False
+    hand_over_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,4 +72,4 @@ def visible_session(command: Command, session: Session, owner: Command | None) -
     """The session as this command's credential may see it: links and code are for the credential that started it."""
     if owner is not None and (owner.sender, owner.credential) == (command.sender, command.credential):
         return session
-    return replace(session, join_url=Secret(), viewer_url=Secret(), join_code=Secret())
+    return replace(session, join_url=Secret(), viewer_url=Secret(), join_code=Secret(), websocket_url=Secret())

@@ -86,6 +86,12 @@ class StartRequestSchema(Schema):
         load_default="customer_connected",
         validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}."),
     )
+    participant_data = fields.Boolean(
+        data_key="participantData", load_default=None, error_messages={"invalid": "Must be true or false."}
+    )
+    dry_run = fields.Boolean(
+        data_key="dryRun", load_default=False, error_messages={"invalid": "Must be true or false."}
+    )
     session_settings = JsonObjectField(data_key="sessionSettings", load_default=dict)
     idempotency_key = fields.String(data_key="idempotencyKey", load_default="")
 
@@ -197,6 +203,15 @@ class AnswerSchema(Schema):
     joinUrl = fields.String(required=True, metadata={"description": "Where the agent joins (media flow)."})
     viewerUrl = fields.String(required=True, metadata={"description": "Where the session is viewed, once known."})
     joinCode = fields.String(required=True, metadata={"description": "The code the customer enters (native flow)."})
+    websocketUrl = fields.String(
+        required=True, metadata={"description": "Where the session's own protocol is spoken (native flow)."}
+    )
+    handedOver = fields.Boolean(
+        required=True, metadata={"description": "The session stands in the customer's participant data."}
+    )
+    handOverError = fields.String(
+        required=True, metadata={"description": "Why it does not, where that was asked for; empty otherwise."}
+    )
     offerEnds = fields.String(required=True, metadata={"description": "ISO 8601: until when the offer stands."})
     state = fields.String(required=True, metadata={"description": "The medium's state, as the conversation shows it."})
     verified = fields.Boolean(required=True, metadata={"description": "The conversation shows the session."})

@@ -89,6 +89,7 @@ class CobrowseSessionSchema(GenesysSchema):
 
     id = TextField(load_default="")
     joinCode = TextField(load_default="")
+    websocketUrl = TextField(load_default="")
     dateOfferEnds = TextField(load_default="")
 
 

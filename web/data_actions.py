@@ -1,8 +1,8 @@
 """POST /data-actions/cobrowse: what an Architect flow calls, flat in and flat out."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
 from flask import Blueprint, Response, g, request
@@ -17,15 +17,29 @@ SENDER = "architect"
 _REQUEST = StartRequestSchema()
 
 
+class Initiate(Protocol):
+    """The domain's interface used here."""
+
+    def __call__(self, command: Command) -> Outcome:
+        """Start a session or say why not."""
+
+    def preview(self, command: Command) -> Outcome:
+        """Say what would happen."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataActions:
-    """The endpoint's configuration. `deadline_seconds`: how long the caller waits."""
+    """The endpoint's configuration. `deadline_seconds`: how long the caller waits.
 
-    initiate: Callable[[Command], Outcome]
+    `participant_data`: whether a session is handed over where the request does not say.
+    """
+
+    initiate: Initiate
     callers: Callers
     deadline_seconds: float
     allow_latest: bool = False
     allow_user_tokens: bool = False
+    participant_data: bool = False
 
     def blueprint(self) -> Blueprint:
         """The endpoint's routes."""
@@ -38,6 +52,7 @@ class DataActions:
         credential = self.callers.identify(request)
         payload = data_action_body.read(request, _REQUEST)
         key = data_action_body.key(request, payload)
+        dry_run, participant_data = payload.pop("dry_run"), payload["participant_data"]
         mode = responses.ResponseMode(always_200=not request_parsing.prefers_real_status(request.headers))
         if payload["latest"] and not self.allow_latest:
             error = LatestNotAllowed("latest: the service does not allow it")
@@ -53,11 +68,12 @@ class DataActions:
             credential=credential,
             session_settings=payload["session_settings"],
             start_when=payload["start_when"],
+            hand_over=self.participant_data if participant_data is None else participant_data,
             key=key,
             fingerprint=fingerprint(payload),
             user_token=self._user_token(),
         )
-        return responses.respond([self.initiate(command)], mode)
+        return responses.respond([self.initiate.preview(command) if dry_run else self.initiate(command)], mode)
 
     def _user_token(self) -> Secret:
         token = request.headers.get("Genesys-Access-Token", "").strip() if self.allow_user_tokens else ""

@@ -17,7 +17,7 @@ from web.data_actions import SENDER, fingerprint
 
 _STATUS, _END, _QUERY = StatusRequestSchema(), EndRequestSchema(), InitiationsQuerySchema()
 # A list is for an overview; who needs a link asks for the one initiation that has it.
-_NO_LINKS = {"joinUrl": "", "viewerUrl": "", "joinCode": ""}
+_NO_LINKS = {"joinUrl": "", "viewerUrl": "", "joinCode": "", "websocketUrl": ""}
 
 
 @dataclass(frozen=True, slots=True)

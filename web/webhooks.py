@@ -1,6 +1,6 @@
 """POST /webhooks/<sender>: any sender that has a row, from its raw bytes to the answer it understands."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,11 +10,20 @@ import structlog
 from flask import Blueprint, Response, g, request
 
 from cobrowse.clock import Clock, Deadline
-from cobrowse.errors import BodyTooLarge, CobrowseError, InternalError, KeyReused, SenderRateLimited, UnknownPath
+from cobrowse.errors import (
+    BodyTooLarge,
+    CobrowseError,
+    InternalError,
+    InvalidRequest,
+    KeyReused,
+    SenderRateLimited,
+    UnknownPath,
+)
 from cobrowse.model import Command, Outcome
 from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.registry import Sender
 from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
+from schemas.texts import SHOWN
 from web import request_parsing, responses
 from web.data_actions import fingerprint
 
@@ -30,6 +39,9 @@ class Initiate(Protocol):
 
     def __call__(self, command: Command) -> Outcome:
         """Start a session or say why not."""
+
+    def preview(self, command: Command) -> Outcome:
+        """Say what would happen."""
 
     def ignore(self, command: Command, reason: str) -> Outcome:
         """Say that nothing is started, and why."""
@@ -67,6 +79,7 @@ class Webhooks:
         try:
             if too_large is not None:
                 raise too_large
+            dry_run = sender.dry_run or _asks_for_dry_run(sender, incoming.headers)
             events = sender.read(incoming)
             key = (
                 request_parsing.idempotency_key(request.headers.get("Idempotency-Key", "")) if len(events) == 1 else ""
@@ -83,7 +96,7 @@ class Webhooks:
             ]
             return responses.respond(refused, mode)
         commands = [_command(sender, event, credential, key) for event in events]
-        return responses.respond(list(self._outcomes(events, commands, deadline)), mode)
+        return responses.respond(list(self._outcomes(events, commands, deadline, dry_run=dry_run)), mode)
 
     def _used_up(self, sender: Sender, events: int = 1) -> SenderRateLimited | None:
         """Count so many events; the refusal if the sender's rate has no room for them."""
@@ -94,7 +107,12 @@ class Webhooks:
         return None
 
     def _outcomes(
-        self, events: Sequence[SessionRequested | Ignored], commands: Sequence[Command], deadline: Deadline
+        self,
+        events: Sequence[SessionRequested | Ignored],
+        commands: Sequence[Command],
+        deadline: Deadline,
+        *,
+        dry_run: bool,
     ) -> Iterator[Outcome]:
         """Each event's own outcome, in their order. The events of a batch share the deadline, a few at a time."""
         batch = len(events) > 1
@@ -107,8 +125,9 @@ class Webhooks:
                     IgnoredEvent(self.clock.now(), command.sender, event.kind, event.reason, event.conversation_id)
                 )
                 return self.initiate.ignore(command, event.reason)
+            work = self.initiate.preview if dry_run else self.initiate
             try:
-                return self.initiate(replace(command, deadline_seconds=deadline.remaining()))
+                return work(replace(command, deadline_seconds=deadline.remaining()))
             except KeyReused as error:
                 return responses.rejection_outcome(error, command.correlation_id, command.conversation_id)
             except InternalError as error:
@@ -148,6 +167,21 @@ def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyToo
     return UnverifiedRequest(request.method, path, query, headers, body, request.remote_addr or "", now), too_large
 
 
+def _asks_for_dry_run(sender: Sender, headers: Mapping[str, str]) -> bool:
+    """Whether the header X-Dry-Run asks that nothing be done. InvalidRequest for a sender that signs.
+
+    Whoever can add a header to a signed delivery could else make it do nothing, and have its sender told of a success.
+    """
+    asked = headers.get("x-dry-run", "").strip().lower()
+    if asked in ("", "false"):
+        return False
+    if asked != "true":
+        raise InvalidRequest(f"X-Dry-Run: must be true or false; {asked[:SHOWN]!r} came")
+    if sender.scheme.covers_body:
+        raise InvalidRequest("X-Dry-Run: no signature covers it; set dry_run = true in the sender's row instead")
+    return True
+
+
 def _command(sender: Sender, event: SessionRequested | Ignored, credential: str, key: str) -> Command:
     command = Command(
         sender=sender.name,
@@ -158,11 +192,15 @@ def _command(sender: Sender, event: SessionRequested | Ignored, credential: str,
         key=key or event.delivery_id,
         reuse_live_session=sender.reuse_live_session,
         start_when=sender.start_when,
+        action=sender.action,
     )
     if isinstance(event, Ignored):
         return command
+    if sender.action == "end":
+        return replace(command, requested_by=event.requested_by, fingerprint=fingerprint(event.content) if key else "")
     return replace(
         command,
+        hand_over=sender.participant_data,
         channel=event.channel,
         requested_by=event.requested_by,
         session_settings=event.session_settings,

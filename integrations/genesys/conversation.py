@@ -1,6 +1,6 @@
 """What a conversation is, read from either shape Genesys gives it: over or not, who has answered, its live sessions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ class ConversationSnapshot:
 
     `sessions` are its cobrowse sessions as each participant has them, `live` those that are not over, each once.
     `customer` and `agent` say how far each has come, `parts` who is in which session.
+    `customer_id` is the customer's participant.
     """
 
     id: str
@@ -38,6 +39,7 @@ class ConversationSnapshot:
     customer: Presence = Presence.UNKNOWN
     agent: Presence = Presence.UNKNOWN
     parts: tuple[CobrowsePart, ...] = ()
+    customer_id: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -118,7 +120,14 @@ def parse_conversation(conversation: Mapping[str, Any]) -> ConversationSnapshot:
         presence_of(participants, "customer", otherwise="external"),
         presence_of(participants, "agent", "user"),
         parts_of(conversation),
+        _customer_id(participants),
     )
+
+
+def _customer_id(participants: Iterable[Mapping[str, Any]]) -> str:
+    """The id of the customer's participant, which stays when agents change; "" if none is shown."""
+    ids = {one["purpose"].strip().lower(): one["id"] for one in participants}
+    return ids.get("customer") or ids.get("external") or ""
 
 
 def _talks(participant: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

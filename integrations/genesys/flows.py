@@ -12,14 +12,22 @@ from cobrowse.errors import (
     GenesysUnavailable,
     NoActiveConversation,
 )
-from cobrowse.existing_session import offer_is_open
-from cobrowse.flow import PROBE_DELAYS, Attempt, Flow, FlowUnavailable, SessionUpdate, Step
+from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step
 from cobrowse.model import Channel, Secret, Session, Sessions, SessionView
 from integrations.genesys.client import Client
-from integrations.genesys.cobrowse_parts import targets_of, view_of
+from integrations.genesys.cobrowse_parts import view_of
 from integrations.genesys.conversation import ConversationSnapshot, parse_conversation
+from integrations.genesys.ending import Ending
+from integrations.genesys.handover import hand_over
 from integrations.genesys.links import checked_link
-from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, DISCONNECT, LIST, UpstreamRejected
+from integrations.genesys.operations import (
+    ATTACH,
+    COBROWSE,
+    CONVERSATION,
+    CREATE,
+    LIST,
+    UpstreamRejected,
+)
 
 # Seconds before each poll for the new medium in the conversation; not visible after the last means unverified.
 VERIFY_DELAYS = (0.0, 0.2, 0.4, 0.8)
@@ -37,12 +45,6 @@ _LEGACY_CHAT = (
 )
 
 
-_MEDIA_END = (
-    "Genesys documents no call that ends a session of the media flow. END_MEDIA_SESSIONS=true tries the one of the "
-    "native flow, which is not confirmed; or end it in the agent's workspace."
-)
-
-
 class Flows:
     """Implements the domain's port to Genesys Cloud. `mode` is media, native or auto.
 
@@ -51,11 +53,12 @@ class Flows:
     """
 
     def __init__(self, client: Client, mode: str, *, end_media_sessions: bool = False) -> None:
-        self._end_media_sessions = end_media_sessions
         self._client = client
         self._mode = mode
+        self._end_media_sessions = end_media_sessions
         self._lacks_media = False
-        self._flows = {"media": self._media(), "native": self._native(), "end": self._ending()}
+        ending = Ending(client, self._fetch_conversation, self._scope, self._may_end)
+        self._flows = {"media": self._media(), "native": self._native(), "end": ending.flow()}
 
     @property
     def lacks_media(self) -> bool:
@@ -114,6 +117,7 @@ class Flows:
                 Step("create", self._create, has_side_effect=True),
                 Step("attach", self._attach, probe=self._find_session, has_side_effect=True, notifies_customer=True),
                 Step("verify", self._verify),
+                self._handover(),
             ),
         )
 
@@ -126,22 +130,18 @@ class Flows:
                     "cobrowse", self._cobrowse, probe=self._find_session, has_side_effect=True, notifies_customer=True
                 ),
                 Step("verify", self._verify),
+                self._handover(),
             ),
         )
 
-    def _ending(self) -> Flow:
-        return Flow(
-            "end",
-            (
-                Step("look", self._find_targets),
-                Step(
-                    "end",
-                    self._disconnect,
-                    probe=self._find_no_targets,
-                    has_side_effect=True,
-                    applies=lambda attempt: bool(attempt.session.targets),
-                ),
-            ),
+    def _may_end(self) -> bool:
+        return self._end_media_sessions or self.flow().name == "native"
+
+    def _handover(self) -> Step:
+        return Step(
+            "hand over",
+            lambda attempt: hand_over(self._client, attempt, self._scope(attempt)),
+            applies=lambda attempt: attempt.command.hand_over,
         )
 
     def _scope(self, attempt: Attempt) -> str:
@@ -234,6 +234,7 @@ class Flows:
         return {
             "cobrowse_session_id": started["id"],
             "join_code": Secret(started["joinCode"]),
+            "websocket_url": checked_link(started["websocketUrl"], "websocketUrl", conversation_id, "wss"),
             "offer_ends": started["dateOfferEnds"],
         }
 
@@ -246,75 +247,19 @@ class Flows:
             return None
         return _merge_session(attempt, session)
 
-    def _find_targets(self, attempt: Attempt) -> SessionUpdate:
-        """What has to be disconnected; nothing where the conversation is over, or is gone."""
-        try:
-            targets = self._targets(attempt)
-        except ConversationNotFound:
-            targets = ()
-        return {"targets": targets, **({} if targets else {"state": "disconnected"})}
-
-    def _find_no_targets(self, attempt: Attempt) -> SessionUpdate | None:
-        """The probe of an end: nothing is live any more."""
-        found = self._find_targets(attempt)
-        return None if found["targets"] else found
-
-    def _targets(self, attempt: Attempt) -> tuple[str, ...]:
-        known = attempt.session.cobrowse_session_id
-        for _ in attempt.poll(PROBE_DELAYS, "before another look for what is to be ended"):
-            seen = self._fetch_conversation(attempt)
-            shown = [session for session in seen.sessions if known in ("", session.cobrowse_session_id)]
-            if shown or seen.is_over or not offer_is_open(attempt.session, attempt.clock.now()):
-                break
-        else:
-            raise GenesysBadResponse(
-                f"conversation {seen.id} does not show the session, and its offer is open",
-                hint="The customer may still accept it: retry, or wait until offerEnds.",
-            )
-        live = [session for session in seen.live if session in shown]
-        if seen.is_over or not live:
-            return ()
-        if self._started_by(attempt).name == "media" and not self._end_media_sessions:
-            raise CobrowseNotSupported(f"conversation {seen.id}: a session of the media flow is live", hint=_MEDIA_END)
-        targets = targets_of(seen.parts, known)
-        if not targets:
-            raise CobrowseNotSupported(
-                f"conversation {seen.id} shows the session as its medium, and no participant's communication to end",
-                hint="Genesys documents no call that ends such a session; end it in the agent's workspace.",
-            )
-        return targets
-
-    def _disconnect(self, attempt: Attempt) -> SessionUpdate:
-        for target in attempt.session.targets:
-            participant, _, communication = target.partition("/")
-            try:
-                self._client.call(
-                    attempt,
-                    DISCONNECT,
-                    self._scope(attempt),
-                    conversation_id=attempt.command.conversation_id,
-                    target=(participant, "communications", communication),
-                    json={"state": "disconnected"},
-                )
-            except UpstreamRejected as refused:
-                # It may have ended by itself since the look.
-                if self._find_targets(attempt)["targets"]:
-                    hint = "Genesys refuses to end a session that is live; end it in the agent's workspace."
-                    raise CobrowseNotSupported(refused.message, hint=hint) from None
-        return {"targets": (), "state": "disconnected"}
-
     def _verify(self, attempt: Attempt) -> SessionUpdate:
         """Poll until the conversation shows the session. It is attached by now, so nothing here is a failure."""
+        customer = attempt.session.customer_id
         try:
             for _ in attempt.poll(VERIFY_DELAYS, "before another look for the session"):
-                session = self._fetch_conversation(attempt).session(
-                    attempt.session.cobrowse_session_id, attempt.session.media_id
-                )
+                seen = self._fetch_conversation(attempt)
+                customer = seen.customer_id or customer
+                session = seen.session(attempt.session.cobrowse_session_id, attempt.session.media_id)
                 if session is not None:
-                    return _merge_session(attempt, session) | {"verified": True}
+                    return _merge_session(attempt, session) | {"verified": True, "customer_id": customer}
         except (GenesysError, ConversationNotFound):
             pass  # the customer has the invitation; that it could not be seen is what `unverified` says
-        return {"verified": False}
+        return {"verified": False, "customer_id": customer}
 
     def _fetch_conversation(self, attempt: Attempt) -> ConversationSnapshot:
         conversation_id = attempt.command.conversation_id

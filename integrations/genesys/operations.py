@@ -71,6 +71,15 @@ DISCONNECT = Operation(
     repeatable=False,
     sends_json=True,
 )
+# Sets the named attributes of one participant to the same texts however often it runs.
+ATTRIBUTES = Operation(
+    "attributes",
+    "PATCH",
+    "/api/v2/conversations/{conversation_id}/participants/{target}/attributes",
+    shapes.NoContentSchema(),
+    repeatable=True,
+    sends_json=True,
+)
 
 
 class UpstreamRejected(Exception):

@@ -85,6 +85,7 @@ MIGRATIONS = (
         (
             "ALTER TABLE initiations ADD COLUMN action {text} NOT NULL DEFAULT 'start'",
             "ALTER TABLE initiations ADD COLUMN ends {text} NOT NULL DEFAULT ''",
+            "ALTER TABLE initiations ADD COLUMN hand_over BOOLEAN NOT NULL DEFAULT FALSE",
             "ALTER TABLE initiations ADD COLUMN ended DOUBLE PRECISION NOT NULL DEFAULT 0",
         ),
     ),

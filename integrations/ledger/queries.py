@@ -23,6 +23,7 @@ class Row(NamedTuple):
     settings: str
     action: str
     ends: str
+    hand_over: bool
     state: str
     lease_owner: str
     attempts: int
@@ -49,13 +50,13 @@ CLAIM = """
 INSERT INTO initiations (
     id, lock_key, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest,
     reuse_live_session,
-    deadline_seconds, correlation_id, settings, action, ends, state, lease_owner, lease_until, flow, completed_steps,
-    pending_step, may_have_notified, session, secret, created, updated
+    deadline_seconds, correlation_id, settings, action, ends, hand_over, state, lease_owner, lease_until, flow,
+    completed_steps, pending_step, may_have_notified, session, secret, created, updated
 ) SELECT
     :id, :lock_key, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
-    :reuse_live_session, :deadline_seconds, :correlation_id, :settings, :action, :ends, 'running', :lease_owner, {now} +
-    :lease_seconds, :flow,
-    :completed_steps, :pending_step, :may_have_notified, :session, :secret, {now}, {now}
+    :reuse_live_session, :deadline_seconds, :correlation_id, :settings, :action, :ends, :hand_over, 'running',
+    :lease_owner, {now} + :lease_seconds, :flow, :completed_steps, :pending_step, :may_have_notified, :session,
+    :secret, {now}, {now}
 {serialise_clause}
 ON CONFLICT (lock_key) DO UPDATE SET
     state = 'running', lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,

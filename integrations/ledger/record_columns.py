@@ -56,6 +56,7 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
         "settings": box.encrypt(command.session_settings),
         "action": command.action,
         "ends": command.ends,
+        "hand_over": command.hand_over,
         **checkpoint_params(claim.checkpoint, box),
         "conversation_id": plain(command.conversation_id),
     }
@@ -182,6 +183,7 @@ def _command(row: Row, settings: Mapping[str, Any]) -> Command:
         reuse_live_session=bool(row.reuse_live_session),
         action=row.action,  # type: ignore[arg-type]  # as it was claimed
         ends=row.ends,
+        hand_over=bool(row.hand_over),
     )
 
 

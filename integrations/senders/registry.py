@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
 
-from cobrowse.model import Secret, StartWhen
+from cobrowse.model import Action, Secret, StartWhen
 from integrations.senders.auth.config import AuthConfig, AuthParts, secret_bytes
 from integrations.senders.auth.credentials import SHORTEST
 from integrations.senders.auth.schemes import SCHEMES, Scheme, sign
@@ -42,7 +42,10 @@ class SendersFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """One row, checked. `deadline_seconds` is how long the sender is kept waiting at most."""
+    """One row, checked. `deadline_seconds` is how long the sender is kept waiting at most.
+
+    With `dry_run` nothing is done, and each delivery is told what would have been.
+    """
 
     name: str
     signature: str
@@ -51,6 +54,9 @@ class Sender:
     always_200: bool
     reuse_live_session: bool
     start_when: StartWhen
+    action: Action
+    participant_data: bool
+    dry_run: bool
     rate_limit: str
     max_body_bytes: int
     response_policy: ResponsePolicy
@@ -110,6 +116,9 @@ class Senders:
                 "always200": sender.always_200,
                 "reuseLiveSession": sender.reuse_live_session,
                 "startWhen": sender.start_when,
+                "action": sender.action,
+                "participantData": sender.participant_data,
+                "dryRun": sender.dry_run,
                 "rateLimit": sender.rate_limit,
                 "maxBodyBytes": sender.max_body_bytes,
                 "warnings": list(sender.warnings),
@@ -125,6 +134,7 @@ def load_senders(
     public_base_url: str = "",
     trusted_proxies: tuple[str, ...] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
+    participant_data: bool = False,
 ) -> Senders:
     """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once.
 
@@ -135,7 +145,7 @@ def load_senders(
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SendersFileError([f"{file}: is not TOML: {error}"]) from None
-    context = SenderContext(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes)
+    context = SenderContext(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes, participant_data)
     errors = [
         f"{file}: {key[:60]!r} is not known here; each sender is a [senders.NAME]"
         for key in document
@@ -221,6 +231,9 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         always_200=row.get("always_200", False),
         reuse_live_session=row.get("reuse_live_session", True),
         start_when=row.get("start_when", envelope.start_when),
+        action=row.get("action", "start"),
+        participant_data=row.get("participant_data", context.participant_data),
+        dry_run=row.get("dry_run", False),
         rate_limit=row.get("rate_limit", ""),
         max_body_bytes=row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes)),
         response_policy=response_policy,

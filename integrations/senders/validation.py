@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import get_args
 
-from cobrowse.model import StartWhen
+from cobrowse.model import Action, StartWhen
 from integrations.senders.auth.hmac_signatures import PARTS, foreign_mark_in, names_in
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.payload_shapes import HEADER_ID, literal_fault
@@ -27,6 +27,8 @@ _AGES = (1.0, 31_536_000.0)
 # Bytes: less holds no delivery, more is no setting of MAX_BODY_BYTES.
 _BODIES = (1_024, 10_485_760)
 
+# Keys that say how a session is started.
+_FOR_STARTS = ("start_when", "reuse_live_session", "session_settings", "participant_data")
 _PARTS_SHOWN = ", ".join(PARTS)
 
 Check = Callable[[object], str]
@@ -143,6 +145,9 @@ KEYS: Mapping[str, Check] = {
     "always_200": _boolean,
     "reuse_live_session": _boolean,
     "start_when": _choice(get_args(StartWhen)),
+    "action": _choice(get_args(Action)),
+    "participant_data": _boolean,
+    "dry_run": _boolean,
     "max_age_seconds": _number(*_AGES),
     "max_body_bytes": _bytes,
     "rate_limit": _rate,
@@ -173,6 +178,7 @@ class SenderContext:
     public_base_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
     max_body_bytes: int = 2_097_152
+    participant_data: bool = False
 
 
 def chosen(value: object, choices: Sequence[str]) -> str:
@@ -196,6 +202,8 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     largest = sound.get("max_body_bytes")
     if isinstance(largest, int) and largest > context.max_body_bytes:
         errors.append(f"max_body_bytes: {largest} is above MAX_BODY_BYTES, which is {context.max_body_bytes}")
+    if sound.get("action") == "end":
+        errors += [f"{key}: nothing to use it for in a row that ends sessions" for key in _FOR_STARTS if key in row]
     if "signature" in sound:
         errors += _scheme_errors(str(sound["signature"]), sound, row, context)
     if "envelope" in sound:
