@@ -162,7 +162,7 @@ def _participant(there: Conversation, purpose: str) -> dict[str, object]:
         "startTime": stamp(there.started),
         "connectedTime": stamp(there.started),
         **_end_time(there.ended),
-        "attributes": {},
+        "attributes": dict(there.attributes) if purpose == "customer" else {},
         "wrapupRequired": False,
         **lists,
     }

@@ -73,7 +73,7 @@ class Medium:
 class Conversation:
     """A conversation on one channel; `ended` is None while it is active.
 
-    `customer` and `agent` are the states of their communications.
+    `customer` and `agent` are the states of their communications, `attributes` the customer's participant data.
     """
 
     id: str
@@ -83,6 +83,7 @@ class Conversation:
     media: tuple[Medium, ...] = ()
     customer: str = "connected"
     agent: str = "connected"
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 class State:
@@ -221,6 +222,12 @@ class State:
             there = self.conversation(conversation_id)
             media = tuple(replace(one, ended=one.ended or now) if one.id == medium_id else one for one in there.media)
             self._conversations[there.id] = replace(there, media=media)
+
+    def set_attributes(self, conversation_id: str, attributes: Mapping[str, str]) -> None:
+        """Put texts into the customer's participant data; those of other names stay."""
+        with self._lock:
+            there = self.conversation(conversation_id)
+            self._conversations[there.id] = replace(there, attributes={**there.attributes, **attributes})
 
     def turn(self, conversation_id: str, how: str) -> Conversation:
         """Have the customer join every live cobrowse, or end it, or let its offer lapse: one of ENDINGS."""
