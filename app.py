@@ -21,6 +21,7 @@ from cobrowse.model import Secret
 from console.views import Console
 from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check
 from integrations import genesys
+from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
@@ -107,7 +108,7 @@ def build_telemetry(
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
     names = (data_actions.SENDER, *(sender.name for sender in senders))
-    metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
+    metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
     return metrics, SafeObservers((LogObserver(), *both), both)
@@ -116,10 +117,11 @@ def build_telemetry(
 def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers) -> Readiness:
     """What /readyz asks."""
     flows = initiate.genesys
-    questions: dict[str, HealthCheck] = {
-        "genesys": TokenCheck(tokens.seconds_left, flows.flow, clock, initiate.lease_owner, (telemetry,))
-    }
+    questions: dict[str, HealthCheck] = {}
     if isinstance(flows, genesys.Flows):
+        questions["genesys"] = TokenCheck(
+            tokens.seconds_left, flows.authorize, clock, initiate.lease_owner, (telemetry,)
+        )
         questions["circuit"] = circuit_check(flows.open_circuits)
     if isinstance(initiate.ledger, LedgerStore):
         questions["ledger"] = ledger_check(initiate.ledger.ping)
@@ -231,7 +233,6 @@ def build(
         clock=clock,
         new_id=new_id,
         lease_owner=lease_owner,
-        repeat_window_seconds=settings.repeat_window_seconds,
         ledger_required=settings.ledger_required,
         admission=Admission(settings.max_concurrent_initiations),
         observers=observers,

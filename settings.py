@@ -11,10 +11,9 @@ from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
 
 from cobrowse.model import Secret
+from integrations.genesys.flows import AUTO, MODES
 from integrations.regions import REGIONS, region_of
 from web.peer import is_loopback
-
-FlowName = Literal["auto", "media", "native"]
 
 # Bytes of the console's password below which it can be guessed: nothing counts the tries.
 CONSOLE_SHORTEST = 12
@@ -44,7 +43,7 @@ class Settings:
     genesys_client_cert: str = ""
     genesys_client_key: str = ""
     max_upstream_bytes: int = 8_388_608
-    cobrowse_flow: FlowName = "auto"
+    cobrowse_flow: str = AUTO
     api_keys: Secret = Secret()
     console_password: Secret = Secret()
     end_media_sessions: bool = False
@@ -62,7 +61,6 @@ class Settings:
     ledger_keys: tuple[Secret, ...] = ()
     ledger_retention_seconds: float = 86_400.0
     ledger_required: bool = True
-    repeat_window_seconds: float = 600.0
     metrics_token: Secret = Secret()
     otel_exporter_otlp_endpoint: str = ""
     log_level: str = "INFO"
@@ -93,7 +91,7 @@ class Settings:
             "genesys_client_cert": text("genesys_client_cert"),
             "genesys_client_key": text("genesys_client_key"),
             "max_upstream_bytes": env.int("MAX_UPSTREAM_BYTES", default=8_388_608, validate=Range(65_536, 1 << 30)),
-            "cobrowse_flow": _choice(env, "COBROWSE_FLOW", "auto", ("auto", "media", "native")),
+            "cobrowse_flow": _choice(env, "COBROWSE_FLOW", AUTO, MODES),
             "api_keys": Secret(text("api_keys")),
             "console_password": Secret(text("console_password")),
             "end_media_sessions": env.bool("END_MEDIA_SESSIONS", default=False),
@@ -111,7 +109,6 @@ class Settings:
             "ledger_keys": tuple(Secret(key) for key in env.str("LEDGER_KEYS", "").replace(",", " ").split()),
             "ledger_retention_seconds": env.float("LEDGER_RETENTION_SECONDS", default=86_400.0, validate=Range(60)),
             "ledger_required": env.bool("LEDGER_REQUIRED", default=True),
-            "repeat_window_seconds": env.float("REPEAT_WINDOW_SECONDS", default=600.0, validate=Range(0)),
             "metrics_token": Secret(text("metrics_token")),
             "otel_exporter_otlp_endpoint": text("otel_exporter_otlp_endpoint"),
             "log_level": _choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

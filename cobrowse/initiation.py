@@ -8,7 +8,15 @@ from typing import Protocol
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
 from cobrowse.ending import end_session, would_end
-from cobrowse.errors import AgentNotConnected, CobrowseError, InProgress, InternalError, KeyReused, LedgerUnavailable
+from cobrowse.errors import (
+    AgentNotConnected,
+    CobrowseError,
+    ConversationError,
+    InProgress,
+    InternalError,
+    KeyReused,
+    LedgerUnavailable,
+)
 from cobrowse.existing_session import RINGING_SECONDS, already_active_outcome
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, Observer, run
 from cobrowse.ledger import (
@@ -39,8 +47,6 @@ from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owne
 LEASE_MARGIN = 5.0
 # Seconds that the end of an attempt may wait for the ledger at least: the customer may have been invited.
 MIN_COMPLETION_SECONDS = 1.0
-# Seconds: a claim always looks up a running initiation, also where REPEAT_WINDOW_SECONDS is 0.
-SHORTEST_WINDOW = 0.001
 
 _INTERNAL_ERROR = "internal error"
 _KEY_REUSED = "Idempotency-Key already used with a different request"
@@ -69,9 +75,7 @@ class Genesys(Protocol):
 class Initiation:
     """Starts one session for a command: call it. Failures are part of the Outcome.
 
-    `repeat_window_seconds` (seconds): how far back an earlier invitation to the conversation is looked for.
-    `admission` bounds
-    what is under way in this process.
+    `admission` bounds what is under way in this process.
     """
 
     genesys: Genesys
@@ -79,7 +83,6 @@ class Initiation:
     clock: Clock
     new_id: Callable[[], str]
     lease_owner: str
-    repeat_window_seconds: float = 600.0
     ledger_required: bool = True
     observers: tuple[Observer, ...] = ()
     admission: Admission = field(default_factory=Admission)
@@ -113,11 +116,8 @@ class Initiation:
         no conversation is asked for anew.
         """
         conversation_id = entry.checkpoint.session.conversation_id or entry.command.conversation_id
-        failure = entry.outcome.failure if entry.outcome is not None else None
-        rang = failure is not None and failure.code == AgentNotConnected.code
         command = replace(
             entry.command,
-            start_when="agent_connected" if rang else entry.command.start_when,
             deadline_seconds=deadline_seconds,
             correlation_id=correlation_id,
             conversation_id=conversation_id,
@@ -199,7 +199,6 @@ class Initiation:
             entry.id,
             attempt.lease_owner,
             attempt.command.deadline_seconds + LEASE_MARGIN,
-            self._window,
             seconds=attempt.deadline.remaining(),
         )
         if isinstance(claimed, Acquired):
@@ -209,14 +208,10 @@ class Initiation:
             raise InProgress("this initiation is being worked on", retry_after=1)
         return replay_outcome(ended, attempt)
 
-    @property
-    def _window(self) -> float:
-        return max(self.repeat_window_seconds, SHORTEST_WINDOW)
-
     def _claim(self, attempt: Attempt, lock_key: str, checkpoint: Checkpoint) -> Claim:
         command = attempt.command
         lease = command.deadline_seconds + LEASE_MARGIN
-        return Claim(attempt.initiation_id, lock_key, attempt.lease_owner, command, lease, checkpoint, self._window)
+        return Claim(attempt.initiation_id, lock_key, attempt.lease_owner, command, lease, checkpoint)
 
     def _claim_or_replay(self, attempt: Attempt) -> tuple[Ledger, Acquired | Outcome]:
         """The acquired claim, or the outcome of another attempt's run."""
@@ -306,9 +301,14 @@ class Initiation:
                 return self._join(attempt, ended)
             # One that has not ended died, or is at work anew; either may have invited the customer before that.
             may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
-        # One whose invitation is out is settled by its flow's own probe.
-        if may_be_there or (_looks_first(attempt.command) and not attempt.checkpoint.may_have_notified):
-            active = already_active_outcome(attempt, acquired, lambda: self.genesys.sessions(attempt))
+        if may_be_there or _looks_first(attempt.command):
+            try:
+                active = already_active_outcome(attempt, acquired, lambda: self.genesys.sessions(attempt))
+            except ConversationError as error:
+                # Whether it was over before this initiation's own invitation is for the flow's probe to say.
+                if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:
+                    raise
+                active = None
             if active is not None:
                 return active
         # What continues an earlier attempt puts its own call on record even where the row already tells of one: a claim
@@ -331,14 +331,13 @@ class Initiation:
                 attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
             )
 
-        attempt.update_session({"conversation_id": attempt.command.conversation_id})
         while True:
             flow = self.genesys.flow(attempt.checkpoint.flow)
-            attempt.checkpoint = replace(attempt.checkpoint, flow=flow.name)
+            attempt.update_session({"conversation_id": attempt.command.conversation_id}, flow=flow.name)
             try:
                 return run(flow, attempt, recorded, save_checkpoint)
             except FlowUnavailable:
-                attempt.checkpoint = Checkpoint(session=Session(conversation_id=attempt.command.conversation_id))
+                attempt.checkpoint = Checkpoint()
 
     def _find_latest(self, attempt: Attempt) -> Outcome | None:
         """Find the conversation before it is claimed. One that finds none has its row too, and leaves its key free."""

@@ -13,6 +13,7 @@ from commands.terminal import say, say_json
 from integrations.observability import configure_logging
 from settings import Settings
 from web import responses
+from web.error_responses import hint_of
 
 
 class Steps:
@@ -71,7 +72,7 @@ def _print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         return
     if outcome.failure is not None:
         failure = outcome.failure
-        say("", f"✗ {failure.code}", f"  cause:  {failure.message}", f"  hint:   {failure.hint}")
+        say("", f"✗ {failure.code}", f"  cause:  {failure.message}", f"  hint:   {hint_of(failure)}")
         return
     session = outcome.session
     seen = "the conversation shows it" if session.verified else "the conversation does not show it yet"

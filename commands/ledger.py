@@ -7,6 +7,7 @@ from cobrowse.errors import LedgerUnavailable
 from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say
 from settings import Settings
+from web.error_responses import hint_of
 
 
 @cobrowse.group()
@@ -22,7 +23,7 @@ def upgrade() -> None:
     try:
         before, after = store.upgrade()
     except LedgerUnavailable as error:
-        raise click.ClickException(f"{error.message}\n{error.hint}") from None
+        raise click.ClickException(f"{error.message}\n{hint_of(error)}") from None
     finally:
         store.close()
     say(f"The schema is at version {after}." if before == after else f"The schema went from {before} to {after}.")
@@ -36,7 +37,7 @@ def purge() -> None:
     try:
         removed = store.purge()
     except LedgerUnavailable as error:
-        raise click.ClickException(f"{error.message}\n{error.hint}") from None
+        raise click.ClickException(f"{error.message}\n{hint_of(error)}") from None
     finally:
         store.close()
     say(f"{removed} initiation{'' if removed == 1 else 's'} removed.")

@@ -23,6 +23,7 @@ from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RetrySchema
 from schemas.validation_errors import in_words
 from web import responses
+from web.error_responses import hint_of, status_of
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -141,7 +142,7 @@ class Console:
         entry = self._entry(initiation_id)
         if outcome.failure is not None and entry.outcome != outcome:
             # The row does not tell this: another is at work on it, or the ledger went away.
-            return make_response(self._page(entry, f"{outcome.failure.message}. {outcome.failure.hint}"), 503)
+            return make_response(self._page(entry, f"{outcome.failure.message}. {hint_of(outcome.failure)}"), 503)
         return redirect(url_for("console.one", initiation_id=entry.id, ran=entry.attempts), 303)
 
     def _listed(self) -> dict[str, Any]:
@@ -237,7 +238,7 @@ def _failed(error: CobrowseError) -> Response:
         log.error("internal error", exc_info=error.__cause__ or error)
     else:
         log.warning("console request refused", error=error.code, message=error.message, path=request.path)
-    return _refused(error.status, error.message, error.hint)
+    return _refused(status_of(error), error.message, hint_of(error))
 
 
 def _unknown(status: int) -> Response:

@@ -10,6 +10,7 @@ from cobrowse.model import Secret
 from integrations.observability import RequestInfo, RequestObserver
 from integrations.senders.auth.config import constant_time_equals, secret_bytes
 from web import responses
+from web.error_responses import hint_of
 from web.peer import is_this_machine
 
 NAME = "operations"
@@ -67,7 +68,7 @@ class HealthEndpoints:
 
     def _told(self, problem: CobrowseError) -> str:
         """A message may name hosts and files of ours."""
-        return f"{problem.code}: {problem.message}. {problem.hint}" if self._may_read() else problem.code
+        return f"{problem.code}: {problem.message}. {hint_of(problem)}" if self._may_read() else problem.code
 
     def _may_read(self) -> bool:
         scheme, _, presented = request.headers.get("Authorization", "").partition(" ")

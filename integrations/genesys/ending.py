@@ -1,14 +1,15 @@
 """Ending a session: one look at what is live, and a call for each communication that has to be disconnected."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotFound, GenesysBadResponse
 from cobrowse.existing_session import offer_is_open
-from cobrowse.flow import PROBE_DELAYS, Attempt, Flow, SessionUpdate, Step
+from cobrowse.flow import PROBE_DELAYS, Attempt, SessionUpdate
 from integrations.genesys.client import Client
 from integrations.genesys.cobrowse_parts import targets_of
-from integrations.genesys.conversation import ConversationSnapshot
 from integrations.genesys.operations import DISCONNECT, UpstreamRejected
+from integrations.genesys.steps import Calls
 
 _MEDIA = (
     "Genesys documents no call that ends a session of the media flow. END_MEDIA_SESSIONS=true tries the one of the "
@@ -17,54 +18,31 @@ _MEDIA = (
 _IN_THE_WORKSPACE = "end it in the agent's workspace."
 
 
+@dataclass(frozen=True, slots=True)
 class Ending:
-    """The steps of an end. `fetch` looks at the conversation; `allowed`: whether this org's sessions can be ended."""
+    """The calls of an end. `authorize` gives the calls of the flow in force; `allowed`: its sessions can be ended."""
 
-    def __init__(
-        self,
-        client: Client,
-        fetch: Callable[[Attempt], ConversationSnapshot],
-        scope: Callable[[Attempt], str],
-        allowed: Callable[[], bool],
-    ) -> None:
-        self._client = client
-        self._fetch = fetch
-        self._scope = scope
-        self._allowed = allowed
+    client: Client
+    authorize: Callable[[Attempt], Calls]
+    allowed: Callable[[], bool]
 
-    def flow(self) -> Flow:
-        """The steps: the call is left out where nothing is live."""
-        return Flow(
-            "end",
-            (
-                Step("look", self._find_targets),
-                Step(
-                    "end",
-                    self._disconnect,
-                    probe=self._find_no_targets,
-                    has_side_effect=True,
-                    applies=lambda attempt: bool(attempt.session.targets),
-                ),
-            ),
-        )
-
-    def _find_targets(self, attempt: Attempt) -> SessionUpdate:
-        """What has to be disconnected; nothing where the conversation is over, or is gone."""
+    def find_targets(self, attempt: Attempt) -> SessionUpdate:
+        """Step: what has to be disconnected; nothing where the conversation is over, or is gone."""
         try:
             targets = self._targets(attempt)
         except ConversationNotFound:
             targets = ()
         return {"targets": targets, **({} if targets else {"state": "disconnected"})}
 
-    def _find_no_targets(self, attempt: Attempt) -> SessionUpdate | None:
+    def find_no_targets(self, attempt: Attempt) -> SessionUpdate | None:
         """The probe: nothing is live any more."""
-        found = self._find_targets(attempt)
+        found = self.find_targets(attempt)
         return None if found["targets"] else found
 
     def _targets(self, attempt: Attempt) -> tuple[str, ...]:
         known = attempt.session.cobrowse_session_id
         for _ in attempt.poll(PROBE_DELAYS, "before another look for what is to be ended"):
-            seen = self._fetch(attempt)
+            seen = self.authorize(attempt).fetch_conversation(attempt)
             shown = [session for session in seen.sessions if known in ("", session.cobrowse_session_id)]
             if shown or seen.is_over or not offer_is_open(attempt.session, attempt.clock.now()):
                 break
@@ -75,7 +53,7 @@ class Ending:
             )
         if seen.is_over or not any(session in seen.live for session in shown):
             return ()
-        if not self._allowed():
+        if not self.allowed():
             raise CobrowseNotSupported(f"conversation {seen.id}: a session of the media flow is live", hint=_MEDIA)
         targets = targets_of(seen.parts, known)
         if not targets:
@@ -85,21 +63,22 @@ class Ending:
             )
         return targets
 
-    def _disconnect(self, attempt: Attempt) -> SessionUpdate:
+    def disconnect(self, attempt: Attempt) -> SessionUpdate:
+        """Step: end what the look has found, one call for each session."""
         for target in attempt.session.targets:
             participant, _, communication = target.partition("/")
             try:
-                self._client.call(
+                self.client.call(
                     attempt,
                     DISCONNECT,
-                    self._scope(attempt),
+                    self.authorize(attempt).scope(attempt),
                     conversation_id=attempt.command.conversation_id,
                     target=(participant, "communications", communication),
                     json={"state": "disconnected"},
                 )
             except UpstreamRejected as refused:
                 # It may have ended by itself since the look.
-                if self._find_targets(attempt)["targets"]:
+                if self.find_targets(attempt)["targets"]:
                     hint = f"Genesys refuses to end a session that is live; {_IN_THE_WORKSPACE}"
                     raise CobrowseNotSupported(refused.message, hint=hint) from None
         return {"targets": (), "state": "disconnected"}

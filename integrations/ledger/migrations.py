@@ -41,6 +41,7 @@ MIGRATIONS = (
                 channel {text},
                 latest BOOLEAN NOT NULL,
                 reuse_live_session BOOLEAN NOT NULL,
+                start_when {text} NOT NULL,
                 deadline_seconds DOUBLE PRECISION NOT NULL,
                 correlation_id {text} NOT NULL,
                 settings {text} NOT NULL,

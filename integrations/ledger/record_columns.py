@@ -51,6 +51,7 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
         "channel": command.channel,
         "latest": command.latest,
         "reuse_live_session": command.reuse_live_session,
+        "start_when": command.start_when,
         "deadline_seconds": command.deadline_seconds,
         "correlation_id": plain(command.correlation_id),
         "settings": box.encrypt(command.session_settings),
@@ -181,6 +182,7 @@ def _command(row: Row, settings: Mapping[str, Any]) -> Command:
         key=row.key,
         fingerprint=row.fingerprint,
         reuse_live_session=bool(row.reuse_live_session),
+        start_when=row.start_when,  # type: ignore[arg-type]  # as it was claimed
         action=row.action,  # type: ignore[arg-type]  # as it was claimed
         ends=row.ends,
         hand_over=bool(row.hand_over),

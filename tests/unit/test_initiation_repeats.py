@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cobrowse.errors import GenesysUnavailable, InProgress
+from cobrowse.errors import ConversationNotActive, GenesysUnavailable, InProgress
 from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Lease, State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from tests.clocks import ManualClock
@@ -124,12 +124,20 @@ def test_another_session_is_the_answer_though_it_has_one_of_its_own():
     assert told.status is Status.ALREADY_ACTIVE
 
 
-@pytest.mark.parametrize(("invited", "looks"), [(False, True), (True, False)])
-def test_who_asks_for_a_check_has_it_unless_this_very_row_may_have_invited(invited, looks):
+@pytest.mark.parametrize("invited", [False, True])
+def test_who_asks_for_a_check_has_it_and_a_session_that_may_be_its_own_is_left_to_the_flow(invited):
     row = entry("row", checkpoint=Checkpoint("media", ("create",), "", invited), attempts=2)
     work, told = asked(ScriptedGenesys(live=[(LIVE,)]), replace(IN_C1, reuse_live_session=True), claims=[Acquired(row)])
-    assert (("look", "c-1") in work.genesys.calls) is looks
-    assert told.status is (Status.ALREADY_ACTIVE if looks else Status.INITIATED)
+    assert ("look", "c-1") in work.genesys.calls
+    assert told.status is (Status.INITIATED if invited else Status.ALREADY_ACTIVE)
+
+
+def test_a_conversation_that_is_over_by_now_does_not_hide_what_this_row_may_have_started():
+    row = entry("row", checkpoint=Checkpoint("media", ("create",), "", may_have_notified=True), attempts=2)
+    over = ScriptedGenesys(live=[ConversationNotActive("ended")])
+    _, told = asked(over, replace(IN_C1, reuse_live_session=True), claims=[Acquired(row)])
+    assert [what for what, _ in over.calls][-2:] == ["attach", "verify"]
+    assert told.status is Status.INITIATED
 
 
 def test_who_asks_for_no_check_and_has_no_earlier_one_is_not_held_up_by_a_look():
@@ -321,7 +329,7 @@ def test_run_again_looks_first_and_goes_on_where_the_row_stood():
         "by hand",
         4,
     )
-    assert work.ledger.told[0] == ("reclaim", "old", "worker/id-1", 13.0, 600.0)
+    assert work.ledger.told[0] == ("reclaim", "old", "worker/id-1", 13.0)
     assert [what for what, _ in work.genesys.calls] == ["look", "attach", "verify"]
 
 
