@@ -10,7 +10,7 @@ import orjson
 
 from integrations.senders.registry import Senders, load_senders
 from tools.api_reference import postman
-from tools.api_reference.data_action import action
+from tools.api_reference.data_action import ACTIONS, action, file_of
 from tools.api_reference.openapi import document
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ def _openapi() -> Mapping[str, str]:
 
 
 def _data_action() -> Mapping[str, str]:
-    return {"deploy/genesys/Start-Cobrowse.custom.json": _json(action())}
+    return {file_of(row): _json(action(row)) for row in ACTIONS}
 
 
 def sandbox_secrets() -> dict[str, str]:

@@ -28,6 +28,16 @@ _PARAMETERS: tuple[tuple[str, str, str, Json, str], ...] = (
     ),
     ("Prefer", "Prefer", "`status`: a failure has its own HTTP status instead of 200.", _TEXT, "status"),
     (
+        "DryRun",
+        "X-Dry-Run",
+        (
+            "`true`: say what would happen and do nothing. Refused for a sender that signs its deliveries, since no "
+            "signature covers it; its row can say `dry_run = true`."
+        ),
+        {"type": "string", "enum": ["", "true", "false"]},
+        "",
+    ),
+    (
         "GenesysAccessToken",
         "Genesys-Access-Token",
         "A user's own access token, used for this request alone. Read only with `ALLOW_USER_TOKENS=true`.",

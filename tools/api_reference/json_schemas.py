@@ -14,16 +14,27 @@ from schemas.data_action import (
     AnswerSchema,
     ChannelField,
     ConversationIdField,
+    EndRequestSchema,
+    InitiationSchema,
+    InitiationsSchema,
     JsonObjectField,
     LabelField,
     StartRequestSchema,
+    StatusAnswerSchema,
+    StatusRequestSchema,
 )
 from schemas.texts import CHANNELS
-from tools.api_reference.fields import REQUEST
+from tools.api_reference import fields as words
 from tools.api_reference.headers import KEY_PATTERN
 
 Json = dict[str, Any]
 
+# What callers send, each with its fields in words.
+REQUESTS: dict[type[Schema], dict[str, str]] = {
+    StartRequestSchema: words.START,
+    StatusRequestSchema: words.STATUS,
+    EndRequestSchema: words.END,
+}
 # What stands for "not given": Architect sends an empty string for an input that is not set.
 _NOT_GIVEN: Json = {"enum": ["", None], "description": "Counts as not given."}
 _ENTRY = fields.Boolean()
@@ -56,6 +67,7 @@ _WHICH_CONVERSATION: list[Json] = [
         "properties": {"latest": {"enum": _TRUE}, "conversationId": {"enum": ["", None]}},
     },
 ]
+_WHICH_INITIATION = ("initiationId", "idempotencyKey", "conversationId")
 
 
 def plugin() -> MarshmallowPlugin:
@@ -89,17 +101,25 @@ def add_schemas(spec: APISpec) -> None:
         {"description": "What a data action sends: flat.", "oneOf": _WHICH_CONVERSATION},
         schema=StartRequestSchema,
     )
-    spec.components.schema("Answer", {"description": AnswerSchema.__doc__}, schema=AnswerSchema)
-    # A later release may add a key, and a caller must not trip over it.
-    spec.components.schemas["Answer"].pop("additionalProperties", None)
+    for request in (StatusRequestSchema, EndRequestSchema):
+        names = [name for name in _WHICH_INITIATION if name in REQUESTS[request]]
+        if request is EndRequestSchema:
+            names.remove("idempotencyKey")
+        any_of = [{"required": [name], "properties": {name: {"type": "string", "minLength": 1}}} for name in names]
+        spec.components.schema(name_of(request), {"description": request.__doc__, "anyOf": any_of}, schema=request)
+    for answer in (AnswerSchema, StatusAnswerSchema, InitiationSchema, InitiationsSchema):
+        spec.components.schema(name_of(answer), {"description": answer.__doc__}, schema=answer)
+        # A later release may add a key, and a caller must not trip over it.
+        spec.components.schemas[name_of(answer)].pop("additionalProperties", None)
     for schema in {type(envelope.schema): envelope.schema for envelope in ENVELOPES.values()}.values():
         spec.components.schema(name_of(schema), {"description": type(schema).__doc__}, schema=schema)
 
 
 def _explained(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:  # noqa: ARG001 - apispec's
     """The words for a request's field, and the codes that an answer can hold."""
-    if isinstance(field.parent, StartRequestSchema):
-        return {"description": REQUEST[str(field.data_key or field.name)]}
+    told = next((words for schema, words in REQUESTS.items() if isinstance(field.parent, schema)), None)
+    if told is not None:
+        return {"description": told[str(field.data_key or field.name)]}
     if isinstance(field.parent, AnswerSchema) and field.name == "errorCode":
         return {"enum": ["", *error_types_by_code()]}
     return {}
@@ -107,7 +127,7 @@ def _explained(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json
 
 def _as_callers_send_it(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:
     """A field of a request also takes what Architect sends for "not set", and a boolean also its spellings."""
-    if not isinstance(field.parent, StartRequestSchema):
+    if type(field.parent) not in REQUESTS:
         return {}
     told: Json = {key: ret.pop(key) for key in ("description", "default") if key in ret}
     meant = dict(ret)

@@ -9,7 +9,16 @@ from cobrowse.errors import CobrowseError, error_types_by_code
 from integrations.senders.payloads import crm_events
 from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
 from schemas import crm
-from tools.api_reference import VERSION, headers, json_schemas, operations, responses, samples, security
+from tools.api_reference import (
+    VERSION,
+    headers,
+    json_schemas,
+    operations,
+    responses,
+    samples,
+    security,
+    session_operations,
+)
 from web.error_responses import ERROR_RESPONSES
 from web.responses import to_answer
 
@@ -17,9 +26,9 @@ Json = dict[str, Any]
 Kind = type[CobrowseError]
 
 _INTRODUCTION = (
-    "Starts cobrowse sessions in Genesys Cloud for Architect flows, chat events, CRMs and anything else that can send "
-    "an HTTP request. Each request starts one session however often it is delivered, and is answered with one flat "
-    "JSON object that says what happened and what to do."
+    "Starts and ends cobrowse sessions in Genesys Cloud for Architect flows, chat events, CRMs and anything else that "
+    "can send an HTTP request. Each request starts one session however often it is delivered, and is answered with one "
+    "flat JSON object that says what happened and what to do."
 )
 _TAGS = {
     "Architect": "The data action of a flow, or a person with an API key.",
@@ -29,8 +38,8 @@ _TAGS = {
 # Kinds that only a sender's delivery can meet, and those only a data action can.
 _OF_SENDERS = frozenset({"signature_missing", "signature_invalid", "timestamp_out_of_tolerance", "rate_limited"})
 _OF_DATA_ACTIONS = frozenset({"latest_not_allowed", "no_active_conversation"})
-# A path or method that is not there is met outside of any operation.
-_OF_NO_OPERATION = frozenset({"method_not_allowed"})
+# A path or method that is not there is met outside of any operation, and what was started is asked for elsewhere.
+_OF_NO_OPERATION = frozenset({"method_not_allowed", "initiation_not_found"})
 
 
 def document(senders: Mapping[str, str] | None = None, server: str = "/") -> Json:
@@ -52,6 +61,8 @@ def document(senders: Mapping[str, str] | None = None, server: str = "/") -> Jso
     headers.add_to(spec)
     security.add_to(spec, senders)
     spec.path("/data-actions/cobrowse", operations={"post": _start()})
+    for path, operations_of_path in session_operations.paths().items():
+        spec.path(path, operations=dict(operations_of_path))
     spec.path("/webhooks/{sender}", operations={"post": _receive(senders)})
     made: Json = spec.to_dict()
     made["x-error-kinds"] = [_told(kind) for kind in error_types_by_code().values()]
@@ -99,7 +110,7 @@ def _start() -> Json:
         },
         "responses": {
             "200": responses.response(
-                "The outcome; check `success`.", responses.examples(always_200, samples.OUTCOMES)
+                "The outcome; check `success`.", responses.examples(always_200, {**samples.OUTCOMES, **samples.TRIED})
             ),
             **responses.failures(met),
         },
@@ -146,6 +157,7 @@ def _receive(senders: Mapping[str, str] | None) -> Json:
             },
             "IdempotencyKey",
             "CorrelationId",
+            "DryRun",
         ],
         "requestBody": {"required": True, "content": _deliveries()},
         "responses": told,

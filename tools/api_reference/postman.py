@@ -45,6 +45,9 @@ def collection(senders: Iterable[Sender]) -> Json:
                 "Architect engineers", "What a flow's data action sends, and the responses.", _architect()
             ),
             postman_items.folder(
+                "Sessions that were started", "Ask what became of one, list them, end one.", _sessions()
+            ),
+            postman_items.folder(
                 "Webhook senders",
                 "A delivery of each sender of senders.example.toml, signed as that sender signs.",
                 [item for sender in senders if sender.name in DELIVERIES for item in _deliveries(sender)],
@@ -144,6 +147,38 @@ def _architect() -> list[Json]:
     ]
 
 
+def _sessions() -> list[Json]:
+    """What callers ask of their own sessions; the first starts one to ask for."""
+    body = samples.REQUESTS["conversation"] | {"conversationId": "{{conversationId}}"}
+    action, keyed = "/data-actions/cobrowse", {"idempotencyKey": "{{key}}"}
+    here = {"conversationId": "{{conversationId}}"}
+    found, tried = postman_items.expecting("success", True), postman_items.expecting("status", "already_active")
+    missing = postman_items.expecting("errorCode", "initiation_not_found")
+    media_or_not = (
+        'pm.test("it ended, or the media flow leaves that to a setting", () => pm.expect(["", '
+        '"cobrowse_not_supported"]).to.include(answer.errorCode));'
+    )
+    posts: list[tuple[str, str, Json, list[str], list[str]]] = [
+        ("Start one to ask for", action, body | keyed, _NEW_KEY, found),
+        ("What became of a key", f"{action}/status", keyed, [], found),
+        ("And who is in it now", f"{action}/status", keyed | {"live": True}, [], found),
+        ("What would a start come to", action, body | {"dryRun": True}, [], tried),
+        ("A key that nobody has used", f"{action}/status", {"idempotencyKey": "unknown"}, [], missing),
+        ("End it", f"{action}/end", here, [], [media_or_not]),
+    ]
+    first = ["const answer = pm.response.json();", *postman_items.has_status(200)]
+    json_type = {"Content-Type": "application/json"}
+    made = [
+        postman_items.item(
+            name, postman_items.request("POST", path, json_type, content, _API_KEY), before, [*first, *tests]
+        )
+        for name, path, content, before, tests in posts
+    ]
+    listed = 'pm.test("there is one at least", () => pm.expect(answer.items.length).to.be.above(0));'
+    get = postman_items.request("GET", "/initiations", {}, None, _API_KEY, here)
+    return [*made, postman_items.item("What was started in a conversation", get, [], [*first, listed])]
+
+
 _API_KEY: Json = {
     "type": "apikey",
     "apikey": [
@@ -205,10 +240,10 @@ def _told(delivery: Delivery, *, replayed: bool) -> list[str]:
 
 
 def _operators() -> list[Json]:
-    """Every GET of the OpenAPI document."""
+    """Every GET of the OpenAPI document that is for operators."""
     found = []
     for path, item in document()["paths"].items():
-        if "get" in item:
+        if "get" in item and "Operations" in item["get"]["tags"]:
             media = next(iter(item["get"]["responses"]["200"]["content"]))
             tests = [
                 *postman_items.has_status(200),

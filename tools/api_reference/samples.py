@@ -13,8 +13,8 @@ from cobrowse.errors import (
     Overloaded,
     RequestError,
 )
-from cobrowse.model import Failure, Outcome, Secret, Session, Status
-from web.responses import Answer, ResponseMode, error_response, respond, to_answer
+from cobrowse.model import Failure, Outcome, Secret, Session, SessionState, SessionView, Status
+from web.responses import Answer, ResponseMode, error_response, respond, to_answer, view_keys
 
 # The sandbox's active webchat, so that every sample can be tried against it as it stands.
 CONVERSATION = "11111111-1111-4111-8111-111111111111"
@@ -35,7 +35,12 @@ _MEDIA = Session(
     verified=True,
 )
 _NATIVE = replace(
-    _MEDIA, join_url=Secret(), viewer_url=Secret(), join_code=Secret("313327"), offer_ends="2026-11-25T01:20:23.550Z"
+    _MEDIA,
+    join_url=Secret(),
+    viewer_url=Secret(),
+    join_code=Secret("313327"),
+    websocket_url=Secret(f"wss://cobrowse.sandbox.example/ws/{_SESSION}"),
+    offer_ends="2026-11-25T01:20:23.550Z",
 )
 _FIRST = Outcome(Status.INITIATED, INITIATION, CORRELATION, _MEDIA, "media", seconds=0.412, upstream_calls=4)
 
@@ -63,6 +68,41 @@ OUTCOMES: dict[str, Outcome] = {
     ),
     "joined": replace(_FIRST, status=Status.JOINED, seconds=0.305, upstream_calls=0),
     "already_active": replace(_FIRST, status=Status.ALREADY_ACTIVE, seconds=0.088, upstream_calls=1),
+}
+# Of a request that asks to be tried only, and of an end.
+_BARE = Session(conversation_id=CONVERSATION)
+TRIED: dict[str, Outcome] = {
+    "would_start": Outcome(Status.WOULD_START, INITIATION, CORRELATION, _BARE, seconds=0.041, upstream_calls=1),
+}
+ENDINGS: dict[str, Outcome] = {
+    "ended": Outcome(
+        Status.ENDED,
+        INITIATION,
+        CORRELATION,
+        replace(_BARE, cobrowse_session_id=_SESSION, state="disconnected"),
+        "end",
+        0.187,
+        2,
+    ),
+    "already_ended": Outcome(
+        Status.ALREADY_ENDED, INITIATION, CORRELATION, replace(_BARE, state="disconnected"), "end", 0.084, 1
+    ),
+}
+STATUS_REQUESTS: dict[str, dict[str, object]] = {
+    "by_key": {"idempotencyKey": KEY, "live": True},
+    "by_initiation": {"initiationId": INITIATION},
+    "by_conversation": {"initiationId": "", "idempotencyKey": "", "conversationId": CONVERSATION, "live": "true"},
+}
+END_REQUESTS: dict[str, dict[str, object]] = {
+    "by_conversation": {"conversationId": CONVERSATION, "requestedBy": "Agent script"},
+    "by_initiation": {"initiationId": INITIATION},
+}
+STATUSES: dict[str, SessionView] = {
+    "offered": SessionView(SessionState.OFFERED, agent_connected=True, since=""),
+    "joined": SessionView(
+        SessionState.JOINED, customer_connected=True, agent_connected=True, since="2026-11-25T01:11:02.118Z"
+    ),
+    "ended": SessionView(SessionState.ENDED, since="2026-11-25T01:19:40.002Z"),
 }
 IGNORED = Outcome(
     Status.IGNORED,
@@ -123,6 +163,7 @@ EXAMPLE_MESSAGES: dict[str, str] = {
     ),
     "genesys_timeout": "create: api.mypurecloud.com did not answer in time",
     "genesys_bad_response": "create: Genesys answered 200 with a body that is not JSON",
+    "initiation_not_found": "no initiation of this credential has this idempotency key",
     "in_progress": "the first delivery of this request is still running",
     "ledger_unavailable": "the ledger at /data/ledger.sqlite3 is locked",
     "overloaded": "server at capacity",
@@ -175,5 +216,25 @@ def batch() -> dict[str, object]:
 
 
 def success(name: str) -> Answer:
-    """The answer of one of OUTCOMES."""
-    return to_answer(OUTCOMES[name])
+    """The answer of one of OUTCOMES, TRIED or ENDINGS."""
+    return to_answer({**OUTCOMES, **TRIED, **ENDINGS}[name])
+
+
+def status(name: str) -> Answer:
+    """The answer of one of STATUSES."""
+    return success("initiated_native") | view_keys(STATUSES[name]) | {"upstreamCalls": 1}
+
+
+def initiation(*, links: bool) -> Answer:
+    """One of a caller's own initiations; in a list its links and codes are left out."""
+    shown = status("offered") | {"upstreamCalls": 3}
+    if not links:
+        shown |= dict.fromkeys(("joinUrl", "viewerUrl", "joinCode", "websocketUrl"), "")
+    return shown | {
+        "action": "start",
+        "idempotencyKey": KEY,
+        "requestedBy": "Support flow",
+        "attempts": 1,
+        "created": "2026-11-25T01:10:23.252000+00:00",
+        "updated": "2026-11-25T01:10:23.550000+00:00",
+    }
