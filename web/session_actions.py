@@ -42,7 +42,8 @@ class SessionActions:
         """What became of an initiation; with `live`, by one look at its conversation too."""
         credential = self.callers.identify(request)
         payload = data_action_body.read(request, _STATUS)
-        key = data_action_body.key(request, payload)
+        # The header of this name would be this request's own, and a question needs none.
+        key = request_parsing.idempotency_key(payload["idempotency_key"], "idempotencyKey")
         command = self._command(credential, payload["conversation_id"], key)
         try:
             record = self.lookup.find(command, payload["initiation_id"])

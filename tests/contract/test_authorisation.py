@@ -96,6 +96,7 @@ CREDENTIALS = {
 }
 ANYBODY = frozenset(CREDENTIALS)
 NOBODY = frozenset()
+CALLERS = frozenset({"API key", "API key as Basic password"})
 OPERATOR = frozenset({"console password", "console password, from its own page"})
 
 # The rows: method, the route's rule, the path that is asked, and which credentials open it.
@@ -110,8 +111,12 @@ TABLE = [
         "POST",
         "/data-actions/cobrowse",
         "/data-actions/cobrowse",
-        frozenset({"API key", "API key as Basic password"}),
+        CALLERS,
     ),
+    ("POST", "/data-actions/cobrowse/status", "/data-actions/cobrowse/status", CALLERS),
+    ("POST", "/data-actions/cobrowse/end", "/data-actions/cobrowse/end", CALLERS),
+    ("GET", "/initiations", "/initiations?correlationId=c", CALLERS),
+    ("GET", "/initiations/<initiation_id>", "/initiations/{id}", CALLERS),
     ("POST", "/webhooks/<name>", "/webhooks/crm", frozenset({"crm's signature"})),
     (
         "POST",
@@ -273,7 +278,7 @@ def table(world):
 def groups():
     """The rows by who they are for."""
     starts = {
-        "For callers": ("/data-actions", "/webhooks"),
+        "For callers": ("/data-actions", "/initiations", "/webhooks"),
         "The console": ("/console",),
         "For everything else": ("/",),
     }

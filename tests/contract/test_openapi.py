@@ -10,11 +10,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from cobrowse.errors import error_types_by_code
 from integrations.senders.response_policies import RESPONSE_POLICIES, batch_status
-from schemas.data_action import AnswerSchema, StartRequestSchema
+from schemas.data_action import AnswerSchema
 from tests.contract.described import DOCUMENT, OPERATIONS, ROOT, SCHEMES, app, box, build
 from tools.api_reference import VERSION, samples
 from tools.api_reference.export import stale
-from tools.api_reference.fields import REQUEST
+from tools.api_reference.fields import START
+from tools.api_reference.json_schemas import REQUESTS, name_of
 from tools.api_reference.openapi import document
 from web.error_responses import ERROR_RESPONSES, status_of
 
@@ -36,7 +37,7 @@ def test_it_is_of_this_version():
 def test_every_route_of_the_service_is_in_it_and_no_other(app):
     own = ("/docs/static/", "/console", "/static/")
     served = {
-        re.sub(r"<(?:\w+:)?name>", "{sender}", rule.rule)
+        re.sub(r"<(?:\w+:)?name>", "{sender}", rule.rule).replace("<initiation_id>", "{initiationId}")
         for rule in app.url_map.iter_rules()
         if not rule.rule.startswith(own)
     }
@@ -53,9 +54,10 @@ def test_the_committed_file_is_what_the_code_makes():
     assert stale("openapi") == []
 
 
-def test_every_field_of_a_request_is_told_in_words():
-    assert {str(field.data_key or name) for name, field in StartRequestSchema().fields.items()} == set(REQUEST)
-    assert set(DOCUMENT["components"]["schemas"]["StartRequest"]["properties"]) == set(REQUEST)
+@pytest.mark.parametrize("schema", REQUESTS, ids=name_of)
+def test_every_field_of_a_request_is_told_in_words(schema):
+    assert {str(field.data_key or name) for name, field in schema().fields.items()} == set(REQUESTS[schema])
+    assert set(DOCUMENT["components"]["schemas"][name_of(schema)]["properties"]) == set(REQUESTS[schema])
 
 
 def test_every_key_of_the_answer_is_in_it_and_needed():
@@ -137,7 +139,7 @@ def test_the_page_tells_of_everything(docs):
         *OPERATIONS,
         *error_types_by_code(),
         *AnswerSchema().fields,
-        *REQUEST,
+        *START,
         *DOCUMENT["components"]["securitySchemes"],
     ]
     assert [name for name in names if name not in text] == []

@@ -163,7 +163,7 @@ EXAMPLE_MESSAGES: dict[str, str] = {
     ),
     "genesys_timeout": "create: api.mypurecloud.com did not answer in time",
     "genesys_bad_response": "create: Genesys answered 200 with a body that is not JSON",
-    "initiation_not_found": "no initiation of this credential has this idempotency key",
+    "initiation_not_found": "no initiation of this credential has this id",
     "in_progress": "the first delivery of this request is still running",
     "ledger_unavailable": "the ledger at /data/ledger.sqlite3 is locked",
     "overloaded": "server at capacity",

@@ -62,7 +62,7 @@ def _end() -> Json:
             "`already_ended`, which is a success too. One look, and a call for each session that is live. A start that "
             "is at work on the conversation is waited for; a start that comes later waits for this."
         ),
-        **_action("EndRequest", samples.END_REQUESTS),
+        **_action("EndRequest", samples.END_REQUESTS, keyed=True),
         "responses": _answers("Answer", {name: {"value": samples.success(name)} for name in samples.ENDINGS}, met),
     }
 
@@ -119,11 +119,11 @@ _QUERY_TYPES: Mapping[str, Json] = {
 }
 
 
-def _action(schema: str, bodies: Mapping[str, object]) -> Json:
-    """What the two data actions have in common."""
+def _action(schema: str, bodies: Mapping[str, object], *, keyed: bool = False) -> Json:
+    """What the two data actions have in common. `keyed`: it takes an idempotency key of its own."""
     return {
         "security": security.of_data_actions(),
-        "parameters": ["IdempotencyKey", "CorrelationId", "Prefer"],
+        "parameters": [*(["IdempotencyKey"] if keyed else []), "CorrelationId", "Prefer"],
         "requestBody": {
             "required": True,
             "content": {
