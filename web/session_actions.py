@@ -93,8 +93,7 @@ class SessionActions:
     def many(self) -> Response:
         """The caller's own initiations that fit, the newest first, a page at a time; links and codes left out."""
         credential = self.callers.identify(request)
-        given = {name: value for name, value in request.args.items() if value.strip()}
-        query: dict[str, Any] = data_action_body.load(given, _QUERY)
+        query: dict[str, Any] = data_action_body.load(request.args.to_dict(), _QUERY)
         records = self.lookup.records.own(
             SENDER,
             credential,

@@ -143,7 +143,7 @@ def test_a_conversations_own_are_listed_the_newest_first_a_page_at_a_time(native
     native.start(VOICE)
     seen, cursor = [], ""
     for _ in range(3):
-        page = get(native, conversationId=WEBCHAT, limit=2, cursor=cursor).json
+        page = get(native, conversationId=WEBCHAT, limit=2, **({"cursor": cursor} if cursor else {})).json
         seen += [item["initiationId"] for item in page["items"]]
         assert not any(item["joinCode"] or item["viewerUrl"] for item in page["items"])
         cursor = page["nextCursor"]
