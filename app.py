@@ -18,6 +18,7 @@ from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
 from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
+from console.views import SENDER as CONSOLE
 from console.views import Console
 from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check
 from integrations import genesys
@@ -107,7 +108,7 @@ def build_telemetry(
     settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
-    names = (data_actions.SENDER, *(sender.name for sender in senders))
+    names = (data_actions.SENDER, CONSOLE, *(sender.name for sender in senders))
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
@@ -142,12 +143,13 @@ def build_console(
         read=ledger.read,
         recent_samples=ledger.recent_samples,
         retry=initiate.retry,
+        end=initiate,
         clock=clock,
         deadline_seconds=settings.deadline_seconds,
         # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
         csrf_key=settings.console_password or settings.ledger_url,
         password=settings.console_password,
-        senders=(data_actions.SENDER, *(sender.name for sender in senders)),
+        senders=(data_actions.SENDER, CONSOLE, *(sender.name for sender in senders)),
         ignored=ignored,
         open_circuits=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
     )

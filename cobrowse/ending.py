@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from cobrowse.flow import Attempt, Flow, run
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger
-from cobrowse.model import Outcome, Session, Status
+from cobrowse.model import Command, Outcome, Session, Status
 from cobrowse.outcomes import outcome_of
 from cobrowse.waiting import leases_ahead, wait_for_owner
 
@@ -38,6 +38,27 @@ def end_session(flow: Flow, ledger: Ledger, attempt: Attempt, acquired: Acquired
     )
     ended = "end" in attempt.checkpoint.completed_steps
     return outcome_of(attempt, Status.ENDED if ended else Status.ALREADY_ENDED)
+
+
+def command_to_end(
+    record: InitiationRecord, sender: str, requested_by: str, deadline_seconds: float, correlation_id: str
+) -> Command:
+    """The command that ends this initiation's session."""
+    return Command(
+        sender,
+        correlation_id,
+        deadline_seconds,
+        conversation_id=record.checkpoint.session.conversation_id or record.command.conversation_id,
+        requested_by=requested_by,
+        action="end",
+        ends=record.id,
+    )
+
+
+def can_end(record: InitiationRecord) -> bool:
+    """Whether its session may be live as far as the record tells: it was started or found, and no end is on record."""
+    started = record.checkpoint.may_have_notified or (record.outcome is not None and record.outcome.success)
+    return record.command.action == "start" and record.ended is None and started
 
 
 def would_end(flow: Flow, ledger: Ledger, attempt: Attempt) -> Outcome:

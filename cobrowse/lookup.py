@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cobrowse.clock import Clock
+from cobrowse.ending import can_end
 from cobrowse.errors import InitiationNotFound, InProgress
 from cobrowse.existing_session import offer_is_open
 from cobrowse.flow import Attempt, Observer
@@ -81,8 +82,7 @@ class Lookup:
 
         What can't have invited anybody, or is on record as ended, is not looked for.
         """
-        known = record.outcome is not None and record.outcome.success
-        if record.command.action != "start" or record.ended is not None or not (known or _may_be_out(record)):
+        if not can_end(record):
             return view_on_record(record, self.clock.now()), 0
         attempt = Attempt(command, record.id, "", self.clock, self.observers)
         with attempt.step("look"):
@@ -118,7 +118,3 @@ def outcome_on_record(record: InitiationRecord, correlation_id: str) -> Outcome:
         attempts=record.attempts,
         failure=failure,
     )
-
-
-def _may_be_out(record: InitiationRecord) -> bool:
-    return record.checkpoint.may_have_notified
