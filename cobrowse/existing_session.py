@@ -33,7 +33,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
     # Its call may be out and its answer lost, and nobody else's is known: any session may be its own.
     lost = attempt.checkpoint.may_have_notified and not own.cobrowse_session_id and not history
     known = tuple(entry.checkpoint.session for entry in history)
-    unseen = tuple(entry.checkpoint.session for entry in history if _may_stand_unseen(entry, acquired.entry))
+    unseen = tuple(entry.checkpoint.session for entry in history if may_stand_unseen(entry, acquired.entry))
     unanswered = ""
 
     def find() -> Session | None:
@@ -48,7 +48,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         patient = (
             lost
             or bool(leases_ahead(acquired))
-            or any(_may_not_be_visible_yet(entry, acquired.entry) for entry in history)
+            or any(may_not_be_visible_yet(entry, acquired.entry) for entry in history)
         )
         for number, _ in enumerate(attempt.poll(AGENT_LOOKS, "before another look for an agent who answers")):
             found = poll_until_found(attempt, find, "the earlier session") if patient and not number else find()
@@ -114,7 +114,7 @@ def _is_same_session(shown: Session, known: Session) -> bool:
     return not known.cobrowse_session_id or known.cobrowse_session_id in (shown.cobrowse_session_id, shown.media_id)
 
 
-def _may_stand_unseen(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
+def may_stand_unseen(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
     """Whether an earlier invitation was taken lately, by the ledger's clock, and no end of it is known."""
     if (
         earlier.outcome is None
@@ -135,7 +135,7 @@ def _has_offer_end(session: Session) -> bool:
     return True
 
 
-def _may_not_be_visible_yet(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
+def may_not_be_visible_yet(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
     """Whether the earlier initiation is so young, by the ledger's clock, that its session may have yet to show."""
     if earlier.checkpoint.session.verified:
         return False

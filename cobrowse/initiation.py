@@ -31,7 +31,7 @@ from cobrowse.ledger import (
     lock_key_for,
     released_lock_key,
 )
-from cobrowse.model import Command, Outcome, Session, Sessions, SessionView, Status
+from cobrowse.model import Command, Ending, Outcome, Session, Sessions, SessionView, Status
 from cobrowse.outcomes import (
     failure_outcome,
     final_outcome,
@@ -59,7 +59,10 @@ class Genesys(Protocol):
         """The flow of that name, else the one in force for this org."""
 
     def ending(self) -> Flow:
-        """The steps that end a session."""
+        """The flow that ends the session's targets."""
+
+    def find_live(self, attempt: Attempt) -> Ending:
+        """What of the attempt's session, or of the conversation, is live, by one look."""
 
     def view(self, attempt: Attempt, session: Session) -> SessionView:
         """How far a session has come, by one look at its conversation."""
@@ -179,7 +182,7 @@ class Initiation:
 
     def _preview(self, attempt: Attempt) -> Outcome:
         if attempt.command.action == "end":
-            return would_end(self.genesys.ending(), self.ledger, attempt)
+            return would_end(self.genesys, self.ledger, attempt)
         if not attempt.command.conversation_id:
             with attempt.step("find"):
                 found = self.genesys.newest_webchat(attempt)
@@ -251,7 +254,7 @@ class Initiation:
         try:
             try:
                 if attempt.command.action == "end":
-                    outcome = end_session(self.genesys.ending(), ledger, attempt, acquired)
+                    outcome = end_session(self.genesys, ledger, attempt, acquired)
                 else:
                     outcome = self._join_or_run(ledger, attempt, acquired)
             except CobrowseError as error:

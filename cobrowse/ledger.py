@@ -215,10 +215,8 @@ class Ledger(Protocol):
     ) -> None:
         """Commit the end of an attempt, release its lease and a keyless lock. LeaseLost as in `save_checkpoint`."""
 
-    def mark_ended(
-        self, initiation_id: str, conversation_id: str, session_id: str = "", *, seconds: float | None = None
-    ) -> None:
-        """Commit that a conversation's sessions are over: of the initiations claimed before this one, all or one's."""
+    def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
+        """Commit that its session is over: no later claim has it in its `history`."""
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
@@ -270,9 +268,7 @@ class NullLedger:
     ) -> None:
         """Nothing is kept."""
 
-    def mark_ended(
-        self, initiation_id: str, conversation_id: str, session_id: str = "", *, seconds: float | None = None
-    ) -> None:
+    def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
         """Nothing is kept."""
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:  # noqa: ARG002

@@ -111,6 +111,18 @@ class Sessions:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """What one look shows of what is to be ended. `targets` as in Session; `all_over`: no session can be live there.
+
+    `session_ids` are those of the targets and of sessions that are shown as over.
+    """
+
+    targets: tuple[str, ...] = ()
+    session_ids: tuple[str, ...] = ()
+    all_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SessionView:
     """A session as one look at its conversation shows it. `since`: ISO 8601, "" where Genesys does not say."""
 

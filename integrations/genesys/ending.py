@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cobrowse.errors import CobrowseNotSupported, ConversationNotFound, GenesysBadResponse
-from cobrowse.existing_session import offer_is_open
-from cobrowse.flow import PROBE_DELAYS, Attempt, SessionUpdate
+from cobrowse.errors import CobrowseNotSupported, ConversationNotFound
+from cobrowse.flow import Attempt, SessionUpdate
+from cobrowse.model import Ending
 from integrations.genesys.client import Client
 from integrations.genesys.cobrowse_parts import targets_of
 from integrations.genesys.operations import DISCONNECT, UpstreamRejected
@@ -15,44 +15,31 @@ _MEDIA = (
     "Genesys documents no call that ends a session of the media flow. END_MEDIA_SESSIONS=true tries the one of the "
     "native flow, which is not confirmed; or end it in the agent's workspace."
 )
+_DISCONNECTED: SessionUpdate = {"targets": (), "state": "disconnected"}
 _IN_THE_WORKSPACE = "end it in the agent's workspace."
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class EndCalls:
     """The calls of an end. `authorize` gives the calls of the flow in force; `allowed`: its sessions can be ended."""
 
     client: Client
     authorize: Callable[[Attempt], Calls]
     allowed: Callable[[], bool]
 
-    def find_targets(self, attempt: Attempt) -> SessionUpdate:
-        """Step: what has to be disconnected; nothing where the conversation is over, or is gone."""
-        try:
-            targets = self._targets(attempt)
-        except ConversationNotFound:
-            targets = ()
-        return {"targets": targets, **({} if targets else {"state": "disconnected"})}
-
-    def find_no_targets(self, attempt: Attempt) -> SessionUpdate | None:
-        """The probe: nothing is live any more."""
-        found = self.find_targets(attempt)
-        return None if found["targets"] else found
-
-    def _targets(self, attempt: Attempt) -> tuple[str, ...]:
+    def find_live(self, attempt: Attempt) -> Ending:
+        """What has to be disconnected, and what is over; everything where the conversation is over, or is gone."""
         known = attempt.session.cobrowse_session_id
-        for _ in attempt.poll(PROBE_DELAYS, "before another look for what is to be ended"):
+        try:
             seen = self.authorize(attempt).fetch_conversation(attempt)
-            shown = [session for session in seen.sessions if known in ("", session.cobrowse_session_id)]
-            if shown or seen.is_over or not offer_is_open(attempt.session, attempt.clock.now()):
-                break
-        else:
-            raise GenesysBadResponse(
-                f"conversation {attempt.command.conversation_id} does not show the session, and its offer is open",
-                hint="The customer may still accept it: retry, or wait until offerEnds.",
-            )
-        if seen.is_over or not any(session in seen.live for session in shown):
-            return ()
+        except ConversationNotFound:
+            return Ending(all_over=True)
+        if seen.is_over:
+            return Ending(all_over=True)
+        shown = [session for session in seen.sessions if known in ("", session.cobrowse_session_id)]
+        ids = tuple(dict.fromkeys(session.cobrowse_session_id for session in shown))
+        if not any(session in seen.live for session in shown):
+            return Ending(session_ids=ids)
         if not self.allowed():
             raise CobrowseNotSupported(f"conversation {seen.id}: a session of the media flow is live", hint=_MEDIA)
         targets = targets_of(seen.parts, known)
@@ -61,7 +48,11 @@ class Ending:
                 f"conversation {seen.id} shows the session as its medium, and no participant's communication to end",
                 hint=f"Genesys documents no call that ends such a session; {_IN_THE_WORKSPACE}",
             )
-        return targets
+        return Ending(targets, ids)
+
+    def find_ended(self, attempt: Attempt) -> SessionUpdate | None:
+        """The probe: nothing is live any more."""
+        return None if self.find_live(attempt).targets else _DISCONNECTED
 
     def disconnect(self, attempt: Attempt) -> SessionUpdate:
         """Step: end what the look has found, one call for each session."""
@@ -78,7 +69,7 @@ class Ending:
                 )
             except UpstreamRejected as refused:
                 # It may have ended by itself since the look.
-                if self.find_targets(attempt)["targets"]:
+                if self.find_live(attempt).targets:
                     hint = f"Genesys refuses to end a session that is live; {_IN_THE_WORKSPACE}"
                     raise CobrowseNotSupported(refused.message, hint=hint) from None
-        return {"targets": (), "state": "disconnected"}
+        return _DISCONNECTED

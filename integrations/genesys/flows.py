@@ -7,10 +7,10 @@ from typing import Generic, TypeVar
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotFound, GenesysBadResponse, NoActiveConversation
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step, always
-from cobrowse.model import Channel, Session, Sessions, SessionView
+from cobrowse.model import Channel, Ending, Session, Sessions, SessionView
 from integrations.genesys.client import Client
 from integrations.genesys.cobrowse_parts import view_of
-from integrations.genesys.ending import Ending
+from integrations.genesys.ending import EndCalls
 from integrations.genesys.operations import CREATE, LIST, Operation, UpstreamRejected
 from integrations.genesys.steps import Calls
 
@@ -22,7 +22,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class StepRow(Generic[C]):
-    """A step as cobrowse.flow.Step has it; `run` and `probe` are methods of Calls, or of Ending."""
+    """A step as cobrowse.flow.Step has it; `run` and `probe` are methods of Calls, or of EndCalls."""
 
     name: str
     run: Callable[[C, Attempt], SessionUpdate]
@@ -94,16 +94,13 @@ FLOWS = (
         can_end=True,
     ),
 )
-# What ends a session, of whichever flow: the call is left out where the look has found nothing live.
-ENDING = (
-    StepRow("look", Ending.find_targets),
-    StepRow(
-        "end",
-        Ending.disconnect,
-        Ending.find_no_targets,
-        has_side_effect=True,
-        applies=lambda attempt: bool(attempt.session.targets),
-    ),
+# What ends a session, of whichever flow: left out where a look has found nothing live.
+ENDING = StepRow(
+    "end",
+    EndCalls.disconnect,
+    EndCalls.find_ended,
+    has_side_effect=True,
+    applies=lambda attempt: bool(attempt.session.targets),
 )
 MODES = (AUTO, *(row.name for row in FLOWS))
 # Steps that make a session which reaches nobody, and those that bring such a session to the customer.
@@ -142,8 +139,8 @@ class Flows:
     ) -> None:
         self._client = client
         self._can_end = {row.name for row in rows if row.can_end or end_media_sessions}
-        ending = Ending(client, self.authorize, lambda: self._in_force() in self._can_end)
-        self._ending = Flow("end", tuple(step.bind(ending) for step in ENDING))
+        self._end_calls = EndCalls(client, self.authorize, lambda: self._in_force() in self._can_end)
+        self._ending = Flow("end", (ENDING.bind(self._end_calls),))
         self._candidates = [row.name for row in candidates(mode, rows)]
         self._lacking: set[str] = set()
         self._calls = {
@@ -163,8 +160,12 @@ class Flows:
         return self._flows[name or self._in_force()]
 
     def ending(self) -> Flow:
-        """The steps that end what is live."""
+        """The flow that ends the session's targets."""
         return self._ending
+
+    def find_live(self, attempt: Attempt) -> Ending:
+        """What of the attempt's session, or of the conversation, is live, by one look."""
+        return self._end_calls.find_live(attempt)
 
     def authorize(self, attempt: Attempt) -> Calls:
         """The calls of the attempt's flow; outside of one, those of the first that the org grants a token for."""

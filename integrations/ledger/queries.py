@@ -112,13 +112,8 @@ UPDATE initiations SET
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running'
 """
 
-# The initiations whose session an end has ended: those claimed before it, all of the conversation's or one session's.
-MARK_ENDED = """
-UPDATE initiations SET ended = {now}
-WHERE conversation_id = :conversation_id AND ended = 0 AND action = 'start' AND may_have_notified
-    AND seq < (SELECT seq FROM initiations WHERE id = :id)
-    AND (:session = '' OR session LIKE :session ESCAPE '!')
-"""
+# Its session was ended, or is over: from now on it is no live invitation. The first time is kept.
+MARK_ENDED = "UPDATE initiations SET ended = {now} WHERE id = :id AND ended = 0"
 
 # Whether a settle whose answer was lost had its effect.
 COMPLETED = "SELECT seq FROM initiations WHERE id = :id AND lease_owner = :lease_owner AND state = :state"

@@ -1,6 +1,5 @@
 """Commands, progress and outcomes as rows, and back; secrets leave the clear columns here."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -157,15 +156,6 @@ def new_record(claim: Claim, seq: int, created: float) -> InitiationRecord:
 def plain(text: str) -> str:
     """A text as every database can hold it: PostgreSQL has no NUL."""
     return text.replace("\0", "\ufffd") if "\0" in text else text
-
-
-def session_pattern(session_id: str) -> str:
-    """The LIKE pattern, with ! as its escape, of a session column with this session's id; "" for no id."""
-    if not session_id:
-        return ""
-    written = _json({"cobrowse_session_id": session_id})[1:-1]
-    escaped = re.sub(r"([!%_])", r"!\1", written)
-    return f"%{escaped}%"
 
 
 def _command(row: Row, settings: Mapping[str, Any]) -> Command:

@@ -135,16 +135,9 @@ class LedgerStore(Listings):
             raise LeaseLost(initiation_id)
         self._notifier.notify(initiation_id)
 
-    def mark_ended(
-        self, initiation_id: str, conversation_id: str, session_id: str = "", *, seconds: float | None = None
-    ) -> None:
-        """Commit that sessions are over, so that no later claim takes one of them for a live invitation."""
-        params = {
-            "id": initiation_id,
-            "conversation_id": record_columns.plain(conversation_id),
-            "session": record_columns.session_pattern(session_id),
-        }
-        self._database.execute(queries.MARK_ENDED, params, durable=False, seconds=seconds)
+    def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
+        """Commit that its session is over."""
+        self._database.execute(queries.MARK_ENDED, {"id": initiation_id}, durable=False, seconds=seconds)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""

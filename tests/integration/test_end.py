@@ -111,6 +111,22 @@ def test_an_ended_session_that_the_conversation_forgets_is_not_taken_for_an_open
     assert first["offerEnds"]
 
 
+@pytest.mark.parametrize("by", ["initiationId", "conversationId"])
+def test_what_the_customer_may_still_accept_is_not_told_as_ended_while_it_does_not_show(service, box, by):
+    clock = LeapingClock()
+    bridge = service(cobrowse_flow="native", clock=clock)
+    box.faults.add(operation="cobrowse", kind="lag", looks=20)
+    started = bridge.start(WEBCHAT)
+    assert started["status"] == "unverified"
+    body = {by: {"initiationId": started["initiationId"], "conversationId": WEBCHAT}[by]}
+    answer = end(bridge, **body)
+    assert (answer["errorCode"], answer["retryable"]) == ("genesys_bad_response", True)
+    assert live(box, WEBCHAT)
+    while box.state.look(WEBCHAT).media == ():
+        pass
+    assert end(bridge, **body)["status"] == "ended"
+
+
 # What is lost on the way
 
 
