@@ -84,7 +84,7 @@ def _look(
             ending = genesys.find_live(attempt)
             # One whose id is not known is whatever shows.
             unseen = standing - set(ending.session_ids) - ({""} if ending.session_ids else set())
-            if ending.all_over or not unseen:
+            if ending.all_over or ending.customer_left or not unseen:
                 return ending
         if any(_stands(entry, mine, attempt) for entry in known if _session_id(entry) in unseen):
             raise GenesysBadResponse(_UNSEEN.format(id=attempt.command.conversation_id), hint=_UNSEEN_HINT)

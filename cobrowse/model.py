@@ -114,12 +114,14 @@ class Sessions:
 class Ending:
     """What one look shows of what is to be ended. `targets` as in Session; `all_over`: no session can be live there.
 
-    `session_ids` are those of the targets and of sessions that are shown as over.
+    `session_ids` are those of the targets and of sessions that are shown as over. `customer_left`: nobody is there who
+    could accept what does not show.
     """
 
     targets: tuple[str, ...] = ()
     session_ids: tuple[str, ...] = ()
     all_over: bool = False
+    customer_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

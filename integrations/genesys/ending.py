@@ -28,18 +28,18 @@ class EndCalls:
     allowed: Callable[[], bool]
 
     def find_live(self, attempt: Attempt) -> Ending:
-        """What has to be disconnected, and what is over; everything where the conversation is over, or is gone."""
+        """What has to be disconnected, and what is over; everything where the conversation has ended, or is gone."""
         known = attempt.session.cobrowse_session_id
         try:
             seen = self.authorize(attempt).fetch_conversation(attempt)
         except ConversationNotFound:
             return Ending(all_over=True)
-        if seen.is_over:
+        if seen.ended:
             return Ending(all_over=True)
         shown = [session for session in seen.sessions if known in ("", session.cobrowse_session_id)]
         ids = tuple(dict.fromkeys(session.cobrowse_session_id for session in shown))
         if not any(session in seen.live for session in shown):
-            return Ending(session_ids=ids)
+            return Ending(session_ids=ids, customer_left=seen.is_over)
         if not self.allowed():
             raise CobrowseNotSupported(f"conversation {seen.id}: a session of the media flow is live", hint=_MEDIA)
         targets = targets_of(seen.parts, known)
