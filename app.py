@@ -31,8 +31,8 @@ from integrations.observability.metrics import Metrics
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
-from integrations.senders.registry import Senders, SendersFileError, load_senders
-from settings import Settings, SettingsError
+from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
+from settings import Settings, SettingsError, load_settings
 from web import data_actions, reference_pages
 from web.callers import Callers
 from web.data_actions import DataActions
@@ -56,7 +56,7 @@ def create_app(
 
     `environ` holds the senders' secrets, and the settings where none are handed in.
     """
-    settings = settings or Settings.from_env(environ)
+    settings = settings or load_settings(environ)
     clock = clock or SystemClock()
     keys, senders, rates = load_auth(settings, clock, environ)
     configure_logging(settings.log_level, settings.log_format)
@@ -175,6 +175,7 @@ def load_auth(
                 max_body_bytes=settings.max_body_bytes,
                 participant_data=settings.participant_data,
             )
+            errors += retention_faults(senders, settings.ledger_retention_seconds)
     except SendersFileError as error:
         errors += error.errors
     try:
@@ -265,7 +266,7 @@ def build_ledger(settings: Settings) -> LedgerStore:
 
 def check() -> None:
     """Raise the SettingsError that a worker would end with."""
-    settings = Settings.from_env()
+    settings = load_settings()
     load_auth(settings, SystemClock())
     build_ledger(settings).close()
 

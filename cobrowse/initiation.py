@@ -78,7 +78,7 @@ class Genesys(Protocol):
 class Initiation:
     """Starts one session for a command: call it. Failures are part of the Outcome.
 
-    `admission` bounds what is under way in this process.
+    `admission` limits the running initiations of this process.
     """
 
     genesys: Genesys
@@ -168,7 +168,7 @@ class Initiation:
             raise KeyReused(_KEY_REUSED)
         if not command.conversation_id:  # `latest` may mean another one by now
             attempt.command = replace(command, conversation_id=entry.command.conversation_id)
-        return final_outcome(entry)
+        return final_outcome(entry, command)
 
     def _start(self, attempt: Attempt) -> Outcome:
         if not attempt.command.conversation_id and attempt.command.latest:
@@ -253,15 +253,12 @@ class Initiation:
         unhandled: Exception | None = None
         try:
             try:
-                if attempt.command.action == "end":
-                    outcome = end_session(self.genesys, ledger, attempt, acquired)
-                else:
-                    outcome = self._join_or_run(ledger, attempt, acquired)
+                outcome = self._perform(ledger, attempt, acquired)
             except CobrowseError as error:
                 outcome = failure_outcome(attempt, error)
             except LeaseLost:
                 raise
-            except Exception as fault:  # noqa: BLE001 - the row must not stay running for a bug: a repeat goes on from it
+            except Exception as fault:  # noqa: BLE001 - the row must not stay running for a bug: a retry continues it
                 unhandled = fault
                 outcome = failure_outcome(attempt, InternalError(_INTERNAL_ERROR))
             self._complete(ledger, attempt, outcome)
@@ -277,6 +274,8 @@ class Initiation:
             return replay_outcome(ended, attempt)
         if unhandled is not None:
             raise InternalError(_INTERNAL_ERROR) from unhandled
+        if attempt.number > 1:
+            return replace(outcome, session=visible_session(attempt.command, outcome.session, acquired.entry.command))
         return outcome
 
     def _complete(self, ledger: Ledger, attempt: Attempt, outcome: Outcome) -> None:
@@ -288,6 +287,11 @@ class Initiation:
         except LedgerUnavailable:
             # The session was started, and the caller must know. The lease expires; a retry checks and finds it.
             return
+
+    def _perform(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
+        if attempt.command.action == "end":
+            return end_session(self.genesys, ledger, attempt, acquired)
+        return self._join_or_run(ledger, attempt, acquired)
 
     def _join_or_run(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
         earlier, may_be_there = (
@@ -302,7 +306,7 @@ class Initiation:
                 acquired = without_ended(ledger, attempt, acquired)
             elif ended is not None and applies_to_all_waiters(ended):
                 return self._join(attempt, ended)
-            # One that has not ended died, or is at work anew; either may have invited the customer before that.
+            # One that has not ended crashed, or is running again; either may have invited the customer before that.
             may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
         if may_be_there or _looks_first(attempt.command):
             try:

@@ -49,7 +49,7 @@ class SessionState(StrEnum):
 class Command:
     """One request to start a cobrowse session, or to end one, parsed and authenticated.
 
-    `deadline_seconds` is how long the caller waits. `fingerprint` tells two requests with one key apart; it is empty
+    `deadline_seconds` is how long the caller waits. `fingerprint` distinguishes requests with one key; it is empty
     where the key names the event whatever its data, as a sender's delivery id does. With `start_when` agent_connected
     nothing is started before an agent has answered. An `action` of end is about the session of the initiation `ends`,
     or about every live one of the conversation. `hand_over`: the customer's participant gets the session's data.

@@ -11,7 +11,7 @@ from commands.group import cobrowse
 from commands.terminal import say, say_json
 from diagnostics import Check, diagnose, passed, unsettled
 from diagnostics.table import document, render, summary
-from settings import Settings, SettingsError
+from settings import SettingsError, load_settings
 
 
 @cobrowse.command()
@@ -21,7 +21,7 @@ def doctor(conversation_id: str, as_json: bool) -> None:
     """Check configuration and connectivity (sends no invitations). Exits 0 if nothing is wrong."""
     try:
         checks = diagnose(
-            Settings.from_env(),
+            load_settings(),
             environ=os.environ,
             clock=SystemClock(),
             new_id=new_id,

@@ -14,7 +14,7 @@ from commands.initiate import Steps, print_failure
 from commands.terminal import say, say_json
 from integrations.observability import configure_logging
 from schemas.texts import conversation_id_in
-from settings import Settings
+from settings import load_settings
 from web import responses
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -29,7 +29,7 @@ _SAID = {Status.ENDED: "ended", Status.ALREADY_ENDED: "nothing was live"}
 @report_settings_errors
 def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) -> None:
     """End every cobrowse session in CONVERSATION_ID, or that of an initiation."""
-    settings = Settings.from_env()
+    settings = load_settings()
     configure_logging("INFO", settings.log_format)
     if bool(conversation_id) == bool(initiation_id):
         raise click.UsageError("Give either a CONVERSATION_ID or --initiation ID.")

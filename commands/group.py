@@ -9,7 +9,7 @@ from commands.terminal import SafeGroup, say
 from settings import SettingsError
 
 P = ParamSpec("P")
-cobrowse = SafeGroup("cobrowse", help="Start cobrowse sessions in Genesys Cloud, and look after the service that does.")
+cobrowse = SafeGroup("cobrowse", help="Start cobrowse sessions in Genesys Cloud, and operate the service that does.")
 
 
 def report_settings_errors(command: Callable[P, None]) -> Callable[P, None]:

@@ -11,7 +11,7 @@ from cobrowse.model import Command, Failure, Outcome, Span
 from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say, say_json
 from integrations.observability import configure_logging
-from settings import Settings
+from settings import load_settings
 from web import responses
 from web.error_responses import hint_of
 
@@ -36,7 +36,7 @@ class Steps:
 
 
 @cobrowse.command()
-@click.argument("conversation_id", required=False, envvar="GENESYS_CONVERSATION_ID", default="")
+@click.argument("conversation_id", required=False, default="")
 @click.option("--channel", type=click.Choice(["webchat", "voice", "message"]), help="Chooses the token's scope.")
 @click.option("--latest", is_flag=True, help="Take the newest active webchat (needs ALLOW_LATEST=true).")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and start nothing.")
@@ -44,10 +44,11 @@ class Steps:
 @report_settings_errors
 def initiate(conversation_id: str, channel: str | None, latest: bool, dry_run: bool, as_json: bool) -> None:
     """Start a cobrowse session in CONVERSATION_ID (or $GENESYS_CONVERSATION_ID)."""
-    settings = Settings.from_env()
+    settings = load_settings()
     configure_logging("ERROR", settings.log_format)
     if latest and not settings.allow_latest:
         raise click.UsageError("--latest can pick another customer's conversation; set ALLOW_LATEST=true to allow it.")
+    conversation_id = conversation_id or ("" if latest else settings.genesys_conversation_id)
     if bool(conversation_id) == latest:
         raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
     if not as_json and not dry_run:

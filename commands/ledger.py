@@ -6,7 +6,7 @@ from app import build_ledger
 from cobrowse.errors import LedgerUnavailable
 from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say
-from settings import Settings
+from settings import load_settings
 from web.error_responses import hint_of
 
 
@@ -19,7 +19,7 @@ def ledger() -> None:
 @report_settings_errors
 def upgrade() -> None:
     """Bring the ledger's schema up to this version. SQLite's does that by itself."""
-    store = build_ledger(Settings.from_env())
+    store = build_ledger(load_settings())
     try:
         before, after = store.upgrade()
     except LedgerUnavailable as error:
@@ -33,7 +33,7 @@ def upgrade() -> None:
 @report_settings_errors
 def purge() -> None:
     """Remove what is older than LEDGER_RETENTION_SECONDS. The service does that now and then, too."""
-    store = build_ledger(Settings.from_env())
+    store = build_ledger(load_settings())
     try:
         removed = store.purge()
     except LedgerUnavailable as error:

@@ -16,7 +16,7 @@ from commands.terminal import say
     "--api", type=click.Choice(["media", "native", "both"]), default="both", envvar="SANDBOX_API", show_default=True
 )
 @click.option("--rate-limit", type=int, default=300, show_default=True, help="Calls a minute for each token.")
-@click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
+@click.option("--auto-create", is_flag=True, help="Every conversation id is an active webchat.")
 @click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach.")
 def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, allow_remote: bool) -> None:
     """Run a simulated Genesys Cloud on this machine. Needs no settings."""
@@ -26,7 +26,7 @@ def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, 
     def ready(box: Any) -> None:  # noqa: ANN401 - the sandbox's own type
         say(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
         say(f"  export SANDBOX=true GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
-        say("  what was asked: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
+        say("  calls received: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
 
     options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create}
     try:

@@ -12,7 +12,7 @@ from app import load_auth
 from cobrowse.clock import SystemClock
 from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say, say_json
-from settings import Settings
+from settings import load_settings
 
 # Seconds to wait for the service's answer: longer than any sender's deadline.
 PATIENCE = 60.0
@@ -23,7 +23,7 @@ PATIENCE = 60.0
 @report_settings_errors
 def senders(as_json: bool) -> None:
     """List the senders that are configured, with their secrets masked."""
-    _, known, _ = load_auth(Settings.from_env(), SystemClock())
+    _, known, _ = load_auth(load_settings(), SystemClock())
     rows = known.masked()
     if as_json:
         say_json(rows)
@@ -59,7 +59,7 @@ def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
 
     FILE holds the body as it is to be sent.
     """
-    settings = Settings.from_env()
+    settings = load_settings()
     _, known, _ = load_auth(settings, SystemClock())
     row = known.get(sender)
     if row is None:

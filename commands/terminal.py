@@ -8,7 +8,7 @@ from integrations.observability.printable import printable, printable_json, prin
 
 
 def say(*lines: str, err: bool = False) -> None:
-    """Print these lines, each on one line whatever is in it."""
+    """Print these lines; each stays on one line, whatever it contains."""
     click.echo("\n".join(map(printable, lines)), err=err)
 
 
@@ -25,5 +25,5 @@ class SafeGroup(AppGroup):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            vars(error)["message"] = printable_lines(error.message)  # its type says that nobody assigns it
+            vars(error)["message"] = printable_lines(error.message)  # its type is read-only
             raise

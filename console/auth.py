@@ -11,9 +11,8 @@ from flask_httpauth import HTTPBasicAuth  # type: ignore[import-untyped]  # ship
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from cobrowse.model import Secret
-from web.peer import is_loopback, is_this_machine
 
-# Nothing foreign, nothing inline; nobody frames it; forms go home.
+# Nothing foreign, nothing inline; no framing; forms go to the console only.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -35,19 +34,6 @@ TOKEN_SECONDS = 43_200
 _COST = {"n": 2**14, "r": 8, "p": 1}
 
 
-def on_this_machine(remote_addr: str, host: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request comes straight from this machine and means it.
-
-    A page of anybody's can name its own host and point that name here; the Host header gives it away. `headers` have
-    lower-case names.
-    """
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    return is_loopback(name) and is_this_machine(remote_addr, headers)
-
-
 def sign_in(password: Secret, refused: Callable[[int], Response]) -> HTTPBasicAuth:
     """HTTP Basic with this password and any name. `refused` makes the page for a status."""
     auth = HTTPBasicAuth(realm="cobrowse-bridge console")
@@ -55,7 +41,7 @@ def sign_in(password: Secret, refused: Callable[[int], Response]) -> HTTPBasicAu
 
     @auth.verify_password  # type: ignore[untyped-decorator]  # Flask-HTTPAuth ships no types
     def verified(username: str, given: str) -> str | None:
-        # Digests have one length, so the comparison tells nothing about the password's.
+        # Digests have one length, so the comparison reveals nothing about the password's.
         return (username or "operator") if hmac.compare_digest(_digest(given), right) else None
 
     auth.error_handler(refused)
@@ -81,7 +67,7 @@ class CsrfTokens:
 
     @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:
-        # Slow on purpose: from a token nobody shall try out passwords faster than by signing in.
+        # Slow on purpose: a token must not allow faster guesses of the password than the sign-in.
         key = scrypt(_bytes(self._key), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
         return URLSafeTimedSerializer(key, salt="run again", signer_kwargs={"digest_method": sha256})
 

@@ -19,7 +19,7 @@ from cobrowse.errors import CobrowseError, InternalError, InvalidRequest, Unknow
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Secret
 from console import auth, view_model
-from console.plots import Plot, Sample, by_minute, plots
+from console.last_hour import Figure, Sample, figures
 from console.ports import End, Recent, Retry
 from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RetrySchema
@@ -27,6 +27,7 @@ from schemas.texts import label_in
 from schemas.validation_errors import in_words
 from web import responses
 from web.error_responses import hint_of, status_of
+from web.peer import is_this_machine
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -90,7 +91,7 @@ class Console:
         return blueprint
 
     def newest(self) -> str:
-        """The page: the last hour in plots, and the newest initiations."""
+        """The page: the last hour in figures, and the newest initiations."""
         return render_template("console/list.html", **self._listed(), states=view_model.STATES)
 
     def live(self) -> AnyResponse:
@@ -122,7 +123,7 @@ class Console:
         outcome = self.retry(entry, self.deadline_seconds, g.correlation_id)
         entry = self._entry(initiation_id)
         if outcome.failure is not None and entry.outcome != outcome:
-            # The row does not tell this: another is at work on it, or the ledger went away.
+            # The row does not show this: another attempt is running, or the ledger became unreachable.
             return make_response(self._page(entry, f"{outcome.failure.message}. {hint_of(outcome.failure)}"), 503)
         return redirect(url_for("console.one", initiation_id=entry.id, ran=entry.attempts), 303)
 
@@ -175,7 +176,7 @@ class Console:
         kept = {name: query[name] for name in ("state", "sender", "q") if query[name]}
         more = len(entries) > PAGE
         return {
-            "plots": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
+            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
             "open_circuits": self.open_circuits(),
             "ignored": self.ignored(),
             "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],
@@ -211,7 +212,7 @@ class Console:
             given = self._auth.get_auth()
             known = self._auth.authenticate(given, self._auth.get_auth_password(given))
             return None if known else self._auth.auth_error_callback(401)
-        if auth.on_this_machine(request.remote_addr or "", request.host, _headers()):
+        if is_this_machine(request.remote_addr or "", request.host, request.headers.keys()):
             return None
         return responses.error_response(
             UnknownPath(f"{request.method} {request.path[:200]}: Not Found"), g.correlation_id
@@ -226,10 +227,10 @@ class Console:
         return auth.CsrfTokens(self.csrf_key)
 
     @cached_property
-    def _strip(self) -> Callable[[int], tuple[Plot, ...]]:
+    def _strip(self) -> Callable[[int], tuple[Figure, ...]]:
         @lru_cache(maxsize=1)
-        def reckoned(_tick: int) -> tuple[Plot, ...]:
-            return plots(by_minute(self.recent_samples(HOUR), self.clock.now()))
+        def reckoned(_tick: int) -> tuple[Figure, ...]:
+            return figures(self.recent_samples(HOUR), self.clock.now())
 
         return reckoned
 

@@ -1,4 +1,4 @@
-"""Shows the service at work on this machine: a sandbox of Genesys Cloud, the service, and one data action through them.
+"""Shows the service running on this machine: a sandbox of Genesys Cloud, the service, and one data action through them.
 
     python examples/demo.py            start both, send the request an Architect data action would, stop
     python examples/demo.py --serve    start both and stay up until Ctrl-C
@@ -27,7 +27,7 @@ START_SECONDS = 30.0
 
 
 def free_port(wanted=0):
-    """`wanted` if nobody has it, else one that the system gives."""
+    """`wanted` if it is free, else one that the system gives."""
     for port in (wanted, 0):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -68,7 +68,7 @@ def command(*words):
 
 
 def every_sender():
-    """The variables that open the webhook of each row in senders.example.toml, with secrets good for a sandbox only."""
+    """The variables that open the webhook of each row in senders.example.toml, with secrets for a sandbox only."""
     lines = (ROOT / "deploy/postman/sandbox.env").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
@@ -125,7 +125,7 @@ def demonstrate(genesys_port, port):
         "X-Api-Key": KEY,
         "ININ-Correlation-Id": "demo-0001",
         "Idempotency-Key": "demo-0001",
-        "Transfer-Encoding": "chunked",  # as Genesys sends it, unless told otherwise
+        "Transfer-Encoding": "chunked",  # as Genesys sends it by default
     }
     print(f"A sandbox of Genesys Cloud is on 127.0.0.1:{genesys_port}, the service on 127.0.0.1:{port}.\n")
     print("> POST /data-actions/cobrowse HTTP/1.1")

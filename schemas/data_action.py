@@ -1,17 +1,25 @@
 """The flat contract of Architect's data action: what comes in, and the answer that goes back to every sender."""
 
 from collections.abc import Mapping
-from datetime import UTC
 from typing import Any, ClassVar, get_args
 
 import orjson
-from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from cobrowse.model import Action, Channel, SessionState, StartWhen, Status
+from cobrowse.model import Channel, StartWhen, Status
 from schemas.json_text import read_json
 from schemas.texts import CHANNELS, SHOWN, conversation_id_in, input_named_by, label_in, medium_in, placeholder_in
 
 SETTINGS_BYTES = 4_096
+IDEMPOTENCY_KEY = (
+    "Up to 255 visible ASCII characters, new for each new request and the same for its retries: a retry gets the "
+    "first answer again and never starts a second session. Empty counts as none."
+)
+
+
+def described(text: str) -> dict[str, str]:
+    """A field's metadata: its description in the API reference and in the data action's contract."""
+    return {"description": text}
 
 
 class ConversationIdField(fields.Field[str]):
@@ -77,23 +85,72 @@ class StartRequestSchema(Schema):
     class Meta:
         unknown: ClassVar[str] = RAISE
 
-    conversation_id = ConversationIdField(data_key="conversationId")
-    channel = ChannelField(load_default=None)
-    latest = fields.Boolean(load_default=False, error_messages={"invalid": "Must be true or false."})
-    requested_by = LabelField(data_key="requestedBy", load_default="")
+    conversation_id = ConversationIdField(
+        data_key="conversationId",
+        metadata=described(
+            "The conversation that gets the cobrowse session: its UUID. Required unless latest is true."
+        ),
+    )
+    channel = ChannelField(
+        load_default=None,
+        metadata=described(
+            "webchat, voice or message, or Genesys's own word in any case (CHAT, CALL, WEBMESSAGING): chooses the "
+            "scope of the token that is requested. Empty: all of them."
+        ),
+    )
+    latest = fields.Boolean(
+        load_default=False,
+        error_messages={"invalid": "Must be true or false."},
+        metadata=described(
+            "true takes the newest active webchat instead of a conversationId. Refused unless the service has "
+            "ALLOW_LATEST=true, since it can pick another customer's conversation."
+        ),
+    )
+    requested_by = LabelField(
+        data_key="requestedBy",
+        load_default="",
+        metadata=described("The person or system that requests the session, for the record: cut to 200 characters."),
+    )
     start_when = fields.String(
         data_key="startWhen",
         load_default="customer_connected",
         validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}."),
+        metadata=described(
+            "customer_connected (the default), or agent_connected: nothing is started before an agent has answered, "
+            "and the answer is agent_not_connected until then."
+        ),
     )
     participant_data = fields.Boolean(
-        data_key="participantData", load_default=None, error_messages={"invalid": "Must be true or false."}
+        data_key="participantData",
+        load_default=None,
+        error_messages={"invalid": "Must be true or false."},
+        metadata=described(
+            "true writes the session's links, code and id into the customer's participant data, where agents' scripts "
+            "and flows read them; one call more. Empty: as the service's PARTICIPANT_DATA says."
+        ),
     )
     dry_run = fields.Boolean(
-        data_key="dryRun", load_default=False, error_messages={"invalid": "Must be true or false."}
+        data_key="dryRun",
+        load_default=False,
+        error_messages={"invalid": "Must be true or false."},
+        metadata=described(
+            "true says what would happen (would_start, already_active, or the error) and does nothing: no invitation, "
+            "no session, no key used."
+        ),
     )
-    session_settings = JsonObjectField(data_key="sessionSettings", load_default=dict)
-    idempotency_key = fields.String(data_key="idempotencyKey", load_default="")
+    session_settings = JsonObjectField(
+        data_key="sessionSettings",
+        load_default=dict,
+        metadata=described(
+            "A string that holds a JSON object of up to 4096 bytes: what the session is created with. A data action "
+            "can't send objects."
+        ),
+    )
+    idempotency_key = fields.String(
+        data_key="idempotencyKey",
+        load_default="",
+        metadata=described(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
+    )
 
     @pre_load
     def _given(self, data: Any, **_: Any) -> Any:
@@ -125,134 +182,47 @@ def _shown(value: object) -> str:
     return repr(value[:SHOWN]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
 
 
-class _OptionalInputsSchema(Schema):
-    """What a data action sends about a session that there is. Empty, null or an unfilled placeholder is not given."""
-
-    class Meta:
-        unknown: ClassVar[str] = RAISE
-
-    initiation_id = fields.String(data_key="initiationId", load_default="", validate=validate.Length(max=100))
-    conversation_id = ConversationIdField(data_key="conversationId", load_default="")
-
-    @pre_load
-    def _given(self, data: Any, **_: Any) -> Any:
-        if not isinstance(data, Mapping):
-            raise ValidationError("Must be one JSON object.")
-        return {key: value for key, value in data.items() if value not in (None, "") and not placeholder_in(value)}
-
-
-class StatusRequestSchema(_OptionalInputsSchema):
-    """POST /data-actions/cobrowse/status: one of initiationId, idempotencyKey and conversationId."""
-
-    idempotency_key = fields.String(data_key="idempotencyKey", load_default="")
-    live = fields.Boolean(load_default=False, error_messages={"invalid": "Must be true or false."})
-
-    @validates_schema
-    def _which(self, data: Mapping[str, Any], **_: Any) -> None:
-        if not (data["initiation_id"] or data["idempotency_key"] or data["conversation_id"]):
-            raise ValidationError("Missing; send it, an idempotencyKey or a conversationId.", "initiationId")
-
-
-class EndRequestSchema(_OptionalInputsSchema):
-    """POST /data-actions/cobrowse/end: an initiation's session, or every live one of a conversation."""
-
-    requested_by = LabelField(data_key="requestedBy", load_default="")
-    idempotency_key = fields.String(data_key="idempotencyKey", load_default="")
-
-    @validates_schema
-    def _which(self, data: Mapping[str, Any], **_: Any) -> None:
-        if not (data["initiation_id"] or data["conversation_id"]):
-            raise ValidationError("Missing; send it, or a conversationId.", "initiationId")
-
-
-class InitiationsQuerySchema(Schema):
-    """GET /initiations: by a conversation, a key or a correlation id, the newest first."""
-
-    class Meta:
-        unknown: ClassVar[str] = RAISE
-
-    conversation_id = ConversationIdField(data_key="conversationId", load_default=None)
-    idempotency_key = fields.String(data_key="idempotencyKey", load_default=None, validate=validate.Length(1, 255))
-    correlation_id = fields.String(data_key="correlationId", load_default=None, validate=validate.Length(1, 128))
-    since = fields.AwareDateTime(
-        load_default=None,
-        default_timezone=UTC,
-        error_messages={"invalid": "Must be a time in ISO 8601, such as 2026-11-27T09:30:00Z."},
-    )
-    cursor = fields.Integer(load_default=None, validate=validate.Range(1, 2**63 - 1))
-    limit = fields.Integer(load_default=25, validate=validate.Range(1, 100))
-
-    @validates_schema
-    def _which(self, data: Mapping[str, Any], **_: Any) -> None:
-        if not any(data[name] is not None for name in ("conversation_id", "idempotency_key", "correlation_id")):
-            raise ValidationError("Missing; send it, an idempotencyKey or a correlationId.", "conversationId")
-
-
 class AnswerSchema(Schema):
     """The answer to every request: flat, every key always there, no null, whole numbers."""
 
-    success = fields.Boolean(required=True, metadata={"description": "A session was started, or found live."})
+    class Meta:
+        unknown: ClassVar[str] = INCLUDE  # a later release may add a key, and a caller must not trip over it
+
+    success = fields.Boolean(required=True, metadata=described("A session was started, or found live."))
     status = fields.String(
         required=True,
         validate=validate.OneOf(tuple(Status)),
-        metadata={"description": "What came of the request."},
+        metadata=described("The outcome of the request."),
     )
-    conversationId = fields.String(required=True, metadata={"description": "The conversation that has the session."})
-    cobrowseSessionId = fields.String(required=True, metadata={"description": "The cobrowse session's id."})
-    mediaId = fields.String(required=True, metadata={"description": "The id of cobrowse as the conversation's medium."})
-    joinUrl = fields.String(required=True, metadata={"description": "Where the agent joins (media flow)."})
-    viewerUrl = fields.String(required=True, metadata={"description": "Where the session is viewed, once known."})
-    joinCode = fields.String(required=True, metadata={"description": "The code the customer enters (native flow)."})
+    conversationId = fields.String(required=True, metadata=described("The conversation that has the session."))
+    cobrowseSessionId = fields.String(required=True, metadata=described("The cobrowse session's id."))
+    mediaId = fields.String(required=True, metadata=described("The id of cobrowse as the conversation's medium."))
+    joinUrl = fields.String(required=True, metadata=described("Where the agent joins (media flow)."))
+    viewerUrl = fields.String(required=True, metadata=described("Where the session is viewed, once known."))
+    joinCode = fields.String(required=True, metadata=described("The code the customer enters (native flow)."))
     websocketUrl = fields.String(
-        required=True, metadata={"description": "Where the session's own protocol is spoken (native flow)."}
+        required=True, metadata=described("Where the session's own protocol is spoken (native flow).")
     )
-    handedOver = fields.Boolean(
-        required=True, metadata={"description": "The session stands in the customer's participant data."}
-    )
+    handedOver = fields.Boolean(required=True, metadata=described("The session is in the customer's participant data."))
     handOverError = fields.String(
-        required=True, metadata={"description": "Why it does not, where that was asked for; empty otherwise."}
+        required=True, metadata=described("Why it is not, where that was requested; empty otherwise.")
     )
-    offerEnds = fields.String(required=True, metadata={"description": "ISO 8601: until when the offer stands."})
-    state = fields.String(required=True, metadata={"description": "The medium's state, as the conversation shows it."})
-    verified = fields.Boolean(required=True, metadata={"description": "The conversation shows the session."})
-    flow = fields.String(required=True, metadata={"description": "media or native: how it was started."})
-    initiationId = fields.String(required=True, metadata={"description": "This service's id of the initiation."})
-    correlationId = fields.String(required=True, metadata={"description": "Finds the log lines here and at Genesys."})
-    durationMs = fields.Integer(required=True, metadata={"description": "How long it took, in milliseconds."})
-    upstreamCalls = fields.Integer(required=True, metadata={"description": "Calls made to Genesys."})
-    errorCode = fields.String(required=True, metadata={"description": "The kind of failure; empty on success."})
-    errorMessage = fields.String(required=True, metadata={"description": "What happened, with Genesys's own words."})
-    errorHint = fields.String(required=True, metadata={"description": "The likely cause and what to do."})
-    retryable = fields.Boolean(required=True, metadata={"description": "The same request may go through later."})
-    retryAfterSeconds = fields.Integer(required=True, metadata={"description": "Seconds to wait before that."})
+    offerEnds = fields.String(required=True, metadata=described("ISO 8601: until when the offer stands."))
+    state = fields.String(required=True, metadata=described("The medium's state, as the conversation shows it."))
+    verified = fields.Boolean(required=True, metadata=described("The conversation shows the session."))
+    flow = fields.String(required=True, metadata=described("media or native: how it was started; end of an end."))
+    initiationId = fields.String(required=True, metadata=described("This service's id of the initiation."))
+    correlationId = fields.String(required=True, metadata=described("Finds the log lines here and at Genesys."))
+    durationMs = fields.Integer(required=True, metadata=described("How long it took, in milliseconds."))
+    upstreamCalls = fields.Integer(required=True, metadata=described("Calls made to Genesys."))
+    errorCode = fields.String(required=True, metadata=described("The kind of failure; empty on success."))
+    errorMessage = fields.String(required=True, metadata=described("What happened, with Genesys's own words."))
+    errorHint = fields.String(required=True, metadata=described("The likely cause and what to do."))
+    retryable = fields.Boolean(required=True, metadata=described("The same request may go through later."))
+    retryAfterSeconds = fields.Integer(required=True, metadata=described("Seconds to wait before that."))
 
 
-class StatusAnswerSchema(AnswerSchema):
-    """The answer to a question for an initiation: its own answer, and how far its session has come."""
+class DeliveryAnswerSchema(AnswerSchema):
+    """The answer to a sender; that to a batch is of the first event that failed, and has all of them in `results`."""
 
-    sessionState = fields.String(
-        required=True,
-        validate=validate.OneOf(tuple(SessionState)),
-        metadata={"description": "How far the session has come; unknown without a look, where the record can't tell."},
-    )
-    customerConnected = fields.Boolean(required=True, metadata={"description": "The customer is in the session."})
-    agentConnected = fields.Boolean(required=True, metadata={"description": "An agent is in the session."})
-    since = fields.String(required=True, metadata={"description": "ISO 8601: since when, as far as it is known."})
-
-
-class InitiationSchema(StatusAnswerSchema):
-    """An initiation in a list: what a question for it is answered, and what it was asked with."""
-
-    action = fields.String(required=True, validate=validate.OneOf(get_args(Action)))
-    idempotencyKey = fields.String(required=True)
-    requestedBy = fields.String(required=True)
-    attempts = fields.Integer(required=True)
-    created = fields.String(required=True, metadata={"description": "ISO 8601: when it came."})
-    updated = fields.String(required=True, metadata={"description": "ISO 8601: its last change."})
-
-
-class InitiationsSchema(Schema):
-    """A page of initiations. Send `nextCursor` as `cursor` for the next one; it is empty on the last."""
-
-    items = fields.List(fields.Nested(InitiationSchema), required=True)
-    nextCursor = fields.String(required=True)
+    results = fields.List(fields.Nested(AnswerSchema), metadata=described("Of a batch: each event's own answer."))

@@ -1,16 +1,17 @@
 """Who calls with one of the service's own keys."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from flask import Request
 
+from integrations.senders.auth.credentials import Headers
+
 
 class Keys(Protocol):
     """Authenticates callers."""
 
-    def identify(self, headers: Mapping[str, str]) -> str:
+    def identify(self, headers: Headers) -> str:
         """The caller's name. Raises NotAuthenticated."""
 
 
@@ -25,4 +26,4 @@ class Callers:
         """The name of the caller's credential. Raises NotAuthenticated."""
         if self.open_to_all:
             return "anyone"
-        return self.keys.identify({name.lower(): value for name, value in request.headers.items()})
+        return self.keys.identify(request.headers)

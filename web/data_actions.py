@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Request, Response, g
 
 from cobrowse.errors import InvalidRequest, LatestNotAllowed
 from cobrowse.model import Command, Outcome, Secret
@@ -49,6 +49,8 @@ class DataActions:
 
     def start(self) -> Response:
         """Start a cobrowse session for a conversation; the response holds the outcome."""
+        request = request_parsing.current_request()
+        correlation_id = str(g.correlation_id)
         credential = self.callers.identify(request)
         payload = data_action_body.read(request, _REQUEST)
         key = data_action_body.key(request, payload)
@@ -56,10 +58,10 @@ class DataActions:
         mode = responses.ResponseMode(always_200=not request_parsing.prefers_real_status(request.headers))
         if payload["latest"] and not self.allow_latest:
             error = LatestNotAllowed("latest: the service does not allow it")
-            return responses.respond([responses.rejection_outcome(error, g.correlation_id)], mode)
+            return responses.respond([responses.rejection_outcome(error, correlation_id)], mode)
         command = Command(
             sender=SENDER,
-            correlation_id=g.correlation_id,
+            correlation_id=correlation_id,
             deadline_seconds=self.deadline_seconds,
             conversation_id=payload.get("conversation_id", ""),
             latest=payload["latest"],
@@ -71,11 +73,11 @@ class DataActions:
             hand_over=self.participant_data if participant_data is None else participant_data,
             key=key,
             fingerprint=fingerprint(payload),
-            user_token=self._user_token(),
+            user_token=self._user_token(request),
         )
         return responses.respond([self.initiate.preview(command) if dry_run else self.initiate(command)], mode)
 
-    def _user_token(self) -> Secret:
+    def _user_token(self, request: Request) -> Secret:
         token = request.headers.get("Genesys-Access-Token", "").strip() if self.allow_user_tokens else ""
         if token and not (token.isascii() and token.isprintable() and " " not in token):
             raise InvalidRequest("Genesys-Access-Token: not a token; send the bare access token without 'Bearer'")

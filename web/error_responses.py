@@ -106,7 +106,7 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
     ),
     "user_token_required": ErrorResponse(
         502,
-        "Genesys wants a user behind this call: send a user's own token in Genesys-Access-Token, which needs "
+        "Genesys requires a user for this call: send a user's own token in Genesys-Access-Token, which needs "
         "ALLOW_USER_TOKENS=true, or give the service an OAuth client that acts for a service user.",
     ),
     "genesys_rate_limited": ErrorResponse(
@@ -150,10 +150,15 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
 
 
 def status_of(error: CobrowseError | type[CobrowseError] | Failure) -> int:
-    """The HTTP status of an error or a kind of it, or of a failure as the ledger keeps it."""
-    return ERROR_RESPONSES[error.code].status
+    """The HTTP status of an error or a kind of it, or of a failure as the ledger keeps it.
+
+    A newer release may have recorded a kind that is not known here.
+    """
+    known = ERROR_RESPONSES.get(error.code)
+    return known.status if known is not None else 503 if error.retryable else 422
 
 
 def hint_of(error: CobrowseError | Failure) -> str:
     """What helps: the error's own hint, else its kind's."""
-    return error.hint or ERROR_RESPONSES[error.code].hint
+    known = ERROR_RESPONSES.get(error.code)
+    return error.hint or (known.hint if known is not None else "")

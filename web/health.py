@@ -15,8 +15,8 @@ from web.peer import is_this_machine
 
 NAME = "operations"
 _HINT = (
-    "Send METRICS_TOKEN as a bearer token; where none is set, only this machine itself may read them, and not through "
-    "a proxy."
+    "Send METRICS_TOKEN as a bearer token; where none is set, only this machine itself may read them, as localhost or "
+    "127.0.0.1 and not through a proxy."
 )
 
 Problems = Mapping[str, CobrowseError | None]
@@ -76,7 +76,7 @@ class HealthEndpoints:
             return scheme.lower() == "bearer" and constant_time_equals(
                 secret_bytes(presented.strip()), secret_bytes(self.metrics_token)
             )
-        return is_this_machine(request.remote_addr or "", request.headers.keys())
+        return is_this_machine(request.remote_addr or "", request.host, request.headers.keys())
 
 
 def observe_requests(app: Flask, watcher: RequestObserver) -> None:

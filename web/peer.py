@@ -1,25 +1,23 @@
-"""Whether a peer is this machine itself, and not a proxy on it that asks for somebody else."""
+"""Whether a peer is this machine itself, and not a proxy on it that forwards for another."""
 
-import ipaddress
 from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from schemas.addresses import is_loopback
 
 # Headers by which a proxy says for whom it asks.
 _FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address or a name is this machine's own: an IPv4 address may be written as IPv6.
+def is_this_machine(remote_addr: str, host: str, header_names: Iterable[str]) -> bool:
+    """Whether a request comes straight from this machine and means it. `remote_addr`: the connection's own address.
 
-    A Unix socket's peer has no address, and is a proxy most likely: False.
+    A page of anybody's can have its own name point to this machine, so that a browser here sends the request (DNS
+    rebinding). The Host header, `host`, still has that name.
     """
     try:
-        address = ipaddress.ip_address(host)
+        name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
-        return host == "localhost"
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
-
-
-def is_this_machine(remote_addr: str, header_names: Iterable[str]) -> bool:
-    """Whether a request comes straight from this machine. `remote_addr` is the connection's own, an address."""
-    return is_loopback(remote_addr) and _FORWARDED.isdisjoint(name.lower() for name in header_names)
+        return False
+    is_direct = _FORWARDED.isdisjoint(name.lower() for name in header_names)
+    return is_loopback(name) and is_loopback(remote_addr) and is_direct

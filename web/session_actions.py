@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g
 
 from cobrowse.errors import CobrowseError, InvalidRequest
 from cobrowse.ledger import InitiationRecord
 from cobrowse.lookup import Lookup, outcome_on_record, view_on_record
 from cobrowse.model import Command, Outcome, SessionView
-from schemas.data_action import EndRequestSchema, InitiationsQuerySchema, StatusRequestSchema
+from schemas.session_actions import EndRequestSchema, InitiationsQuerySchema, StatusRequestSchema
 from web import data_action_body, request_parsing, responses
 from web.callers import Callers
 from web.data_actions import SENDER, fingerprint
@@ -40,6 +40,7 @@ class SessionActions:
 
     def status(self) -> Response:
         """What became of an initiation; with `live`, by one look at its conversation too."""
+        request = request_parsing.current_request()
         credential = self.callers.identify(request)
         payload = data_action_body.read(request, _STATUS)
         # The header of this name would be this request's own, and a question needs none.
@@ -60,6 +61,7 @@ class SessionActions:
 
     def end(self) -> Response:
         """End an initiation's session, or every live one of a conversation; one that is over already is a success."""
+        request = request_parsing.current_request()
         credential = self.callers.identify(request)
         payload = data_action_body.read(request, _END)
         key = data_action_body.key(request, payload)
@@ -86,12 +88,14 @@ class SessionActions:
 
     def one(self, initiation_id: str) -> Response:
         """One of the caller's own initiations."""
+        request = request_parsing.current_request()
         credential = self.callers.identify(request)
         record = self.lookup.find(self._command(credential, "", ""), initiation_id)
         return responses.json(self._item(record))
 
     def many(self) -> Response:
         """The caller's own initiations that fit, the newest first, a page at a time; links and codes left out."""
+        request = request_parsing.current_request()
         credential = self.callers.identify(request)
         query: dict[str, Any] = data_action_body.load(request.args.to_dict(), _QUERY)
         records = self.lookup.records.own(
@@ -139,4 +143,5 @@ def _conversation(record: InitiationRecord) -> str:
 
 
 def _mode() -> responses.ResponseMode:
-    return responses.ResponseMode(always_200=not request_parsing.prefers_real_status(request.headers))
+    headers = request_parsing.current_request().headers
+    return responses.ResponseMode(always_200=not request_parsing.prefers_real_status(headers))

@@ -81,9 +81,9 @@ class Webhooks:
                 raise too_large
             dry_run = sender.dry_run or _asks_for_dry_run(sender, incoming.headers)
             events = sender.read(incoming)
-            key = (
-                request_parsing.idempotency_key(request.headers.get("Idempotency-Key", "")) if len(events) == 1 else ""
-            )
+            # No header outside the signature may take the place of an id inside it.
+            may_have_key = len(events) == 1 and not events[0].signed_id
+            key = request_parsing.idempotency_key(request.headers.get("Idempotency-Key", "")) if may_have_key else ""
         except CobrowseError as error:
             error = used_up or error
             log.warning("delivery refused", sender=name, error=error.code, message=error.message)

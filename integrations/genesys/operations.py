@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from marshmallow import Schema, ValidationError
+from marshmallow import ValidationError
 
 from cobrowse.clock import Clock
 from cobrowse.errors import GenesysBadResponse, GenesysTimeout, GenesysUnavailable
 from integrations.genesys.error_codes import LOGIN_HINT, meaning_of, meaning_of_login, refusal
 from integrations.genesys.redaction import redact
-from integrations.genesys.waits import wait_of
+from integrations.genesys.waits import Fields, wait_of
 from schemas import genesys as shapes
 
 # By which the sandbox says what it is; Genesys and gateways to it have no such header.
-SANDBOX_HEADER = "X-Genesys-Sandbox"
+SANDBOX_HEADER = "x-genesys-sandbox"
 _ERROR_BODY = shapes.ErrorBodySchema()
 
 
@@ -26,7 +26,7 @@ class Operation:
     name: str
     method: str
     path: str
-    answer: Schema
+    answer: shapes.GenesysSchema
     repeatable: bool
     sends_json: bool = False
 
@@ -42,7 +42,7 @@ LIST = Operation(
 CONVERSATION = Operation(
     "conversation", "GET", "/api/v2/conversations/{conversation_id}", shapes.ConversationSchema(), repeatable=True
 )
-# An unattached session reaches nobody, so a create whose response was lost may be retried.
+# An unattached session reaches no customer, so a create whose response was lost may be retried.
 CREATE = Operation(
     "create", "POST", "/api/v2/cobrowse/sessions", shapes.CreatedSessionSchema(), repeatable=True, sends_json=True
 )
@@ -94,7 +94,7 @@ class UpstreamRejected(Exception):
 def parse_response(
     operation: Operation,
     status: int,
-    headers: Mapping[str, str],
+    headers: Fields,
     body: bytes,
     clock: Clock,
     redacted: Callable[[str], str] = redact,
@@ -116,7 +116,7 @@ def parse_response(
     meaning = mean(status, code, words, is_json=error is not None)
     if meaning is not None:
         raise refusal(meaning, message, wait)
-    # A server that gave up half way may have done it: only a probe can tell.
+    # A server that gave up half way may have executed it: only a probe can find out.
     lost = not operation.repeatable
     if status in (408, 504):
         raise GenesysTimeout(message, retry_after=wait, ambiguous=lost)
@@ -128,9 +128,9 @@ def parse_response(
     raise UpstreamRejected(status, message)
 
 
-def check_is_sandbox(operation: Operation, status: int, headers: Mapping[str, str]) -> None:
+def check_is_sandbox(operation: Operation, status: int, headers: Fields) -> None:
     """Raise GenesysBadResponse if this is a token of something that does not say that it is a sandbox."""
-    if operation.name == TOKEN.name and 200 <= status < 300 and headers.get(SANDBOX_HEADER) != "1":
+    if operation.name == TOKEN.name and 200 <= status < 300 and headers.get(SANDBOX_HEADER, "") != "1":
         raise GenesysBadResponse(
             "token: SANDBOX is set, but what answers does not say that it is a sandbox",
             hint="SANDBOX=true is for `flask cobrowse sandbox` alone. For Genesys or a gateway to it take it out "
@@ -140,14 +140,12 @@ def check_is_sandbox(operation: Operation, status: int, headers: Mapping[str, st
 
 def unread(operation: Operation) -> dict[str, Any]:
     """The content of a success that can't be read: it has happened, and all it would have said is unknown."""
-    loaded = operation.answer.load({})
-    assert isinstance(loaded, dict)  # noqa: S101 - what a schema without many=True loads
-    return loaded
+    return operation.answer.load({})
 
 
 def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     try:
-        loaded = operation.answer.load(orjson.loads(body))
+        return operation.answer.load(orjson.loads(body))
     except (orjson.JSONDecodeError, ValidationError) as error:
         if not operation.repeatable:
             # A success is one whatever its body: never a second call after it.
@@ -159,17 +157,14 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
         wrong = ", ".join(sorted(map(str, error.messages))) or "its shape"
         message = f"{operation.name}: Genesys answered {status}, but not as documented: {wrong}"
         raise GenesysBadResponse(message, hint=hint) from None
-    assert isinstance(loaded, dict)  # noqa: S101 - what a schema without many=True loads
-    return loaded
 
 
 def _error_body(body: bytes) -> dict[str, Any] | None:
     """What the body says of the error; None if it is no JSON object."""
     try:
-        loaded = _ERROR_BODY.load(orjson.loads(body))
+        return _ERROR_BODY.load(orjson.loads(body))
     except (orjson.JSONDecodeError, ValidationError):
         return None
-    return loaded if isinstance(loaded, dict) else None
 
 
 def _detail(error: Mapping[str, Any] | None, code: str, words: str, redacted: Callable[[str], str]) -> str:

@@ -1,6 +1,6 @@
-"""One call to Genesys inside the caller's deadline: sent, retried where that is safe, its failures told apart."""
+"""One call to Genesys inside the caller's deadline: sent, retried where that is safe, its failures classified."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -22,7 +22,8 @@ from integrations.genesys.curl import BodyTooLarge
 from integrations.genesys.operations import TOKEN, Operation, check_is_sandbox, parse_response, unread
 from integrations.genesys.origin import Header, Origin, OriginRequest
 from integrations.genesys.redaction import Redactor, redact
-from integrations.genesys.waits import budget_of
+from integrations.genesys.transport import fields_of
+from integrations.genesys.waits import Fields, budget_of
 
 # Seconds: the first wait before a retry when Genesys names none; each further one is twice as long, all jittered.
 FIRST_BACKOFF = 0.2
@@ -140,10 +141,11 @@ class RetryingCaller:
             result = str(status)
             # Any status below 500, a rejection or a 429 included, shows that the host is up.
             self.breaker.record_result(origin.host, ok=status < 500)
-            self._record_budget(attempt, operation, response.headers)
+            told = fields_of(response)
+            self._record_budget(attempt, operation, told)
             if self._sandbox:
-                check_is_sandbox(operation, status, response.headers)
-            return parse_response(operation, status, response.headers, response.read(), self._clock, redacted)
+                check_is_sandbox(operation, status, told)
+            return parse_response(operation, status, told, response.read(), self._clock, redacted)
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             result = "not sendable"
             reason = _reason(error, redacted)
@@ -165,7 +167,7 @@ class RetryingCaller:
         finally:
             attempt.record_call(operation.name, start, result)
 
-    def _record_budget(self, attempt: Attempt, operation: Operation, headers: Mapping[str, str]) -> None:
+    def _record_budget(self, attempt: Attempt, operation: Operation, headers: Fields) -> None:
         payer, told = _payer(attempt, operation), budget_of(headers)
         if payer and told is not None:
             self._budgets.record(payer, told)

@@ -6,8 +6,8 @@ Here each call takes a connection that no other call has, and puts it back.
 
 import os
 import select
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import certifi
 import httpx
@@ -17,6 +17,7 @@ from gevent.monkey import get_original
 from integrations.genesys import curl, multi
 from integrations.genesys.curl import BodyTooLarge
 from integrations.genesys.origin import OriginRequest
+from integrations.genesys.waits import Fields
 
 __all__ = ["BodyTooLarge", "CurlTransport"]
 
@@ -28,14 +29,29 @@ _poll = get_original("select", "poll")
 
 
 class BufferedResponse(httpx.Response):
-    """A response that is here whole and decoded, so that reading it takes no way through httpx's decoders."""
+    """A response that is here whole and decoded. What httpx makes of it, it makes when somebody asks for it."""
 
-    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """The body, in pieces of `chunk_size` bytes if one is given."""
-        if self.is_closed or chunk_size is not None:
-            return super().iter_bytes(chunk_size)
-        self.is_closed = self.is_stream_consumed = True
-        return iter(cast("httpx.ByteStream", self.stream))
+    def __init__(self, head: curl.ResponseHead, body: bytes) -> None:
+        # Not httpx.Response's own: it looks at each header several times, which costs more than the call.
+        self.status_code = head.status
+        self.extensions = {"http_version": head.version, "reason_phrase": head.reason}
+        self.head = head
+        self._content = body
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - httpx says which type each is
+        """What httpx.Response has from its making and this one not yet."""
+        if "stream" in self.__dict__:
+            raise AttributeError(name)
+        kept = dict(self.__dict__)
+        headers = curl.without_coding(self.head.headers, len(self._content))
+        super().__init__(self.status_code, headers=headers, stream=httpx.ByteStream(self._content))
+        self.__dict__.update(kept, is_closed=True, is_stream_consumed=True)
+        return getattr(self, name)
+
+
+def fields_of(response: httpx.Response) -> Fields:
+    """A response's headers by their names in lower case."""
+    return response.head if isinstance(response, BufferedResponse) else response.headers
 
 
 class Connection:
@@ -74,13 +90,13 @@ class Connection:
         connect, total = curl.limits(request.extensions)
         body = request.read()
         set_option = self._curl.setopt
-        for option, value in curl.method_options(request.method, body):
+        has_body = curl.has_length(request.method, body)
+        for option, value in curl.method_options(request.method, body, has_body=has_body):
             set_option(option, value)
         if isinstance(request, OriginRequest):
             target, headers = request.target, request.raw_headers
         else:
             target, headers = curl.target(request.url), request.headers.raw
-        has_body = curl.has_length(request.method, body)
         set_option(pycurl.HTTPHEADER, curl.header_lines(headers, has_body=has_body))
         set_option(pycurl.URL, target)
         set_option(pycurl.CONNECTTIMEOUT_MS, connect)
@@ -144,16 +160,7 @@ class Connection:
         return None
 
     def _response(self) -> httpx.Response:
-        head = curl.read_head(self._lines)
-        body = b"".join(self._chunks)
-        response = BufferedResponse(
-            head.status,
-            headers=curl.without_coding(head.headers, len(body)),
-            stream=httpx.ByteStream(body),
-            extensions={"http_version": head.version, "reason_phrase": head.reason},
-        )
-        response.read()
-        return response
+        return BufferedResponse(curl.read_head(self._lines), b"".join(self._chunks))
 
     def _map_error(self, code: int, message: str) -> httpx.RequestError:
         if self._size > self._max_body_bytes:

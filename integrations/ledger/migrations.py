@@ -61,7 +61,7 @@ MIGRATIONS = (
                 created DOUBLE PRECISION NOT NULL,
                 updated DOUBLE PRECISION NOT NULL
             ){storage}""",
-            # Indexes on random ids are what a claim costs most: the console finds a key by its slot. None holds what
+            # Indexes on random ids are what a claim costs most: the console finds a key by its lock_key. None has what
             # a later step changes, so that PostgreSQL need not touch them again.
             "CREATE INDEX initiations_conversation ON initiations (conversation_id, seq)",
             "CREATE INDEX initiations_key ON initiations (key) WHERE key <> ''",
@@ -125,9 +125,14 @@ def upgrade(run: Run) -> tuple[int, int]:
 
 
 def read_schema(run: Run) -> Schema | None:
-    """The schema of the tables; None if there are none yet."""
+    """The schema of the tables; None if there are none yet. LedgerUnavailable if they are not a ledger's."""
     rows = run("SELECT version, min_reader, ledger_id FROM ledger_schema")
-    return Schema(*rows[0]) if rows else None
+    if not rows:
+        return None
+    if [type(value) for value in rows[0]] != [int, int, str]:
+        hint = "Point LEDGER_URL at the ledger's own database."
+        raise LedgerUnavailable("the table ledger_schema is not one that this service has made", hint=hint)
+    return Schema(*rows[0])
 
 
 def check_schema(found: Schema | None, location: str, ledger_id: str = "") -> Schema:

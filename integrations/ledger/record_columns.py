@@ -3,22 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import orjson
 
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, State, released_lock_key
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
+from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row, values_of
 from integrations.ledger.encryption import SecretBox, UnknownKey
-from integrations.ledger.queries import Row
 
 T = TypeVar("T")
 
 _SECRETS = tuple(field.name for field in fields(Session) if field.type is Secret)
 _PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secret)
+_CHECKPOINT_FIELDS = tuple(name for name in BY_CHECKPOINT if name != "secret")
 # What an outcome's JSON holds; its spans have a column of their own.
 _OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
+# What reading raises if another program has written, or the disk has damaged, a row's content.
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OSError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +46,18 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
         "lease_seconds": claim.lease_seconds,
         "keyless": not claim.lock_key.startswith("key:"),
         "turn": plain(command.conversation_id or claim.id),
-        "sender": command.sender,
-        "requested_by": plain(command.requested_by),
-        "credential": plain(command.credential),
-        "key": plain(command.key),
-        "fingerprint": command.fingerprint,
-        "channel": command.channel,
-        "latest": command.latest,
-        "reuse_live_session": command.reuse_live_session,
-        "start_when": command.start_when,
-        "deadline_seconds": command.deadline_seconds,
-        "correlation_id": plain(command.correlation_id),
+        **{name: _stored(getattr(command, name)) for name in BY_COMMAND},
         "settings": box.encrypt(command.session_settings),
-        "action": command.action,
-        "ends": command.ends,
-        "hand_over": command.hand_over,
         **checkpoint_params(claim.checkpoint, box),
         "conversation_id": plain(command.conversation_id),
     }
 
 
 def checkpoint_params(checkpoint: Checkpoint, box: SecretBox, outcome: Outcome | None = None) -> dict[str, object]:
-    """The columns that tell how far it came; the secrets of what came of it lie with its own."""
+    """The columns of its progress and result; the result's secrets are in its own."""
     return {
-        "flow": checkpoint.flow,
+        **{name: getattr(checkpoint, name) for name in _CHECKPOINT_FIELDS},
         "completed_steps": _json(checkpoint.completed_steps),
-        "pending_step": checkpoint.pending_step,
-        "may_have_notified": checkpoint.may_have_notified,
         "conversation_id": plain(checkpoint.session.conversation_id),
         "session": _json(_clear(checkpoint.session)),
         "secret": box.encrypt(_secrets(checkpoint.session, outcome)),
@@ -92,8 +81,22 @@ def end_params(
 
 
 def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) -> InitiationRecord:
-    """The record that a row is. LedgerUnavailable if its secrets can't be opened; `leniently` they stay empty."""
-    row = Row._make(values)
+    """The record that a row is. LedgerUnavailable if it can't be read.
+
+    So it is if its secrets can't be opened, unless it is read `leniently`: they stay empty then.
+    """
+    try:
+        return _record(Row._make(values), box, leniently=leniently)
+    except _UNREADABLE as fault:
+        raise _unreadable(f"initiation {str(next(iter(values[1:]), ''))[:80]}", fault) from None
+
+
+def _unreadable(what: str, fault: Exception) -> LedgerUnavailable:
+    hint = "Delete its row, or put back what was altered in it; once deleted, its request counts as a new one."
+    return LedgerUnavailable(f"{what} can't be read as this service wrote it ({type(fault).__name__})", hint=hint)
+
+
+def _record(row: Row, box: SecretBox, *, leniently: bool) -> InitiationRecord:
     try:
         settings, secret = box.decrypt(row.settings), box.decrypt(row.secret)
     except UnknownKey as fault:
@@ -109,13 +112,7 @@ def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) 
         command=_command(row, settings),
         state=state,
         attempts=row.attempts,
-        checkpoint=Checkpoint(
-            flow=row.flow,
-            completed_steps=tuple(orjson.loads(row.completed_steps)),
-            pending_step=row.pending_step,
-            may_have_notified=bool(row.may_have_notified),
-            session=_session(orjson.loads(row.session), known),
-        ),
+        checkpoint=_checkpoint(row, known),
         lease_owner=row.lease_owner,
         lease_left=max(0.0, row.lease_left) if state is State.RUNNING else 0.0,
         upstream_calls=row.upstream_calls,
@@ -128,11 +125,14 @@ def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) 
 
 
 def sample(values: tuple[Any, ...]) -> InitiationSample:
-    """The sample that a row of SAMPLES is."""
+    """The sample that a row of SAMPLES is. LedgerUnavailable if it can't be read."""
     created, state, calls, outcome, spans = values
-    limited = sum(span[0] == "call" and span[4] == "429" for span in orjson.loads(spans))
-    seconds = orjson.loads(outcome)["seconds"] if outcome and state != State.RUNNING else None
-    return InitiationSample(datetime.fromtimestamp(created, UTC), State(state), seconds, calls, limited)
+    try:
+        limited = sum(span[0] == "call" and span[4] == "429" for span in orjson.loads(spans))
+        seconds = float(orjson.loads(outcome)["seconds"]) if outcome and state != State.RUNNING else None
+        return InitiationSample(datetime.fromtimestamp(created, UTC), State(state), seconds, calls, limited)
+    except _UNREADABLE as fault:
+        raise _unreadable("an initiation of the last hour", fault) from None
 
 
 def new_record(claim: Claim, seq: int, created: float) -> InitiationRecord:
@@ -159,24 +159,14 @@ def plain(text: str) -> str:
 
 
 def _command(row: Row, settings: Mapping[str, Any]) -> Command:
-    return Command(
-        sender=row.sender,
-        correlation_id=row.correlation_id,
-        deadline_seconds=row.deadline_seconds,
-        conversation_id=row.conversation_id,
-        latest=bool(row.latest),
-        channel=row.channel,  # type: ignore[arg-type]  # as it was claimed
-        requested_by=row.requested_by,
-        credential=row.credential,
-        session_settings=settings,
-        key=row.key,
-        fingerprint=row.fingerprint,
-        reuse_live_session=bool(row.reuse_live_session),
-        start_when=row.start_when,  # type: ignore[arg-type]  # as it was claimed
-        action=row.action,  # type: ignore[arg-type]  # as it was claimed
-        ends=row.ends,
-        hand_over=bool(row.hand_over),
-    )
+    return Command(conversation_id=row.conversation_id, session_settings=settings, **values_of(row, BY_COMMAND))
+
+
+def _checkpoint(row: Row, secret: Mapping[str, str]) -> Checkpoint:
+    values = values_of(row, _CHECKPOINT_FIELDS)
+    values["completed_steps"] = _texts(row.completed_steps)
+    values["session"] = _session(orjson.loads(row.session), secret)
+    return Checkpoint(**values)
 
 
 def _outcome(row: Row, secret: Mapping[str, str]) -> Outcome:
@@ -199,15 +189,35 @@ def _session(clear: Mapping[str, Any], secret: Mapping[str, str]) -> Session:
     return _known(Session, {**clear, **targets, **{name: Secret(value) for name, value in secret.items()}})
 
 
+def _texts(text: str) -> tuple[str, ...]:
+    values = orjson.loads(text)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("not a list of texts")
+    return tuple(values)
+
+
 def _known(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Made of what this service knows: a newer one may have written more."""
-    names = _NAMES[kind]
-    return kind(**{name: value for name, value in values.items() if name in names})
+    """Made of what this service knows: a newer one may have written more. TypeError if one is of another type."""
+    types = _TYPES[kind]
+    known = {name: value for name, value in values.items() if name in types}
+    for name, value in known.items():
+        if not isinstance(value, types[name]):
+            raise TypeError(name)
+    return kind(**known)
 
 
-_NAMES: Mapping[type, frozenset[str]] = {
-    kind: frozenset(field.name for field in fields(kind)) for kind in (Session, Outcome, Failure)
-}
+def _types(kind: type) -> dict[str, Any]:
+    """The type of each field, as isinstance takes it. A whole number may stand for a float."""
+    found: dict[str, Any] = {}
+    for field in fields(kind):
+        declared = get_origin(field.type) or field.type
+        if declared in (UnionType, Union):
+            declared = field.type
+        found[field.name] = declared | int if float in (declared, *get_args(declared)) else declared
+    return found
+
+
+_TYPES: Mapping[type, Mapping[str, Any]] = {kind: _types(kind) for kind in (Session, Outcome, Failure)}
 
 
 def _clear(session: Session) -> dict[str, object]:
@@ -225,6 +235,10 @@ def _secrets(checkpoint: Session, outcome: Outcome | None) -> dict[str, dict[str
 
 def _hidden(session: Session) -> dict[str, str]:
     return {name: value for name in _SECRETS if (value := getattr(session, name))}
+
+
+def _stored(value: object) -> object:
+    return plain(value) if isinstance(value, str) else value
 
 
 def _json(value: object) -> str:

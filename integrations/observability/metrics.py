@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
+from gevent.monkey import get_original
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import values as kinds_of_value
 from prometheus_client.exposition import choose_encoder
@@ -20,7 +21,7 @@ from integrations.observability import counter_files
 from integrations.observability.requests import OnResponse, RequestInfo
 
 log = structlog.stdlib.get_logger("cobrowse")
-M = TypeVar("M", Counter, Histogram)
+M = TypeVar("M", Counter, Gauge, Histogram)
 
 # Seconds. Genesys answers in tens of milliseconds, an initiation is four of its calls, no deadline is beyond 55.
 _CALL = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
@@ -64,12 +65,12 @@ RETRIES = Row(
 )
 WAIT_SECONDS = Row(
     "cobrowse_wait_seconds",
-    "Waits before another try (a Retry-After or a backoff), and before another look for what does not show yet.",
+    "Waits before a retry (a Retry-After or a backoff), and before another poll for what is not visible yet.",
     ("reason",),
     _CALL,
 )
-TOKENS = Row("cobrowse_token_fetches_total", "Tokens asked for at Genesys's login host.", ("status",))
-CREATED = Row("cobrowse_sessions_created_total", "Sessions made that reach nobody until they are attached.")
+TOKENS = Row("cobrowse_token_fetches_total", "Tokens requested at Genesys's login host.", ("status",))
+CREATED = Row("cobrowse_sessions_created_total", "Sessions created that reach no customer until they are attached.")
 ATTACHED = Row(
     "cobrowse_sessions_attached_total",
     "Sessions made so that were attached. Created less attached: those that were never used.",
@@ -83,7 +84,7 @@ CIRCUIT = Row(
 )
 BUDGET = Row(
     "cobrowse_genesys_budget_used_ratio",
-    "Calls of the present minute over those Genesys allows the token, as its last answer told; 1 and no call goes out.",
+    "Calls of the present minute over those Genesys allows the token, by its last answer; at 1 no call is made.",
     ("token",),
     gauge=True,
 )
@@ -138,8 +139,8 @@ class Metrics:
         self._circuit = Gauge(
             CIRCUIT.name, CIRCUIT.help, CIRCUIT.labels, registry=self._registry, multiprocess_mode="livemax"
         )
-        self._budget = Gauge(
-            BUDGET.name, BUDGET.help, BUDGET.labels, registry=self._registry, multiprocess_mode="mostrecent"
+        self._budget = _LabelCache(
+            Gauge(BUDGET.name, BUDGET.help, BUDGET.labels, registry=self._registry, multiprocess_mode="mostrecent")
         )
         # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
         self._histograms[CALL_SECONDS]["token",]
@@ -160,7 +161,7 @@ class Metrics:
         try:
             MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
         except (OSError, ValueError):
-            return self._registry  # somebody has removed the directory: this process's own counts are left
+            return self._registry  # the directory was removed: only this process's own counts remain
         return registry
 
     def circuit(self, host: str, is_open: bool) -> None:
@@ -169,16 +170,16 @@ class Metrics:
             self._circuit.labels(host).set(int(is_open))
 
     def budget(self, token: str, count: float, allowed: float, _reset: float) -> None:
-        """What an answer's headers told of a token's budget of calls."""
+        """Record a token's budget of calls, from a response's headers."""
         with contextlib.suppress(OSError):
-            self._budget.labels(token).set(count / allowed if allowed else 0.0)
+            self._budget[token,].set(count / allowed if allowed else 0.0)
 
     def ignored(self, sender: str, reason: str) -> None:
         """Count an event that started nothing."""
         self._counters[IGNORED][sender if sender in self._senders else OTHER, reason].inc()
 
     def on_request(self, asked: RequestInfo) -> OnResponse:
-        """A request is under way until what this returns is called."""
+        """Count a request as running until the returned function is called."""
         self._in_flight.inc()
 
         def ended(status: int) -> None:
@@ -241,6 +242,8 @@ class _LabelCache(dict[tuple[str, ...], M]):
 def _prepared(directory: str, write: counter_files.Write) -> str:
     """The directory, ready for this process's counts; "" where there is none or it can't be used."""
     this_process = os.getpid()
+    # Nothing waits while it counts: a greenlet's lock would cost more than the count itself.
+    kinds_of_value.Lock = get_original("threading", "Lock")  # type: ignore[attr-defined]
     try:
         if directory:
             counter_files.allocate(directory, this_process, write)

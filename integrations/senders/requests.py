@@ -8,14 +8,14 @@ from typing import Literal
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Channel
 
-# empty_batch: no event came; event: the envelope says so (its topic, no agent yet, a heartbeat); filter: the row's
+# empty_batch: no event; event: by the envelope (its topic, no agent yet, a heartbeat); filter: the row's
 # `when`; channel: it can't carry cobrowse; no_conversation: none is named, nor a path to one.
 IgnoredKind = Literal["empty_batch", "event", "filter", "channel", "no_conversation"]
 
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedRequest:
-    """A delivery before anybody believes it. `path` as sent, header names in lower case, `peer` the remote address.
+    """A delivery before authentication. `path` as sent, header names in lower case, `peer` the remote address.
 
     `received` is when it came; without it no event in it is too old.
     What proves it is in its headers or its query; a traceback that shows variables would show it.
@@ -37,7 +37,10 @@ class UnverifiedRequest:
 
 @dataclass(frozen=True, slots=True)
 class SessionRequested:
-    """An event that asks for a session. `content` distinguishes a retry from another request with the same id."""
+    """An event that asks for a session. `content` distinguishes a retry from another request with the same id.
+
+    `signed_id`: the sender's signature covers the delivery id.
+    """
 
     conversation_id: str
     channel: Channel | None = None
@@ -45,6 +48,7 @@ class SessionRequested:
     session_settings: Mapping[str, object] = field(default_factory=dict)
     delivery_id: str = ""
     content: object = field(default=None, repr=False)
+    signed_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Ignored:
     delivery_id: str = ""
     conversation_id: str = ""
     kind: IgnoredKind = field(default="event", compare=False)
+    signed_id: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The service that the OpenAPI document describes, with a sender of each kind that it tells apart, as fixtures."""
 
 import contextlib
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -35,7 +34,6 @@ signature = "zendesk"
 secrets = ["$OPENAPI_TEST_KEY"]
 envelope = "custom"
 """
-SCHEMES = {name: row["signature"] for name, row in tomllib.loads(SENDERS)["senders"].items()}
 DOCUMENT = document()
 OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()}
 
@@ -60,7 +58,8 @@ def build(box, tmp_path_factory):
     with contextlib.ExitStack() as stack:
 
         def make(**settings):
-            app, _ = stack.enter_context(service(box.url, folder, environ, **chosen | settings))
+            own = tmp_path_factory.mktemp("app")
+            app, _ = stack.enter_context(service(box.url, own, environ, **chosen | settings))
             return app
 
         yield make

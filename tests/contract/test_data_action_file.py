@@ -16,10 +16,10 @@ from sandbox.state import VOICE, WEBCHAT
 from schemas.texts import placeholder_in
 from settings import Settings
 from tests.contract.velocity import as_apache_does, as_it_is, render
-from tools.api_reference.data_action import ACTIONS, KEY_INPUT, action, file_of
+from tools.api_reference.data_action import ACTIONS, KEY_INPUT, action
 
 GENESYS = Path(__file__).parents[2] / "deploy" / "genesys"
-FILES = {row.name: json.loads((GENESYS.parents[1] / file_of(row)).read_text("utf-8")) for row in ACTIONS}
+FILES = {row.name: json.loads((GENESYS.parents[1] / row.file).read_text("utf-8")) for row in ACTIONS}
 FILE = FILES["Start Cobrowse"]
 REQUEST, RESPONSE = FILE["config"]["request"], FILE["config"]["response"]
 INPUTS = FILE["contract"]["input"]["inputSchema"]
@@ -386,7 +386,7 @@ def test_terraform_takes_everything_from_the_files():
     terraform = (GENESYS / "terraform" / "main.tf").read_text("utf-8")
     names = re.search(r"for name in \[(.*?)\]", terraform)[1]
     assert [GENESYS / f"{name}.custom.json" for name in re.findall(r'"([\w-]+)"', names)] == [
-        GENESYS.parents[1] / file_of(row) for row in ACTIONS
+        GENESYS.parents[1] / row.file for row in ACTIONS
     ]
     for path in re.findall(r"each\.value\.([\w.]+)", terraform):
         for file in FILES.values():

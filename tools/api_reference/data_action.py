@@ -1,8 +1,8 @@
 """The files that an admin imports in Genesys Cloud as Web Services Data Actions: to start, ask for and end cobrowse.
 
-Their form is that of files which Genesys itself exports (GenesysCloudBlueprints). Two things can't be mended later, so
-they are right from the start: a published action's contracts are fixed, and an input that goes into the body unescaped
-lets a name with a quotation mark write the rest of it.
+Their form is that of files which Genesys itself exports (GenesysCloudBlueprints). Two things can't be changed later: a
+published action's contracts are fixed, and an input that goes into the body unescaped lets a name with a quotation mark
+write the rest of it.
 """
 
 from collections.abc import Mapping
@@ -11,37 +11,31 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from schemas.data_action import (
-    AnswerSchema,
-    EndRequestSchema,
-    StartRequestSchema,
-    StatusAnswerSchema,
-    StatusRequestSchema,
-)
-from tools.api_reference import fields as words
+from schemas.data_action import AnswerSchema, StartRequestSchema
+from schemas.session_actions import EndRequestSchema, StatusAnswerSchema, StatusRequestSchema
 
 Json = dict[str, Any]
 
-# Genesys's word for a Web Services Data Action.
-INTEGRATION = "custom-rest-actions"
-# The integration's User Defined credential has these two fields.
-BASE_URL, API_KEY = "${credentials.baseUrl}", "${credentials.apiKey}"
+# Goes into its header, not into the body; Genesys's own default template, which sends every input, works as well.
 KEY_INPUT = "idempotencyKey"
-_DRAFT = "http://json-schema.org/draft-04/schema#"
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """A data action. `required` inputs are always known in a flow; `key_in_header`: its key goes into its header."""
+    """A data action. `required` inputs are always known in a flow; `key_in_header`: its key goes into the header."""
 
     name: str
     path: str
     purpose: str
     request: type[Schema]
-    words: Mapping[str, str]
     answer: type[Schema]
     required: tuple[str, ...] = ()
     key_in_header: bool = True
+
+    @property
+    def file(self) -> str:
+        """The file's path from the root."""
+        return f"deploy/genesys/{self.name.replace(' ', '-')}.custom.json"
 
 
 ACTIONS = (
@@ -50,19 +44,17 @@ ACTIONS = (
         "/data-actions/cobrowse",
         "Starts a cobrowse session for a conversation.",
         StartRequestSchema,
-        words.START,
         AnswerSchema,
         # With `latest` it is set to an empty string.
         required=("conversationId",),
     ),
+    # Here the key says what is asked for.
     ActionRow(
         "Cobrowse Status",
         "/data-actions/cobrowse/status",
         "Asks what became of a start, and how far its session has come.",
         StatusRequestSchema,
-        words.STATUS,
         StatusAnswerSchema,
-        # Here the key says what is asked for.
         key_in_header=False,
     ),
     ActionRow(
@@ -70,98 +62,66 @@ ACTIONS = (
         "/data-actions/cobrowse/end",
         "Ends the cobrowse session of an initiation or a conversation.",
         EndRequestSchema,
-        words.END,
         AnswerSchema,
     ),
 )
 
 
-def file_of(row: ActionRow) -> str:
-    """The file's path from the root."""
-    return f"deploy/genesys/{row.name.replace(' ', '-')}.custom.json"
-
-
 def action(row: ActionRow) -> Json:
-    """The whole file."""
-    headers = {"Content-Type": "application/json", "X-Api-Key": API_KEY}
-    if row.key_in_header:
-        headers["Idempotency-Key"] = f"$!{{input.{KEY_INPUT}}}"
+    """The whole file. The integration's User Defined credential has the fields baseUrl and apiKey."""
+    inputs = {str(field.data_key or name): field for name, field in row.request().fields.items()}
+    asked = _contract(row.name, row.purpose, inputs)
+    answered = _contract(f"{row.name}: the answer", "Branch on success, retryable and errorCode.", row.answer().fields)
+    key = {"Idempotency-Key": f"$!{{input.{KEY_INPUT}}}"} if row.key_in_header else {}
+    in_body = [name for name in inputs if name != KEY_INPUT or not row.key_in_header]
     return {
         "name": row.name,
-        "integrationType": INTEGRATION,
+        "integrationType": "custom-rest-actions",  # Genesys's word for a Web Services Data Action
         "actionType": "custom",
         "config": {
             "request": {
-                "requestUrlTemplate": BASE_URL + row.path,
+                "requestUrlTemplate": "${credentials.baseUrl}" + row.path,
                 "requestType": "POST",
-                "headers": headers,
-                "requestTemplate": body_template(row),
+                "headers": {"Content-Type": "application/json", "X-Api-Key": "${credentials.apiKey}", **key},
+                "requestTemplate": _body_template(in_body, row.required),
             },
             # The answer has every key, flat and of the contract's types: nothing is left to translate.
             "response": {"translationMap": {}, "translationMapDefaults": {}, "successTemplate": "${rawResult}"},
         },
         "contract": {
-            "input": {"inputSchema": input_schema(row)},
-            "output": {"successSchema": output_schema(row)},
+            # draft-04 has no empty list of required properties.
+            "input": {"inputSchema": asked | ({"required": list(row.required)} if row.required else {})},
+            "output": {"successSchema": answered},
         },
         "secure": False,
     }
 
 
-def inputs(row: ActionRow) -> dict[str, Json]:
-    """Each input by its name. No enum: it would refuse the empty string that stands for "not set"."""
-    named = {str(field.data_key or name): field for name, field in row.request().fields.items()}
-    return {name: {"type": _kind(field), "description": row.words[name]} for name, field in named.items()}
+def _contract(title: str, description: str, named: Mapping[str, fields.Field[Any]]) -> Json:
+    """A contract: draft-04, one level, scalars.
 
-
-def input_schema(row: ActionRow) -> Json:
-    """The input contract: draft-04, one level, scalars."""
+    No enum: it would refuse the empty string that stands for "not set". New keys pass: it can't be changed later.
+    """
+    kinds = {fields.Boolean: "boolean", fields.Integer: "integer"}
     return {
-        "$schema": _DRAFT,
-        "title": row.name,
-        "description": row.purpose,
-        "type": "object",
-        # draft-04 has no empty list of required properties.
-        **({"required": list(row.required)} if row.required else {}),
-        "properties": inputs(row),
-        "additionalProperties": True,
-    }
-
-
-def output_schema(row: ActionRow) -> Json:
-    """The output contract: the answer's keys. A later release's new keys pass, since a contract can't be changed."""
-    return {
-        "$schema": _DRAFT,
-        "title": f"{row.name}: the answer",
-        "description": "Branch on success, retryable and errorCode.",
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "title": title,
+        "description": description,
         "type": "object",
         "properties": {
-            name: {"type": _kind(field), "description": field.metadata["description"]}
-            for name, field in row.answer().fields.items()
+            name: {"type": kinds.get(type(field), "string"), "description": field.metadata["description"]}
+            for name, field in named.items()
         },
         "additionalProperties": True,
     }
 
 
-def body_template(row: ActionRow) -> str:
-    """The body: every input as a string, since that is what an unset one becomes, and the service reads "true" too.
+def _body_template(names: list[str], required: tuple[str, ...]) -> str:
+    """The body: every input as a quoted text, whatever its type, since the service reads "true" too.
 
-    An input goes in as a quoted text, which makes one of whatever type it has, and nothing of one that is not set
-    where `$!` says so. A required one that isn't set arrives as its own name, which the service refuses by that name.
-    The key goes into its header; Genesys's own default template, which sends every input, works as well.
+    An input that isn't set becomes nothing where `$!` says so. A required one arrives as its own placeholder, which the
+    service refuses by the input's name.
     """
-    left_out = {KEY_INPUT} if row.key_in_header else set()
-    lines = [f'  "{name}": "{_encoded(name, row)}"' for name in inputs(row) if name not in left_out]
+    marks = {name: "" if name in required else "!" for name in names}
+    lines = [f'  "{name}": "$esc.jsonEncode("${mark}{{input.{name}}}")"' for name, mark in marks.items()]
     return "{\n" + ",\n".join(lines) + "\n}"
-
-
-def _encoded(name: str, row: ActionRow) -> str:
-    quiet = "" if name in row.required else "!"
-    return f'$esc.jsonEncode("${quiet}{{input.{name}}}")'
-
-
-def _kind(field: fields.Field[Any]) -> str:
-    """The contract's word for a field; a contract knows scalars only."""
-    if isinstance(field, fields.Boolean):
-        return "boolean"
-    return "integer" if isinstance(field, fields.Integer) else "string"
