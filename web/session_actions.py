@@ -143,5 +143,5 @@ def _conversation(record: InitiationRecord) -> str:
 
 
 def _mode() -> responses.ResponseMode:
-    headers = request_parsing.current_request().headers
-    return responses.ResponseMode(always_200=not request_parsing.prefers_real_status(headers))
+    real = request_parsing.prefers_real_status(request_parsing.current_request().headers)
+    return responses.ResponseMode(always_200=not real)

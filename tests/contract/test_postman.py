@@ -161,6 +161,7 @@ def client(tmp_path_factory):
             api_keys=Secret(f"demo:{postman.SANDBOX_KEY}"),
             senders_file=str(ROOT / EXAMPLE),
             public_base_url=postman.PUBLIC_URL,
+            end_media_sessions=True,
             log_level="ERROR",
         )
         yield create_app(settings, ledger=ledger, transport=transport, environ=sandbox_secrets()).test_client()
