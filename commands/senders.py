@@ -4,6 +4,7 @@ import sys
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import click
 import orjson
@@ -12,8 +13,18 @@ from app import load_auth
 from cobrowse.clock import SystemClock
 from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say, say_json
+from integrations.senders.auth.config import AuthParts
+from integrations.senders.auth.scheme import CanNotSignError
+from integrations.senders.registry import Sender
+from integrations.senders.sample_deliveries import Replaced, sample_delivery, sample_names
 from settings import load_settings
 
+# The conversations that every sandbox has, by their channels.
+ON_SANDBOX = {
+    "webchat": "11111111-1111-4111-8111-111111111111",
+    "voice": "22222222-2222-4222-8222-222222222222",
+    "message": "33333333-3333-4333-8333-333333333333",
+}
 # Seconds to wait for the service's answer: longer than any sender's deadline.
 PATIENCE = 60.0
 
@@ -45,19 +56,29 @@ def senders(as_json: bool) -> None:
 def _extras(row: dict[str, object]) -> str:
     rate = f"at most {row['rateLimit']}" if row["rateLimit"] else ""
     unchecked = "" if row["reuseLiveSession"] else "a live session is not checked for first"
-    return ", ".join(part for part in (rate, unchecked) if part)
+    handshake = f"handshake {row['handshake']}" if row["handshake"] else ""
+    allowed = (
+        f"from {', '.join(map(str, row['allowFrom']))}"
+        if isinstance(row["allowFrom"], list) and row["allowFrom"]
+        else ""
+    )
+    return ", ".join(part for part in (rate, unchecked, handshake, allowed) if part)
 
 
 @cobrowse.command()
 @click.argument("sender")
-@click.option("--file", "payload", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--file", "payload", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The body.")
+@click.option("--example", is_flag=True, help="Send the delivery that docs/senders.md shows for SENDER.")
+@click.option("--conversation", help="With --example: a conversation that there is; a sandbox has one of its own.")
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service is.")
 @click.option("--header", "extra", multiple=True, help="Additional header, as 'Name: value'.")
 @report_settings_errors
-def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
+def send(
+    sender: str, payload: Path | None, example: bool, conversation: str | None, url: str, extra: tuple[str, ...]
+) -> None:
     """Post a payload as SENDER would, signed with its first secret, and print the response.
 
-    FILE holds the body as it is to be sent.
+    FILE holds the body as it is to be sent. An example is a new delivery each time: its id and its times are of now.
     """
     settings = load_settings()
     _, known, _ = load_auth(settings, SystemClock())
@@ -65,15 +86,24 @@ def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
     if row is None:
         names = ", ".join(each.name for each in known) or "none is configured"
         raise click.UsageError(f"There is no sender {sender!r}; known senders: {names}.")
-    body = payload.read_bytes()
+    if (payload is None) == (not example):
+        raise click.UsageError("Name either --file FILE or --example.")
+    if example and not (conversation or settings.sandbox):
+        raise click.UsageError("Name a conversation of your org that is live, with --conversation.")
+    headers, body = _example(row, conversation) if payload is None else ({}, payload.read_bytes())
+    headers = {"Content-Type": row.content_type, **headers, **dict(line.split(": ", 1) for line in extra)}
     path = f"{urlsplit(url).path.rstrip('/')}/webhooks/{sender}"
-    signed = row.sign("POST", path, body, SystemClock().now())
-    kind = "text/xml" if row.envelope == "salesforce-outbound-message" else "application/json"
-    headers = {"Content-Type": kind, **dict(line.split(": ", 1) for line in extra), **signed.headers}
+    try:
+        signed = row.sign("POST", path, body, SystemClock().now(), headers)
+    except CanNotSignError as error:
+        if not any(line.lower().startswith("authorization:") for line in extra):
+            raise click.ClickException(f"{sender}'s delivery can't be signed here: {error}.") from None
+        signed = AuthParts()
+    headers |= signed.headers
     say(f"> POST {path}{'?•••' if signed.query else ''}")
     for name, value in headers.items():
-        say(f"> {name}: {'•••' if name in signed.headers and not _is_public(name) else value}")
-    say(">", f"> {len(body)} bytes of {payload}", "")
+        say(f"> {name}: {'•••' if _is_secret(name, signed) else value}")
+    say(">", f"> {len(body)} bytes of {payload or 'the example'}", "")
     place = urlsplit(url)
     status, told, content = _exchange(place.scheme, place.netloc, signed.target(path), body, headers)
     say(f"< HTTP {status}")
@@ -82,6 +112,22 @@ def send(sender: str, payload: Path, url: str, extra: tuple[str, ...]) -> None:
             say(f"< {name}: {told[name]}")
     _show(content)
     sys.exit(0 if status < 300 else 1)
+
+
+def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], bytes]:
+    """The row's example as a delivery of now. UsageError if docs/senders.md shows none of its name."""
+    sample = sample_delivery(row.name)
+    if sample is None:
+        raise click.UsageError(
+            f"There is no example of the name {row.name!r}; use --file, or a row named {', '.join(sample_names())}."
+        )
+    now = SystemClock().now()
+    milliseconds = int(now.timestamp() * 1000)
+    about = conversation or ON_SANDBOX[sample.channel]
+    headers, body = sample.made_another(
+        Replaced(about, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
+    )
+    return headers, body.encode()
 
 
 def _exchange(
@@ -98,9 +144,11 @@ def _exchange(
         connection.close()
 
 
-def _is_public(name: str) -> bool:
-    """Whether a header of a signature may be shown: ids and times, not the signature or key itself."""
-    return name.lower().endswith(("-timestamp", "-id"))
+def _is_secret(name: str, signed: AuthParts) -> bool:
+    """Whether a header is not to be shown: what proves the sender, but for its ids and times."""
+    return name.lower() == "authorization" or (
+        name in signed.headers and not name.lower().endswith(("-timestamp", "-id"))
+    )
 
 
 def _show(content: bytes) -> None:

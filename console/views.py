@@ -21,6 +21,7 @@ from cobrowse.model import Secret
 from console import auth, view_model
 from console.last_hour import Figure, Sample, figures
 from console.ports import End, Recent, Retry
+from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RetrySchema
 from schemas.texts import label_in
@@ -68,6 +69,7 @@ class Console:
     senders: tuple[str, ...] = ()
     open_circuits: Callable[[], tuple[str, ...]] = tuple
     ignored: Callable[[], Sequence[IgnoredEvent]] = tuple
+    activity: Callable[[], Sequence[SenderActivity]] = tuple
 
     def blueprint(self) -> Blueprint:
         """The console's routes."""
@@ -179,6 +181,7 @@ class Console:
             "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
             "open_circuits": self.open_circuits(),
             "ignored": self.ignored(),
+            "activity": self.activity(),
             "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],
             "query": query,
             "kept": kept,
