@@ -192,6 +192,7 @@ def send(client, variables, item):
     if '.set("deliveryTime"' in before:
         variables["deliveryTime"] = datetime.now(UTC).isoformat()
         variables["deliveryNumber"] = str(int(datetime.now(UTC).timestamp() * 1000))
+        variables["deliverySeconds"] = str(int(datetime.now(UTC).timestamp()))
     headers = {header["key"]: filled(header["value"], variables) for header in request["header"]}
     body = filled(request.get("body", {}).get("raw", ""), variables).encode()
     url = filled(request["url"]["raw"], variables)
