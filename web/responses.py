@@ -109,6 +109,10 @@ _WORDS = {
     Status.JOINED: "Cobrowse is being started already; the customer has one invitation.",
     Status.ALREADY_ACTIVE: "There is a cobrowse session already; nothing new was started.",
     Status.UNVERIFIED: "Cobrowse is started; whether the customer sees the invitation could not be checked.",
+    Status.ENDED: "The cobrowse session is ended.",
+    Status.ALREADY_ENDED: "No cobrowse session was live; nothing had to be ended.",
+    Status.WOULD_START: "A dry run: cobrowse would be started. Nothing was done.",
+    Status.WOULD_END: "A dry run: the cobrowse session would be ended. Nothing was done.",
 }
 
 
