@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
-from cobrowse.ending import end_session, would_end
+from cobrowse.ending import end_session
 from cobrowse.errors import (
     AgentNotConnected,
     CobrowseError,
@@ -17,7 +17,7 @@ from cobrowse.errors import (
     KeyReused,
     LedgerUnavailable,
 )
-from cobrowse.existing_session import RINGING_SECONDS, already_active_outcome
+from cobrowse.existing_session import already_active_outcome
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, Observer, run
 from cobrowse.ledger import (
     Acquired,
@@ -41,6 +41,7 @@ from cobrowse.outcomes import (
     state_of,
     visible_session,
 )
+from cobrowse.preview import what_would_happen
 from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner, without_ended
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
@@ -109,7 +110,11 @@ class Initiation:
         """
         attempt = self._attempt(command, ())
         return self._notify_observers(
-            attempt, lambda: self._replay_if_final(attempt) or self._within_limit(attempt, self._preview)
+            attempt,
+            lambda: (
+                self._replay_if_final(attempt)
+                or self._within_limit(attempt, lambda attempt: what_would_happen(self.genesys, self.ledger, attempt))
+            ),
         )
 
     def retry(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
@@ -179,23 +184,6 @@ class Initiation:
         if isinstance(claimed, Outcome):
             return claimed
         return self._run_and_complete(ledger, attempt, claimed)
-
-    def _preview(self, attempt: Attempt) -> Outcome:
-        if attempt.command.action == "end":
-            return would_end(self.genesys, self.ledger, attempt)
-        if not attempt.command.conversation_id:
-            with attempt.step("find"):
-                found = self.genesys.newest_webchat(attempt)
-            attempt.command = replace(attempt.command, conversation_id=found)
-        with attempt.step("check"):
-            shown = self.genesys.sessions(attempt)
-        if shown.live:
-            session = replace(shown.live[0], conversation_id=attempt.command.conversation_id, verified=True)
-            attempt.checkpoint = Checkpoint(session=visible_session(attempt.command, session, None))
-            return outcome_of(attempt, Status.ALREADY_ACTIVE)
-        if shown.unanswered:
-            raise AgentNotConnected(shown.unanswered, retry_after=RINGING_SECONDS)
-        return outcome_of(attempt, Status.WOULD_START)
 
     def _retry(self, attempt: Attempt, entry: InitiationRecord) -> Outcome:
         claimed = self.ledger.reclaim(
