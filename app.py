@@ -20,7 +20,7 @@ from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
 from console.views import SENDER as CONSOLE
 from console.views import Console
-from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check
+from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check, reload_check
 from integrations import genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
@@ -39,6 +39,7 @@ from web.callers import Callers
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
 from web.health import HealthEndpoints, observe_requests
+from web.reloading import IN_FORCE, InForce
 from web.session_actions import SessionActions
 from web.webhooks import Webhooks
 
@@ -52,6 +53,7 @@ def create_app(
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
     environ: Mapping[str, str] = os.environ,
+    in_force: InForce = IN_FORCE,
 ) -> Flask:
     """The service as a WSGI application. SettingsError, a line for each fault, if it can't start so.
 
@@ -59,13 +61,16 @@ def create_app(
     """
     settings = settings or load_settings(environ)
     clock = clock or SystemClock()
-    keys, senders, rates = load_auth(settings, clock, environ)
+    keys, senders, rates = load_auth(settings, clock, environ, in_force.senders)
     configure_logging(settings.log_level, settings.log_format)
+    for fault in in_force.refused:
+        log.error("a reload was refused: the configuration of before is in force", fault=fault)
     for sender in senders:
         sender.start()
         for warning in sender.warnings:
             log.warning("a row of the senders file that may never start anything", sender=sender.name, warning=warning)
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
+    metrics.reload_refused(bool(in_force.refused))
     initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
 
     app = App("cobrowse-bridge", static_folder=None)
@@ -75,11 +80,11 @@ def create_app(
     observe_requests(app, telemetry)
     app.register_blueprint(
         HealthEndpoints(
-            ready=readiness(initiate, tokens, clock, telemetry),
+            ready=readiness(initiate, tokens, clock, telemetry, in_force.refused),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
             # What calls are refused for passes by itself, in every instance at once: no reason to take this one out.
-            non_critical=("circuit",) if settings.ledger_required else ("circuit", "ledger"),
+            non_critical=("circuit", "configuration", *(() if settings.ledger_required else ("ledger",))),
         ).blueprint()
     )
     app.register_blueprint(reference_pages.blueprint())
@@ -118,8 +123,14 @@ def build_telemetry(
     return metrics, SafeObservers((LogObserver(), *both), both)
 
 
-def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers) -> Readiness:
-    """What /readyz asks."""
+def readiness(
+    initiate: Initiation,
+    tokens: genesys.Tokens,
+    clock: Clock,
+    telemetry: SafeObservers,
+    refused: tuple[str, ...] = (),
+) -> Readiness:
+    """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
     flows = initiate.genesys
     questions: dict[str, HealthCheck] = {}
     if isinstance(flows, genesys.Flows):
@@ -129,6 +140,8 @@ def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, teleme
         questions["circuit"] = circuit_check(flows.open_circuits)
     if isinstance(initiate.ledger, LedgerStore):
         questions["ledger"] = ledger_check(initiate.ledger.ping)
+    if refused:
+        questions["configuration"] = reload_check(refused)
     return Readiness(questions, clock)
 
 
@@ -142,6 +155,7 @@ def build_console(
     activity: SenderActivities | None = None,
 ) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
+    flows = initiate.genesys
     return Console(
         recent=ledger.recent,
         read=ledger.read,
@@ -156,14 +170,18 @@ def build_console(
         senders=(data_actions.SENDER, CONSOLE, *(sender.name for sender in senders)),
         ignored=ignored,
         activity=lambda: (activity or SenderActivities()).of_all(sender.name for sender in senders),
-        open_circuits=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
+        open_circuits=flows.open_circuits if isinstance(flows, genesys.Flows) else tuple,
+        budgets=flows.budgets if isinstance(flows, genesys.Flows) else tuple,
     )
 
 
 def load_auth(
-    settings: Settings, clock: Clock, environ: Mapping[str, str] = os.environ
+    settings: Settings, clock: Clock, environ: Mapping[str, str] = os.environ, senders_text: str | None = None
 ) -> tuple[ApiKeys, Senders, RateLimiter]:
-    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file."""
+    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file.
+
+    `senders_text` is the senders file's text where it was read before.
+    """
     errors: list[str] = []
     keys, senders, rates = ApiKeys(), Senders(), RateLimiter(clock=clock)
     try:
@@ -175,6 +193,7 @@ def load_auth(
             senders = load_senders(
                 Path(settings.senders_file),
                 environ,
+                text=senders_text,
                 public_base_url=settings.public_base_url,
                 trusted_proxies=settings.trusted_proxies,
                 max_body_bytes=settings.max_body_bytes,
@@ -232,6 +251,7 @@ def build(
         jitter=random.random,
         lease_owner=lease_owner,
         store=ledger.tokens if isinstance(ledger, LedgerStore) else None,
+        budgets=ledger.budgets if isinstance(ledger, LedgerStore) else None,
         on_circuit=on_circuit,
         on_budget=on_budget,
     )
@@ -269,11 +289,15 @@ def build_ledger(settings: Settings) -> LedgerStore:
         raise SettingsError([str(error)]) from None
 
 
-def check() -> None:
-    """Raise the SettingsError that a worker would end with."""
-    settings = load_settings()
-    load_auth(settings, SystemClock())
-    build_ledger(settings).close()
+def faults_of(environ: Mapping[str, str], senders_text: str | None) -> list[str]:
+    """What a worker would end with, a line for each fault."""
+    try:
+        settings = load_settings(environ)
+        load_auth(settings, SystemClock(), environ, senders_text)
+        build_ledger(settings).close()
+    except SettingsError as error:
+        return error.errors
+    return []
 
 
 def new_id() -> str:

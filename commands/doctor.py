@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from app import new_id
+from app import new_id, transport_of
 from cobrowse.clock import SystemClock
 from commands.group import cobrowse
 from commands.terminal import say, say_json
@@ -20,11 +20,13 @@ from settings import SettingsError, load_settings
 def doctor(conversation_id: str, as_json: bool) -> None:
     """Check configuration and connectivity (sends no invitations). Exits 0 if nothing is wrong."""
     try:
+        settings = load_settings()
         checks = diagnose(
-            load_settings(),
+            settings,
             environ=os.environ,
             clock=SystemClock(),
             new_id=new_id,
+            transport=transport_of(settings),
             conversation_id=conversation_id,
         )
     except SettingsError as error:

@@ -11,6 +11,7 @@ from cobrowse.model import Command, Failure, Outcome, Span
 from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say, say_json
 from integrations.observability import configure_logging
+from schemas.texts import SHOWN, conversation_id_in, placeholder_in
 from settings import load_settings
 from web import responses
 from web.error_responses import hint_of
@@ -51,6 +52,8 @@ def initiate(conversation_id: str, channel: str | None, latest: bool, dry_run: b
     conversation_id = conversation_id or ("" if latest else settings.genesys_conversation_id)
     if bool(conversation_id) == latest:
         raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
+    if conversation_id:
+        conversation_id = _checked_id(conversation_id)
     if not as_json and not dry_run:
         where = "the newest active webchat" if latest else f"conversation {conversation_id}"
         say(f"Starting cobrowse in {where} on {settings.api_url}")
@@ -85,6 +88,15 @@ def _print_preview(outcome: Outcome, *, as_json: bool) -> None:
         print_failure(outcome.failure)
     else:
         say(f"✓ {outcome.status.value}: nothing was done in conversation {outcome.session.conversation_id}")
+
+
+def _checked_id(given: str) -> str:
+    """The conversation's id in Genesys's spelling; UsageError if it is none, or a variable that nobody filled in."""
+    unfilled, found = placeholder_in(given), conversation_id_in(given)
+    if unfilled or not found:
+        why = f"{unfilled[:SHOWN]!r} was not filled in" if unfilled else f"{given[:SHOWN]!r} is not a conversation id"
+        raise click.UsageError(f"CONVERSATION_ID: {why}; it is a UUID such as 2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33.")
+    return found
 
 
 def _print_outcome(outcome: Outcome, *, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """flask cobrowse senders, flask cobrowse send: what is configured, and a delivery signed as the sender would."""
 
+import os
 import sys
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection
 from pathlib import Path
@@ -15,7 +16,7 @@ from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say, say_json
 from integrations.senders.auth.config import AuthParts
 from integrations.senders.auth.scheme import CanNotSignError
-from integrations.senders.registry import Sender
+from integrations.senders.registry import Sender, SendersFileError, load_senders
 from integrations.senders.sample_deliveries import Replaced, sample_delivery, sample_names
 from settings import load_settings
 
@@ -29,11 +30,36 @@ ON_SANDBOX = {
 PATIENCE = 60.0
 
 
-@cobrowse.command()
+@cobrowse.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-@report_settings_errors
-def senders(as_json: bool) -> None:
+@click.pass_context
+def senders(context: click.Context, as_json: bool) -> None:
     """List the senders that are configured, with their secrets masked."""
+    if context.invoked_subcommand is None:
+        _listed(as_json)
+
+
+@senders.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check(file: Path) -> None:
+    """Validate FILE as a start would, with the secrets of this environment; nothing is started."""
+    environ = os.environ
+    try:
+        found = load_senders(
+            file,
+            environ,
+            public_base_url=environ.get("PUBLIC_BASE_URL", ""),
+            trusted_proxies=tuple(environ.get("TRUSTED_PROXIES", "").replace(",", " ").split()),
+        )
+    except SendersFileError as error:
+        say(*error.errors, err=True)
+        sys.exit(2)
+    for sender in found:
+        say(f"{sender.name}: valid", *(f"  warning: {warning}" for warning in sender.warnings))
+
+
+@report_settings_errors
+def _listed(as_json: bool) -> None:
     _, known, _ = load_auth(load_settings(), SystemClock())
     rows = known.masked()
     if as_json:

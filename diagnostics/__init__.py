@@ -9,6 +9,7 @@ from diagnostics import local_checks, network_checks
 from diagnostics.connectivity import ConnectivityProbe
 from diagnostics.context import Check, DiagnosticContext, DoctorSettings
 from diagnostics.genesys_checks import GenesysChecks
+from integrations.genesys.transport import CurlTransport
 
 __all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "DoctorSettings", "diagnose", "passed", "unsettled"]
 
@@ -51,14 +52,16 @@ def diagnose(
     environ: Mapping[str, str],
     clock: Clock,
     new_id: Callable[[], str],
+    transport: CurlTransport,
     conversation_id: str = "",
     probe: ConnectivityProbe = _STRAIGHT,
 ) -> Iterator[Check]:
     """The checks, one by one as they are made. Nothing in them is seen by a customer.
 
-    `environ` holds the senders' secrets; with a `conversation_id` that conversation is checked too.
+    `environ` holds the senders' secrets; `transport` is the service's way to Genesys, and closed in the end. With a
+    `conversation_id` that conversation is checked too.
     """
-    context = DiagnosticContext(settings, environ, clock, new_id, probe, conversation_id)
+    context = DiagnosticContext(settings, environ, clock, new_id, probe, transport, conversation_id)
     with closing(GenesysChecks(context)) as org:
         for question in QUESTIONS:
             missing = [name for name in question.needs if name in context.failed]

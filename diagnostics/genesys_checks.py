@@ -11,18 +11,20 @@ from cobrowse.errors import (
     ConversationNotFound,
     GenesysBadResponse,
     GenesysForbidden,
+    GenesysTimeout,
     GenesysUnauthorized,
+    GenesysUnavailable,
 )
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from diagnostics.context import Check, DiagnosticContext, failing
+from diagnostics.network_checks import PROXY_HINT, is_proxied
 from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.flows import FLOWS, FlowRow, candidates, lacking_hint
 from integrations.genesys.operations import ATTRIBUTES, CONVERSATION, DISCONNECT, TOKEN, Operation, UpstreamRejected
 from integrations.genesys.retry import RetryingCaller
-from integrations.genesys.transport import CurlTransport
 from schemas.genesys import TokenSchema
 
 # Seconds for each question to Genesys, its repetitions included.
@@ -46,7 +48,7 @@ class GenesysChecks:
         self._rows = rows
         self._candidates = candidates(settings.cobrowse_flow, rows)
         self._context = context
-        self._transport = CurlTransport(ca_bundle=settings.genesys_ca_file or None)
+        self._transport = context.transport
         self._identity = (
             settings.genesys_client_id or "sandbox",
             settings.genesys_client_secret or Secret("sandbox-secret"),
@@ -62,6 +64,7 @@ class GenesysChecks:
 
     def credentials(self) -> Iterator[Check]:
         """The client's id and secret."""
+        settings = self._context.settings
         try:
             self._client.authorize(self._attempt(), "")
         except GenesysUnauthorized as error:
@@ -70,7 +73,8 @@ class GenesysChecks:
             hint = "Something other than Genesys's login answered: check GENESYS_LOGIN_URL and any proxy on the way."
             yield failing("credentials", error, hint)
         except CobrowseError as error:
-            yield failing("credentials", error)
+            way = is_proxied(settings, settings.login_url) and isinstance(error, GenesysUnavailable | GenesysTimeout)
+            yield failing("credentials", error, PROXY_HINT if way else "")
         else:
             yield Check("credentials", True, f"Genesys gives a token to client {self._identity[0]}")
 

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from cobrowse.errors import CobrowseNotSupported, ConversationNotFound, GenesysBadResponse, NoActiveConversation
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step, always
 from cobrowse.model import Channel, Ending, Session, Sessions, SessionView
+from integrations.genesys.budget import BudgetState
 from integrations.genesys.client import Client
 from integrations.genesys.cobrowse_parts import view_of
 from integrations.genesys.ending import EndCalls
@@ -154,6 +155,10 @@ class Flows:
     def open_circuits(self) -> tuple[str, ...]:
         """The hosts whose circuit breaker is open."""
         return self._client.open_circuits()
+
+    def budgets(self) -> Sequence[BudgetState]:
+        """What is known of the tokens' budgets of calls."""
+        return self._client.budgets()
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""

@@ -85,6 +85,7 @@ FAULTS = {
 # These need broken sockets and disks, a second machine, a crowd or a bug: other tests have them.
 ELSEWHERE = {
     "request_timeout",
+    "keys_unavailable",
     "in_progress",
     "ledger_unavailable",
     "internal_error",

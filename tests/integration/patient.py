@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from app import transport_of
 from cobrowse.clock import SystemClock
 from cobrowse.model import Secret
 from diagnostics import ConnectivityProbe, diagnose
@@ -70,6 +71,7 @@ class Patient:
                 new_id=lambda: str(uuid4()),
                 conversation_id=self.conversation,
                 probe=self.reach,
+                transport=transport_of(self.settings),
             )
         )
         by_name = {check.name: check for check in found}

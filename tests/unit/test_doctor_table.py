@@ -42,7 +42,7 @@ def test_what_genesys_said_can_not_act_on_the_terminal():
     assert render(Check("flow", False, "a\x1b[2Jb\nc\x07", "d\re")).replace("\n", "").isprintable()
 
 
-def test_the_summary_counts_what_was_looked_at():
+def test_the_summary_counts_what_was_checked():
     assert summary([GOOD, SKIPPED]) == "All 1 checks passed."
     assert summary([GOOD, BAD, SKIPPED]) == "1 of 2 checks failed."
 

@@ -21,10 +21,12 @@ _DRY_RUN = (
     "`true`: say what would happen and do nothing. Refused from a sender that signs its deliveries, since no signature "
     "covers it; its row can have `dry_run = true`."
 )
+_DELIVERED = "Read only where the sender's signature covers no delivery id."
 _KEY_SCHEMA: Json = {"type": "string", "maxLength": 255, "pattern": KEY_PATTERN}
 # Of each: its component, its header, description, schema and an example.
 _PARAMETERS: tuple[tuple[str, str, str, Json, str], ...] = (
     ("IdempotencyKey", "Idempotency-Key", IDEMPOTENCY_KEY, _KEY_SCHEMA, samples.KEY),
+    ("DeliveryKey", "Idempotency-Key", f"{_DELIVERED} {IDEMPOTENCY_KEY}", _KEY_SCHEMA, samples.KEY),
     ("CorrelationId", "ININ-Correlation-Id", _CORRELATED, _TEXT, samples.CORRELATION),
     ("Prefer", "Prefer", "`status`: a failure has its own HTTP status instead of 200.", _TEXT, "status"),
     ("DryRun", "X-Dry-Run", _DRY_RUN, {"type": "string", "enum": ["", "true", "false"]}, ""),
