@@ -106,9 +106,8 @@ def create_app(
     activity = SenderActivities()
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
-        app.register_blueprint(
-            build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest, activity).blueprint()
-        )
+        console = build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest, activity)
+        app.register_blueprint(console.blueprint())
     return app
 
 
@@ -124,11 +123,7 @@ def build_telemetry(
 
 
 def readiness(
-    initiate: Initiation,
-    tokens: genesys.Tokens,
-    clock: Clock,
-    telemetry: SafeObservers,
-    refused: tuple[str, ...] = (),
+    initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers, refused: tuple[str, ...]
 ) -> Readiness:
     """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
     flows = initiate.genesys
@@ -151,8 +146,8 @@ def build_console(
     ledger: LedgerStore,
     senders: Senders,
     clock: Clock,
-    ignored: Callable[[], Sequence[IgnoredEvent]] = tuple,
-    activity: SenderActivities | None = None,
+    ignored: Callable[[], Sequence[IgnoredEvent]],
+    activity: SenderActivities,
 ) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
     flows = initiate.genesys
@@ -169,7 +164,7 @@ def build_console(
         password=settings.console_password,
         senders=(data_actions.SENDER, CONSOLE, *(sender.name for sender in senders)),
         ignored=ignored,
-        activity=lambda: (activity or SenderActivities()).of_all(sender.name for sender in senders),
+        activity=lambda: activity.of_all(sender.name for sender in senders),
         open_circuits=flows.open_circuits if isinstance(flows, genesys.Flows) else tuple,
         budgets=flows.budgets if isinstance(flows, genesys.Flows) else tuple,
     )
