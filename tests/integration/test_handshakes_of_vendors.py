@@ -1,6 +1,7 @@
 """CloudEvents', Meta's and SNS's handshakes, and what stands beside the events."""
 
 import json
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -123,6 +124,7 @@ def test_snss_url_is_shown_to_people_and_called_only_if_the_row_says_so(client, 
     assert called == []
     assert SUBSCRIBE in activity.of("sns").note
     assert "confirm_subscription" in activity.of("sns").note
+    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC: Amazon SNS asks", activity.of("sns").note)
     assert post(client, "sns-confirming", sns(), kind="text/plain").status_code == 200
     assert called == [SUBSCRIBE]
 
