@@ -22,6 +22,8 @@ MINUTES ?= 20
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, not %s; name one with make PYTHON=…" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.txt
+	@printf '#!/bin/sh\nexec "%s/.venv/bin/python" "%s/cli.py" "$$@"\n' "$$PWD" "$$PWD" > .venv/bin/cobrowse-bridge
+	@chmod +x .venv/bin/cobrowse-bridge
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed requirements/dev.txt
@@ -29,10 +31,10 @@ MINUTES ?= 20
 	@touch $@
 
 demo: .venv/.installed    ## sandbox and service up, one data action through them, both down again
-	@$(PY) examples/demo.py
+	@$(PY) cli.py demo
 
 serve: .venv/.installed   ## sandbox and service stay up, for curl and Postman
-	@$(PY) examples/demo.py --serve
+	@$(PY) cli.py demo --serve
 
 test: .venv/.installed-dev    ## everything, over real sockets, in any order
 	$(PYTEST)

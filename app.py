@@ -25,11 +25,12 @@ from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
 from integrations.observability.metrics import Metrics
+from integrations.secret_files import Variables
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders
-from settings import Settings, SettingsError
+from settings import ENVIRONMENT, Settings, SettingsError
 from web import data_actions, reference_pages
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
@@ -45,7 +46,7 @@ def create_app(
     clock: Clock | None = None,
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] = ENVIRONMENT,
 ) -> Flask:
     """The service as a WSGI application. SettingsError, a line for each fault, if it can't start so.
 
@@ -145,7 +146,7 @@ def build_console(
 
 
 def load_auth(
-    settings: Settings, clock: Clock, environ: Mapping[str, str] = os.environ
+    settings: Settings, clock: Clock, environ: Mapping[str, str] = ENVIRONMENT
 ) -> tuple[ApiKeys, Senders, RateLimiter]:
     """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file."""
     errors: list[str] = []
@@ -158,7 +159,7 @@ def load_auth(
         if settings.senders_file:
             senders = load_senders(
                 Path(settings.senders_file),
-                environ,
+                Variables.of(environ),
                 public_base_url=settings.public_base_url,
                 trusted_proxies=settings.trusted_proxies,
                 max_body_bytes=settings.max_body_bytes,

@@ -13,11 +13,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+# gunicorn looks into the working folder first, which may have an app.py or a settings.py of its own.
+HOME = str(Path(__file__).resolve().parent)
+sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
+
 from dotenv import load_dotenv
 
 from settings import default_host
 
-load_dotenv()
+load_dotenv(".env")
 
 # Where the workers keep their counts for /metrics. prometheus_client looks for it once, when it is first imported, and
 # a reload reads this file again.

@@ -2,7 +2,7 @@
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -12,9 +12,21 @@ from marshmallow.validate import OneOf, Range
 
 from cobrowse.model import Secret
 from integrations.regions import REGIONS, region_of
+from integrations.secret_files import SecretFileError, Variables
 from web.peer import is_loopback
 
 FlowName = Literal["auto", "media", "native"]
+
+# What a command needs that only looks into the ledger, lists or signs as senders, or calls Genesys.
+LEDGER = ("LEDGER_URL", "LEDGER_KEYS", "LEDGER_RETENTION_SECONDS")
+SENDERS = ("SENDERS_FILE", "PUBLIC_BASE_URL", "TRUSTED_PROXIES", "MAX_BODY_BYTES")
+GENESYS = (
+    *("GENESYS_REGION", "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_API_URL", "GENESYS_LOGIN_URL"),
+    *("GENESYS_CA_FILE", "GENESYS_PROXY", "NO_PROXY", "GENESYS_CLIENT_CERT", "GENESYS_CLIENT_KEY"),
+    *("SANDBOX", "MAX_UPSTREAM_BYTES", "COBROWSE_FLOW", "LOG_FORMAT"),
+)
+# The process's own environment, in which NAME_FILE stands for NAME.
+ENVIRONMENT = Variables(os.environ)
 
 # Bytes of the console's password below which it can be guessed: nothing counts the tries.
 CONSOLE_SHORTEST = 12
@@ -70,8 +82,19 @@ class Settings:
     NAMES: ClassVar[tuple[str, ...]]
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """The settings that `environ` holds. SettingsError names every error at once."""
+    def from_env(cls, environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[str] = ()) -> "Settings":
+        """The settings that `environ` holds. SettingsError names every error at once.
+
+        With `only`, the names of some, the others are at their defaults whatever is set, and none of them is missed.
+        """
+        environ = Variables.of(environ)
+        try:
+            return cls._read({name: environ[name] for name in only if name in environ} if only else environ, only)
+        except SecretFileError as error:
+            raise SettingsError([str(error)]) from None
+
+    @classmethod
+    def _read(cls, environ: Mapping[str, str], only: Sequence[str]) -> "Settings":
         env = _Variables(environ)
         defaults = {field.name: field.default for field in fields(cls)}
 
@@ -123,7 +146,7 @@ class Settings:
             errors += [] if known else _region_errors(values["genesys_region"])
             raise SettingsError(errors) from None
         settings = cls(**values)
-        errors.extend(settings.errors())
+        errors.extend(error for error in settings.errors() if not only or error.partition(":")[0] in only)
         if errors:
             raise SettingsError(errors)
         return settings
@@ -188,7 +211,7 @@ class Settings:
         return errors
 
 
-def default_host(environ: Mapping[str, str] = os.environ) -> str:
+def default_host(environ: Mapping[str, str] = ENVIRONMENT) -> str:
     """Where to listen unless HOST says: with SANDBOX and no API_KEYS, open to all who reach it, loopback only."""
     env = _Variables(environ)
     open_to_all = env.bool("SANDBOX", default=False) and not env.str("API_KEYS", "").strip()

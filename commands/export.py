@@ -1,24 +1,26 @@
-"""flask cobrowse export: write the files that are generated from the schemas, or check that they are as generated."""
+"""cobrowse-bridge export: write the files that are generated from the schemas, or check that they are as generated."""
 
 import sys
+from pathlib import Path
 
 import click
 
-from commands.group import cobrowse
-from commands.terminal import say
+from commands.group import Command
+from commands.terminal import complain, say
 from tools.api_reference import export as files
 
 
-@cobrowse.command()
+@click.command(cls=Command)
 @click.argument("kind", type=click.Choice(list(files.KINDS)), required=False)
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Below this folder.")
 @click.option("--check", is_flag=True, help="Write nothing; fail if a file is not what would be written.")
-def export(kind: str | None, check: bool) -> None:
-    """Write deploy/'s OpenAPI document, Postman collection and data action (or one KIND of them)."""
+def export(kind: str | None, to: Path, check: bool) -> None:
+    """Write OpenAPI, Postman and data action files, or one KIND, into ./deploy."""
     if not check:
-        for path in files.write(kind):
-            say(f"wrote {path}")
+        for path in files.write(kind, to):
+            say(f"wrote {to / path}")
         return
-    stale = files.stale(kind)
+    stale = files.stale(kind, to)
     for path in stale:
-        say(f"stale: {path}; run flask cobrowse export", err=True)
+        complain(f"stale: {to / path}", hint="cobrowse-bridge export writes it anew.")
     sys.exit(1 if stale else 0)

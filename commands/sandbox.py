@@ -1,15 +1,15 @@
-"""flask cobrowse sandbox: a Genesys Cloud on this machine."""
+"""cobrowse-bridge sandbox: a Genesys Cloud on this machine."""
 
 import importlib
 from typing import Any
 
 import click
 
-from commands.group import cobrowse
-from commands.terminal import say
+from commands.group import Command, Failure
+from commands.terminal import say, say_whole
 
 
-@cobrowse.command()
+@click.command(cls=Command)
 @click.option("--port", type=int, default=9099, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(
@@ -24,14 +24,15 @@ def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, 
     server = importlib.import_module("sandbox.server")
 
     def ready(box: Any) -> None:  # noqa: ANN401 - the sandbox's own type
-        say(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
-        say(f"  export SANDBOX=true GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
-        say("  what was asked: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
+        say_whole(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
+        say_whole(f"  export SANDBOX=true GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
+        say_whole("  what was asked: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
 
     options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create}
     try:
         server.serve(host, port, allow_remote=allow_remote, ready=ready, **options)
     except (ValueError, OSError) as error:
-        raise click.ClickException(f"The sandbox can't listen on {host}:{port}: {error}") from None
+        hint = "Choose another --port, or end what listens there."
+        raise Failure(f"The sandbox can't listen on {host}:{port}: {error}", hint) from None
     except KeyboardInterrupt:
         say("The sandbox has stopped.")

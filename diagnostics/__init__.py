@@ -1,8 +1,9 @@
 """The doctor: a table of checks of this installation, each with its result and a hint."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
+
+import httpx
 
 from cobrowse.clock import Clock
 from diagnostics import local_checks, network_checks
@@ -49,24 +50,26 @@ def diagnose(
     environ: Mapping[str, str],
     clock: Clock,
     new_id: Callable[[], str],
+    transport: httpx.BaseTransport,
     conversation_id: str = "",
     probe: ConnectivityProbe = _STRAIGHT,
 ) -> Iterator[Check]:
     """The checks, one by one as they are made. Nothing in them is seen by a customer.
 
-    `environ` holds the senders' secrets; with a `conversation_id` that conversation is checked too.
+    `environ` holds the senders' secrets, and `transport` is the service's own way to Genesys. With a
+    `conversation_id` that conversation is checked too.
     """
     context = DiagnosticContext(settings, environ, clock, new_id, probe, conversation_id)
-    with closing(GenesysChecks(context)) as org:
-        for question in QUESTIONS:
-            missing = [name for name in question.needs if name in context.failed]
-            if missing:
-                yield Check(question.name, None, f"skipped: {missing[0]} failed")
-                continue
-            for check in question.ask(context, org):
-                if check.ok is False:
-                    context.failed.add(question.name)
-                yield check
+    org = GenesysChecks(context, transport)
+    for question in QUESTIONS:
+        missing = [name for name in question.needs if name in context.failed]
+        if missing:
+            yield Check(question.name, None, f"skipped: {missing[0]} failed")
+            continue
+        for check in question.ask(context, org):
+            if check.ok is False:
+                context.failed.add(question.name)
+            yield check
 
 
 def unsettled(errors: Iterable[str]) -> Iterator[Check]:

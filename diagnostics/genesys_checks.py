@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx
 from marshmallow import fields
 
 from cobrowse.errors import (
@@ -21,7 +22,6 @@ from integrations.genesys.client import Client
 from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.operations import CONVERSATION, CREATE, TOKEN, Operation, UpstreamRejected
 from integrations.genesys.retry import RetryingCaller
-from integrations.genesys.transport import CurlTransport
 from schemas.genesys import TokenSchema
 
 # Seconds for each question to Genesys, its repetitions included.
@@ -47,10 +47,10 @@ _GRANT = replace(TOKEN, answer=_GrantSchema())
 class GenesysChecks:
     """Asks Genesys on behalf of one examination, with a token of its own that nobody else sees."""
 
-    def __init__(self, context: DiagnosticContext) -> None:
+    def __init__(self, context: DiagnosticContext, transport: httpx.BaseTransport) -> None:
         settings = context.settings
         self._context = context
-        self._transport = CurlTransport(ca_bundle=settings.genesys_ca_file or None)
+        self._transport = transport
         self._identity = (
             settings.genesys_client_id or "sandbox",
             settings.genesys_client_secret or Secret("sandbox-secret"),
@@ -59,10 +59,6 @@ class GenesysChecks:
             self._transport, context.clock, _fixed_jitter, secrets=self._identity[1:], sandbox=settings.sandbox
         )
         self._client = Client(caller, self._tokens(caller), settings.api_url)
-
-    def close(self) -> None:
-        """End the connections."""
-        self._transport.close()
 
     def credentials(self) -> Iterator[Check]:
         """The client's id and secret."""

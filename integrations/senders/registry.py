@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from cobrowse.model import Secret, StartWhen
+from integrations.secret_files import SecretFileError
 from integrations.senders.auth.config import AuthConfig, AuthParts, secret_bytes
 from integrations.senders.auth.credentials import SHORTEST
 from integrations.senders.auth.schemes import SCHEMES, Scheme, sign
@@ -96,7 +97,7 @@ class Senders:
         return len(self.rows)
 
     def masked(self) -> list[dict[str, object]]:
-        """Each sender as `flask cobrowse senders` shows it: secrets by the names of their variables only."""
+        """Each sender as `cobrowse-bridge senders` shows it: secrets by the names of their variables only."""
         return [
             {
                 "name": sender.name,
@@ -191,7 +192,10 @@ def _faults(row: Mapping[str, object], context: SenderContext) -> list[str]:
 def _secret_errors(reference: object, scheme: Scheme, context: SenderContext) -> list[str]:
     if not isinstance(reference, str) or not _VARIABLE.fullmatch(reference):
         return ['secrets: a secret does not belong in this file; put it into the environment and name it, as "$NAME"']
-    secret = context.environ.get(reference[1:], "").strip()
+    try:
+        secret = context.environ.get(reference[1:], "").strip()
+    except SecretFileError as error:
+        return [f"secrets: {error}"]
     if not secret:
         return [f"secrets: {reference} is not set in the environment"]
     key = key_bytes(secret) if scheme.name == "standard-webhooks" else secret_bytes(secret)

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from app import transport_of
 from cobrowse.clock import SystemClock
 from cobrowse.model import Secret
 from diagnostics import ConnectivityProbe, diagnose, passed
@@ -68,16 +69,18 @@ class Patient:
         self.box.faults.add(operation=operation, kind=kind, times="always", **fields)
 
     def checks(self):
-        found = list(
-            diagnose(
-                self.settings,
-                environ=self.environ,
-                clock=self.clock,
-                new_id=lambda: str(uuid4()),
-                conversation_id=self.conversation,
-                probe=self.reach,
+        with contextlib.closing(transport_of(self.settings)) as transport:
+            found = list(
+                diagnose(
+                    self.settings,
+                    environ=self.environ,
+                    clock=self.clock,
+                    new_id=lambda: str(uuid4()),
+                    transport=transport,
+                    conversation_id=self.conversation,
+                    probe=self.reach,
+                )
             )
-        )
         by_name = {check.name: check for check in found}
         assert len(by_name) == len(found), "each check has a name of its own"
         return by_name

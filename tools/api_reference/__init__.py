@@ -2,5 +2,3 @@
 
 All of it is made from the schemas, the error kinds and the answers' own code, so that none of it can say otherwise.
 """
-
-VERSION = "0.1.0"

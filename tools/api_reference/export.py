@@ -1,4 +1,4 @@
-"""The files that are made from the code and stand in the repository: `flask cobrowse export` writes and checks them."""
+"""The files that are made from the code and kept in the repository; `cobrowse-bridge export` writes them."""
 
 import base64
 import tomllib

@@ -5,11 +5,12 @@ from typing import Any
 
 from apispec import APISpec
 
+from cobrowse import __version__
 from cobrowse.errors import CobrowseError, error_types_by_code
 from integrations.senders.payloads import crm_events
 from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
 from schemas import crm
-from tools.api_reference import VERSION, headers, json_schemas, operations, responses, samples, security
+from tools.api_reference import headers, json_schemas, operations, responses, samples, security
 from web.responses import to_answer
 
 Json = dict[str, Any]
@@ -37,7 +38,7 @@ def document(senders: Mapping[str, str] | None = None, server: str = "/") -> Jso
     plugin = json_schemas.plugin()
     spec = APISpec(
         "cobrowse-bridge",
-        VERSION,
+        __version__,
         "3.1.0",
         plugins=[plugin],
         info={"description": _INTRODUCTION, "summary": "One cobrowse session for each request."},
