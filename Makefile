@@ -116,8 +116,7 @@ format: .venv/.installed-dev
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-lock: .venv/.installed    ## resolve requirements*.in again
-	$(PY) -m pip install --quiet uv==0.13.9
+lock: .venv/.installed-dev    ## resolve requirements*.in again
 	for name in requirements requirements/dev requirements/bench requirements/fuzz requirements/mutants requirements/audit; do \
 		$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command 'make lock' $$name.in -o $$name.txt || exit 1; done
