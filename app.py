@@ -20,6 +20,7 @@ from cobrowse.model import Secret
 from console.views import Console
 from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check
 from integrations import genesys
+from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
@@ -29,7 +30,7 @@ from integrations.secret_files import Variables
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
-from integrations.senders.registry import Senders, SendersFileError, load_senders
+from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
 from settings import ENVIRONMENT, Settings, SettingsError
 from web import data_actions, reference_pages
 from web.data_actions import DataActions
@@ -101,7 +102,7 @@ def build_telemetry(
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
     names = (data_actions.SENDER, *(sender.name for sender in senders))
-    metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
+    metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
     return metrics, SafeObservers((LogObserver(), *both), both)
@@ -110,10 +111,11 @@ def build_telemetry(
 def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers) -> Readiness:
     """What /readyz asks."""
     flows = initiate.genesys
-    questions: dict[str, HealthCheck] = {
-        "genesys": TokenCheck(tokens.seconds_left, flows.flow, clock, initiate.lease_owner, (telemetry,))
-    }
+    questions: dict[str, HealthCheck] = {}
     if isinstance(flows, genesys.Flows):
+        questions["genesys"] = TokenCheck(
+            tokens.seconds_left, flows.authorize, clock, initiate.lease_owner, (telemetry,)
+        )
         questions["circuit"] = circuit_check(flows.open_circuits)
     if isinstance(initiate.ledger, LedgerStore):
         questions["ledger"] = ledger_check(initiate.ledger.ping)
@@ -164,6 +166,7 @@ def load_auth(
                 trusted_proxies=settings.trusted_proxies,
                 max_body_bytes=settings.max_body_bytes,
             )
+            errors += retention_faults(senders, settings.ledger_retention_seconds)
     except SendersFileError as error:
         errors += error.errors
     try:
@@ -223,7 +226,6 @@ def build(
         clock=clock,
         new_id=new_id,
         lease_owner=lease_owner,
-        repeat_window_seconds=settings.repeat_window_seconds,
         ledger_required=settings.ledger_required,
         admission=Admission(settings.max_concurrent_initiations),
         observers=observers,

@@ -7,6 +7,7 @@ monkey.patch_all()  # before anything else is imported: what holds on to an unpa
 import contextlib
 import gc
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -22,6 +23,9 @@ from dotenv import load_dotenv
 from settings import default_host
 
 load_dotenv(".env")
+
+# A core dump holds every secret of the process; the workers inherit this.
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 # Where the workers keep their counts for /metrics. prometheus_client looks for it once, when it is first imported, and
 # a reload reads this file again.

@@ -11,15 +11,14 @@ from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
 
 from cobrowse.model import Secret
+from integrations.genesys.flows import AUTO, MODES
 from integrations.regions import REGIONS, region_of
 from integrations.secret_files import SecretFileError, Variables
 from web.peer import is_loopback
 
-FlowName = Literal["auto", "media", "native"]
-
 # What a command needs that only looks into the ledger, lists or signs as senders, or calls Genesys.
 LEDGER = ("LEDGER_URL", "LEDGER_KEYS", "LEDGER_RETENTION_SECONDS")
-SENDERS = ("SENDERS_FILE", "PUBLIC_BASE_URL", "TRUSTED_PROXIES", "MAX_BODY_BYTES")
+SENDERS = ("SENDERS_FILE", "PUBLIC_BASE_URL", "TRUSTED_PROXIES", "MAX_BODY_BYTES", "LEDGER_RETENTION_SECONDS")
 GENESYS = (
     *("GENESYS_REGION", "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_API_URL", "GENESYS_LOGIN_URL"),
     *("GENESYS_CA_FILE", "GENESYS_PROXY", "NO_PROXY", "GENESYS_CLIENT_CERT", "GENESYS_CLIENT_KEY"),
@@ -56,7 +55,7 @@ class Settings:
     genesys_client_cert: str = ""
     genesys_client_key: str = ""
     max_upstream_bytes: int = 8_388_608
-    cobrowse_flow: FlowName = "auto"
+    cobrowse_flow: str = AUTO
     api_keys: Secret = Secret()
     console_password: Secret = Secret()
     allow_latest: bool = False
@@ -72,7 +71,6 @@ class Settings:
     ledger_keys: tuple[Secret, ...] = ()
     ledger_retention_seconds: float = 86_400.0
     ledger_required: bool = True
-    repeat_window_seconds: float = 600.0
     metrics_token: Secret = Secret()
     otel_exporter_otlp_endpoint: str = ""
     log_level: str = "INFO"
@@ -114,7 +112,7 @@ class Settings:
             "genesys_client_cert": text("genesys_client_cert"),
             "genesys_client_key": text("genesys_client_key"),
             "max_upstream_bytes": env.int("MAX_UPSTREAM_BYTES", default=8_388_608, validate=Range(65_536, 1 << 30)),
-            "cobrowse_flow": _choice(env, "COBROWSE_FLOW", "auto", ("auto", "media", "native")),
+            "cobrowse_flow": _choice(env, "COBROWSE_FLOW", AUTO, MODES),
             "api_keys": Secret(text("api_keys")),
             "console_password": Secret(text("console_password")),
             "allow_latest": env.bool("ALLOW_LATEST", default=False),
@@ -130,7 +128,6 @@ class Settings:
             "ledger_keys": tuple(Secret(key) for key in env.str("LEDGER_KEYS", "").replace(",", " ").split()),
             "ledger_retention_seconds": env.float("LEDGER_RETENTION_SECONDS", default=86_400.0, validate=Range(60)),
             "ledger_required": env.bool("LEDGER_REQUIRED", default=True),
-            "repeat_window_seconds": env.float("REPEAT_WINDOW_SECONDS", default=600.0, validate=Range(0)),
             "metrics_token": Secret(text("metrics_token")),
             "otel_exporter_otlp_endpoint": text("otel_exporter_otlp_endpoint"),
             "log_level": _choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

@@ -30,6 +30,8 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         AgentNotConnected: Nothing stands there, and somebody has to answer first.
     """
     own, history = attempt.session, earlier_records(acquired)
+    # Its call may be out and its answer lost, and nobody else's is known: any session may be its own.
+    lost = attempt.checkpoint.may_have_notified and not own.cobrowse_session_id and not history
     known = tuple(entry.checkpoint.session for entry in history)
     unseen = tuple(entry.checkpoint.session for entry in history if _may_stand_unseen(entry, acquired.entry))
     unanswered = ""
@@ -43,8 +45,10 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         return find_live_session(shown, known, own, now) or _not_shown_as_over(unseen, shown)
 
     with attempt.step("check"):
-        patient = bool(leases_ahead(acquired)) or any(
-            _may_not_be_visible_yet(entry, acquired.entry) for entry in history
+        patient = (
+            lost
+            or bool(leases_ahead(acquired))
+            or any(_may_not_be_visible_yet(entry, acquired.entry) for entry in history)
         )
         for number, _ in enumerate(attempt.poll(AGENT_LOOKS, "before another look for an agent who answers")):
             found = poll_until_found(attempt, find, "the earlier session") if patient and not number else find()
@@ -52,7 +56,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
                 break
         else:
             raise AgentNotConnected(unanswered, retry_after=RINGING_SECONDS)
-    if found is None or found is own:
+    if found is None or found is own or lost:
         return None
     started = _find_owner(history, found)
     if started is not None and started.checkpoint.session.cobrowse_session_id:

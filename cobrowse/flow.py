@@ -21,7 +21,7 @@ PROBE_DELAYS = (0.0, 0.2, 0.5)
 
 
 class FlowUnavailable(Exception):
-    """This org does not have the flow's endpoint: take the other flow."""
+    """This org does not have the flow: take the next one."""
 
 
 class Observer(Protocol):
@@ -61,9 +61,12 @@ class Attempt:
         """Seconds since the attempt began."""
         return self.clock.monotonic() - self._started
 
-    def update_session(self, facts: SessionUpdate) -> None:
-        """Merge the fields that a step or a probe returned into the session."""
-        self.checkpoint = replace(self.checkpoint, session=replace(self.session, **facts))  # type: ignore[arg-type]
+    def update_session(self, facts: SessionUpdate, **progress: object) -> None:
+        """Merge the fields that a step or a probe returned into the session, and `progress` into the checkpoint."""
+        if facts:
+            progress["session"] = replace(self.session, **facts)  # type: ignore[arg-type]
+        if progress:
+            self.checkpoint = replace(self.checkpoint, **progress)  # type: ignore[arg-type]
 
     def record_call(self, name: str, start: float, result: str) -> None:
         """Note an upstream call that began at `start` (the clock's monotonic seconds) and just ended."""
@@ -173,10 +176,8 @@ def _execute_once(step: Step, attempt: Attempt, recorded: Checkpoint, save_check
         # Only after the commit: a call that could not be recorded never went out.
         attempt.checkpoint = intended
         found = _execute_with_retries(step, attempt, before)
-    attempt.update_session(found)
-    attempt.checkpoint = replace(
-        attempt.checkpoint, completed_steps=(*attempt.checkpoint.completed_steps, step.name), pending_step=""
-    )
+    done = (*attempt.checkpoint.completed_steps, step.name)
+    attempt.update_session(found, completed_steps=done, pending_step="")
     return recorded
 
 

@@ -7,7 +7,15 @@ from typing import Protocol
 
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
-from cobrowse.errors import AgentNotConnected, CobrowseError, InProgress, InternalError, KeyReused, LedgerUnavailable
+from cobrowse.errors import (
+    AgentNotConnected,
+    CobrowseError,
+    ConversationError,
+    InProgress,
+    InternalError,
+    KeyReused,
+    LedgerUnavailable,
+)
 from cobrowse.existing_session import already_active_outcome
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, Observer, run
 from cobrowse.ledger import (
@@ -22,7 +30,7 @@ from cobrowse.ledger import (
     lock_key_for,
     released_lock_key,
 )
-from cobrowse.model import Command, Outcome, Session, Sessions, Status
+from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import (
     failure_outcome,
     final_outcome,
@@ -38,8 +46,6 @@ from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owne
 LEASE_MARGIN = 5.0
 # Seconds that the end of an attempt may wait for the ledger at least: the customer may have been invited.
 MIN_COMPLETION_SECONDS = 1.0
-# Seconds: a claim always looks up a running initiation, also where REPEAT_WINDOW_SECONDS is 0.
-SHORTEST_WINDOW = 0.001
 
 _INTERNAL_ERROR = "internal error"
 _KEY_REUSED = "Idempotency-Key already used with a different request"
@@ -62,9 +68,7 @@ class Genesys(Protocol):
 class Initiation:
     """Starts one session for a command: call it. Failures are part of the Outcome.
 
-    `repeat_window_seconds` (seconds): how far back an earlier invitation to the conversation is looked for.
-    `admission` bounds
-    what is under way in this process.
+    `admission` bounds what is under way in this process.
     """
 
     genesys: Genesys
@@ -72,7 +76,6 @@ class Initiation:
     clock: Clock
     new_id: Callable[[], str]
     lease_owner: str
-    repeat_window_seconds: float = 600.0
     ledger_required: bool = True
     observers: tuple[Observer, ...] = ()
     admission: Admission = field(default_factory=Admission)
@@ -96,11 +99,8 @@ class Initiation:
         no conversation is asked for anew.
         """
         conversation_id = entry.checkpoint.session.conversation_id or entry.command.conversation_id
-        failure = entry.outcome.failure if entry.outcome is not None else None
-        rang = failure is not None and failure.code == AgentNotConnected.code
         command = replace(
             entry.command,
-            start_when="agent_connected" if rang else entry.command.start_when,
             deadline_seconds=deadline_seconds,
             correlation_id=correlation_id,
             conversation_id=conversation_id,
@@ -148,7 +148,7 @@ class Initiation:
             raise KeyReused(_KEY_REUSED)
         if not command.conversation_id:  # `latest` may mean another one by now
             attempt.command = replace(command, conversation_id=entry.command.conversation_id)
-        return final_outcome(entry)
+        return final_outcome(entry, command)
 
     def _start(self, attempt: Attempt) -> Outcome:
         if not attempt.command.conversation_id and attempt.command.latest:
@@ -165,7 +165,6 @@ class Initiation:
             entry.id,
             attempt.lease_owner,
             attempt.command.deadline_seconds + LEASE_MARGIN,
-            self._window,
             seconds=attempt.deadline.remaining(),
         )
         if isinstance(claimed, Acquired):
@@ -175,14 +174,10 @@ class Initiation:
             raise InProgress("this initiation is being worked on", retry_after=1)
         return replay_outcome(ended, attempt)
 
-    @property
-    def _window(self) -> float:
-        return max(self.repeat_window_seconds, SHORTEST_WINDOW)
-
     def _claim(self, attempt: Attempt, lock_key: str, checkpoint: Checkpoint) -> Claim:
         command = attempt.command
         lease = command.deadline_seconds + LEASE_MARGIN
-        return Claim(attempt.initiation_id, lock_key, attempt.lease_owner, command, lease, checkpoint, self._window)
+        return Claim(attempt.initiation_id, lock_key, attempt.lease_owner, command, lease, checkpoint)
 
     def _claim_or_replay(self, attempt: Attempt) -> tuple[Ledger, Acquired | Outcome]:
         """The acquired claim, or the outcome of another attempt's run."""
@@ -243,6 +238,8 @@ class Initiation:
             return replay_outcome(ended, attempt)
         if unhandled is not None:
             raise InternalError(_INTERNAL_ERROR) from unhandled
+        if attempt.number > 1:
+            return replace(outcome, session=visible_session(attempt.command, outcome.session, acquired.entry.command))
         return outcome
 
     def _complete(self, ledger: Ledger, attempt: Attempt, outcome: Outcome) -> None:
@@ -268,9 +265,14 @@ class Initiation:
                 return self._join(attempt, ended)
             # One that has not ended died, or is at work anew; either may have invited the customer before that.
             may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
-        # One whose invitation is out is settled by its flow's own probe.
-        if may_be_there or (_looks_first(attempt.command) and not attempt.checkpoint.may_have_notified):
-            active = already_active_outcome(attempt, acquired, lambda: self.genesys.sessions(attempt))
+        if may_be_there or _looks_first(attempt.command):
+            try:
+                active = already_active_outcome(attempt, acquired, lambda: self.genesys.sessions(attempt))
+            except ConversationError as error:
+                # Whether it was over before this initiation's own invitation is for the flow's probe to say.
+                if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:
+                    raise
+                active = None
             if active is not None:
                 return active
         # What continues an earlier attempt puts its own call on record even where the row already tells of one: a claim
@@ -293,14 +295,13 @@ class Initiation:
                 attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
             )
 
-        attempt.update_session({"conversation_id": attempt.command.conversation_id})
         while True:
             flow = self.genesys.flow(attempt.checkpoint.flow)
-            attempt.checkpoint = replace(attempt.checkpoint, flow=flow.name)
+            attempt.update_session({"conversation_id": attempt.command.conversation_id}, flow=flow.name)
             try:
                 return run(flow, attempt, recorded, save_checkpoint)
             except FlowUnavailable:
-                attempt.checkpoint = Checkpoint(session=Session(conversation_id=attempt.command.conversation_id))
+                attempt.checkpoint = Checkpoint()
 
     def _find_latest(self, attempt: Attempt) -> Outcome | None:
         """Find the conversation before it is claimed. One that finds none has its row too, and leaves its key free."""

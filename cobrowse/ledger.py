@@ -83,8 +83,7 @@ class InitiationRecord:
 class Claim:
     """A request to run `command` as initiation `id`. `checkpoint` is what a crash right after the claim leaves behind.
 
-    `lock_key` can be held once only. `window_seconds` > 0 also asks for the other initiations of the same conversation:
-    those at work, and those in that time that may have invited the customer.
+    `lock_key` can be held once only.
     """
 
     id: str
@@ -93,7 +92,6 @@ class Claim:
     command: Command
     lease_seconds: float
     checkpoint: Checkpoint = Checkpoint()
-    window_seconds: float = 0.0
 
 
 def lock_key_for(command: Command, initiation_id: str) -> str:
@@ -132,9 +130,9 @@ class Acquired:
     """The lease is ours: a new initiation (`entry.attempts` is 1), one continued, or one taken over after a crash.
 
     `ahead` are the other initiations of the conversation that were at work at the moment of this claim, the newest
-    first: all of them were claimed before this one, and this one waits for them. `history` are those inside the window
-    that were not at work and may have invited the customer, the newest first. `previous` is the first of `ahead`, else
-    of `history`.
+    first: all of them were claimed before this one, and this one waits for them. `history` are those that
+    were not at work and may have invited the customer, the newest first, as far back as the ledger remembers.
+    `previous` is the first of `ahead`, else of `history`.
 
     Claims of a conversation are in one order, so no two wait for each other. Only where a store can't see that order (a
     take-over claimed while the other's `ahead` is being read) both may be ahead of each other; a deadline ends that.
@@ -189,7 +187,6 @@ class Ledger(Protocol):
         initiation_id: str,
         lease_owner: str,
         lease_seconds: float,
-        window_seconds: float = 0.0,
         *,
         seconds: float | None = None,
     ) -> ClaimResult | None:
@@ -239,7 +236,6 @@ class NullLedger:
         initiation_id: str,  # noqa: ARG002
         lease_owner: str,  # noqa: ARG002
         lease_seconds: float,  # noqa: ARG002
-        window_seconds: float = 0.0,  # noqa: ARG002
         *,
         seconds: float | None = None,  # noqa: ARG002
     ) -> ClaimResult | None:

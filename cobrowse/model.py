@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Channel = Literal["webchat", "voice", "message"]
 StartWhen = Literal["customer_connected", "agent_connected"]
@@ -81,8 +81,7 @@ class Sessions:
     unanswered: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of an initiation: a step, an upstream call, or a wait before a retry. Times are seconds."""
 
     kind: Literal["step", "call", "wait"]

@@ -41,16 +41,20 @@ def failure_outcome(attempt: Attempt, error: CobrowseError) -> Outcome:
     return outcome_of(attempt, Status.FAILED, failure)
 
 
-def final_outcome(entry: InitiationRecord) -> Outcome | None:
-    """The permanent outcome of this initiation; None while a retry may change it."""
+def final_outcome(entry: InitiationRecord, command: Command) -> Outcome | None:
+    """The permanent outcome of this initiation, as this command may see it; None while a retry may change it."""
     final = entry.state in (State.SUCCEEDED, State.FAILED_FINAL)
-    return replace(entry.outcome, replayed=True) if final and entry.outcome is not None else None
+    return _again(entry, entry.outcome, command) if final and entry.outcome is not None else None
 
 
 def replay_outcome(ended: InitiationRecord, attempt: Attempt) -> Outcome:
     """The answer of this attempt's own slot: the same again for a repeated key, as one that joined it without."""
     assert ended.outcome is not None  # noqa: S101 - _wait_for_owner returns ended entries only
-    return replace(ended.outcome, replayed=True) if attempt.command.key else joined_outcome(ended, attempt)
+    return _again(ended, ended.outcome, attempt.command) if attempt.command.key else joined_outcome(ended, attempt)
+
+
+def _again(entry: InitiationRecord, outcome: Outcome, command: Command) -> Outcome:
+    return replace(outcome, replayed=True, session=visible_session(command, outcome.session, entry.command))
 
 
 def joined_outcome(ended: InitiationRecord, attempt: Attempt) -> Outcome:

@@ -11,6 +11,7 @@ from commands.group import Failure, Group
 from commands.terminal import say
 from integrations.ledger import LedgerStore
 from settings import LEDGER, Settings
+from web.error_responses import hint_of
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def open_ledger() -> Iterator[LedgerStore]:
     try:
         yield store
     except LedgerUnavailable as error:
-        raise Failure(f"{error.code}: {error.message}", error.hint) from None
+        raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
     finally:
         store.close()
 

@@ -16,6 +16,7 @@ from integrations.observability import configure_logging
 from schemas.texts import conversation_id_in
 from settings import GENESYS, LEDGER, Settings
 from web import responses
+from web.error_responses import hint_of
 
 
 class Steps:
@@ -53,7 +54,7 @@ def start(conversation_id: str, channel: str | None, latest: bool, as_json: bool
     known = conversation_id_in(conversation_id)
     if conversation_id and not known:
         raise click.UsageError(f"CONVERSATION_ID: {conversation_id[:60]!r} is no conversation's id, which is a UUID.")
-    settings = Settings.from_env(only=(*GENESYS, *LEDGER, "ALLOW_LATEST", "DEADLINE_SECONDS", "REPEAT_WINDOW_SECONDS"))
+    settings = Settings.from_env(only=(*GENESYS, *LEDGER, "ALLOW_LATEST", "DEADLINE_SECONDS"))
     configure_logging("ERROR", settings.log_format)
     if latest and not settings.allow_latest:
         raise click.UsageError("--latest can pick another customer's conversation; set ALLOW_LATEST=true to allow it.")
@@ -81,7 +82,7 @@ def _print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         return
     if outcome.failure is not None:
         failure = outcome.failure
-        complain(f"{failure.code}: {failure.message}", hint=failure.hint)
+        complain(f"{failure.code}: {failure.message}", hint=hint_of(failure))
         return
     session = outcome.session
     seen = "the conversation shows it" if session.verified else "the conversation does not show it yet"

@@ -11,7 +11,6 @@ from flask_httpauth import HTTPBasicAuth  # type: ignore[import-untyped]  # ship
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from cobrowse.model import Secret
-from web.peer import is_loopback, is_this_machine
 
 # Nothing foreign, nothing inline; nobody frames it; forms go home.
 HEADERS = {
@@ -33,19 +32,6 @@ HEADERS = {
 TOKEN_SECONDS = 43_200
 # scrypt's cost: about 50 ms and 16 MB, once a process.
 _COST = {"n": 2**14, "r": 8, "p": 1}
-
-
-def on_this_machine(remote_addr: str, host: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request comes straight from this machine and means it.
-
-    A page of anybody's can name its own host and point that name here; the Host header gives it away. `headers` have
-    lower-case names.
-    """
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    return is_loopback(name) and is_this_machine(remote_addr, headers)
 
 
 def sign_in(password: Secret, refused: Callable[[int], Response]) -> HTTPBasicAuth:

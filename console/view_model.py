@@ -10,6 +10,7 @@ from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Outcome, Secret, Session, Status
 from console.plots import in_words
 from console.timeline import Timeline, build_timeline
+from web.error_responses import hint_of
 from web.responses import Answer, to_answer, wait_seconds
 
 DOTS = "•••"
@@ -195,7 +196,7 @@ def _failure_view(outcome: Outcome) -> FailureView | None:
         following = "A retry with the same key gets this response again."
     else:
         following = "A retry with the same key runs again; send it after the cause is fixed."
-    return FailureView(failure.code, failure.message, failure.hint, following)
+    return FailureView(failure.code, failure.message, hint_of(failure), following)
 
 
 def _facts(entry: InitiationRecord) -> tuple[tuple[str, str], ...]:

@@ -23,6 +23,8 @@ from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RetrySchema
 from schemas.validation_errors import in_words
 from web import responses
+from web.error_responses import hint_of, status_of
+from web.peer import is_this_machine
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -146,7 +148,7 @@ class Console:
         entry = self._entry(initiation_id)
         if outcome.failure is not None and entry.outcome != outcome:
             # The row does not tell this: another is at work on it, or the ledger went away.
-            return make_response(self._page(entry, f"{outcome.failure.message}. {outcome.failure.hint}"), 503)
+            return make_response(self._page(entry, f"{outcome.failure.message}. {hint_of(outcome.failure)}"), 503)
         return redirect(url_for("console.one", initiation_id=entry.id, ran=entry.attempts), 303)
 
     def _listed(self) -> dict[str, Any]:
@@ -194,7 +196,7 @@ class Console:
             given = self._auth.get_auth()
             known = self._auth.authenticate(given, self._auth.get_auth_password(given))
             return None if known else self._auth.auth_error_callback(401)
-        if auth.on_this_machine(request.remote_addr or "", request.host, _headers()):
+        if is_this_machine(request.remote_addr or "", request.host, request.headers.keys()):
             return None
         return responses.error_response(
             UnknownPath(f"{request.method} {request.path[:200]}: Not Found"), g.correlation_id
@@ -242,7 +244,7 @@ def _failed(error: CobrowseError) -> Response:
         log.error("internal error", exc_info=error.__cause__ or error)
     else:
         log.warning("console request refused", error=error.code, message=error.message, path=request.path)
-    return _refused(error.status, error.message, error.hint)
+    return _refused(status_of(error), error.message, hint_of(error))
 
 
 def _unknown(status: int) -> Response:

@@ -9,6 +9,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Secret
 from diagnostics.connectivity import ConnectivityProbe
+from web.error_responses import hint_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class DoctorSettings(Protocol):
 
 @dataclass(slots=True)
 class DiagnosticContext:
-    """One examination. `environ` is where the senders' secrets are; the last three fields are learned on the way."""
+    """One examination. `environ` is where the senders' secrets are; the last two fields are learned on the way."""
 
     settings: DoctorSettings
     environ: Mapping[str, str]
@@ -71,11 +72,10 @@ class DiagnosticContext:
     probe: ConnectivityProbe
     conversation_id: str = ""
     genesys_time: datetime | None = None
-    flow: str = ""
     failed: set[str] = field(default_factory=set)
 
 
 def failing(name: str, error: CobrowseError, hint: str = "") -> Check:
     """A check that failed with this error, with its hint unless a better one is given."""
     wait = f" Genesys asks for {error.retry_after:.0f} s of patience." if error.retry_after else ""
-    return Check(name, False, error.message, (hint or error.hint) + wait)
+    return Check(name, False, error.message, (hint or hint_of(error)) + wait)

@@ -1,6 +1,6 @@
 """The org: the OAuth client and its scopes, the flow it has, and a conversation. Nothing here reaches a customer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,19 +20,13 @@ from diagnostics.context import Check, DiagnosticContext, failing
 from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import parse_conversation
-from integrations.genesys.operations import CONVERSATION, CREATE, TOKEN, Operation, UpstreamRejected
+from integrations.genesys.flows import FLOWS, FlowRow, candidates, lacking_hint
+from integrations.genesys.operations import CONVERSATION, TOKEN, Operation, UpstreamRejected
 from integrations.genesys.retry import RetryingCaller
 from schemas.genesys import TokenSchema
 
 # Seconds for each question to Genesys, its repetitions included.
 PATIENCE = 6.0
-SCOPES = (
-    "cobrowse:initiate",
-    "conversation:read",
-    "conversation:webchat",
-    "conversation:voice",
-    "conversation:message",
-)
 
 
 class _GrantSchema(TokenSchema):
@@ -47,8 +41,12 @@ _GRANT = replace(TOKEN, answer=_GrantSchema())
 class GenesysChecks:
     """Asks Genesys on behalf of one examination, with a token of its own that nobody else sees."""
 
-    def __init__(self, context: DiagnosticContext, transport: httpx.BaseTransport) -> None:
+    def __init__(
+        self, context: DiagnosticContext, transport: httpx.BaseTransport, rows: Sequence[FlowRow] = FLOWS
+    ) -> None:
         settings = context.settings
+        self._rows = rows
+        self._candidates = candidates(settings.cobrowse_flow, rows)
         self._context = context
         self._transport = transport
         self._identity = (
@@ -75,19 +73,21 @@ class GenesysChecks:
             yield Check("credentials", True, f"Genesys gives a token to client {self._identity[0]}")
 
     def scopes(self) -> Iterator[Check]:
-        """Each scope that the media flow asks for."""
-        if self._context.settings.cobrowse_flow == "native":
-            yield Check("scopes", None, "the native flow asks for none: the client's roles decide")
+        """Each scope that the flow which is tried first asks for."""
+        row = self._candidates[0]
+        scopes = row.scopes.get(None, "").split()
+        if not scopes:
+            yield Check("scopes", None, f"the {row.name} flow asks for none: the client's roles decide")
             return
         try:
-            granted = self._granted(" ".join(SCOPES))
+            granted = self._granted(" ".join(scopes))
         except GenesysForbidden:
             # All or nothing: only asking for each alone tells which.
             granted = None
         except CobrowseError as error:
             yield failing("scopes", error)
             return
-        for scope in SCOPES:
+        for scope in scopes:
             try:
                 had = scope in (self._granted(scope) if granted is None else granted)
             except GenesysForbidden:
@@ -95,7 +95,7 @@ class GenesysChecks:
             except CobrowseError as error:
                 yield failing(scope, error)
                 continue
-            hint = "" if had else _missing(scope, self._context.settings.cobrowse_flow)
+            hint = "" if had else _missing(scope, self._candidates)
             yield Check(scope, had, "granted" if had else "not granted to this client", hint)
 
     def reading(self) -> Iterator[Check]:
@@ -117,23 +117,27 @@ class GenesysChecks:
 
     def flow(self) -> Iterator[Check]:
         """Which flow this org has: by a session that stays unattached, which reaches nobody and ends by itself."""
-        mode = self._context.settings.cobrowse_flow
-        if mode == "native":
-            self._context.flow = "native"
-            yield Check("flow", None, "native, as COBROWSE_FLOW says; only starting a session can prove it")
+        absent = ""
+        for row in self._candidates:
+            if row.trial is None:
+                why = f"{absent}; auto sees that by itself" if absent else "as COBROWSE_FLOW says"
+                yield Check("flow", bool(absent) or None, f"{row.name}: {why}; only starting a session can prove it")
+                return
+            try:
+                self._client.call(self._attempt(), row.trial, "", json={})
+            except UpstreamRejected as refused:
+                if refused.status in (404, 405) and row is not self._candidates[-1]:
+                    absent = f"this org has no {row.trial.path}"
+                    continue
+                yield self._without(row, refused)
+            except GenesysForbidden as error:
+                scope = next((f"the scope {scope} and " for scope in row.scopes.get(None, "").split()), "")
+                yield failing("flow", error, f"Give the OAuth client {scope}a role with the permission in the message.")
+            except CobrowseError as error:
+                yield failing("flow", error)
+            else:
+                yield Check("flow", True, f"{row.name}: the org makes sessions (the one made now reaches nobody)")
             return
-        try:
-            self._client.call(self._attempt(), CREATE, "", json={})
-        except UpstreamRejected as refused:
-            yield self._without_media(mode, refused)
-        except GenesysForbidden as error:
-            hint = "Give the OAuth client the scope cobrowse:initiate and a role with the permission in the message."
-            yield failing("flow", error, hint)
-        except CobrowseError as error:
-            yield failing("flow", error)
-        else:
-            self._context.flow = "media"
-            yield Check("flow", True, "media: the org makes sessions (the one made now reaches nobody)")
 
     def conversation(self) -> Iterator[Check]:
         """The conversation's state and channel."""
@@ -154,15 +158,11 @@ class GenesysChecks:
             live = "; it has a live cobrowse session already" if seen.live else ""
             yield Check("conversation", True, f"active, {channel}{live}")
 
-    def _without_media(self, mode: str, refused: UpstreamRejected) -> Check:
-        if refused.status not in (404, 405):
-            hint = "Genesys refuses an empty session: check the org's cobrowse configuration."
-            return Check("flow", False, refused.message, hint)
-        self._context.flow = "native"
-        if mode == "media":
-            hint = "This org has no /api/v2/cobrowse/sessions; set COBROWSE_FLOW=native or auto."
-            return Check("flow", False, refused.message, hint)
-        return Check("flow", True, "native: this org has no /api/v2/cobrowse/sessions; auto sees that by itself")
+    def _without(self, row: FlowRow, refused: UpstreamRejected) -> Check:
+        hint = "Genesys refuses an empty session: check the org's cobrowse configuration."
+        if refused.status in (404, 405):
+            hint = lacking_hint(row, self._rows)
+        return Check("flow", False, refused.message, hint)
 
     def _granted(self, scope: str) -> frozenset[str]:
         caller = _ScopeRecorder(self._transport, self._context.clock, _fixed_jitter)
@@ -207,11 +207,11 @@ def _credential_hint(message: str) -> str:
     )
 
 
-def _missing(scope: str, mode: str) -> str:
-    """What helps against a scope that was not granted."""
+def _missing(scope: str, tried: Sequence[FlowRow]) -> str:
+    """What helps against a scope that the first of these flows was not granted."""
     hint = f"Add the scope {scope} to the OAuth client and to its role's permissions (Admin > Integrations > OAuth)."
     if scope.startswith("conversation:") and scope != "conversation:read":
         hint += " If no conversation is of that channel, send channel in each request and ignore this."
-    elif mode == "auto":
-        hint += " An org without the media flow has no such scope: then set COBROWSE_FLOW=native."
+    elif len(tried) > 1:
+        hint += f" An org without the {tried[0].name} flow has no such scope: then set COBROWSE_FLOW={tried[1].name}."
     return hint

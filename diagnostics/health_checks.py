@@ -5,7 +5,7 @@ from threading import Lock
 
 from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError, GenesysUnavailable, LedgerUnavailable
-from cobrowse.flow import Attempt, Flow, Observer
+from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command
 
 Problem = CobrowseError | None
@@ -66,13 +66,13 @@ class TokenCheck:
     def __init__(
         self,
         seconds_left: Callable[[], float],
-        flow: Callable[[], Flow],
+        authorize: Callable[[Attempt], object],
         clock: Clock,
         lease_owner: str,
         observers: tuple[Observer, ...] = (),
     ) -> None:
         self._seconds_left = seconds_left
-        self._flow = flow
+        self._authorize = authorize
         self._clock = clock
         self._holder = f"{lease_owner}/readyz"
         self._observers = observers
@@ -92,9 +92,8 @@ class TokenCheck:
         command = Command(sender="readyz", correlation_id="readyz", deadline_seconds=PATIENCE)
         attempt = Attempt(command, "readyz", self._holder, self._clock, self._observers)
         # As an initiation does it, so that it asks for the same scopes and the next one finds the token there.
-        step = next(step for step in self._flow().steps if step.name == "token")
         try:
-            step.run(attempt)
+            self._authorize(attempt)
         except CobrowseError as error:
             return error
         return None

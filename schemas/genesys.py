@@ -3,129 +3,129 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
-
-_filled = validate.Length(min=1)
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
 
 
 class GenesysSchema(Schema):
-    """An answer of Genesys: a null stands for "not given", as its own SDK reads it."""
+    """An answer of Genesys. A null stands for "not given", as its own SDK reads it: each field here takes it so."""
 
     class Meta:
         unknown: ClassVar[str] = EXCLUDE
 
-    @pre_load
-    def _without_nulls(self, data: Any, **_: Any) -> Any:
-        return {key: value for key, value in data.items() if value is not None} if isinstance(data, Mapping) else data
+
+def text_of(value: object) -> str:
+    """A text; a number is taken for one, anything else counts as not given."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
 class TextField(fields.Field[str]):
-    """A text; a number is taken for one. With a `load_default` anything else counts as not given."""
+    """What `text_of` makes of a value; where it is `required`, that must not be empty."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:  # noqa: ARG002 - marshmallow's signature
-        if isinstance(value, str):
-            return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(value)
-        if self.required:
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **_: Any) -> str:  # noqa: ARG002 - marshmallow's signature, without its steps for other fields
+        """The text, "" without one."""
+        text = text_of(value)
+        if self.required and not text:
             raise ValidationError("Not a text.")
-        return str(self.load_default)
+        return text
 
 
-class PartsField(fields.List[Any]):
-    """A list of objects. What is no list counts as not given, what is no object in it is left out.
+class PartsField(fields.Field[list[dict[str, Any]]]):
+    """A list of objects that have these `texts`, and `parts` of their own.
 
-    Not where `decides`: the absence of a session in what can't be read proves nothing, and a call would go out twice.
+    What is no list counts as not given, what is no object in it is left out. Not where `decides`: the absence of a
+    session in what can't be read proves nothing, and a call would go out twice. A schema for each object, nested, would
+    be the most expensive thing in an initiation.
     """
 
-    def __init__(self, schema: type[Schema], *, decides: bool = False) -> None:
-        super().__init__(fields.Nested(schema), load_default=list)
+    def __init__(self, texts: tuple[str, ...], *, decides: bool = False, **parts: "PartsField") -> None:
+        super().__init__()
+        self._texts = texts
+        self._parts = tuple(parts.items())
         self._decides = decides
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **_: Any) -> list[dict[str, Any]]:  # noqa: ARG002 - as above
+        """Each object's texts and parts by their names."""
         is_list = isinstance(value, list)
-        parts = [part for part in value if isinstance(part, Mapping)] if is_list else []
-        unread = not is_list or any(part is not None and not isinstance(part, Mapping) for part in value)
-        if self._decides and unread:
+        if self._decides and not (is_list or value is None or value is missing):
             raise ValidationError("Not a list of objects.")
-        return super()._deserialize(parts, attr, data, **kwargs)
+        found = []
+        for part in value if is_list else ():
+            if isinstance(part, Mapping):
+                one: dict[str, Any] = {name: text_of(part.get(name)) for name in self._texts}
+                for name, field in self._parts:
+                    one[name] = field.deserialize(part.get(name))
+                found.append(one)
+            elif self._decides and part is not None:
+                raise ValidationError("Not a list of objects.")
+        return found
 
 
 class SecondsField(fields.Float):
     """A number of seconds; what is none counts as not given."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> float:
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> float:
+        """The seconds, or the default."""
         try:
-            seconds = super()._deserialize(value, attr, data, **kwargs)
+            seconds = super().deserialize(value, attr, data, **kwargs)
         except ValidationError:
-            return float(self.load_default)
-        return seconds if seconds >= 0 else float(self.load_default)
+            seconds = None
+        return seconds if seconds is not None and seconds >= 0 else float(self.load_default)
 
 
 class TokenSchema(GenesysSchema):
     """POST /oauth/token. `expires_in` is seconds; without it, a day: a token that ends before is renewed at its 401."""
 
-    access_token = TextField(required=True, validate=_filled)
+    access_token = TextField(required=True)
     expires_in = SecondsField(load_default=86_400.0)
 
 
 class CreatedSessionSchema(GenesysSchema):
     """POST /api/v2/cobrowse/sessions."""
 
-    id = TextField(required=True, validate=_filled)
-    joinUrl = TextField(load_default="")
-    viewerUrl = TextField(load_default="")
+    id = TextField(required=True)
+    joinUrl = TextField()
+    viewerUrl = TextField()
 
 
 class AttachedMediaSchema(GenesysSchema):
     """POST /api/v2/conversations/{id}/media. What is unknown stays empty: the invitation is out by then."""
 
-    id = TextField(load_default="")
-    state = TextField(load_default="")
+    id = TextField()
+    state = TextField()
 
 
 class CobrowseSessionSchema(GenesysSchema):
     """POST /api/v2/conversations/{id}/cobrowse: CobrowseWebMessagingSession of the published OpenAPI."""
 
-    id = TextField(load_default="")
-    joinCode = TextField(load_default="")
-    dateOfferEnds = TextField(load_default="")
+    id = TextField()
+    joinCode = TextField()
+    dateOfferEnds = TextField()
 
 
-class MediumSchema(GenesysSchema):
-    """One medium: an entry of a participant's chats, calls, … or of the conversation's media."""
-
-    id = TextField(load_default="")
-    type = TextField(load_default="")
-    state = TextField(load_default="")
-    disconnectType = TextField(load_default="")
-    disconnectedTime = TextField(load_default="")
-    cobrowseSessionId = TextField(load_default="")
-    viewerUrl = TextField(load_default="")
-
-
-class ParticipantSchema(GenesysSchema):
-    """Who takes part, and their communications, each with its own state."""
-
-    purpose = TextField(load_default="")
-    state = TextField(load_default="")
-    endTime = TextField(load_default="")
-    calls = PartsField(MediumSchema)
-    chats = PartsField(MediumSchema)
-    messages = PartsField(MediumSchema)
-    emails = PartsField(MediumSchema)
-    callbacks = PartsField(MediumSchema)
-    cobrowsesessions = PartsField(MediumSchema, decides=True)
+# One medium: an entry of a participant's chats, calls, … or of the conversation's media.
+_MEDIUM = ("id", "type", "state", "disconnectType", "disconnectedTime", "cobrowseSessionId", "viewerUrl")
 
 
 class ConversationSchema(GenesysSchema):
     """GET /api/v2/conversations/{id}, in both shapes: with `media` and `state`, or with participants and `endTime`."""
 
-    id = TextField(required=True, validate=_filled)
-    state = TextField(load_default="")
-    endTime = TextField(load_default="")
-    media = PartsField(MediumSchema, decides=True)
-    participants = PartsField(ParticipantSchema, decides=True)
+    id = TextField(required=True)
+    state = TextField()
+    endTime = TextField()
+    media = PartsField(_MEDIUM, decides=True)
+    # Who takes part, and their communications, each with its own state.
+    participants = PartsField(
+        ("purpose", "state", "endTime"),
+        decides=True,
+        calls=PartsField(_MEDIUM),
+        chats=PartsField(_MEDIUM),
+        messages=PartsField(_MEDIUM),
+        emails=PartsField(_MEDIUM),
+        callbacks=PartsField(_MEDIUM),
+        cobrowsesessions=PartsField(_MEDIUM, decides=True),
+    )
 
 
 class ConversationListSchema(GenesysSchema):
@@ -137,9 +137,9 @@ class ConversationListSchema(GenesysSchema):
 class ErrorBodySchema(GenesysSchema):
     """ErrorBody of the published OpenAPI, or OAuth's error answer: whatever of it says what went wrong."""
 
-    message = TextField(load_default="")
-    code = TextField(load_default="")
-    contextId = TextField(load_default="")
-    error = TextField(load_default="")
-    error_description = TextField(load_default="")
-    description = TextField(load_default="")
+    message = TextField()
+    code = TextField()
+    contextId = TextField()
+    error = TextField()
+    error_description = TextField()
+    description = TextField()

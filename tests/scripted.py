@@ -59,8 +59,8 @@ class ScriptedLedger:
         self.waits.append(("find", seconds))
         return self._answer("find", None)
 
-    def reclaim(self, initiation_id, lease_owner, lease_seconds, window_seconds=0.0, *, seconds=None):
-        self.told.append(("reclaim", initiation_id, lease_owner, lease_seconds, window_seconds))
+    def reclaim(self, initiation_id, lease_owner, lease_seconds, *, seconds=None):
+        self.told.append(("reclaim", initiation_id, lease_owner, lease_seconds))
         self.waits.append(("reclaim", seconds))
         return self._answer("reclaim", None)
 
@@ -156,9 +156,7 @@ def initiation(genesys=None, *, clock=None, observers=(), **ledger):
     """An Initiation on these; its parts are to be found on it. Its ids are id-1, id-2, …."""
     clock = clock or ManualClock()
     numbers = count(1)
-    settings = {
-        name: ledger.pop(name) for name in ("admission", "ledger_required", "repeat_window_seconds") if name in ledger
-    }
+    settings = {name: ledger.pop(name) for name in ("admission", "ledger_required") if name in ledger}
     return Initiation(
         genesys or ScriptedGenesys(),
         ScriptedLedger(clock, **ledger),

@@ -10,12 +10,13 @@ from cobrowse.model import Secret
 from integrations.observability import RequestInfo, RequestObserver
 from integrations.senders.auth.config import constant_time_equals, secret_bytes
 from web import responses
+from web.error_responses import hint_of
 from web.peer import is_this_machine
 
 NAME = "operations"
 _HINT = (
-    "Send METRICS_TOKEN as a bearer token; where none is set, only this machine itself may read them, and not through "
-    "a proxy."
+    "Send METRICS_TOKEN as a bearer token; where none is set, only this machine itself may read them, as localhost or "
+    "127.0.0.1 and not through a proxy."
 )
 
 Problems = Mapping[str, CobrowseError | None]
@@ -67,7 +68,7 @@ class HealthEndpoints:
 
     def _told(self, problem: CobrowseError) -> str:
         """A message may name hosts and files of ours."""
-        return f"{problem.code}: {problem.message}. {problem.hint}" if self._may_read() else problem.code
+        return f"{problem.code}: {problem.message}. {hint_of(problem)}" if self._may_read() else problem.code
 
     def _may_read(self) -> bool:
         scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
@@ -75,7 +76,7 @@ class HealthEndpoints:
             return scheme.lower() == "bearer" and constant_time_equals(
                 secret_bytes(presented.strip()), secret_bytes(self.metrics_token)
             )
-        return is_this_machine(request.remote_addr or "", request.headers.keys())
+        return is_this_machine(request.remote_addr or "", request.host, request.headers.keys())
 
 
 def observe_requests(app: Flask, watcher: RequestObserver) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import orjson
 from flask import Response
 
-from cobrowse.errors import CobrowseError, error_types_by_code
+from cobrowse.errors import CobrowseError
 from cobrowse.model import Failure, Outcome, Session, Status
 from integrations.senders.response_policies import ACKNOWLEDGEMENT_TYPE, ResponsePolicy, acknowledgement, batch_status
+from web.error_responses import hint_of, status_of
 
 # Seconds to wait that a retryable failure names when Genesys named none.
 DEFAULT_RETRY_AFTER = 2.0
-_KINDS = error_types_by_code()
 
 Answer = dict[str, str | int | bool]
 
@@ -54,7 +54,7 @@ def to_answer(outcome: Outcome) -> Answer:
         "upstreamCalls": outcome.upstream_calls,
         "errorCode": failure.code if failure else "",
         "errorMessage": failure.message if failure else outcome.reason,
-        "errorHint": failure.hint if failure else "",
+        "errorHint": hint_of(failure) if failure else "",
         "retryable": failure.retryable if failure else False,
         "retryAfterSeconds": wait_seconds(failure) if failure else 0,
     }
@@ -90,7 +90,7 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode) -> Response:
 
 def _status(outcomes: Sequence[Outcome], mode: ResponseMode) -> int:
     failures = [
-        None if outcome.failure is None else (_KINDS[outcome.failure.code].status, outcome.failure.retryable)
+        None if outcome.failure is None else (status_of(outcome.failure), outcome.failure.retryable)
         for outcome in outcomes
     ]
     if mode.always_200 or not any(failures):
@@ -113,7 +113,7 @@ def rejection_outcome(error: CobrowseError, correlation_id: str, conversation_id
 def error_response(error: CobrowseError, correlation_id: str) -> Response:
     """The response for a request that never became a Command: its real status, the same flat keys."""
     response = respond([rejection_outcome(error, correlation_id)], ResponseMode())
-    if error.status == 401:
+    if status_of(error) == 401:
         # RFC 9110 wants a challenge with a 401; Basic is the scheme that every caller can speak.
         response.headers["WWW-Authenticate"] = 'Basic realm="cobrowse-bridge", charset="UTF-8"'
     return response

@@ -68,9 +68,9 @@ class Webhooks:
             if too_large is not None:
                 raise too_large
             events = sender.read(incoming)
-            key = (
-                request_parsing.idempotency_key(request.headers.get("Idempotency-Key", "")) if len(events) == 1 else ""
-            )
+            # No header outside the signature may take the place of an id inside it.
+            may_have_key = len(events) == 1 and not events[0].signed_id
+            key = request_parsing.idempotency_key(request.headers.get("Idempotency-Key", "")) if may_have_key else ""
         except CobrowseError as error:
             error = used_up or error
             log.warning("delivery refused", sender=name, error=error.code, message=error.message)

@@ -1,6 +1,6 @@
 """Genesys Cloud: the only importer of httpx. `connect` builds the domain's port to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 import httpx
@@ -11,7 +11,7 @@ from integrations.genesys.auth import Guard, Tokens, TokenStore
 from integrations.genesys.budget import Budgets, OnBudget
 from integrations.genesys.circuit_breaker import CircuitBreaker
 from integrations.genesys.client import Client
-from integrations.genesys.flows import Flows
+from integrations.genesys.flows import FLOWS, FlowRow, Flows
 from integrations.genesys.retry import RetryingCaller
 
 
@@ -29,10 +29,14 @@ def connect(
     lease_owner: str,
     store: TokenStore | None,
     new_lock: Callable[[], Guard] = Lock,
+    rows: Sequence[FlowRow] = FLOWS,
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
     on_budget: OnBudget = lambda _name, _count, _allowed, _reset: None,
 ) -> tuple[Flows, Tokens]:
-    """The flows of one org, and its tokens for readiness checks. `sandbox`: take a sandbox's tokens only."""
+    """The flows of one org, and its tokens for readiness checks. `mode` is one of flows.MODES.
+
+    `sandbox`: take a sandbox's tokens only.
+    """
     breaker, budgets = CircuitBreaker(clock, on_change=on_circuit), Budgets(clock, on_budget)
     caller = RetryingCaller(transport, clock, jitter, breaker, budgets, secrets=(client_secret,), sandbox=sandbox)
     tokens = Tokens(
@@ -46,7 +50,7 @@ def connect(
         sandbox=sandbox,
         new_lock=new_lock,
     )
-    return Flows(Client(caller, tokens, api_url), mode), tokens
+    return Flows(Client(caller, tokens, api_url), mode, rows), tokens
 
 
 __all__ = ["Flows", "Tokens", "connect"]

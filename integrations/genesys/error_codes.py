@@ -127,7 +127,7 @@ def meaning_of_login(status: int, code: str, message: str, *, is_json: bool) -> 
 
 def refusal(meaning: Meaning, message: str, retry_after: float | None) -> GenesysError:
     """The error, with what the meaning adds to its kind."""
-    error = meaning.kind(message, hint=meaning.hint or None, retry_after=retry_after)
+    error = meaning.kind(message, hint=meaning.hint, retry_after=retry_after)
     if isinstance(error, GenesysUnauthorized):
         error.new_token = meaning.new_token
     if isinstance(error, GenesysForbidden):

@@ -1,57 +1,130 @@
-"""The two ways to start a session, as rows of steps: `media` (create, attach) and `native` (one call)."""
+"""The ways to start a session, a row each, and the choice between them."""
 
-from contextlib import suppress
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
-from cobrowse.errors import (
-    CobrowseNotSupported,
-    ConversationNotFound,
-    GenesysBadResponse,
-    GenesysError,
-    GenesysForbidden,
-    GenesysUnavailable,
-    NoActiveConversation,
-)
+from cobrowse.errors import CobrowseNotSupported, GenesysBadResponse, NoActiveConversation
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step
-from cobrowse.model import Channel, Secret, Session, Sessions
+from cobrowse.model import Channel, Sessions
 from integrations.genesys.client import Client
-from integrations.genesys.conversation import ConversationSnapshot, parse_conversation
-from integrations.genesys.links import checked_link
-from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, UpstreamRejected
+from integrations.genesys.operations import CREATE, LIST, Operation, UpstreamRejected
+from integrations.genesys.steps import Calls
 
-# Seconds before each poll for the new medium in the conversation; not visible after the last means unverified.
-VERIFY_DELAYS = (0.0, 0.2, 0.4, 0.8)
-_CHANNEL_SCOPES: dict[Channel | None, str] = {
-    "webchat": "conversation:webchat",
-    "voice": "conversation:voice",
-    "message": "conversation:message",
-    None: "conversation:webchat conversation:voice conversation:message",
-}
+# The mode that takes the first flow of the table that the org has.
+AUTO = "auto"
 
 
-_LEGACY_CHAT = (
-    "The native flow is for web messaging and voice: Genesys's legacy web chat has had no co-browse since 30 June "
-    "2024. Move the site's chat to Messenger."
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A step as cobrowse.flow.Step has it; `run` and `probe` are methods of Calls."""
+
+    name: str
+    run: Callable[[Calls, Attempt], SessionUpdate]
+    probe: Callable[[Calls, Attempt], SessionUpdate | None] | None = None
+    has_side_effect: bool = False
+    notifies_customer: bool = False
+
+    def bind(self, calls: Calls) -> Step:
+        """The step with these calls."""
+        probe = partial(self.probe, calls) if self.probe else None
+        return Step(self.name, partial(self.run, calls), probe, self.has_side_effect, self.notifies_customer)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    """A way to start a session.
+
+    `scopes` are what its token asks for, by the command's channel; without any, the client's roles decide. `trial` is
+    an operation that reaches no customer and by which an org shows whether it has the flow. `hints` say what to do
+    about kinds of conversation that the flow can't serve.
+    """
+
+    name: str
+    steps: tuple[StepRow, ...]
+    scopes: Mapping[Channel | None, str] = field(default_factory=dict)
+    trial: Operation | None = None
+    hints: Mapping[str, str] = field(default_factory=dict)
+
+
+_TOKEN = StepRow("token", Calls.token)
+_VERIFY = StepRow("verify", Calls.verify)
+_MEDIA_SCOPES = "cobrowse:initiate conversation:read"
+
+FLOWS = (
+    FlowRow(
+        "media",
+        (
+            _TOKEN,
+            StepRow("create", Calls.create, has_side_effect=True),
+            StepRow("attach", Calls.attach, Calls.find_session, has_side_effect=True, notifies_customer=True),
+            _VERIFY,
+        ),
+        scopes={
+            "webchat": f"{_MEDIA_SCOPES} conversation:webchat",
+            "voice": f"{_MEDIA_SCOPES} conversation:voice",
+            "message": f"{_MEDIA_SCOPES} conversation:message",
+            None: f"{_MEDIA_SCOPES} conversation:webchat conversation:voice conversation:message",
+        },
+        trial=CREATE,
+    ),
+    # Genesys's published API grants by role, and its own SDK asks for no scopes.
+    FlowRow(
+        "native",
+        (
+            _TOKEN,
+            StepRow("cobrowse", Calls.cobrowse, Calls.find_session, has_side_effect=True, notifies_customer=True),
+            _VERIFY,
+        ),
+        hints={
+            "webchat": "The native flow is for web messaging and voice: Genesys's legacy web chat has had no co-browse "
+            "since 30 June 2024. Move the site's chat to Messenger."
+        },
+    ),
 )
+MODES = (AUTO, *(row.name for row in FLOWS))
+# Steps that make a session which reaches nobody, and those that bring such a session to the customer.
+PREPARING = frozenset(
+    step.name for row in FLOWS for step in row.steps if step.has_side_effect and not step.notifies_customer
+)
+ATTACHING = frozenset(
+    step.name
+    for row in FLOWS
+    if not PREPARING.isdisjoint(step.name for step in row.steps)
+    for step in row.steps
+    if step.notifies_customer
+)
+
+
+def candidates(mode: str, rows: Sequence[FlowRow] = FLOWS) -> tuple[FlowRow, ...]:
+    """The rows that this mode chooses from, in the order in which they are tried."""
+    return tuple(row for row in rows if mode in (AUTO, row.name))
+
+
+def lacking_hint(row: FlowRow, rows: Sequence[FlowRow] = FLOWS) -> str:
+    """What to do where this flow is set and the org does not have it."""
+    others = " or ".join([*(other.name for other in rows if other is not row), AUTO])
+    return f"This org has no {row.trial.path}; set COBROWSE_FLOW={others}." if row.trial else ""
 
 
 class Flows:
-    """Implements the domain's port to Genesys Cloud. `mode` is media, native or auto.
+    """Implements the domain's port to Genesys Cloud. `mode` is a row's name or AUTO.
 
-    `auto` turns native for good once Genesys lacks the media flow's endpoint (404, 405) or refuses its scopes (403, or
+    AUTO takes the next row for good once Genesys lacks a flow's endpoint (404, 405) or refuses its scopes (403, or
     invalid_scope at the token).
     """
 
-    def __init__(self, client: Client, mode: str) -> None:
+    def __init__(self, client: Client, mode: str, rows: Sequence[FlowRow] = FLOWS) -> None:
         self._client = client
-        self._mode = mode
-        self._lacks_media = False
-        self._flows = {"media": self._media(), "native": self._native()}
-
-    @property
-    def lacks_media(self) -> bool:
-        """Whether `auto` has found that this org does not have the media flow's endpoint."""
-        return self._lacks_media
+        self._candidates = [row.name for row in candidates(mode, rows)]
+        self._lacking: set[str] = set()
+        self._calls = {
+            row.name: Calls(client, row.scopes, partial(self._lacks, row.name), lacking_hint(row, rows), row.hints)
+            for row in rows
+        }
+        self._flows = {
+            row.name: Flow(row.name, tuple(step.bind(self._calls[row.name]) for step in row.steps)) for row in rows
+        }
 
     def open_circuits(self) -> tuple[str, ...]:
         """The hosts whose circuit breaker is open."""
@@ -59,12 +132,23 @@ class Flows:
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""
-        native = self._mode == "native" or (self._mode == "auto" and self._lacks_media)
-        return self._flows[name or ("native" if native else "media")]
+        return self._flows[name or self._in_force()]
+
+    def authorize(self, attempt: Attempt) -> Calls:
+        """The calls of the attempt's flow; outside of one, those of the first that the org grants a token for."""
+        if attempt.checkpoint.flow:
+            return self._calls[attempt.checkpoint.flow]
+        while True:
+            calls = self._calls[self._in_force()]
+            try:
+                calls.authorize(attempt)
+            except FlowUnavailable:
+                continue
+            return calls
 
     def sessions(self, attempt: Attempt) -> Sessions:
         """The conversation's cobrowse sessions. ConversationError if it can't have one."""
-        seen = self._fetch_conversation(attempt)
+        seen = self.authorize(attempt).fetch_conversation(attempt)
         seen.raise_if_ineligible()
         live = seen.live
         waits = attempt.command.start_when == "agent_connected"
@@ -74,7 +158,7 @@ class Flows:
     def newest_webchat(self, attempt: Attempt) -> str:
         """The id of the newest active webchat. NoActiveConversation if there is none."""
         try:
-            entities = self._client.call(attempt, LIST, self._granted(attempt))["entities"]
+            entities = self._client.call(attempt, LIST, self.authorize(attempt).scope(attempt))["entities"]
         except UpstreamRejected as refused:
             if refused.status not in (400, 404, 405):
                 raise GenesysBadResponse(refused.message) from None
@@ -85,180 +169,12 @@ class Flows:
             raise NoActiveConversation("Genesys lists no active webchat")
         return str(entities[0]["id"])
 
-    def _media(self) -> Flow:
-        return Flow(
-            "media",
-            (
-                Step("token", self._token),
-                Step("create", self._create, has_side_effect=True),
-                Step("attach", self._attach, probe=self._find_session, has_side_effect=True, notifies_customer=True),
-                Step("verify", self._verify),
-            ),
-        )
+    def _in_force(self) -> str:
+        return next(name for name in self._candidates if name not in self._lacking)
 
-    def _native(self) -> Flow:
-        return Flow(
-            "native",
-            (
-                Step("token", self._token),
-                Step(
-                    "cobrowse", self._cobrowse, probe=self._find_session, has_side_effect=True, notifies_customer=True
-                ),
-                Step("verify", self._verify),
-            ),
-        )
-
-    def _scope(self, attempt: Attempt) -> str:
-        """The media flow's scopes. Genesys's published API grants by role instead, and its own SDK asks for none."""
-        if self.flow(attempt.checkpoint.flow).name == "native":
-            return ""
-        return f"cobrowse:initiate conversation:read {_CHANNEL_SCOPES[attempt.command.channel]}"
-
-    def _granted(self, attempt: Attempt) -> str:
-        """The scopes for a call outside of a flow; those of native where the media flow's are refused."""
-        scope = self._scope(attempt)
-        if not attempt.checkpoint.flow:
-            try:
-                self._client.authorize(attempt, scope)
-            except GenesysForbidden as error:
-                if not self._turns_native(error):
-                    raise
-        return self._scope(attempt)
-
-    def _turns_native(self, error: GenesysForbidden) -> bool:
-        """Whether `auto` takes the native flow for this refusal of the media flow's scopes; from now on, then."""
-        if self._mode != "auto" or not error.by_role:
+    def _lacks(self, name: str) -> bool:
+        """Note that the org does not have this flow, if another takes its place; whether one does."""
+        if name not in self._candidates[:-1]:
             return False
-        self._lacks_media = True
+        self._lacking.add(name)
         return True
-
-    def _token(self, attempt: Attempt) -> SessionUpdate:
-        try:
-            self._client.authorize(attempt, self._scope(attempt))
-        except GenesysForbidden as error:
-            # An attempt that goes on from a session of the media flow must not forget that it may be attached.
-            fresh = attempt.checkpoint.flow == "media" and not (
-                attempt.checkpoint.completed_steps or attempt.checkpoint.pending_step
-            )
-            if fresh and self._turns_native(error):
-                raise FlowUnavailable from None
-            raise
-        return {}
-
-    def _create(self, attempt: Attempt) -> SessionUpdate:
-        settings = dict(attempt.command.session_settings)
-        try:
-            created = self._client.call(attempt, CREATE, self._scope(attempt), json=settings)
-        except UpstreamRejected as refused:
-            if refused.status in (404, 405) and self._mode == "auto":
-                self._lacks_media = True
-                raise FlowUnavailable from None
-            if refused.status in (404, 405):
-                hint = "This org has no /api/v2/cobrowse/sessions; set COBROWSE_FLOW=native or auto."
-            else:
-                hint = "Genesys refuses to create the session; check sessionSettings against the org's configuration."
-            raise CobrowseNotSupported(refused.message, hint=hint) from None
-        except GenesysForbidden as error:
-            if self._turns_native(error):
-                raise FlowUnavailable from None
-            raise
-        return {
-            "cobrowse_session_id": created["id"],
-            "join_url": checked_link(created["joinUrl"], "joinUrl", attempt.command.conversation_id),
-            "viewer_url": checked_link(created["viewerUrl"], "viewerUrl", attempt.command.conversation_id),
-        }
-
-    def _attach(self, attempt: Attempt) -> SessionUpdate:
-        # The type is lower case, exactly.
-        json = {"type": "cobrowse", "cobrowseSessionId": attempt.session.cobrowse_session_id}
-        conversation_id = attempt.command.conversation_id
-        try:
-            attached = self._client.call(
-                attempt, ATTACH, self._scope(attempt), conversation_id=conversation_id, json=json
-            )
-        except UpstreamRejected as refused:
-            self._raise_rejection_reason(attempt, refused)
-        except GenesysForbidden as error:
-            self._doubt(attempt, error)
-        return {"media_id": attached["id"], "state": attached["state"]}
-
-    def _cobrowse(self, attempt: Attempt) -> SessionUpdate:
-        conversation_id = attempt.command.conversation_id
-        try:
-            started = self._client.call(attempt, COBROWSE, self._scope(attempt), conversation_id=conversation_id)
-        except UpstreamRejected as refused:
-            self._raise_rejection_reason(attempt, refused)
-        except GenesysForbidden as error:
-            self._doubt(attempt, error)
-        return {
-            "cobrowse_session_id": started["id"],
-            "join_code": Secret(started["joinCode"]),
-            "offer_ends": started["dateOfferEnds"],
-        }
-
-    def _find_session(self, attempt: Attempt) -> SessionUpdate | None:
-        """The probe: what the conversation shows of our session, whose id the native flow may not know."""
-        seen = self._fetch_conversation(attempt)
-        session = seen.session(attempt.session.cobrowse_session_id)
-        if session is None:
-            seen.raise_if_ineligible()
-            return None
-        return _merge_session(attempt, session)
-
-    def _verify(self, attempt: Attempt) -> SessionUpdate:
-        """Poll until the conversation shows the session. It is attached by now, so nothing here is a failure."""
-        try:
-            for _ in attempt.poll(VERIFY_DELAYS, "before another look for the session"):
-                session = self._fetch_conversation(attempt).session(
-                    attempt.session.cobrowse_session_id, attempt.session.media_id
-                )
-                if session is not None:
-                    return _merge_session(attempt, session) | {"verified": True}
-        except (GenesysError, ConversationNotFound):
-            pass  # the customer has the invitation; that it could not be seen is what `unverified` says
-        return {"verified": False}
-
-    def _fetch_conversation(self, attempt: Attempt) -> ConversationSnapshot:
-        conversation_id = attempt.command.conversation_id
-        try:
-            scope = self._granted(attempt)
-            return parse_conversation(self._client.call(attempt, CONVERSATION, scope, conversation_id=conversation_id))
-        except UpstreamRejected as refused:
-            if refused.status not in (400, 404):
-                raise GenesysBadResponse(refused.message) from None
-            raise ConversationNotFound(f"conversation {conversation_id}: {refused.message}") from None
-
-    def _raise_rejection_reason(self, attempt: Attempt, refused: UpstreamRejected) -> NoReturn:
-        """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be the session we want."""
-        if refused.status == 409:
-            # Added by a call whose answer a gateway lost and sent again: only a check can tell; the probe is one.
-            raise GenesysUnavailable(refused.message, ambiguous=True, refused=True)
-        seen = self._fetch_conversation(attempt)
-        seen.raise_if_ineligible()
-        seen.contradict(attempt.command.channel)
-        if seen.kinds == ("webchat",) and self.flow(attempt.checkpoint.flow).name == "native":
-            message = f"{refused.message}; conversation {seen.id} is legacy web chat"
-            raise CobrowseNotSupported(message, hint=_LEGACY_CHAT)
-        raise CobrowseNotSupported(
-            refused.message,
-            hint="The conversation is live and of a kind that can carry cobrowse, so Genesys has another reason; "
-            "check that cobrowse is enabled in the org and in its deployment.",
-        )
-
-    def _doubt(self, attempt: Attempt, error: GenesysForbidden) -> NoReturn:
-        """Why Genesys forbids it: a channel that is not the conversation's asks for the wrong scope."""
-        if attempt.command.channel is not None and error.by_role:
-            with suppress(GenesysError, ConversationNotFound):
-                self._fetch_conversation(attempt).contradict(attempt.command.channel)
-        raise error
-
-
-def _merge_session(attempt: Attempt, session: Session) -> dict[str, object]:
-    """The session with the fields that the conversation adds."""
-    ours = attempt.session
-    return {
-        "cobrowse_session_id": ours.cobrowse_session_id or session.cobrowse_session_id,
-        "media_id": ours.media_id or session.media_id,
-        "viewer_url": ours.viewer_url or session.viewer_url,
-        "state": session.state,
-    }

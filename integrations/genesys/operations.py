@@ -134,7 +134,7 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
         if not operation.repeatable:
             # A success is one whatever its body: never a second call after it.
             return unread(operation)
-        hint = LOGIN_HINT if operation is TOKEN else None
+        hint = LOGIN_HINT if operation is TOKEN else ""
         if isinstance(error, orjson.JSONDecodeError):
             message = f"{operation.name}: Genesys answered {status} with a body that is not JSON"
             raise GenesysBadResponse(message, hint=hint) from error

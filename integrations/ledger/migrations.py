@@ -41,6 +41,7 @@ MIGRATIONS = (
                 channel {text},
                 latest BOOLEAN NOT NULL,
                 reuse_live_session BOOLEAN NOT NULL,
+                start_when {text} NOT NULL,
                 deadline_seconds DOUBLE PRECISION NOT NULL,
                 correlation_id {text} NOT NULL,
                 settings {text} NOT NULL,
@@ -113,9 +114,14 @@ def upgrade(run: Run) -> tuple[int, int]:
 
 
 def read_schema(run: Run) -> Schema | None:
-    """The schema of the tables; None if there are none yet."""
+    """The schema of the tables; None if there are none yet. LedgerUnavailable if they are not a ledger's."""
     rows = run("SELECT version, min_reader, ledger_id FROM ledger_schema")
-    return Schema(*rows[0]) if rows else None
+    if not rows:
+        return None
+    if [type(value) for value in rows[0]] != [int, int, str]:
+        hint = "Point LEDGER_URL at the ledger's own database."
+        raise LedgerUnavailable("the table ledger_schema is not one that this service has made", hint=hint)
+    return Schema(*rows[0])
 
 
 def check_schema(found: Schema | None, location: str, ledger_id: str = "") -> Schema:

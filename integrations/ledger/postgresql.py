@@ -24,7 +24,13 @@ from integrations.ledger.database import (
     Rows,
     Run,
 )
-from integrations.ledger.postgresql_connection import Connection, PipelinedRun, breaks_connection, first_line
+from integrations.ledger.postgresql_connection import (
+    Connection,
+    PipelinedRun,
+    breaks_connection,
+    first_line,
+    is_servers,
+)
 
 T = TypeVar("T")
 
@@ -220,5 +226,7 @@ class PostgreSQL:
         except errors.ReadOnlySqlTransaction as fault:
             hint = "Point LEDGER_URL at the primary server, and see that its database is not set read-only."
             raise LedgerUnavailable(f"{self.location} is read-only: {first_line(fault)}", hint=hint) from fault
-        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as fault:
+        except psycopg.Error as fault:
+            if not is_servers(fault):
+                raise
             raise LedgerUnavailable(f"{self.location} failed: {first_line(fault)}") from fault

@@ -65,7 +65,16 @@ def breaks_connection(fault: psycopg.Error) -> bool:
     """Whether its session must not be used again: another one may do what this one can't."""
     if isinstance(fault, errors.QueryCanceled | errors.LockNotAvailable):
         return False
-    return isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError)
+    return is_servers(fault)
+
+
+def is_servers(fault: psycopg.Error) -> bool:
+    """Whether it is the server's or the connection's, and not a statement of ours that no server would take.
+
+    What breaks the protocol comes as the plain DatabaseError.
+    """
+    servers = psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError
+    return isinstance(fault, servers) or type(fault) is psycopg.DatabaseError
 
 
 def first_line(fault: psycopg.Error) -> str:

@@ -18,6 +18,7 @@ class Row(NamedTuple):
     channel: str | None
     latest: bool
     reuse_live_session: bool
+    start_when: str
     deadline_seconds: float
     correlation_id: str
     settings: str
@@ -45,15 +46,12 @@ COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
 CLAIM = """
 INSERT INTO initiations (
     id, lock_key, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest,
-    reuse_live_session,
-    deadline_seconds, correlation_id, settings, state, lease_owner, lease_until, flow, completed_steps, pending_step,
-    may_have_notified, session, secret,
-    created, updated
+    reuse_live_session, start_when, deadline_seconds, correlation_id, settings, state, lease_owner, lease_until,
+    flow, completed_steps, pending_step, may_have_notified, session, secret, created, updated
 ) SELECT
     :id, :lock_key, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
-    :reuse_live_session, :deadline_seconds, :correlation_id, :settings, 'running', :lease_owner, {now} +
-    :lease_seconds, :flow,
-    :completed_steps, :pending_step, :may_have_notified, :session, :secret, {now}, {now}
+    :reuse_live_session, :start_when, :deadline_seconds, :correlation_id, :settings, 'running', :lease_owner,
+    {now} + :lease_seconds, :flow, :completed_steps, :pending_step, :may_have_notified, :session, :secret, {now}, {now}
 {serialise_clause}
 ON CONFLICT (lock_key) DO UPDATE SET
     state = 'running', lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
@@ -75,7 +73,7 @@ SELECT {columns} FROM initiations, (
     FROM initiations WHERE lock_key = :lock_key AND lease_owner = :lease_owner) AS won
 WHERE conversation_id = won_conversation_id AND conversation_id <> '' AND seq <> won_seq
     AND CASE WHEN state = 'running' AND lease_until > {now} THEN won_attempts > 1 OR seq < won_seq
-        ELSE may_have_notified AND updated >= {now} - :window END
+        ELSE may_have_notified END
 ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC
 """
 

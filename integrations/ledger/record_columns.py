@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import orjson
 
@@ -19,6 +20,8 @@ _SECRETS = tuple(field.name for field in fields(Session) if field.type is Secret
 _PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secret)
 # What an outcome's JSON holds; its spans have a column of their own.
 _OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
+# What reading raises where somebody else has written, or the disk has damaged, what a row holds.
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OSError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
         "channel": command.channel,
         "latest": command.latest,
         "reuse_live_session": command.reuse_live_session,
+        "start_when": command.start_when,
         "deadline_seconds": command.deadline_seconds,
         "correlation_id": plain(command.correlation_id),
         "settings": box.encrypt(command.session_settings),
@@ -95,8 +99,22 @@ def end_params(
 
 
 def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) -> StoredRecord:
-    """The record that a row is. LedgerUnavailable if its secrets can't be opened; `leniently` they stay empty."""
-    row = Row._make(values)
+    """The record that a row is. LedgerUnavailable if it can't be read.
+
+    So it is if its secrets can't be opened, unless it is read `leniently`: they stay empty then.
+    """
+    try:
+        return _record(Row._make(values), box, leniently=leniently)
+    except _UNREADABLE as fault:
+        raise _unreadable(f"initiation {str(next(iter(values[1:]), ''))[:80]}", fault) from None
+
+
+def _unreadable(what: str, fault: Exception) -> LedgerUnavailable:
+    hint = "Delete its row, or put back what was altered in it; once deleted, its request counts as a new one."
+    return LedgerUnavailable(f"{what} can't be read as this service wrote it ({type(fault).__name__})", hint=hint)
+
+
+def _record(row: Row, box: SecretBox, *, leniently: bool) -> StoredRecord:
     try:
         settings, secret = box.decrypt(row.settings), box.decrypt(row.secret)
     except UnknownKey as fault:
@@ -114,7 +132,7 @@ def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) 
         attempts=row.attempts,
         checkpoint=Checkpoint(
             flow=row.flow,
-            completed_steps=tuple(orjson.loads(row.completed_steps)),
+            completed_steps=_texts(row.completed_steps),
             pending_step=row.pending_step,
             may_have_notified=bool(row.may_have_notified),
             session=_session(orjson.loads(row.session), known),
@@ -130,11 +148,14 @@ def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) 
 
 
 def sample(values: tuple[Any, ...]) -> InitiationSample:
-    """The sample that a row of SAMPLES is."""
+    """The sample that a row of SAMPLES is. LedgerUnavailable if it can't be read."""
     created, state, calls, outcome, spans = values
-    limited = sum(span[0] == "call" and span[4] == "429" for span in orjson.loads(spans))
-    seconds = orjson.loads(outcome)["seconds"] if outcome and state != State.RUNNING else None
-    return InitiationSample(datetime.fromtimestamp(created, UTC), State(state), seconds, calls, limited)
+    try:
+        limited = sum(span[0] == "call" and span[4] == "429" for span in orjson.loads(spans))
+        seconds = float(orjson.loads(outcome)["seconds"]) if outcome and state != State.RUNNING else None
+        return InitiationSample(datetime.fromtimestamp(created, UTC), State(state), seconds, calls, limited)
+    except _UNREADABLE as fault:
+        raise _unreadable("an initiation of the last hour", fault) from None
 
 
 def new_record(claim: Claim, seq: int, created: float) -> StoredRecord:
@@ -174,6 +195,7 @@ def _command(row: Row, settings: Mapping[str, Any]) -> Command:
         key=row.key,
         fingerprint=row.fingerprint,
         reuse_live_session=bool(row.reuse_live_session),
+        start_when=row.start_when,  # type: ignore[arg-type]  # as it was claimed
     )
 
 
@@ -196,15 +218,35 @@ def _session(clear: Mapping[str, Any], secret: Mapping[str, str]) -> Session:
     return _known(Session, {**clear, **{name: Secret(value) for name, value in secret.items()}})
 
 
+def _texts(text: str) -> tuple[str, ...]:
+    values = orjson.loads(text)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("not a list of texts")
+    return tuple(values)
+
+
 def _known(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Made of what this service knows: a newer one may have written more."""
-    names = _NAMES[kind]
-    return kind(**{name: value for name, value in values.items() if name in names})
+    """Made of what this service knows: a newer one may have written more. TypeError if one is of another type."""
+    types = _TYPES[kind]
+    known = {name: value for name, value in values.items() if name in types}
+    for name, value in known.items():
+        if not isinstance(value, types[name]):
+            raise TypeError(name)
+    return kind(**known)
 
 
-_NAMES: Mapping[type, frozenset[str]] = {
-    kind: frozenset(field.name for field in fields(kind)) for kind in (Session, Outcome, Failure)
-}
+def _types(kind: type) -> dict[str, Any]:
+    """The type of each field, as isinstance takes it. A whole number may stand for a float."""
+    found: dict[str, Any] = {}
+    for field in fields(kind):
+        declared = get_origin(field.type) or field.type
+        if declared in (UnionType, Union):
+            declared = field.type
+        found[field.name] = declared | int if float in (declared, *get_args(declared)) else declared
+    return found
+
+
+_TYPES: Mapping[type, Mapping[str, Any]] = {kind: _types(kind) for kind in (Session, Outcome, Failure)}
 
 
 def _clear(session: Session) -> dict[str, object]:

@@ -33,7 +33,7 @@ def unavailable(location: str, fault: sqlite3.Error) -> LedgerUnavailable:
     """The error that says what keeps the file from being used."""
     name = getattr(fault, "sqlite_errorname", "")
     known = (said for start, said in FAULTS.items() if name.startswith(start))
-    what, hint = next(known, (f"can't be used: {fault}", None))
+    what, hint = next(known, (f"can't be used: {fault}", ""))
     return LedgerUnavailable(f"{location} {what}", hint=hint)
 
 

@@ -66,10 +66,8 @@ class LedgerStore:
     def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
         """Acquire the claim's lock if it is free, retryable or its lease expired, in one atomic, committed step."""
         params = record_columns.claim_params(claim, self._box)
-        asked: list[tuple[str, Params]] = [(queries.CLAIM, params)]
-        if claim.window_seconds > 0:
-            earlier = {"lock_key": params["lock_key"], "lease_owner": claim.lease_owner, "window": claim.window_seconds}
-            asked.append((queries.PREVIOUS, earlier))
+        others = {"lock_key": params["lock_key"], "lease_owner": claim.lease_owner}
+        asked: list[tuple[str, Params]] = [(queries.CLAIM, params), (queries.PREVIOUS, others)]
         decided = self._database.write(
             lambda run: _decide(run, claim, asked), durable=claim.checkpoint.may_have_notified, seconds=seconds
         )
@@ -84,7 +82,6 @@ class LedgerStore:
         initiation_id: str,
         lease_owner: str,
         lease_seconds: float,
-        window_seconds: float = 0.0,
         *,
         seconds: float | None = None,
     ) -> ClaimResult | None:
@@ -98,10 +95,9 @@ class LedgerStore:
                 return False, None, []
             row = Row._make(found[0])
             held = bool(won) or (row.state == State.RUNNING and row.lease_owner == lease_owner and row.lease_left > 0)
-            if not held or window_seconds <= 0:
-                return held, found[0], []
-            earlier = {"lock_key": row.lock_key, "lease_owner": lease_owner, "window": window_seconds}
-            return held, found[0], run(queries.PREVIOUS, earlier)
+            if not held:
+                return False, found[0], []
+            return True, found[0], run(queries.PREVIOUS, {"lock_key": row.lock_key, "lease_owner": lease_owner})
 
         held, found, others = self._database.write(work, seconds=seconds)
         if found is None:
@@ -246,8 +242,7 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
     """Try to hold the slot and look what holds it otherwise, until one of them succeeds."""
     params = asked[0][1]
     for _ in range(MAX_CLAIM_ATTEMPTS):
-        won, *earlier = run.pipeline(asked)
-        others = earlier[0] if earlier else []
+        won, others = run.pipeline(asked)
         if won:
             initiation_id, seq, attempts, created = won[0]
             if attempts == 1 and initiation_id == claim.id:

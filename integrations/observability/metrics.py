@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -69,10 +69,10 @@ WAIT_SECONDS = Row(
     _CALL,
 )
 TOKENS = Row("cobrowse_token_fetches_total", "Tokens asked for at Genesys's login host.", ("status",))
-CREATED = Row("cobrowse_sessions_created_total", "Sessions made by the media flow's create.")
+CREATED = Row("cobrowse_sessions_created_total", "Sessions made that reach nobody until they are attached.")
 ATTACHED = Row(
     "cobrowse_sessions_attached_total",
-    "Sessions of the media flow that were attached. Created less attached: those that were never used.",
+    "Sessions made so that were attached. Created less attached: those that were never used.",
 )
 IN_FLIGHT = Row("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
 CIRCUIT = Row(
@@ -114,11 +114,21 @@ class Metrics:
 
     `senders` are all there are; any other counts as "other". `directory` is where the workers of one server keep their
     counts (PROMETHEUS_MULTIPROC_DIR, which must be set before prometheus_client is imported); "" for one process. Where
-    the directory can't be used, this process counts for itself: that costs numbers, not a session.
+    the directory can't be used, this process counts for itself: that costs numbers, not a session. `preparing` are the
+    flows' calls that make a session which reaches nobody, `attaching` the steps that bring it to the customer.
     """
 
-    def __init__(self, senders: Iterable[str], directory: str = "", write: counter_files.Write = os.write) -> None:
+    def __init__(
+        self,
+        senders: Iterable[str],
+        directory: str = "",
+        write: counter_files.Write = os.write,
+        *,
+        preparing: Container[str] = (),
+        attaching: Container[str] = (),
+    ) -> None:
         self._senders = frozenset(senders)
+        self._preparing, self._attaching = preparing, attaching
         self._registry = CollectorRegistry()
         self._directory = _prepared(directory, write)
         self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
@@ -183,7 +193,7 @@ class Metrics:
             self._called(attempt, span)
         elif span.kind == "step":
             self._steps[attempt.checkpoint.flow or "none", span.name].observe(span.seconds)
-            if span.name == "attach" and span.result == "done":
+            if span.name in self._attaching and span.result == "done":
                 self._counters[ATTACHED][()].inc()
         else:
             self._waits["retry" if "another try" in span.name else "poll",].observe(span.seconds)
@@ -201,11 +211,11 @@ class Metrics:
         operation, status = span.name, STATUSES.get(span.result, OTHER)
         self._calls[operation, status].inc()
         self._call_seconds[operation,].observe(span.seconds)
-        if any(_failed(earlier, operation) for earlier in attempt.spans if earlier is not span):
+        if [one for one in attempt.spans if one is not span and one.name == operation and _failed(one)]:
             self._counters[RETRIES][operation,].inc()
         if operation == "token":
             self._counters[TOKENS][status,].inc()
-        elif operation == "create" and status == "2xx":
+        elif operation in self._preparing and status == "2xx":
             self._counters[CREATED][()].inc()
 
     def _counter(self, row: Row) -> Counter:
@@ -250,5 +260,5 @@ def _named(outcome: Outcome) -> str:
     return name if name in _OUTCOMES else OTHER
 
 
-def _failed(span: Span, operation: str) -> bool:
-    return span.kind == "call" and span.name == operation and not span.result.startswith("2")
+def _failed(span: Span) -> bool:
+    return span.kind == "call" and not span.result.startswith("2")

@@ -1,10 +1,14 @@
 """Rate limits of senders: the row's `rate_limit`, counted by the `limits` library in memory or in Redis."""
 
 import math
-from typing import Protocol
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, Queue
+from threading import Thread
+from typing import Any, Protocol
 
 from limits import RateLimitItem, parse_many
-from limits.errors import ConfigurationError, StorageError
+from limits.errors import ConfigurationError
 from limits.storage import Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
@@ -13,6 +17,8 @@ from cobrowse.errors import SenderRateLimited
 
 # Seconds after which to ask again when the counter itself can't be reached.
 _COUNTER_AWAY = 5.0
+# Seconds that a counter elsewhere gets: to connect, for each part of an answer, and for a count in all.
+_CONNECT, _ANSWER, _COUNT = 0.5, 0.5, 1.0
 
 
 class RateStorageError(ValueError):
@@ -42,7 +48,8 @@ class RateLimiter:
         self._clock = clock or SystemClock()
         self._windows: MovingWindowRateLimiter | None = None
         # Counters in memory start a timer thread, and that must not be before the fork: they are made at the first hit.
-        if storage_url != "memory://":
+        self._is_remote = storage_url != "memory://"
+        if self._is_remote:
             self._windows = _open(storage_url)
 
     def check(self, sender: RateLimited, events: int = 1) -> None:
@@ -54,26 +61,57 @@ class RateLimiter:
             return
         if self._windows is None:
             self._windows = _open("memory://")
-        item = parse_rate(sender.rate_limit)
+        item, windows = parse_rate(sender.rate_limit), self._windows
+        # One less than the whole rate, since a batch's first event is counted before the batch is read.
+        cost = min(events, max(1, item.amount - 1))
+
+        def count() -> float | None:
+            """None if there is room for them, else when there will be."""
+            if windows.hit(item, sender.name, cost=cost):
+                return None
+            return float(windows.get_window_stats(item, sender.name).reset_time)
+
         try:
-            # One less than the whole rate, since a batch's first event is counted before the batch is read.
-            if self._windows.hit(item, sender.name, cost=min(events, max(1, item.amount - 1))):
-                return
-            resets = self._windows.get_window_stats(item, sender.name).reset_time
-        except StorageError:
+            resets = _in_time(count, windows.storage) if self._is_remote else count()
+        except Exception:  # noqa: BLE001 - whatever answers there may say anything, and the library reads it
             raise SenderRateLimited(
                 "this sender has a rate and it can't be counted",
-                hint="The counters in RATE_LIMIT_STORAGE can't be reached, and a sender with a rate waits for them.",
+                hint="The counters in RATE_LIMIT_STORAGE can't be used, and a sender with a rate waits for them.",
                 retry_after=_COUNTER_AWAY,
             ) from None
+        if resets is None:
+            return
         wait = min(max(1.0, resets - self._clock.now().timestamp()), float(item.get_expiry()))
         raise SenderRateLimited(f"this sender's rate of {sender.rate_limit} is used up", retry_after=math.ceil(wait))
 
 
-def _open(storage_url: str) -> MovingWindowRateLimiter:
+def _in_time(count: Callable[[], float | None], storage: Any) -> float | None:  # noqa: ANN401 - any of the library's
+    """What the count came to. TimeoutError after so many seconds: a server may send for ever and never be done."""
+    answers: Queue[tuple[float | None, Exception | None]] = Queue()
+
+    def run() -> None:
+        try:
+            answers.put((count(), None))
+        except Exception as fault:  # noqa: BLE001 - raised where it is waited for
+            answers.put((None, fault))
+
+    Thread(target=run, name="rates", daemon=True).start()
     try:
-        # A storage's own errors, Redis's for instance, then all arrive as StorageError.
-        storage = storage_from_string(storage_url, wrap_exceptions=True)
+        resets, fault = answers.get(timeout=_COUNT)
+    except Empty:
+        with suppress(Exception):
+            storage.storage.connection_pool.disconnect()  # ends the count that is still being read
+        raise TimeoutError from None
+    if fault is not None:
+        raise fault
+    return resets
+
+
+def _open(storage_url: str) -> MovingWindowRateLimiter:
+    is_redis = storage_url.startswith(("redis", "valkey"))
+    options = {"socket_connect_timeout": _CONNECT, "socket_timeout": _ANSWER} if is_redis else {}
+    try:
+        storage = storage_from_string(storage_url, **options)
     except (ConfigurationError, ValueError):
         # Not the library's own words: they hold the URL, and that may hold a password.
         scheme = storage_url.partition(":")[0]

@@ -66,6 +66,11 @@ class Sender:
         """The secrets it may use, in the row's order."""
         return self.auth_config.secrets
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether its signature covers the time of the delivery."""
+        return bool(self.auth_config.timestamp_header or self.scheme.covers_delivery_id)
+
     def authenticate(self, incoming: UnverifiedRequest, now: datetime) -> str:
         """The name of the credential it authenticated with, for the log. Raises the 401 kinds of cobrowse.errors."""
         return self.scheme.verify(self.auth_config, incoming, now)
@@ -156,6 +161,20 @@ def load_senders(
     return Senders(senders)
 
 
+def retention_faults(senders: Senders, retention_seconds: float) -> list[str]:
+    """The rows whose signature is good for longer than the ledger remembers a delivery, which could start again then.
+
+    A sender's clock may be ahead by the tolerance, so a signature is good for twice that.
+    """
+    return [
+        f"[senders.{sender.name}] tolerance_seconds: the same delivery is accepted for "
+        f"{2 * sender.auth_config.tolerance_seconds:g} s, and LEDGER_RETENTION_SECONDS forgets it after "
+        f"{retention_seconds:g}; lower the first or raise the second"
+        for sender in senders
+        if sender.is_timed and 2 * sender.auth_config.tolerance_seconds > retention_seconds
+    ]
+
+
 def _source(path_or_text: FilePath | str) -> tuple[str, str]:
     """The name to call a file by, and its text. A text with a line break or a bracket is the TOML itself."""
     if isinstance(path_or_text, str) and (not path_or_text or set("\n[=").intersection(path_or_text)):
@@ -234,6 +253,8 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
             envelope,
             delivery_header=delivery_id.removeprefix(HEADER_ID) if in_header else "",
             default_header=scheme.delivery_id,
+            signed_body=scheme.covers_body,
+            signed_header=scheme.covers_delivery_id,
             topics=tuple(row.get("topics", envelope.topics)),
             max_age_seconds=float(row.get("max_age_seconds", chat_events.MAX_AGE_SECONDS)),
             **parser,

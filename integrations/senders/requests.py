@@ -37,7 +37,10 @@ class UnverifiedRequest:
 
 @dataclass(frozen=True, slots=True)
 class SessionRequested:
-    """An event that asks for a session. `content` distinguishes a retry from another request with the same id."""
+    """An event that asks for a session. `content` distinguishes a retry from another request with the same id.
+
+    `signed_id`: the sender's signature covers the delivery id.
+    """
 
     conversation_id: str
     channel: Channel | None = None
@@ -45,6 +48,7 @@ class SessionRequested:
     session_settings: Mapping[str, object] = field(default_factory=dict)
     delivery_id: str = ""
     content: object = field(default=None, repr=False)
+    signed_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Ignored:
     delivery_id: str = ""
     conversation_id: str = ""
     kind: IgnoredKind = field(default="event", compare=False)
+    signed_id: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,6 @@ def build(box, tmp_path_factory):
         "api_keys": Secret(f"flow:{KEY}"),
         "senders_file": str(folder / "senders.toml"),
         "deadline_seconds": 3.0,
-        "repeat_window_seconds": 0.0,  # each request stands for itself
     }
     environ = {"OPENAPI_TEST_KEY": KEY}
     with contextlib.ExitStack() as stack:

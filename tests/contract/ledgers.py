@@ -83,11 +83,11 @@ def command(**fields):
 FIRST = Checkpoint("media", (), "create")
 
 
-def claim_of(of=None, *, number=None, lease=LEASE, window=0.0, checkpoint=FIRST, **fields):
+def claim_of(of=None, *, number=None, lease=LEASE, checkpoint=FIRST, **fields):
     """A claim, by a holder of its own, for this command or one of these fields."""
     number = number or f"id-{next(_numbers)}"
     of = of or command(**fields)
-    return Claim(number, lock_key_for(of, number), f"holder-{number}", of, lease, checkpoint, window)
+    return Claim(number, lock_key_for(of, number), f"holder-{number}", of, lease, checkpoint)
 
 
 def keyed(key="k-1", fingerprint="f-1", **more):

@@ -55,6 +55,7 @@ def test_the_unit_is_hardened():
     assert said["ProtectSystem"] == ["strict"]
     assert said["CapabilityBoundingSet"] == said["AmbientCapabilities"] == [""]
     assert said["SystemCallFilter"] == ["@system-service"]
+    assert said["LimitCORE"] == ["0"]
 
 
 @pytest.fixture

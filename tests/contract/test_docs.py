@@ -23,6 +23,7 @@ from integrations.observability.logging import LogObserver, configure_logging
 from schemas.data_action import AnswerSchema
 from settings import Settings
 from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
+from web.error_responses import ERROR_RESPONSES
 from web.worker import READ_SECONDS
 
 # Variables that are no fields of Settings: gunicorn.conf.py and the command line read them. None: told in words.
@@ -63,10 +64,10 @@ def test_every_error_code_stands_with_its_status_its_cause_and_its_remedy():
     expected = [
         [
             f"`{code}`",
-            str(kind.status),
+            str(ERROR_RESPONSES[code].status),
             "yes" if kind.retryable else "no",
             kind.__doc__.strip().splitlines()[0],
-            kind.hint.replace("<", "&lt;").replace(">", "&gt;"),
+            ERROR_RESPONSES[code].hint.replace("<", "&lt;").replace(">", "&gt;"),
         ]
         for code, kind in error_types_by_code().items()
     ]

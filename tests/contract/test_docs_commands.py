@@ -71,6 +71,10 @@ def desk(tmp_path):
             (tmp_path / entry.name).symlink_to(entry)
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns(".env"))
     (tmp_path / ".venv").symlink_to(sys.prefix)
+    command = tmp_path / "installed/cobrowse-bridge"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/cli.py" "$@"\n')
+    command.chmod(0o755)
     return tmp_path
 
 
@@ -82,7 +86,7 @@ def test_the_commands_of_a_page_run_as_they_stand(page, desk):
         script = re.sub(rf"(127\.0\.0\.1:|--port ){written}\b", rf"\g<1>{free}", script)
     with start(rate_limit=None) as box:
         environment = {
-            "PATH": f"{Path(sys.prefix, 'bin')}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{desk}/installed:{Path(sys.prefix, 'bin')}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(desk),
             "LANG": "C.UTF-8",
             "COLUMNS": "80",

@@ -14,6 +14,7 @@ from integrations.senders.requests import SessionRequested
 from integrations.senders.response_policies import RESPONSE_POLICIES, status_for
 from tests.contract.pages import PAGES, blocks, table
 from tests.payloads import EXAMPLE, HERE, deliveries, senders
+from web.error_responses import status_of
 
 SENDERS = senders()
 
@@ -88,12 +89,16 @@ def test_responses_by_sender_are_what_the_page_says():
         told = {False: set(), True: set()}
         for kind in error_types_by_code().values():
             told[kind.retryable].add(
-                200 if sender.always_200 else status_for(sender.response_policy, kind.status, kind.retryable)
+                200 if sender.always_200 else status_for(sender.response_policy, status_of(kind), kind.retryable)
             )
         assert {int(status) for status in re.findall(r"\b\d{3}\b", mend)} == told[True]
         if "its own 4xx" in final:
             but = {int(status) for status in re.findall(r"but (\d{3})", final)}
-            own = {kind.status for kind in error_types_by_code().values() if not kind.retryable and kind.status < 500}
+            own = {
+                status_of(kind)
+                for kind in error_types_by_code().values()
+                if not kind.retryable and status_of(kind) < 500
+            }
             assert told[False] == (own - but) | {int(final.rpartition(" ")[2])}
         else:
             assert {int(status) for status in re.findall(r"\b\d{3}\b", final)} == told[False]

@@ -5,6 +5,7 @@ import pytest
 from cobrowse.errors import CobrowseError
 from integrations.senders.registry import Ignored, InvalidEvent, SessionRequested
 from tests.payloads import NOW, deliveries, senders
+from web.error_responses import hint_of
 
 SENDERS = senders()
 DELIVERIES = deliveries()
@@ -31,7 +32,7 @@ def test_a_delivery_asks_for_what_its_file_says(delivery):
         with pytest.raises(CobrowseError) as error:
             sender.read(incoming)
         assert error.value.code == delivery.expect[0]["error"]
-        assert delivery.expect[0]["says"] in error.value.message + error.value.hint
+        assert delivery.expect[0]["says"] in error.value.message + hint_of(error.value)
         return
     events = sender.read(incoming)
     assert len(events) == len(delivery.expect)

@@ -32,6 +32,7 @@ def test_a_first_claim_is_won_and_holds_all_that_was_asked_for(ledger):
     asked = command(
         latest=True,
         reuse_live_session=True,
+        start_when="agent_connected",
         key="k",
         fingerprint="f",
         channel="voice",

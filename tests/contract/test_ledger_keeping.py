@@ -197,7 +197,8 @@ def test_what_was_reached_and_what_was_answered_keep_secrets_of_their_own(ledger
 def test_equal_secrets_under_another_key_are_encrypted_by_that_key(url, opened):
     keys = [Fernet.generate_key().decode() for _ in range(2)]
     for name, key in zip(("first", "second"), keys, strict=True):
-        won(opened(url, keys=[key]), keyed(key=name, number=name, session_settings={"mask": "the same"}))
+        settings = {"mask": "the same"}
+        won(opened(url, keys=[key]), keyed(key=name, number=name, conversation_id=name, session_settings=settings))
     for name, key in zip(("first", "second"), keys, strict=True):
         assert opened(url, keys=[key]).read(name).command.session_settings == {"mask": "the same"}
 
@@ -227,7 +228,7 @@ def test_what_no_key_opens_is_refused_by_name_and_shown_without_its_secrets(url,
     stale = without.tokens.read("t")
     assert (stale.value, stale.seconds_left, stale.version) == ("", 0.0, 1)
     assert without.tokens.try_acquire_refresh_lease("t", "h", 5.0, stale.version)
-    won(without, keyed(key="another"))
+    won(without, keyed(key="another", conversation_id="another"))
 
 
 def test_sqlite_makes_a_key_of_its_own_that_only_the_service_may_read(tmp_path, opened):

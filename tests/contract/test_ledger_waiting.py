@@ -27,14 +27,6 @@ from tests.contract.ledgers import (
 # The other initiation of a conversation
 
 
-def test_without_a_window_nothing_earlier_is_named(ledger):
-    first = claim_of()
-    won(ledger, first)
-    settle(ledger, first)
-
-    assert won(ledger, claim_of()).previous is None
-
-
 def test_the_newest_that_may_have_invited_is_named(ledger):
     for _ in range(2):
         newest = claim_of()
@@ -47,7 +39,7 @@ def test_the_newest_that_may_have_invited_is_named(ledger):
     won(ledger, elsewhere)
     settle(ledger, elsewhere)
 
-    previous = won(ledger, claim_of(window=60.0)).previous
+    previous = won(ledger, claim_of()).previous
 
     assert previous.id == newest.id
     assert previous.checkpoint.session == SESSION
@@ -60,40 +52,40 @@ def test_one_that_invited_and_died_is_named(ledger):
     ledger.save_checkpoint(dead.id, dead.lease_owner, CREATED)
     time.sleep(SHORT + 0.05)
 
-    previous = won(ledger, claim_of(window=60.0)).previous
+    previous = won(ledger, claim_of()).previous
 
     assert (previous.id, previous.has_live_lease) == (dead.id, False)
 
 
-def test_one_outside_the_window_is_not_named(ledger):
+def test_one_of_yesterday_is_named_too(ledger):
     first = claim_of()
     won(ledger, first)
     settle(ledger, first)
-    time.sleep(0.2)
+    ledger._database.execute("UPDATE initiations SET created = created - 80000, updated = updated - 80000", {})
 
-    assert won(ledger, claim_of(window=0.1)).previous is None
+    assert won(ledger, claim_of()).previous.id == first.id
 
 
 def test_one_at_work_that_came_before_is_named_though_it_has_invited_nobody(ledger):
     first = keyed()
     won(ledger, first)
 
-    previous = won(ledger, claim_of(window=60.0)).previous
+    previous = won(ledger, claim_of()).previous
 
     assert (previous.id, previous.has_live_lease) == (first.id, True)
 
 
 def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_at_work(ledger):
     """It was claimed before this attempt; whoever comes from now on sees both."""
-    first = keyed(key="first", window=60.0)
+    first = keyed(key="first")
     won(ledger, first)
     failed(ledger, first, checkpoint=FIRST)
-    second = keyed(key="second", window=60.0)
+    second = keyed(key="second")
     assert won(ledger, second).previous is None
 
     continued = again(first)
     assert won(ledger, continued).ahead == (Lease(second.id, second.lease_owner),)
-    third = won(ledger, keyed(key="third", window=60.0))
+    third = won(ledger, keyed(key="third"))
     assert third.previous.id == second.id
     assert third.ahead == (Lease(second.id, second.lease_owner), Lease(first.id, continued.lease_owner))
 
@@ -105,7 +97,7 @@ def test_a_row_that_a_person_runs_again_waits_for_who_is_at_work_and_sees_who_in
     failed(ledger, first, FINAL)
     settle(ledger, invited)
 
-    reclaimed = ledger.reclaim(first.id, "a person", LEASE, 60.0)
+    reclaimed = ledger.reclaim(first.id, "a person", LEASE)
 
     assert reclaimed.ahead == (Lease(running.id, running.lease_owner),)
     assert [entry.id for entry in reclaimed.history] == [invited.id]
@@ -119,7 +111,7 @@ def test_all_that_may_have_invited_are_known_and_those_at_work_are_not_among_the
         settle(ledger, claim)
     settle(ledger, claims[2], State.FAILED_FINAL, FIRST, failure=FINAL)
 
-    claimed = won(ledger, claim_of(window=60.0))
+    claimed = won(ledger, claim_of())
 
     assert [entry.id for entry in claimed.history] == [claims[1].id, claims[0].id]
     assert claimed.ahead == (Lease(claims[3].id, claims[3].lease_owner),)
@@ -137,7 +129,7 @@ def test_an_entry_is_found_by_its_slot_in_whatever_state(ledger):
 
 def test_of_two_at_the_same_moment_one_sees_the_other(ledger):
     for turn in range(20):
-        claims = [keyed(key=f"{turn}-{number}", conversation_id=f"c-{turn}", window=60.0) for number in range(4)]
+        claims = [keyed(key=f"{turn}-{number}", conversation_id=f"c-{turn}") for number in range(4)]
 
         claimed = together(4, lambda number, claims=claims: ledger.claim(claims[number]))
 
@@ -147,7 +139,7 @@ def test_of_two_at_the_same_moment_one_sees_the_other(ledger):
 
 def test_a_claim_waits_for_its_conversations_last_to_be_committed_and_sees_it(ledger, url):
     ledger.ping()  # the tables are there
-    first, second = keyed(key="first", window=60.0), keyed(key="second", window=60.0)
+    first, second = keyed(key="first"), keyed(key="second")
     with ThreadPoolExecutor(1) as pool:
         with uncommitted(url, first):
             later = pool.submit(won, ledger, second)

@@ -12,6 +12,7 @@ from console.views import PAGE
 from sandbox.state import ENDED, VOICE, WEBCHAT
 from tests.clocks import ManualClock
 from tests.integration.consoles import ask, bridge, client, console, failing, listed
+from web.error_responses import hint_of
 
 __all__ = ["bridge", "client"]
 
@@ -151,7 +152,7 @@ def test_a_failure_shows_its_cause_and_its_remedy(client, bridge):
     page = html.unescape(client.get(f"/console/initiations/{outcome.initiation_id}").text)
     assert outcome.failure.code in page
     assert outcome.failure.message in page
-    assert outcome.failure.hint in page
+    assert hint_of(outcome.failure) in page
     assert "gets this response again" in page
     assert "Run again" in page
 

@@ -87,6 +87,9 @@ def test_what_may_be_away_does_not_make_the_service_unready(client):
         ("127.0.0.1", "", {"X-Forwarded-For": "203.0.113.7"}, 401),
         ("127.0.0.1", "", {"Forwarded": "for=203.0.113.7"}, 401),
         ("127.0.0.1", "", {"Via": "1.1 proxy"}, 401),
+        ("127.0.0.1", "", {"Host": "evil.example:8000"}, 401),  # a page whose name points here: DNS rebinding
+        ("127.0.0.1", "", {"Host": "127.0.0.1.evil.example"}, 401),
+        ("127.0.0.1", TOKEN, {"Host": "evil.example", "Authorization": f"Bearer {TOKEN}"}, 200),
         ("203.0.113.7", TOKEN, {"Authorization": f"Bearer {TOKEN}"}, 200),
         ("203.0.113.7", TOKEN, {"Authorization": f"bearer  {TOKEN} "}, 200),
         ("127.0.0.1", TOKEN, {"X-Forwarded-For": "203.0.113.7", "Authorization": f"Bearer {TOKEN}"}, 200),

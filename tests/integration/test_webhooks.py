@@ -120,6 +120,46 @@ def test_a_callers_own_key_is_held_to_what_it_came_with_first(deliver, box):
     assert other.json["errorCode"] == "idempotency_key_reused"
 
 
+SIGNED_IDS = {
+    "crm": crm(),
+    "zendesk": {
+        "id": "z-1",
+        "type": "zen:event-type:ticket.created",
+        "detail": {"external_id": WEBCHAT},
+    },
+    "hubspot": [
+        {
+            "subscriptionId": 2,
+            "objectId": 3,
+            "occurredAt": 4,
+            "propertyName": "genesys_conversation_id",
+            "propertyValue": WEBCHAT,
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("key", ["another", "é", "${input.key}"])
+@pytest.mark.parametrize("name", SIGNED_IDS)
+def test_a_header_that_is_not_signed_takes_no_part_where_the_deliverys_id_is(deliver, box, bridge, senders, name, key):
+    raw = json.dumps(SIGNED_IDS[name]).encode()
+    signed = senders.get(name).sign("POST", f"/webhooks/{name}", raw, datetime.now(UTC)).headers
+    headers = {"Content-Type": "application/json", **signed}
+    first = bridge.client.post(f"/webhooks/{name}", data=raw, headers=headers)
+    again = bridge.client.post(f"/webhooks/{name}", data=raw, headers={**headers, "Idempotency-Key": key})
+    assert (first.json["success"], again.data) == (True, first.data)
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("name", ["zendesk-trigger", "helpdesk"])
+def test_a_callers_own_key_counts_where_no_delivery_id_is_signed(deliver, box, name):
+    body = {"conversationId": WEBCHAT, "conversation_id": WEBCHAT}
+    ids = {"X-Helpdesk-Delivery": "hd-1", "X-Zendesk-Webhook-Invocation-Id": "zd-1"}
+    first = deliver(name, body, {**ids, "Idempotency-Key": "k-1"})
+    again = deliver(name, body, dict.fromkeys(ids, "hd-2") | {"Idempotency-Key": "k-1"})
+    assert (first.json["success"], again.data) == (True, first.data)
+
+
 def test_the_same_delivery_id_from_two_senders_is_two_requests(deliver, box):
     deliver("eventbridge", user_start(WEBCHAT, event="same"))
     deliver("zendesk-trigger", {"conversation_id": VOICE}, {"X-Zendesk-Webhook-Invocation-Id": "same"})

@@ -160,7 +160,7 @@ class Stage:
             settings = Settings(
                 genesys_api_url=self.box.url,
                 genesys_login_url=self.box.url,
-                cobrowse_flow=cell.flow,  # type: ignore[arg-type]  # one of the two
+                cobrowse_flow=cell.flow,
                 api_keys=Secret(f"flow:{KEY}"),
                 senders_file=str(self._rows),
                 allow_latest=True,

@@ -7,6 +7,7 @@ from cobrowse.errors import CobrowseError
 from integrations.senders.registry import Sender, Senders
 from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import NOW, Delivery, deliveries, senders
+from web.error_responses import status_of
 
 # What an authenticated delivery that can't be taken may be told.
 UNREADABLE = (400, 413, 415, 422)
@@ -37,7 +38,7 @@ def authenticated(sender: Sender, genuine: UnverifiedRequest, incoming: Unverifi
     try:
         sender.authenticate(incoming, NOW)
     except CobrowseError as error:
-        return "" if error.status == 401 else f"{error.code} from a signature"
+        return "" if status_of(error) == 401 else f"{error.code} from a signature"
     except Exception as fault:  # noqa: BLE001 - a parser that fails is what is looked for
         return f"{type(fault).__name__} from a signature: {fault}"
     if sender.scheme.covers_body and incoming.body != genuine.body:
@@ -50,7 +51,7 @@ def read(sender: Sender, incoming: UnverifiedRequest) -> str:
     try:
         events = sender.read(incoming)
     except CobrowseError as error:
-        return "" if error.status in UNREADABLE else f"{error.code} from an envelope"
+        return "" if status_of(error) in UNREADABLE else f"{error.code} from an envelope"
     except Exception as fault:  # noqa: BLE001 - a parser that fails is what is looked for
         return f"{type(fault).__name__} from an envelope: {fault}"
     return "" if events else "no event at all"

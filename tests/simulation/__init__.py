@@ -24,7 +24,7 @@ What is real: cobrowse.* and integrations.genesys.* behind its `connect`. What i
   moment, an answer on its way back; one that was sent may be committed though its sender has died. Its clock has an
   offset and runs up to 1 % fast or slow. `save_checkpoint` and `complete` check the holder and nothing else, the
   least that the
-  protocol allows. The window counts from the last commit about an initiation.
+  protocol allows.
 - A worker that dies takes all its threads with it, sends nothing more, and is back within 20 s with nothing in memory.
 - Senders deliver until they are told something final; mischief has a budget, so there is an end to it.
 - A person's "run again" excludes nobody, and excuses whoever invites at the same time.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from random import Random
 
 import httpx
 import orjson
@@ -24,6 +25,7 @@ class Session:
     """A cobrowse session. `invitations`: (when, whose call) for each time that the customer was asked.
 
     `offered_until`: an offer that the conversation does not show, once it is on record, until it is accepted or lapses.
+    `unseen_until`: an invitation that the conversation does not show, once its answer has come home, until then.
     `asked` is when its creation was asked for, `heard` when the answer to that came home.
     """
 
@@ -37,17 +39,20 @@ class Session:
     ended: float = float("inf")
     invitations: list[tuple[float, str]] = field(default_factory=list)
     offered_until: float = 0.0
+    unseen_until: float = 0.0
     accepted: bool = False
     heard: float = float("inf")
 
 
 @dataclass
 class Conversation:
-    """A conversation; `ended` when it is over."""
+    """A conversation; `ended` when it is over. An agent has it from `answered` on, the customer until `left`."""
 
     id: str
     kind: str
     ended: float = float("inf")
+    answered: float = 0.0
+    left: float = float("inf")
     sessions: list[Session] = field(default_factory=list)
 
 
@@ -71,10 +76,30 @@ class Platform:
         self.forgets_ended = random.random() < 0.3
         self.hides_offers = random.random() < 0.3
         self.on_record: Callable[[str], bool] = lambda _session: False
+        self.stands_unseen: Callable[[Session], bool] = lambda _session: False
+        # Dice of their own leave the rest of a run as it is.
+        dice = self._dice = Random(f"presence {world.seed}")
+        self.hides_invitations = not self.hides_offers and dice.random() < 0.3
+        self.rings = dice.random() < 0.3
+        self.invites_who_left = dice.random() < 0.5
+        # Whose call to invite was answered with a success; and when with one that can't be read, by conversation.
+        self.taken: set[str] = set()
+        self.unread: dict[str, list[float]] = {}
 
     def open(self, name: str, kind: str) -> None:
         """A customer starts to talk."""
-        self.conversations[name] = Conversation(name, kind)
+        conversation = self.conversations[name] = Conversation(name, kind)
+        if self.rings:
+            conversation.answered = self._dice.choice((0.0, 5.0, 20.0)) * self._dice.random()
+            if self._dice.random() < 0.3:
+                self.world.at(5.0 + 25.0 * self._dice.random(), lambda: self._leave(conversation))
+
+    def _leave(self, conversation: Conversation) -> None:
+        """The customer hangs up; the agent is still at work on what was said."""
+        self.world.note("customer left", conversation.id)
+        conversation.left = self.world.now
+        for session in conversation.sessions:
+            session.ended = min(session.ended, self.world.now)
 
     def end(self, name: str) -> None:
         """The customer leaves, and with them every session."""
@@ -104,7 +129,8 @@ class Platform:
         conversation = self.conversations[parts[4]]
         if method == "GET":
             return self._shown(conversation)
-        if conversation.ended <= self.world.now or self.refuses == "attach":
+        left = conversation.left <= self.world.now and not self.invites_who_left
+        if conversation.ended <= self.world.now or left or self.refuses == "attach":
             return (400 if self.refuses else 404), {"code": "refused"}
         if parts[5] == "cobrowse":
             return self._cobrowse(conversation, correlation, asked)
@@ -114,6 +140,15 @@ class Platform:
         """A 201 came home: if it was for a session, whoever made it knows it now."""
         if content["id"] in self.sessions:
             self.sessions[content["id"]].heard = self.world.now
+
+    def succeeded(self, path: str, correlation: str, *, readable: bool) -> None:
+        """A call to invite was answered with a success: whatever it says, it is never made again."""
+        _, found, rest = path.partition("/conversations/")
+        if not found:
+            return
+        self.taken.add(correlation)
+        if not readable:
+            self.unread.setdefault(rest.partition("/")[0], []).append(self.world.now)
 
     def live(self, session: Session) -> bool:
         """Whether the customer could use it now."""
@@ -160,7 +195,9 @@ class Platform:
         return f"{START + timedelta(seconds=session.offered_until):%Y-%m-%dT%H:%M:%S.%fZ}"
 
     def hidden(self, session: Session) -> bool:
-        """Whether it is offered and known of, so that the conversation need not show it."""
+        """Whether its offer or its invitation is known of, so that the conversation need not show it."""
+        if self.live(session) and self.world.now < session.unseen_until and self.stands_unseen(session):
+            return True
         offered = self.live(session) and session.offered_until > self.world.now and not session.accepted
         return offered and self.on_record(session.id)
 
@@ -178,6 +215,8 @@ class Platform:
             return
         session.conversation, session.media_id = conversation.id, f"medium-{session.id[8:]}"
         session.seen_from = now + self.world.random.random() * self.lag
+        if self.hides_invitations:
+            session.unseen_until = now + self._dice.choice((5.0, 30.0, 55.0))
         conversation.sessions.append(session)
         if self.world.random.random() < self.sessions_end:
             self.world.at(self.world.between(0.5, 60.0), lambda: self._close(session))
@@ -208,11 +247,23 @@ class Platform:
         media = [self._medium(session) for session in shown]
         if "media" in self.endpoints:
             media = [talk, *({"type": "cobrowse"} | medium for medium in media)]
-            return 200, {"id": conversation.id, "state": "disconnected" if over else "active", "media": media}
-        kind = {"chat": "chats", "call": "calls", "message": "messages"}[conversation.kind]
-        person = {"purpose": "customer", kind: [talk], "cobrowsesessions": media}
+            persons = {"participants": self._persons(conversation, [])} if self.rings else {}
+            return 200, {"id": conversation.id, "state": "disconnected" if over else "active", "media": media} | persons
         end = {"endTime": "2026-01-01T00:00:00Z"} if over else {}
-        return 200, {"id": conversation.id, "participants": [person]} | end
+        return 200, {"id": conversation.id, "participants": self._persons(conversation, media)} | end
+
+    def _persons(self, conversation: Conversation, media: list[dict[str, str]]) -> list[dict[str, object]]:
+        now = self.world.now
+        kind = {"chat": "chats", "call": "calls", "message": "messages"}[conversation.kind]
+        type_ = "webmessaging" if conversation.kind == "message" else conversation.kind
+        over = min(conversation.left, conversation.ended) <= now
+        states = {"customer": "disconnected" if over else "connected"}
+        if self.rings:
+            states["agent"] = "connected" if conversation.answered <= now else "alerting"
+        return [
+            {"purpose": purpose, kind: [{"id": purpose, "type": type_, "state": state}], "cobrowsesessions": media}
+            for purpose, state in states.items()
+        ]
 
     def _medium(self, session: Session) -> dict[str, str]:
         state = "connected" if self.live(session) else "disconnected"

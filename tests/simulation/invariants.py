@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
+from cobrowse.errors import Overloaded
+from cobrowse.existing_session import UNSEEN_SECONDS
 from cobrowse.ledger import State
 from cobrowse.model import Status
 from tests.simulation.callers import MOST_TRIES, Callers
-from tests.simulation.genesys import Platform, Session
+from tests.simulation.genesys import Conversation, Platform, Session
 from tests.simulation.ledger import Row, Settled, Win
 from tests.simulation.scheduler import WRONG
 from tests.simulation.service import Delivery, Service
@@ -15,8 +17,8 @@ from web.responses import to_answer
 
 # Round trips to the ledger that may still come when the deadline is over: looking, taking, giving back, noting the end.
 LAST_TRIPS = 6
-# Seconds of the longest deadline of a run, and what a ledger's clock may go wrong in a window.
-LONGEST = 26.0
+# Seconds of the longest deadline of a run, and what a clock may go wrong in so long as an invitation is unseen.
+LONGEST = 27.0
 # Seconds: no run lasts longer.
 LIVES_LONG = 3600.0
 _FINAL = (State.SUCCEEDED, State.FAILED_FINAL)
@@ -29,7 +31,6 @@ class Evidence:
         self.service = service
         self.platform: Platform = service.platform
         self.ledger = service.ledger
-        self.window = service.repeat_window_seconds
         self.requests = callers.requests
         self.deliveries = service.deliveries
         self.by_correlation = {delivery.command.correlation_id: delivery for delivery in service.deliveries}
@@ -61,6 +62,9 @@ def violations(service: Service, callers: Callers) -> list[str]:
     always = (
         one_attachment_a_key,
         never_two_live_invitations,
+        nobody_is_invited_before_an_agent_answers,
+        nobody_who_has_left_is_invited,
+        no_more_at_once_than_are_admitted,
         a_wanted_delivery_is_never_ignored,
         links_are_for_who_started_it,
         every_request_ends,
@@ -93,18 +97,67 @@ def one_attachment_a_key(evidence: Evidence) -> Iterator[str]:
 def never_two_live_invitations(evidence: Evidence) -> Iterator[str]:
     """Nobody is invited to a second session while the first is live: whatever its key, sender, credential or machine.
 
-    The ledger knows when a call was about to go out; that it did so up to a deadline later is taken off the window. By
-    a clock that is ahead a hidden offer has lapsed a moment early.
+    By a clock that is ahead a hidden offer has lapsed a moment early.
     """
-    window = evidence.window - LONGEST
     for conversation in evidence.platform.conversations.values():
         invitations = [(when, who, session) for session in conversation.sessions for when, who in session.invitations]
         for when, correlation, session in invitations:
             for earlier, _, other in invitations:
                 lapsed = not other.accepted and 0.0 < other.offered_until - WRONG <= when
-                if other is session or earlier >= when or other.ended <= when or when - earlier > window or lapsed:
+                if other is session or earlier >= when or other.ended <= when or lapsed:
                     continue
                 yield f"{correlation}: invited with {session.id} at {when:.3f} while {other.id} was live"
+
+
+def _invitations(evidence: Evidence) -> Iterator[tuple[float, Conversation, Delivery]]:
+    """When each invitation went out, to which conversation, and for which delivery."""
+    for conversation in evidence.platform.conversations.values():
+        for session in conversation.sessions:
+            for when, correlation in session.invitations:
+                yield when, conversation, evidence.by_correlation[correlation]
+
+
+def nobody_is_invited_before_an_agent_answers(evidence: Evidence) -> Iterator[str]:
+    """Where that was asked for, by a sender or by the one whose initiation is run again."""
+    for when, conversation, delivery in _invitations(evidence):
+        if delivery.command.start_when == "agent_connected" and when < conversation.answered:
+            yield f"{delivery.command.correlation_id}: invited before an agent answered"
+
+
+def nobody_who_has_left_is_invited(evidence: Evidence) -> Iterator[str]:
+    """By whoever looks at the conversation first: a customer who had gone by then is asked for nothing."""
+    for _, conversation, delivery in _invitations(evidence):
+        command = delivery.command
+        looks = command.reuse_live_session or command.start_when == "agent_connected"
+        if looks and conversation.left < delivery.on_request:
+            yield f"{command.correlation_id}: invited a customer who had left"
+
+
+def no_more_at_once_than_are_admitted(evidence: Evidence) -> Iterator[str]:
+    """In each worker; and a request that is refused for it has touched nothing."""
+    admits = evidence.service.admits
+    if not admits:
+        return
+    began = {
+        correlation: min(win.at for win in wins)
+        for correlation, wins in evidence.wins.items()
+        if evidence.by_correlation[correlation].ended >= 0
+    }
+    for correlation, when in began.items():
+        process = evidence.by_correlation[correlation].process
+        beside = [
+            other
+            for other, since in began.items()
+            if since <= when < evidence.by_correlation[other].ended
+            and evidence.by_correlation[other].process is process
+        ]
+        if len(beside) > admits:
+            yield f"{correlation}: {len(beside)} at once in {process.name}"
+    for delivery in evidence.deliveries:
+        failure, who = delivery.outcome.failure if delivery.outcome else None, delivery.command.correlation_id
+        refused = failure is not None and failure.code == Overloaded.code
+        if refused and (evidence.platform.calls.get(who) or who in evidence.wins):
+            yield f"{who}: refused for load after it had begun"
 
 
 def a_wanted_delivery_is_never_ignored(evidence: Evidence) -> Iterator[str]:
@@ -172,7 +225,11 @@ def _repeat(evidence: Evidence, row: Row, delivery: Delivery) -> Iterator[str]:
 
 
 def success_is_real(evidence: Evidence) -> Iterator[str]:
-    """Whoever is told of success has a session that is attached to its own conversation in Genesys."""
+    """Whoever is told of success has a session that is attached to its own conversation in Genesys.
+
+    A success of Genesys that can't be read may have been a gateway's, without effect. Then nobody is told that the
+    session was seen, and it stands for UNSEEN_SECONDS at most.
+    """
     sessions = evidence.platform.sessions
     for delivery in evidence.deliveries:
         outcome, who = delivery.outcome, delivery.command.correlation_id
@@ -182,10 +239,23 @@ def success_is_real(evidence: Evidence) -> Iterator[str]:
         wanted = delivery.command.conversation_id
         if wanted and outcome.session.conversation_id != wanted:
             yield f"{who}: succeeded with conversation {outcome.session.conversation_id}, asked for {wanted}"
-        if session is None or not session.invitations or session.conversation != outcome.session.conversation_id:
+        attached = session is not None and session.invitations
+        if not attached or session.conversation != outcome.session.conversation_id:
+            if _unread(evidence, delivery):
+                continue
             yield f"{who}: succeeded with {outcome.session.cobrowse_session_id!r}, which is not attached there"
         elif outcome.status is Status.ALREADY_ACTIVE and not outcome.replayed and session.ended < delivery.on_request:
             yield f"{who}: answered with {session.id}, which was over"
+
+
+def _unread(evidence: Evidence, delivery: Delivery) -> bool:
+    """Whether its success may stand on an answer that can't be read, and says so."""
+    outcome = delivery.outcome
+    if outcome.status is Status.INITIATED or outcome.session.verified:
+        return False
+    longest = float("inf") if outcome.replayed else UNSEEN_SECONDS + LONGEST
+    unread = evidence.platform.unread.get(outcome.session.conversation_id, ())
+    return any(when <= delivery.ended and delivery.on_request - when < longest for when in unread)
 
 
 def answers_come_in_time(evidence: Evidence) -> Iterator[str]:

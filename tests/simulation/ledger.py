@@ -29,7 +29,10 @@ _AGAIN = (State.FAILED_RETRYABLE, State.RUNNING)
 
 @dataclass
 class Row:
-    """One initiation. `until` and `updated` are by the ledger's clock, `number` is the order of first claims."""
+    """One initiation. `until` and `updated` are by the ledger's clock, `number` is the order of first claims.
+
+    `late`: it was settled when its lease had run out, and perhaps somebody had looked.
+    """
 
     id: str
     number: int
@@ -42,6 +45,7 @@ class Row:
     attempts: int = 1
     state: State = State.RUNNING
     outcome: Outcome | None = None
+    late: bool = False
     waiting: list[Actor] = field(default_factory=list)
 
     @property
@@ -123,7 +127,6 @@ class SimulatedLedger:
         initiation_id: str,
         lease_owner: str,
         lease_seconds: float,
-        window_seconds: float = 0.0,
         *,
         seconds: float | None = None,
     ) -> ClaimResult | None:
@@ -131,7 +134,7 @@ class SimulatedLedger:
         correlation = self.world.alive().name.rpartition("/")[2]
 
         def effect() -> ClaimResult | None:
-            return self._reclaim(initiation_id, lease_owner, lease_seconds, window_seconds, correlation)
+            return self._reclaim(initiation_id, lease_owner, lease_seconds, correlation)
 
         return self.reached("reclaim", initiation_id, self.committing(effect, durable=True))
 
@@ -181,20 +184,20 @@ class SimulatedLedger:
         row = self._holding(claim.lock_key)
         if row is None:
             row = self._new(claim)
-            return self._won(row, claim.window_seconds)
+            return self._won(row)
         if claim.command.key and row.command.fingerprint != claim.command.fingerprint:
             return FingerprintMismatch(self.entry(row))
         if row.state not in _AGAIN or self._left(row) > 0:
             return AlreadyHeld(self.entry(row))
         self._take(row, claim.lease_owner, claim.lease_seconds, claim.command.correlation_id)
-        return self._won(row, claim.window_seconds)
+        return self._won(row)
 
     def _find(self, lock_key: str) -> InitiationRecord | None:
         row = self.slots.get(lock_key)
         return self.entry(row) if row is not None else None
 
     def _reclaim(
-        self, initiation_id: str, lease_owner: str, lease_seconds: float, window_seconds: float, correlation: str
+        self, initiation_id: str, lease_owner: str, lease_seconds: float, correlation: str
     ) -> ClaimResult | None:
         row = self.by_id.get(initiation_id)
         if row is None:
@@ -204,7 +207,7 @@ class SimulatedLedger:
         ):
             return AlreadyHeld(self.entry(row))
         self._take(row, lease_owner, lease_seconds, correlation)
-        return self._won(row, window_seconds)
+        return self._won(row)
 
     def _begin(self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint) -> bool:
         row = self._held(initiation_id, lease_owner)
@@ -219,6 +222,7 @@ class SimulatedLedger:
         row = self._held(initiation_id, lease_owner)
         if row is None:
             return False
+        row.late = self._left(row) <= 0
         row.state, row.checkpoint, row.updated, row.until = state, checkpoint, self.now(), 0.0
         row.outcome = replace(outcome, spans=(), replayed=False)
         if not row.command.key and self.slots.get(row.lock_key) is row:
@@ -266,20 +270,19 @@ class SimulatedLedger:
         row.until = row.updated + lease_seconds
         self.wins.append(Win(self.world.now, row, correlation, row.attempts))
 
-    def _won(self, row: Row, window_seconds: float) -> Acquired:
-        if window_seconds <= 0 or not row.conversation:
+    def _won(self, row: Row) -> Acquired:
+        if not row.conversation:
             return Acquired(self.entry(row))
-        ahead, history = self._others(row, self.now() - window_seconds)
+        ahead, history = self._others(row)
         previous = next((self.entry(other) for other in (*ahead, *history)), None)
         holds = tuple(Lease(other.id, other.lease_owner) for other in ahead)
         return Acquired(self.entry(row), previous, holds, tuple(map(self.entry, history)))
 
-    def _others(self, row: Row, since: float) -> tuple[list[Row], list[Row]]:
+    def _others(self, row: Row) -> tuple[list[Row], list[Row]]:
         """Who else is at work on the conversation, and who may have invited; the newest first."""
         others = [other for other in reversed(self.rows) if other is not row and other.conversation == row.conversation]
         ahead = [other for other in others if self._left(other) > 0]
-        history = [other for other in others if not self._left(other) and other.checkpoint.may_have_notified]
-        return ahead, [other for other in history if other.updated >= since]
+        return ahead, [other for other in others if not self._left(other) and other.checkpoint.may_have_notified]
 
     # The power.
 
@@ -330,6 +333,10 @@ class SimulatedLedger:
 
     def _left(self, row: Row) -> float:
         return max(0.0, row.until - self.now()) if row.state is State.RUNNING else 0.0
+
+    def at_work(self, row: Row) -> bool:
+        """Whether somebody is: its lease has not run out."""
+        return self._left(row) > 0
 
     def entry(self, row: Row) -> InitiationRecord:
         updated = _EPOCH + timedelta(seconds=row.updated)

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from cobrowse.flow import Flow
+from cobrowse.errors import ConversationNotActive
+from cobrowse.flow import Attempt, Flow
 from cobrowse.initiation import Initiation
-from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, State, lock_key_for
+from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Ledger, State, lock_key_for
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import outcome_of
 from tests.simulation.ledger import Row, SimulatedLedger
@@ -81,7 +82,7 @@ class _NeverOnDisk(SimulatedLedger):
         return super().committing(effect, durable=False)
 
 
-class _NoWindow(SimulatedLedger):
+class _NoHistory(SimulatedLedger):
     """What happened to a conversation before is nobody's business."""
 
     def _claim(self, claim: Claim) -> ClaimResult:
@@ -89,7 +90,7 @@ class _NoWindow(SimulatedLedger):
         return replace(claimed, previous=None, ahead=(), history=()) if isinstance(claimed, Acquired) else claimed
 
 
-class _NoWindowWithAKey(_NoWindow):
+class _NoHistoryWithAKey(_NoHistory):
     """A key says enough: what happened to its conversation under another is nobody's business."""
 
     def _claim(self, claim: Claim) -> ClaimResult:
@@ -99,8 +100,8 @@ class _NoWindowWithAKey(_NoWindow):
 class _BlindTakeOver(SimulatedLedger):
     """Who is at work is known by the order of first claims, in which a take-over comes before whom it should see."""
 
-    def _others(self, row: Row, since: float) -> tuple[list[Row], list[Row]]:
-        ahead, history = super()._others(row, since)
+    def _others(self, row: Row) -> tuple[list[Row], list[Row]]:
+        ahead, history = super()._others(row)
         return [other for other in ahead if other.number < row.number], history
 
 
@@ -108,9 +109,10 @@ class _BlindPerson(SimulatedLedger):
     """A person's retry does not see who is at work on the conversation."""
 
     def _reclaim(
-        self, initiation_id: str, lease_owner: str, lease_seconds: float, window_seconds: float, correlation: str
+        self, initiation_id: str, lease_owner: str, lease_seconds: float, correlation: str
     ) -> ClaimResult | None:
-        return super()._reclaim(initiation_id, lease_owner, lease_seconds, 0.0, correlation)
+        claimed = super()._reclaim(initiation_id, lease_owner, lease_seconds, correlation)
+        return replace(claimed, previous=None, ahead=(), history=()) if isinstance(claimed, Acquired) else claimed
 
 
 class _NoOffers(SimulatedLedger):
@@ -120,6 +122,59 @@ class _NoOffers(SimulatedLedger):
         entry = super().entry(row)
         session = replace(entry.checkpoint.session, offer_ends="")
         return replace(entry, checkpoint=replace(entry.checkpoint, session=session))
+
+
+class _NoUnseen(SimulatedLedger):
+    """What nothing shows stands nowhere: an invitation that Genesys took and nobody has seen is not heard of."""
+
+    def _won(self, row: Row) -> Acquired:
+        won = super()._won(row)
+        return replace(won, history=tuple(replace(entry, outcome=None) for entry in won.history))
+
+
+class _NoQueue(SimulatedLedger):
+    """Nobody waits for who is at work on the conversation."""
+
+    def _won(self, row: Row) -> Acquired:
+        won = super()._won(row)
+        return replace(won, ahead=(), previous=next(iter(won.history), None))
+
+
+class _AnyAgent(_Rowwise):
+    """An agent whose telephone rings has answered."""
+
+    def __init__(self, flows) -> None:
+        super().__init__(flows)
+        self.sessions = lambda attempt: replace(flows.sessions(attempt), unanswered="")
+
+
+class _GoneOrNot(_Rowwise):
+    """A conversation that can't have a session is one that has none."""
+
+    def __init__(self, flows) -> None:
+        super().__init__(flows)
+        self._look = flows.sessions
+
+    def sessions(self, attempt) -> Sessions:
+        try:
+            return self._look(attempt)
+        except ConversationNotActive:
+            return Sessions()
+
+
+class _NoLimit(Initiation):
+    """Whoever comes is let in."""
+
+    def _within_limit(self, attempt: Attempt, work: Callable[[Attempt], Outcome]) -> Outcome:
+        return work(attempt)
+
+
+class _LimitAfterTheClaim(_NoLimit):
+    """Who is one too many is refused once it has its row."""
+
+    def _run_and_complete(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
+        with self.admission.one():
+            return super()._run_and_complete(ledger, attempt, acquired)
 
 
 class _IgnoredOnRecord(Initiation):
@@ -170,11 +225,17 @@ MUTANTS = (
     Mutant("no commit before the call", "invited again", _NoCommitBeforeCall),
     Mutant("no wait for the disk", "invited again", _NeverOnDisk),
     Mutant("no look at the conversation", "was live", disguise=_Unmindful),
-    Mutant("no window", "was live", _NoWindow),
-    Mutant("no window for who has a key", "was live", _NoWindowWithAKey),
+    Mutant("no history", "was live", _NoHistory),
+    Mutant("no history for who has a key", "was live", _NoHistoryWithAKey),
     Mutant("a take-over that does not see whom it came after", "was live", _BlindTakeOver),
     Mutant("a person who does not see who is at work", "was live", _BlindPerson),
     Mutant("an open offer that is not heard of", "was live", _NoOffers),
+    Mutant("an invitation that is not seen stands nowhere", "was live", _NoUnseen),
+    Mutant("nobody waits for who is at work", "was live", _NoQueue),
+    Mutant("an agent who rings counts", "before an agent answered", disguise=_AnyAgent),
+    Mutant("a customer who has left counts", "who had left", disguise=_GoneOrNot),
+    Mutant("no limit to what is under way", "at once in", initiation=_NoLimit),
+    Mutant("a limit that comes after the claim", "after it had begun", initiation=_LimitAfterTheClaim),
     Mutant("an ignored delivery that takes its key", "was ignored", initiation=_IgnoredOnRecord),
     Mutant("links for who did not start it", "shown to", _LinksForAll),
     Mutant("a lease shorter than the deadline", "though it had", _ShortLease),

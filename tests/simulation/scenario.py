@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from random import Random
 
 from cobrowse.initiation import Genesys, Initiation
 from cobrowse.ledger import State
-from cobrowse.model import Command, Secret
+from cobrowse.model import Command, Secret, Status
 from integrations.genesys import Flows
 from tests.simulation.callers import Callers, Request
-from tests.simulation.genesys import USER_TOKEN, Platform
+from tests.simulation.genesys import USER_TOKEN, Platform, Session
 from tests.simulation.invariants import violations
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.scheduler import Scheduler
@@ -31,7 +32,6 @@ _SLOW = (0.05, 0.5)
 _LEDGER_LEGS = ((0.0, 0.0), (0.001, 0.01), (0.001, 0.05))
 _DEADLINES = (2.0, 3.0, 5.0, 10.0, 20.0)
 _LONG = (10.0, 20.0)
-_WINDOWS = (60.0, 600.0)
 _CREDENTIALS = ("", "", "another")
 
 
@@ -83,13 +83,14 @@ def run(seed: int, mutant: Mutant = SOUND) -> Run:
         workers=random.choice((1, 2, 2, 3)),
         api_legs=_SLOW if slow else random.choice(_API_LEGS),
         shared_tokens=random.random() < 0.5,
-        repeat_window_seconds=random.choice(_WINDOWS),
         disguise=mutant.disguise,
         initiation=mutant.initiation,
         machines=random.choice((1, 2)),
+        admits=Random(f"admission {seed}").choice((0, 0, 0, 2)),
     )
     ledger.lose_workers = service.power_cut
     platform.on_record = lambda session: _on_record(ledger, session)
+    platform.stands_unseen = lambda session: _stands_unseen(ledger, platform, session)
     callers = Callers(service)
     world.note("org", mode, *endpoints)
     _open_conversations(world, platform)
@@ -113,6 +114,22 @@ def _on_record(ledger: SimulatedLedger, session: str) -> bool:
     return any(each.cobrowse_session_id == session and each.offer_ends for each in known)
 
 
+def _stands_unseen(ledger: SimulatedLedger, platform: Platform, session: Session) -> bool:
+    """Whether its call to invite is known to have succeeded: to who is still at work on it, or by the ledger.
+
+    Once neither is so, nobody could tell it from a call that never arrived, and it shows.
+    """
+    caller = session.invitations[-1][1]
+    win = next((win for win in reversed(ledger.wins) if win.correlation == caller), None)
+    if caller not in platform.taken or win is None:
+        return False
+    row = win.row
+    if ledger.by_id.get(row.id) is not row or row.attempts != win.attempt:
+        return False
+    settled = row.outcome is not None and row.outcome.status is Status.UNVERIFIED and not row.late
+    return settled or ledger.at_work(row)
+
+
 def _open_conversations(world: Scheduler, platform: Platform) -> None:
     random = world.random
     for name in ("c1", "c2")[: random.choice((1, 2))]:
@@ -123,7 +140,7 @@ def _open_conversations(world: Scheduler, platform: Platform) -> None:
 
 def _call(world: Scheduler, callers: Callers, platform: Platform, deadlines: tuple[float, ...]) -> None:
     """The callers of this run, each with its own start."""
-    random = world.random
+    random, dice = world.random, Random(f"callers {world.seed}")
     names = list(platform.conversations)
     for number in range(random.choice((1, 1, 2, 2, 2, 3, 4))):
         deadline = random.choice(deadlines)
@@ -132,6 +149,9 @@ def _call(world: Scheduler, callers: Callers, platform: Platform, deadlines: tup
         start = random.choice((0.0, 0.0, world.between(0.0, 1.0), world.between(0.0, 30.0)))
         credential = random.choice(_CREDENTIALS)
         command = Command("crm", "", deadline, conversation_id=name, fingerprint=name, credential=credential)
+        if platform.rings and dice.random() < 0.5:
+            command = replace(command, start_when=dice.choice(("agent_connected", "customer_connected")))
+            command = replace(command, reuse_live_session=dice.random() < 0.5)
         kind = random.random()
         if kind < 0.5:
             _send(world, callers, number, command, patience, start)
@@ -153,7 +173,11 @@ def _send(world: Scheduler, callers: Callers, number: int, command: Command, pat
     random = world.random
     special = random.random()
     # Now and then two credentials have the same key.
-    command = replace(command, key=f"key{number if random.random() < 0.8 else ''}", reuse_live_session=special < 0.2)
+    command = replace(
+        command,
+        key=f"key{number if random.random() < 0.8 else ''}",
+        reuse_live_session=special < 0.2 or command.reuse_live_session,
+    )
     if special > 0.92:
         command = replace(command, latest=True, conversation_id="", fingerprint="latest")
     if random.random() < 0.05:

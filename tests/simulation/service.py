@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cobrowse.admission import Admission
 from cobrowse.errors import InternalError, KeyReused
 from cobrowse.initiation import Genesys, Initiation
 from cobrowse.ledger import InitiationRecord, lock_key_for
@@ -75,7 +76,7 @@ class Worker(Process):
             clock,
             service.new_id,
             name,
-            repeat_window_seconds=service.repeat_window_seconds,
+            admission=Admission(service.admits),
         )
 
     def crashed(self) -> None:
@@ -83,7 +84,10 @@ class Worker(Process):
 
 
 class Service:
-    """`disguise` lets a mutant see the flows first; `mode` is COBROWSE_FLOW. `machines` share the workers."""
+    """`disguise` lets a mutant see the flows first; `mode` is COBROWSE_FLOW. `machines` share the workers.
+
+    `admits` is how many initiations a worker lets in at once, 0 for any.
+    """
 
     def __init__(
         self,
@@ -95,20 +99,20 @@ class Service:
         workers: int,
         api_legs: tuple[float, float],
         shared_tokens: bool,
-        repeat_window_seconds: float,
         disguise: Callable[[Flows], Genesys],
         initiation: type[Initiation] = Initiation,
         machines: int = 1,
+        admits: int = 0,
     ) -> None:
         self.world = world
         self.platform = platform
         self.ledger = ledger
         self.mode = mode
         self.api_legs = api_legs
-        self.repeat_window_seconds = repeat_window_seconds
         self.disguise = disguise
         self.initiation = initiation
         self.machines = machines
+        self.admits = admits
         self.untroubled = not world.mischief.budget
         self.store = SimulatedTokenStore(ledger) if shared_tokens else None
         self.deliveries: list[Delivery] = []

@@ -94,9 +94,9 @@ class StoredLedger(SimulatedLedger):
         return self.store.find(lock_key)
 
     def _reclaim(
-        self, initiation_id: str, lease_owner: str, lease_seconds: float, window_seconds: float, correlation: str
+        self, initiation_id: str, lease_owner: str, lease_seconds: float, correlation: str
     ) -> ClaimResult | None:
-        claimed = self.store.reclaim(initiation_id, lease_owner, lease_seconds, window_seconds)
+        claimed = self.store.reclaim(initiation_id, lease_owner, lease_seconds)
         if isinstance(claimed, Acquired):
             self._take(self.by_id[initiation_id], lease_owner, lease_seconds, correlation)
         return claimed

@@ -18,7 +18,7 @@ from tests.simulation.service import Service
 class Stage:
     """The simulation without mischief: `play` runs a scene as an actor, with one worker's initiation."""
 
-    def __init__(self, mode, ledger=SimulatedLedger, window=600.0):
+    def __init__(self, mode, ledger=SimulatedLedger):
         self.world = Scheduler(1)
         self.world.mischief.budget = 0
         self.platform = Platform(self.world, (mode,))
@@ -35,7 +35,6 @@ class Stage:
             workers=1,
             api_legs=(0.01, 0.02),
             shared_tokens=False,
-            repeat_window_seconds=window,
             disguise=lambda flows: flows,
         )
 

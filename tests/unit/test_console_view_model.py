@@ -9,6 +9,7 @@ from cobrowse.ledger import Checkpoint, InitiationRecord, State
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 from console import view_model
 from console.view_model import DOTS, STATES, badge, can_retry, choices, detail, flash, masked, row
+from web.error_responses import hint_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRETS = {"join_url": Secret("https://j/1"), "viewer_url": Secret("https://v/1"), "join_code": Secret("482913")}
@@ -104,7 +105,7 @@ def test_what_a_repeat_would_get_is_told(retryable, final, words):
     failure = replace(FAILURE, retryable=retryable, is_terminal=final)
     trouble = detail(entry(state=State.FAILED_FINAL, outcome=replace(FAILED, failure=failure)), NOW).failure
     assert words in trouble.next
-    assert (trouble.code, trouble.cause, trouble.hint) == (failure.code, failure.message, failure.hint)
+    assert (trouble.code, trouble.cause, trouble.hint) == (failure.code, failure.message, hint_of(failure))
 
 
 def test_a_row_at_work_again_does_not_tell_the_attempt_before_as_its_own():

@@ -51,10 +51,10 @@ def test_a_kind_that_says_nothing_of_it_can_not_be_repeated_and_burns_its_key():
 
 
 @pytest.mark.parametrize("kind", error_types_by_code().values(), ids=error_types_by_code())
-def test_an_error_has_its_message_its_kinds_remedy_and_no_wait_unless_told(kind):
+def test_an_error_has_its_message_and_no_remedy_or_wait_of_its_own_unless_told(kind):
     error = kind("what has happened")
     assert (str(error), error.message) == ("what has happened", "what has happened")
-    assert (error.hint, error.retry_after) == (kind.hint, None)
+    assert (error.hint, error.retry_after) == ("", None)
     told = kind("x", hint="another remedy", retry_after=3.0)
     assert (told.hint, told.retry_after) == ("another remedy", 3.0)
 

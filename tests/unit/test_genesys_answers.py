@@ -6,79 +6,22 @@ import pytest
 from cobrowse.errors import CobrowseError
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
-from integrations import genesys
 from integrations.genesys.transport import BodyTooLarge
-from tests.clocks import ManualClock
 from tests.scripted import initiation
-
-C = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
-TOKEN, POST, LOOK = "/oauth/token", f"/api/v2/conversations/{C}/cobrowse", f"/api/v2/conversations/{C}"
-CREATE, LIST = "/api/v2/cobrowse/sessions", "/api/v2/conversations/webchat"
-SESSION = {"id": "sess-1", "joinCode": "849201", "dateOfferEnds": "2030-01-01T00:00:00Z"}
-
-
-def conversation(customer="connected", agent="connected", kind="messages", sessions=()):
-    return {
-        "id": C,
-        "participants": [
-            {"purpose": "customer", kind: [{"state": customer}], "cobrowsesessions": list(sessions)},
-            {"purpose": "agent", kind: [{"state": agent}]},
-        ],
-    }
-
-
-def refused(status, code="", message="", headers=None):
-    return httpx.Response(status, headers=headers, json={"code": code, "message": message, "status": status})
-
-
-def page(status):
-    return httpx.Response(status, headers={"Content-Type": "text/html"}, content=b"<html>Request blocked</html>")
-
-
-class Org(httpx.BaseTransport):
-    """Answers each path with what a test says: a response, a function of the request, or a list of them in turn."""
-
-    def __init__(self, **answers):
-        self.answers = {
-            TOKEN: lambda _: httpx.Response(200, json={"access_token": "t", "expires_in": 3600}),
-            POST: lambda _: httpx.Response(200, json=SESSION),
-            LOOK: lambda _: httpx.Response(200, json=conversation()),
-        }
-        self.answers |= {globals()[name]: answer for name, answer in answers.items()}
-        self.calls = []
-
-    def handle_request(self, request):
-        path = request.url.path
-        self.calls.append(path)
-        answer = self.answers.get(path, lambda _: refused(404, "not.found"))
-        if isinstance(answer, list):
-            answer = answer.pop(0) if len(answer) > 1 else answer[0]
-        return answer(request) if callable(answer) else answer
-
-
-def connected(org, mode="native", clock=None):
-    clock = clock or ManualClock()
-    flows, _ = genesys.connect(
-        api_url="https://api.example.com",
-        login_url="https://login.example.com",
-        client_id="id",
-        client_secret=Secret("secret"),
-        mode=mode,
-        sandbox=False,
-        transport=org,
-        clock=clock,
-        jitter=lambda: 0.0,
-        lease_owner="h",
-        store=None,
-    )
-    return flows, clock
-
-
-def start(org, mode="native", **command):
-    flows, clock = connected(org, mode)
-    work = initiation(flows, clock=clock)
-    return work(Command("architect", "corr", 10.0, **{"conversation_id": C} | command))
-
+from tests.unit.org import (
+    LOOK,
+    POST,
+    SESSION,
+    TOKEN,
+    C,
+    Org,
+    connected,
+    conversation,
+    page,
+    refused,
+    start,
+)
+from web.error_responses import hint_of
 
 REFUSALS = {
     # What is answered to the POST → the error, a part of its hint.
@@ -121,7 +64,7 @@ def test_a_refusal_is_read_by_its_code_and_neither_token_nor_call_is_repeated_fo
     org = Org(POST=answer)
     failure = start(org).failure
     assert failure.code == code
-    assert hint in failure.hint
+    assert hint in hint_of(failure)
     if code != "genesys_rate_limited":
         assert (org.calls.count(TOKEN), org.calls.count(POST)) == (1, 1)
         assert not failure.is_terminal
@@ -165,7 +108,7 @@ def test_what_the_login_host_refuses_names_what_to_mend(answer, code, hint):
     org = Org(TOKEN=answer)
     failure = start(org).failure
     assert (failure.code, org.calls) == (code, [TOKEN])
-    assert hint in failure.hint
+    assert hint in hint_of(failure)
 
 
 WAITS = [
@@ -285,40 +228,6 @@ def test_a_success_whose_body_breaks_is_one_and_an_answer_that_never_came_is_los
     whole, lost = BrokenBody(200), BrokenBody(0)
     assert (start(whole).status, whole.calls.count(POST)) == ("unverified", 1)
     assert start(lost).failure.code == "genesys_unavailable"
-
-
-def by_scope(answer):
-    """The login host of an org where the media flow's scopes are refused."""
-    return lambda request: answer if b"scope=" in request.read() else httpx.Response(200, json={"access_token": "t"})
-
-
-NO_SCOPE = httpx.Response(400, json={"error": "invalid_scope", "error_description": "invalid scope requested"})
-
-
-@pytest.mark.parametrize("reuse_live_session", [False, True])
-def test_auto_turns_native_where_the_media_flows_scopes_are_refused(reuse_live_session):
-    org = Org(TOKEN=by_scope(NO_SCOPE))
-    outcome = start(org, "auto", reuse_live_session=reuse_live_session)
-    assert (outcome.failure, outcome.flow, org.calls.count(POST)) == (None, "native", 1)
-    assert CREATE not in org.calls
-
-
-@pytest.mark.parametrize("code", ["not.authorized", "missing.permissions", "missing.any.permissions", ""])
-def test_auto_turns_native_where_create_is_forbidden(code):
-    org = Org(CREATE=refused(403, code, "x"))
-    outcome = start(org, "auto")
-    assert (outcome.failure, outcome.flow, org.calls.count(CREATE)) == (None, "native", 1)
-
-
-@pytest.mark.parametrize("answer", [page(403), refused(401, "ip.not.authorized"), refused(400, "bad.request")])
-def test_auto_stays_with_media_where_the_refusal_is_about_something_else(answer):
-    org = Org(CREATE=answer)
-    assert start(org, "auto").failure is not None
-    assert POST not in org.calls
-
-
-def test_media_alone_does_not_turn():
-    assert start(Org(TOKEN=by_scope(NO_SCOPE)), "media").failure.code == "genesys_forbidden"
 
 
 @pytest.mark.parametrize("answer", [refused(404, "not.found"), refused(405, "method.not.allowed"), refused(400, "bad")])

@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from cobrowse.errors import GenesysUnauthorized, LedgerUnavailable
-from cobrowse.flow import Flow, Step
 from diagnostics.health_checks import Readiness, TokenCheck, ledger_check
 from tests.clocks import ManualClock
 
@@ -65,16 +64,12 @@ class Genesys:
         self.error = None
         self.left = 0.0
 
-    def flow(self):
-        return Flow("media", (Step("token", self.run),))
-
-    def run(self, attempt):
+    def authorize(self, attempt):
         self.tries += 1
         assert attempt.deadline.remaining() <= 2.0
         if self.error is not None:
             raise self.error
         self.left = 3600.0
-        return {}
 
 
 @pytest.fixture
@@ -84,7 +79,7 @@ def genesys():
 
 @pytest.fixture
 def token(genesys, clock):
-    return TokenCheck(lambda: genesys.left, genesys.flow, clock, "host:1")
+    return TokenCheck(lambda: genesys.left, genesys.authorize, clock, "host:1")
 
 
 def test_a_token_at_hand_costs_no_call(genesys, token):

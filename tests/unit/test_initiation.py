@@ -33,7 +33,7 @@ def test_a_session_is_claimed_put_on_record_started_and_settled():
     assert [span.name for span in told.spans] == ["create", "attach", "verify"]
     intended = Checkpoint("media", pending_step="create", session=Session("c-1"))
     # The lease outlives the deadline of ten seconds by five.
-    assert work.ledger.claims == [Claim("id-1", "conversation:crm::c-1", "worker/id-1", IN_C1, 15.0, intended, 600.0)]
+    assert work.ledger.claims == [Claim("id-1", "conversation:crm::c-1", "worker/id-1", IN_C1, 15.0, intended)]
     created = Checkpoint("media", ("create",), "attach", may_have_notified=True, session=Session("c-1", "s-1"))
     finished = replace(created, completed_steps=("create", "attach"), pending_step="", session=DONE)
     assert work.ledger.told == [
@@ -48,21 +48,19 @@ def test_a_session_that_does_not_show_is_told_as_unverified():
 
 
 @pytest.mark.parametrize(
-    ("asked", "lock_key", "window"),
+    ("asked", "lock_key"),
     [
-        (command(conversation_id="c-1", key="k"), "key:crm::k", 90.0),
-        (command(conversation_id="c-1", key="k", fingerprint="f", credential="ada"), "key:crm:ada:k", 90.0),
-        (command(conversation_id="c-1"), "conversation:crm::c-1", 90.0),
-        (command(conversation_id="c-1"), "conversation:crm::c-1", 0.0),
-        (command(), "id:id-1", 90.0),
+        (command(conversation_id="c-1", key="k"), "key:crm::k"),
+        (command(conversation_id="c-1", key="k", fingerprint="f", credential="ada"), "key:crm:ada:k"),
+        (command(conversation_id="c-1"), "conversation:crm::c-1"),
+        (command(), "id:id-1"),
     ],
 )
-def test_every_claim_asks_for_an_earlier_one(asked, lock_key, window):
-    work = initiation(repeat_window_seconds=window)
+def test_a_claim_is_for_the_key_or_else_for_the_conversation(asked, lock_key):
+    work = initiation()
     work(asked)
     (claim,) = work.ledger.claims
-    # Without a window those at work are asked for all the same.
-    assert (claim.lock_key, claim.window_seconds) == (lock_key, window or 0.001)
+    assert claim.lock_key == lock_key
 
 
 def test_every_attempt_has_an_id_and_a_holder_of_its_own():
@@ -87,9 +85,7 @@ def test_an_error_is_an_outcome_settled_as_what_a_repeat_may_do_with_it():
     work = initiation(ScriptedGenesys(fails={"attach": [ConversationNotActive("it has ended")]}))
     told = work(IN_C1)
     assert told.status is Status.FAILED
-    assert told.failure == Failure(
-        "conversation_not_active", "it has ended", ConversationNotActive.hint, retryable=False, is_terminal=True
-    )
+    assert told.failure == Failure("conversation_not_active", "it has ended", "", retryable=False, is_terminal=True)
     assert told.session == Session("c-1", "s-1")
     ((_, lease_owner, state, checkpoint, outcome),) = work.ledger.settled
     assert (lease_owner, state, outcome) == ("worker/id-1", State.FAILED_FINAL, told)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cobrowse.errors import GenesysUnavailable, InProgress
+from cobrowse.errors import ConversationNotActive, GenesysUnavailable, InProgress
 from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Lease, State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from tests.clocks import ManualClock
@@ -124,12 +124,20 @@ def test_another_session_is_the_answer_though_it_has_one_of_its_own():
     assert told.status is Status.ALREADY_ACTIVE
 
 
-@pytest.mark.parametrize(("invited", "looks"), [(False, True), (True, False)])
-def test_who_asks_for_a_check_has_it_unless_this_very_row_may_have_invited(invited, looks):
+@pytest.mark.parametrize("invited", [False, True])
+def test_who_asks_for_a_check_has_it_and_a_session_that_may_be_its_own_is_left_to_the_flow(invited):
     row = entry("row", checkpoint=Checkpoint("media", ("create",), "", invited), attempts=2)
     work, told = asked(ScriptedGenesys(live=[(LIVE,)]), replace(IN_C1, reuse_live_session=True), claims=[Acquired(row)])
-    assert (("look", "c-1") in work.genesys.calls) is looks
-    assert told.status is (Status.ALREADY_ACTIVE if looks else Status.INITIATED)
+    assert ("look", "c-1") in work.genesys.calls
+    assert told.status is (Status.INITIATED if invited else Status.ALREADY_ACTIVE)
+
+
+def test_a_conversation_that_is_over_by_now_does_not_hide_what_this_row_may_have_started():
+    row = entry("row", checkpoint=Checkpoint("media", ("create",), "", may_have_notified=True), attempts=2)
+    over = ScriptedGenesys(live=[ConversationNotActive("ended")])
+    _, told = asked(over, replace(IN_C1, reuse_live_session=True), claims=[Acquired(row)])
+    assert [what for what, _ in over.calls][-2:] == ["attach", "verify"]
+    assert told.status is Status.INITIATED
 
 
 def test_who_asks_for_no_check_and_has_no_earlier_one_is_not_held_up_by_a_look():
@@ -305,6 +313,28 @@ def test_links_and_code_are_for_the_credential_that_started_the_session(how, sen
         assert (session.join_url, session.viewer_url, session.join_code) == ("", "", "")
 
 
+@pytest.mark.parametrize("how", ["replayed", "replayed after a wait", "taken over"])
+def test_a_delivery_that_comes_again_by_another_credential_gets_no_links(how):
+    started = Session("c-1", "live-1", verified=True, **LINKS)
+    of = command(conversation_id="c-1", key="delivery-1", credential="CN=ada")
+    first = ended("first", of=of, checkpoint=Checkpoint("media", session=started))
+    first = replace(first, outcome=replace(first.outcome, session=started))
+    dead = entry("first", of=of, attempts=2, checkpoint=Checkpoint("media", ("create", "attach"), session=started))
+    scripts = {
+        "replayed": {"finds": [first]},
+        "replayed after a wait": {"claims": [AlreadyHeld(entry("first", of=of, lease_left=3.0))], "reads": [first]},
+        "taken over": {"claims": [Acquired(dead)]},
+    }
+
+    def told(to):
+        return asked(ScriptedGenesys(live=[(replace(LIVE, viewer_url=""),)] * 3), to, **scripts[how])[1].session
+
+    assert (told(of).join_url, told(of).join_code) == (LINKS["join_url"], LINKS["join_code"])
+    other = told(replace(of, credential="CN=another"))
+    assert other.conversation_id == "c-1"
+    assert (other.join_url, other.viewer_url, other.join_code) == ("", "", "")
+
+
 # Run again, asked for by a person
 
 
@@ -321,7 +351,7 @@ def test_run_again_looks_first_and_goes_on_where_the_row_stood():
         "by hand",
         4,
     )
-    assert work.ledger.told[0] == ("reclaim", "old", "worker/id-1", 13.0, 600.0)
+    assert work.ledger.told[0] == ("reclaim", "old", "worker/id-1", 13.0)
     assert [what for what, _ in work.genesys.calls] == ["look", "attach", "verify"]
 
 

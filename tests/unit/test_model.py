@@ -83,7 +83,7 @@ def test_an_entry_and_a_claim_say_what_they_are_told():
     entry = InitiationRecord("i", COMMAND, State.RUNNING, 1, Checkpoint())
     assert InitiationRecord("i", COMMAND, State.RUNNING, 1, Checkpoint(), "", 0.0, 0, None, None, None) == entry
     claim = Claim("i", "slot", "lease_owner", COMMAND, 15.0)
-    assert Claim("i", "slot", "lease_owner", COMMAND, 15.0, Checkpoint(), 0.0) == claim
+    assert Claim("i", "slot", "lease_owner", COMMAND, 15.0, Checkpoint()) == claim
 
 
 @pytest.mark.parametrize(

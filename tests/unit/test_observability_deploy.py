@@ -11,6 +11,7 @@ from cobrowse.errors import error_types_by_code
 from cobrowse.model import Status
 from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, TOKEN
 from integrations.observability.metrics import ROWS, STATUSES
+from web.error_responses import ERROR_RESPONSES
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())
@@ -30,7 +31,7 @@ VALUES = {
     "outcome": {*error_types_by_code(), *Status, "replayed"},
     "success": {"true", "false"},
     "operation": {one.name for one in (TOKEN, LIST, CONVERSATION, CREATE, ATTACH, COBROWSE)},
-    "status": {*STATUSES.values(), *(str(kind.status) for kind in error_types_by_code().values()), "200"},
+    "status": {*STATUSES.values(), *(str(row.status) for row in ERROR_RESPONSES.values()), "200"},
     "job": {"cobrowse-bridge"},
     "sender": {"$sender"},
 }

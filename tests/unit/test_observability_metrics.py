@@ -39,7 +39,7 @@ def samples(metrics):
 
 @pytest.fixture
 def metrics():
-    return Metrics(["architect", "crm"])
+    return Metrics(["architect", "crm"], preparing={"create"}, attaching={"attach"})
 
 
 @pytest.fixture

@@ -96,6 +96,7 @@ def test_a_scheme_is_what_its_vendor_says(name):
         has_secrets=name != "mtls",
         covers_body=name in OVER_BODY,
         delivery_id=DELIVERY_IDS.get(name, ""),
+        covers_delivery_id=name == "standard-webhooks",
         response_policy=RESPONSE_POLICIES.get(name, ""),
     )
 

@@ -13,6 +13,7 @@ from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.response_policies import RESPONSE_POLICIES, acknowledgement, batch_status, status_for
 from tests.payloads import BASE_URL, EXAMPLE, NOW, environ, senders
+from web.error_responses import ERROR_RESPONSES, status_of
 
 SECRET = "0123456789abcdef"
 GOOD = 'signature = "github"\nsecrets = ["$S"]\nenvelope = "custom"\n'
@@ -317,7 +318,7 @@ def test_every_habit_is_held_to_what_is_known_of_it():
 @pytest.mark.parametrize("name", RESENDS)
 def test_a_failure_comes_again_exactly_if_that_can_help(name):
     for code, kind in error_types_by_code().items():
-        told = status_for(RESPONSE_POLICIES[name], kind.status, kind.retryable)
+        told = status_for(RESPONSE_POLICIES[name], ERROR_RESPONSES[code].status, kind.retryable)
         if not kind.retryable:
             assert told not in RESENDS[name], code
             assert told == 200 or 400 <= told < 500, code
@@ -408,7 +409,7 @@ def test_a_sender_over_its_rate_is_told_when_to_come_again():
     with pytest.raises(SenderRateLimited) as error:
         rates.check(sender)
     assert 3_590 <= error.value.retry_after <= 3_600
-    assert error.value.status == 429
+    assert status_of(error.value) == 429
     rates.check(other)
 
 

@@ -64,6 +64,13 @@ def test_who_does_not_ask_for_it_is_not_held_up_by_a_look():
     assert (outcome.status, calls[0]) == (Status.INITIATED, "create")
 
 
+def test_a_row_whose_worker_died_before_its_call_waits_for_the_agent_too():
+    intended = Checkpoint("native", pending_step="cobrowse", may_have_notified=True, session=Session("c-1"))
+    outcome, calls, _ = asked(Ringing(RINGS), claims=[Acquired(entry("row", checkpoint=intended, attempts=2))])
+    assert outcome.failure.code == "agent_not_connected"
+    assert set(calls) == {"look"}
+
+
 def test_a_session_that_stands_is_the_answer_whoever_rings():
     outcome, calls, _ = asked(Ringing(Sessions((LIVE,), unanswered="no agent is connected")))
     assert (outcome.status, calls) == (Status.ALREADY_ACTIVE, ["look"])
@@ -111,9 +118,7 @@ def test_an_invitation_that_was_taken_stands_for_a_while_though_nothing_shows_it
 
 def test_a_person_who_retries_does_not_start_what_still_rings():
     failure = Failure("agent_not_connected", "", "", retryable=True, is_terminal=False)
-    rang = ended(
-        "rang", outcome=Outcome(Status.FAILED, "rang", "corr", failure=failure), of=command(conversation_id="c-1")
-    )
+    rang = ended("rang", outcome=Outcome(Status.FAILED, "rang", "corr", failure=failure), of=WANTED)
     genesys = Ringing(RINGS)
     work = initiation(genesys, reclaims=[Acquired(entry("rang", attempts=2, of=rang.command))])
     assert work.retry(rang, 10.0, "corr").failure.code == "agent_not_connected"

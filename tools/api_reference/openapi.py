@@ -11,6 +11,7 @@ from integrations.senders.payloads import crm_events
 from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
 from schemas import crm
 from tools.api_reference import headers, json_schemas, operations, responses, samples, security
+from web.error_responses import ERROR_RESPONSES
 from web.responses import to_answer
 
 Json = dict[str, Any]
@@ -61,10 +62,10 @@ def document(senders: Mapping[str, str] | None = None, server: str = "/") -> Jso
 def _told(kind: Kind) -> Json:
     return {
         "code": kind.code,
-        "status": kind.status,
+        "status": ERROR_RESPONSES[kind.code].status,
         "retryable": kind.retryable,
         "meaning": kind.__doc__,
-        "hint": kind.hint,
+        "hint": ERROR_RESPONSES[kind.code].hint,
     }
 
 

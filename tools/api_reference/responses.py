@@ -6,6 +6,7 @@ from typing import Any
 
 from cobrowse.errors import CobrowseError
 from tools.api_reference import samples
+from web.error_responses import status_of
 
 Json = dict[str, Any]
 Kind = type[CobrowseError]
@@ -14,8 +15,8 @@ Kind = type[CobrowseError]
 def failures(met: list[Kind]) -> dict[str, Json]:
     """A response for each status that these kinds have, with an answer of each kind."""
     found: dict[str, Json] = {}
-    for status in sorted({kind.status for kind in met}):
-        here = [kind for kind in met if kind.status == status]
+    for status in sorted({status_of(kind) for kind in met}):
+        here = [kind for kind in met if status_of(kind) == status]
         codes = ", ".join(f"`{kind.code}`" for kind in here)
         made = response(f"{HTTPStatus(status).phrase}: {codes}.", examples(here, {}))
         if status == 401:

@@ -22,7 +22,8 @@ class Scheme:
     `preset` is what its vendor has fixed; `keys` are those of a sender's row it uses besides `secrets`, `required`
     those
     it can't do without; `settings` are the service's own that it needs. `delivery_id` is a header with the delivery's
-    id. `covers_body`: it covers the body's bytes, so that nothing can be altered on the way.
+    id, which `covers_delivery_id` says to be signed too. `covers_body`: it covers the body's bytes, so that nothing
+    can be altered on the way.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Scheme:
     has_secrets: bool = True
     covers_body: bool = False
     delivery_id: str = ""
+    covers_delivery_id: bool = False
     response_policy: str = ""
 
 
@@ -71,6 +73,7 @@ _TABLE = (
         keys=("tolerance_seconds",),
         covers_body=True,
         delivery_id="webhook-id",
+        covers_delivery_id=True,
         response_policy="standard-webhooks",
     ),
     # developer.zendesk.com/documentation/webhooks/verifying: base64(HMAC-SHA256(timestamp + body)), nothing between.

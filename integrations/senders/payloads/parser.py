@@ -27,7 +27,7 @@ class EventParser:
     """How a row reads its sender's events.
 
     The delivery's id is where the row says (`delivery_id` or `delivery_header`), else where the envelope has it, else
-    in the scheme's own header (`default_header`).
+    in the scheme's own header (`default_header`). `signed_body`, `signed_header`: what the scheme covers of them.
     """
 
     envelope: Envelope
@@ -39,6 +39,8 @@ class EventParser:
     delivery_id: Path | None = None
     delivery_header: str = ""
     default_header: str = ""
+    signed_body: bool = False
+    signed_header: bool = False
     topics: tuple[str, ...] = ()
     max_age_seconds: float = chat_events.MAX_AGE_SECONDS
 
@@ -81,7 +83,7 @@ class EventParser:
         assert isinstance(body, dict)  # noqa: S101 - the schema takes nothing else
         self.envelope.check(loaded, headers)
         transformed = self.envelope.transformed(body)
-        delivery_id = self._delivery_id(transformed, loaded, headers)
+        delivery_id, signed = self._delivery_id(transformed, loaded, headers)
         reason = self.envelope.ignore(loaded, self.topics) or self._too_old(loaded, incoming.received)
         kind: IgnoredKind = "event"
         if not reason and self.filter is not None and not paths.is_truthy(self.filter(transformed)):
@@ -94,7 +96,7 @@ class EventParser:
         if not reason and self.conversation_id is None:
             reason, kind = "the event has no conversation id, and the row names no path to one", "no_conversation"
         if reason or self.conversation_id is None:
-            return Ignored(reason, delivery_id, self._conversation_if_any(transformed), kind)
+            return Ignored(reason, delivery_id, self._conversation_if_any(transformed), kind, signed)
         return SessionRequested(
             paths.conversation_id(self.conversation_id(transformed), self.conversation_id.text),
             CHANNELS[medium],
@@ -102,6 +104,7 @@ class EventParser:
             paths.session_settings(*_found(self.session_settings, transformed)),
             delivery_id,
             self.envelope.content(body),
+            signed,
         )
 
     def _too_old(self, loaded: Loaded, received: datetime | None) -> str:
@@ -124,18 +127,17 @@ class EventParser:
                 raise InvalidRequest(f"{self.channel.text}: {medium[:SHOWN]!r} is not webchat, voice or message")
             yield medium
 
-    def _delivery_id(self, transformed: Loaded, loaded: Loaded, headers: Mapping[str, str]) -> str:
-        """The delivery id, equal in every redelivery; "" if there is none."""
+    def _delivery_id(self, transformed: Loaded, loaded: Loaded, headers: Mapping[str, str]) -> tuple[str, bool]:
+        """The delivery id, equal in every redelivery, and whether it is signed; "" if there is none."""
+        in_body = ""
         if self.delivery_id is not None:
-            found = paths.plain(self.delivery_id(transformed))
-        elif self.delivery_header:
-            found = paths.plain(headers.get(self.delivery_header.lower(), ""))
-        else:
-            found = paths.plain(self.envelope.delivery_id(loaded, headers))
-            found = found or paths.plain(headers.get(self.default_header.lower(), ""))
-        if len(found) <= _DELIVERY_ID_LENGTH and found.isascii() and found.isprintable():
-            return found
-        return "sha256:" + sha256(found.encode("utf-8", "surrogatepass")).hexdigest()
+            in_body = paths.plain(self.delivery_id(transformed))
+        elif not self.delivery_header:
+            # Where the body is signed, no header that is not may have a part in it.
+            in_body = paths.plain(self.envelope.delivery_id(loaded, {} if self.signed_body else headers))
+        header = "" if self.delivery_id is not None else self.delivery_header or self.default_header
+        found = in_body or paths.plain(headers.get(header.lower(), ""))
+        return _short(found), self.signed_header or (self.signed_body and bool(in_body))
 
     def _conversation_if_any(self, transformed: Loaded) -> str:
         """The conversation that an ignored event is about, for the record."""
@@ -145,6 +147,13 @@ class EventParser:
             return paths.conversation_id(self.conversation_id(transformed), self.conversation_id.text)
         except InvalidRequest:
             return ""
+
+
+def _short(delivery_id: str) -> str:
+    """The id as it can be kept: one that is long or of other letters as its hash."""
+    if len(delivery_id) <= _DELIVERY_ID_LENGTH and delivery_id.isascii() and delivery_id.isprintable():
+        return delivery_id
+    return "sha256:" + sha256(delivery_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _found(path: Path | None, event: Loaded) -> tuple[object, str]:

@@ -1,0 +1,132 @@
+"""Which flow starts a session: the one that is set, or the first of the table that the org has."""
+
+import httpx
+import httpx
+import pytest
+
+from cobrowse.flow import Attempt
+from cobrowse.model import Command
+from diagnostics.connectivity import ConnectivityProbe
+from diagnostics.context import DiagnosticContext
+from diagnostics.genesys_checks import GenesysChecks
+from integrations.genesys.flows import ATTACHING, FLOWS, MODES, PREPARING, FlowRow, StepRow, lacking_hint
+from integrations.genesys.operations import Operation
+from integrations.genesys.steps import Calls
+from integrations.observability.metrics import Metrics
+from schemas.genesys import CobrowseSessionSchema
+from settings import Settings, SettingsError
+from tests.clocks import ManualClock
+from tests.unit.org import CREATE, LOOK, POST, TOKEN, C, Org, connected, conversation, page, refused, start
+
+
+def by_scope(answer):
+    """The login host of an org where the media flow's scopes are refused."""
+    return lambda request: answer if b"scope=" in request.read() else httpx.Response(200, json={"access_token": "t"})
+
+
+NO_SCOPE = httpx.Response(400, json={"error": "invalid_scope", "error_description": "invalid scope requested"})
+
+
+@pytest.mark.parametrize("reuse_live_session", [False, True])
+def test_auto_turns_native_where_the_media_flows_scopes_are_refused(reuse_live_session):
+    org = Org(TOKEN=by_scope(NO_SCOPE))
+    outcome = start(org, "auto", reuse_live_session=reuse_live_session)
+    assert (outcome.failure, outcome.flow, org.calls.count(POST)) == (None, "native", 1)
+    assert CREATE not in org.calls
+
+
+@pytest.mark.parametrize("code", ["not.authorized", "missing.permissions", "missing.any.permissions", ""])
+def test_auto_turns_native_where_create_is_forbidden(code):
+    org = Org(CREATE=refused(403, code, "x"))
+    outcome = start(org, "auto")
+    assert (outcome.failure, outcome.flow, org.calls.count(CREATE)) == (None, "native", 1)
+
+
+@pytest.mark.parametrize("answer", [page(403), refused(401, "ip.not.authorized"), refused(400, "bad.request")])
+def test_auto_stays_with_media_where_the_refusal_is_about_something_else(answer):
+    org = Org(CREATE=answer)
+    assert start(org, "auto").failure is not None
+    assert POST not in org.calls
+
+
+def test_media_alone_does_not_turn():
+    assert start(Org(TOKEN=by_scope(NO_SCOPE)), "media").failure.code == "genesys_forbidden"
+
+
+def test_a_token_for_readiness_turns_auto_as_an_initiation_does():
+    flows, clock = connected(Org(TOKEN=by_scope(NO_SCOPE)), "auto")
+    flows.authorize(Attempt(Command("readyz", "c", 2.0), "readyz", "h", clock))
+    assert flows.flow().name == "native"
+
+
+# A third flow, as somebody would add it: one row, and one call.
+INVITE = Operation("invite", "POST", "/api/v2/hosted/{conversation_id}", CobrowseSessionSchema(), repeatable=False)
+
+
+def invite(calls, attempt):
+    conversation_id = attempt.command.conversation_id
+    started = calls.client.call(attempt, INVITE, calls.scope(attempt), conversation_id=conversation_id)
+    return {"cobrowse_session_id": started["id"]}
+
+
+HOSTED = FlowRow(
+    "hosted",
+    (
+        StepRow("token", Calls.token),
+        StepRow("invite", invite, Calls.find_session, has_side_effect=True, notifies_customer=True),
+        StepRow("verify", Calls.verify),
+    ),
+    scopes={None: "hosted:start"},
+)
+
+
+def test_a_third_flow_is_a_row_that_starts_sessions_and_is_counted():
+    org = Org(LOOK=httpx.Response(200, json=conversation(sessions=[{"id": "m", "cobrowseSessionId": "s-3"}])))
+    org.answers[f"/api/v2/hosted/{C}"] = httpx.Response(200, json={"id": "s-3"})
+    metrics = Metrics(["architect"])
+    outcome = start(org, "hosted", rows=(*FLOWS, HOSTED), observers=(metrics,))
+    assert (outcome.failure, outcome.flow, outcome.status) == (None, "hosted", "initiated")
+    assert org.calls == [TOKEN, f"/api/v2/hosted/{C}", LOOK]
+    counted = metrics.exposition()[0].decode()
+    assert 'cobrowse_initiations_total{flow="hosted",outcome="initiated",sender="architect"} 1.0' in counted
+    assert 'cobrowse_step_seconds_count{flow="hosted",step="invite"} 1.0' in counted
+
+
+def test_auto_tries_the_rows_in_their_order_until_the_org_has_one():
+    org = Org(TOKEN=by_scope(NO_SCOPE))
+    outcome = start(org, "auto", rows=(HOSTED, *FLOWS))
+    assert (outcome.failure, outcome.flow) == (None, "native")
+    assert org.calls.count(TOKEN) == 3
+
+
+def test_the_doctor_says_what_it_can_of_a_third_flow():
+    context = DiagnosticContext(Settings(cobrowse_flow="hosted"), {}, ManualClock(), lambda: "id", ConnectivityProbe())
+    nothing = httpx.MockTransport(lambda _request: httpx.Response(500))
+    org = GenesysChecks(context, nothing, (FlowRow("hosted", HOSTED.steps), *FLOWS))
+    said = [check.found for check in (*org.scopes(), *org.flow())]
+    assert said[0] == "the hosted flow asks for none: the client's roles decide"
+    assert said[1].startswith("hosted: as COBROWSE_FLOW says")
+
+
+def test_a_flow_that_is_set_and_lacking_names_all_the_others():
+    assert lacking_hint(FLOWS[0], (*FLOWS, HOSTED)) == (
+        "This org has no /api/v2/cobrowse/sessions; set COBROWSE_FLOW=native or hosted or auto."
+    )
+    assert lacking_hint(HOSTED, (*FLOWS, HOSTED)) == ""
+
+
+def test_the_setting_takes_the_rows_names_and_no_other():
+    assert MODES == ("auto", "media", "native")
+    for mode in MODES:
+        assert settings_of(COBROWSE_FLOW=mode).cobrowse_flow == mode
+    with pytest.raises(SettingsError, match="COBROWSE_FLOW: Must be one of auto, media, native"):
+        settings_of(COBROWSE_FLOW="hosted")
+
+
+def settings_of(**environ):
+    known = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "secret", "API_KEYS": "flow:0123456789abcdef"}
+    return Settings.from_env(known | environ)
+
+
+def test_what_is_made_before_it_reaches_the_customer_is_told_from_the_rows():
+    assert ({"create"}, {"attach"}) == (PREPARING, ATTACHING)
