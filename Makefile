@@ -21,7 +21,7 @@ MINUTES ?= 20
 .venv/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, not %s; name one with make PYTHON=…" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.txt
+	$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements.txt
 	@printf '#!/bin/sh\nexec "%s/.venv/bin/python" "%s/cli.py" "$$@"\n' "$$PWD" "$$PWD" > .venv/bin/cobrowse-bridge
 	@chmod +x .venv/bin/cobrowse-bridge
 	@touch $@

@@ -31,7 +31,7 @@ from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
-from settings import ENVIRONMENT, Settings, SettingsError
+from settings import ENVIRONMENT, Settings, SettingsError, load_settings
 from web import data_actions, reference_pages
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
@@ -53,7 +53,7 @@ def create_app(
 
     `environ` holds the senders' secrets, and the settings where none are handed in.
     """
-    settings = settings or Settings.from_env(environ)
+    settings = settings or load_settings(environ)
     clock = clock or SystemClock()
     keys, senders, rates = load_auth(settings, clock, environ)
     configure_logging(settings.log_level, settings.log_format)
@@ -256,7 +256,7 @@ def build_ledger(settings: Settings) -> LedgerStore:
 
 def check() -> None:
     """Raise the SettingsError that a worker would end with."""
-    settings = Settings.from_env()
+    settings = load_settings()
     load_auth(settings, SystemClock())
     build_ledger(settings).close()
 

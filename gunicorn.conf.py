@@ -20,9 +20,13 @@ sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 
 from dotenv import load_dotenv
 
-from settings import default_host
+from settings import Settings, SettingsError, load_settings
 
 load_dotenv(".env")
+try:
+    settings = load_settings()
+except SettingsError:  # on_starting tells all of it, and no server starts
+    settings = Settings()
 
 # A core dump holds every secret of the process; the workers inherit this.
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -35,10 +39,10 @@ with contextlib.suppress(OSError):  # without a directory each worker counts for
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=OURS)
 counts = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull))
 
-bind = f"{os.environ.get('HOST') or default_host()}:{os.environ.get('PORT', '8000')}"
+bind = f"{settings.listen_host}:{settings.port}"
 # gunicorn's gevent worker, with time limits: each request is a greenlet.
 worker_class = "web.worker.Worker"
-workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 2)
+workers = settings.web_concurrency or os.cpu_count() or 2
 # Connections a worker, idle and slow ones included; how many initiations run at once is the service's own limit.
 worker_connections = 4096
 # Seconds that requests in flight get to finish at a stop: longer than any deadline.
@@ -70,7 +74,6 @@ def on_starting(_server: object) -> None:
         for left_over in counts.glob("*.db"):
             left_over.unlink()
     from app import check  # noqa: PLC0415 - after .env is read
-    from settings import SettingsError  # noqa: PLC0415 - the same
 
     try:
         check()

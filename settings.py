@@ -1,20 +1,32 @@
-"""Every setting, read from the environment once, typed; all errors at once, one per line; secrets are masked."""
+"""Every setting of the service, a line each: name, type, default, help. All errors are told at once, secrets masked.
 
-import ipaddress
+.env.example and the table in docs/operations.md are written from this one: `python -m tools.settings_reference`.
+"""
+
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
-from environs import Env, EnvValidationError
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import Range
 
 from cobrowse.model import Secret
 from integrations.genesys.flows import AUTO, MODES
 from integrations.regions import REGIONS, region_of
 from integrations.secret_files import SecretFileError, Variables
-from web.peer import is_loopback
+from schemas.environment import (
+    at_least,
+    choice,
+    collector_url,
+    networks,
+    plain_url,
+    proxy_url,
+    read,
+    readable_file,
+    rows,
+    safe_url,
+    setting,
+)
 
 # What a command needs that only looks into the ledger, lists or signs as senders, or calls Genesys.
 LEDGER = ("LEDGER_URL", "LEDGER_KEYS", "LEDGER_RETENTION_SECONDS")
@@ -27,9 +39,6 @@ GENESYS = (
 # The process's own environment, in which NAME_FILE stands for NAME.
 ENVIRONMENT = Variables(os.environ)
 
-# Bytes of the console's password below which it can be guessed: nothing counts the tries.
-CONSOLE_SHORTEST = 12
-
 
 class SettingsError(Exception):
     """The environment is not one to start with. `errors` has one line for each variable that is wrong."""
@@ -39,114 +48,192 @@ class SettingsError(Exception):
         self.errors = errors
 
 
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The service's settings. Times are seconds, sizes bytes. Field names are the variables' names."""
 
-    genesys_region: str = "mypurecloud.com"
-    genesys_client_id: str = ""
-    genesys_client_secret: Secret = Secret()
-    genesys_api_url: str = ""
-    genesys_login_url: str = ""
-    genesys_ca_file: str = ""
-    sandbox: bool = False
-    genesys_proxy: Secret = Secret()
-    no_proxy: str = ""
-    genesys_client_cert: str = ""
-    genesys_client_key: str = ""
-    max_upstream_bytes: int = 8_388_608
-    cobrowse_flow: str = AUTO
-    api_keys: Secret = Secret()
-    console_password: Secret = Secret()
-    allow_latest: bool = False
-    allow_user_tokens: bool = False
-    deadline_seconds: float = 10.0
-    max_concurrent_initiations: int = 256
-    max_body_bytes: int = 2_097_152
-    senders_file: str = ""
-    public_base_url: str = ""
-    trusted_proxies: tuple[str, ...] = ()
-    rate_limit_storage: Secret = Secret("memory://")
-    ledger_url: Secret = Secret("sqlite:///ledger.sqlite3")
-    ledger_keys: tuple[Secret, ...] = ()
-    ledger_retention_seconds: float = 86_400.0
-    ledger_required: bool = True
-    metrics_token: Secret = Secret()
-    otel_exporter_otlp_endpoint: str = ""
-    log_level: str = "INFO"
-    log_format: Literal["auto", "json", "console"] = "auto"
+    genesys_client_id: str = setting(
+        "",
+        "The OAuth client: Admin, Integrations, OAuth, grant type client credentials (docs/genesys-setup.md).",
+        section="Genesys Cloud",
+        asked=True,
+    )
+    genesys_client_secret: Secret = setting(Secret(), "The OAuth client's secret.", asked=True)
+    genesys_region: str = setting(
+        "mypurecloud.com",
+        "The org's region: its host in any case, with `https://`, `api.`, `login.` or `apps.` or not, AWS's name "
+        "(`us-east-1`) or Genesys's (`prod-euw2`, `usw2`).",
+        asked=True,
+        meant=lambda region: region_of(region or "mypurecloud.com"),
+    )
+    sandbox: bool = setting(
+        False,
+        "`true`: Genesys is a sandbox (`cobrowse-bridge sandbox`), and nothing that does not say so is used. Needs "
+        "no OAuth client and no `API_KEYS`; without them the service is open to all, so it listens on this "
+        "machine alone.",
+    )
+    genesys_api_url: str = setting(
+        "",
+        "A gateway or a sandbox in place of `https://api.{region}`; http for loopback only.",
+        safe_url,
+        example="http://127.0.0.1:9099",
+        meant=_without_slash,
+    )
+    genesys_login_url: str = setting(
+        "", "The same for `https://login.{region}`.", safe_url, example="http://127.0.0.1:9099", meant=_without_slash
+    )
+    genesys_ca_file: str = setting("", "A file of CA certificates that are trusted besides, for a gateway.")
+    genesys_proxy: Secret = setting(
+        Secret(),
+        "A forward proxy for all calls to Genesys, http or https, with a user and password if it asks for them; "
+        "`HTTPS_PROXY` is not read.",
+        proxy_url,
+        example="http://user:password@proxy.example.com:3128",
+    )
+    no_proxy: str = setting(
+        "",
+        "Hosts that are reached without it, with commas: names (with their subdomains), addresses, networks; `*` "
+        "is all.",
+    )
+    genesys_client_cert: str = setting(
+        "", "A PEM file with the certificate to show to a gateway that asks for one.", readable_file
+    )
+    genesys_client_key: str = setting(
+        "", "A PEM file with its key, where the certificate's file has none.", readable_file
+    )
+    max_upstream_bytes: int = setting(
+        8_388_608,
+        "Bytes of an answer of Genesys that are read; past it the answer is `genesys_bad_response`. A "
+        "conversation with thousands of messages has a few million.",
+        Range(65_536, 1 << 30),
+    )
+    cobrowse_flow: str = setting(
+        AUTO,
+        "`media`: create, attach. `native`: one call, as in Genesys's published API. `auto`: media until the org "
+        "turns out to lack it (docs/genesys-setup.md#which-flow-your-org-has).",
+        choice(*MODES),
+    )
 
-    # What `.env.example` and the README's table explain, so a test can hold them to this class.
+    api_keys: Secret = setting(
+        Secret(),
+        "`name:key` pairs for the callers of the data action's endpoint, separated by commas or blanks; a key has "
+        "16 bytes or more. Several keys may have one name: that is how a key is rotated. Make one: `python -c "
+        '"import secrets; print(secrets.token_urlsafe(32))"`',
+        section="Who may call",
+        asked=True,
+    )
+    console_password: Secret = setting(
+        Secret(),
+        "Opens the console at `/console`, with any user name; 12 bytes or more. Unset: no console, or on the "
+        "sandbox one for this machine alone.",
+        at_least(12, "a shorter password can be guessed"),
+    )
+    senders_file: str = setting(
+        "",
+        "The file with the other senders, a row each (senders.example.toml, docs/senders.md). Their secrets are "
+        "variables of your own naming.",
+        example="senders.toml",
+    )
+    public_base_url: str = setting(
+        "",
+        "This service's address as senders see it, where a signature covers it.",
+        plain_url,
+        example="https://cobrowse.example.com",
+        meant=_without_slash,
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (),
+        "Addresses or networks of the proxies in front whose client-certificate header (mtls) is trusted.",
+        networks,
+        example="10.0.0.0/8",
+    )
+    rate_limit_storage: Secret = setting(
+        Secret("memory://"), "Where senders' rates are counted: each worker for itself, or `redis://host:6379`."
+    )
+    allow_latest: bool = setting(
+        False, "Whether a request may take the newest active webchat, which can be another customer's."
+    )
+    allow_user_tokens: bool = setting(False, "Whether a caller may bring a user's own token in `Genesys-Access-Token`.")
+
+    deadline_seconds: float = setting(
+        10.0,
+        "Seconds a data action's request may take in all, 0.5 to 55; below the data action's own timeout.",
+        Range(0.5, 55),
+        section="Limits",
+    )
+    max_body_bytes: int = setting(
+        2_097_152,
+        "The most bytes of any request's body; a data action's is bounded by 65536 bytes, a sender's by its row's "
+        "`max_body_bytes`.",
+        Range(1_024, 10_485_760),
+    )
+    max_concurrent_initiations: int = setting(
+        256, "Initiations under way in a worker; beyond it a request is refused at once with `overloaded`.", Range(1)
+    )
+
+    ledger_url: Secret = setting(
+        Secret("sqlite:///ledger.sqlite3"),
+        "The ledger, which makes it exactly once. One machine: SQLite. Several: "
+        "`postgresql+psycopg://user:password@host/database`, then `cobrowse-bridge ledger upgrade` "
+        "(docs/operations.md#the-ledger).",
+        section="The ledger",
+    )
+    ledger_keys: tuple[Secret, ...] = setting(
+        (),
+        "Fernet keys, the newest first: join URLs and codes are kept encrypted. SQLite makes its own, PostgreSQL "
+        'needs one: `python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`',
+    )
+    ledger_retention_seconds: float = setting(
+        86_400.0,
+        "Seconds a response is kept for retries: 60 or more, and twice any sender's `tolerance_seconds` or more, "
+        "so that no delivery is forgotten while its signature is good.",
+        Range(60),
+    )
+    ledger_required: bool = setting(
+        True, "`false`: start sessions while the ledger is unreachable, at the risk of duplicates."
+    )
+
+    log_level: str = setting(
+        "INFO",
+        "`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
+        choice("DEBUG", "INFO", "WARNING", "ERROR"),
+        section="Logs, metrics, traces",
+    )
+    log_format: str = setting(
+        "auto",
+        "`json`, `console` (to be read on a terminal), or `auto`: by whether it is a terminal.",
+        choice("auto", "json", "console"),
+    )
+    metrics_token: Secret = setting(
+        Secret(),
+        "Opens `/metrics` and the reasons that `/readyz` gives, as a bearer token of 16 bytes or more. Without "
+        "one this machine itself may read them; a proxy on it that adds no `X-Forwarded-For` would pass for it, "
+        "so set it or keep the path closed there.",
+        at_least(16, "generate one as for API_KEYS"),
+    )
+    otel_exporter_otlp_endpoint: str = setting(
+        "",
+        "The OpenTelemetry collector that gets traces, over HTTP. `OTEL_EXPORTER_OTLP_HEADERS`, "
+        "`OTEL_TRACES_SAMPLER` and the other `OTEL_` variables count too.",
+        collector_url,
+        example="http://collector:4318",
+    )
+
+    host: str = setting(
+        "", "Where gunicorn listens: `0.0.0.0`, and with `SANDBOX` and no `API_KEYS` `127.0.0.1`.", section="The server"
+    )
+    port: int = setting(8000, "The port that gunicorn listens on.", Range(0, 65_535))
+    web_concurrency: int = setting(0, "Worker processes; 0: as many as the machine has processors.", Range(0, 1_024))
+
+    genesys_conversation_id: str = setting(
+        "", "The conversation that `cobrowse-bridge start` takes when it is given none.", section="The command line"
+    )
+
     NAMES: ClassVar[tuple[str, ...]]
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[str] = ()) -> "Settings":
-        """The settings that `environ` holds. SettingsError names every error at once.
-
-        With `only`, the names of some, the others are at their defaults whatever is set, and none of them is missed.
-        """
-        environ = Variables.of(environ)
-        try:
-            return cls._read({name: environ[name] for name in only if name in environ} if only else environ, only)
-        except SecretFileError as error:
-            raise SettingsError([str(error)]) from None
-
-    @classmethod
-    def _read(cls, environ: Mapping[str, str], only: Sequence[str]) -> "Settings":
-        env = _Variables(environ)
-        defaults = {field.name: field.default for field in fields(cls)}
-
-        def text(name: str) -> str:
-            return str(env.str(name.upper(), str(defaults[name])) or "").strip()
-
-        values: dict[str, Any] = {
-            "genesys_region": region_of(text("genesys_region") or str(defaults["genesys_region"])),
-            "genesys_client_id": text("genesys_client_id"),
-            "genesys_client_secret": Secret(text("genesys_client_secret")),
-            "genesys_api_url": text("genesys_api_url").rstrip("/"),
-            "genesys_login_url": text("genesys_login_url").rstrip("/"),
-            "genesys_ca_file": text("genesys_ca_file"),
-            "sandbox": env.bool("SANDBOX", default=False),
-            "genesys_proxy": Secret(text("genesys_proxy")),
-            "no_proxy": text("no_proxy"),
-            "genesys_client_cert": text("genesys_client_cert"),
-            "genesys_client_key": text("genesys_client_key"),
-            "max_upstream_bytes": env.int("MAX_UPSTREAM_BYTES", default=8_388_608, validate=Range(65_536, 1 << 30)),
-            "cobrowse_flow": _choice(env, "COBROWSE_FLOW", AUTO, MODES),
-            "api_keys": Secret(text("api_keys")),
-            "console_password": Secret(text("console_password")),
-            "allow_latest": env.bool("ALLOW_LATEST", default=False),
-            "allow_user_tokens": env.bool("ALLOW_USER_TOKENS", default=False),
-            "deadline_seconds": env.float("DEADLINE_SECONDS", default=10.0, validate=Range(0.5, 55)),
-            "max_concurrent_initiations": env.int("MAX_CONCURRENT_INITIATIONS", default=256, validate=Range(1)),
-            "max_body_bytes": env.int("MAX_BODY_BYTES", default=2_097_152, validate=Range(1_024, 10_485_760)),
-            "senders_file": text("senders_file"),
-            "public_base_url": text("public_base_url").rstrip("/"),
-            "trusted_proxies": tuple(env.str("TRUSTED_PROXIES", "").replace(",", " ").split()),
-            "rate_limit_storage": Secret(text("rate_limit_storage")),
-            "ledger_url": Secret(text("ledger_url")),
-            "ledger_keys": tuple(Secret(key) for key in env.str("LEDGER_KEYS", "").replace(",", " ").split()),
-            "ledger_retention_seconds": env.float("LEDGER_RETENTION_SECONDS", default=86_400.0, validate=Range(60)),
-            "ledger_required": env.bool("LEDGER_REQUIRED", default=True),
-            "metrics_token": Secret(text("metrics_token")),
-            "otel_exporter_otlp_endpoint": text("otel_exporter_otlp_endpoint"),
-            "log_level": _choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
-            "log_format": _choice(env, "LOG_FORMAT", "auto", ("auto", "json", "console")),
-        }
-        errors: list[str] = []
-        try:
-            env.seal()
-        except EnvValidationError as error:
-            invalid = error.error_messages if isinstance(error.error_messages, dict) else {}
-            errors = [f"{name}: {' '.join(map(str, messages))}" for name, messages in invalid.items()]
-            known = bool(values["genesys_api_url"] and values["genesys_login_url"])
-            errors += [] if known else _region_errors(values["genesys_region"])
-            raise SettingsError(errors) from None
-        settings = cls(**values)
-        errors.extend(error for error in settings.errors() if not only or error.partition(":")[0] in only)
-        if errors:
-            raise SettingsError(errors)
-        return settings
 
     @property
     def api_url(self) -> str:
@@ -158,113 +245,54 @@ class Settings:
         """Where Genesys's tokens come from."""
         return self.genesys_login_url or f"https://login.{self.genesys_region}"
 
-    def errors(self) -> list[str]:
-        """Errors beyond each variable's own form, one line each."""
-        errors = []
-        errors.extend(self._way_faults())
-        for name in ("genesys_api_url", "genesys_login_url", "public_base_url"):
-            errors.extend(_url_errors(name.upper(), getattr(self, name)))
-        if self.metrics_token and len(self.metrics_token.encode()) < 16:
-            errors.append("METRICS_TOKEN: must be 16 bytes or longer; generate one as for API_KEYS")
-        collector = urlsplit(self.otel_exporter_otlp_endpoint)
-        if self.otel_exporter_otlp_endpoint and not (collector.scheme in ("http", "https") and collector.hostname):
-            errors.append("OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL such as http://collector:4318")
-        for proxy in self.trusted_proxies:
-            try:
-                ipaddress.ip_network(proxy, strict=False)
-            except ValueError:
-                errors.append(f"TRUSTED_PROXIES: {proxy!r} is not an address or network; use a form such as 10.0.0.0/8")
-        if self.sandbox:
-            errors.extend(
-                f"{name}: required with SANDBOX; set the sandbox's URL, such as http://127.0.0.1:9099"
-                for name in ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
-                if not getattr(self, name.lower())
-            )
-        else:
-            errors.extend(
-                f"{name}: required; copy it from your Genesys OAuth client (client credentials)"
-                for name in ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
-                if not getattr(self, name.lower())
-            )
-            if not self.api_keys and not self.senders_file:
-                errors.append(
-                    "API_KEYS: required without SENDERS_FILE; one name:key for each caller, the key 16 bytes or longer"
-                )
-        if self.console_password and len(self.console_password.encode(errors="surrogateescape")) < CONSOLE_SHORTEST:
-            errors.append(f"CONSOLE_PASSWORD: under {CONSOLE_SHORTEST} bytes can be guessed; use a longer one")
-        return errors
-
-    def _way_faults(self) -> list[str]:
-        """What is wrong with the way to Genesys: the region, the proxy, the client certificate."""
-        errors = _proxy_faults(self.genesys_proxy)
-        if not (self.genesys_api_url and self.genesys_login_url):
-            errors += _region_errors(self.genesys_region)
-        if self.genesys_client_key and not self.genesys_client_cert:
-            errors.append("GENESYS_CLIENT_KEY: set without GENESYS_CLIENT_CERT, whose key it is")
-        for name in ("genesys_client_cert", "genesys_client_key"):
-            file = getattr(self, name)
-            if file and not os.access(file, os.R_OK):
-                errors.append(f"{name.upper()}: {file[:200]} can't be read; name a PEM file")
-        return errors
+    @property
+    def listen_host(self) -> str:
+        """Where to listen: a service that is open to all who reach it is for this machine alone, unless HOST says."""
+        open_to_all = self.sandbox and not self.api_keys
+        return self.host or ("127.0.0.1" if open_to_all else "0.0.0.0")  # noqa: S104 - a server is there to be reached
 
 
-def default_host(environ: Mapping[str, str] = ENVIRONMENT) -> str:
-    """Where to listen unless HOST says: with SANDBOX and no API_KEYS, open to all who reach it, loopback only."""
-    env = _Variables(environ)
-    open_to_all = env.bool("SANDBOX", default=False) and not env.str("API_KEYS", "").strip()
-    return "127.0.0.1" if open_to_all else "0.0.0.0"  # noqa: S104 - a server is there to be reached
+Settings.NAMES = tuple(rows(Settings))
+_CLIENT = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
+_HOSTS = ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
 
 
-Settings.NAMES = tuple(field.name.upper() for field in fields(Settings))
+def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[str] = ()) -> Settings:
+    """The settings that `environ` holds. SettingsError has a line for each that is wrong, all at once.
+
+    With `only`, the names of some, the others are at their defaults whatever is set, and none of them is missed.
+    """
+    environ, names = Variables.of(environ), only or Settings.NAMES
+    given, unread = {}, []
+    for name in names:
+        try:
+            given.update({name: environ[name]} if name in environ else {})
+        except SecretFileError as error:
+            unread.append(str(error))
+    values, wrong = read(Settings, given)
+    settings = Settings(**values)
+    if unread:
+        raise SettingsError(unread + [f"{name}: {what}" for name, said in wrong.items() for what in said])
+    errors = [f"{name}: {what}" for name, said in wrong.items() for what in said]
+    conflicts = [(name, what) for name, what in _conflicts(settings) if name in names]
+    errors += [f"{name}: {what}" for name, what in conflicts if not {name, "SANDBOX"} & wrong.keys()]
+    if errors:
+        raise SettingsError(errors)
+    return settings
 
 
-class _Variables(Env):
-    """environs' readers on a mapping, where environs itself reads the process's environment only."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        super().__init__(eager=False)
-        self._variables = environ
-
-    def _get_value(self, env_key: str, default: Any) -> Any:  # noqa: ANN401 - as environs has it
-        return self._variables.get(env_key, default)
-
-
-def _choice(env: Env, name: str, default: object, choices: tuple[str, ...]) -> str:
-    return str(env.str(name, default=str(default), validate=_known(choices)))
-
-
-def _known(choices: tuple[str, ...]) -> OneOf:
-    return OneOf(choices, error=f"Must be one of {', '.join(choices)}.")
-
-
-def _region_errors(region: str) -> list[str]:
-    """What is wrong with the region; nothing if Genesys has it."""
-    if region in REGIONS:
-        return []
-    known = ", ".join(REGIONS)
-    remedy = "for another host set GENESYS_API_URL and GENESYS_LOGIN_URL"
-    return [f"GENESYS_REGION: {region[:60]!r} is not a region; known regions: {known}; {remedy}"]
-
-
-def _proxy_faults(proxy: str) -> list[str]:
-    """What is wrong with a proxy's URL, which may hold a password and so is not shown."""
-    if not proxy:
-        return []
-    try:
-        parts = urlsplit(proxy)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and parts.path in ("", "/")
-    except ValueError:
-        good = False
-    return [] if good else ["GENESYS_PROXY: must be a URL such as http://user:password@proxy.example.com:3128"]
-
-
-def _url_errors(name: str, url: str) -> list[str]:
-    if not url:
-        return []
-    parts = urlsplit(url)
-    has_more = parts.query or parts.fragment or "@" in parts.netloc
-    if parts.scheme not in ("http", "https") or not parts.hostname or has_more:
-        return [f"{name}: must be a plain http(s) URL such as https://api.example.com"]
-    if parts.scheme == "http" and not is_loopback(urlsplit(url).hostname or "") and name != "PUBLIC_BASE_URL":
-        return [f"{name}: must be https, since a secret and tokens go there; http is for a sandbox on loopback only"]
-    return []
+def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is wrong with settings beside each other, each of which is well formed: the variable and what to do."""
+    if not (settings.genesys_api_url and settings.genesys_login_url) and settings.genesys_region not in REGIONS:
+        remedy = f"known regions: {', '.join(REGIONS)}; for another host set GENESYS_API_URL and GENESYS_LOGIN_URL"
+        yield "GENESYS_REGION", f"{settings.genesys_region[:60]!r} is not a region; {remedy}"
+    if settings.genesys_client_key and not settings.genesys_client_cert:
+        yield "GENESYS_CLIENT_KEY", "set without GENESYS_CLIENT_CERT, whose key it is"
+    required, remedy = _CLIENT, "copy it from your Genesys OAuth client (client credentials)"
+    if settings.sandbox:
+        required, remedy = _HOSTS, "set the sandbox's URL, such as http://127.0.0.1:9099"
+    for name in required:
+        if not getattr(settings, name.lower()):
+            yield name, f"required{' with SANDBOX' if settings.sandbox else ''}; {remedy}"
+    if not (settings.sandbox or settings.api_keys or settings.senders_file):
+        yield "API_KEYS", "required without SENDERS_FILE; one name:key for each caller, the key 16 bytes or longer"

@@ -10,7 +10,7 @@ from cobrowse.clock import SystemClock
 from commands.group import Command
 from commands.terminal import say, say_check, say_json
 from diagnostics import Check, diagnose, passed, unsettled
-from settings import ENVIRONMENT, Settings, SettingsError
+from settings import ENVIRONMENT, SettingsError, load_settings
 
 # Columns of a check's name.
 NAMES = 21
@@ -24,7 +24,7 @@ def doctor(conversation_id: str, as_json: bool) -> None:
     """Check configuration and connectivity (sends no invitations). Exits 0 if nothing is wrong."""
     made: list[Check] = []
     try:
-        settings = Settings.from_env()
+        settings = load_settings()
     except SettingsError as error:
         made = [_shown(check, quiet=as_json) for check in unsettled(error.errors)]
     else:

@@ -10,14 +10,14 @@ from cobrowse.errors import LedgerUnavailable
 from commands.group import Failure, Group
 from commands.terminal import say
 from integrations.ledger import LedgerStore
-from settings import LEDGER, Settings
+from settings import LEDGER, load_settings
 from web.error_responses import hint_of
 
 
 @contextmanager
 def open_ledger() -> Iterator[LedgerStore]:
     """The ledger at LEDGER_URL until the block ends; needs no other setting. Failure where it is unreachable."""
-    store = build_ledger(Settings.from_env(only=LEDGER))
+    store = build_ledger(load_settings(only=LEDGER))
     try:
         yield store
     except LedgerUnavailable as error:

@@ -7,12 +7,12 @@ from cobrowse.clock import SystemClock
 from commands.group import Command
 from commands.terminal import say, say_json, say_pairs
 from integrations.senders.registry import Senders
-from settings import SENDERS, Settings
+from settings import SENDERS, load_settings
 
 
 def configured_senders() -> Senders:
     """The senders of SENDERS_FILE. SettingsError for whatever is wrong with it; needs no other setting."""
-    return load_auth(Settings.from_env(only=SENDERS), SystemClock())[1]
+    return load_auth(load_settings(only=SENDERS), SystemClock())[1]
 
 
 @click.command(cls=Command)

@@ -14,9 +14,11 @@ from commands.group import Command
 from commands.terminal import complain, say, say_json, say_pairs, say_whole, waiting
 from integrations.observability import configure_logging
 from schemas.texts import conversation_id_in
-from settings import GENESYS, LEDGER, Settings
+from settings import GENESYS, LEDGER, load_settings
 from web import responses
 from web.error_responses import hint_of
+
+SETTINGS = (*GENESYS, *LEDGER, "ALLOW_LATEST", "DEADLINE_SECONDS", "GENESYS_CONVERSATION_ID")
 
 
 class Steps:
@@ -40,7 +42,7 @@ class Steps:
 
 
 @click.command(cls=Command)
-@click.argument("conversation_id", required=False, envvar="GENESYS_CONVERSATION_ID", default="")
+@click.argument("conversation_id", required=False, default="")
 @click.option("--channel", type=click.Choice(["webchat", "voice", "message"]), help="Chooses the token's scope.")
 @click.option("--latest", is_flag=True, help="Take the newest active webchat (needs ALLOW_LATEST=true).")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
@@ -49,15 +51,15 @@ def start(conversation_id: str, channel: str | None, latest: bool, as_json: bool
 
     Exits 0 if the customer has the invitation, also where the conversation does not show it yet.
     """
-    if bool(conversation_id) == latest:
-        raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
-    known = conversation_id_in(conversation_id)
-    if conversation_id and not known:
-        raise click.UsageError(f"CONVERSATION_ID: {conversation_id[:60]!r} is no conversation's id, which is a UUID.")
-    settings = Settings.from_env(only=(*GENESYS, *LEDGER, "ALLOW_LATEST", "DEADLINE_SECONDS"))
+    known = _checked(conversation_id) if conversation_id else ""
+    settings = load_settings(only=SETTINGS)
     configure_logging("ERROR", settings.log_format)
     if latest and not settings.allow_latest:
         raise click.UsageError("--latest can pick another customer's conversation; set ALLOW_LATEST=true to allow it.")
+    if not known and not latest and settings.genesys_conversation_id:
+        known = _checked(settings.genesys_conversation_id)
+    if bool(known) == latest:
+        raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
     if not as_json:
         where = "the newest active webchat" if latest else f"conversation {known}"
         say(f"Starting cobrowse in {where} on {settings.api_url}")
@@ -74,6 +76,14 @@ def start(conversation_id: str, channel: str | None, latest: bool, as_json: bool
         outcome = build_initiation(settings, observers=())(request, *(() if as_json else (Steps(),)))
     _print_outcome(outcome, as_json=as_json)
     sys.exit(0 if outcome.success else 1)
+
+
+def _checked(conversation_id: str) -> str:
+    """The id as Genesys writes it; a usage error if it is none, before anything is called."""
+    known = conversation_id_in(conversation_id)
+    if not known:
+        raise click.UsageError(f"CONVERSATION_ID: {conversation_id[:60]!r} is no conversation's id, which is a UUID.")
+    return known
 
 
 def _print_outcome(outcome: Outcome, *, as_json: bool) -> None:

@@ -12,6 +12,23 @@ class GenesysSchema(Schema):
     class Meta:
         unknown: ClassVar[str] = EXCLUDE
 
+    def load(self, data: Any, **_: Any) -> dict[str, Any]:
+        """One object. Its fields need none of marshmallow's steps around them, which cost more than they do.
+
+        ValidationError names each wrong field.
+        """
+        if not isinstance(data, Mapping):
+            raise ValidationError(self.error_messages["type"])
+        loaded, errors = {}, {}
+        for name, field in self.load_fields.items():
+            try:
+                loaded[name] = field.deserialize(data.get(name, missing), name, data)
+            except ValidationError as error:
+                errors[name] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        return loaded
+
 
 def text_of(value: object) -> str:
     """A text; a number is taken for one, anything else counts as not given."""

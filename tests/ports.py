@@ -9,7 +9,7 @@ FIRST, EACH = 12_000, 2_500
 _numbers = count()
 
 
-def free_port():
+def free_port() -> int:
     """A port of 127.0.0.1 that nobody has, and that nobody else is given."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:

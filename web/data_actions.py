@@ -1,16 +1,17 @@
 """POST /data-actions/cobrowse: what an Architect flow calls, flat in and flat out."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Request, Response, g
 from marshmallow import ValidationError
 
 from cobrowse.errors import InvalidRequest, LatestNotAllowed
 from cobrowse.model import Command, Outcome, Secret
+from integrations.senders.auth.credentials import Headers
 from schemas.data_action import StartRequestSchema
 from schemas.duplicates import check_names
 from schemas.json_text import charset_of, parse_body
@@ -27,7 +28,7 @@ _FIELDS = tuple(str(field.data_key or name) for name, field in _REQUEST.fields.i
 class Keys(Protocol):
     """Authenticates callers."""
 
-    def identify(self, headers: Mapping[str, str]) -> str:
+    def identify(self, headers: Headers) -> str:
         """The caller's name. Raises NotAuthenticated."""
 
 
@@ -50,7 +51,9 @@ class DataActions:
 
     def start(self) -> Response:
         """Start a cobrowse session for a conversation; the response holds the outcome."""
-        credential = self._caller()
+        request = request_parsing.current_request()
+        correlation_id = str(g.correlation_id)
+        credential = "anyone" if self.open_to_all else self.keys.identify(request.headers)
         request_parsing.json_type(request)
         charset = charset_of(request.content_type or "")
         raw = request_parsing.raw_body(request, BODY_BYTES)
@@ -60,10 +63,10 @@ class DataActions:
         mode = responses.ResponseMode(always_200=not request_parsing.prefers_real_status(request.headers))
         if payload["latest"] and not self.allow_latest:
             error = LatestNotAllowed("latest: the service does not allow it")
-            return responses.respond([responses.rejection_outcome(error, g.correlation_id)], mode)
+            return responses.respond([responses.rejection_outcome(error, correlation_id)], mode)
         command = Command(
             sender=SENDER,
-            correlation_id=g.correlation_id,
+            correlation_id=correlation_id,
             deadline_seconds=self.deadline_seconds,
             conversation_id=payload.get("conversation_id", ""),
             latest=payload["latest"],
@@ -74,16 +77,11 @@ class DataActions:
             start_when=payload["start_when"],
             key=key,
             fingerprint=fingerprint(payload),
-            user_token=self._user_token(),
+            user_token=self._user_token(request),
         )
         return responses.respond([self.initiate(command)], mode)
 
-    def _caller(self) -> str:
-        if self.open_to_all:
-            return "anyone"
-        return self.keys.identify({name.lower(): value for name, value in request.headers.items()})
-
-    def _user_token(self) -> Secret:
+    def _user_token(self, request: Request) -> Secret:
         token = request.headers.get("Genesys-Access-Token", "").strip() if self.allow_user_tokens else ""
         if token and not (token.isascii() and token.isprintable() and " " not in token):
             raise InvalidRequest("Genesys-Access-Token: not a token; send the bare access token without 'Bearer'")

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from cobrowse.errors import (
@@ -41,6 +42,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_HEADERS = tuple((name.lower(), name, value) for name, value in HEADERS.items())
 
 
 class App(Flask):
@@ -61,6 +63,13 @@ def refuse_other_spellings(target: str, path: str) -> None:
         raise UnknownPath("the path is not in its one spelling: no escapes, no double slash, no host in front")
 
 
+def _add_missing(headers: Headers) -> None:
+    there = {name.lower() for name, _ in headers}
+    for lower, name, value in _HEADERS:
+        if lower not in there:
+            headers.add(name, value)
+
+
 def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
     """Put the edge around an app."""
     # Werkzeug would redirect other spellings of a path, to whatever host the Host header names.
@@ -68,15 +77,16 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
 
     @app.before_request
     def correlate() -> None:
-        g.correlation_id = request_parsing.correlation_id(request.headers, new_id)
-        structlog.contextvars.bind_contextvars(correlation_id=g.correlation_id)
-        refuse_other_spellings(request.environ.get("RAW_URI", request.path), request.environ["PATH_INFO"])
+        environ = request.environ
+        path: str = environ["PATH_INFO"]
+        g.correlation_id = found = request_parsing.correlation_id(request.headers, new_id)
+        structlog.contextvars.bind_contextvars(correlation_id=found)
+        refuse_other_spellings(environ.get("RAW_URI", path), path)
 
     @app.after_request
     def echo(response: Response) -> Response:
         response.headers["ININ-Correlation-Id"] = g.get("correlation_id", "")
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+        _add_missing(response.headers)
         return response
 
     @app.teardown_request

@@ -1,24 +1,12 @@
 """Whether a peer is this machine itself, and not a proxy on it that asks for somebody else."""
 
-import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from schemas.addresses import is_loopback
+
 # Headers by which a proxy says for whom it asks.
 _FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or a name is this machine's own: an IPv4 address may be written as IPv6.
-
-    A Unix socket's peer has no address, and is a proxy most likely: False.
-    """
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def is_this_machine(remote_addr: str, host: str, header_names: Iterable[str]) -> bool:

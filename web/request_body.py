@@ -26,8 +26,11 @@ class TimedBody:
         """The next `size` bytes; fewer at the body's end only."""
         if self._left == 0:
             return b""
-        with Timeout(max(0.0, self._ends - monotonic()), TimeoutError("the body did not arrive in time")):
-            data: bytes = self._body.read(size)
+        if self._left is not None and 0 <= size <= len(self._body.reader.unreader.buf.getbuffer()):
+            data: bytes = self._body.read(size)  # it came with the head: there is nothing to wait for
+        else:
+            with Timeout(max(0.0, self._ends - monotonic()), TimeoutError("the body did not arrive in time")):
+                data = self._body.read(size)
         if self._left is None:
             self._note_end(size < 0 or len(data) < size)
         else:

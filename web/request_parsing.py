@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from flask import Request
+from flask import Request, request
 from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import Headers
 
@@ -14,6 +14,11 @@ from web.body_budget import PIECE, SHARED, BodyBudget
 KEY_LENGTH = 255
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+
+def current_request() -> Request:
+    """The request itself: its proxy looks it up at each access."""
+    return request._get_current_object()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 - werkzeug's documented way
 
 
 def raw_body(request: Request, limit: int | None = None, budget: BodyBudget = SHARED) -> bytes:

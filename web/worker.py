@@ -31,6 +31,8 @@ SEND_SECONDS = 10.0
 # Seconds for which a connection must have asked for nothing before a stopping worker closes it. A request that was on
 # its way is served until then, and its response says that the connection closes.
 STOP_SECONDS = 2.0
+# A longer piece of a response is sent as it comes.
+HELD_BYTES = 65_536
 
 
 class Server(StreamServer):  # type: ignore[misc]  # gevent has no types
@@ -62,6 +64,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def load_wsgi(self) -> None:
         """Load the application; while the worker stops, each response says that its connection closes."""
         super().load_wsgi()
+        # gunicorn looks a setting up anew each time, some twenty times a request.
+        self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         application = self.wsgi  # type: ignore[has-type]  # gunicorn has no types
 
         def run(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401 - WSGI's own types
@@ -91,8 +95,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Serve a request. The body's time starts now; the connection is kept only if it was read to its end."""
         self.connections[getcurrent()].request = req
         req.body = TimedBody(req, READ_SECONDS)
+        held = HeldSends(sock)
         try:
-            super().handle_request(listener_name, req, sock, addr)
+            try:
+                super().handle_request(listener_name, req, held, addr)
+            finally:
+                held.flush()
         except (StopIteration, TimeoutError):
             util.close_graceful(sock)
             raise StopIteration from None
@@ -111,6 +119,32 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         for greenlet, connection in list(self.connections.items()) if not self.alive else ():
             if connection.idle_since and monotonic() - connection.idle_since > STOP_SECONDS:
                 greenlet.kill(StopIteration, block=False)
+
+
+class HeldSends:
+    """A client's socket that sends a response's head together with its body, as one packet if they fit."""
+
+    def __init__(self, client: socket) -> None:
+        self._client = client
+        self._held: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        """Send it with what comes next, or at once if it is much."""
+        self._held.append(data)
+        if len(data) > HELD_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is held."""
+        if self._held:
+            data = b"".join(self._held)
+            self._held.clear()
+            self._client.sendall(data)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a socket has
+        """Anything else that is done with the socket comes after what is held."""
+        self.flush()
+        return getattr(self._client, name)
 
 
 class Connection:

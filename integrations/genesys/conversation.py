@@ -12,7 +12,15 @@ from integrations.genesys.redaction import redact
 
 # The participant's list of each kind, and the kind's name in a data action's `channel`.
 _KINDS = {"chats": "webchat", "calls": "voice", "messages": "message", "emails": "e-mail", "callbacks": "callback"}
-_MEDIA_KINDS = {"chat": "webchat", "call": "voice", "email": "e-mail", "webmessaging": "message"}
+_MEDIA_KINDS = {
+    "chat": "webchat",
+    "webchat": "webchat",
+    "call": "voice",
+    "voice": "voice",
+    "webmessaging": "message",
+    "message": "message",
+    "email": "e-mail",
+}
 # Of messages only web messaging can carry cobrowse: it needs the customer's browser. "" and unknown: we can't tell.
 _BROWSER_MESSAGES = frozenset({"", "unknown", "webmessaging", "message"})
 _CAPABLE = frozenset({"webchat", "voice", "message"})

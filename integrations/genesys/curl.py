@@ -14,7 +14,7 @@ import httpx
 import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
 
 # What libcurl adds on its own unless the list names it without a value.
-_UNASKED = (b"Accept", b"Accept-Encoding", b"Content-Type", b"Expect")
+_UNASKED = {name.lower(): name + b":" for name in (b"Accept", b"Accept-Encoding", b"Content-Type", b"Expect")}
 
 # RFC 9110, 5.6.2. h11 checks this for httpx's own transport; libcurl sends what it is given, line breaks and all.
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -48,15 +48,17 @@ def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
         httpx.ConnectTimeout: No time is left; nothing was sent.
     """
     timeout = extensions.get("timeout") or {}
-    total = _shortest(timeout.get("read"), extensions.get("deadline"))
-    connect = _shortest(timeout.get("connect"), total)
+    total = _shorter(timeout.get("read"), extensions.get("deadline"))
+    connect = _shorter(timeout.get("connect"), total)
     if connect is not None and connect <= 0:
         raise httpx.ConnectTimeout("no time was left for this call; nothing was sent")
     return _milliseconds(connect), _milliseconds(total)
 
 
-def _shortest(*seconds: float | None) -> float | None:
-    return min((each for each in seconds if each is not None), default=None)
+def _shorter(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def _milliseconds(seconds: float | None) -> int:
@@ -80,7 +82,7 @@ def header_lines(headers: Iterable[tuple[bytes, bytes]], *, has_body: bool) -> l
             continue  # libcurl counts the body itself; two lengths would be an invitation to request smuggling
         # "Name:" would take the header out, "Name;" sends it empty (CURLOPT_HTTPHEADER).
         lines.append(name + b": " + value if value.strip() else name + b";")
-    lines.extend(name + b":" for name in _UNASKED if name.lower() not in named)
+    lines += [line for name, line in _UNASKED.items() if name not in named]
     return lines
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from marshmallow import Schema, ValidationError
+from marshmallow import ValidationError
 
 from cobrowse.clock import Clock
 from cobrowse.errors import GenesysBadResponse, GenesysTimeout, GenesysUnavailable
@@ -15,7 +15,7 @@ from integrations.genesys.waits import wait_of
 from schemas import genesys as shapes
 
 # By which the sandbox says what it is; Genesys and gateways to it have no such header.
-SANDBOX_HEADER = "X-Genesys-Sandbox"
+SANDBOX_HEADER = "x-genesys-sandbox"
 _ERROR_BODY = shapes.ErrorBodySchema()
 
 
@@ -26,7 +26,7 @@ class Operation:
     name: str
     method: str
     path: str
-    answer: Schema
+    answer: shapes.GenesysSchema
     repeatable: bool
     sends_json: bool = False
 
@@ -122,14 +122,12 @@ def check_is_sandbox(operation: Operation, status: int, headers: Mapping[str, st
 
 def unread(operation: Operation) -> dict[str, Any]:
     """The content of a success that can't be read: it has happened, and all it would have said is unknown."""
-    loaded = operation.answer.load({})
-    assert isinstance(loaded, dict)  # noqa: S101 - what a schema without many=True loads
-    return loaded
+    return operation.answer.load({})
 
 
 def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     try:
-        loaded = operation.answer.load(orjson.loads(body))
+        return operation.answer.load(orjson.loads(body))
     except (orjson.JSONDecodeError, ValidationError) as error:
         if not operation.repeatable:
             # A success is one whatever its body: never a second call after it.
@@ -141,17 +139,14 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
         wrong = ", ".join(sorted(map(str, error.messages))) or "its shape"
         message = f"{operation.name}: Genesys answered {status}, but not as documented: {wrong}"
         raise GenesysBadResponse(message, hint=hint) from None
-    assert isinstance(loaded, dict)  # noqa: S101 - what a schema without many=True loads
-    return loaded
 
 
 def _error_body(body: bytes) -> dict[str, Any] | None:
     """What the body says of the error; None if it is no JSON object."""
     try:
-        loaded = _ERROR_BODY.load(orjson.loads(body))
+        return _ERROR_BODY.load(orjson.loads(body))
     except (orjson.JSONDecodeError, ValidationError):
         return None
-    return loaded if isinstance(loaded, dict) else None
 
 
 def _detail(error: Mapping[str, Any] | None, code: str, words: str, redacted: Callable[[str], str]) -> str:

@@ -22,6 +22,7 @@ from integrations.genesys.curl import BodyTooLarge
 from integrations.genesys.operations import TOKEN, Operation, check_is_sandbox, parse_response, unread
 from integrations.genesys.origin import Header, Origin, OriginRequest
 from integrations.genesys.redaction import Redactor, redact
+from integrations.genesys.transport import fields_of
 from integrations.genesys.waits import budget_of
 
 # Seconds: the first wait before a retry when Genesys names none; each further one is twice as long, all jittered.
@@ -140,10 +141,11 @@ class RetryingCaller:
             result = str(status)
             # Any status below 500, a rejection or a 429 included, shows that the host is up.
             self.breaker.record_result(origin.host, ok=status < 500)
-            self._record_budget(attempt, operation, response.headers)
+            told = fields_of(response)
+            self._record_budget(attempt, operation, told)
             if self._sandbox:
-                check_is_sandbox(operation, status, response.headers)
-            return parse_response(operation, status, response.headers, response.read(), self._clock, redacted)
+                check_is_sandbox(operation, status, told)
+            return parse_response(operation, status, told, response.read(), self._clock, redacted)
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             result = "not sendable"
             reason = _reason(error, redacted)

@@ -6,8 +6,8 @@ Here each call takes a connection that no other call has, and puts it back.
 
 import os
 import select
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import certifi
 import httpx
@@ -28,14 +28,34 @@ _poll = get_original("select", "poll")
 
 
 class BufferedResponse(httpx.Response):
-    """A response that is here whole and decoded, so that reading it takes no way through httpx's decoders."""
+    """A response that is here whole and decoded. What httpx makes of it, it makes when somebody asks for it."""
 
-    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """The body, in pieces of `chunk_size` bytes if one is given."""
-        if self.is_closed or chunk_size is not None:
-            return super().iter_bytes(chunk_size)
-        self.is_closed = self.is_stream_consumed = True
-        return iter(cast("httpx.ByteStream", self.stream))
+    def __init__(self, head: curl.ResponseHead, body: bytes) -> None:
+        # Not httpx.Response's own: it looks at each header several times, which costs more than the call.
+        self.status_code = head.status
+        self.extensions = {"http_version": head.version, "reason_phrase": head.reason}
+        self.head = head
+        self._content = body
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The headers by their names in lower case; of one that comes twice, the last."""
+        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.head.headers}
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - httpx says which type each is
+        """What httpx.Response has from its making and this one not yet."""
+        if "stream" in self.__dict__:
+            raise AttributeError(name)
+        kept = dict(self.__dict__)
+        headers = curl.without_coding(self.head.headers, len(self._content))
+        super().__init__(self.status_code, headers=headers, stream=httpx.ByteStream(self._content))
+        self.__dict__.update(kept, is_closed=True, is_stream_consumed=True)
+        return getattr(self, name)
+
+
+def fields_of(response: httpx.Response) -> Mapping[str, str]:
+    """A response's headers by their names in lower case."""
+    return response.fields if isinstance(response, BufferedResponse) else response.headers
 
 
 class Connection:
@@ -144,16 +164,7 @@ class Connection:
         return None
 
     def _response(self) -> httpx.Response:
-        head = curl.read_head(self._lines)
-        body = b"".join(self._chunks)
-        response = BufferedResponse(
-            head.status,
-            headers=curl.without_coding(head.headers, len(body)),
-            stream=httpx.ByteStream(body),
-            extensions={"http_version": head.version, "reason_phrase": head.reason},
-        )
-        response.read()
-        return response
+        return BufferedResponse(curl.read_head(self._lines), b"".join(self._chunks))
 
     def _map_error(self, code: int, message: str) -> httpx.RequestError:
         if self._size > self._max_body_bytes:

@@ -64,9 +64,9 @@ def wait_of(status: int, headers: Mapping[str, str], message: str, clock: Clock)
 
 def budget_of(headers: Mapping[str, str]) -> BudgetHeaders | None:
     """The budget that an answer tells of, whatever its status; None if it does not, or not in numbers."""
-    count, allowed, reset = (
-        _number(headers.get(f"inin-ratelimit-{name}", "")) for name in ("count", "allowed", "reset")
-    )
+    count = _number(headers.get("inin-ratelimit-count", ""))
+    allowed = _number(headers.get("inin-ratelimit-allowed", ""))
+    reset = _number(headers.get("inin-ratelimit-reset", ""))
     if count is None or allowed is None or reset is None:
         return None
     return BudgetHeaders(count, allowed, min(reset, _LONGEST_WAIT))

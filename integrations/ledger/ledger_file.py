@@ -3,6 +3,10 @@
 Processes with different copies of the ledger would each invite the customer. So, each process compares the file that
 it has open with the one that lies in its place, and all that run name the same one in a lock file beside it: a process
 that starts while others run refuses a file that is not theirs.
+
+Leases stand in the database as times. Were they the wall clock's, a step of it by hours would end all leases at once,
+or let a dead owner's stand for as long. So the ledger's clock is the wall's when the first process opens it, and from
+then on the machine's monotonic one, with an offset that stands in the lock file for the others.
 """
 
 import os
@@ -10,7 +14,7 @@ from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
-from cobrowse.clock import Deadline
+from cobrowse.clock import Clock, Deadline
 from cobrowse.errors import LedgerUnavailable
 from integrations.ledger.batches import RETRY_INTERVAL
 from integrations.ledger.migrations import REPLACED_HINT
@@ -20,13 +24,18 @@ _NONE: _File = (0, 0)
 
 
 class LedgerFile:
-    """The file at `path` as this process uses it: `enter` before it is opened, `watch` after, `check` at each use."""
+    """The file at `path` as this process uses it: `enter` before it is opened, `watch` after, `check` at each use.
 
-    def __init__(self, path: Path) -> None:
+    From `enter` on, `alone` says whether no other process runs on it. `clock` is the machine's.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
         self._path = os.fspath(path)
         self._wal = f"{path}-wal"
+        self._clock = clock
+        self._clock_offset = 0.0
         self._lock = -1
-        self._alone = False
+        self.alone = False
         self._opened = (_NONE, _NONE)
 
     def enter(self, deadline: Deadline) -> None:
@@ -39,10 +48,17 @@ class LedgerFile:
             if not deadline.allows(RETRY_INTERVAL):
                 raise TimeoutError(0, "another process that starts keeps its lock file")
             deadline.clock.sleep(RETRY_INTERVAL)
-        if self._alone:
+        if self.alone:
             self._make()
-        elif os.pread(self._lock, 100, 0) != _text(_identity(self._path)):
+            self._clock_offset = self._clock.now().timestamp() - self._clock.monotonic()
+            return
+        theirs, self._clock_offset = _read(os.pread(self._lock, 100, 0))
+        if theirs != _identity(self._path):
             raise _replaced(self._path, "is not the one that the service's other processes use")
+
+    def now(self) -> float:
+        """The ledger's clock, once it was entered: seconds since 1970, to the millisecond."""
+        return round(self._clock.monotonic() + self._clock_offset, 3)
 
     def watch(self) -> "Log":
         """Note what SQLite has opened: the file and its write-ahead log, which stays as long as a process uses it.
@@ -54,9 +70,9 @@ class LedgerFile:
         found = os.fstat(log.handle)
         # Only now: in a container's layers a file may become another one when it is first opened to be written.
         entered = _identity(self._path)
-        if self._alone:
+        if self.alone:
             os.truncate(self._lock, 0)
-            os.pwrite(self._lock, _text(entered), 0)
+            os.pwrite(self._lock, _text(entered, self._clock_offset), 0)
             flock(self._lock, LOCK_SH)
         self._opened = (entered, (found.st_dev, found.st_ino))
         self.check()
@@ -80,7 +96,7 @@ class LedgerFile:
 
     def _take_lock(self) -> bool:
         """Whether it is held now: by this process alone until `watch`, or shared with those that run."""
-        for how, self._alone in ((LOCK_EX, True), (LOCK_SH, False)):
+        for how, self.alone in ((LOCK_EX, True), (LOCK_SH, False)):
             with suppress(BlockingIOError):
                 flock(self._lock, how | LOCK_NB)
                 return True
@@ -115,8 +131,16 @@ def _identity(path: str) -> _File:
     return found.st_dev, found.st_ino
 
 
-def _text(identity: _File) -> bytes:
-    return b"%d %d\n" % identity
+def _text(identity: _File, clock_offset: float) -> bytes:
+    return b"%d %d %.6f\n" % (*identity, clock_offset)
+
+
+def _read(text: bytes) -> tuple[_File, float]:
+    try:
+        device, inode, offset = text.split()
+        return (int(device), int(inode)), float(offset)
+    except ValueError:
+        return _NONE, 0.0
 
 
 def _replaced(path: str, what: str) -> LedgerUnavailable:

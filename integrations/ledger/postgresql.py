@@ -83,6 +83,7 @@ class PostgreSQL:
         self._inherited: list[object] = []
         self._next_check = 0.0
         self._ledger_id = ""
+        self._last_checked = 0.0
 
     def write(self, work: Callable[[Run], T], *, durable: bool = True, seconds: float | None = None) -> T:
         """Run the work; retry on another connection if this one broke, since the server may have restarted."""
@@ -131,14 +132,21 @@ class PostgreSQL:
             state.quick.close()
 
     def _check_schema(self, deadline: Deadline) -> None:
-        def read(connection: Connection) -> migrations.Schema | None:
+        def read(connection: Connection) -> tuple[migrations.Schema | None, float]:
+            run, schema = self._run(connection), None
             try:
-                return migrations.read_schema(self._run(connection))
+                schema = migrations.read_schema(run)
+                return schema, next((row[0] for row in run(queries.LAST_CHECKED)), 0.0)
             except errors.UndefinedTable:
-                return None
+                return schema, self._last_checked
 
-        found = migrations.check_schema(self._on_connection(read, deadline), self.location, self._ledger_id)
-        self._ledger_id = found.ledger_id
+        schema, last_checked = self._on_connection(read, deadline)
+        found = migrations.check_schema(schema, self.location, self._ledger_id)
+        # Each was on the server's disk when this process saw it: a crash takes none back, an older copy does.
+        if last_checked < self._last_checked:
+            what = "holds an older copy of the ledger than this process has seen"
+            raise LedgerUnavailable(f"{self.location} {what}", hint=migrations.REPLACED_HINT)
+        self._ledger_id, self._last_checked = found.ledger_id, last_checked
         self._next_check = self._clock.monotonic() + CHECK_INTERVAL
 
     def _on_connection(self, work: Callable[[Connection], T], deadline: Deadline, *, durable: bool = True) -> T:

@@ -1,57 +1,16 @@
 """Every statement of the ledger, once for both databases: `:name` is a parameter, {now} the database's clock."""
 
-from typing import NamedTuple
+from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row
 
-
-class Row(NamedTuple):
-    """An initiation as it lies in the table. Times are epoch seconds; `lease_left` is reckoned when it is read."""
-
-    seq: int
-    id: str
-    lock_key: str
-    sender: str
-    requested_by: str
-    credential: str
-    key: str
-    fingerprint: str
-    conversation_id: str
-    channel: str | None
-    latest: bool
-    reuse_live_session: bool
-    start_when: str
-    deadline_seconds: float
-    correlation_id: str
-    settings: str
-    state: str
-    lease_owner: str
-    attempts: int
-    upstream_calls: int
-    flow: str
-    completed_steps: str
-    pending_step: str
-    may_have_notified: bool
-    session: str
-    secret: str
-    outcome: str
-    spans: str
-    created: float
-    updated: float
-    lease_left: float
-
-
+_CHECKPOINT = ", ".join(f"{name} = :{name}" for name in BY_CHECKPOINT)
 COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
 
 # One atomic decision. A finished row stays as it is; no row comes back then, and the reason is read after.
 # {serialise_clause}: a row has its `seq` only once the claims of its conversation that came before it can be read.
+_CLAIMED = ("id", "lock_key", "conversation_id", "settings", "lease_owner", *BY_COMMAND, *BY_CHECKPOINT)
 CLAIM = """
-INSERT INTO initiations (
-    id, lock_key, sender, requested_by, credential, key, fingerprint, conversation_id, channel, latest,
-    reuse_live_session, start_when, deadline_seconds, correlation_id, settings, state, lease_owner, lease_until,
-    flow, completed_steps, pending_step, may_have_notified, session, secret, created, updated
-) SELECT
-    :id, :lock_key, :sender, :requested_by, :credential, :key, :fingerprint, :conversation_id, :channel, :latest,
-    :reuse_live_session, :start_when, :deadline_seconds, :correlation_id, :settings, 'running', :lease_owner,
-    {now} + :lease_seconds, :flow, :completed_steps, :pending_step, :may_have_notified, :session, :secret, {now}, {now}
+INSERT INTO initiations ({claimed}, state, lease_until, created, updated)
+SELECT {values}, 'running', {now} + :lease_seconds, {now}, {now}
 {serialise_clause}
 ON CONFLICT (lock_key) DO UPDATE SET
     state = 'running', lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
@@ -62,7 +21,7 @@ WHERE (
     )
     AND (:keyless OR initiations.fingerprint = excluded.fingerprint)
 RETURNING id, seq, attempts, updated
-"""
+""".replace("{claimed}", ", ".join(_CLAIMED)).replace("{values}", ", ".join(f":{name}" for name in _CLAIMED))
 
 # Asked after a claim, by the slot that it has won, so that neither waits for the other's answer. Those at work are
 # waited for in the order of their claims, so no two can wait for each other: who is at work when a row is claimed was
@@ -89,23 +48,21 @@ RETURNING {columns}
 # A conversation that was looked up on the way is part of the command from then on: a take-over must go on with it.
 SAVE_CHECKPOINT = """
 UPDATE initiations SET
-    flow = :flow, completed_steps = :completed_steps, pending_step = :pending_step, may_have_notified =
-    :may_have_notified, session = :session, secret = :secret,
+    {checkpoint},
     conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END, updated = {now}
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running' AND lease_until > {now}
-"""
+""".replace("{checkpoint}", _CHECKPOINT)
 
 COMPLETE = """
 UPDATE initiations SET
-    state = :state, lease_until = 0, flow = :flow, completed_steps = :completed_steps, pending_step = :pending_step,
-    may_have_notified = :may_have_notified,
-    session = :session, secret = :secret, outcome = :outcome, spans = :spans,
+    state = :state, lease_until = 0, outcome = :outcome, spans = :spans,
+    {checkpoint},
     upstream_calls = upstream_calls + :upstream_calls,
     conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END,
     lock_key = CASE substr(lock_key, 1, 13) WHEN 'conversation:' THEN :released_lock_key ELSE lock_key END, updated =
     {now}
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running'
-"""
+""".replace("{checkpoint}", _CHECKPOINT)
 
 # Whether a settle whose answer was lost had its effect.
 COMPLETED = "SELECT seq FROM initiations WHERE id = :id AND lease_owner = :lease_owner AND state = :state"
@@ -144,7 +101,9 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 """
 
 # What a claim would do without being one: change a page, and look where the newest row and a slot lie.
-PING = "UPDATE health SET checked = {now}, filler = :filler"
+# `checked` only grows, whatever the clock does, so that an older copy of the database shows.
+PING = "UPDATE health SET checked = CASE WHEN checked < {now} THEN {now} ELSE checked + 0.001 END, filler = :filler"
+LAST_CHECKED = "SELECT checked FROM health"
 PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
 
 # Tokens: the newest of a name, who may fetch the next, and what was fetched.

@@ -11,13 +11,14 @@ import orjson
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, State, released_lock_key
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
+from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row, values_of
 from integrations.ledger.encryption import SecretBox, UnknownKey
-from integrations.ledger.queries import Row
 
 T = TypeVar("T")
 
 _SECRETS = tuple(field.name for field in fields(Session) if field.type is Secret)
 _PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secret)
+_CHECKPOINT_FIELDS = tuple(name for name in BY_CHECKPOINT if name != "secret")
 # What an outcome's JSON holds; its spans have a column of their own.
 _OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
 # What reading raises where somebody else has written, or the disk has damaged, what a row holds.
@@ -52,17 +53,7 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
         "lease_seconds": claim.lease_seconds,
         "keyless": not claim.lock_key.startswith("key:"),
         "turn": plain(command.conversation_id or claim.id),
-        "sender": command.sender,
-        "requested_by": plain(command.requested_by),
-        "credential": plain(command.credential),
-        "key": plain(command.key),
-        "fingerprint": command.fingerprint,
-        "channel": command.channel,
-        "latest": command.latest,
-        "reuse_live_session": command.reuse_live_session,
-        "start_when": command.start_when,
-        "deadline_seconds": command.deadline_seconds,
-        "correlation_id": plain(command.correlation_id),
+        **{name: _stored(getattr(command, name)) for name in BY_COMMAND},
         "settings": box.encrypt(command.session_settings),
         **checkpoint_params(claim.checkpoint, box),
         "conversation_id": plain(command.conversation_id),
@@ -72,10 +63,8 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
 def checkpoint_params(checkpoint: Checkpoint, box: SecretBox, outcome: Outcome | None = None) -> dict[str, object]:
     """The columns that tell how far it came; the secrets of what came of it lie with its own."""
     return {
-        "flow": checkpoint.flow,
+        **{name: getattr(checkpoint, name) for name in _CHECKPOINT_FIELDS},
         "completed_steps": _json(checkpoint.completed_steps),
-        "pending_step": checkpoint.pending_step,
-        "may_have_notified": checkpoint.may_have_notified,
         "conversation_id": plain(checkpoint.session.conversation_id),
         "session": _json(_clear(checkpoint.session)),
         "secret": box.encrypt(_secrets(checkpoint.session, outcome)),
@@ -130,13 +119,7 @@ def _record(row: Row, box: SecretBox, *, leniently: bool) -> StoredRecord:
         command=_command(row, settings),
         state=state,
         attempts=row.attempts,
-        checkpoint=Checkpoint(
-            flow=row.flow,
-            completed_steps=_texts(row.completed_steps),
-            pending_step=row.pending_step,
-            may_have_notified=bool(row.may_have_notified),
-            session=_session(orjson.loads(row.session), known),
-        ),
+        checkpoint=_checkpoint(row, known),
         lease_owner=row.lease_owner,
         lease_left=max(0.0, row.lease_left) if state is State.RUNNING else 0.0,
         upstream_calls=row.upstream_calls,
@@ -182,21 +165,14 @@ def plain(text: str) -> str:
 
 
 def _command(row: Row, settings: Mapping[str, Any]) -> Command:
-    return Command(
-        sender=row.sender,
-        correlation_id=row.correlation_id,
-        deadline_seconds=row.deadline_seconds,
-        conversation_id=row.conversation_id,
-        latest=bool(row.latest),
-        channel=row.channel,  # type: ignore[arg-type]  # as it was claimed
-        requested_by=row.requested_by,
-        credential=row.credential,
-        session_settings=settings,
-        key=row.key,
-        fingerprint=row.fingerprint,
-        reuse_live_session=bool(row.reuse_live_session),
-        start_when=row.start_when,  # type: ignore[arg-type]  # as it was claimed
-    )
+    return Command(conversation_id=row.conversation_id, session_settings=settings, **values_of(row, BY_COMMAND))
+
+
+def _checkpoint(row: Row, secret: Mapping[str, str]) -> Checkpoint:
+    values = values_of(row, _CHECKPOINT_FIELDS)
+    values["completed_steps"] = _texts(row.completed_steps)
+    values["session"] = _session(orjson.loads(row.session), secret)
+    return Checkpoint(**values)
 
 
 def _outcome(row: Row, secret: Mapping[str, str]) -> Outcome:
@@ -264,6 +240,10 @@ def _secrets(checkpoint: Session, outcome: Outcome | None) -> dict[str, dict[str
 
 def _hidden(session: Session) -> dict[str, str]:
     return {name: value for name in _SECRETS if (value := getattr(session, name))}
+
+
+def _stored(value: object) -> object:
+    return plain(value) if isinstance(value, str) else value
 
 
 def _json(value: object) -> str:

@@ -83,10 +83,11 @@ class SQLite:
         """Read on a connection of its own, off the loop."""
 
         def read() -> list[T]:
-            with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT)) as connection:
+            with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT, now)) as connection:
                 return [make(row) for row in connection.execute(render(sql), params)]
 
-        with self._in_use(None):
+        with self._in_use(None) as (state, _):
+            now = state.file.now
             return run_off_loop(read)
 
     def ping(self) -> None:

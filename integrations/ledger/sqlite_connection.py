@@ -18,11 +18,19 @@ from integrations.ledger.group_sync import GroupSync
 from integrations.ledger.ledger_file import LedgerFile
 
 DIALECT = Dialect(
-    "((julianday('now') - 2440587.5) * 86400.0)",
+    "ledger_now()",
     "INTEGER PRIMARY KEY AUTOINCREMENT",
     "TEXT",
     "",
     "WHERE true",  # all write one by one; without it, ON CONFLICT would be read as the ON of a join
+)
+
+# The wall clock may have gone back since the last process ended: what a dead one held would be held for as long. No
+# deadline with its margin is longer than 60 seconds.
+CAP_LEASES = (
+    """UPDATE initiations SET lease_until = {now} + 60
+    WHERE created > {now} - 3600 AND state = 'running' AND lease_until > {now} + 60""",
+    "UPDATE tokens SET lease_until = 0 WHERE lease_until > {now} + 60",
 )
 
 HIGHEST_SEQ = "SELECT seq FROM sqlite_sequence WHERE name = 'initiations'"
@@ -76,10 +84,10 @@ def open_ledger(
 
     LedgerUnavailable, Locked, SyncFailed, OSError or sqlite3.Error if that can't be.
     """
-    file = LedgerFile(path)
+    file = LedgerFile(path, deadline.clock)
     try:
         file.enter(deadline)
-        connection = connect(path, "rw", 0)
+        connection = connect(path, "rw", 0, file.now)
     except BaseException:
         file.leave()
         raise
@@ -90,6 +98,8 @@ def open_ledger(
         run = SequentialRun(lambda sql, params: _execute(connection, sql, params))
         versions = _upgrade(connection, run, deadline)
         found = migrations.check_schema(migrations.read_schema(run), location)
+        for statement in CAP_LEASES if file.alone else ():
+            run(statement)
         log = file.watch()
         if sync_failed:
             # What a failed sync lost would cut the log short there; so it is emptied into the database file first.
@@ -105,11 +115,17 @@ def open_ledger(
     return OpenLedger(os.getpid(), location, file, run, batches, sync, checkpoints, versions, found.ledger_id)
 
 
-def connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
-    """A connection to an existing file, `rw` or `ro`; SQLite itself waits so many seconds for others, off the loop."""
-    return sqlite3.connect(
+def connect(path: Path, mode: str, timeout: float, now: Callable[[], float] | None = None) -> sqlite3.Connection:
+    """A connection to an existing file, `rw` or `ro`; SQLite itself waits so many seconds for others, off the loop.
+
+    `now` is the ledger's clock, for statements that ask for the time.
+    """
+    connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}", timeout, isolation_level=None, check_same_thread=False, uri=True
     )
+    if now is not None:
+        connection.create_function("ledger_now", 0, now)
+    return connection
 
 
 @cache

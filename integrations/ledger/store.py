@@ -18,11 +18,11 @@ from cobrowse.ledger import (
 )
 from cobrowse.model import Outcome
 from integrations.ledger import queries, record_columns
+from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import Purge
-from integrations.ledger.queries import Row
 from integrations.ledger.record_columns import InitiationSample, StoredRecord
 from integrations.ledger.tokens import TokenTable
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
+from gevent.monkey import get_original
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import values as kinds_of_value
 from prometheus_client.exposition import choose_encoder
@@ -20,7 +21,7 @@ from integrations.observability import counter_files
 from integrations.observability.requests import OnResponse, RequestInfo
 
 log = structlog.stdlib.get_logger("cobrowse")
-M = TypeVar("M", Counter, Histogram)
+M = TypeVar("M", Counter, Gauge, Histogram)
 
 # Seconds. Genesys answers in tens of milliseconds, an initiation is four of its calls, no deadline is beyond 55.
 _CALL = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
@@ -138,8 +139,8 @@ class Metrics:
         self._circuit = Gauge(
             CIRCUIT.name, CIRCUIT.help, CIRCUIT.labels, registry=self._registry, multiprocess_mode="livemax"
         )
-        self._budget = Gauge(
-            BUDGET.name, BUDGET.help, BUDGET.labels, registry=self._registry, multiprocess_mode="mostrecent"
+        self._budget = _LabelCache(
+            Gauge(BUDGET.name, BUDGET.help, BUDGET.labels, registry=self._registry, multiprocess_mode="mostrecent")
         )
         # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
         self._histograms[CALL_SECONDS]["token",]
@@ -171,7 +172,7 @@ class Metrics:
     def budget(self, token: str, count: float, allowed: float, _reset: float) -> None:
         """What an answer's headers told of a token's budget of calls."""
         with contextlib.suppress(OSError):
-            self._budget.labels(token).set(count / allowed if allowed else 0.0)
+            self._budget[token,].set(count / allowed if allowed else 0.0)
 
     def ignored(self, sender: str, reason: str) -> None:
         """Count an event that started nothing."""
@@ -241,6 +242,8 @@ class _LabelCache(dict[tuple[str, ...], M]):
 def _prepared(directory: str, write: counter_files.Write) -> str:
     """The directory, ready for this process's counts; "" where there is none or it can't be used."""
     this_process = os.getpid()
+    # Nothing waits while it counts: a greenlet's lock would cost more than the count itself.
+    kinds_of_value.Lock = get_original("threading", "Lock")  # type: ignore[attr-defined]
     try:
         if directory:
             counter_files.allocate(directory, this_process, write)

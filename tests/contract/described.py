@@ -60,7 +60,8 @@ def build(box, tmp_path_factory):
     with contextlib.ExitStack() as stack:
 
         def make(**settings):
-            app, _ = stack.enter_context(service(box.url, folder, environ, **chosen | settings))
+            own = tmp_path_factory.mktemp("app")
+            app, _ = stack.enter_context(service(box.url, own, environ, **chosen | settings))
             return app
 
         yield make

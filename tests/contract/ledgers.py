@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -159,6 +160,7 @@ def uncommitted(url, claim):
     params = record_columns.claim_params(claim, SecretBox(StaticKeys(())))
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+            connection.create_function("ledger_now", 0, time.time)
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(sqlite_connection.DIALECT.render(queries.CLAIM), params).fetchall()
             yield

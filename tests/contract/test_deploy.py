@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from app import build_ledger
-from settings import Settings
+from settings import load_settings
 from tests.clocks import HANGS
 from tests.contract.processes import (
     BIN,
@@ -235,6 +235,6 @@ def test_what_the_compose_file_describes_works(tmp_path, database):
 def test_the_services_accept_what_the_compose_file_tells_them():
     told = SERVICES["app-1"]["environment"].items()
     environ = {name: re.sub(r"\$\{(\w+):\?[^}]+\}", "hex", value) for name, value in told}
-    settings = Settings.from_env(environ | {"API_KEYS": f"demo:{KEY}", "LEDGER_KEYS": LEDGER_KEY})
+    settings = load_settings(environ | {"API_KEYS": f"demo:{KEY}", "LEDGER_KEYS": LEDGER_KEY})
     assert settings.sandbox
     assert build_ledger(settings).location == "the PostgreSQL database cobrowse at postgres:5432"

@@ -23,41 +23,17 @@ from integrations.observability.logging import LogObserver, configure_logging
 from schemas.data_action import AnswerSchema
 from settings import Settings
 from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
+from tools import settings_reference
 from web.error_responses import ERROR_RESPONSES
 from web.worker import READ_SECONDS
-
-# Variables that are no fields of Settings: gunicorn.conf.py and the command line read them. None: told in words.
-BESIDE_SETTINGS = {
-    "HOST": "0.0.0.0",
-    "PORT": "8000",
-    "WEB_CONCURRENCY": None,
-    "GENESYS_CONVERSATION_ID": "",
-}
-NOTHING = "\N{EN DASH}"
-
 
 # What there is
 
 
-def test_every_setting_is_documented_with_its_default_and_no_other():
-    settings = Settings()
-    defaults = {name: _as_written(getattr(settings, name.lower())) for name in Settings.NAMES} | BESIDE_SETTINGS
-    rows = {
-        row[0].strip("`"): row[1].strip("`").replace(NOTHING, "")
-        for row in table(PAGES["operations.md"], "## Settings")
-    }
-    assert rows.keys() == defaults.keys()
-    assert {name: rows[name] for name, value in defaults.items() if value is not None} == {
-        name: value for name, value in defaults.items() if value is not None
-    }
-
-
-def _as_written(value):
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return " ".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def test_what_is_told_of_the_settings_is_written_from_their_table():
+    told = {path: (ROOT / path).read_text() for path in settings_reference.render()}
+    assert told == settings_reference.render(), "run python -m tools.settings_reference"
+    assert all(f"| `{name}` |" in told["docs/operations.md"] for name in Settings.NAMES)
 
 
 def test_every_error_code_stands_with_its_status_its_cause_and_its_remedy():

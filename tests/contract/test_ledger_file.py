@@ -96,6 +96,32 @@ def test_content_that_is_older_than_what_this_process_wrote_is_noticed_by_the_he
     refused(ledger, "holds an older copy of the ledger")
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_an_older_copy_of_a_server_is_noticed_while_the_service_runs(url, opened):
+    """As a restored backup has it, or a standby that a failover made the primary without the last commits."""
+    ledger, other = opened(url), opened(url)
+    ledger.ping()
+    ((copied,),) = execute(url, "SELECT checked FROM health")[0]
+    other.ping()  # any process's check will do
+    ledger.ping()
+    ((newest,),) = execute(url, "SELECT checked FROM health")[0]
+    execute(url, f"UPDATE health SET checked = {copied!r}")
+    try:
+        refused(ledger, "holds an older copy of the ledger than this process has seen")
+    finally:
+        execute(url, f"UPDATE health SET checked = {newest!r}")
+    won(ledger, keyed())
+
+
+def test_the_databases_clock_may_jump_back_between_two_checks(url, opened):
+    ledger = opened(url)
+    ledger.ping()
+    execute(url, "UPDATE health SET checked = checked + 86400")
+    ledger.ping()
+    ledger.ping()
+    won(ledger, keyed())
+
+
 def test_another_ledger_at_the_same_place_is_noticed_by_the_health_check(url, opened):
     ledger = opened(url)
     ledger.ping()

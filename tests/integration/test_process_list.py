@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from tests.clocks import wait_until
 from tests.integration.conftest import KEY
-from tests.integration.wire import wait_until
 
 SECRETS = {
     "CONSOLE_PASSWORD": "console-0123456789abcdef",

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.state import WEBCHAT
+from tests.clocks import wait_until
 from tests.integration.conftest import KEY
-from tests.integration.wire import HEALTH, ask, connect, post, read_all, send, statuses, wait_until
+from tests.integration.wire import HEALTH, ask, connect, post, read_all, send, statuses
 
 HALF_REQUESTS = {
     "no byte": b"",
@@ -52,7 +53,7 @@ def test_slow_clients_hold_up_nobody_and_are_ended(gunicorn):
         assert not drip.is_alive(), "a client that sends a byte a second was never ended"
         # Nobody has read what these asked for, and yet the worker has let go of them.
         # The connections to Genesys stay.
-        wait_until(lambda: open_sockets(server) <= began_with + 10, 60)
+        wait_until(lambda: open_sockets(server) <= began_with + 10)
     finally:
         stop.set()
         for connection in itertools.chain(never_read, dripping, *slow.values()):

@@ -74,11 +74,3 @@ def ask(server, conversation_id=WEBCHAT, timeout=30, **headers):
         timeout=timeout,
         trust_env=False,
     )
-
-
-def wait_until(holds, seconds=30):
-    """Return once this holds; fail if it doesn't for so long that something hangs."""
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.02)

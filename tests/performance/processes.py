@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -99,12 +98,6 @@ def ask(port, path, method="GET"):
         return answer.status, answer.read()
     finally:
         connection.close()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def machine_busy_seconds():

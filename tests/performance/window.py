@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.performance import wrk
 from tests.performance.contenders import KEY, ROOT, environment
 from tests.performance.figures import CALLS, calls_are_exact, held_ms
-from tests.performance.processes import Group, ask, free_port, machine_busy_seconds
+from tests.performance.processes import Group, ask, machine_busy_seconds
+from tests.ports import free_port
 
 # wrk's latencies begin with its first request; rates and CPU are read after so long.
 WARM_UP_SECONDS = 1.0

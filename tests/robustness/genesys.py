@@ -8,7 +8,8 @@ import urllib.request
 from types import TracebackType
 from typing import Any, Self
 
-from tests.robustness.service import ROOT, free_port
+from tests.ports import free_port
+from tests.robustness.service import ROOT
 
 # It keeps all it is told. The collector would stand still for seconds each time it went through a million sessions; a
 # service left without an answer refuses what it can't serve.

@@ -5,7 +5,7 @@ whose answer was lost is looked for and never made blindly again; an invitation 
 else is told by the kind it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 # HTTP status of each kind, and the two promises of a failure: whether asking again can help, and whether the same key
 # may come again (a kind that a person can mend, or that passes) or gets the same failure for good.
@@ -31,111 +31,39 @@ LATE, GONE, BAD = "genesys_timeout", "genesys_unavailable", "genesys_bad_respons
 #   done    the look for an invitation that was made; undone: for one that was not
 # ok: initiated · un: initiated, but unverified · own: the way's kind · lost: the kind of the invitation's lost answer.
 # Where time decides, both are named.
-RULES: Mapping[str, Mapping[str, str]] = {
-    "unsent": {
-        "call": "ok ok own",
-        "before": "ok ok own",
-        "seen": "ok ok un",
-        "done": "ok ok lost",
-        "undone": "ok ok lost",
-    },
-    "broken": {
-        "call": "ok ok own",
-        "before": "ok ok own",
-        "after": "ok ok ok",
-        "seen": "ok ok un",
-        "done": "ok ok lost",
-        "undone": "ok ok lost",
-    },
-    # The patience that says "it isn't there" takes 0.7 s; what a time-out leaves of the deadline is less.
-    "slow": {
-        "call": "ok ok/own own",
-        "before": "own own own",
-        "after": "ok ok ok",
-        "seen": "ok ok/un un",
-        "done": "ok ok/un/lost lost",
-        "undone": "ok/lost ok/lost lost",
-    },
-    # A handshake that never ends has carried nothing, so the invitation may be sent again as any other call.
-    "slow, unsent": {
-        "call": "ok ok/own own",
-        "before": "ok ok/own own",
-        "seen": "ok ok/un un",
-        "done": "ok ok/un/lost lost",
-        "undone": "ok/lost ok/lost lost",
-    },
-    # Asked again it may be as wrong; the caller is told, and the same key goes on.
-    "garbled": {
-        "call": "own own own",
-        "before": "ok ok own",
-        "after": "ok ok ok",
-        "seen": "ok/un ok/un un",
-        "done": "ok/lost ok/lost lost",
-        "undone": "ok/lost ok/lost lost",
-    },
-    "limited": {
-        "call": "ok ok own",
-        "before": "ok ok own",
-        "seen": "ok ok un",
-        "done": "ok ok lost",
-        "undone": "ok ok lost",
-    },
-    # One wait of a second fits into the deadline, two don't.
-    "limited, short": {
-        "call": "ok own own",
-        "before": "ok own own",
-        "seen": "ok un un",
-        "done": "ok lost lost",
-        "undone": "ok/lost lost lost",
-    },
-    "limited, long": {
-        "call": "own own own",
-        "before": "own own own",
-        "seen": "ok/un ok/un un",
-        "done": "lost lost lost",
-        "undone": "lost lost lost",
-    },
-    "broken, short": {
-        "call": "ok own own",
-        "before": "ok/own own own",
-        "seen": "ok un un",
-        "done": "ok lost lost",
-        "undone": "ok/lost lost lost",
-    },
-    "denied": {
-        "call": "ok own own",
-        "before": "ok own own",
-        "seen": "ok un un",
-        "done": "ok lost lost",
-        "undone": "ok lost lost",
-    },
-    "forbidden": {
-        "call": "own own own",
-        "before": "own own own",
-        "seen": "ok/un ok/un un",
-        "done": "lost lost lost",
-        "undone": "lost lost lost",
-    },
-    "refused": {
-        "call": "own own own",
-        "before": "own own own",
-        "after": "ok ok ok",
-        "seen": "ok/un ok/un un",
-        "done": "own own own",
-        "undone": "own own own",
-    },
-    # As refused, but to invite: it may have been done, so it is looked for and then tried again.
-    "conflict": {
-        "call": "own own own",
-        "before": "ok ok own",
-        "after": "ok ok ok",
-        "seen": "ok/un ok/un un",
-        "done": "own own own",
-        "undone": "own own own",
-    },
-    "stale after": dict.fromkeys(("call", "before", "after", "seen", "done", "undone"), "ok ok ok"),
-    "fine": dict.fromkeys(("call", "before", "after", "seen", "done", "undone"), "ok ok ok"),
-}
+#
+# slow: the patience that says "it isn't there" takes 0.7 s, and what a time-out leaves of the deadline is less. slow,
+# unsent: a handshake that never ends has carried nothing, so the invitation may be sent again as any other call.
+# garbled: asked again it may be as wrong; the caller is told, and the same key goes on. limited, short: one wait of a
+# second fits into the deadline, two don't. conflict: as refused, but to invite: it may have been done, so it is looked
+# for and then tried again.
+_TABLE = """
+               |call          |before         |after    |seen           |done                 |undone
+unsent         |ok ok own     |ok ok own      |-        |ok ok un       |ok ok lost           |ok ok lost
+broken         |ok ok own     |ok ok own      |ok ok ok |ok ok un       |ok ok lost           |ok ok lost
+slow           |ok ok/own own |own own own    |ok ok ok |ok ok/un un    |ok ok/un/lost lost   |ok/lost ok/lost lost
+slow, unsent   |ok ok/own own |ok ok/own own  |-        |ok ok/un un    |ok ok/un/lost lost   |ok/lost ok/lost lost
+garbled        |own own own   |ok ok own      |ok ok ok |ok/un ok/un un |ok/lost ok/lost lost |ok/lost ok/lost lost
+limited        |ok ok own     |ok ok own      |-        |ok ok un       |ok ok lost           |ok ok lost
+limited, short |ok own own    |ok own own     |-        |ok un un       |ok lost lost         |ok/lost lost lost
+limited, long  |own own own   |own own own    |-        |ok/un ok/un un |lost lost lost       |lost lost lost
+broken, short  |ok own own    |ok/own own own |-        |ok un un       |ok lost lost         |ok/lost lost lost
+denied         |ok own own    |ok own own     |-        |ok un un       |ok lost lost         |ok lost lost
+forbidden      |own own own   |own own own    |-        |ok/un ok/un un |lost lost lost       |lost lost lost
+refused        |own own own   |own own own    |ok ok ok |ok/un ok/un un |own own own          |own own own
+conflict       |own own own   |ok ok own      |ok ok ok |ok/un ok/un un |own own own          |own own own
+stale after    |ok ok ok      |ok ok ok       |ok ok ok |ok ok ok       |ok ok ok             |ok ok ok
+fine           |ok ok ok      |ok ok ok       |ok ok ok |ok ok ok       |ok ok ok             |ok ok ok
+"""
+
+
+def _rows(table: str) -> Iterator[tuple[str, dict[str, str]]]:
+    head, *lines = ([cell.strip() for cell in line.split("|")] for line in table.strip("\n").splitlines())
+    for nature, *cells in lines:
+        yield nature, {part: cell for part, cell in zip(head[1:], cells, strict=True) if cell != "-"}
+
+
+RULES: Mapping[str, Mapping[str, str]] = dict(_rows(_TABLE))
 # As another nature in every part.
 LIKE = {"late": "broken", "redirected": "garbled", "broken, long": "limited, long", "stale": "denied"}
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from settings import Settings
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "hostile-key-0123456789abcdef"
@@ -50,8 +50,7 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{name}.log"
-        own = (*Settings.NAMES, "PORT", "HOST", "WEB_CONCURRENCY")
-        self._environment = {key: value for key, value in os.environ.items() if key not in own} | {
+        self._environment = {key: value for key, value in os.environ.items() if key not in Settings.NAMES} | {
             "SANDBOX": "true",
             "GENESYS_API_URL": genesys,
             "GENESYS_LOGIN_URL": genesys,
@@ -129,11 +128,3 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

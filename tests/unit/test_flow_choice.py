@@ -1,7 +1,6 @@
 """Which flow starts a session: the one that is set, or the first of the table that the org has."""
 
 import httpx
-import httpx
 import pytest
 
 from cobrowse.flow import Attempt
@@ -14,7 +13,7 @@ from integrations.genesys.operations import Operation
 from integrations.genesys.steps import Calls
 from integrations.observability.metrics import Metrics
 from schemas.genesys import CobrowseSessionSchema
-from settings import Settings, SettingsError
+from settings import Settings, SettingsError, load_settings
 from tests.clocks import ManualClock
 from tests.unit.org import CREATE, LOOK, POST, TOKEN, C, Org, connected, conversation, page, refused, start
 
@@ -125,7 +124,7 @@ def test_the_setting_takes_the_rows_names_and_no_other():
 
 def settings_of(**environ):
     known = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "secret", "API_KEYS": "flow:0123456789abcdef"}
-    return Settings.from_env(known | environ)
+    return load_settings(known | environ)
 
 
 def test_what_is_made_before_it_reaches_the_customer_is_told_from_the_rows():

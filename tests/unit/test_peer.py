@@ -2,7 +2,8 @@
 
 import pytest
 
-from web.peer import is_loopback, is_this_machine
+from schemas.addresses import is_loopback
+from web.peer import is_this_machine
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1", "localhost"])

@@ -3,9 +3,9 @@
 import base64
 import binascii
 import ipaddress
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 from cobrowse.errors import NotAuthenticated
@@ -16,6 +16,13 @@ from integrations.senders.requests import UnverifiedRequest, header_bytes
 # Bytes of a key or secret below which it can be guessed.
 SHORTEST = 16
 _HINT = "The sender's row in the senders file says which credential it sends, and where; compare it with the sender."
+
+
+class Headers(Protocol):
+    """A request's headers, or a mapping by their names in lower case."""
+
+    def get(self, key: str, default: str, /) -> str:
+        """The value of this name in lower case, whatever the case that it came in."""
 
 
 class ApiKeysError(ValueError):
@@ -56,7 +63,7 @@ class ApiKeys:
             raise ApiKeysError(errors)
         return cls(tuple(pairs))
 
-    def identify(self, headers: Mapping[str, str]) -> str:
+    def identify(self, headers: Headers) -> str:
         """The caller's name, by X-Api-Key or by the password of HTTP Basic. Raises NotAuthenticated."""
         presented = header_bytes(headers.get("x-api-key", ""))
         if not presented:

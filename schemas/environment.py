@@ -1,0 +1,143 @@
+"""Environment variables as fields of a dataclass: their forms by type, what a value must be, and how all are read."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from marshmallow import ValidationError
+from marshmallow import fields as forms
+from marshmallow.validate import OneOf
+
+from cobrowse.model import Secret
+from schemas.addresses import http_url, is_loopback, is_network
+
+Check = Callable[[Any], object]
+"""Raises ValidationError, whose text has the remedy and never a secret, if the value is not a good one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a setting's field tells besides its name, its type and its default.
+
+    `checks` are passed over where the value is empty. `meant` makes of a good value what is meant by it. `example` is a
+    value to show where the default is empty, `section` the heading that begins with this setting. `asked`: each
+    installation sets it.
+    """
+
+    text: str
+    checks: tuple[Check, ...] = ()
+    meant: Callable[[Any], Any] = lambda value: value
+    example: str = ""
+    section: str = ""
+    asked: bool = False
+
+
+def setting(default: object, text: str, *checks: Check, **more: Any) -> Any:
+    """A dataclass's field that is read from the variable of its name; `more` are fields of Row."""
+    return field(default=default, metadata={"row": Row(text, checks, **more)})
+
+
+def rows(kind: type) -> dict[str, Row]:
+    """The rows of a dataclass's settings, by their variables."""
+    return {one.name.upper(): one.metadata["row"] for one in fields(kind)}
+
+
+# What makes a value of each type from a variable's text.
+_FORMS: Mapping[object, Callable[[str], Any]] = {
+    str: str.strip,
+    Secret: lambda text: Secret(text.strip()),
+    bool: forms.Boolean().deserialize,
+    int: forms.Integer().deserialize,
+    float: forms.Float().deserialize,
+    tuple[str, ...]: lambda text: tuple(_words(text)),
+    tuple[Secret, ...]: lambda text: tuple(map(Secret, _words(text))),
+}
+
+
+def read(kind: type, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The good values that `environ` holds for a dataclass's fields, and what is wrong with the others by variable."""
+    values: dict[str, Any] = {}
+    wrong: dict[str, list[str]] = {}
+    for one in fields(kind):
+        name, row = one.name.upper(), one.metadata["row"]
+        # What is a number, a switch or one of a few words can't hold a secret, and is not empty on purpose.
+        plain = one.type in (bool, int, float) or any(isinstance(check, OneOf) for check in row.checks)
+        if name not in environ or (plain and not environ[name].strip()):
+            continue
+        try:
+            value = _FORMS[one.type](environ[name])
+            for check in row.checks if value not in ("", ()) else ():
+                check(value)
+            values[one.name] = row.meant(value)
+        except ValidationError as error:
+            came = f" It is {environ[name][:60]!r}." if plain else ""
+            wrong[name] = [f"{message}{came}" for message in map(str, error.messages)]
+    return values, wrong
+
+
+def _words(text: str) -> list[str]:
+    """The words that commas or blanks separate."""
+    return text.replace(",", " ").split()
+
+
+def choice(*choices: str) -> OneOf:
+    """One of these words."""
+    return OneOf(choices, error=f"Must be one of {', '.join(choices)}.")
+
+
+def plain_url(url: str) -> None:
+    """An http(s) URL without a user, a query or a fragment."""
+    parts = http_url(url)
+    if parts is None or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValidationError("must be a plain http(s) URL such as https://api.example.com")
+
+
+def safe_url(url: str) -> None:
+    """A plain URL that a secret may be sent to: https, or http on this machine."""
+    plain_url(url)
+    parts = http_url(url)
+    if parts is not None and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValidationError(
+            "must be https, since a secret and tokens go there; http is for a sandbox on loopback only"
+        )
+
+
+def collector_url(url: str) -> None:
+    """Where a collector of traces listens."""
+    if http_url(url) is None:
+        raise ValidationError("must be a URL such as http://collector:4318")
+
+
+def proxy_url(url: str) -> None:
+    """A forward proxy; its URL may hold a password and so is not shown."""
+    parts = http_url(url)
+    if parts is None or parts.path not in ("", "/"):
+        raise ValidationError("must be a URL such as http://user:password@proxy.example.com:3128")
+
+
+def readable_file(path: str) -> None:
+    """A file that this process can read."""
+    if not os.access(path, os.R_OK):
+        raise ValidationError(f"{path[:200]} can't be read; name a PEM file")
+
+
+def networks(words: tuple[str, ...]) -> None:
+    """Addresses or networks."""
+    wrong = [
+        f"{word!r} is not an address or network; use a form such as 10.0.0.0/8"
+        for word in words
+        if not is_network(word)
+    ]
+    if wrong:
+        raise ValidationError(wrong)
+
+
+def at_least(length: int, remedy: str) -> Check:
+    """So many bytes, since fewer can be guessed."""
+
+    def check(value: str) -> None:
+        if len(value.encode(errors="surrogateescape")) < length:
+            raise ValidationError(f"must be {length} bytes or longer; {remedy}")
+
+    return check

@@ -1,0 +1,60 @@
+"""A column of the ledger stands in one table, from which the statements are made: nothing of a command is lost."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import fields, replace
+
+import pytest
+
+from cobrowse.ledger import Checkpoint
+from cobrowse.model import Command, Session
+from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row
+from tests.contract.ledgers import claim_of, command
+
+# A command none of whose stored fields is at its default.
+WHOLE = command(
+    start_when="agent_connected",
+    latest=True,
+    key="k-9",
+    fingerprint="f-9",
+    reuse_live_session=True,
+    session_settings={"a": 1},
+    channel="voice",
+)
+PROGRESS = Checkpoint("media", ("create",), "attach", may_have_notified=True, session=Session("c-1", "s-1"))
+# The secrets of a session have a column of their own, which is encrypted.
+STORED = [name for name in BY_CHECKPOINT if name != "secret"]
+
+
+def test_the_example_has_a_value_in_every_column():
+    plain = {field.name: field.default for field in fields(Command)}
+    assert [name for name in BY_COMMAND if getattr(WHOLE, name) == plain[name]] == []
+    empty = Checkpoint()
+    assert [
+        name for name in BY_CHECKPOINT if name != "secret" and getattr(PROGRESS, name) == getattr(empty, name)
+    ] == []
+
+
+def test_what_is_claimed_is_read_back(ledger):
+    claim = claim_of(WHOLE, checkpoint=PROGRESS)
+    ledger.claim(claim)
+    entry = ledger.read(claim.id)
+    assert (entry.command, entry.checkpoint) == (WHOLE, PROGRESS)
+    assert all(type(getattr(entry.command, name)) is type(getattr(WHOLE, name)) for name in BY_COMMAND)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_each_column_of_a_checkpoint_is_saved(ledger, name):
+    claim = claim_of(checkpoint=Checkpoint())
+    ledger.claim(claim)
+    later = replace(Checkpoint(session=Session("c-1")), **{name: getattr(PROGRESS, name)})
+    ledger.save_checkpoint(claim.id, claim.lease_owner, later)
+    assert ledger.read(claim.id).checkpoint == later
+
+
+def test_the_table_has_the_columns_of_the_row_and_no_other(tmp_path, opened):
+    store = opened(f"sqlite:///{tmp_path}/ledger.sqlite3")
+    store.ping()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as connection:
+        there = {name for _, name, *_ in connection.execute("PRAGMA table_info(initiations)")}
+    assert there == {*Row._fields} - {"lease_left"} | {"lease_until"}

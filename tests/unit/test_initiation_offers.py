@@ -1,0 +1,104 @@
+"""Offers that a conversation does not show, and whose the links of a session are."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Lease, State
+from cobrowse.model import Secret, Session, Status
+from tests.scripted import ScriptedGenesys, command, ended, entry
+from tests.unit.test_initiation_repeats import asked, won
+
+LIVE = Session("", "live-1", "live-m", state="connected", viewer_url="https://view")
+THEN = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
+
+
+# An offer that the conversation doesn't show
+
+
+def offered(ends, **fields):
+    session = Session("c-1", "offered", "m", join_code=Secret("123"), offer_ends=ends, verified=True)
+    return ended("first", checkpoint=Checkpoint("native", session=session), **fields)
+
+
+@pytest.mark.parametrize(
+    ("ends", "over", "started"),
+    [
+        ("2026-11-25T09:00:01Z", (), False),
+        ("2026-11-25T11:00:01+02:00", (), False),
+        ("2026-11-25T09:00:01", (), False),
+        ("2026-11-25T09:00:00Z", (), True),
+        ("in a while", (), True),
+        ("", (), True),
+        ("2026-11-25T09:00:01Z", (Session("c-1", "offered"),), True),
+        ("2026-11-25T09:00:01Z", (Session("c-1", "another"),), False),
+    ],
+)
+def test_an_open_offer_stands_though_the_conversation_does_not_show_it(ends, over, started):
+    _, told = asked(
+        ScriptedGenesys(over=over), command(key="b", conversation_id="c-1"), claims=[won(offered(ends), after=60)]
+    )
+    assert told.status is (Status.INITIATED if started else Status.ALREADY_ACTIVE)
+    if not started:
+        assert (told.session.cobrowse_session_id, told.session.join_code) == ("offered", "123")
+
+
+def test_an_open_offer_is_found_behind_one_that_failed_later():
+    later = ended(
+        "later", State.FAILED_RETRYABLE, checkpoint=Checkpoint("media", session=Session("c-1", "gone", verified=True))
+    )
+    claimed = Acquired(entry("row"), later, (), (later, offered("2026-11-25T09:00:01Z")))
+    _, told = asked(ScriptedGenesys(), claims=[claimed])
+    assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
+
+
+# Whose links
+
+
+LINKS = {"join_url": Secret("https://join"), "viewer_url": Secret("https://view"), "join_code": Secret("123")}
+
+
+@pytest.mark.parametrize(("sender", "credential"), [("crm", "another"), ("another", "ada")])
+@pytest.mark.parametrize("how", ["joined", "already active"])
+def test_links_and_code_are_for_the_credential_that_started_the_session(how, sender, credential):
+    known = Session("c-1", "live-1", verified=True, **LINKS)
+    of = command(conversation_id="c-1", credential="ada")
+    first = ended("first", of=of, lease_owner="h", checkpoint=Checkpoint("media", session=known))
+    first = replace(first, outcome=replace(first.outcome, session=known))
+
+    def told(to):
+        running = entry("first", of=of, lease_owner="h", lease_left=3.0)
+        claimed = (
+            won(first, after=60) if how == "already active" else Acquired(entry("row"), running, (Lease("first", "h"),))
+        )
+        work, outcome = asked(ScriptedGenesys(live=[(LIVE,)]), to, claims=[claimed], reads=[first])
+        return outcome.session, work.ledger.settled[0][3].session
+
+    for session in told(of):
+        assert (session.join_url, session.viewer_url, session.join_code) == tuple(LINKS.values())
+    for session in told(replace(of, sender=sender, credential=credential)):
+        assert session.cobrowse_session_id == "live-1"
+        assert (session.join_url, session.viewer_url, session.join_code) == ("", "", "")
+
+
+@pytest.mark.parametrize("how", ["replayed", "replayed after a wait", "taken over"])
+def test_a_delivery_that_comes_again_by_another_credential_gets_no_links(how):
+    started = Session("c-1", "live-1", verified=True, **LINKS)
+    of = command(conversation_id="c-1", key="delivery-1", credential="CN=ada")
+    first = ended("first", of=of, checkpoint=Checkpoint("media", session=started))
+    first = replace(first, outcome=replace(first.outcome, session=started))
+    dead = entry("first", of=of, attempts=2, checkpoint=Checkpoint("media", ("create", "attach"), session=started))
+    scripts = {
+        "replayed": {"finds": [first]},
+        "replayed after a wait": {"claims": [AlreadyHeld(entry("first", of=of, lease_left=3.0))], "reads": [first]},
+        "taken over": {"claims": [Acquired(dead)]},
+    }
+
+    def told(to):
+        return asked(ScriptedGenesys(live=[(replace(LIVE, viewer_url=""),)] * 3), to, **scripts[how])[1].session
+
+    assert (told(of).join_url, told(of).join_code) == (LINKS["join_url"], LINKS["join_code"])
+    other = told(replace(of, credential="CN=another"))
+    assert other.conversation_id == "c-1"
+    assert (other.join_url, other.viewer_url, other.join_code) == ("", "", "")

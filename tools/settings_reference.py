@@ -1,0 +1,79 @@
+"""Writes what is told of the settings, from their table: .env.example, and the table in docs/operations.md.
+
+`python -m tools.settings_reference`
+"""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+from schemas.environment import Row, rows
+from settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+ENV_EXAMPLE, DOCS = ".env.example", "docs/operations.md"
+_HEAD = """\
+# Every setting of the service. Copy to .env and keep what you need: a line that starts with # is at its default.
+# The service and its commands read .env where they are started, or the file that --env-file names; a variable that is
+# already set wins over it. NAME_FILE=path in place of NAME=value: the value is what that file holds.
+"""
+_TABLE = re.compile(r"(?<=\n\| setting \| default \| meaning \|\n\|---\|---\|---\|\n)(?:\|.*\n)+")
+_ANCHOR = re.compile(r"\bdocs/([\w-]+\.md)((?:#[\w-]+)?)")
+NOTHING = "\N{EN DASH}"
+
+
+def as_written(value: object) -> str:
+    """A default as it is written in a variable."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return " ".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def env_example() -> str:
+    """The text of .env.example: what each setting is for, and a line that sets it."""
+    lines = [_HEAD]
+    for name, row, default in _settings():
+        if row.section:
+            lines.append(f"{'' if lines == [_HEAD] else chr(10)}## {row.section}")
+        lines += (f"# {line}" for line in _wrapped(row.text))
+        lines.append(f"{'' if row.asked else '# '}{name}={default or row.example}")
+    return "\n".join(lines) + "\n"
+
+
+def docs_table() -> str:
+    """The rows of the settings' table in the documentation."""
+    return "".join(
+        f"| `{name}` | {f'`{default}`' if default else NOTHING} | {_linked(row.text)} |\n"
+        for name, row, default in _settings()
+    )
+
+
+def render(root: Path = ROOT) -> dict[str, str]:
+    """Each file that tells of the settings, with the text that it should have."""
+    page = (root / DOCS).read_text("utf-8")
+    return {ENV_EXAMPLE: env_example(), DOCS: _TABLE.sub(lambda _: docs_table(), page, count=1)}
+
+
+def _settings() -> Iterator[tuple[str, Row, str]]:
+    told = rows(Settings)
+    for one in fields(Settings):
+        yield one.name.upper(), told[one.name.upper()], as_written(one.default)
+
+
+def _wrapped(text: str) -> list[str]:
+    """The lines of a comment; what stands in backticks is not broken."""
+    whole = re.sub(r"`([^`]*)`", lambda code: code[1].replace(" ", "\0"), text)
+    return [line.replace("\0", " ") for line in textwrap.wrap(whole, 116, break_on_hyphens=False)]
+
+
+def _linked(text: str) -> str:
+    return _ANCHOR.sub(lambda found: f"[docs/{found[1]}]({found[1].removeprefix('operations.md')}{found[2]})", text)
+
+
+if __name__ == "__main__":
+    for path, text in render().items():
+        (ROOT / path).write_text(text, "utf-8")
