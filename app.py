@@ -18,7 +18,7 @@ from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
 from cobrowse.model import Secret
 from console.views import Console
-from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check
+from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ping_check
 from integrations import genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
@@ -70,11 +70,13 @@ def create_app(
     observe_requests(app, telemetry)
     app.register_blueprint(
         HealthEndpoints(
-            ready=readiness(initiate, tokens, clock, telemetry),
+            ready=readiness(initiate, tokens, clock, telemetry, rates),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
-            # What calls are refused for passes by itself, in every instance at once: no reason to take this one out.
-            non_critical=("circuit",) if settings.ledger_required else ("circuit", "ledger"),
+            non_critical=tolerated_checks(settings),
+            # Genesys's outages pass by themselves and meet every instance at once: no reason to take this one out.
+            passing=() if settings.readyz_strict else ("genesys",),
+            open_locally=settings.sandbox,
         ).blueprint()
     )
     app.register_blueprint(reference_pages.blueprint())
@@ -108,7 +110,15 @@ def build_telemetry(
     return metrics, SafeObservers((LogObserver(), *both), both)
 
 
-def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers) -> Readiness:
+def tolerated_checks(settings: Settings) -> tuple[str, ...]:
+    """The checks of /readyz that show and don't make the service unready. Rates: data actions have none."""
+    tolerated = ("rates",) if settings.readyz_strict else ("rates", "circuit")
+    return tolerated if settings.ledger_required else (*tolerated, "ledger")
+
+
+def readiness(
+    initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers, rates: RateLimiter
+) -> Readiness:
     """What /readyz asks."""
     flows = initiate.genesys
     questions: dict[str, HealthCheck] = {}
@@ -118,7 +128,9 @@ def readiness(initiate: Initiation, tokens: genesys.Tokens, clock: Clock, teleme
         )
         questions["circuit"] = circuit_check(flows.open_circuits)
     if isinstance(initiate.ledger, LedgerStore):
-        questions["ledger"] = ledger_check(initiate.ledger.ping)
+        questions["ledger"] = ping_check(initiate.ledger.ping)
+    if rates.is_remote:
+        questions["rates"] = ping_check(rates.ping)
     return Readiness(questions, clock)
 
 

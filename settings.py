@@ -208,11 +208,15 @@ class Settings:
         "`json`, `console` (to be read on a terminal), or `auto`: by whether it is a terminal.",
         choice("auto", "json", "console"),
     )
+    readyz_strict: bool = setting(
+        False,
+        "`true`: `/readyz` is 503 while Genesys is unreachable. `false`: it is 200 and says `degraded`, since every "
+        "machine would leave the load balancer at once, and none could say why.",
+    )
     metrics_token: Secret = setting(
         Secret(),
-        "Opens `/metrics` and the reasons that `/readyz` gives, as a bearer token of 16 bytes or more. Without "
-        "one this machine itself may read them; a proxy on it that adds no `X-Forwarded-For` would pass for it, "
-        "so set it or keep the path closed there.",
+        "Opens `/metrics` and the reasons that `/readyz` gives, as a bearer token of 16 bytes or more. Without one "
+        "nobody reads them: a proxy on this machine looks like the machine itself. With `SANDBOX` this machine may.",
         at_least(16, "generate one as for API_KEYS"),
     )
     otel_exporter_otlp_endpoint: str = setting(

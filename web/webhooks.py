@@ -10,7 +10,16 @@ import structlog
 from flask import Blueprint, Response, g, request
 
 from cobrowse.clock import Clock, Deadline
-from cobrowse.errors import BodyTooLarge, CobrowseError, InternalError, KeyReused, SenderRateLimited, UnknownPath
+from cobrowse.errors import (
+    BodyTooLarge,
+    CobrowseError,
+    InternalError,
+    KeyReused,
+    RateLimitStorageUnavailable,
+    RequestError,
+    SenderRateLimited,
+    UnknownPath,
+)
 from cobrowse.model import Command, Outcome
 from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.registry import Sender
@@ -85,11 +94,11 @@ class Webhooks:
         commands = [_command(sender, event, credential, key) for event in events]
         return responses.respond(list(self._outcomes(events, commands, deadline)), mode)
 
-    def _used_up(self, sender: Sender, events: int = 1) -> SenderRateLimited | None:
-        """Count so many events; the refusal if the sender's rate has no room for them."""
+    def _used_up(self, sender: Sender, events: int = 1) -> RequestError | None:
+        """Count so many events; the refusal if the sender's rate has no room for them, or can't be counted."""
         try:
             self.check_rate(sender, events)
-        except SenderRateLimited as error:
+        except (RateLimitStorageUnavailable, SenderRateLimited) as error:
             return error
         return None
 

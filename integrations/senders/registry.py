@@ -53,6 +53,7 @@ class Sender:
     reuse_live_session: bool
     start_when: StartWhen
     rate_limit: str
+    rate_limit_fail_open: bool
     max_body_bytes: int
     response_policy: ResponsePolicy
     scheme: Scheme
@@ -117,6 +118,7 @@ class Senders:
                 "reuseLiveSession": sender.reuse_live_session,
                 "startWhen": sender.start_when,
                 "rateLimit": sender.rate_limit,
+                "rateLimitFailOpen": sender.rate_limit_fail_open,
                 "maxBodyBytes": sender.max_body_bytes,
                 "warnings": list(sender.warnings),
             }
@@ -245,6 +247,7 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         reuse_live_session=row.get("reuse_live_session", True),
         start_when=row.get("start_when", envelope.start_when),
         rate_limit=row.get("rate_limit", ""),
+        rate_limit_fail_open=bool(row.get("rate_limit_fail_open", False)),
         max_body_bytes=row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes)),
         response_policy=response_policy,
         scheme=scheme,

@@ -146,6 +146,7 @@ KEYS: Mapping[str, Check] = {
     "max_age_seconds": _number(*_AGES),
     "max_body_bytes": _bytes,
     "rate_limit": _rate,
+    "rate_limit_fail_open": _boolean,
     "topics": _texts,
     "response_policy": _kind("response_policy", tuple(RESPONSE_POLICIES)),
     "tolerance_seconds": _number(*_TOLERANCES),

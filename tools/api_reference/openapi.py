@@ -28,7 +28,9 @@ _TAGS = {
     "Operations": "For operators of the service. No credential is needed.",
 }
 # Kinds that only a sender's delivery can meet, and those only a data action can.
-_OF_SENDERS = frozenset({"signature_missing", "signature_invalid", "timestamp_out_of_tolerance", "rate_limited"})
+_OF_SENDERS = frozenset({"signature_missing", "signature_invalid", "timestamp_out_of_tolerance", "rate_limited"}) | {
+    "rate_limit_storage_unavailable"
+}
 _OF_DATA_ACTIONS = frozenset({"latest_not_allowed", "no_active_conversation"})
 # A path or method that is not there is met outside of any operation.
 _OF_NO_OPERATION = frozenset({"method_not_allowed"})

@@ -51,7 +51,7 @@ _ROWS: tuple[tuple[str, str, str, str, dict[str, tuple[str, Json]], bool], ...] 
         "/metrics",
         "getMetrics",
         "Counts and durations, for Prometheus",
-        "Open to this machine; otherwise send `METRICS_TOKEN` as a bearer token.",
+        "Send `METRICS_TOKEN` as a bearer token; with `SANDBOX` this machine itself needs none.",
         {"200": ("The metrics.", _METRICS)},
         True,
     ),

@@ -93,6 +93,7 @@ EXAMPLE_MESSAGES: dict[str, str] = {
     ),
     "latest_not_allowed": "latest: the service does not allow it",
     "rate_limited": "this sender's rate of 1/minute is used up",
+    "rate_limit_storage_unavailable": "the counters in redis can't be reached",
     "conversation_not_found": (
         "conversation {id}: conversation: Genesys answered 404 not.found: "
         "The requested resource was not found. (contextId {correlation})"
