@@ -13,9 +13,11 @@ PYTEST = $(PY) -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist works
 SCAN = --config tools/supply_chain/kingfisher.yaml --git-history none --no-dedup --quiet
 
 SEEDS ?= 100000
+# What `make mutants` is asked for: MUTANTS="--only cobrowse/flow.py" or MUTANTS="--part 1/10".
+MUTANTS ?=
 MINUTES ?= 20
 
-.PHONY: demo test test-fast test-under-load serve lint lock format clean simulate bench figures profile faults fuzz soak mutants licences
+.PHONY: demo test test-fast test-under-load serve lint generate lock format clean simulate bench figures profile faults fuzz soak mutants licences
 
 # What the service runs on, for demo and serve; and what tests and lint need besides.
 .venv/.installed: requirements.txt
@@ -30,19 +32,19 @@ MINUTES ?= 20
 	$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-demo: .venv/.installed    ## sandbox and service up, one data action through them, both down again
+demo: .venv/.installed    ## start the sandbox and the service, run one data action, stop both
 	@$(PY) cli.py demo
 
-serve: .venv/.installed   ## sandbox and service stay up, for curl and Postman
+serve: .venv/.installed   ## keep the sandbox and the service running, for curl and Postman
 	@$(PY) cli.py demo --serve
 
-test: .venv/.installed-dev    ## everything, over real sockets, in any order
+test: .venv/.installed-dev    ## all tests, over real sockets, in random order
 	$(PYTEST)
 
-test-fast: .venv/.installed-dev    ## units and contracts, without what starts processes
+test-fast: .venv/.installed-dev    ## unit and contract tests, without those that start processes
 	$(PYTEST) -m "not slow and not browser and not crash" tests/unit tests/contract
 
-test-under-load: .venv/.installed-dev    ## make test again and again, beside two busy loops that end with it
+test-under-load: .venv/.installed-dev    ## make test RUNS times next to two busy loops
 	@for loop in 1 2; do while kill -0 $$$$ 2>/dev/null; do :; done & done; \
 	for run in $$(seq $(RUNS)); do echo "run $$run of $(RUNS)"; $(MAKE) --no-print-directory test || exit 1; done
 
@@ -51,12 +53,17 @@ lint: .venv/.installed-dev
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	$(PY) -m tools.api_reference --check
 	git ls-files -z --cached --others --exclude-standard | xargs -0 .venv/bin/kingfisher scan $(SCAN)
 
-simulate: .venv/.installed-dev    ## exactly once, over so many seeds; a failing one is replayed with --seed N
+generate: .venv/.installed-dev    ## write the generated files: API reference, Postman, data action, settings' tables
+	$(PY) -m tools.api_reference
+	$(PY) -m tools.settings_reference
+
+simulate: .venv/.installed-dev    ## exactly once, over SEEDS runs; replay a failing one with --seed N
 	$(PY) -m tests.simulation --seeds $(SEEDS) --workers 2
 
-faults: .venv/.installed-dev      ## every upstream call x every way it can fail
+faults: .venv/.installed-dev      ## every upstream call x every failure
 	$(PY) -m tests.robustness.faults
 
 # It tells git to pass it over, as Python 3.13's venv does by itself. A wheel or nothing: see requirements/fuzz.in.
@@ -66,12 +73,12 @@ faults: .venv/.installed-dev      ## every upstream call x every way it can fail
 	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary atheris -r requirements/fuzz.txt
 	@touch $@
 
-fuzz: .venv/.installed-dev .venv-fuzz/.installed ## 100,000 inputs that mean no good, and half as many guided by coverage
+fuzz: .venv/.installed-dev .venv-fuzz/.installed ## 100,000 hostile inputs, and half as many guided by coverage
 	$(PY) -m tests.robustness.fuzz
 	@if .venv-fuzz/bin/python -c 'import atheris'; then .venv-fuzz/bin/python -m tests.robustness.coverage -max_total_time=120; \
 	else echo 'no part guided by coverage: atheris has no wheel for this Python, see requirements/fuzz.in'; fi
 
-soak: .venv/.installed-dev        ## all senders, faults and restarts for so many minutes, accounted for row by row
+soak: .venv/.installed-dev        ## all senders, faults and restarts for MINUTES, reconciled row by row
 	$(PY) -m tests.robustness.soak --minutes $(MINUTES)
 
 .venv-mutants/.installed: requirements/mutants.txt
@@ -79,8 +86,8 @@ soak: .venv/.installed-dev        ## all senders, faults and restarts for so man
 	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
 	@touch $@
 
-mutants: .venv-mutants/.installed ## the code with one thing changed in it, many times over: the tests must notice each
-	.venv-mutants/bin/python -m tools.mutation
+mutants: .venv-mutants/.installed ## mutation tests: the tests must detect each change of the code
+	.venv-mutants/bin/python -m tools.mutation $(MUTANTS)
 
 # For .ci/audit, `make licences` and the bill of materials.
 .venv-audit/.installed: requirements/audit.txt
@@ -89,7 +96,7 @@ mutants: .venv-mutants/.installed ## the code with one thing changed in it, many
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	@touch $@
 
-licences: .venv/.installed .venv-audit/.installed ## what the service runs on, and under which licences
+licences: .venv/.installed .venv-audit/.installed ## the service's packages and their licences
 	@.venv-audit/bin/pip-licenses --python $(PY) --with-urls \
 		--packages $$(sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements.txt) $(LICENCES)
 
@@ -103,20 +110,20 @@ deploy/sbom.cdx.json: requirements.txt .venv-audit/.installed
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
-bench: .venv-bench/.installed ## beside what people would use instead; needs wrk; about eight minutes (ONLY=overload,memory for some)
+bench: .venv-bench/.installed ## comparison with alternatives; needs wrk; about eight minutes (ONLY=overload,memory for some)
 	.venv-bench/bin/python -m tests.performance --only '$(ONLY)'
 
-figures: .venv/.installed-dev ## the last benchmark's figures into the documentation: make bench figures
+figures: .venv/.installed-dev ## write the last benchmark's figures into the documentation: make bench figures
 	$(PYTHON) -m tests.performance.publish
 
-profile: .venv-bench/.installed ## where a worker's CPU goes under load, by function and package
+profile: .venv-bench/.installed ## a worker's CPU time under load, by function and package
 	.venv-bench/bin/python -m tests.performance.hotspots
 
 format: .venv/.installed-dev
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-lock: .venv/.installed-dev    ## resolve requirements*.in again
+lock: .venv/.installed-dev    ## resolve all requirements
 	for name in requirements requirements/dev requirements/bench requirements/fuzz requirements/mutants requirements/audit; do \
 		$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command 'make lock' $$name.in -o $$name.txt || exit 1; done

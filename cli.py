@@ -21,7 +21,6 @@ COMMANDS = {
     "senders": "commands.senders:senders",
     "send": "commands.send:send",
     "ledger": "commands.ledger:ledger",
-    "export": "commands.export:export",
 }
 
 program = Group(

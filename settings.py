@@ -1,4 +1,4 @@
-"""Every setting of the service, a line each: name, type, default, help. All errors are told at once, secrets masked.
+"""Every setting of the service, a line each: name, type, default, help. All errors are reported, secrets masked.
 
 .env.example and the table in docs/operations.md are written from this one: `python -m tools.settings_reference`.
 """
@@ -72,13 +72,13 @@ class Settings:
     )
     sandbox: bool = setting(
         False,
-        "`true`: Genesys is a sandbox (`cobrowse-bridge sandbox`), and nothing that does not say so is used. Needs "
-        "no OAuth client and no `API_KEYS`; without them the service is open to all, so it listens on this "
-        "machine alone.",
+        "`true`: Genesys is a sandbox (`cobrowse-bridge sandbox`), which must identify itself as one. Needs no "
+        "OAuth client and no `API_KEYS`; without keys the service is open to all callers, so it listens on "
+        "loopback only.",
     )
     genesys_api_url: str = setting(
         "",
-        "A gateway or a sandbox in place of `https://api.{region}`; http for loopback only.",
+        "A gateway or a sandbox instead of `https://api.{region}`; http for loopback only.",
         safe_url,
         example="http://127.0.0.1:9099",
         meant=_without_slash,
@@ -86,61 +86,58 @@ class Settings:
     genesys_login_url: str = setting(
         "", "The same for `https://login.{region}`.", safe_url, example="http://127.0.0.1:9099", meant=_without_slash
     )
-    genesys_ca_file: str = setting("", "A file of CA certificates that are trusted besides, for a gateway.")
+    genesys_ca_file: str = setting("", "A file of additional trusted CA certificates, for a gateway.")
     genesys_proxy: Secret = setting(
         Secret(),
-        "A forward proxy for all calls to Genesys, http or https, with a user and password if it asks for them; "
+        "A forward proxy for all calls to Genesys, http or https, with a user and password if it requires them; "
         "`HTTPS_PROXY` is not read.",
         proxy_url,
         example="http://user:password@proxy.example.com:3128",
     )
     no_proxy: str = setting(
         "",
-        "Hosts that are reached without it, with commas: names (with their subdomains), addresses, networks; `*` "
-        "is all.",
+        "Hosts reached without it, with commas: names (with their subdomains), addresses, networks; `*` is all.",
     )
     genesys_client_cert: str = setting(
-        "", "A PEM file with the certificate to show to a gateway that asks for one.", readable_file
+        "", "A PEM file with the client certificate for a gateway that requires one.", readable_file
     )
-    genesys_client_key: str = setting(
-        "", "A PEM file with its key, where the certificate's file has none.", readable_file
-    )
+    genesys_client_key: str = setting("", "A PEM file with its key, if the certificate's file has none.", readable_file)
     max_upstream_bytes: int = setting(
         8_388_608,
-        "Bytes of an answer of Genesys that are read; past it the answer is `genesys_bad_response`. A "
+        "Most bytes of a Genesys response; a larger one is `genesys_bad_response`. A "
         "conversation with thousands of messages has a few million.",
         Range(65_536, 1 << 30),
     )
     cobrowse_flow: str = setting(
         AUTO,
-        "`media`: create, attach. `native`: one call, as in Genesys's published API. `auto`: media until the org "
-        "turns out to lack it (docs/genesys-setup.md#which-flow-your-org-has).",
+        "`media`: create, attach. `native`: one call, as in Genesys's published API. `auto`: media unless the "
+        "org lacks it (docs/genesys-setup.md#which-flow-your-org-has).",
         choice(*MODES),
     )
 
     api_keys: Secret = setting(
         Secret(),
-        "`name:key` pairs for the callers of the data action's endpoint, separated by commas or blanks; a key has "
-        "16 bytes or more. Several keys may have one name: that is how a key is rotated. Make one: `python -c "
+        "`name:key` pairs for the callers of the data action's endpoint, separated by commas or blanks; a key "
+        "needs 16 bytes or more. Several keys may have one name, to rotate a key. Create one: `python -c "
         '"import secrets; print(secrets.token_urlsafe(32))"`',
-        section="Who may call",
+        section="Callers",
         asked=True,
     )
     console_password: Secret = setting(
         Secret(),
-        "Opens the console at `/console`, with any user name; 12 bytes or more. Unset: no console, or on the "
-        "sandbox one for this machine alone.",
+        "The password of the console at `/console`, with any user name; 12 bytes or more. Unset: no console, or "
+        "with `SANDBOX=true` one on loopback.",
         at_least(12, "a shorter password can be guessed"),
     )
     senders_file: str = setting(
         "",
-        "The file with the other senders, a row each (senders.example.toml, docs/senders.md). Their secrets are "
-        "variables of your own naming.",
+        "The file with the other senders, a row each (senders.example.toml, docs/senders.md). Choose the "
+        "names of their secrets' variables.",
         example="senders.toml",
     )
     public_base_url: str = setting(
         "",
-        "This service's address as senders see it, where a signature covers it.",
+        "This service's address as senders see it; some signatures cover it.",
         plain_url,
         example="https://cobrowse.example.com",
         meant=_without_slash,
@@ -152,16 +149,16 @@ class Settings:
         example="10.0.0.0/8",
     )
     rate_limit_storage: Secret = setting(
-        Secret("memory://"), "Where senders' rates are counted: each worker for itself, or `redis://host:6379`."
+        Secret("memory://"), "Where senders' rates are counted: in each worker, or `redis://host:6379`."
     )
     allow_latest: bool = setting(
-        False, "Whether a request may take the newest active webchat, which can be another customer's."
+        False, "Whether a request may select the newest active webchat, which can be another customer's."
     )
-    allow_user_tokens: bool = setting(False, "Whether a caller may bring a user's own token in `Genesys-Access-Token`.")
+    allow_user_tokens: bool = setting(False, "Whether a caller may send a user's own token in `Genesys-Access-Token`.")
 
     deadline_seconds: float = setting(
         10.0,
-        "Seconds a data action's request may take in all, 0.5 to 55; below the data action's own timeout.",
+        "Most seconds for a data action's request, 0.5 to 55; keep it below the data action's own timeout.",
         Range(0.5, 55),
         section="Limits",
     )
@@ -172,12 +169,12 @@ class Settings:
         Range(1_024, 10_485_760),
     )
     max_concurrent_initiations: int = setting(
-        256, "Initiations under way in a worker; beyond it a request is refused at once with `overloaded`.", Range(1)
+        256, "Running initiations in a worker; beyond it a request is rejected at once with `overloaded`.", Range(1)
     )
 
     ledger_url: Secret = setting(
         Secret("sqlite:///ledger.sqlite3"),
-        "The ledger, which makes it exactly once. One machine: SQLite. Several: "
+        "The ledger, which prevents duplicates. One machine: SQLite. Several: "
         "`postgresql+psycopg://user:password@host/database`, then `cobrowse-bridge ledger upgrade` "
         "(docs/operations.md#the-ledger).",
         section="The ledger",
@@ -190,7 +187,7 @@ class Settings:
     ledger_retention_seconds: float = setting(
         86_400.0,
         "Seconds a response is kept for retries: 60 or more, and twice any sender's `tolerance_seconds` or more, "
-        "so that no delivery is forgotten while its signature is good.",
+        "so that no delivery is forgotten while its signature is valid.",
         Range(60),
     )
     ledger_required: bool = setting(
@@ -205,36 +202,38 @@ class Settings:
     )
     log_format: str = setting(
         "auto",
-        "`json`, `console` (to be read on a terminal), or `auto`: by whether it is a terminal.",
+        "`json`, `console`, or `auto`: `console` on a terminal, else `json`.",
         choice("auto", "json", "console"),
     )
     readyz_strict: bool = setting(
         False,
-        "`true`: `/readyz` is 503 while Genesys is unreachable. `false`: it is 200 and says `degraded`, since every "
-        "machine would leave the load balancer at once, and none could say why.",
+        "`true`: `/readyz` is 503 while Genesys is unreachable. `false`: it is 200 with the status `degraded`, so that "
+        "an outage of Genesys takes no machine out of the load balancer.",
     )
     metrics_token: Secret = setting(
         Secret(),
-        "Opens `/metrics` and the reasons that `/readyz` gives, as a bearer token of 16 bytes or more. Without one "
-        "nobody reads them: a proxy on this machine looks like the machine itself. With `SANDBOX` this machine may.",
+        "The bearer token for `/metrics` and the messages of `/readyz`, 16 bytes or more. Without one nobody reads "
+        "them, since requests through a proxy on this machine look local; with `SANDBOX` this machine may.",
         at_least(16, "generate one as for API_KEYS"),
     )
     otel_exporter_otlp_endpoint: str = setting(
         "",
-        "The OpenTelemetry collector that gets traces, over HTTP. `OTEL_EXPORTER_OTLP_HEADERS`, "
+        "The OpenTelemetry collector for traces, over HTTP. `OTEL_EXPORTER_OTLP_HEADERS`, "
         "`OTEL_TRACES_SAMPLER` and the other `OTEL_` variables count too.",
         collector_url,
         example="http://collector:4318",
     )
 
     host: str = setting(
-        "", "Where gunicorn listens: `0.0.0.0`, and with `SANDBOX` and no `API_KEYS` `127.0.0.1`.", section="The server"
+        "",
+        "The address gunicorn listens on: `0.0.0.0`, and with `SANDBOX` and no `API_KEYS` `127.0.0.1`.",
+        section="The server",
     )
     port: int = setting(8000, "The port that gunicorn listens on.", Range(0, 65_535))
     web_concurrency: int = setting(0, "Worker processes; 0: as many as the machine has processors.", Range(0, 1_024))
 
     genesys_conversation_id: str = setting(
-        "", "The conversation that `cobrowse-bridge start` takes when it is given none.", section="The command line"
+        "", "The default conversation of `cobrowse-bridge start`.", section="The command line"
     )
 
     NAMES: ClassVar[tuple[str, ...]]
@@ -251,7 +250,7 @@ class Settings:
 
     @property
     def listen_host(self) -> str:
-        """Where to listen: a service that is open to all who reach it is for this machine alone, unless HOST says."""
+        """The address to listen on: loopback for a service that is open to all, unless HOST says otherwise."""
         open_to_all = self.sandbox and not self.api_keys
         return self.host or ("127.0.0.1" if open_to_all else "0.0.0.0")  # noqa: S104 - a server is there to be reached
 
@@ -262,31 +261,32 @@ _HOSTS = ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
 
 
 def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[str] = ()) -> Settings:
-    """The settings that `environ` holds. SettingsError has a line for each that is wrong, all at once.
+    """The settings in `environ`. SettingsError has a line for each that is wrong, all at once.
 
-    With `only`, the names of some, the others are at their defaults whatever is set, and none of them is missed.
+    With `only`, the names of some, the others have their defaults whatever is set, and none of them is required.
     """
     environ, names = Variables.of(environ), only or Settings.NAMES
-    given, unread = {}, []
+    given: dict[str, str] = {}
+    errors: list[str] = []
     for name in names:
         try:
-            given.update({name: environ[name]} if name in environ else {})
+            given |= {name: environ[name]} if name in environ else {}
         except SecretFileError as error:
-            unread.append(str(error))
+            errors.append(str(error))
     values, wrong = read(Settings, given)
     settings = Settings(**values)
-    if unread:
-        raise SettingsError(unread + [f"{name}: {what}" for name, said in wrong.items() for what in said])
-    errors = [f"{name}: {what}" for name, said in wrong.items() for what in said]
-    conflicts = [(name, what) for name, what in _conflicts(settings) if name in names]
-    errors += [f"{name}: {what}" for name, what in conflicts if not {name, "SANDBOX"} & wrong.keys()]
+    unread = {error.partition("_FILE:")[0] for error in errors}
+    errors += [f"{name}: {what}" for name, said in wrong.items() for what in said]
+    for name, what in _conflicts(settings):
+        if name in names and not {name, "SANDBOX"} & (wrong.keys() | unread):
+            errors.append(f"{name}: {what}")
     if errors:
         raise SettingsError(errors)
     return settings
 
 
 def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is wrong with settings beside each other, each of which is well formed: the variable and what to do."""
+    """What is wrong with settings that contradict each other: the variable and what to do."""
     if not (settings.genesys_api_url and settings.genesys_login_url) and settings.genesys_region not in REGIONS:
         remedy = f"known regions: {', '.join(REGIONS)}; for another host set GENESYS_API_URL and GENESYS_LOGIN_URL"
         yield "GENESYS_REGION", f"{settings.genesys_region[:60]!r} is not a region; {remedy}"

@@ -8,7 +8,7 @@ from cobrowse.errors import Overloaded
 
 # Enough to keep a worker's core busy while Genesys takes its time, few enough that each still has its answer in time.
 LIMIT = 256
-# Seconds until a refused caller may come again: most initiations are over by then.
+# Seconds until a rejected caller may retry: most initiations have ended by then.
 RETRY_AFTER = 1.0
 
 
@@ -30,7 +30,7 @@ class Admission:
         """Let one in for as long as the block runs. Raises Overloaded at once where there is no room."""
         with self._lock:
             if self._limit and self._under_way >= self._limit:
-                message = f"{self._limit} initiations are under way in this process"
+                message = f"{self._limit} initiations are running in this process"
                 raise Overloaded(message, retry_after=RETRY_AFTER)
             self._under_way += 1
         try:

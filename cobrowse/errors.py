@@ -58,7 +58,7 @@ class NotAuthenticated(RequestError):
 
 
 class SignatureMissing(RequestError):
-    """The sender's row asks for a signature and none came."""
+    """The sender's row requires a signature and the request has none."""
 
     code = "signature_missing"
 
@@ -112,7 +112,7 @@ class InvalidRequest(RequestError):
 
 
 class LatestNotAllowed(RequestError):
-    """`latest` was asked for where it is not switched on."""
+    """`latest` was requested where it is not enabled."""
 
     code = "latest_not_allowed"
 
@@ -158,7 +158,7 @@ class NoActiveConversation(ConversationError):
 
 
 class AgentNotConnected(ConversationError):
-    """No agent (or customer) has answered the conversation yet, and the request asks for one."""
+    """No agent (or customer) has answered the conversation yet, and the request requires one."""
 
     code, retryable, consumes_idempotency_key = "agent_not_connected", True, False
 
@@ -200,7 +200,7 @@ class GenesysForbidden(GenesysError):
 
 
 class UserTokenRequired(GenesysError):
-    """The call asks for a person's token, and the service's own has no person behind it."""
+    """The call requires a user's token, and the service's own has no user."""
 
     code, consumes_idempotency_key = "user_token_required", False
 

@@ -27,7 +27,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
     is left to the flow, which knows more of it than the conversation shows.
 
     Raises:
-        AgentNotConnected: Nothing stands there, and somebody has to answer first.
+        AgentNotConnected: There is no session, and an agent or customer has to answer first.
     """
     own, history = attempt.session, earlier_records(acquired)
     # Its call may be out and its answer lost, and nobody else's is known: any session may be its own.

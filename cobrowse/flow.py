@@ -131,7 +131,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A way to start a session. Compensation needs no step of its own: an unattached session reaches nobody."""
+    """A way to start a session. Compensation needs no step of its own: an unattached session reaches no customer."""
 
     name: str
     steps: tuple[Step, ...]

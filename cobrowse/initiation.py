@@ -68,7 +68,7 @@ class Genesys(Protocol):
 class Initiation:
     """Starts one session for a command: call it. Failures are part of the Outcome.
 
-    `admission` bounds what is under way in this process.
+    `admission` limits the running initiations of this process.
     """
 
     genesys: Genesys
@@ -222,7 +222,7 @@ class Initiation:
                 outcome = failure_outcome(attempt, error)
             except LeaseLost:
                 raise
-            except Exception as fault:  # noqa: BLE001 - the row must not stay running for a bug: a repeat goes on from it
+            except Exception as fault:  # noqa: BLE001 - the row must not stay running for a bug: a retry continues it
                 unhandled = fault
                 outcome = failure_outcome(attempt, InternalError(_INTERNAL_ERROR))
             self._complete(ledger, attempt, outcome)
@@ -263,7 +263,7 @@ class Initiation:
             ended = wait_for_owner(ledger, entry, attempt, hold.lease_owner)
             if ended is not None and applies_to_all_waiters(ended):
                 return self._join(attempt, ended)
-            # One that has not ended died, or is at work anew; either may have invited the customer before that.
+            # One that has not ended crashed, or is running again; either may have invited the customer before that.
             may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
         if may_be_there or _looks_first(attempt.command):
             try:

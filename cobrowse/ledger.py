@@ -11,9 +11,9 @@ from cobrowse.model import Command, Outcome, Session
 class State(StrEnum):
     """State of an initiation.
 
-    running ──▶ succeeded · failed_final                    the answer is kept, repeats get it again
-       ▲  └───▶ failed_retryable ──▶ running                a repeat goes on from the last finished step
-       └─ the lease ran out: the next repeat takes it over
+    running ──▶ succeeded · failed_final                    the answer is kept and replayed to retries
+       ▲  └───▶ failed_retryable ──▶ running                a retry continues after the last completed step
+       └─ the lease expired: the next retry takes it over
     """
 
     RUNNING = "running"
@@ -129,9 +129,9 @@ class Lease(NamedTuple):
 class Acquired:
     """The lease is ours: a new initiation (`entry.attempts` is 1), one continued, or one taken over after a crash.
 
-    `ahead` are the other initiations of the conversation that were at work at the moment of this claim, the newest
+    `ahead` are the other initiations of the conversation that were running at the moment of this claim, the newest
     first: all of them were claimed before this one, and this one waits for them. `history` are those that
-    were not at work and may have invited the customer, the newest first, as far back as the ledger remembers.
+    were not running and may have invited the customer, the newest first, as far back as the ledger's retention.
     `previous` is the first of `ahead`, else of `history`.
 
     Claims of a conversation are in one order, so no two wait for each other. Only where a store can't see that order (a
@@ -219,7 +219,7 @@ class Ledger(Protocol):
 class NullLedger:
     """Start sessions while the ledger is unreachable (LEDGER_REQUIRED=false), at the risk of duplicates."""
 
-    def claim(self, claim: Claim, *, seconds: float | None = None) -> Acquired:  # noqa: ARG002 - the protocol's parameter
+    def claim(self, claim: Claim, **_: float | None) -> Acquired:
         """Always acquired."""
         return Acquired(
             InitiationRecord(
@@ -227,41 +227,7 @@ class NullLedger:
             )
         )
 
-    def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:  # noqa: ARG002
-        """Nothing was kept."""
-        return None
+    def find(self, *_: object, **__: object) -> None:
+        """Nothing is kept, so nothing is found."""
 
-    def reclaim(
-        self,
-        initiation_id: str,  # noqa: ARG002
-        lease_owner: str,  # noqa: ARG002
-        lease_seconds: float,  # noqa: ARG002
-        *,
-        seconds: float | None = None,  # noqa: ARG002
-    ) -> ClaimResult | None:
-        """Nothing was kept."""
-        return None
-
-    def save_checkpoint(
-        self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
-    ) -> None:
-        """Nothing is kept."""
-
-    def complete(
-        self,
-        initiation_id: str,
-        lease_owner: str,
-        state: State,
-        checkpoint: Checkpoint,
-        outcome: Outcome,
-        *,
-        seconds: float | None = None,
-    ) -> None:
-        """Nothing is kept."""
-
-    def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:  # noqa: ARG002
-        """Nothing was kept."""
-        return None
-
-    def wait(self, initiation_id: str, seconds: float) -> None:
-        """Nothing will change."""
+    reclaim = read = save_checkpoint = complete = wait = find

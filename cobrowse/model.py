@@ -33,7 +33,7 @@ class Status(StrEnum):
 class Command:
     """One request for a cobrowse session, parsed and authenticated.
 
-    `deadline_seconds` is how long the caller waits. `fingerprint` tells two requests with one key apart; it is empty
+    `deadline_seconds` is how long the caller waits. `fingerprint` distinguishes requests with one key; it is empty
     where the key names the event whatever its data, as a sender's delivery id does. With `start_when` agent_connected
     nothing is started before an agent has answered.
     """

@@ -36,6 +36,6 @@ def earlier_records(acquired: Acquired) -> tuple[InitiationRecord, ...]:
 
 
 def applies_to_all_waiters(ended: InitiationRecord) -> bool:
-    """Whether its answer is that of everybody who waited; what no repeat mends may be its request's own fault."""
+    """Whether its answer is valid for all that waited; a permanent failure may be its request's own error."""
     outcome = ended.outcome
     return outcome is not None and (outcome.failure is None or outcome.failure.retryable)

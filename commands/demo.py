@@ -10,16 +10,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import click
 import orjson
+from dotenv import dotenv_values
 
 from cobrowse.clock import SystemClock
 from commands.group import Failure
 from commands.terminal import say, say_json, say_whole, waiting
-from tools.api_reference.export import EXAMPLE, ROOT, sandbox_secrets
-from tools.api_reference.postman import PUBLIC_URL, SANDBOX_KEY
 
+ROOT = Path(__file__).resolve().parent.parent
+# Public: it is of use on the sandbox only.
+SANDBOX_KEY = "demo-key-0123456789abcdef"
 # A webchat of the sandbox.
 WEBCHAT = "11111111-1111-4111-8111-111111111111"
 # Seconds that either may take to answer for the first time.
@@ -54,8 +57,7 @@ def running(serve: bool) -> Iterator[tuple[int, int]]:
     port = free_port(int(os.environ.get("PORT") or 8000) if serve else 0)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         genesys_url = f"http://127.0.0.1:{genesys_port}"
-        senders = {"SENDERS_FILE": str(ROOT / EXAMPLE), "PUBLIC_BASE_URL": PUBLIC_URL, **sandbox_secrets()}
-        environment = os.environ | (senders if serve else {})
+        environment = os.environ | (every_sender() if serve else {})
         environment |= {
             "SANDBOX": "true",
             "GENESYS_API_URL": genesys_url,
@@ -79,6 +81,13 @@ def running(serve: bool) -> Iterator[tuple[int, int]]:
                 wait_until_up(wait_port, path, process)
             say_whole(f"✓ {what} is on http://127.0.0.1:{wait_port}", style="green")
         yield genesys_port, port
+
+
+def every_sender() -> dict[str, str]:
+    """The variables that open the webhook of each row in senders.example.toml, with secrets for a sandbox only."""
+    variables = dotenv_values(ROOT / "deploy/postman/sandbox.env")
+    known = {name: value for name, value in variables.items() if value is not None}
+    return known | {"SENDERS_FILE": str(ROOT / known["SENDERS_FILE"])}
 
 
 def free_port(wanted: int = 0) -> int:

@@ -12,7 +12,7 @@ from commands.group import Command, Failure
 from commands.ledger import open_ledger
 from commands.terminal import say, say_json, say_json_line, say_pairs, say_table, say_whole, text
 from console import view_model
-from console.plots import in_words
+from console.last_hour import in_words
 from integrations.ledger import LedgerStore, StoredRecord
 from web.responses import to_answer
 

@@ -26,7 +26,7 @@ def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, 
     def ready(box: Any) -> None:  # noqa: ANN401 - the sandbox's own type
         say_whole(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
         say_whole(f"  export SANDBOX=true GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
-        say_whole("  what was asked: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
+        say_whole("  calls received: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
 
     options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create}
     try:

@@ -12,7 +12,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from cobrowse.model import Secret
 
-# Nothing foreign, nothing inline; nobody frames it; forms go home.
+# Nothing foreign, nothing inline; no framing; forms go to the console only.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -41,7 +41,7 @@ def sign_in(password: Secret, refused: Callable[[int], Response]) -> HTTPBasicAu
 
     @auth.verify_password  # type: ignore[untyped-decorator]  # Flask-HTTPAuth ships no types
     def verified(username: str, given: str) -> str | None:
-        # Digests have one length, so the comparison tells nothing about the password's.
+        # Digests have one length, so the comparison reveals nothing about the password's.
         return (username or "operator") if hmac.compare_digest(_digest(given), right) else None
 
     auth.error_handler(refused)
@@ -67,7 +67,7 @@ class CsrfTokens:
 
     @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:
-        # Slow on purpose: from a token nobody shall try out passwords faster than by signing in.
+        # Slow on purpose: a token must not allow faster guesses of the password than the sign-in.
         key = scrypt(_bytes(self._key), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
         return URLSafeTimedSerializer(key, salt="run again", signer_kwargs={"digest_method": sha256})
 

@@ -8,7 +8,7 @@ import orjson
 
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Outcome, Secret, Session, Status
-from console.plots import in_words
+from console.last_hour import in_words
 from console.timeline import Timeline, build_timeline
 from web.error_responses import hint_of
 from web.responses import Answer, to_answer, wait_seconds

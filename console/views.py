@@ -18,7 +18,7 @@ from cobrowse.errors import CobrowseError, InternalError, InvalidRequest, Unknow
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Outcome, Secret
 from console import auth, view_model
-from console.plots import Plot, Sample, by_minute, plots
+from console.last_hour import Figure, Sample, figures
 from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RetrySchema
 from schemas.validation_errors import in_words
@@ -111,7 +111,7 @@ class Console:
         return blueprint
 
     def newest(self) -> str:
-        """The page: the last hour in plots, and the newest initiations."""
+        """The page: the last hour in figures, and the newest initiations."""
         return render_template("console/list.html", **self._listed(), states=view_model.STATES)
 
     def live(self) -> AnyResponse:
@@ -147,7 +147,7 @@ class Console:
         outcome = self.retry(entry, self.deadline_seconds, g.correlation_id)
         entry = self._entry(initiation_id)
         if outcome.failure is not None and entry.outcome != outcome:
-            # The row does not tell this: another is at work on it, or the ledger went away.
+            # The row does not show this: another attempt is running, or the ledger became unreachable.
             return make_response(self._page(entry, f"{outcome.failure.message}. {hint_of(outcome.failure)}"), 503)
         return redirect(url_for("console.one", initiation_id=entry.id, ran=entry.attempts), 303)
 
@@ -164,7 +164,7 @@ class Console:
         kept = {name: query[name] for name in ("state", "sender", "q") if query[name]}
         more = len(entries) > PAGE
         return {
-            "plots": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
+            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
             "open_circuits": self.open_circuits(),
             "ignored": self.ignored(),
             "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],
@@ -211,10 +211,10 @@ class Console:
         return auth.CsrfTokens(self.csrf_key)
 
     @cached_property
-    def _strip(self) -> Callable[[int], tuple[Plot, ...]]:
+    def _strip(self) -> Callable[[int], tuple[Figure, ...]]:
         @lru_cache(maxsize=1)
-        def reckoned(_tick: int) -> tuple[Plot, ...]:
-            return plots(by_minute(self.recent_samples(HOUR), self.clock.now()))
+        def reckoned(_tick: int) -> tuple[Figure, ...]:
+            return figures(self.recent_samples(HOUR), self.clock.now())
 
         return reckoned
 

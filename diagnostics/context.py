@@ -14,7 +14,7 @@ from web.error_responses import hint_of
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `ok` is None where it was not looked at, and `found` says why not."""
+    """One check. `ok` is None if it was skipped, and `found` has the reason."""
 
     name: str
     ok: bool | None
@@ -77,5 +77,5 @@ class DiagnosticContext:
 
 def failing(name: str, error: CobrowseError, hint: str = "") -> Check:
     """A check that failed with this error, with its hint unless a better one is given."""
-    wait = f" Genesys asks for {error.retry_after:.0f} s of patience." if error.retry_after else ""
+    wait = f" Genesys asks to wait {error.retry_after:.0f} s." if error.retry_after else ""
     return Check(name, False, error.message, (hint or hint_of(error)) + wait)

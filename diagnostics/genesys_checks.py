@@ -30,7 +30,7 @@ PATIENCE = 6.0
 
 
 class _GrantSchema(TokenSchema):
-    """RFC 6749, 5.1: the scopes that were granted, if they are not those asked for."""
+    """RFC 6749, 5.1: the granted scopes, if they differ from the requested ones."""
 
     scope = fields.String(load_default=None)
 
@@ -39,7 +39,7 @@ _GRANT = replace(TOKEN, answer=_GrantSchema())
 
 
 class GenesysChecks:
-    """Asks Genesys on behalf of one examination, with a token of its own that nobody else sees."""
+    """Asks Genesys on behalf of one examination, with a token of its own."""
 
     def __init__(
         self, context: DiagnosticContext, transport: httpx.BaseTransport, rows: Sequence[FlowRow] = FLOWS
@@ -77,12 +77,12 @@ class GenesysChecks:
         row = self._candidates[0]
         scopes = row.scopes.get(None, "").split()
         if not scopes:
-            yield Check("scopes", None, f"the {row.name} flow asks for none: the client's roles decide")
+            yield Check("scopes", None, f"the {row.name} flow requests none: the client's roles decide")
             return
         try:
             granted = self._granted(" ".join(scopes))
         except GenesysForbidden:
-            # All or nothing: only asking for each alone tells which.
+            # All or nothing: only a request for each alone shows which.
             granted = None
         except CobrowseError as error:
             yield failing("scopes", error)
@@ -113,10 +113,10 @@ class GenesysChecks:
         except CobrowseError as error:
             yield failing("reading", error)
             return
-        yield Check("reading", True, "conversations can be looked up")
+        yield Check("reading", True, "conversations can be read")
 
     def flow(self) -> Iterator[Check]:
-        """Which flow this org has: by a session that stays unattached, which reaches nobody and ends by itself."""
+        """Which flow this org has: by a session that stays unattached, which reaches no customer and ends by itself."""
         absent = ""
         for row in self._candidates:
             if row.trial is None:
@@ -136,14 +136,14 @@ class GenesysChecks:
             except CobrowseError as error:
                 yield failing("flow", error)
             else:
-                yield Check("flow", True, f"{row.name}: the org makes sessions (the one made now reaches nobody)")
+                yield Check("flow", True, f"{row.name}: the org creates sessions (this one reaches no customer)")
             return
 
     def conversation(self) -> Iterator[Check]:
         """The conversation's state and channel."""
         wanted = self._context.conversation_id
         if not wanted:
-            yield Check("conversation", None, "none was named; add --conversation ID to have one looked at")
+            yield Check("conversation", None, "none was named; add --conversation ID to check one")
             return
         try:
             seen = parse_conversation(self._client.call(self._attempt(), CONVERSATION, "", conversation_id=wanted))
@@ -154,7 +154,7 @@ class GenesysChecks:
         except CobrowseError as error:
             yield failing("conversation", error)
         else:
-            channel = " and ".join(seen.kinds) or "of a kind that it does not tell"
+            channel = " and ".join(seen.kinds) or "of an unknown kind"
             live = "; it has a live cobrowse session already" if seen.live else ""
             yield Check("conversation", True, f"active, {channel}{live}")
 

@@ -11,7 +11,7 @@ from cobrowse.model import Command
 Problem = CobrowseError | None
 HealthCheck = Callable[[], Problem]
 
-# Seconds an answer serves everybody who asks: probes of several load balancers come more than once a second.
+# Seconds for which an answer is cached: several load balancers probe more than once a second.
 CACHE_SECONDS = 2.0
 # Seconds between two tries to get a token where there is none: a wrong secret must not be sent all day long.
 BETWEEN_TOKENS = 30.0

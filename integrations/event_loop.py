@@ -26,7 +26,7 @@ def run_off_loop(work: Callable[[], T]) -> T:
 
 
 def start_off_loop(work: Callable[[], T], then: Callable[[T], None]) -> None:
-    """Start the work beside the requests, and give its result to `then`, which must not wait for anything.
+    """Start the work in the background, and give its result to `then`, which must not wait for anything.
 
     As in `run_off_loop`; the work raises nothing.
     """

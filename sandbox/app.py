@@ -121,7 +121,7 @@ def _done(world: FakeGenesys, route: Route, call: Call, path: Mapping[str, str])
 
 
 def _no_such_call(world: FakeGenesys, error: HTTPException) -> Response:
-    """A path or a method that there isn't: told, and counted, as Genesys's own refusals are."""
+    """An unknown path or method: answered and counted as Genesys's own rejections are."""
     call = _noted(world, "unknown", None)
     code = "method.not.allowed" if error.code == 405 else "not.found" if error.code == 404 else "bad.request"
     answer = GenesysError(code).answer(call.correlation_id)

@@ -164,7 +164,7 @@ def sent(
         ("Content-Type", kind),
         ("Content-Length", str(length)),
         ("ININ-Correlation-Id", context_id),
-        # So that a service that was told SANDBOX=true can tell that this is one.
+        # So that a service with SANDBOX=true can verify that this is one.
         ("X-Genesys-Sandbox", "1"),
         *answer.headers.items(),
     ]

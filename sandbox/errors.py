@@ -1,4 +1,4 @@
-"""Genesys's refusals: one row for each code, and the two bodies they are told in."""
+"""Genesys's refusals: one row for each code, and the two forms of body they have."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ USUAL_CODE: Mapping[int, str] = {
 
 
 class Refusal(Exception):
-    """A call that isn't done: it knows the answer that says so."""
+    """A call that is rejected, with its response."""
 
     def answer(self, context_id: str) -> Answer:
         """The answer in the words of the host that refuses."""
@@ -92,7 +92,7 @@ class Refusal(Exception):
 
 
 class GenesysError(Refusal):
-    """A refusal of the platform API, told as an ErrorBody."""
+    """A rejection by the platform API, as an ErrorBody."""
 
     def __init__(
         self,

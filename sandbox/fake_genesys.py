@@ -45,7 +45,7 @@ class FakeGenesys:
         self.tokens = Tokens(self.options, clock, new_id)
         self.state = State(self.options, clock, new_id)
         self.record = Calls(clock)
-        self.stopping = threading.Event()  # set once the calls under way have nothing to wait for any more
+        self.stopping = threading.Event()  # set once the running calls have nothing more to wait for
 
     def reset(self) -> None:
         """Put everything back: settings, conversations, sessions, tokens, faults, counts.

@@ -9,7 +9,7 @@ from sandbox.fields import Reader, Refused, choice, flag, mapping, number, texts
 
 APIS = ("both", "media", "native")
 
-# The scopes that the calls of both flows ask for; a client has all of them unless told otherwise.
+# The scopes that the calls of both flows ask for; a client has all of them by default.
 SCOPES = (
     "cobrowse:initiate",
     "conversation:read",

@@ -23,7 +23,7 @@ from sandbox.options import Options
 
 BACKLOG = 1024  # connections that wait to be accepted: a load test opens hundreds at once
 _MOST = 16_000_000  # bytes of a body that are read, so that the 413 arrives, before the connection is cut
-_GRACE = 2.0  # seconds that calls under way have when the sandbox stops
+_GRACE = 2.0  # seconds that running calls have when the sandbox stops
 
 
 class _Handler(WSGIRequestHandler):
@@ -218,7 +218,7 @@ def serve(
 
 
 def _listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
-    """A listening socket, on this machine's own addresses only unless told otherwise: a toy with a known secret."""
+    """A listening socket, on loopback only unless configured otherwise: a toy with a known secret."""
     address = "127.0.0.1" if host == "localhost" else host
     try:
         local = ipaddress.ip_address(address).is_loopback

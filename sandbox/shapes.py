@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sandbox.state import Conversation, Medium, Session
 
-# Names no host: a demonstration must not open somebody's page. Links are https, as Genesys's are.
+# A reserved host: a demonstration must not open a real page. Links are https, as Genesys's are.
 _PAGES = "https://cobrowse.sandbox.example"
 _SPACE = uuid.UUID("5a6d0b0e-0000-4000-8000-000000000000")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from sandbox.errors import GenesysError
 from sandbox.options import Options
 
-# The conversations that are always there.
+# The conversations that always exist.
 WEBCHAT = "11111111-1111-4111-8111-111111111111"  # active, and the newest webchat
 VOICE = "22222222-2222-4222-8222-222222222222"  # active
 MESSAGE = "33333333-3333-4333-8333-333333333333"  # active, web messaging

@@ -83,7 +83,7 @@ class Tokens:
             self._revoked.add(value)
 
     def admit(self, authorization: str | None) -> Token:
-        """The token that a call carries, if it is good for one more call.
+        """The token that a call carries, if it is valid for one more call.
 
         Raises:
             GenesysError: 401 without a good token, 429 once the minute's calls are used up.

@@ -4,13 +4,22 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, get_args
 
 import orjson
-from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 
 from cobrowse.model import Channel, StartWhen
 from schemas.json_text import read_json
 from schemas.texts import CHANNELS, SHOWN, conversation_id_in, input_named_by, label_in, medium_in, placeholder_in
 
 SETTINGS_BYTES = 4_096
+IDEMPOTENCY_KEY = (
+    "Up to 255 visible ASCII characters, new for each new request and the same for its retries: a retry gets the "
+    "first answer again and never starts a second session. Empty counts as none."
+)
+
+
+def _described(text: str) -> dict[str, str]:
+    """A field's metadata: its description in the API reference and in the data action's contract."""
+    return {"description": text}
 
 
 class ConversationIdField(fields.Field[str]):
@@ -76,17 +85,54 @@ class StartRequestSchema(Schema):
     class Meta:
         unknown: ClassVar[str] = RAISE
 
-    conversation_id = ConversationIdField(data_key="conversationId")
-    channel = ChannelField(load_default=None)
-    latest = fields.Boolean(load_default=False, error_messages={"invalid": "Must be true or false."})
-    requested_by = LabelField(data_key="requestedBy", load_default="")
+    conversation_id = ConversationIdField(
+        data_key="conversationId",
+        metadata=_described(
+            "The conversation that gets the cobrowse session: its UUID. Required unless latest is true."
+        ),
+    )
+    channel = ChannelField(
+        load_default=None,
+        metadata=_described(
+            "webchat, voice or message, or Genesys's own word in any case (CHAT, CALL, WEBMESSAGING): chooses the "
+            "scope of the token that is requested. Empty: all of them."
+        ),
+    )
+    latest = fields.Boolean(
+        load_default=False,
+        error_messages={"invalid": "Must be true or false."},
+        metadata=_described(
+            "true takes the newest active webchat instead of a conversationId. Refused unless the service has "
+            "ALLOW_LATEST=true, since it can pick another customer's conversation."
+        ),
+    )
+    requested_by = LabelField(
+        data_key="requestedBy",
+        load_default="",
+        metadata=_described("The person or system that requests the session, for the record: cut to 200 characters."),
+    )
     start_when = fields.String(
         data_key="startWhen",
         load_default="customer_connected",
         validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}."),
+        metadata=_described(
+            "customer_connected (the default), or agent_connected: nothing is started before an agent has answered, "
+            "and the answer is agent_not_connected until then."
+        ),
     )
-    session_settings = JsonObjectField(data_key="sessionSettings", load_default=dict)
-    idempotency_key = fields.String(data_key="idempotencyKey", load_default="")
+    session_settings = JsonObjectField(
+        data_key="sessionSettings",
+        load_default=dict,
+        metadata=_described(
+            "A string that holds a JSON object of up to 4096 bytes: what the session is created with. A data action "
+            "can't send objects."
+        ),
+    )
+    idempotency_key = fields.String(
+        data_key="idempotencyKey",
+        load_default="",
+        metadata=_described(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
+    )
 
     @pre_load
     def _given(self, data: Any, **_: Any) -> Any:
@@ -121,28 +167,37 @@ def _shown(value: object) -> str:
 class AnswerSchema(Schema):
     """The answer to every request: flat, every key always there, no null, whole numbers."""
 
-    success = fields.Boolean(required=True, metadata={"description": "A session was started, or found live."})
+    class Meta:
+        unknown: ClassVar[str] = INCLUDE  # a later release may add a key, and a caller must not trip over it
+
+    success = fields.Boolean(required=True, metadata=_described("A session was started, or found live."))
     status = fields.String(
         required=True,
         validate=validate.OneOf(("initiated", "unverified", "joined", "already_active", "ignored", "failed")),
-        metadata={"description": "What came of the request."},
+        metadata=_described("The outcome of the request."),
     )
-    conversationId = fields.String(required=True, metadata={"description": "The conversation that has the session."})
-    cobrowseSessionId = fields.String(required=True, metadata={"description": "The cobrowse session's id."})
-    mediaId = fields.String(required=True, metadata={"description": "The id of cobrowse as the conversation's medium."})
-    joinUrl = fields.String(required=True, metadata={"description": "Where the agent joins (media flow)."})
-    viewerUrl = fields.String(required=True, metadata={"description": "Where the session is viewed, once known."})
-    joinCode = fields.String(required=True, metadata={"description": "The code the customer enters (native flow)."})
-    offerEnds = fields.String(required=True, metadata={"description": "ISO 8601: until when the offer stands."})
-    state = fields.String(required=True, metadata={"description": "The medium's state, as the conversation shows it."})
-    verified = fields.Boolean(required=True, metadata={"description": "The conversation shows the session."})
-    flow = fields.String(required=True, metadata={"description": "media or native: how it was started."})
-    initiationId = fields.String(required=True, metadata={"description": "This service's id of the initiation."})
-    correlationId = fields.String(required=True, metadata={"description": "Finds the log lines here and at Genesys."})
-    durationMs = fields.Integer(required=True, metadata={"description": "How long it took, in milliseconds."})
-    upstreamCalls = fields.Integer(required=True, metadata={"description": "Calls made to Genesys."})
-    errorCode = fields.String(required=True, metadata={"description": "The kind of failure; empty on success."})
-    errorMessage = fields.String(required=True, metadata={"description": "What happened, with Genesys's own words."})
-    errorHint = fields.String(required=True, metadata={"description": "The likely cause and what to do."})
-    retryable = fields.Boolean(required=True, metadata={"description": "The same request may go through later."})
-    retryAfterSeconds = fields.Integer(required=True, metadata={"description": "Seconds to wait before that."})
+    conversationId = fields.String(required=True, metadata=_described("The conversation that has the session."))
+    cobrowseSessionId = fields.String(required=True, metadata=_described("The cobrowse session's id."))
+    mediaId = fields.String(required=True, metadata=_described("The id of cobrowse as the conversation's medium."))
+    joinUrl = fields.String(required=True, metadata=_described("Where the agent joins (media flow)."))
+    viewerUrl = fields.String(required=True, metadata=_described("Where the session is viewed, once known."))
+    joinCode = fields.String(required=True, metadata=_described("The code the customer enters (native flow)."))
+    offerEnds = fields.String(required=True, metadata=_described("ISO 8601: until when the offer stands."))
+    state = fields.String(required=True, metadata=_described("The medium's state, as the conversation shows it."))
+    verified = fields.Boolean(required=True, metadata=_described("The conversation shows the session."))
+    flow = fields.String(required=True, metadata=_described("media or native: how it was started."))
+    initiationId = fields.String(required=True, metadata=_described("This service's id of the initiation."))
+    correlationId = fields.String(required=True, metadata=_described("Finds the log lines here and at Genesys."))
+    durationMs = fields.Integer(required=True, metadata=_described("How long it took, in milliseconds."))
+    upstreamCalls = fields.Integer(required=True, metadata=_described("Calls made to Genesys."))
+    errorCode = fields.String(required=True, metadata=_described("The kind of failure; empty on success."))
+    errorMessage = fields.String(required=True, metadata=_described("What happened, with Genesys's own words."))
+    errorHint = fields.String(required=True, metadata=_described("The likely cause and what to do."))
+    retryable = fields.Boolean(required=True, metadata=_described("The same request may go through later."))
+    retryAfterSeconds = fields.Integer(required=True, metadata=_described("Seconds to wait before that."))
+
+
+class DeliveryAnswerSchema(AnswerSchema):
+    """The answer to a sender; that to a batch is of the first event that failed, and has all of them in `results`."""
+
+    results = fields.List(fields.Nested(AnswerSchema), metadata=_described("Of a batch: each event's own answer."))

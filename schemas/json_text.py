@@ -20,7 +20,7 @@ _ESCAPES = re.compile(rb"\\(?:u" + _HIGH + rb"\\u" + _LOW + rb"|(u" + _HIGH + rb
 def read_json(text: bytes) -> object:
     """The value of a JSON text in UTF-8. Half a surrogate pair reads as U+FFFD. Raises orjson.JSONDecodeError.
 
-    Half a pair can be neither stored nor sent on, and stands in fields that nobody reads; the rest of such a text is
+    Half a pair can be neither stored nor sent on, and occurs in fields that are not read; the rest of such a text is
     as it should be, so it is not refused.
     """
     text = text.removeprefix(_MARK)

@@ -1,4 +1,4 @@
-"""What people, flows and CRMs write where a contract wants an id, a channel or a label: one reader for every sender."""
+"""Reads ids, channels and labels as people, flows and CRMs write them: one reader for every sender."""
 
 import re
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ _NAMES = ("display_value", "displayValue", "name", "Name", "label", "email", "va
 
 
 def placeholder_in(value: object) -> str:
-    """The first template variable in this text that nobody filled in; "" if there is none."""
+    """The first unfilled template variable in this text; "" if there is none."""
     found = _PLACEHOLDER.search(value) if isinstance(value, str) else None
     return found[0].strip() if found else ""
 

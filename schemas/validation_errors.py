@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 
 def in_words(messages: Mapping[object, object] | Sequence[object], known: Sequence[str] = ()) -> str:
-    """Each wrong field with what is wrong about it. `known`: the fields there are, told where one is unknown."""
+    """Each wrong field with what is wrong about it. `known`: the fields there are, listed where one is unknown."""
     lines = []
     for name, text in _flattened(messages):
         if text == "Unknown field.":

@@ -75,7 +75,7 @@ class Watch:
     # What is watched
 
     def asked(self, app):
-        """A request begins: what its caller proves itself by is a secret from now on."""
+        """A request begins: what its caller authenticates by is a secret from now on."""
         if app.name == self._app:
             self._presented.extend(self._proofs())
             processors = structlog.get_config()["processors"]

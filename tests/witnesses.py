@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from tools.api_reference import samples
 
 ROOT = Path(__file__).resolve().parents[1]
-# Headers that a caller proves itself by: keys, tokens, signatures.
+# Headers that authenticate a caller: keys, tokens, signatures.
 _PROVES = re.compile(r"authorization|signature(?!.*timestamp)|api-?key|token|secret|hmac", re.IGNORECASE)
 _LINKS = ("joinUrl", "viewerUrl")
 _CODE = "joinCode"
@@ -51,7 +51,7 @@ def own_keys(folder):
 
 
 def credentials(request):
-    """What a request proves itself by, as it was sent and as it was meant."""
+    """A request's credentials, as sent and as decoded."""
     found = set()
     for name, value in request.headers.items():
         if _PROVES.search(name):

@@ -1,4 +1,4 @@
-"""Writes what is told of the settings, from their table: .env.example, and the table in docs/operations.md.
+"""Writes .env.example and the table in docs/operations.md from the table of settings.
 
 `python -m tools.settings_reference`
 """
@@ -53,7 +53,7 @@ def docs_table() -> str:
 
 
 def render(root: Path = ROOT) -> dict[str, str]:
-    """Each file that tells of the settings, with the text that it should have."""
+    """Each file that lists the settings, with its generated text."""
     page = (root / DOCS).read_text("utf-8")
     return {ENV_EXAMPLE: env_example(), DOCS: _TABLE.sub(lambda _: docs_table(), page, count=1)}
 

@@ -110,7 +110,7 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
     ),
     "user_token_required": ErrorResponse(
         502,
-        "Genesys wants a user behind this call: send a user's own token in Genesys-Access-Token, which needs "
+        "Genesys requires a user for this call: send a user's own token in Genesys-Access-Token, which needs "
         "ALLOW_USER_TOKENS=true, or give the service an OAuth client that acts for a service user.",
     ),
     "genesys_rate_limited": ErrorResponse(

@@ -1,4 +1,4 @@
-"""Whether a peer is this machine itself, and not a proxy on it that asks for somebody else."""
+"""Whether a peer is this machine itself, and not a proxy on it that forwards for another."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit

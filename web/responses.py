@@ -33,7 +33,7 @@ class ResponseMode:
 def to_answer(outcome: Outcome) -> Answer:
     """The response body: always every key, flat, no null, whole numbers."""
     session, failure = outcome.session, outcome.failure
-    # A session that failed to be attached reaches nobody; its links would only mislead the reader.
+    # A session that could not be attached reaches no customer; its links would only mislead the reader.
     links = Session() if failure else session
     return {
         "success": outcome.success,
@@ -114,7 +114,7 @@ def error_response(error: CobrowseError, correlation_id: str) -> Response:
     """The response for a request that never became a Command: its real status, the same flat keys."""
     response = respond([rejection_outcome(error, correlation_id)], ResponseMode())
     if status_of(error) == 401:
-        # RFC 9110 wants a challenge with a 401; Basic is the scheme that every caller can speak.
+        # RFC 9110 requires a challenge with a 401; Basic is the scheme that every caller can speak.
         response.headers["WWW-Authenticate"] = 'Basic realm="cobrowse-bridge", charset="UTF-8"'
     return response
 

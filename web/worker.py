@@ -114,7 +114,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             send_error(client, InternalError("internal error"))
 
     def notify(self) -> None:
-        """Called every second: tell the arbiter that the loop runs, and while stopping let go of idle connections."""
+        """Called every second: notify the arbiter that the loop runs, and while stopping let go of idle connections."""
         super().notify()
         for greenlet, connection in list(self.connections.items()) if not self.alive else ():
             if connection.idle_since and monotonic() - connection.idle_since > STOP_SECONDS:

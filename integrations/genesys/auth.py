@@ -53,13 +53,13 @@ class TokenStore(Protocol):
         """The newest token of that name."""
 
     def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
-        """Whether this holder is the one to fetch what comes after `stale_version`."""
+        """Whether this owner is to fetch the token that follows `stale_version`."""
 
     def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> StoredToken:
         """Keep what was fetched."""
 
     def release(self, name: str, lease_owner: str) -> None:
-        """Let somebody else fetch: this one failed."""
+        """Let another process fetch: this one failed."""
 
 
 class Guard(Protocol):
@@ -220,7 +220,7 @@ class Tokens:
             answer = self._caller.call(attempt, TOKEN, self._origin, TOKEN.path, headers, urlencode(form).encode())
         except GenesysForbidden as error:
             if error.by_role:
-                error.append(f"; scopes asked for: {scope or 'none'}")
+                error.append(f"; scopes requested: {scope or 'none'}")
             raise
         return Secret(answer["access_token"]), float(answer["expires_in"])
 

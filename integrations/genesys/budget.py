@@ -1,6 +1,6 @@
-"""A token's budget of calls, as Genesys's headers tell it: while it is known to be used up, no call goes out.
+"""A token's budget of calls, as Genesys's headers state it: while it is known to be used up, no call is made.
 
-Each process knows what its own calls were told. Nothing is shared through the ledger: that would cost every call a read
+Each process knows its own calls' headers only. Nothing is shared through the ledger: that would cost every call a read
 of the database, and save each worker one call a window, which Genesys refuses without any effect.
 """
 
@@ -27,7 +27,7 @@ class Budgets:
         return max(0.0, self._closed_until.get(name, 0.0) - self._clock.monotonic())
 
     def record(self, name: str, told: BudgetHeaders) -> None:
-        """Take in what an answer's headers told."""
+        """Record the budget that a response's headers state."""
         self._on_budget(name, told.count, told.allowed, told.reset)
         if told.used_up:
             self._closed_until[name] = self._clock.monotonic() + told.reset

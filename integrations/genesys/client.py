@@ -44,7 +44,7 @@ class Client:
     ) -> dict[str, Any]:
         """The content of the operation's response. Raises as RetryingCaller.call does.
 
-        A GenesysForbidden names the scopes asked for.
+        A GenesysForbidden names the requested scopes.
         """
         path = operation.path
         if conversation_id:
@@ -54,7 +54,7 @@ class Client:
             return self._authorized(attempt, operation, scope, path, content)
         except GenesysForbidden as error:
             if error.by_role:
-                asked = f"scopes asked for: {scope}" if scope else "no scopes asked for, so it is the client's roles"
+                asked = f"scopes requested: {scope}" if scope else "no scopes requested, so it is the client's roles"
                 error.append(f"; {asked}")
             raise
 

@@ -21,7 +21,7 @@ _MEDIA_KINDS = {
     "message": "message",
     "email": "e-mail",
 }
-# Of messages only web messaging can carry cobrowse: it needs the customer's browser. "" and unknown: we can't tell.
+# Of messages only web messaging can carry cobrowse: it needs the customer's browser. "" and unknown: not known.
 _BROWSER_MESSAGES = frozenset({"", "unknown", "webmessaging", "message"})
 _CAPABLE = frozenset({"webchat", "voice", "message"})
 _LEFT = (
@@ -73,21 +73,21 @@ class ConversationSnapshot:
             )
 
     def contradict(self, channel: Channel | None) -> None:
-        """Raise CobrowseNotSupported if the conversation is known to be on another channel than the one asked for."""
+        """Raise CobrowseNotSupported if the conversation is known to be on another channel than the requested one."""
         if channel is not None and self.kinds and channel not in self.kinds:
             kinds = " and ".join(self.kinds)
             raise CobrowseNotSupported(
-                f"the channel {channel} was asked for, and conversation {self.id} is {kinds}",
+                f"the channel {channel} was requested, and conversation {self.id} is {kinds}",
                 hint="Send the conversation's own channel, or leave the channel out.",
             )
 
     def unanswered(self) -> str:
-        """Who has to answer before both sides talk, in words; "" if nobody, or if the conversation doesn't tell."""
+        """Who has to answer before both sides talk, in words; "" if none, or if the conversation doesn't show it."""
         if self.agent in (Presence.RINGING, Presence.ABSENT, Presence.LEFT):
             how = {Presence.RINGING: "it still rings", Presence.ABSENT: "none has it yet"}.get(self.agent, "all left")
             return f"conversation {self.id}: no agent is connected, {how}"
         if self.agent is Presence.UNKNOWN and self.customer is not Presence.UNKNOWN:
-            # It does tell of communications, and of none that the agent has.
+            # It lists communications, and none of the agent's.
             return f"conversation {self.id}: no agent is connected, none of its communications is shown"
         if self.customer is Presence.RINGING:
             return f"conversation {self.id}: the customer has not answered yet"

@@ -8,7 +8,7 @@ again. Every other exception leaves it open.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
@@ -28,13 +28,28 @@ class BodyTooLarge(httpx.DecodingError):
     """The answer's body, decoded, was larger than the transport's `max_body_bytes`; the rest was not read."""
 
 
-class ResponseHead(NamedTuple):
-    """An answer's status line and headers, as bytes."""
+class ResponseHead:
+    """An answer's status line, and its header lines as bytes. Few headers are asked for, so none is parsed before."""
 
-    status: int
-    version: bytes
-    reason: bytes
-    headers: list[tuple[bytes, bytes]]
+    def __init__(self, status_line: bytes, lines: Sequence[bytes]) -> None:
+        self.version, code, *reason = status_line.rstrip(b"\r\n").split(b" ", 2)
+        self.status = int(code)
+        self.reason = reason[0] if reason else b""
+        self._text = b"\n" + b"".join(lines)
+        self._lower = self._text.lower()
+
+    def get(self, name: str, default: str = "", /) -> str:
+        """The value of the last header of this name, given in lower case."""
+        found = self._lower.rfind(b"\n%s:" % name.encode())
+        if found < 0:
+            return default
+        return self._text[found + len(name) + 2 :].partition(b"\n")[0].strip().decode("latin-1")
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Each name with its value."""
+        pairs = (line.partition(b":") for line in self._text.split(b"\n") if line)
+        return [(name, value.strip()) for name, _, value in pairs]
 
 
 def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
@@ -92,22 +107,24 @@ def _lower_name(name: bytes) -> bytes:
     return name.lower() if _TOKEN.fullmatch(name) else b""
 
 
-def method_options(method: str, body: bytes) -> Iterable[tuple[int, object]]:
+def method_options(method: str, body: bytes, *, has_body: bool) -> list[tuple[int, object]]:
     """The options that make a handle send this method, whichever it sent before.
 
     Raises:
         httpx.LocalProtocolError: The method is no token, or a HEAD has a body.
     """
-    if not _TOKEN.fullmatch(method.encode()):
+    if not _lower_name(method.encode()):
         raise httpx.LocalProtocolError("the method holds bytes that HTTP does not allow")
-    yield pycurl.HTTPGET, 1  # first: it also takes back a HEAD's NOBODY and a POST's body
-    if has_length(method, body):
-        yield pycurl.POSTFIELDS, body
+    # HTTPGET first: it also takes back a HEAD's NOBODY and a POST's body.
+    options: list[tuple[int, object]] = [(pycurl.HTTPGET, 1)]
+    if has_body:
+        options.append((pycurl.POSTFIELDS, body))
     if method == "HEAD":
         if body:
             raise httpx.LocalProtocolError("a HEAD carries no body")
-        yield pycurl.NOBODY, 1
-    yield pycurl.CUSTOMREQUEST, method
+        options.append((pycurl.NOBODY, 1))
+    options.append((pycurl.CUSTOMREQUEST, method))
+    return options
 
 
 def has_length(method: str, body: bytes) -> bool:
@@ -129,22 +146,16 @@ def read_head(lines: Sequence[bytes]) -> ResponseHead:
     Raises:
         httpx.RemoteProtocolError: The answer ended within its head.
     """
-    version = reason = b""
-    status = 0
-    headers: list[tuple[bytes, bytes]] = []
-    ended = True
-    for line in lines:
-        if ended and line.startswith(b"HTTP/"):
-            version, code, *phrase = line.rstrip(b"\r\n").split(b" ", 2)
-            status, reason, headers, ended = int(code), phrase[0] if phrase else b"", [], False
-        elif line in {b"\r\n", b"\n"}:
-            ended = True
-        elif not ended:
-            name, _, value = line.partition(b":")
-            headers.append((name, value.strip()))
-    if status < 200 or not ended:  # libcurl lets this pass
+    begin = end = -1
+    for place, line in enumerate(lines):
+        if begin <= end and line.startswith(b"HTTP/"):
+            begin, end = place, -1
+        elif begin > end and line in {b"\r\n", b"\n"}:
+            end = place
+    head = ResponseHead(lines[begin], lines[begin + 1 : end]) if begin < end else None
+    if head is None or head.status < 200:  # libcurl lets this pass
         raise httpx.RemoteProtocolError("the answer ended before its head did")
-    return ResponseHead(status, version, reason, headers)
+    return head
 
 
 def status_in(lines: Sequence[bytes]) -> int:

@@ -80,9 +80,7 @@ _BY_MESSAGE = ((_USER_CONTEXT, Meaning(UserTokenRequired)), (_IP_REFUSED, _IP))
 _BY_STATUS: Mapping[int, Meaning] = {
     401: Meaning(GenesysUnauthorized, new_token=True),
     403: Meaning(GenesysForbidden),
-    407: Meaning(
-        GenesysUnauthorized, "A proxy on the way asks for credentials: put them into GENESYS_PROXY, before the host."
-    ),
+    407: Meaning(GenesysUnauthorized, "A proxy requires credentials: put them into GENESYS_PROXY, before the host."),
     429: Meaning(GenesysRateLimited),
 }
 _NOT_JSON = Meaning(GenesysForbidden, _WAF, by_role=False)

@@ -21,7 +21,7 @@ _READY = {pycurl.POLL_IN: pycurl.CSELECT_IN, pycurl.POLL_OUT: pycurl.CSELECT_OUT
 
 
 class HubTransfers:
-    """The transfers under way on one hub."""
+    """The running transfers of one hub."""
 
     def __init__(self, hub: Hub) -> None:
         self._loop = hub.loop
@@ -29,7 +29,7 @@ class HubTransfers:
         self._sockets: dict[int, Any] = {}
         self._timer: Any = None
         self._timer_ends = 0.0
-        self._due: float | None = None  # when libcurl wants to be called next, in monotonic seconds
+        self._due: float | None = None  # when libcurl must be called next, in monotonic seconds
         self._error: BaseException | None = None
         self.is_broken = False
         self._multi = pycurl.CurlMulti()
@@ -54,7 +54,7 @@ class HubTransfers:
             raise pycurl.error(*error)
 
     def close(self) -> None:
-        """Free what libcurl has; no transfer may be under way."""
+        """Free libcurl's resources; no transfer may be running."""
         self.stop()
         self._multi.close()
 
@@ -98,7 +98,8 @@ class HubTransfers:
         """Let libcurl do what it can without waiting, and wake the greenlets whose transfers have ended."""
         try:
             _, running = self._multi.socket_action(socket, ready)
-            self._raise_caught()
+            if self._error is not None:
+                self._raise_caught()
             if running < len(self._waiters):
                 self._wake_finished()
             self._set_timer()
@@ -107,8 +108,8 @@ class HubTransfers:
             raise
 
     def _raise_caught(self) -> None:
-        if self._error is not None:
-            error, self._error = self._error, None
+        error, self._error = self._error, None
+        if error is not None:
             raise error
 
     def _break_off(self, error: BaseException) -> None:

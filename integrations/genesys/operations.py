@@ -11,7 +11,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import GenesysBadResponse, GenesysTimeout, GenesysUnavailable
 from integrations.genesys.error_codes import LOGIN_HINT, meaning_of, meaning_of_login, refusal
 from integrations.genesys.redaction import redact
-from integrations.genesys.waits import wait_of
+from integrations.genesys.waits import Fields, wait_of
 from schemas import genesys as shapes
 
 # By which the sandbox says what it is; Genesys and gateways to it have no such header.
@@ -42,7 +42,7 @@ LIST = Operation(
 CONVERSATION = Operation(
     "conversation", "GET", "/api/v2/conversations/{conversation_id}", shapes.ConversationSchema(), repeatable=True
 )
-# An unattached session reaches nobody, so a create whose response was lost may be retried.
+# An unattached session reaches no customer, so a create whose response was lost may be retried.
 CREATE = Operation(
     "create", "POST", "/api/v2/cobrowse/sessions", shapes.CreatedSessionSchema(), repeatable=True, sends_json=True
 )
@@ -76,7 +76,7 @@ class UpstreamRejected(Exception):
 def parse_response(
     operation: Operation,
     status: int,
-    headers: Mapping[str, str],
+    headers: Fields,
     body: bytes,
     clock: Clock,
     redacted: Callable[[str], str] = redact,
@@ -98,7 +98,7 @@ def parse_response(
     meaning = mean(status, code, words, is_json=error is not None)
     if meaning is not None:
         raise refusal(meaning, message, wait)
-    # A server that gave up half way may have done it: only a probe can tell.
+    # A server that gave up half way may have executed it: only a probe can find out.
     lost = not operation.repeatable
     if status in (408, 504):
         raise GenesysTimeout(message, retry_after=wait, ambiguous=lost)
@@ -110,9 +110,9 @@ def parse_response(
     raise UpstreamRejected(status, message)
 
 
-def check_is_sandbox(operation: Operation, status: int, headers: Mapping[str, str]) -> None:
+def check_is_sandbox(operation: Operation, status: int, headers: Fields) -> None:
     """Raise GenesysBadResponse if this is a token of something that does not say that it is a sandbox."""
-    if operation.name == TOKEN.name and 200 <= status < 300 and headers.get(SANDBOX_HEADER) != "1":
+    if operation.name == TOKEN.name and 200 <= status < 300 and headers.get(SANDBOX_HEADER, "") != "1":
         raise GenesysBadResponse(
             "token: SANDBOX is set, but what answers does not say that it is a sandbox",
             hint="SANDBOX=true is for `cobrowse-bridge sandbox` alone. For Genesys or a gateway to it take it out "

@@ -25,7 +25,7 @@ class Origin:
 
 
 class OriginRequest(httpx.Request):
-    """A request to an origin, its content loaded. Its `url` and `headers` are made only when somebody reads them.
+    """A request to an origin, its content loaded. Its `url` and `headers` are built only when they are read.
 
     Args:
         method: The HTTP method.

@@ -25,7 +25,7 @@ class Presence(StrEnum):
 def presence_of(participants: Sequence[Mapping[str, Any]], *purposes: str, otherwise: str = "") -> Presence:
     """The side of these purposes; where nobody has one of them, that of the purpose `otherwise`.
 
-    A conversation that names no participants with a purpose tells nothing of either side.
+    A conversation without participants that have a purpose says nothing about either side.
     """
     known = [participant for participant in participants if participant["purpose"]]
     if not known:

@@ -1,6 +1,6 @@
-"""One call to Genesys inside the caller's deadline: sent, retried where that is safe, its failures told apart."""
+"""One call to Genesys inside the caller's deadline: sent, retried where that is safe, its failures classified."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -23,7 +23,7 @@ from integrations.genesys.operations import TOKEN, Operation, check_is_sandbox, 
 from integrations.genesys.origin import Header, Origin, OriginRequest
 from integrations.genesys.redaction import Redactor, redact
 from integrations.genesys.transport import fields_of
-from integrations.genesys.waits import budget_of
+from integrations.genesys.waits import Fields, budget_of
 
 # Seconds: the first wait before a retry when Genesys names none; each further one is twice as long, all jittered.
 FIRST_BACKOFF = 0.2
@@ -167,7 +167,7 @@ class RetryingCaller:
         finally:
             attempt.record_call(operation.name, start, result)
 
-    def _record_budget(self, attempt: Attempt, operation: Operation, headers: Mapping[str, str]) -> None:
+    def _record_budget(self, attempt: Attempt, operation: Operation, headers: Fields) -> None:
         payer, told = _payer(attempt, operation), budget_of(headers)
         if payer and told is not None:
             self._budgets.record(payer, told)

@@ -61,7 +61,7 @@ class Calls:
         return {}
 
     def create(self, attempt: Attempt) -> SessionUpdate:
-        """Step: a session that is in no conversation yet, so that nobody sees it."""
+        """Step: a session that is in no conversation yet, so that no customer sees it."""
         settings = dict(attempt.command.session_settings)
         try:
             created = self.client.call(attempt, CREATE, self.scope(attempt), json=settings)
@@ -150,9 +150,9 @@ class Calls:
             raise FlowUnavailable from None
 
     def _raise_rejection_reason(self, attempt: Attempt, refused: UpstreamRejected) -> NoReturn:
-        """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be the session we want."""
+        """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be its session."""
         if refused.status == 409:
-            # Added by a call whose answer a gateway lost and sent again: only a check can tell; the probe is one.
+            # Added by a call whose answer a gateway lost and sent again: only a check can find out; the probe is one.
             raise GenesysUnavailable(refused.message, ambiguous=True, refused=True)
         seen = self.fetch_conversation(attempt)
         seen.raise_if_ineligible()

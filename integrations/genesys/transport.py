@@ -17,6 +17,7 @@ from gevent.monkey import get_original
 from integrations.genesys import curl, multi
 from integrations.genesys.curl import BodyTooLarge
 from integrations.genesys.origin import OriginRequest
+from integrations.genesys.waits import Fields
 
 __all__ = ["BodyTooLarge", "CurlTransport"]
 
@@ -37,11 +38,6 @@ class BufferedResponse(httpx.Response):
         self.head = head
         self._content = body
 
-    @property
-    def fields(self) -> Mapping[str, str]:
-        """The headers by their names in lower case; of one that comes twice, the last."""
-        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.head.headers}
-
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - httpx says which type each is
         """What httpx.Response has from its making and this one not yet."""
         if "stream" in self.__dict__:
@@ -53,9 +49,9 @@ class BufferedResponse(httpx.Response):
         return getattr(self, name)
 
 
-def fields_of(response: httpx.Response) -> Mapping[str, str]:
+def fields_of(response: httpx.Response) -> Fields:
     """A response's headers by their names in lower case."""
-    return response.fields if isinstance(response, BufferedResponse) else response.headers
+    return response.head if isinstance(response, BufferedResponse) else response.headers
 
 
 class Connection:
@@ -94,13 +90,13 @@ class Connection:
         connect, total = curl.limits(request.extensions)
         body = request.read()
         set_option = self._curl.setopt
-        for option, value in curl.method_options(request.method, body):
+        has_body = curl.has_length(request.method, body)
+        for option, value in curl.method_options(request.method, body, has_body=has_body):
             set_option(option, value)
         if isinstance(request, OriginRequest):
             target, headers = request.target, request.raw_headers
         else:
             target, headers = curl.target(request.url), request.headers.raw
-        has_body = curl.has_length(request.method, body)
         set_option(pycurl.HTTPHEADER, curl.header_lines(headers, has_body=has_body))
         set_option(pycurl.URL, target)
         set_option(pycurl.CONNECTTIMEOUT_MS, connect)

@@ -1,19 +1,26 @@
 """Parses how long Genesys asks to wait, and how much of a token's budget is used up."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
 from cobrowse.clock import Clock
 
-# Longest wait that is believed, in seconds: a day. A longer one is taken for the sender's error.
+# Longest wait that is honoured, in seconds: a day. A longer one is treated as the sender's error.
 _LONGEST_WAIT = 86_400.0
 # "Retry the request in [42] seconds". "within [60] seconds", the length of a window, is no wait.
 _IN_SECONDS = re.compile(
     r"\b(?:in|after|for)\s+\[?(\d{1,9}(?:\.\d{1,3})?)\]?\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?)\b",
     re.IGNORECASE,
 )
+
+
+class Fields(Protocol):
+    """A response's headers."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """The value of the header of this name, given in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ def retry_after(value: str, clock: Clock) -> float | None:
     return min(seconds, _LONGEST_WAIT) if seconds >= 0 else None
 
 
-def wait_of(status: int, headers: Mapping[str, str], message: str, clock: Clock) -> float | None:
+def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
     """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message."""
     named = retry_after(headers.get("retry-after", ""), clock)
     if named is not None or status != 429:
@@ -62,8 +69,8 @@ def wait_of(status: int, headers: Mapping[str, str], message: str, clock: Clock)
     return min(float(found[1]) * factor, _LONGEST_WAIT)
 
 
-def budget_of(headers: Mapping[str, str]) -> BudgetHeaders | None:
-    """The budget that an answer tells of, whatever its status; None if it does not, or not in numbers."""
+def budget_of(headers: Fields) -> BudgetHeaders | None:
+    """The budget that a response states, whatever its status; None without one, or if it is not in numbers."""
     count = _number(headers.get("inin-ratelimit-count", ""))
     allowed = _number(headers.get("inin-ratelimit-allowed", ""))
     reset = _number(headers.get("inin-ratelimit-reset", ""))

@@ -32,7 +32,7 @@ class Checkpoints:
         # Requests meet the same fault and report it; the log is longer until the next time.
         with suppress(sqlite3.Error), closing(self._connect()) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")
-            # Most of the work is done without keeping anybody from writing, the rest while writers wait.
+            # Most of the work is done without blocking writers, the rest while they wait.
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             connection.execute("PRAGMA wal_checkpoint(RESTART)")
             # The first that writes to a log which begins anew waits for the disk: so it is done here.

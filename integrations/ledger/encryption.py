@@ -47,7 +47,7 @@ class StaticKeys:
 
 
 class InstallationKeys:
-    """The key of this installation, in a file beside the ledger's, made at the first need if `keys` are not given.
+    """The key of this installation, in a file next to the ledger's, created on first use if `keys` are not given.
 
     Where they are given later, an older file still decrypts what was encrypted before.
     """

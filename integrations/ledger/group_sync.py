@@ -50,7 +50,7 @@ class GroupSync:
             raise SyncFailed(mine.fault.strerror or str(mine.fault)) from mine.fault
 
     def _run_rounds(self) -> None:
-        """Sync for those that wait, round after round, until nobody does."""
+        """Sync for those that wait, round after round, until none does."""
         while (current := self._begin_round()) is not None:
             if is_patched():
                 start_off_loop(self._attempt, partial(self._end_in_pool, current))

@@ -1,7 +1,7 @@
 """Which file the ledger is: made so that only the service reads it, the same one for all processes while they run.
 
 Processes with different copies of the ledger would each invite the customer. So, each process compares the file that
-it has open with the one that lies in its place, and all that run name the same one in a lock file beside it: a process
+it has open with the one that lies in its place, and all that run name the same one in a lock file next to it: a process
 that starts while others run refuses a file that is not theirs.
 
 Leases stand in the database as times. Were they the wall clock's, a step of it by hours would end all leases at once,

@@ -61,7 +61,7 @@ MIGRATIONS = (
                 created DOUBLE PRECISION NOT NULL,
                 updated DOUBLE PRECISION NOT NULL
             ){storage}""",
-            # Indexes on random ids are what a claim costs most: the console finds a key by its slot. None holds what
+            # Indexes on random ids are what a claim costs most: the console finds a key by its lock_key. None has what
             # a later step changes, so that PostgreSQL need not touch them again.
             "CREATE INDEX initiations_conversation ON initiations (conversation_id, seq)",
             "CREATE INDEX initiations_key ON initiations (key) WHERE key <> ''",

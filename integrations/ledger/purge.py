@@ -52,7 +52,7 @@ class Purge:
             self._thread.start()
 
     def close(self) -> None:
-        """Let a purge that is under way end after its transaction."""
+        """Let a running purge end after its transaction."""
         self._closing = True
         if self._thread is not None:
             self._thread.join()

@@ -23,8 +23,8 @@ WHERE (
 RETURNING id, seq, attempts, updated
 """.replace("{claimed}", ", ".join(_CLAIMED)).replace("{values}", ", ".join(f":{name}" for name in _CLAIMED))
 
-# Asked after a claim, by the slot that it has won, so that neither waits for the other's answer. Those at work are
-# waited for in the order of their claims, so no two can wait for each other: who is at work when a row is claimed was
+# Run after a claim, by its lock key, so that neither waits for the other's answer. Running initiations are waited for
+# in the order of their claims, so no two can wait for each other: what is running when a row is claimed was
 # claimed before, and of two new rows the smaller number says so, as one engine asks a moment later.
 PREVIOUS = """
 SELECT {columns} FROM initiations, (
@@ -100,7 +100,7 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 )
 """
 
-# What a claim would do without being one: change a page, and look where the newest row and a slot lie.
+# What a claim would do without being one: change a page, and find the newest row and a lock key.
 # `checked` only grows, whatever the clock does, so that an older copy of the database shows.
 PING = "UPDATE health SET checked = CASE WHEN checked < {now} THEN {now} ELSE checked + 0.001 END, filler = :filler"
 LAST_CHECKED = "SELECT checked FROM health"
@@ -108,7 +108,7 @@ PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELE
 
 # Tokens: the newest of a name, who may fetch the next, and what was fetched.
 NEWEST = "SELECT value, expires - {now}, version FROM tokens WHERE name = :name"
-# A row without a value is one whose first fetch failed; it has no version that anybody could know.
+# A row without a value is one whose first fetch failed; it has no version that a reader could know.
 ACQUIRE_REFRESH_LEASE = """
 INSERT INTO tokens (name, version, value, expires, lease_owner, lease_until)
 VALUES (:name, :stale_version, '', 0, :lease_owner, {now} + :seconds)

@@ -21,7 +21,7 @@ _PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secr
 _CHECKPOINT_FIELDS = tuple(name for name in BY_CHECKPOINT if name != "secret")
 # What an outcome's JSON holds; its spans have a column of their own.
 _OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
-# What reading raises where somebody else has written, or the disk has damaged, what a row holds.
+# What reading raises if another program has written, or the disk has damaged, a row's content.
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OSError, OverflowError, RecursionError)
 
 
@@ -61,7 +61,7 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
 
 
 def checkpoint_params(checkpoint: Checkpoint, box: SecretBox, outcome: Outcome | None = None) -> dict[str, object]:
-    """The columns that tell how far it came; the secrets of what came of it lie with its own."""
+    """The columns of its progress and result; the result's secrets are in its own."""
     return {
         **{name: getattr(checkpoint, name) for name in _CHECKPOINT_FIELDS},
         "completed_steps": _json(checkpoint.completed_steps),

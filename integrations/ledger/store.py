@@ -26,7 +26,7 @@ from integrations.ledger.purge import Purge
 from integrations.ledger.record_columns import InitiationSample, StoredRecord
 from integrations.ledger.tokens import TokenTable
 
-# How often a claim is tried whose slot another one took and released again in the same moment.
+# Attempts of a claim whose lock key another one acquired and released in the same moment.
 MAX_CLAIM_ATTEMPTS = 20
 # Seconds that a settle may wait though its request's time is over: what happened must be on record.
 MIN_COMPLETION_SECONDS = 0.5
@@ -85,7 +85,7 @@ class LedgerStore:
         *,
         seconds: float | None = None,
     ) -> ClaimResult | None:
-        """Hold a failed initiation's own row again, final or not, or one whose holder died."""
+        """Acquire a failed initiation's own row again, final or not, or one whose owner crashed."""
         params = {"id": initiation_id, "lease_owner": lease_owner, "lease_seconds": lease_seconds}
 
         def work(run: Run) -> tuple[bool, _Values | None, Rows]:
@@ -150,7 +150,7 @@ class LedgerStore:
         return self._record(found[0]) if found else None
 
     def wait(self, initiation_id: str, seconds: float) -> None:
-        """Return once nobody, or somebody else, holds the entry, or after so many seconds."""
+        """Return once the entry is free or has another owner, or after so many seconds."""
         deadline = Deadline.after(seconds, self._clock)
         pause = FIRST_LOOK
         with self._notifier.subscribe(initiation_id) as event:
@@ -239,7 +239,7 @@ class _Decision(NamedTuple):
 
 
 def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Decision:
-    """Try to hold the slot and look what holds it otherwise, until one of them succeeds."""
+    """Try to acquire the lock key, else read its owner, until one of them succeeds."""
     params = asked[0][1]
     for _ in range(MAX_CLAIM_ATTEMPTS):
         won, others = run.pipeline(asked)
@@ -250,7 +250,7 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
             return _Decision(Acquired, run(queries.BY_LOCK_KEY, params)[0], others)
         found = run(queries.BY_LOCK_KEY, params)
         if not found:
-            continue  # the slot was released in between
+            continue  # the lock key was released in between
         row = Row._make(found[0])
         if not params["keyless"] and row.fingerprint != params["fingerprint"]:
             return _Decision(FingerprintMismatch, found[0])

@@ -36,16 +36,16 @@ class TokenTable:
             return StoredToken(Secret(), 0.0, version)
 
     def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
-        """Whether this holder is the one to fetch what comes after `stale_version` (0: there was none), so long."""
+        """Whether this owner is to fetch the token that follows `stale_version` (0: none), within its lease."""
         params = {"name": name, "lease_owner": lease_owner, "seconds": seconds, "stale_version": stale_version}
         return bool(self._database.execute(queries.ACQUIRE_REFRESH_LEASE, params, durable=False))
 
-    def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> StoredToken:  # noqa: ARG002 - a token is good even if the lease has passed to another holder
+    def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> StoredToken:  # noqa: ARG002 - a token is valid even if the lease has passed to another owner
         """Keep what was fetched and let others lead again. `expires_in` in seconds."""
         params = {"name": name, "value": self._box.encrypt({"token": value}), "expires_in": expires_in}
         version = self._database.execute(queries.PUT, params, durable=False)[0][0]
         return StoredToken(value, expires_in, version)
 
     def release(self, name: str, lease_owner: str) -> None:
-        """Let somebody else fetch: this one failed."""
+        """Let another process fetch: this one failed."""
         self._database.execute(queries.RELEASE, {"name": name, "lease_owner": lease_owner}, durable=False)

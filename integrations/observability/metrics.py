@@ -65,12 +65,12 @@ RETRIES = Row(
 )
 WAIT_SECONDS = Row(
     "cobrowse_wait_seconds",
-    "Waits before another try (a Retry-After or a backoff), and before another look for what does not show yet.",
+    "Waits before a retry (a Retry-After or a backoff), and before another poll for what is not visible yet.",
     ("reason",),
     _CALL,
 )
-TOKENS = Row("cobrowse_token_fetches_total", "Tokens asked for at Genesys's login host.", ("status",))
-CREATED = Row("cobrowse_sessions_created_total", "Sessions made that reach nobody until they are attached.")
+TOKENS = Row("cobrowse_token_fetches_total", "Tokens requested at Genesys's login host.", ("status",))
+CREATED = Row("cobrowse_sessions_created_total", "Sessions created that reach no customer until they are attached.")
 ATTACHED = Row(
     "cobrowse_sessions_attached_total",
     "Sessions made so that were attached. Created less attached: those that were never used.",
@@ -84,7 +84,7 @@ CIRCUIT = Row(
 )
 BUDGET = Row(
     "cobrowse_genesys_budget_used_ratio",
-    "Calls of the present minute over those Genesys allows the token, as its last answer told; 1 and no call goes out.",
+    "Calls of the present minute over those Genesys allows the token, by its last answer; at 1 no call is made.",
     ("token",),
     gauge=True,
 )
@@ -161,7 +161,7 @@ class Metrics:
         try:
             MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
         except (OSError, ValueError):
-            return self._registry  # somebody has removed the directory: this process's own counts are left
+            return self._registry  # the directory was removed: only this process's own counts remain
         return registry
 
     def circuit(self, host: str, is_open: bool) -> None:
@@ -170,7 +170,7 @@ class Metrics:
             self._circuit.labels(host).set(int(is_open))
 
     def budget(self, token: str, count: float, allowed: float, _reset: float) -> None:
-        """What an answer's headers told of a token's budget of calls."""
+        """Record a token's budget of calls, from a response's headers."""
         with contextlib.suppress(OSError):
             self._budget[token,].set(count / allowed if allowed else 0.0)
 
@@ -179,7 +179,7 @@ class Metrics:
         self._counters[IGNORED][sender if sender in self._senders else OTHER, reason].inc()
 
     def on_request(self, asked: RequestInfo) -> OnResponse:
-        """A request is under way until what this returns is called."""
+        """Count a request as running until the returned function is called."""
         self._in_flight.inc()
 
         def ended(status: int) -> None:

@@ -87,7 +87,7 @@ class Traces:
     def on_outcome(self, command: Command, outcome: Outcome) -> None:
         """An initiation has ended: now its spans can be made, each inside the one it was part of."""
         now = self._clock.now()
-        # A replay has the spans of the run that it repeats, and that has told of them.
+        # A replay has the spans of the run that it repeats, which has exported them.
         own = () if outcome.replayed else outcome.spans
         began = getattr(self._here, "began", now) if own else now
         current = context.get_current()

@@ -27,7 +27,7 @@ def _fields(names: str) -> Shape:
 
 _DETAIL: Shape = dict.fromkeys(("topicName", "version", "eventBody", "metadata", "timestamp", "id"))
 
-# The documented fields at the top of each payload, as docs/senders.md has them; envelopes whose body somebody writes
+# The documented fields at the top of each payload, as docs/senders.md has them; envelopes whose body the user writes
 # by hand have no shape.
 SHAPES: Mapping[str, Shape] = {
     "eventbridge": {
@@ -107,7 +107,7 @@ def _absent(node: Mapping[str, Any], shape: Shape | None) -> tuple[Shape | None,
             missing += found
         return shape, missing
     if kind.endswith("projection"):
-        # What is projected stands in lists or under any name, of which a shape tells nothing.
+        # What is projected stands in lists or under any name, about which a shape says nothing.
         return ANYTHING, _absent(children[0], shape)[1]
     if kind in ("identity", "current"):
         return shape, []

@@ -164,9 +164,9 @@ def load_senders(
 
 
 def retention_faults(senders: Senders, retention_seconds: float) -> list[str]:
-    """The rows whose signature is good for longer than the ledger remembers a delivery, which could start again then.
+    """The rows whose signature is valid for longer than the ledger keeps a delivery, which could then start again.
 
-    A sender's clock may be ahead by the tolerance, so a signature is good for twice that.
+    A sender's clock may be ahead by the tolerance, so a signature is valid for twice that.
     """
     return [
         f"[senders.{sender.name}] tolerance_seconds: the same delivery is accepted for "

@@ -8,14 +8,14 @@ from typing import Literal
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Channel
 
-# empty_batch: no event came; event: the envelope says so (its topic, no agent yet, a heartbeat); filter: the row's
+# empty_batch: no event; event: by the envelope (its topic, no agent yet, a heartbeat); filter: the row's
 # `when`; channel: it can't carry cobrowse; no_conversation: none is named, nor a path to one.
 IgnoredKind = Literal["empty_batch", "event", "filter", "channel", "no_conversation"]
 
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedRequest:
-    """A delivery before anybody believes it. `path` as sent, header names in lower case, `peer` the remote address.
+    """A delivery before authentication. `path` as sent, header names in lower case, `peer` the remote address.
 
     `received` is when it came; without it no event in it is too old.
     What proves it is in its headers or its query; a traceback that shows variables would show it.

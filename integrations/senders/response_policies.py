@@ -35,7 +35,7 @@ class ResponsePolicy:
 
 
 _TABLE = (
-    ResponsePolicy("default", 10, 8, "not known; taken to be 5xx and 429, as most do", retry_statuses=_LATER_OR_SLOWER),
+    ResponsePolicy("default", 10, 8, "not known; assumed: 5xx and 429, as most do", retry_statuses=_LATER_OR_SLOWER),
     # docs.aws.amazon.com, API destinations: Retry-After is honoured, up to 24 hours and 185 attempts.
     ResponsePolicy(
         "eventbridge",
@@ -49,14 +49,14 @@ _TABLE = (
         "genesys-notification",
         10,
         8,
-        "whatever the relay was written to; taken to be 5xx and 429",
+        "whatever the relay was written to; assumed: 5xx and 429",
         retry_statuses=(503,),
     ),
     # developer.genesys.cloud, Open Messaging: five times, five seconds apart.
     ResponsePolicy("open-messaging", 10, 8, "429, 5xx and timeouts", retry_statuses=_LATER_OR_SLOWER),
     # developers.hubspot.com: up to ten times in 24 hours, on any failure, and the whole batch each time.
     ResponsePolicy("hubspot", 5, 4.5, "any 4xx, any 5xx and timeouts", passthrough_statuses=frozenset(), final=200),
-    # A workflow's "send a webhook" action: longer patience, and no repeat on a 4xx.
+    # A workflow's "send a webhook" action: longer timeout, and no retry on a 4xx.
     ResponsePolicy("hubspot-workflow", 30, 20, "429, 5xx and timeouts", retry_statuses=_LATER_OR_SLOWER),
     # Reported, not published: 409 up to three times, 429 and 503 with a Retry-After under a minute, no other 5xx.
     ResponsePolicy(
@@ -105,7 +105,7 @@ _TABLE = (
     ),
     # For a caller who would rather see each error kind's own status.
     ResponsePolicy(
-        "as-is", 60, 10, "whatever the caller likes", passthrough_statuses=frozenset(range(400, 600)), retry_statuses=()
+        "as-is", 60, 10, "chosen by the caller", passthrough_statuses=frozenset(range(400, 600)), retry_statuses=()
     ),
 )
 
@@ -126,7 +126,7 @@ def status_for(response_policy: ResponsePolicy, status: int, retryable: bool) ->
 def batch_status(response_policy: ResponsePolicy, failures: Sequence[tuple[int, bool] | None]) -> int:
     """The HTTP status for a batch: of each event None if it went well, else its status and whether a retry can help.
 
-    A batch comes again if that can mend any of it: what went well is known by then and answered as before. Else it is
+    A batch is redelivered if a retry can fix any of it: completed events are then answered from the ledger. Else it is
     200 where some went well.
     """
     failed = [failure for failure in failures if failure is not None]

@@ -1,7 +1,6 @@
 """The service that the OpenAPI document describes, with a sender of each kind that it tells apart, as fixtures."""
 
 import contextlib
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -35,7 +34,6 @@ signature = "zendesk"
 secrets = ["$OPENAPI_TEST_KEY"]
 envelope = "custom"
 """
-SCHEMES = {name: row["signature"] for name, row in tomllib.loads(SENDERS)["senders"].items()}
 DOCUMENT = document()
 OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()}
 

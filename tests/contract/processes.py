@@ -57,7 +57,8 @@ def put_image(folder):
         place = folder / ("" if target == "./" else target)
         if (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
-        elif target == "./":
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / source, place)
     return folder
 

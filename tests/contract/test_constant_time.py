@@ -1,4 +1,4 @@
-"""What a caller proves itself by is compared in constant time, wherever that is, and against every secret there is."""
+"""What a caller authenticates by is compared in constant time, wherever that is, and against every secret there is."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""One suite for every scheme by which a sender proves itself, signatures and credentials alike."""
+"""One suite for every scheme by which a sender authenticates, signatures and credentials alike."""
 
 import contextlib
 import json

@@ -32,7 +32,7 @@ from web.worker import READ_SECONDS
 
 def test_what_is_told_of_the_settings_is_written_from_their_table():
     told = {path: (ROOT / path).read_text() for path in settings_reference.render()}
-    assert told == settings_reference.render(), "run python -m tools.settings_reference"
+    assert told == settings_reference.render(), "run make generate"
     assert all(f"| `{name}` |" in told["docs/operations.md"] for name in Settings.NAMES)
 
 

@@ -20,7 +20,6 @@ NOT_RUN = {
     r"(python3 -m venv|source) \.venv": "the tests run inside such an environment",
     r"\.venv/bin/pip install": "make and .ci/run install this way",
     r"\.venv/bin/python -m pytest": "it is the suite that runs this",
-    r"\.venv/bin/cobrowse-bridge export": "writes into the repository; other tests compare the files",
     r"docker ": "needs a Docker daemon; test_deploy.py runs what the compose file describes without one",
     r"sudo": "changes the machine; test_deploy.py checks the unit",
     r"journalctl": "needs a service under systemd",

@@ -10,22 +10,21 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from cobrowse.errors import error_types_by_code
 from integrations.senders.response_policies import RESPONSE_POLICIES, batch_status
 from schemas.data_action import AnswerSchema, StartRequestSchema
-from tests.contract.described import DOCUMENT, OPERATIONS, SCHEMES, app, box, build
+from tests.contract.described import DOCUMENT, OPERATIONS, ROOT, app, box, build
 from tools.api_reference import samples
-from tools.api_reference.export import stale
-from tools.api_reference.fields import REQUEST
-from tools.api_reference.openapi import document
+from tools.api_reference.__main__ import render, write
 from web.error_responses import ERROR_RESPONSES, status_of
 
 __all__ = ["app", "box", "build"]
+
+REQUEST = [str(field.data_key or name) for name, field in StartRequestSchema().fields.items()]
 
 
 # --- the document itself ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("senders", [None, SCHEMES], ids=["of any service", "of one with these senders"])
-def test_it_is_valid(senders):
-    assert list(OpenAPIV31SpecValidator(document(senders)).iter_errors()) == []
+def test_it_is_valid():
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
 
 
 def test_every_route_of_the_service_is_in_it_and_no_other(app):
@@ -41,15 +40,24 @@ def test_every_route_of_the_service_is_in_it_and_no_other(app):
 def test_the_service_serves_it(app):
     answer = app.test_client().get("/openapi.json")
     assert answer.content_type == "application/json"
-    assert answer.json["paths"].keys() == DOCUMENT["paths"].keys()
+    assert answer.json == DOCUMENT
 
 
-def test_the_committed_file_is_what_the_code_makes():
-    assert stale("openapi") == []
+def test_the_generated_files_are_what_the_code_makes():
+    assert write(ROOT, check=True) == []
 
 
-def test_every_field_of_a_request_is_told_in_words():
-    assert {str(field.data_key or name) for name, field in StartRequestSchema().fields.items()} == set(REQUEST)
+def test_a_stale_file_is_found_and_written(tmp_path):
+    assert write(tmp_path, check=True) == write(tmp_path) == list(render())
+    assert write(tmp_path, check=True) == []
+    (tmp_path / "deploy" / "openapi.json").write_text("{}")
+    assert write(tmp_path) == ["deploy/openapi.json"]
+
+
+def test_every_field_of_a_request_is_described():
+    assert [
+        field.data_key for field in StartRequestSchema().fields.values() if not field.metadata.get("description")
+    ] == []
     assert set(DOCUMENT["components"]["schemas"]["StartRequest"]["properties"]) == set(REQUEST)
 
 
@@ -64,11 +72,12 @@ def examples():
         for status, response in operation["responses"].items():
             for media, content in response["content"].items():
                 for name, example in content.get("examples", {}).items():
-                    yield operation_id, status, media, name, content["schema"], example["value"]
+                    shown = DOCUMENT["components"]["examples"][name] if "$ref" in example else example
+                    yield operation_id, status, media, name, content["schema"], shown["value"]
 
 
 @pytest.mark.parametrize("code", list(error_types_by_code()))
-def test_every_error_kind_is_told_with_an_answer(code):
+def test_every_error_kind_is_described(code):
     kind = error_types_by_code()[code]
     [told] = [told for told in DOCUMENT["x-error-kinds"] if told["code"] == code]
     assert (told["status"], told["retryable"], told["hint"]) == (
@@ -76,11 +85,13 @@ def test_every_error_kind_is_told_with_an_answer(code):
         kind.retryable,
         ERROR_RESPONSES[kind.code].hint,
     )
-    shown = [(status, value) for _, status, _, name, _, value in examples() if name == code]
-    assert shown or code == "method_not_allowed"
-    for status, value in shown:
-        assert value["errorCode"] == code
-        assert int(status) in (200, status_of(kind))
+    named = [
+        status
+        for one in OPERATIONS.values()
+        for status, response in one["responses"].items()
+        if f"`{code}`" in response["description"]
+    ]
+    assert set(named) == ({str(status_of(kind))} if code != "method_not_allowed" else set())
 
 
 def test_every_example_fits_its_schema():
@@ -88,7 +99,7 @@ def test_every_example_fits_its_schema():
     for *_, schema, value in examples():
         Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
         count += 1
-    assert count > 80
+    assert count > 30
     for body in samples.REQUESTS.values():
         shape = DOCUMENT["components"]["schemas"]["StartRequest"]
         Draft202012Validator({**shape, "components": DOCUMENT["components"]}).validate(body)

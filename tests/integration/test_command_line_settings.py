@@ -96,7 +96,7 @@ def test_it_says_its_version(bridge):
 def test_a_closed_pipe_is_no_traceback(bridge):
     words = " ".join(PROGRAM)
     done = subprocess.run(
-        ["bash", "-c", f"{words} export --help | head -c 1"], env=PATH, capture_output=True, timeout=HANGS, check=False
+        ["bash", "-c", f"{words} sandbox --help | head -c 1"], env=PATH, capture_output=True, timeout=HANGS, check=False
     )
     assert done.stderr == b""
 

@@ -49,11 +49,7 @@ def test_it_is_installed_into_an_empty_environment_and_used_from_an_empty_folder
     assert run(bridge, "--version", folder=here) == f"cobrowse-bridge, version {__version__}\n"
     shown = run(bridge, "demo", folder=here)
     assert json.loads(shown[shown.rindex("\n{") :])["status"] == "initiated"
-    written = run(bridge, "export", "data-action", folder=here)
-    assert written == "wrote deploy/genesys/Start-Cobrowse.custom.json\n"
-    action = Path("deploy/genesys/Start-Cobrowse.custom.json")
-    assert (here / action).read_bytes() == (ROOT / action).read_bytes()
-    assert sorted(path.name for path in here.iterdir()) == ["deploy"]
+    assert list(here.iterdir()) == []
 
 
 def test_it_is_run_without_being_installed(built, tmp_path):
@@ -71,7 +67,7 @@ def test_it_holds_the_licence_and_the_versions_that_are_tested(built):
     asked = [line.removeprefix("Requires-Dist: ") for line in about.splitlines() if line.startswith("Requires-Dist")]
     assert sorted(map(str.lower, asked)) == sorted(map(str.lower, pinned))
     tops = {name.partition("/")[0] for name in names} - {f"{NAME}.dist-info"}
-    assert not tops & {"tests", "docs", "deploy", "requirements"}
+    assert not tops & {"tests", "docs", "tools", "requirements"}
     assert {"app.py", "cli.py", "settings.py", "gunicorn.conf.py", "cobrowse", "web", "console"} <= tops
     assert {"console/templates/console/list.html", "sandbox/server.py"} <= set(names)
 

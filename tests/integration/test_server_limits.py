@@ -62,7 +62,7 @@ def test_slow_clients_hold_up_nobody_and_are_ended(gunicorn):
 
 def open_sockets(server):
     """How many sockets the one worker has open."""
-    [worker] = server.workers()
+    [worker] = wait_until(server.workers)
     count = 0
     for file in Path(f"/proc/{worker}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile

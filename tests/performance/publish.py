@@ -1,7 +1,7 @@
 """The documentation's figures from the last run's: python -m tests.performance.publish.
 
 Between their markers it writes docs/performance.md's figures and README.md's table; what stands outside is not touched.
-The results that they were made from become docs/performance.json, and a test fails if the pages are anything else.
+The results that they were made from become published.json, and a test fails if the pages are anything else.
 """
 
 import json
@@ -13,7 +13,7 @@ from tests.performance.report import readme, report
 
 ROOT = Path(__file__).resolve().parents[2]
 LATEST = Path(__file__).resolve().parent / "results" / "latest.json"
-PUBLISHED = Path("docs/performance.json")
+PUBLISHED = Path("tests/performance/published.json")
 PAGES = {Path("docs/performance.md"): report, Path("README.md"): readme}
 MARKED = re.compile(r"(<!-- figures: [^>]* -->\n).*?(<!-- end of figures -->\n)", re.DOTALL)
 

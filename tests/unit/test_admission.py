@@ -13,7 +13,7 @@ def test_beyond_the_limit_it_is_refused_at_once_and_says_when_to_come_again():
     admission = Admission(2)
     with admission.one(), admission.one():
         assert admission.under_way == 2
-        with pytest.raises(Overloaded, match="2 initiations are under way") as refused, admission.one():
+        with pytest.raises(Overloaded, match="2 initiations are running") as refused, admission.one():
             pytest.fail("it was let in")
         assert refused.value.retry_after == 1.0
         assert admission.under_way == 2

@@ -151,7 +151,7 @@ def test_a_wrong_client_is_unauthorized_and_the_next_request_tries_anew(clock, a
 
 def test_refused_scopes_are_named(clock, attempt):
     tokens = make(clock, Login(status=400, error="invalid_scope"))
-    with pytest.raises(GenesysForbidden, match="scopes asked for: cobrowse:initiate"):
+    with pytest.raises(GenesysForbidden, match="scopes requested: cobrowse:initiate"):
         tokens.get(attempt, "cobrowse:initiate")
 
 

@@ -103,7 +103,7 @@ def test_the_doctor_says_what_it_can_of_a_third_flow():
     nothing = httpx.MockTransport(lambda _request: httpx.Response(500))
     org = GenesysChecks(context, nothing, (FlowRow("hosted", HOSTED.steps), *FLOWS))
     said = [check.found for check in (*org.scopes(), *org.flow())]
-    assert said[0] == "the hosted flow asks for none: the client's roles decide"
+    assert said[0] == "the hosted flow requests none: the client's roles decide"
     assert said[1].startswith("hosted: as COBROWSE_FLOW says")
 
 

@@ -270,7 +270,7 @@ def test_legacy_web_chat_and_a_channel_that_contradicts_are_named():
     for answer in (no, refused(403, "missing.permissions", "x")):
         failure = start(Org(POST=answer, LOOK=voice), channel="webchat").failure
         assert failure.code == "cobrowse_not_supported"
-        assert "webchat was asked for" in failure.message
+        assert "webchat was requested" in failure.message
         assert "is voice" in failure.message
     assert start(Org(POST=refused(403, "missing.permissions", "x"), LOOK=voice), channel="voice").failure.code == (
         "genesys_forbidden"

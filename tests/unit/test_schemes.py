@@ -13,6 +13,13 @@ from tests.payloads import NOW
 
 # What the vendor's documentation fixes; header names in the case in which the vendor writes them.
 FIXED = {
+    "standard-webhooks": {
+        "header": "webhook-signature",
+        "encoding": "base64",
+        "prefix": "v1,",
+        "timestamp_header": "webhook-timestamp",
+        "template": "{id}.{timestamp}.{body}",
+    },
     "zendesk": {
         "header": "X-Zendesk-Webhook-Signature",
         "encoding": "base64",
@@ -73,6 +80,23 @@ KEYS = {
 REQUIRED = {"hmac": ("header",), "mtls": ("subjects", "subject_header")}
 SETTINGS = {"hubspot-v3": ("public_base_url",), "mtls": ("trusted_proxies",)}
 OVER_BODY = {"standard-webhooks", "zendesk", "hubspot-v3", "github", "genesys-open-messaging", "shopify", "hmac"}
+OPENAPI = {
+    "hmac": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Signature",
+        "description": "An HMAC in the header and over the parts that the row names.",
+    },
+    "api-key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": "The secret, in the header or the query parameter that the row names.",
+    },
+    "basic": {"type": "http", "scheme": "basic", "description": "The secret is the password."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The secret is the token."},
+    "mtls": {"type": "mutualTLS", "description": "A trusted proxy passes the certificate's subject."},
+}
 MADE_AND_CHECKED = dict.fromkeys(SCHEMES, (sign_hmac, verify_hmac)) | {
     "standard-webhooks": (sign_standard, verify_standard),
     "api-key": (credentials.sign_api_key, credentials.verify_api_key),
@@ -98,6 +122,8 @@ def test_a_scheme_is_what_its_vendor_says(name):
         delivery_id=DELIVERY_IDS.get(name, ""),
         covers_delivery_id=name == "standard-webhooks",
         response_policy=RESPONSE_POLICIES.get(name, ""),
+        secret_prefix="whsec_" if name == "standard-webhooks" else "",
+        openapi=OPENAPI.get(name, {}),
     )
 
 

@@ -1,4 +1,4 @@
-"""What others build against: the OpenAPI document and its page, the Postman collection, the data action's file.
+"""Generates the OpenAPI document, the Postman collection and the data action's file from schemas, errors and samples.
 
-All of it is made from the schemas, the error kinds and the answers' own code, so that none of it can say otherwise.
+The service serves the generated OpenAPI document and imports nothing from here.
 """

@@ -1,111 +1,82 @@
 """The file that an admin imports in Genesys Cloud as a Web Services Data Action: Start Cobrowse.
 
-Its form is that of files which Genesys itself exports (GenesysCloudBlueprints). Two things can't be mended later, so
-they are right from the start: a published action's contracts are fixed, and an input that goes into the body unescaped
-lets a name with a quotation mark write the rest of it.
+Its form is that of files which Genesys itself exports (GenesysCloudBlueprints). Two things can't be changed later: a
+published action's contracts are fixed, and an input that goes into the body unescaped lets a name with a quotation mark
+write the rest of it.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import fields
 
 from schemas.data_action import AnswerSchema, StartRequestSchema
-from tools.api_reference.fields import REQUEST
 
 Json = dict[str, Any]
 
 NAME = "Start Cobrowse"
-# Genesys's word for a Web Services Data Action.
-INTEGRATION = "custom-rest-actions"
-PATH = "/data-actions/cobrowse"
-# The integration's User Defined credential has these two fields.
-BASE_URL, API_KEY = "${credentials.baseUrl}", "${credentials.apiKey}"
+# Goes into its header, not into the body; Genesys's own default template, which sends every input, works as well.
 KEY_INPUT = "idempotencyKey"
 # Always known in a flow, so Architect may insist on it. With `latest` it is set to an empty string.
-REQUIRED = ("conversationId",)
-_DRAFT = "http://json-schema.org/draft-04/schema#"
+REQUIRED = ["conversationId"]
 
 
 def action() -> Json:
-    """The whole file."""
+    """The whole file. The integration's User Defined credential has the fields baseUrl and apiKey."""
+    inputs = {str(field.data_key or name): field for name, field in StartRequestSchema().fields.items()}
+    asked = _contract(NAME, "Starts a cobrowse session for a conversation.", inputs)
+    answered = _contract(f"{NAME}: the answer", "Branch on success, retryable and errorCode.", AnswerSchema().fields)
     return {
         "name": NAME,
-        "integrationType": INTEGRATION,
+        "integrationType": "custom-rest-actions",  # Genesys's word for a Web Services Data Action
         "actionType": "custom",
         "config": {
             "request": {
-                "requestUrlTemplate": BASE_URL + PATH,
+                "requestUrlTemplate": "${credentials.baseUrl}/data-actions/cobrowse",
                 "requestType": "POST",
                 "headers": {
                     "Content-Type": "application/json",
-                    "X-Api-Key": API_KEY,
+                    "X-Api-Key": "${credentials.apiKey}",
                     "Idempotency-Key": f"$!{{input.{KEY_INPUT}}}",
                 },
-                "requestTemplate": body_template(),
+                "requestTemplate": _body_template([name for name in inputs if name != KEY_INPUT]),
             },
             # The answer has every key, flat and of the contract's types: nothing is left to translate.
             "response": {"translationMap": {}, "translationMapDefaults": {}, "successTemplate": "${rawResult}"},
         },
         "contract": {
-            "input": {"inputSchema": input_schema()},
-            "output": {"successSchema": output_schema()},
+            "input": {"inputSchema": asked | {"required": REQUIRED}},
+            "output": {"successSchema": answered},
         },
         "secure": False,
     }
 
 
-def inputs() -> dict[str, Json]:
-    """Each input by its name. No enum: it would refuse the empty string that stands for "not set"."""
-    named = {str(field.data_key or name): field for name, field in StartRequestSchema().fields.items()}
-    return {name: {"type": _kind(field), "description": REQUEST[name]} for name, field in named.items()}
+def _contract(title: str, description: str, named: Mapping[str, fields.Field[Any]]) -> Json:
+    """A contract: draft-04, one level, scalars.
 
-
-def input_schema() -> Json:
-    """The input contract: draft-04, one level, scalars."""
+    No enum: it would refuse the empty string that stands for "not set". New keys pass: it can't be changed later.
+    """
+    kinds = {fields.Boolean: "boolean", fields.Integer: "integer"}
     return {
-        "$schema": _DRAFT,
-        "title": NAME,
-        "description": "Starts a cobrowse session for a conversation.",
-        "type": "object",
-        "required": list(REQUIRED),
-        "properties": inputs(),
-        "additionalProperties": True,
-    }
-
-
-def output_schema() -> Json:
-    """The output contract: the answer's keys. A later release's new keys pass, since a contract can't be changed."""
-    return {
-        "$schema": _DRAFT,
-        "title": f"{NAME}: the answer",
-        "description": "Branch on success, retryable and errorCode.",
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "title": title,
+        "description": description,
         "type": "object",
         "properties": {
-            name: {"type": _kind(field), "description": field.metadata["description"]}
-            for name, field in AnswerSchema().fields.items()
+            name: {"type": kinds.get(type(field), "string"), "description": field.metadata["description"]}
+            for name, field in named.items()
         },
         "additionalProperties": True,
     }
 
 
-def body_template() -> str:
-    """The body: every input as a string, since that is what an unset one becomes, and the service reads "true" too.
+def _body_template(names: list[str]) -> str:
+    """The body: every input as a quoted text, whatever its type, since the service reads "true" too.
 
-    An input goes in as a quoted text, which makes one of whatever type it has, and nothing of one that is not set
-    where `$!` says so. A required one that isn't set arrives as its own name, which the service refuses by that name.
-    The key goes into its header; Genesys's own default template, which sends every input, works as well.
+    An input that isn't set becomes nothing where `$!` says so. A required one arrives as its own placeholder, which the
+    service refuses by the input's name.
     """
-    lines = [f'  "{name}": "{_encoded(name)}"' for name in inputs() if name != KEY_INPUT]
+    marks = {name: "" if name in REQUIRED else "!" for name in names}
+    lines = [f'  "{name}": "$esc.jsonEncode("${mark}{{input.{name}}}")"' for name, mark in marks.items()]
     return "{\n" + ",\n".join(lines) + "\n}"
-
-
-def _encoded(name: str) -> str:
-    quiet = "" if name in REQUIRED else "!"
-    return f'$esc.jsonEncode("${quiet}{{input.{name}}}")'
-
-
-def _kind(field: fields.Field[Any]) -> str:
-    """The contract's word for a field; a contract knows scalars only."""
-    if isinstance(field, fields.Boolean):
-        return "boolean"
-    return "integer" if isinstance(field, fields.Integer) else "string"

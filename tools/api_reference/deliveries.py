@@ -1,198 +1,97 @@
-"""A delivery of each sender in senders.example.toml, as Postman sends it: {{names}} are variables of the collection.
+"""The deliveries of the Postman collection: recorded payloads, with the collection's variables in place of their ids.
 
-The bodies are cut down to what the sender's row reads and what makes them recognisable.
+A file under tests/payloads with an "example" is its sender's delivery; "example" is its title.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-_CONVERSATION, _DELIVERY, _NUMBER = "{{conversationId}}", "{{deliveryId}}", "{{deliveryNumber}}"
-_JSON = {"Content-Type": "application/json"}
-_SOAP = """<?xml version="1.0" encoding="UTF-8"?>
-<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">
- <soapenv:Body>
-  <notifications xmlns="http://soap.sforce.com/2005/09/outbound">
-   <OrganizationId>00D5g000004XyZaEAK</OrganizationId>
-   <ActionId>04k5g000000blRTAAY</ActionId>
-   <Notification>
-    <Id>{{deliveryId}}</Id>
-    <sObject xmlns:sf="urn:sobject.enterprise.soap.sforce.com">
-     <sf:Id>5005g00000QwErTAAV</sf:Id>
-     <sf:Genesys_Conversation_Id__c>{{conversationId}}</sf:Genesys_Conversation_Id__c>
-    </sObject>
-   </Notification>
-  </notifications>
- </soapenv:Body>
-</soapenv:Envelope>
-"""
+from cobrowse.model import Secret
+from integrations.senders.auth.schemes import sign
+from integrations.senders.registry import Sender
+from tools.api_reference.postman_items import Json, basic, item, request
 
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What one sender sends. `told`: what is to be expected; `repeats`: it carries an id that a repeat has again."""
-
-    what: str
-    body: Any
-    headers: dict[str, str] = field(default_factory=lambda: dict(_JSON))
-    told: Literal["started", "ignored", "acknowledged"] = "started"
-    repeats: bool = True
+_PAYLOADS = Path(__file__).resolve().parents[2] / "tests" / "payloads"
+_SIGN = Path(__file__).with_name("postman_sign.js").read_text("utf-8").splitlines()
+# When the recorded events happened; an old one would be ignored.
+_TIMES = {r"2026-11-24T09:00:45(\.\d+)?Z": "{{deliveryTime}}", "1763974845013": "{{deliveryNumber}}"}
+_NEW = [
+    'pm.collectionVariables.set("deliveryId", pm.variables.replaceIn("{{$guid}}"));',
+    'pm.collectionVariables.set("deliveryTime", new Date().toISOString());',
+    'pm.collectionVariables.set("deliveryNumber", String(Date.now()));',
+]
 
 
-DELIVERIES: dict[str, Delivery] = {
-    "eventbridge": Delivery(
-        "an agent has joined",
-        {
-            "version": "0",
-            "id": _DELIVERY,
-            "detail-type": "v2.detail.events.conversation.{id}.user.start",
-            "source": "aws.partner/genesys.com/cloud/3a1b6f70-0000-4000-8000-5d2f1e9c7a11/bridge",
-            "detail": {
-                "topicName": f"v2.detail.events.conversation.{_CONVERSATION}.user.start",
-                "version": "2",
-                "eventBody": {"conversationId": _CONVERSATION, "mediaType": "CHAT", "direction": "INBOUND"},
-            },
-        },
-        {"Content-Type": "application/json; charset=utf-8"},
-    ),
-    "eventbridge-handover": Delivery(
-        "a conversation was handed to an agent",
-        {
-            "version": "0",
-            "id": _DELIVERY,
-            "detail-type": "v2.detail.events.conversation.{id}.acd.end",
-            "source": "aws.partner/genesys.com/cloud/3a1b6f70-0000-4000-8000-5d2f1e9c7a11/bridge",
-            "detail": {
-                "topicName": f"v2.detail.events.conversation.{_CONVERSATION}.acd.end",
-                "version": "2",
-                "eventBody": {
-                    "conversationId": _CONVERSATION,
-                    "mediaType": "CHAT",
-                    "direction": "INBOUND",
-                    "disconnectType": "TRANSFER",
-                },
-            },
-        },
-        {"Content-Type": "application/json; charset=utf-8"},
-    ),
-    "notifications": Delivery(
-        "an agent is connected",
-        {
-            "topicName": "v2.users.b7d6a5a2-2c39-4a0f-8a39-9d5c6d0d8b21.conversations.messages",
-            "version": "2",
-            "eventBody": {
-                "id": _CONVERSATION,
-                "participants": [
-                    {"purpose": "customer", "state": "connected", "type": "webmessaging"},
-                    {"purpose": "agent", "state": "connected", "type": "webmessaging"},
-                ],
-            },
-        },
-        repeats=False,
-    ),
-    "open-messaging": Delivery(
-        "a message, which names no conversation",
-        {
-            "id": _DELIVERY,
-            "channel": {"platform": "Open", "type": "Private", "messageId": _DELIVERY},
-            "type": "Text",
-            "text": "May I look at your page with you?",
-            "direction": "Outbound",
-        },
-        told="ignored",
-        repeats=False,
-    ),
-    "zendesk": Delivery(
-        "ticket created",
-        {
-            "type": "zen:event-type:ticket.created",
-            "account_id": 12514403,
-            "id": _DELIVERY,
-            "zendesk_event_version": "2022-06-20",
-            "subject": "zen:ticket:35436",
-            "detail": {"id": "35436", "external_id": _CONVERSATION, "assignee_id": "8447388090495"},
-            "event": {},
-        },
-        _JSON | {"X-Zendesk-Webhook-Invocation-Id": _DELIVERY},
-    ),
-    "zendesk-trigger": Delivery(
-        "a trigger's own body",
-        {"ticket_id": "35436", "conversation_id": _CONVERSATION, "agent": "Ada Example"},
-        _JSON | {"X-Zendesk-Webhook-Invocation-Id": _DELIVERY},
-    ),
-    "hubspot": Delivery(
-        "a property has changed",
-        [
-            {
-                "eventId": 3816279340,
-                "subscriptionId": 25,
-                "portalId": 33,
-                "objectId": 123,
-                "occurredAt": _NUMBER,
-                "subscriptionType": "contact.propertyChange",
-                "attemptNumber": 0,
-                "propertyName": "genesys_conversation_id",
-                "propertyValue": _CONVERSATION,
-                "sourceId": "userId:10202051",
-            }
-        ],
-    ),
-    "salesforce": Delivery(
-        "a flow's HTTP callout",
-        {"conversationId": _CONVERSATION, "channel": "message", "requestedBy": "005xx000001SvABAA0"},
-        repeats=False,
-    ),
-    "salesforce-messages": Delivery(
-        "an outbound message", _SOAP, {"Content-Type": "text/xml; charset=utf-8"}, told="acknowledged"
-    ),
-    "dataverse": Delivery(
-        "an incident is updated",
-        {
-            "MessageName": "Update",
-            "PrimaryEntityName": "incident",
-            "PrimaryEntityId": "3d2f6a3c-8f51-4f40-9b0e-5f4a6c1d2e77",
-            "OperationId": _DELIVERY,
-            "InitiatingUserId": "7b6f3e6e-1d57-4a9e-9a3d-1f9b3d2c8e44",
-            "InputParameters": [
-                {
-                    "key": "Target",
-                    "value": {"Attributes": [{"key": "new_genesysconversationid", "value": _CONVERSATION}]},
-                }
-            ],
-        },
-    ),
-    "servicenow": Delivery(
-        "a business rule",
-        {"number": "INC0010023", "opened_by": "beth.anglin", "conversation_id": _CONVERSATION},
-        repeats=False,
-    ),
-    "shopify": Delivery(
-        "an order from a chat",
-        {
-            "id": 820982911946154508,
-            "note_attributes": [{"name": "genesys_conversation_id", "value": _CONVERSATION}],
-            "source_name": "web",
-        },
-        _JSON | {"X-Shopify-Topic": "orders/create", "X-Shopify-Webhook-Id": _DELIVERY},
-    ),
-    "github": Delivery(
-        "repository_dispatch",
-        {
-            "action": "start-cobrowse",
-            "client_payload": {"conversation_id": _CONVERSATION},
-            "sender": {"login": "octocat"},
-        },
-        _JSON | {"X-GitHub-Event": "repository_dispatch", "X-GitHub-Delivery": _DELIVERY},
-    ),
-    "crm": Delivery(
-        "cobrowse wanted",
-        {
-            "type": "cobrowse.wanted",
-            "data": {"conversationId": _CONVERSATION, "channel": "webchat", "agent": "ada@example.com"},
-        },
-    ),
-    "helpdesk": Delivery(
-        "a call",
-        {"conversationId": _CONVERSATION, "requestedBy": "Ada Example"},
-        _JSON | {"X-Helpdesk-Delivery": _DELIVERY},
-    ),
-}
+def recorded(sender: str) -> Mapping[str, Any] | None:
+    """The recorded payload that is this sender's example; None if there is none."""
+    texts = [path.read_text("utf-8") for path in sorted((_PAYLOADS / sender).glob("*.json"))]
+    return next((held for held in map(json.loads, texts) if "example" in held), None)
+
+
+def items(sender: Sender) -> list[Json]:
+    """A sender's delivery, the same again if it is known by an id, and one without its signature."""
+    held = recorded(sender.name)
+    if held is None:
+        return []
+    [event] = held["expect"]
+    about = event.get("wanted", event)
+    headers, body = _generalised(held, about)
+    wanted = "wanted" in event
+    expected: Json = {"status": 200, "type": "application/json"}
+    expected["answer"] = {"success": True} if wanted else {"status": "ignored"}
+    if sender.response_policy.expects_soap_ack:
+        expected = {"status": 200, "type": "text/xml", "text": "<Ack>true</Ack>"}
+    signed = sender.scheme.covers_body
+    script = _script(sender) if signed else []
+    send = request("POST", f"/webhooks/{sender.name}", headers, body, **({} if signed else _credential(sender)))
+    made = [item(f"{sender.name}: {held['example']}", send, expected | {"replayed": False}, [*_NEW, *script])]
+    if wanted and (about.get("delivery_id") or sender.scheme.delivery_id):
+        made.append(item(f"{sender.name}: the same again", send, expected | {"replayed": True}, script))
+    if signed:
+        answer = {"success": False, "errorCode": "signature_missing"}
+        refused = {"status": 401, "type": "application/json", "replayed": False, "answer": answer}
+        made.append(item(f"{sender.name}: not signed", send, refused))
+    return made
+
+
+def _generalised(held: Mapping[str, Any], about: Mapping[str, Any]) -> tuple[dict[str, str], Any]:
+    """Headers and body with variables for the conversation, the delivery's id and its time."""
+    names = {about.get("conversation_id"): "{{conversationId}}", about.get("delivery_id"): "{{deliveryId}}"}
+    patterns = {re.escape(json.dumps(text)[1:-1]): name for text, name in names.items() if text} | _TIMES
+    headers = {name: text for name, text in held["headers"].items() if name.lower().startswith(("content-type", "x-"))}
+    text = json.dumps([headers, held.get("raw", held.get("body"))])
+    for pattern, name in patterns.items():
+        # A number is quoted to keep it JSON here; the request has it without the quotation marks.
+        text = re.sub(rf"(?<![\w\"]){pattern}(?![\w\"])", f'"{name}"', text) if pattern.isdigit() else text
+        text = re.sub(pattern, name, text, flags=re.IGNORECASE)
+    replaced: tuple[dict[str, str], Any] = tuple(json.loads(text))
+    return replaced
+
+
+def _credential(sender: Sender) -> Json:
+    """Headers, query and auth of a scheme that sends its secret or name as it is."""
+    config, secret = sender.auth_config, Secret("{{" + sender.auth_config.names[0] + "}}" if sender.secrets else "")
+    parts = sign(sender.scheme, config, secret, "POST", "/", b"", datetime.fromtimestamp(0, UTC))
+    if parts.headers.get("Authorization", "").startswith("Basic "):
+        return {"auth": basic(config.username or "cobrowse", str(secret))}
+    return {"more": parts.headers, "query": parts.query}
+
+
+def _script(sender: Sender) -> list[str]:
+    """The script that signs by an HMAC, from the row; none for a signature of another kind."""
+    names = ("header", "algorithm", "encoding", "prefix", "timestamp_header", "timestamp_unit", "template")
+    config = asdict(sender.auth_config)
+    if not config["template"]:
+        return []
+    row = {name: config[name] for name in names} | {
+        "secret": sender.auth_config.names[0],
+        "secret_prefix": sender.scheme.secret_prefix,
+        "id_header": sender.scheme.delivery_id if "{id}" in config["template"] else "",
+        "path": f"/webhooks/{sender.name}",
+    }
+    return [f"const row = {json.dumps(row)};", *_SIGN]

@@ -10,56 +10,30 @@ from marshmallow import Schema, fields
 from cobrowse.errors import error_types_by_code
 from integrations.senders.payloads.envelopes import ENVELOPES
 from schemas.data_action import (
-    SETTINGS_BYTES,
     AnswerSchema,
     ChannelField,
     ConversationIdField,
+    DeliveryAnswerSchema,
     JsonObjectField,
     LabelField,
     StartRequestSchema,
 )
+from schemas.health import HealthSchema, ReadinessSchema
 from schemas.texts import CHANNELS
-from tools.api_reference.fields import REQUEST
-from tools.api_reference.headers import KEY_PATTERN
 
 Json = dict[str, Any]
 
-# What stands for "not given": Architect sends an empty string for an input that is not set.
-_NOT_GIVEN: Json = {"enum": ["", None], "description": "Counts as not given."}
-_ENTRY = fields.Boolean()
+KEY_PATTERN = r"^[\x20-\x7e]*$"
 
-
-def _spellings(values: "set[Any]", *, itself: bool) -> list[Any]:
-    """A boolean and what is read as it, in an order that doesn't change from run to run."""
-    return [
-        itself,
-        *sorted(
-            (value for value in values if value is not itself), key=lambda value: (str(value), isinstance(value, str))
-        ),
-    ]
-
-
-_TRUE = _spellings(_ENTRY.truthy, itself=True)
-_FALSE = _spellings(_ENTRY.falsy, itself=False)
-_WHICH_CONVERSATION: list[Json] = [
-    {
-        "title": "A conversation by its id",
-        "required": ["conversationId"],
-        "properties": {
-            "conversationId": {"type": "string", "format": "uuid"},
-            "latest": {"enum": [*_FALSE, "", None]},
-        },
-    },
-    {
-        "title": "The newest active webchat",
-        "required": ["latest"],
-        "properties": {"latest": {"enum": _TRUE}, "conversationId": {"enum": ["", None]}},
-    },
+_NO_ID: Json = {"not": {"required": ["conversationId"]}}
+_CONVERSATION: list[Json] = [
+    {"title": "By its id", "required": ["conversationId"], "properties": {"latest": {"const": False}}},
+    {"title": "The newest", "required": ["latest"], "properties": {"latest": {"const": True}}, **_NO_ID},
 ]
 
 
 def plugin() -> MarshmallowPlugin:
-    """The plugin that reads marshmallow; pass it to `extend` once it stands in an APISpec."""
+    """The plugin that reads marshmallow, for an APISpec."""
     return MarshmallowPlugin(schema_name_resolver=name_of)
 
 
@@ -69,8 +43,8 @@ def name_of(schema: type[Schema] | Schema | str) -> str:
     return name.removesuffix("Schema")
 
 
-def extend(made: MarshmallowPlugin) -> None:
-    """Register this service's own fields with the plugin."""
+def add_to(spec: APISpec, made: MarshmallowPlugin) -> None:
+    """Add every schema as a component; `made` is the plugin of this spec."""
     converter = made.converter
     assert converter is not None  # noqa: S101 - an APISpec gives it one
     converter.field_mapping[JsonObjectField] = ("string", "json-object")
@@ -78,55 +52,32 @@ def extend(made: MarshmallowPlugin) -> None:
     converter.field_mapping[ChannelField] = ("string", None)
     # Anything: a label is cut or left out, and never refused.
     converter.field_mapping[LabelField] = (None, None)
-    converter.add_attribute_function(_explained)  # type: ignore[no-untyped-call]  # apispec's is untyped
-    converter.add_attribute_function(_as_callers_send_it)  # type: ignore[no-untyped-call]  # apispec's is untyped
-
-
-def add_schemas(spec: APISpec) -> None:
-    """Every border's schema, as a component."""
-    spec.components.schema(
-        "StartRequest",
-        {"description": "What a data action sends: flat.", "oneOf": _WHICH_CONVERSATION},
-        schema=StartRequestSchema,
-    )
-    spec.components.schema("Answer", {"description": AnswerSchema.__doc__}, schema=AnswerSchema)
-    # A later release may add a key, and a caller must not trip over it.
-    spec.components.schemas["Answer"].pop("additionalProperties", None)
-    for schema in {type(envelope.schema): envelope.schema for envelope in ENVELOPES.values()}.values():
+    converter.add_attribute_function(_error_codes)  # type: ignore[no-untyped-call]  # apispec's is untyped
+    converter.add_attribute_function(_constraints)  # type: ignore[no-untyped-call]  # apispec's is untyped
+    flat = {"description": "What a data action sends: flat.", "oneOf": _CONVERSATION}
+    spec.components.schema("StartRequest", flat, schema=StartRequestSchema)
+    schemas = (AnswerSchema(), DeliveryAnswerSchema(), HealthSchema(), ReadinessSchema())
+    for schema in (*schemas, *{type(envelope.schema): envelope.schema for envelope in ENVELOPES.values()}.values()):
         spec.components.schema(name_of(schema), {"description": type(schema).__doc__}, schema=schema)
 
 
-def _explained(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:  # noqa: ARG001 - apispec's
-    """The words for a request's field, and the codes that an answer can hold."""
-    if isinstance(field.parent, StartRequestSchema):
-        return {"description": REQUEST[str(field.data_key or field.name)]}
+def _error_codes(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:  # noqa: ARG001 - apispec's
+    """The codes that an answer can hold."""
     if isinstance(field.parent, AnswerSchema) and field.name == "errorCode":
         return {"enum": ["", *error_types_by_code()]}
     return {}
 
 
-def _as_callers_send_it(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:
-    """A field of a request also takes what Architect sends for "not set", and a boolean also its spellings."""
+def _constraints(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:
+    """What apispec can't know of a request's field. The operation's description has what the service reads besides."""
     if not isinstance(field.parent, StartRequestSchema):
         return {}
-    told: Json = {key: ret.pop(key) for key in ("description", "default") if key in ret}
-    meant = dict(ret)
-    ret.clear()
+    if ret.get("default") in ("", None):
+        ret.pop("default", None)
     if isinstance(field, JsonObjectField):
-        meant |= {
-            "pattern": r"^\s*\{[\s\S]*\}\s*$",
-            "contentMediaType": "application/json",
-            "contentSchema": {"type": "object"},
-            "description": f"At most {SETTINGS_BYTES} bytes.",
-        }
+        held = {"contentMediaType": "application/json", "contentSchema": {"type": "object"}}
+        return {"pattern": r"^\s*\{[\s\S]*\}\s*$", **held}
     if isinstance(field, ChannelField):
         names = [name for name in CHANNELS if name]
-        meant |= {"enum": [*names, *(name.upper() for name in names)], "description": "In any case."}
-    if field.name == "idempotency_key":
-        meant |= {"pattern": KEY_PATTERN, "maxLength": 255}
-    spelled = [{"enum": [*_TRUE, *_FALSE], "description": "true or false, as written."}]
-    if not isinstance(field, fields.Boolean):
-        spelled = []
-    if told.get("default") in ("", None):
-        told.pop("default", None)
-    return {**told, "anyOf": [meant, *spelled, _NOT_GIVEN]}
+        return {"enum": [*names, *(name.upper() for name in names)]}
+    return {"pattern": KEY_PATTERN, "maxLength": 255} if field.name == "idempotency_key" else {}

@@ -1,16 +1,16 @@
-"""The Postman collection (v2.1) and its environments: a folder for each audience, a test in each request."""
+"""The Postman collection (v2.1) and its environments: a folder for each audience, tests for every request."""
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from integrations.senders.registry import Sender
 from schemas.data_action import AnswerSchema
-from tools.api_reference import postman_items, samples
-from tools.api_reference.deliveries import DELIVERIES, Delivery
+from tools.api_reference import deliveries, samples
 from tools.api_reference.openapi import document
-from tools.api_reference.signing import PostmanAuth, proving, secret_of
+from tools.api_reference.postman_items import credential, folder, from_operation, item, request
 
 Json = dict[str, Any]
 
@@ -23,40 +23,38 @@ PUBLIC_URL = "https://cobrowse.example.com"
 ABSENT = "99999999-9999-4999-8999-999999999999"
 
 _SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
-_KEYS = json.dumps(list(AnswerSchema().fields))
+_TESTS = Path(__file__).with_name("postman_test.js").read_text("utf-8").splitlines()
+_START = "/data-actions/cobrowse"
 _NEW_KEY = ['pm.collectionVariables.set("key", pm.variables.replaceIn("{{$guid}}"));']
-_NEW_DELIVERY = [
-    'pm.collectionVariables.set("deliveryId", pm.variables.replaceIn("{{$guid}}"));',
-    'pm.collectionVariables.set("deliveryNumber", String(Date.now()));',
-]
 
 
 def collection(senders: Iterable[Sender]) -> Json:
-    """The collection for these senders; those that have no sample delivery are left out."""
+    """The collection: the data action, a delivery of each of these senders, and every other operation there is."""
+    whole = document()
+    others = [
+        from_operation(path, method, operation, whole)
+        for path, methods in whole["paths"].items()
+        for method, operation in methods.items()
+        if operation["operationId"] not in ("startCobrowse", "receiveDelivery")
+    ]
+    delivered = [one for sender in senders for one in deliveries.items(sender)]
+    variables = {"answerKeys": json.dumps(list(AnswerSchema().fields))} | dict.fromkeys(
+        ("key", "deliveryId", "deliveryTime", "deliveryNumber"), ""
+    )
     return {
         "info": {
             "name": NAME,
             "_postman_id": str(uuid5(NAMESPACE_URL, f"{NAME}/postman")),
-            "description": document()["info"]["description"],
+            "description": whole["info"]["description"],
             "schema": _SCHEMA,
         },
         "item": [
-            postman_items.folder(
-                "Architect engineers", "What a flow's data action sends, and the responses.", _architect()
-            ),
-            postman_items.folder(
-                "Webhook senders",
-                "A delivery of each sender of senders.example.toml, signed as that sender signs.",
-                [item for sender in senders if sender.name in DELIVERIES for item in _deliveries(sender)],
-            ),
-            postman_items.folder("Operators", "For operators of the service.", _operators()),
+            folder("Architect engineers", "What a flow's data action sends, and the responses.", _architect(whole)),
+            folder("Webhook senders", "A delivery of each sender of senders.example.toml, authenticated.", delivered),
+            folder("Operators", "For operators of the service.", others),
         ],
-        "variable": [
-            {"key": "answerKeys", "value": _KEYS},
-            {"key": "key", "value": ""},
-            {"key": "deliveryId", "value": ""},
-            {"key": "deliveryNumber", "value": ""},
-        ],
+        "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": _TESTS}}],
+        "variable": [{"key": key, "value": value} for key, value in variables.items()],
     }
 
 
@@ -70,7 +68,7 @@ def environment(senders: Iterable[Sender], secrets: Mapping[str, str] | None = N
         "absentConversationId": ABSENT,
     }
     named = {"apiKey": SANDBOX_KEY, **(secrets or {})}
-    hidden = ["apiKey", *sorted({secret_of(sender) for sender in senders if secret_of(sender)})]
+    hidden = ["apiKey", *sorted({sender.auth_config.names[0] for sender in senders if sender.secrets})]
     kind = "default" if on_sandbox else "secret"
     return {
         "id": str(uuid5(NAMESPACE_URL, f"{NAME}/postman/{kind}")),
@@ -83,141 +81,35 @@ def environment(senders: Iterable[Sender], secrets: Mapping[str, str] | None = N
     }
 
 
-def _architect() -> list[Json]:
-    """The data action's endpoint: it works, it repeats, it fails by body and by status, it refuses."""
+def _architect(whole: Json) -> list[Json]:
+    """The data action's endpoint: it starts, it replays, it fails in the body and by status, it refuses."""
     body = samples.REQUESTS["conversation"] | {"conversationId": "{{conversationId}}"}
     absent = body | {"conversationId": "{{absentConversationId}}"}
-    keyed = {"Idempotency-Key": "{{key}}"}
-    started = postman_items.expecting("success", True)
-    basic = {
-        "type": "basic",
-        "basic": [{"key": "username", "value": "architect"}, {"key": "password", "value": "{{apiKey}}"}],
-    }
-    table: list[tuple[str, Json, dict[str, str], Json, list[str], list[str]]] = [
-        ("Start a session", body, keyed, _API_KEY, _NEW_KEY, [*postman_items.tests(200, replayed=False), *started]),
-        ("The same request again", body, keyed, _API_KEY, [], [*postman_items.tests(200, replayed=True), *started]),
-        ("With HTTP Basic", body, keyed, basic, _NEW_KEY, [*postman_items.tests(200, replayed=False), *started]),
-        (
-            "No such conversation, told in the body",
-            absent,
-            {},
-            _API_KEY,
-            [],
-            postman_items.failing(200, "conversation_not_found"),
-        ),
-        (
-            "No such conversation, told by the status",
-            absent,
-            {"Prefer": "status"},
-            _API_KEY,
-            [],
-            postman_items.failing(404, "conversation_not_found"),
-        ),
-        (
-            "A field that is wrong",
-            body | {"channel": "fax"},
-            {},
-            _API_KEY,
-            [],
-            postman_items.failing(422, "invalid_request"),
-        ),
-        (
-            "An input that was not set",
-            body | {"conversationId": "${input.conversationId}"},
-            {},
-            _API_KEY,
-            [],
-            postman_items.failing(422, "invalid_request"),
-        ),
-        ("Without a key", body, {}, {"type": "noauth"}, [], postman_items.failing(401, "not_authenticated")),
+    unset = body | {"conversationId": "${input.conversationId}"}
+    key, by_status = {"Idempotency-Key": "{{key}}"}, {"Prefer": "status"}
+    api_key, basic = (credential(whole["components"]["securitySchemes"][name]) for name in ("ApiKey", "BasicKey"))
+    # (name, body, headers, authentication, status, errorCode, what runs before)
+    table: list[tuple[str, Json, dict[str, str], Json | None, int, str, list[str]]] = [
+        ("Start a session", body, key, api_key, 200, "", _NEW_KEY),
+        ("The same request again", body, key, api_key, 200, "", []),
+        ("With HTTP Basic", body, key, basic, 200, "", _NEW_KEY),
+        ("No such conversation, failure in the body", absent, {}, api_key, 200, "conversation_not_found", []),
+        ("No such conversation, failure by status", absent, by_status, api_key, 404, "conversation_not_found", []),
+        ("An invalid field", body | {"channel": "fax"}, {}, api_key, 422, "invalid_request", []),
+        ("An input that was not set", unset, {}, api_key, 422, "invalid_request", []),
+        ("Without a key", body, {}, None, 401, "not_authenticated", []),
     ]
     return [
-        postman_items.item(
+        item(
             name,
-            postman_items.request(
-                "POST", "/data-actions/cobrowse", {"Content-Type": "application/json", **headers}, content, auth
-            ),
+            request("POST", _START, {"Content-Type": "application/json", **headers}, content, auth=auth),
+            {
+                "status": status,
+                "type": "application/json",
+                "replayed": bool(headers) and headers is key and not before,
+                "answer": {"success": not code, "errorCode": code},
+            },
             before,
-            tests,
         )
-        for name, content, headers, auth, before, tests in table
+        for name, content, headers, auth, status, code, before in table
     ]
-
-
-_API_KEY: Json = {
-    "type": "apikey",
-    "apikey": [
-        {"key": "key", "value": "X-Api-Key"},
-        {"key": "value", "value": "{{apiKey}}"},
-        {"key": "in", "value": "header"},
-    ],
-}
-
-
-def _deliveries(sender: Sender) -> list[Json]:
-    """A sender's delivery, the same again, and one that is not its own."""
-    delivery, auth_config = DELIVERIES[sender.name], proving(sender)
-    made = [
-        postman_items.item(
-            f"{sender.name}: {delivery.what}",
-            _delivery_request(sender, delivery, auth_config),
-            [*_NEW_DELIVERY, *auth_config.script],
-            _told(delivery, replayed=False),
-        )
-    ]
-    if delivery.repeats:
-        again = _told(delivery, replayed=True)
-        made.append(
-            postman_items.item(
-                f"{sender.name}: the same again",
-                _delivery_request(sender, delivery, auth_config),
-                auth_config.script,
-                again,
-            )
-        )
-    if auth_config.script:
-        unsigned = _delivery_request(sender, delivery, PostmanAuth())
-        made.append(
-            postman_items.item(
-                f"{sender.name}: not signed", unsigned, [], postman_items.failing(401, "signature_missing")
-            )
-        )
-    return made
-
-
-def _delivery_request(sender: Sender, delivery: Delivery, auth_config: PostmanAuth) -> Json:
-    path = f"/webhooks/{sender.name}"
-    return postman_items.request(
-        "POST", path, {**delivery.headers, **auth_config.headers}, delivery.body, auth_config.auth, auth_config.query
-    )
-
-
-def _told(delivery: Delivery, *, replayed: bool) -> list[str]:
-    if delivery.told == "acknowledged":
-        return [
-            *postman_items.has_status(200),
-            'pm.test("it is acknowledged", () => pm.expect(pm.response.text()).to.include("<Ack>true</Ack>"));',
-            *postman_items.replay(replayed),
-        ]
-    if delivery.told == "ignored":
-        return [*postman_items.tests(200, replayed=replayed), *postman_items.expecting("status", "ignored")]
-    return [*postman_items.tests(200, replayed=replayed), *postman_items.expecting("success", True)]
-
-
-def _operators() -> list[Json]:
-    """Every GET of the OpenAPI document."""
-    found = []
-    for path, item in document()["paths"].items():
-        if "get" in item:
-            media = next(iter(item["get"]["responses"]["200"]["content"]))
-            tests = [
-                *postman_items.has_status(200),
-                'const media = pm.response.headers.get("Content-Type");',
-                f'pm.test("it is {media}", () => pm.expect(media).to.include("{media}"));',
-            ]
-            found.append(
-                postman_items.item(
-                    item["get"]["summary"], postman_items.request("GET", path, {}, None, {"type": "noauth"}), [], tests
-                )
-            )
-    return found

@@ -1,4 +1,4 @@
-"""A request of the Postman collection and its tests, out of plain values."""
+"""A request of the Postman collection, out of plain values or of an operation of the OpenAPI document."""
 
 import json
 from collections.abc import Mapping
@@ -6,76 +6,30 @@ from typing import Any
 
 Json = dict[str, Any]
 
-_FLAT = [
-    "const answer = pm.response.json();",
-    'pm.test("every key is there, flat and not null", () => {',
-    '  const keys = JSON.parse(pm.collectionVariables.get("answerKeys"));',
-    '  pm.expect(Object.keys(answer).filter((key) => key !== "results")).to.have.members(keys);',
-    "  for (const key of keys) pm.expect(typeof answer[key]).to.be.oneOf([",
-    '    "string", "number", "boolean"]);',
-    "});",
-]
-
-
-def tests(status: int, *, replayed: bool) -> list[str]:
-    """The tests of an answer of ours: its status, its keys, and whether it is an earlier one again."""
-    return [*has_status(status), *_FLAT, *replay(replayed)]
-
-
-def failing(status: int, code: str) -> list[str]:
-    """The tests of a failure of this kind."""
-    return [*tests(status, replayed=False), *expecting("success", False), *expecting("errorCode", code)]
-
-
-def has_status(status: int) -> list[str]:
-    """The test of a status."""
-    return [f'pm.test("the status is {status}", () => pm.response.to.have.status({status}));']
-
-
-def replay(replayed: bool) -> list[str]:
-    """The test of whether this is an earlier answer again."""
-    if replayed:
-        check = 'pm.expect(pm.response.headers.get("Idempotent-Replayed")).to.eql("true")'
-        return [f'pm.test("it is an earlier answer again", () => {check});']
-    check = 'pm.expect(pm.response.headers.has("Idempotent-Replayed")).to.eql(false)'
-    return [f'pm.test("it is an answer of its own", () => {check});']
-
-
-def expecting(key: str, value: object) -> list[str]:
-    """The test of one key of the answer."""
-    wanted = json.dumps(value)
-    told = json.dumps(f"{key} is {value if isinstance(value, str) else wanted}")
-    return [f"pm.test({told}, () => pm.expect(answer.{key}).to.eql({wanted}));"]
-
 
 def folder(name: str, description: str, items: list[Json]) -> Json:
     """A folder with these requests."""
     return {"name": name, "description": description, "item": items}
 
 
-def item(name: str, request: Json, before: list[str], tests: list[str]) -> Json:
-    """A request with what runs before it is sent, and its tests once it is answered."""
-    events = [("prerequest", before), ("test", tests)]
-    return {
-        "name": name,
-        "event": [
-            {"listen": listen, "script": {"type": "text/javascript", "exec": lines}}
-            for listen, lines in events
-            if lines
-        ],
-        "request": request,
-    }
+def item(name: str, request: Json, expected: Json, before: list[str] | None = None) -> Json:
+    """A request with what its response must be (see postman_test.js), and what else runs before it is sent."""
+    lines = [f'pm.variables.set("expected", JSON.stringify({json.dumps(expected)}));', *(before or [])]
+    script = {"type": "text/javascript", "exec": lines}
+    return {"name": name, "event": [{"listen": "prerequest", "script": script}], "request": request}
 
 
 def request(
     method: str,
     path: str,
     headers: Mapping[str, str],
-    body: Any,  # noqa: ANN401 - JSON, or a text as it is
+    body: Any = None,  # noqa: ANN401 - JSON, or a text as it is
+    *,
     auth: Json | None = None,
+    more: Mapping[str, str] | None = None,
     query: Mapping[str, str] | None = None,
 ) -> Json:
-    """A request: `auth` as Postman writes it, None for the collection's own."""
+    """A request: `auth` as Postman writes it; `more` headers that authenticate."""
     written = "&".join(f"{key}={value}" for key, value in (query or {}).items())
     url: Json = {
         "raw": "{{baseUrl}}" + path + (f"?{written}" if written else ""),
@@ -84,21 +38,46 @@ def request(
     }
     if query:
         url["query"] = [{"key": key, "value": value} for key, value in query.items()]
-    made: Json = {
-        "method": method,
-        "header": [{"key": key, "value": value} for key, value in headers.items()],
-        "url": url,
-    }
-    if auth is not None:
-        made["auth"] = auth
+    listed = [{"key": key, "value": value} for key, value in {**headers, **(more or {})}.items()]
+    made: Json = {"method": method, "header": listed, "url": url, "auth": auth or {"type": "noauth"}}
     if body is not None:
-        made["body"] = _raw(body)
+        # A variable that stands for a number is written without the quotation marks that kept it JSON.
+        text = body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False)
+        text = text.replace('"{{deliveryNumber}}"', "{{deliveryNumber}}")
+        language = "xml" if isinstance(body, str) else "json"
+        made["body"] = {"mode": "raw", "raw": text, "options": {"raw": {"language": language}}}
     return made
 
 
-def _raw(body: Any) -> Json:  # noqa: ANN401 - JSON, or a text as it is
-    if isinstance(body, str):
-        return {"mode": "raw", "raw": body, "options": {"raw": {"language": "xml"}}}
-    # A variable that stands for a number is written without the quotation marks that kept it in the sample.
-    text = json.dumps(body, indent=2, ensure_ascii=False).replace('"{{deliveryNumber}}"', "{{deliveryNumber}}")
-    return {"mode": "raw", "raw": text, "options": {"raw": {"language": "json"}}}
+def basic(username: str, password: str) -> Json:
+    """HTTP Basic, as Postman writes it."""
+    return _auth("basic", username=username, password=password)
+
+
+def from_operation(path: str, method: str, operation: Json, document: Json) -> Json:
+    """An operation's request: its first example, with the first of its credentials; its first response is expected."""
+    status, response = next(iter(operation["responses"].items()))
+    media = next(iter(response["content"]))
+    expected: Json = {"status": int(status), "type": media}
+    if "examples" in response["content"][media]:
+        expected["answer"] = {"success": True}
+    body = operation.get("requestBody", {"content": {}})["content"].get("application/json")
+    headers = {"Content-Type": "application/json"} if body else {}
+    content = next(iter(body["examples"].values()))["value"] if body else None
+    named = next((name for name in operation["security"][:1] for name in name), None)
+    auth = credential(document["components"]["securitySchemes"][named]) if named else None
+    filled = path.replace("{", "{{").replace("}", "}}")
+    return item(operation["summary"], request(method.upper(), filled, headers, content, auth=auth), expected)
+
+
+def credential(scheme: Json) -> Json:
+    """An API key by an OpenAPI security scheme of the service's own."""
+    if scheme["type"] == "apiKey":
+        return _auth("apikey", key=scheme["name"], value="{{apiKey}}", **{"in": scheme["in"]})
+    if scheme["scheme"] == "basic":
+        return basic("architect", "{{apiKey}}")
+    return _auth("bearer", token="{{apiKey}}")  # noqa: S106 - a variable of the collection
+
+
+def _auth(kind: str, **parts: str) -> Json:
+    return {"type": kind, kind: [{"key": key, "value": value} for key, value in parts.items()]}

@@ -1,9 +1,10 @@
-"""`python -m tools.mutation [--only FILE]`: every change that mutmut can make, and whether a test notices it.
+"""`python -m tools.mutation [--only FILE] [--part 1/4]`: every change of mutmut's, and whether a test notices it.
 
 mutmut's own runner changes the bodies of undecorated functions only, and half of what matters here is tables, defaults
 and constants. So its mutators are applied to every place of a module, and each mutant is imported in its module's place
 by a process of its own, which runs the tests of targets.toml until one fails. The exit status is 1 if fewer than
-`--score` of a module's mutants are noticed; those that are not are printed.
+`--score` of a module's mutants are noticed; those that are not are printed. A part is each n-th mutant of each
+module, so that all parts together are the whole.
 """
 
 import argparse
@@ -84,14 +85,14 @@ def _run(file: str, source: str, tests: Sequence[str]) -> None:
     os._exit(next((code for test in tests if (code := int(pytest.main([*_PYTEST, test])))), 0))
 
 
-def unnoticed(file: str, tests: Sequence[str], workers: int, score: float) -> Iterator[str]:
+def unnoticed(file: str, tests: Sequence[str], workers: int, score: float, part: slice) -> Iterator[str]:
     """The diffs of a module's mutants that live, if they are too many; the score is printed."""
     source, began = Path(file).read_text("utf-8"), time.monotonic()
     if not passes(file, source, tests):
         yield f"{file}: its tests fail without any change: {' '.join(tests)}"
         return
     timeout = (time.monotonic() - began) * TIMES_AS_LONG + SECONDS_MORE
-    tried = list(mutants(source))
+    tried = list(mutants(source))[part]
 
     def lives(mutant: Mutant) -> bool:
         return passes(file, mutant.source, tests, timeout)
@@ -105,12 +106,18 @@ def unnoticed(file: str, tests: Sequence[str], workers: int, score: float) -> It
         yield f"{file}: fewer than {score:.0%} are noticed"
 
 
+def _part(text: str) -> slice:
+    number, _, of = text.partition("/")
+    return slice(int(number) - 1, None, int(of))
+
+
 def main() -> int:
     """Try them all and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutation", description=__doc__)
     parser.add_argument("--only", default="", help="the files whose path contains this")
     parser.add_argument("--workers", type=int, default=2, help="mutants tried at a time")
     parser.add_argument("--score", type=float, default=0.95, help="share that must be noticed of each module's mutants")
+    parser.add_argument("--part", type=_part, default=slice(None), help="1/4: the first of four parts")
     given = parser.parse_args()
     for name in _PRELOADED:
         importlib.import_module(name)
@@ -119,7 +126,7 @@ def main() -> int:
         line
         for file, tests in targets
         if given.only in file
-        for line in unnoticed(file, tests, given.workers, given.score)
+        for line in unnoticed(file, tests, given.workers, given.score, given.part)
     ]
     print(*wrong, sep="\n")
     return 1 if wrong else 0

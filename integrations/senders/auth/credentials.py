@@ -119,7 +119,7 @@ def verify_bearer(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: da
 
 
 def verify_mtls(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    """The certificate's subject, as a proxy of TRUSTED_PROXIES passes it; from anybody else the header is worthless."""
+    """The certificate's subject, as a proxy of TRUSTED_PROXIES passes it; from any other peer the header is ignored."""
     if not trusted(incoming.peer, auth_config.trusted_proxies):
         raise NotAuthenticated("the request did not come through one of TRUSTED_PROXIES", hint=_HINT)
     subject = header_bytes(incoming.headers.get(auth_config.subject_header.lower(), ""))
@@ -146,7 +146,7 @@ def trusted(peer: str, proxies: tuple[str, ...]) -> bool:
 
 
 def sign_api_key(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    """The key, where the row wants it."""
+    """The key, in the row's header or query parameter."""
     return (
         AuthParts(query={auth_config.query: str(secret)})
         if auth_config.query

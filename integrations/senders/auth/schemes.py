@@ -17,13 +17,14 @@ Sign = Callable[[AuthConfig, Secret, UnverifiedRequest, datetime], AuthParts]
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One way to prove oneself.
+    """One way to authenticate.
 
     `preset` is what its vendor has fixed; `keys` are those of a sender's row it uses besides `secrets`, `required`
-    those
-    it can't do without; `settings` are the service's own that it needs. `delivery_id` is a header with the delivery's
-    id, which `covers_delivery_id` says to be signed too. `covers_body`: it covers the body's bytes, so that nothing
-    can be altered on the way.
+    those it can't do without; `settings` are the service's own that it needs. `delivery_id` is a header with the
+    delivery's id, which is signed too if `covers_delivery_id`. `covers_body`: it covers the body's bytes, so that
+    nothing can be altered on the way.
+    `secret_prefix`: its secrets are this and the key in base64. `openapi` is its Security Scheme Object in the API
+    reference; an HMAC with a preset header and template needs none.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Scheme:
     delivery_id: str = ""
     covers_delivery_id: bool = False
     response_policy: str = ""
+    secret_prefix: str = ""
+    openapi: Mapping[str, str] = field(default_factory=dict)
 
 
 def _vendor(
@@ -70,11 +73,20 @@ _TABLE = (
         "standard-webhooks",
         verify_standard,
         sign_standard,
+        # Not read by the two above, which use the standard's package: for the API reference and Postman.
+        preset={
+            "header": "webhook-signature",
+            "encoding": "base64",
+            "prefix": "v1,",
+            "timestamp_header": "webhook-timestamp",
+            "template": "{id}.{timestamp}.{body}",
+        },
         keys=("tolerance_seconds",),
         covers_body=True,
         delivery_id="webhook-id",
         covers_delivery_id=True,
         response_policy="standard-webhooks",
+        secret_prefix="whsec_",  # noqa: S106 - no secret, the mark of one
     ),
     # developer.zendesk.com/documentation/webhooks/verifying: base64(HMAC-SHA256(timestamp + body)), nothing between.
     _vendor(
@@ -135,10 +147,38 @@ _TABLE = (
         keys=(*_HMAC_KEYS, "tolerance_seconds"),
         required=("header",),
         covers_body=True,
+        openapi={
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Signature",
+            "description": "An HMAC in the header and over the parts that the row names.",
+        },
     ),
-    Scheme("api-key", credentials.verify_api_key, credentials.sign_api_key, keys=("header", "query")),
-    Scheme("basic", credentials.verify_basic, credentials.sign_basic, keys=("username",)),
-    Scheme("bearer", credentials.verify_bearer, credentials.sign_bearer),
+    Scheme(
+        "api-key",
+        credentials.verify_api_key,
+        credentials.sign_api_key,
+        keys=("header", "query"),
+        openapi={
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Api-Key",
+            "description": "The secret, in the header or the query parameter that the row names.",
+        },
+    ),
+    Scheme(
+        "basic",
+        credentials.verify_basic,
+        credentials.sign_basic,
+        keys=("username",),
+        openapi={"type": "http", "scheme": "basic", "description": "The secret is the password."},
+    ),
+    Scheme(
+        "bearer",
+        credentials.verify_bearer,
+        credentials.sign_bearer,
+        openapi={"type": "http", "scheme": "bearer", "description": "The secret is the token."},
+    ),
     Scheme(
         "mtls",
         credentials.verify_mtls,
@@ -147,6 +187,7 @@ _TABLE = (
         required=("subjects", "subject_header"),
         settings=("trusted_proxies",),
         has_secrets=False,
+        openapi={"type": "mutualTLS", "description": "A trusted proxy passes the certificate's subject."},
     ),
 )
 

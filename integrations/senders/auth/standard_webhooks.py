@@ -1,7 +1,7 @@
 """Standard Webhooks: signed with the package of the standard's authors, read by ourselves.
 
-Its own `verify` takes the machine's clock, knows one tolerance, and fails on hostile headers and bodies with whatever
-exception comes up; its reading of a secret and its signing are sound, and those are used.
+Its own `verify` takes the machine's clock, knows one tolerance, and fails on hostile headers and bodies with any
+exception; its reading of a secret and its signing are sound, and those are used.
 """
 
 import base64
@@ -49,7 +49,7 @@ def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: d
 
 
 def sign_standard(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
-    """The three headers of the standard. The id is made of the body and the second, so a repeat has the same one."""
+    """The three headers of the standard. The id is made of the body and the second, so a retry has the same one."""
     when = now.replace(microsecond=0)
     message_id = "msg_" + sha256(f"{when.isoformat()}\n".encode() + draft.body).hexdigest()[:24]
     signature = Webhook(str(secret)).sign(message_id, when.astimezone(UTC), draft.body.decode())
@@ -70,7 +70,7 @@ def _digest(secret: Secret, message_id: str, when: datetime, body: str) -> bytes
 
 
 def _among(presented: list[bytes], expected: bytes) -> bool:
-    """Whether one of these is the expected one. All are compared, so that the time tells nothing."""
+    """Whether one of these is the expected one. All are compared, so that the time reveals nothing."""
     calibrate = [hmac.compare_digest(expected, one) for one in presented]
     return any(calibrate)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# It comes when an agent's leg starts to ring, so that the conversation itself has to say whether anybody has answered.
+# It comes when an agent's leg starts to ring, so the conversation itself has to show whether an agent has answered.
 TOPICS = ("user.start",)
 # Seconds: an event of longer ago is about a conversation that has gone on without it.
 MAX_AGE_SECONDS = 3600.0
@@ -70,7 +70,7 @@ def bus_medium(event: Mapping[str, Any]) -> str:
 
 
 def ignore_notification(event: Mapping[str, Any], topics: tuple[str, ...]) -> str:
-    """Why this notification starts nothing; "" if an agent is connected in a conversation that it tells of.
+    """Why this notification starts nothing; "" if an agent is connected in the conversation that it names.
 
     A detail event is judged as the bus's are.
     """

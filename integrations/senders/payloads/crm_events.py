@@ -39,7 +39,7 @@ def batch_events(body: object) -> list[object]:
 
 
 def hubspot_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
-    """What tells HubSpot's events apart: its eventId may repeat."""
+    """What identifies a HubSpot event: its eventId may repeat."""
     parts = [event["subscriptionId"], event["objectId"], event["occurredAt"]]
     return ":".join(str(part) for part in parts) if None not in parts else ""
 

@@ -26,7 +26,7 @@ class Envelope:
 
     `split` makes the body's events; `transformed` makes of one what the row's paths are about; `ignore` says why one
     starts
-    nothing, `medium` what it is held on; `content` is what tells a repeat from another request. `paths` stand where the
+    nothing, `medium` what it is held on; `content` distinguishes a retry from another request. `paths` stand where the
     row has none; `optional`: without a conversation id there is nothing to do rather than something wrong. `time` is
     when the event happened, as it says; `start_when` what the row's start_when is unless it says so itself.
     """

@@ -1,4 +1,4 @@
-"""The last hour in plots: counted by the minute, told in words, drawn in bars that fit."""
+"""The last hour in figures."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobrowse.ledger import State
-from console.plots import BAR, HEIGHT, MIN_BAR, MINUTES, WIDTH, by_minute, in_words, percentile, plots
+from console.last_hour import figures, in_words, percentile
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 
@@ -20,29 +20,25 @@ class Sample:
     rate_limited: int = 0
 
 
-def strip(*glances):
-    return {plot.key: plot for plot in plots(by_minute(glances, NOW))}
+def strip(*samples):
+    return {figure.key: figure for figure in figures(samples, NOW)}
 
 
-def test_each_initiation_is_counted_in_the_clocks_own_minute():
-    early, late = NOW - timedelta(seconds=31), NOW - timedelta(seconds=29)
-    minutes = by_minute([Sample(early), Sample(late), Sample(NOW)], NOW)
-    assert len(minutes) == MINUTES
-    assert [minute.came for minute in minutes[-3:]] == [0, 1, 2]
-    assert f"{minutes[-1].starts:%H:%M}" == "12:00"
+def test_the_peak_is_that_of_a_minute_of_the_clock():
+    shown = strip(*(Sample(NOW - timedelta(seconds=seconds)) for seconds in (31, 29, 0)))
+    assert shown["rate"].detail == "3 in the last hour, peak 2"
+    assert shown["calls"].detail == "peak 6 a minute; limit 300/min per token"
 
 
-def test_what_is_older_than_an_hour_is_left_out_and_a_ledger_clock_ahead_of_ours_does_no_harm():
-    minutes = by_minute([Sample(NOW - timedelta(hours=1)), Sample(NOW + timedelta(minutes=2))], NOW)
-    assert sum(minute.came for minute in minutes) == minutes[-1].came == 1
+def test_what_is_older_than_an_hour_is_not_counted_and_a_ledger_clock_ahead_of_ours_does_no_harm():
+    shown = strip(Sample(NOW - timedelta(hours=1)), Sample(NOW + timedelta(minutes=2)))
+    assert shown["rate"].detail == "1 in the last hour, peak 1"
 
 
-def test_an_empty_hour_is_told_as_such():
+def test_an_empty_hour_shows_no_figures_that_could_mislead():
     shown = strip()
-    assert [plot.value for plot in shown.values()] == ["0.0", "—", "—", "0", "0"]
-    assert all(plot.bars == () for plot in shown.values())
-    assert not any(plot.alert for plot in shown.values())
-    assert "All are 0" in shown["rate"].description
+    assert [figure.value for figure in shown.values()] == ["0.0", "—", "—", "0", "0"]
+    assert not any(figure.alert for figure in shown.values())
 
 
 def test_what_runs_still_is_neither_success_nor_failure():
@@ -56,7 +52,6 @@ def test_one_failure_among_many_never_reads_as_all():
     shown = strip(*[Sample()] * 9_999, Sample(state=State.FAILED_FINAL))
     assert shown["success"].value == "99.9"
     assert shown["success"].alert
-    assert "12:00" in shown["success"].description
 
 
 def test_p50_and_p95_are_of_all_attempts_that_ended():
@@ -76,26 +71,6 @@ def test_calls_and_429s_are_summed_with_their_share():
         "16.7 % of the calls",
         True,
     )
-
-
-@pytest.mark.parametrize("seconds", [0.0, 0.001, 0.01, 0.5, 60.0, 86_400.0])
-def test_every_bar_lies_inside_the_drawing(seconds):
-    states = list(State)
-    glances = [
-        Sample(NOW - timedelta(minutes=n), states[n % len(states)], seconds, 10**n % 997, n % 3) for n in range(MINUTES)
-    ]
-    for plot in strip(*glances).values():
-        assert plot.bars
-        for bar in plot.bars:
-            assert 0 <= bar.x <= WIDTH - BAR
-            assert 0 <= bar.y < HEIGHT
-            assert bar.height > 0
-            assert bar.y + bar.height <= HEIGHT + 1e-9
-
-
-def test_one_among_thousands_still_shows():
-    shown = strip(*[Sample()] * 5_000, Sample(NOW - timedelta(minutes=5)))
-    assert min(bar.height for bar in shown["rate"].bars) == MIN_BAR
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""`python -m tools.api_reference [--check]`: write the generated files of deploy/, or name those that are stale."""
+
+import argparse
+import base64
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from integrations.senders.auth.schemes import SCHEMES
+from integrations.senders.registry import Senders, load_senders
+from tools.api_reference import postman
+from tools.api_reference.data_action import action
+from tools.api_reference.openapi import document
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = "senders.example.toml"
+
+
+def sandbox_secrets() -> dict[str, str]:
+    """A secret for each variable of the example file: public, and of use against a sandbox only."""
+    found = {}
+    for row in tomllib.loads((ROOT / EXAMPLE).read_text("utf-8"))["senders"].values():
+        prefix = SCHEMES[row["signature"]].secret_prefix
+        for reference in row.get("secrets", ()):
+            name = reference.removeprefix("$")
+            secret = f"sandbox-only-{name.lower().replace('_', '-')}"
+            found[name] = prefix + base64.b64encode(secret.encode()).decode() if prefix else secret
+    return found
+
+
+def example_senders() -> Senders:
+    """The senders of the example file, with those secrets."""
+    return load_senders(ROOT / EXAMPLE, sandbox_secrets(), public_base_url=postman.PUBLIC_URL)
+
+
+def render() -> dict[str, str]:
+    """Each generated file's path from the root, with its text."""
+    senders, secrets = example_senders(), sandbox_secrets()
+    variables = {"SENDERS_FILE": EXAMPLE, "PUBLIC_BASE_URL": postman.PUBLIC_URL, **secrets}
+    lines = [
+        "# What the service needs to answer the whole Postman collection against a sandbox. Public: no real secrets.",
+        *(f"{name}={value}" for name, value in variables.items()),
+    ]
+    folder = "deploy/postman"
+    return {
+        "deploy/openapi.json": _json(document()),
+        "deploy/genesys/Start-Cobrowse.custom.json": _json(action()),
+        f"{folder}/cobrowse-bridge.postman_collection.json": _json(postman.collection(senders)),
+        f"{folder}/cobrowse-bridge.postman_environment.json": _json(postman.environment(senders)),
+        f"{folder}/sandbox.postman_environment.json": _json(postman.environment(senders, secrets)),
+        f"{folder}/sandbox.env": "\n".join(lines) + "\n",
+    }
+
+
+def write(root: Path, *, check: bool = False) -> list[str]:
+    """The paths below `root` whose file is absent or differs; they are written unless `check`."""
+    stale = {
+        path: text
+        for path, text in render().items()
+        if not (root / path).is_file() or (root / path).read_text("utf-8") != text
+    }
+    for path, text in ({} if check else stale).items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, "utf-8")
+    return list(stale)
+
+
+def _json(content: Any) -> str:  # noqa: ANN401 - any JSON
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tools.api_reference", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is stale")
+    check = parser.parse_args().check
+    paths = write(ROOT, check=check)
+    for path in paths:
+        print(f"stale: {path}; run make generate" if check else f"wrote {path}")
+    sys.exit(1 if check and paths else 0)

@@ -1,0 +1,72 @@
+"""The parts that operations of the OpenAPI document refer to: parameters, headers, examples, authentication."""
+
+from typing import Any
+
+from apispec import APISpec
+
+from integrations.senders.auth.schemes import SCHEMES, Scheme
+from schemas.data_action import IDEMPOTENCY_KEY
+from tools.api_reference import samples
+from tools.api_reference.json_schemas import KEY_PATTERN
+from web.responses import to_answer
+
+Json = dict[str, Any]
+
+_TEXT: Json = {"type": "string"}
+_CORRELATED = "Put on every log line, sent on to Genesys, and echoed. `X-Correlation-Id` is read where this is absent."
+_TOKEN = "A user's own access token, used for this request alone. Read only with `ALLOW_USER_TOKENS=true`."  # noqa: S105 - a description
+_KEY_SCHEMA: Json = {"type": "string", "maxLength": 255, "pattern": KEY_PATTERN}
+# Of each: its component, its header, description, schema and an example.
+_PARAMETERS: tuple[tuple[str, str, str, Json, str], ...] = (
+    ("IdempotencyKey", "Idempotency-Key", IDEMPOTENCY_KEY, _KEY_SCHEMA, samples.KEY),
+    ("CorrelationId", "ININ-Correlation-Id", _CORRELATED, _TEXT, samples.CORRELATION),
+    ("Prefer", "Prefer", "`status`: a failure has its own HTTP status instead of 200.", _TEXT, "status"),
+    ("GenesysAccessToken", "Genesys-Access-Token", _TOKEN, _TEXT, ""),
+)
+_HEADERS: tuple[tuple[str, str, Json, str | int], ...] = (
+    ("CorrelationId", "Finds this request in the logs here and at Genesys.", _TEXT, samples.CORRELATION),
+    ("Replayed", "`true` if this is an earlier answer again.", {"type": "string", "enum": ["true"]}, "true"),
+    ("RetryAfter", "Seconds after which a retry makes sense.", {"type": "integer", "minimum": 0}, 2),
+    ("Challenge", "How to authenticate.", _TEXT, 'Basic realm="cobrowse-bridge", charset="UTF-8"'),
+)
+# The service's own credentials.
+_SECURITY: dict[str, Json] = {
+    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "One of `API_KEYS`."},
+    "BasicKey": {"type": "http", "scheme": "basic", "description": "One of `API_KEYS` as the password."},
+    "MetricsToken": {"type": "http", "scheme": "bearer", "description": "The service's own `METRICS_TOKEN`."},
+}
+API_KEYS: list[Json] = [{"ApiKey": []}, {"BasicKey": []}]
+METRICS_TOKEN: list[Json] = [{}, {"MetricsToken": []}]
+SENDERS: list[Json] = [{name: []} for name in SCHEMES]
+
+
+def ref(kind: str, name: str) -> Json:
+    """A reference to a component."""
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def add_to(spec: APISpec) -> None:
+    """Add them all."""
+    for name, header, description, schema, example in _PARAMETERS:
+        parameter: Json = {"name": header, "required": False, "description": description, "schema": schema}
+        spec.components.parameter(name, "header", parameter | ({"example": example} if example else {}))
+    for name, description, schema, shown in _HEADERS:
+        spec.components.header(name, {"description": description, "schema": schema, "example": shown})
+    for name, outcome in samples.OUTCOMES.items():
+        spec.components.example(name, {"value": to_answer(outcome)})
+    spec.components.example("batch", {"summary": "HubSpot: several events at once.", "value": samples.batch()})
+    for name, component in _SECURITY.items():
+        spec.components.security_scheme(name, component)
+    for name, scheme in SCHEMES.items():
+        spec.components.security_scheme(name, _security_scheme(scheme))
+
+
+def _security_scheme(scheme: Scheme) -> Json:
+    """The scheme's own object, or that of an HMAC by its preset. OpenAPI has no signatures: the nearest is a key."""
+    made = dict(scheme.openapi)
+    if not made:
+        fixed = scheme.preset
+        timed = f", the timestamp in `{fixed['timestamp_header']}`" if "timestamp_header" in fixed else ""
+        signed = f"HMAC-SHA256 in {fixed['encoding']} over `{fixed['template']}`{timed}."
+        made = {"type": "apiKey", "in": "header", "name": fixed["header"], "description": signed}
+    return made | {"description": f'Senders whose row has `signature = "{scheme.name}"`. {made["description"]}'}
