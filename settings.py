@@ -126,7 +126,7 @@ class Settings:
     console_password: Secret = setting(
         Secret(),
         "The password of the console at `/console`, with any user name; 12 bytes or more. Unset: no console, or "
-        "with `SANDBOX=true` one on loopback.",
+        "on the sandbox one on loopback.",
         at_least(12, "a shorter password can be guessed"),
     )
     senders_file: str = setting(
