@@ -1,4 +1,4 @@
-"""deploy/kubernetes: held to the API's schemas, and to what the service needs to finish, to be probed and to be upgraded."""
+"""deploy/kubernetes: held to the API's schemas, and to how the service is probed, stopped and upgraded."""
 
 import pytest
 import yaml
