@@ -27,6 +27,7 @@ from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
 from integrations.observability.metrics import Metrics
 from integrations.secret_files import Variables
+from integrations.senders.activity import SenderActivities
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
@@ -58,6 +59,7 @@ def create_app(
     keys, senders, rates = load_auth(settings, clock, environ)
     configure_logging(settings.log_level, settings.log_format)
     for sender in senders:
+        sender.start()
         for warning in sender.warnings:
             log.warning("a row of the senders file that may never start anything", sender=sender.name, warning=warning)
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
@@ -91,10 +93,11 @@ def create_app(
         ).blueprint()
     )
     ignored = IgnoredEvents(metrics.ignored)
-    app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, ignored.add).blueprint())
+    activity = SenderActivities()
+    app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
         app.register_blueprint(
-            build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest).blueprint()
+            build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest, activity).blueprint()
         )
     return app
 
@@ -141,6 +144,7 @@ def build_console(
     senders: Senders,
     clock: Clock,
     ignored: Callable[[], Sequence[IgnoredEvent]] = tuple,
+    activity: SenderActivities | None = None,
 ) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
     return Console(
@@ -155,6 +159,7 @@ def build_console(
         password=settings.console_password,
         senders=(data_actions.SENDER, *(sender.name for sender in senders)),
         ignored=ignored,
+        activity=lambda: (activity or SenderActivities()).of_all(sender.name for sender in senders),
         open_circuits=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
     )
 

@@ -75,6 +75,12 @@ class StaleTimestamp(RequestError):
     code = "timestamp_out_of_tolerance"
 
 
+class KeysUnavailable(RequestError):
+    """The public key that a token names has not been fetched yet."""
+
+    code, retryable = "keys_unavailable", True
+
+
 class UnknownPath(RequestError):
     """Nothing lives at this path."""
 

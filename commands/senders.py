@@ -38,6 +38,8 @@ def senders(as_json: bool) -> None:
                 ("response policy", told),
                 ("rate limit", str(row["rateLimit"])),
                 ("live session", "reused" if row["reuseLiveSession"] else "not checked for first"),
+                ("handshake", str(row["handshake"] or "")),
+                ("from", ", ".join(map(str, row["allowFrom"])) if isinstance(row["allowFrom"], list) else ""),
             )
         )
         for warning in known.rows[str(row["name"])].warnings:

@@ -19,6 +19,7 @@ from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Outcome, Secret
 from console import auth, view_model
 from console.last_hour import Figure, Sample, figures
+from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RetrySchema
 from schemas.validation_errors import in_words
@@ -89,6 +90,7 @@ class Console:
     senders: tuple[str, ...] = ()
     open_circuits: Callable[[], tuple[str, ...]] = tuple
     ignored: Callable[[], Sequence[IgnoredEvent]] = tuple
+    activity: Callable[[], Sequence[SenderActivity]] = tuple
 
     def blueprint(self) -> Blueprint:
         """The console's routes."""
@@ -167,6 +169,7 @@ class Console:
             "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
             "open_circuits": self.open_circuits(),
             "ignored": self.ignored(),
+            "activity": self.activity(),
             "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],
             "query": query,
             "kept": kept,

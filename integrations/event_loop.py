@@ -5,6 +5,7 @@ is looked up among the imported modules, so that a process that doesn't use it n
 """
 
 import sys
+from _thread import LockType, allocate_lock
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,6 +16,17 @@ def is_patched() -> bool:
     """Whether gevent has replaced this process's blocking calls."""
     monkey: Any = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def new_brief_lock() -> LockType:
+    """A lock for work that never waits while it holds it.
+
+    It guards against other threads only: on the loop nothing comes between, and a greenlet's lock costs more than what
+    it would guard.
+    """
+    monkey: Any = sys.modules.get("gevent.monkey")
+    made: LockType = (monkey.get_original("_thread", "allocate_lock") if monkey else allocate_lock)()
+    return made
 
 
 def run_off_loop(work: Callable[[], T]) -> T:

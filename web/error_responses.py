@@ -44,6 +44,10 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
         401,
         "The signature's timestamp is more than the tolerance away from this service's clock; check both clocks.",
     ),
+    "keys_unavailable": ErrorResponse(
+        503,
+        "The identity provider's keys are fetched in the background; if this persists, check the row's jwks_url.",
+    ),
     "not_found": ErrorResponse(
         404,
         "Check the URL: data actions post to /data-actions/cobrowse, other senders to /webhooks/<sender>.",

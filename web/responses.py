@@ -1,6 +1,7 @@
 """(outcome or error) × caller → HTTP response: the only place that decides a caller's response."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,6 +74,8 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode) -> Response:
     if mode.response_policy is not None and mode.response_policy.expects_soap_ack:
         taken = status == 200 and not any(_comes_again(outcome) for outcome in outcomes)
         response = Response(acknowledgement(taken=taken), status, content_type=ACKNOWLEDGEMENT_TYPE)
+    elif mode.response_policy is not None and mode.response_policy.says is not None:
+        response = json(mode.response_policy.says(" ".join(map(in_words, outcomes))), status)
     elif mode.batch:
         # The first failure stands for the batch, so that a caller who reads one result sees what to fix.
         speaker = next((outcome for outcome in outcomes if outcome.failure), outcomes[0])
@@ -86,6 +89,28 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode) -> Response:
         longest = mode.response_policy.longest_wait if mode.response_policy is not None else None
         response.headers["Retry-After"] = str(max(waits) if longest is None else min(max(waits), longest))
     return response
+
+
+_WORDS = {
+    Status.INITIATED: "Cobrowse is started: the customer has the invitation.",
+    Status.JOINED: "Cobrowse is being started already; the customer has one invitation.",
+    Status.ALREADY_ACTIVE: "There is a cobrowse session already; nothing new was started.",
+    Status.UNVERIFIED: "Cobrowse is started; whether the customer sees the invitation could not be checked.",
+}
+
+
+def in_words(outcome: Outcome) -> str:
+    """What happened, for a person who reads it in a chat."""
+    if outcome.failure is not None:
+        again = " Try again in a moment." if outcome.failure.retryable else ""
+        return f"Cobrowse was not started: {outcome.failure.message}.{again}"
+    return _WORDS.get(outcome.status) or f"Nothing was started: {outcome.reason}."
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """What a delivery came to, in few words: its status, or how many of its events came to which."""
+    said = Counter(outcome.failure.code if outcome.failure else outcome.status.value for outcome in outcomes)
+    return ", ".join(name if len(outcomes) == 1 else f"{count} {name}" for name, count in said.items())
 
 
 def _status(outcomes: Sequence[Outcome], mode: ResponseMode) -> int:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from cobrowse.clock import Clock, Deadline
 from cobrowse.errors import (
@@ -21,6 +22,9 @@ from cobrowse.errors import (
     UnknownPath,
 )
 from cobrowse.model import Command, Outcome
+from integrations.senders.activity import SenderActivities
+from integrations.senders.fetching import call_beside
+from integrations.senders.handshakes import HandshakeAnswer
 from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.registry import Sender
 from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
@@ -52,30 +56,74 @@ class Webhooks:
     sender: Callable[[str], Sender | None]
     check_rate: Callable[[Sender, int], None]
     clock: Clock
+    activity: SenderActivities
     on_ignored: Callable[[IgnoredEvent], None] = lambda _event: None
+    call: Callable[[str], None] = call_beside
 
     def blueprint(self) -> Blueprint:
         """The endpoint's routes."""
         blueprint = Blueprint("webhooks", __name__)
-        blueprint.post("/webhooks/<name>")(self.receive)
+        blueprint.add_url_rule(
+            "/webhooks/<name>",
+            "receive",
+            self.receive,
+            methods=["POST", "GET", "OPTIONS"],
+            provide_automatic_options=False,
+        )
         return blueprint
 
     def receive(self, name: str) -> Response:
-        """Take a sender's delivery; nothing is parsed or remembered before its signature holds.
-
-        From there on every failure follows the sender's response policy.
-        """
+        """A sender's delivery, or its vendor's handshake; nothing is parsed or remembered before the proof holds."""
         sender = self.sender(name)
+        if request.method != "POST":
+            return self._asked(sender)
         if sender is None:
             raise UnknownPath("no sender of this name is configured")
-        deadline = Deadline.after(sender.deadline_seconds, self.clock)
+        try:
+            return self._delivered(sender)
+        except CobrowseError as error:
+            self.activity.refused(name, self.clock.now(), error.code, error.message)
+            raise
+
+    def _asked(self, sender: Sender | None) -> Response:
+        """A handshake that is no POST. 405 as for any other path, unless the row has one of this method."""
+        if sender is None or sender.handshake is None or sender.handshake.method != request.method:
+            raise MethodNotAllowed(["POST"])
+        incoming, _ = _incoming(sender, self.clock.now())
+        answer = sender.shake_hands(incoming, self.clock.now())
+        if answer is None:
+            raise MethodNotAllowed(["POST"])
+        return self._shaken(sender, answer)
+
+    def _shaken(self, sender: Sender, answer: HandshakeAnswer) -> Response:
+        """What the vendor is told, in JSON or as plain text: a challenge of its is never a page."""
+        log.info("handshake answered", sender=sender.name, handshake=sender.handshake and sender.handshake.name)
+        if answer.note:
+            log.warning("handshake", sender=sender.name, note=answer.note)
+            self.activity.noted(sender.name, answer.note)
+        if answer.call:
+            self.call(answer.call)
+        response = (
+            Response(answer.content, mimetype="text/plain")
+            if isinstance(answer.content, str)
+            else responses.json(answer.content)
+        )
+        response.headers.update(answer.headers)
+        return response
+
+    def _delivered(self, sender: Sender) -> Response:
+        """Authenticate, read, start. From the proof on every failure follows the sender's response policy."""
+        name, deadline = sender.name, Deadline.after(sender.deadline_seconds, self.clock)
         incoming, too_large = _incoming(sender, self.clock.now())
         credential = sender.authenticate(incoming, self.clock.now())
-        mode = responses.ResponseMode(sender.always_200, sender.response_policy, batch=sender.parser.envelope.batch)
+        mode = responses.ResponseMode(sender.always_200, sender.response_policy, batch=sender.parser.batch)
         used_up = self._used_up(sender)
         try:
             if too_large is not None:
                 raise too_large
+            handshake = sender.shake_hands(incoming, self.clock.now()) if used_up is None else None
+            if handshake is not None:
+                return self._shaken(sender, handshake)
             events = sender.read(incoming)
             # No header outside the signature may take the place of an id inside it.
             may_have_key = len(events) == 1 and not events[0].signed_id
@@ -83,16 +131,20 @@ class Webhooks:
         except CobrowseError as error:
             error = used_up or error
             log.warning("delivery refused", sender=name, error=error.code, message=error.message)
+            self.activity.refused(name, self.clock.now(), error.code, error.message)
             return responses.respond([responses.rejection_outcome(error, g.correlation_id)], mode)
         if used_up is None and len(events) > 1:
             used_up = self._used_up(sender, len(events) - 1)  # one was counted before anything was parsed
         if used_up is not None:
+            self.activity.refused(name, self.clock.now(), used_up.code, used_up.message)
             refused = [
                 responses.rejection_outcome(used_up, g.correlation_id, event.conversation_id) for event in events
             ]
             return responses.respond(refused, mode)
         commands = [_command(sender, event, credential, key) for event in events]
-        return responses.respond(list(self._outcomes(events, commands, deadline)), mode)
+        outcomes = list(self._outcomes(events, commands, deadline))
+        self.activity.delivered(name, self.clock.now(), responses.summary(outcomes))
+        return responses.respond(outcomes, mode)
 
     def _used_up(self, sender: Sender, events: int = 1) -> RequestError | None:
         """Count so many events; the refusal if the sender's rate has no room for them, or can't be counted."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from cobrowse.clock import Clock, Deadline
-from integrations.event_loop import is_patched
+from integrations.event_loop import is_patched, new_brief_lock
 from integrations.ledger.database import Run
 
 T = TypeVar("T")
@@ -41,25 +41,33 @@ class _Job:
 
     __slots__ = ("fault", "leads", "released", "result", "work")
 
-    def __init__(self, work: Callable[[Run], Any]) -> None:
+    def __init__(self, work: Callable[[Run], Any], *, leads: bool) -> None:
         self.work = work
-        self.released: LockType = allocate_lock()
-        self.released.acquire()
-        self.leads = False
+        self.leads = leads
+        self.released: LockType | None = None
+        if not leads:  # else nobody waits for it
+            self.released = allocate_lock()
+            self.released.acquire()
         self.result: Any = None
         self.fault: Exception | None = None
 
 
 class Batches:
-    """Runs works on one connection in the order they come, and returns each one's result once it is committed."""
+    """Runs works on one connection in the order they come, and returns each one's result once it is committed.
 
-    def __init__(self, connection: sqlite3.Connection, run: Run, clock: Clock) -> None:
+    `check` is made before each transaction and each read; what it raises is raised there.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, run: Run, clock: Clock, check: Callable[[], None] = lambda: None
+    ) -> None:
         self._connection = connection
         self._run = run
         self._clock = clock
-        self._guard: LockType = allocate_lock()
+        self._check = check
+        self._guard = new_brief_lock()
         # Held from BEGIN to COMMIT, so that a read by another thread sees nothing that may be rolled back.
-        self._in_use: LockType = allocate_lock()
+        self._in_use = new_brief_lock()
         self._waiting: deque[_Job] = deque()
         self._has_leader = False
         self._closed = False
@@ -70,12 +78,12 @@ class Batches:
 
         TimedOut at the deadline, Locked if another process kept the file from it until then.
         """
-        job = _Job(work)
         with self._guard:
+            job = _Job(work, leads=not self._has_leader)
+            self._has_leader = True
             self._waiting.append(job)
-            job.leads, self._has_leader = not self._has_leader, True
-        if not job.leads:
-            self._wait(job, deadline)
+        if job.released is not None:
+            self._wait(job, job.released, deadline)
         if job.leads:
             self._lead(job, deadline)
         if job.fault is not None:
@@ -88,6 +96,7 @@ class Batches:
         with self._in_use:
             if self._closed:
                 raise Closed
+            self._check()
             return read()
 
     def close(self) -> None:
@@ -96,12 +105,12 @@ class Batches:
             self._closed = True
             self._connection.close()
 
-    def _wait(self, job: _Job, deadline: Deadline) -> None:
+    def _wait(self, job: _Job, released: LockType, deadline: Deadline) -> None:
         """Return once the work is done, or once this thread is to lead."""
-        if job.released.acquire(timeout=deadline.remaining()):
+        if released.acquire(timeout=deadline.remaining()):
             return
         with self._guard:
-            if not job.released.acquire(blocking=False):
+            if not released.acquire(blocking=False):
                 if job in self._waiting:
                     self._waiting.remove(job)
                 raise TimedOut
@@ -128,10 +137,10 @@ class Batches:
                 self._has_leader = bool(self._waiting)
                 if self._has_leader:
                     self._waiting[0].leads = True
-                    self._waiting[0].released.release()
+                    _release(self._waiting[0])
             for job in batch:
                 if job is not own:
-                    job.released.release()
+                    _release(job)
 
     def _begin(self, deadline: Deadline) -> None:
         """Begin a transaction, and with it the connection's use; wait for other processes until the deadline."""
@@ -144,6 +153,7 @@ class Batches:
         self._in_use.acquire()
         try:
             if not self._closed:
+                self._check()
                 self._connection.execute("BEGIN IMMEDIATE")
                 return True
         except BaseException as fault:
@@ -174,6 +184,11 @@ class Batches:
             if self._connection.in_transaction:
                 self._connection.rollback()
             raise
+
+
+def _release(job: _Job) -> None:
+    if job.released is not None:
+        job.released.release()
 
 
 def retry_while_busy(do: Callable[[], T], deadline: Deadline) -> T:

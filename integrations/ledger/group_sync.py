@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial
-from threading import Event, Lock
+from threading import Event
 
-from integrations.event_loop import is_patched, start_off_loop
+from integrations.event_loop import is_patched, new_brief_lock, start_off_loop
 
 
 class SyncTimedOut(Exception):
@@ -32,7 +32,7 @@ class GroupSync:
 
     def __init__(self, sync: Callable[[], None]) -> None:
         self._sync = sync
-        self._lock = Lock()
+        self._lock = new_brief_lock()
         self._next: _Round | None = None
         self._running = False
         self._failed: OSError | None = None

@@ -9,8 +9,8 @@ database file that is.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock
@@ -63,12 +63,15 @@ class SQLite:
 
     def write(self, work: Callable[[Run], T], *, durable: bool = True, seconds: float | None = None) -> T:
         """Do the work together with whatever else is waiting, then wait for the disk if it must last."""
-        with self._in_use(seconds) as (state, deadline):
+
+        def write(state: OpenLedger, deadline: Deadline) -> T:
             done = state.batches.write(work, deadline)
             if durable:
                 state.sync.wait(deadline.remaining())
             state.checkpoints.committed(state.batches.commits)
             return done
+
+        return self._use(write, seconds)
 
     def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:
         """Do it as a work of its own."""
@@ -76,19 +79,22 @@ class SQLite:
 
     def read(self, sql: str, params: Params | None = None, *, seconds: float | None = None) -> Rows:
         """Read what is committed, between two transactions of this process."""
-        with self._in_use(seconds) as (state, _):
-            return state.batches.read(lambda: state.run(sql, params or {}))
+        return self._use(lambda state, _: state.batches.read(lambda: state.run(sql, params or {})), seconds)
 
     def scan(self, sql: str, params: Params, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
         """Read on a connection of its own, off the loop."""
 
-        def read() -> list[T]:
-            with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT, now)) as connection:
-                return [make(row) for row in connection.execute(render(sql), params)]
-
-        with self._in_use(None) as (state, _):
+        def read(state: OpenLedger, _: Deadline) -> list[T]:
+            state.file.check()
             now = state.file.now
-            return run_off_loop(read)
+
+            def make_all() -> list[T]:
+                with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT, now)) as connection:
+                    return [make(row) for row in connection.execute(render(sql), params)]
+
+            return run_off_loop(make_all)
+
+        return self._use(read, None)
 
     def ping(self) -> None:
         """Write a row of its own, through to the disk."""
@@ -105,12 +111,15 @@ class SQLite:
     def upgrade(self) -> tuple[int, int]:
         """Opening the file does so by itself."""
         was_open = self._state is not None
-        with self._in_use(None) as (state, _):
+
+        def look(state: OpenLedger, _: Deadline) -> tuple[int, int]:
             if not was_open:
                 return state.versions
             found = state.batches.read(lambda: migrations.read_schema(state.run))
             version = migrations.check_schema(found, self.location).version
             return version, version
+
+        return self._use(look, None)
 
     def close(self) -> None:
         """Close this process's connection."""
@@ -119,23 +128,26 @@ class SQLite:
         if state is not None and state.pid == os.getpid():
             state.close()
 
-    @contextmanager
-    def _in_use(self, seconds: float | None) -> Iterator[tuple[OpenLedger, Deadline]]:
+    def _use(self, work: Callable[[OpenLedger, Deadline], T], seconds: float | None) -> T:
+        """The work's result on the open file."""
         deadline = Deadline.after(DEFAULT_TIMEOUT if seconds is None else seconds, self._clock)
-        with self._translate_errors():
+        state: OpenLedger | None = None
+        try:
             state = self._checked(deadline)
-            try:
-                yield state, deadline
-            except (SyncFailed, sqlite3.Error) as fault:
+            return work(state, deadline)
+        except Exception as fault:
+            if state is not None and isinstance(fault, SyncFailed | sqlite3.Error):
                 self._give_up(state, fault)
+            what = self._translated(fault)
+            if what is None:
                 raise
+            raise what from fault
 
     def _checked(self, deadline: Deadline) -> OpenLedger:
-        """The open file, if it is still the one in its place; from time to time, if it still fits this service too."""
+        """The open file, if it still fits this service, from time to time. Each use sees whether it is in its place."""
         state = self._state
         if state is None or state.pid != os.getpid():
             state = self._for_this_process(deadline)
-        state.file.check()
         if self._clock.monotonic() >= state.next_check:
             state.check_content()
             state.next_check = self._clock.monotonic() + CHECK_INTERVAL
@@ -177,26 +189,22 @@ class SQLite:
             with suppress(sqlite3.Error):
                 state.close()
 
-    @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
-        """Say what keeps the file from being used; a fault that is our own bug stays what it is."""
-        try:
-            yield
-        except (TimedOut, SyncTimedOut) as fault:
-            raise LedgerUnavailable(f"{self.location} was not written in time") from fault
-        except Locked as fault:
+    def _translated(self, fault: Exception) -> LedgerUnavailable | None:
+        """What keeps the file from being used, in words; None for a fault that is our own bug, or in words already."""
+        if isinstance(fault, TimedOut | SyncTimedOut):
+            return LedgerUnavailable(f"{self.location} was not written in time")
+        if isinstance(fault, Locked):
             what, hint = FAULTS["SQLITE_BUSY"]
-            raise LedgerUnavailable(f"{self.location} {what}", hint=hint) from fault
-        except Closed as fault:
-            raise LedgerUnavailable(f"{self.location} failed just now and is opened anew") from fault
-        except SyncFailed as fault:
+            return LedgerUnavailable(f"{self.location} {what}", hint=hint)
+        if isinstance(fault, Closed):
+            return LedgerUnavailable(f"{self.location} failed just now and is opened anew")
+        if isinstance(fault, SyncFailed):
             self._sync_failed = True
             what, hint = FAULTS["SQLITE_IOERR"]
-            raise LedgerUnavailable(f"{self.location} {what}: {fault}", hint=hint) from fault
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError):
-            raise
-        except OSError as fault:
+            return LedgerUnavailable(f"{self.location} {what}: {fault}", hint=hint)
+        if isinstance(fault, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
+            return None
+        if isinstance(fault, OSError):
             what, hint = FAULTS["SQLITE_CANTOPEN"]
-            raise LedgerUnavailable(f"{self.location} {what}: {fault.strerror}", hint=hint) from fault
-        except sqlite3.Error as fault:
-            raise unavailable(self.location, fault) from fault
+            return LedgerUnavailable(f"{self.location} {what}: {fault.strerror}", hint=hint)
+        return unavailable(self.location, fault) if isinstance(fault, sqlite3.Error) else None

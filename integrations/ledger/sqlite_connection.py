@@ -110,7 +110,7 @@ def open_ledger(
         connection.close()
         file.leave()
         raise
-    batches = Batches(connection, run, deadline.clock)
+    batches = Batches(connection, run, deadline.clock, file.check)
     checkpoints = Checkpoints(lambda: connect(path, "rw", PING_TIMEOUT), checkpoint_interval)
     return OpenLedger(os.getpid(), location, file, run, batches, sync, checkpoints, versions, found.ledger_id)
 

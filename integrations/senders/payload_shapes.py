@@ -6,13 +6,11 @@ A vendor may add a field at any time, so a path to another is worth a warning an
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import jmespath
-
 from cobrowse.errors import InvalidRequest
 from integrations.senders.payloads.paths import Path
+from integrations.senders.requests import HEADER
 from schemas.texts import CHANNELS, SHOWN
 
-HEADER_ID = "header:"
 PATHS = ("conversation_id", "channel", "requested_by", "session_settings", "filter")
 
 Shape = Mapping[str, Any]
@@ -65,7 +63,7 @@ def absent_fields(path: str, envelope: str) -> list[str]:
     shape = SHAPES.get(envelope)
     if shape is None:
         return []
-    return list(dict.fromkeys(_absent(jmespath.compile(path).parsed, shape)[1]))
+    return list(dict.fromkeys(_absent(Path.of(path).compiled.parsed, shape)[1]))
 
 
 def literal_fault(path: object, key: str, reads: Callable[[object, str], str]) -> str:
@@ -88,7 +86,7 @@ def warnings_of(row: Mapping[str, object]) -> list[str]:
     return [
         f"{key}: no documented payload of {envelope!r} has {field[:60]!r}; compare the path with what is sent"
         for key in (*PATHS, "delivery_id")
-        if isinstance(path := row.get(key), str) and not path.startswith(HEADER_ID)
+        if isinstance(path := row.get(key), str) and not path.startswith(HEADER)
         for field in absent_fields(path, envelope)
     ]
 

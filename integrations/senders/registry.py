@@ -2,26 +2,29 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from cobrowse.model import Secret, StartWhen
+from cobrowse.model import Secret
 from integrations.secret_files import SecretFileError
-from integrations.senders.auth.config import AuthConfig, AuthParts, secret_bytes
+from integrations.senders.auth import checks
+from integrations.senders.auth.config import AuthConfig
 from integrations.senders.auth.credentials import SHORTEST
-from integrations.senders.auth.schemes import SCHEMES, Scheme, sign
-from integrations.senders.auth.standard_webhooks import key_bytes
-from integrations.senders.payload_shapes import HEADER_ID, PATHS, warnings_of
+from integrations.senders.auth.scheme import Scheme, SenderContext
+from integrations.senders.auth.schemes import SCHEMES
+from integrations.senders.handshakes import HANDSHAKES, HandshakeRow
+from integrations.senders.payload_shapes import PATHS, warnings_of
 from integrations.senders.payloads import chat_events
+from integrations.senders.payloads.content import FIELD
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.payloads.paths import Path
-from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
-from integrations.senders.response_policies import RESPONSE_POLICIES, ResponsePolicy
-from integrations.senders.validation import AUTH_KEYS, SenderContext, response_policy_of, row_errors
+from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested
+from integrations.senders.response_policies import RESPONSE_POLICIES
+from integrations.senders.sender import Sender, Senders
+from integrations.senders.validation import response_policy_of, row_errors
 
 __all__ = ["Ignored", "InvalidEvent", "Sender", "Senders", "SendersFileError", "SessionRequested", "load_senders"]
 
@@ -30,7 +33,6 @@ RESERVED = "architect"
 # Bytes: the most that any known sender sends. The service's setting of the same name has this default.
 MAX_BODY_BYTES = 2_097_152
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
-_VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 
 
 class SendersFileError(Exception):
@@ -41,91 +43,6 @@ class SendersFileError(Exception):
         self.errors = errors
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """One row, checked. `deadline_seconds` is how long the sender is kept waiting at most."""
-
-    name: str
-    signature: str
-    envelope: str
-    deadline_seconds: float
-    always_200: bool
-    reuse_live_session: bool
-    start_when: StartWhen
-    rate_limit: str
-    rate_limit_fail_open: bool
-    max_body_bytes: int
-    response_policy: ResponsePolicy
-    scheme: Scheme
-    auth_config: AuthConfig
-    parser: EventParser
-    row: Mapping[str, object] = field(repr=False)
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The secrets it may use, in the row's order."""
-        return self.auth_config.secrets
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether its signature covers the time of the delivery."""
-        return bool(self.auth_config.timestamp_header or self.scheme.covers_delivery_id)
-
-    def authenticate(self, incoming: UnverifiedRequest, now: datetime) -> str:
-        """The name of the credential it authenticated with, for the log. Raises the 401 kinds of cobrowse.errors."""
-        return self.scheme.verify(self.auth_config, incoming, now)
-
-    def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
-        """What an authenticated delivery asks for, at least one. Raises MalformedRequest, UnsupportedType, …."""
-        return self.parser.read(incoming)
-
-    def sign(self, method: str, path_with_query: str, body: bytes, now: datetime) -> AuthParts:
-        """What this sender would add to this request, made with its first secret."""
-        secret = self.secrets[0] if self.secrets else Secret()
-        return sign(self.scheme, self.auth_config, secret, method, path_with_query, body, now)
-
-
-@dataclass(frozen=True, slots=True)
-class Senders:
-    """All senders of the file, by their names."""
-
-    rows: Mapping[str, Sender] = field(default_factory=dict)
-
-    def get(self, name: str) -> Sender | None:
-        """The sender of this name."""
-        return self.rows.get(name)
-
-    def __iter__(self) -> Iterator[Sender]:
-        return iter(self.rows.values())
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def masked(self) -> list[dict[str, object]]:
-        """Each sender as `cobrowse-bridge senders` shows it: secrets by the names of their variables only."""
-        return [
-            {
-                "name": sender.name,
-                "path": f"/webhooks/{sender.name}",
-                "signature": sender.signature,
-                "secrets": [f"${name} •••" for name in sender.auth_config.names],
-                "envelope": sender.envelope,
-                "responsePolicy": sender.response_policy.name,
-                "conversationId": sender.parser.conversation_id.text if sender.parser.conversation_id else "",
-                "deadlineSeconds": sender.deadline_seconds,
-                "always200": sender.always_200,
-                "reuseLiveSession": sender.reuse_live_session,
-                "startWhen": sender.start_when,
-                "rateLimit": sender.rate_limit,
-                "rateLimitFailOpen": sender.rate_limit_fail_open,
-                "maxBodyBytes": sender.max_body_bytes,
-                "warnings": list(sender.warnings),
-            }
-            for sender in self
-        ]
-
-
 def load_senders(
     path_or_text: FilePath | str,
     environ: Mapping[str, str],
@@ -133,17 +50,18 @@ def load_senders(
     public_base_url: str = "",
     trusted_proxies: tuple[str, ...] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
+    schemes: Mapping[str, Scheme] = SCHEMES,
 ) -> Senders:
     """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once.
 
-    `max_body_bytes` bounds every row's own.
+    `max_body_bytes` bounds every row's own; `schemes` are those that a row can name.
     """
     file, text = _source(path_or_text)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SendersFileError([f"{file}: is not TOML: {error}"]) from None
-    context = SenderContext(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes)
+    context = SenderContext(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes, schemes)
     errors = [
         f"{file}: {key[:60]!r} is not known here; each sender is a [senders.NAME]"
         for key in document
@@ -197,47 +115,42 @@ def _name_errors(name: str) -> list[str]:
 
 def _faults(row: Mapping[str, object], context: SenderContext) -> list[str]:
     errors = row_errors(row, context)
-    scheme = SCHEMES.get(str(row.get("signature")))
-    if scheme is None or not scheme.has_secrets:
+    scheme = context.schemes.get(str(row.get("signature")))
+    if scheme is None or scheme.secrets == "none":
         return errors
     if not row.get("secrets"):
-        return [*errors, 'secrets: is missing; name the variables that hold them, as ["$NAME"]']
+        missing = scheme.secrets == "required"
+        return [*errors, 'secrets: is missing; name the variables that hold them, as ["$NAME"]'] if missing else errors
     secrets = row["secrets"]
     return errors + [
-        fault
+        f"secrets: {fault}"
         for secret in (secrets if isinstance(secrets, list) else [])
-        for fault in _secret_errors(secret, scheme, context)
+        if (fault := checks.variable(secret) or _secret_error(secret, row, scheme, context))
     ]
 
 
-def _secret_errors(reference: object, scheme: Scheme, context: SenderContext) -> list[str]:
-    if not isinstance(reference, str) or not _VARIABLE.fullmatch(reference):
-        return ['secrets: a secret does not belong in this file; put it into the environment and name it, as "$NAME"']
+def _secret_error(reference: str, row: Mapping[str, object], scheme: Scheme, context: SenderContext) -> str:
     try:
         secret = context.environ.get(reference[1:], "").strip()
     except SecretFileError as error:
-        return [f"secrets: {error}"]
+        return str(error)
     if not secret:
-        return [f"secrets: {reference} is not set in the environment"]
-    key = key_bytes(secret) if scheme.name == "standard-webhooks" else secret_bytes(secret)
+        return f"{reference} is not set in the environment"
+    key = scheme.key_of(secret, row)
     if key is None:
-        return [f"secrets: {reference} is not of the form whsec_ and base64, as Standard Webhooks has it"]
-    return [f"secrets: {reference} is under {SHORTEST} bytes"] if len(key) < SHORTEST else []
+        return f"{reference} is not of the form {scheme.key_form(row)}"
+    return f"{reference} is under {SHORTEST} bytes" if len(key) < SHORTEST else ""
 
 
 def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender:
     scheme, envelope, response_policy = (
-        SCHEMES[row["signature"]],
+        context.schemes[row["signature"]],
         ENVELOPES[row["envelope"]],
-        RESPONSE_POLICIES[response_policy_of(row)],
+        RESPONSE_POLICIES[response_policy_of(row, context.schemes[row["signature"]])],
     )
     own = {key: Path.of(text) for key, text in envelope.paths.items()}
-    delivery_id = row.get("delivery_id", "")
-    in_header = delivery_id.startswith(HEADER_ID)
-    paths = {key: Path.of(row[key]) for key in PATHS if key in row}
-    if delivery_id and not in_header:
-        paths["delivery_id"] = Path.of(delivery_id)
-    parser: dict[str, Any] = {**own, **paths}
+    parser: dict[str, Any] = {**own, **{key: Path.of(row[key]) for key in (*PATHS, "delivery_id") if key in row}}
+    max_body_bytes = row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes))
     return Sender(
         name=name,
         signature=scheme.name,
@@ -247,39 +160,51 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         reuse_live_session=row.get("reuse_live_session", True),
         start_when=row.get("start_when", envelope.start_when),
         rate_limit=row.get("rate_limit", ""),
-        rate_limit_fail_open=bool(row.get("rate_limit_fail_open", False)),
-        max_body_bytes=row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes)),
+        rate_limit_fail_open=row.get("rate_limit_fail_open", False),
+        max_body_bytes=max_body_bytes,
         response_policy=response_policy,
         scheme=scheme,
         auth_config=_auth_config(scheme, row, context),
         parser=EventParser(
             envelope,
-            delivery_header=delivery_id.removeprefix(HEADER_ID) if in_header else "",
-            default_header=scheme.delivery_id,
+            default_headers=scheme.delivery_ids,
             signed_body=scheme.covers_body,
             signed_header=scheme.covers_delivery_id,
             topics=tuple(row.get("topics", envelope.topics)),
             max_age_seconds=float(row.get("max_age_seconds", chat_events.MAX_AGE_SECONDS)),
+            content=row.get("content", ""),
+            content_field=row.get("content_field", FIELD),
+            batch=row.get("batch", envelope.batch),
+            max_body_bytes=max_body_bytes,
             **parser,
         ),
         row=row,
-        warnings=tuple(warnings_of(row)),
+        handshake=HANDSHAKES.get(row.get("handshake", "")),
+        handshake_row=HandshakeRow(
+            verify_token=Secret(context.environ.get(row.get("verify_token", "")[1:], "").strip()),
+            origins=tuple(row.get("handshake_origins", HandshakeRow().origins)),
+            confirm=row.get("confirm_subscription", False),
+        ),
+        allow_from=tuple(row.get("allow_from", ())),
+        warnings=(*scheme.warnings(row), *warnings_of(row), *_address_warnings(row, context)),
     )
 
 
+def _address_warnings(row: Mapping[str, Any], context: SenderContext) -> list[str]:
+    if "allow_from" not in row or context.trusted_proxies:
+        return []
+    return ["allow_from: TRUSTED_PROXIES is not set, so behind a proxy the address that is looked at is the proxy's"]
+
+
 def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext) -> AuthConfig:
-    said: dict[str, Any] = {**scheme.preset, **{key: row[key] for key in AUTH_KEYS if key in row}}
+    given = {**scheme.preset, **scheme.complete({key: row[key] for key in scheme.keys if key in row})}
     names = tuple(reference[1:] for reference in row.get("secrets", ()))
-    if scheme.name == "api-key" and "query" not in said:
-        said.setdefault("header", "X-Api-Key")
-    if scheme.name == "hmac":
-        said.setdefault("template", "{timestamp}.{body}" if "timestamp_header" in said else "{body}")
-    if "subjects" in said:
-        said["subjects"] = tuple(said["subjects"])
-    return AuthConfig(
+    common = {field.name for field in fields(AuthConfig)}
+    config = AuthConfig(
         secrets=tuple(Secret(context.environ[name].strip()) for name in names),
         names=names,
         public_base_url=context.public_base_url,
         trusted_proxies=context.trusted_proxies,
-        **said,
+        **{key: value for key, value in given.items() if key in common},
     )
+    return replace(config, own=scheme.own(config, given))

@@ -10,6 +10,8 @@ from cobrowse.model import Channel
 
 # empty_batch: no event; event: by the envelope (its topic, no agent yet, a heartbeat); filter: the row's
 # `when`; channel: it can't carry cobrowse; no_conversation: none is named, nor a path to one.
+# What a header's name follows where the senders file means one: as a delivery's id, in a path, in a template.
+HEADER = "header:"
 IgnoredKind = Literal["empty_batch", "event", "filter", "channel", "no_conversation"]
 
 

@@ -1,13 +1,25 @@
 """Response policies: how long each sender waits, on which statuses it redelivers, and which status it gets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 # A 4xx that says "not like this" without inviting another try.
 _PLAIN = frozenset(range(400, 500)) - {408, 425, 429}
 # The second for a rate of ours that is used up, where the sender is known to take it well.
 _LATER, _LATER_OR_SLOWER = (503, 504), (503, 504, 429)
 KIB = 1024
+
+
+def slack(words: str) -> Mapping[str, str]:
+    """A message that Slack shows to the person who gave the command, and to nobody else."""
+    escaped = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return {"response_type": "ephemeral", "text": escaped}
+
+
+def teams(words: str) -> Mapping[str, str]:
+    """A message that Teams shows in the conversation; its texts are read as HTML."""
+    return {"type": "message", "text": escape(words)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +29,8 @@ class ResponsePolicy:
     `timeout_seconds`: how long it waits. `default_deadline`: the deadline unless the row sets one.
     `redelivers_on`: when it redelivers, in words. `passthrough_statuses`: statuses of permanent failures sent
     unchanged; others become `final`. `retry_statuses`: statuses of retryable failures sent unchanged; others become
-    the first. `expects_soap_ack`: it reads an Ack in the body instead of the status. `max_body_bytes`: its documented
+    the first. `expects_soap_ack`: it reads an Ack in the body instead of the status; `says`: it
+    shows people a message of this form. `max_body_bytes`: its documented
     maximum.
     """
 
@@ -30,6 +43,7 @@ class ResponsePolicy:
     retry_statuses: tuple[int, ...] = _LATER
     expects_soap_ack: bool = False
     max_body_bytes: int = 256 * KIB
+    says: Callable[[str], Mapping[str, str]] | None = None
     # The longest Retry-After, in seconds, that it honours; longer waits are capped.
     longest_wait: int | None = None
 
@@ -103,6 +117,52 @@ _TABLE = (
     ResponsePolicy(
         "standard-webhooks", 15, 12, "anything but 2xx, for days", passthrough_statuses=frozenset(), final=200
     ),
+    # dev.frontapp.com, webhooks: 5 seconds, and nothing is sent again.
+    ResponsePolicy("front", 5, 4.5, "nothing by itself"),
+    # developers.intercom.com, webhook notifications: once, a minute later; 410 ends the subscription.
+    ResponsePolicy(
+        "intercom", 5, 4.5, "anything but 2xx, once, after a minute", passthrough_statuses=frozenset(), final=200
+    ),
+    # developers.zoom.us, webhooks: 3 seconds; three more times within an hour and a half on 5xx.
+    ResponsePolicy("zoom", 3, 2.5, "5xx and timeouts, three times"),
+    # api.slack.com, slash commands: 3 seconds, 200 whatever came of it, and the answer is shown to the person.
+    ResponsePolicy(
+        "slack",
+        3,
+        2.5,
+        "nothing: the person reads the answer",
+        frozenset(),
+        final=200,
+        retry_statuses=(200,),
+        says=slack,
+    ),
+    # learn.microsoft.com, Teams, outgoing webhooks: 5 seconds, and the answer is shown in the conversation.
+    ResponsePolicy(
+        "teams",
+        5,
+        4.5,
+        "nothing: the people read the answer",
+        frozenset(),
+        final=200,
+        retry_statuses=(200,),
+        says=teams,
+    ),
+    # www.twilio.com/docs/usage/webhooks: 15 seconds, and by itself one more try when no connection was made.
+    ResponsePolicy("twilio", 15, 8, "nothing by itself once it is connected"),
+    # learn.microsoft.com, Event Grid, delivery and retry: 30 seconds; no retry on 400, 401 and 413, else for 24 hours.
+    ResponsePolicy(
+        "event-grid",
+        30,
+        12,
+        "anything but 2xx, 400, 401 and 413, for 24 hours",
+        passthrough_statuses=frozenset({400, 401, 413}),
+        final=400,
+        max_body_bytes=1024 * KIB,
+    ),
+    # docs.aws.amazon.com, SNS, HTTP/S delivery policies: 15 seconds; a 4xx but 429 is final, 5xx comes for hours.
+    ResponsePolicy("sns", 15, 12, "429, 5xx and timeouts", retry_statuses=_LATER_OR_SLOWER),
+    # desk.zoho.com, webhooks: 5 seconds; 410 removes the subscription.
+    ResponsePolicy("zoho-desk", 5, 4.5, "not known; 410 removes the subscription", passthrough_statuses=_PLAIN - {410}),
     # For a caller who would rather see each error kind's own status.
     ResponsePolicy(
         "as-is", 60, 10, "chosen by the caller", passthrough_statuses=frozenset(range(400, 600)), retry_statuses=()

@@ -1,87 +1,34 @@
 """Validation of the senders file: each key with its form, and a row's errors, one per line."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+import ipaddress
+from collections.abc import Mapping
 from typing import get_args
 
 from cobrowse.model import StartWhen
-from integrations.senders.auth.hmac_signatures import PARTS, foreign_mark_in, names_in
-from integrations.senders.auth.schemes import SCHEMES
-from integrations.senders.payload_shapes import HEADER_ID, literal_fault
-from integrations.senders.payloads.envelopes import ENVELOPES
+from integrations.senders.auth import checks
+from integrations.senders.auth.checks import Check, chosen
+from integrations.senders.auth.credentials import SHORTEST
+from integrations.senders.auth.scheme import Scheme, SenderContext
+from integrations.senders.handshakes import HANDSHAKES, check_origins
+from integrations.senders.handshakes import KEYS as HANDSHAKE_KEYS
+from integrations.senders.payload_shapes import literal_fault
+from integrations.senders.payloads.content import CHOICES
+from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
 from integrations.senders.payloads.paths import Path, conversation_id, medium
 from integrations.senders.rate_limit import parse_rate
+from integrations.senders.requests import HEADER
 from integrations.senders.response_policies import RESPONSE_POLICIES
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 # Seconds: as the service's own DEADLINE_SECONDS, below a data action's 60.
 _DEADLINES = (0.5, 55.0)
-# Seconds: past a day a timestamp protects from nothing.
-_TOLERANCES = (1.0, 86_400.0)
-
 # Seconds: a day is how long EventBridge tries to deliver an event at most; archives are replayed after weeks.
 _AGES = (1.0, 31_536_000.0)
 # Bytes: less holds no delivery, more is no setting of MAX_BODY_BYTES.
 _BODIES = (1_024, 10_485_760)
 
-_PARTS_SHOWN = ", ".join(PARTS)
-
-Check = Callable[[object], str]
-"""What is wrong with a value, "" if nothing is."""
-
-
-def _text(value: object) -> str:
-    return "" if isinstance(value, str) and value else "must be a text that is not empty"
-
-
-def _texts(value: object) -> str:
-    good = isinstance(value, list) and value and all(isinstance(one, str) and one for one in value)
-    return "" if good else "must be a list of texts with at least one"
-
-
-def _choice(choices: Sequence[str]) -> Check:
-    def check(value: object) -> str:
-        return "" if value in choices else f"unknown {chosen(value, choices)}"
-
-    return check
-
-
-def _kind(noun: str, choices: Sequence[str]) -> Check:
-    def check(value: object) -> str:
-        return "" if value in choices else f"unknown {noun} {chosen(value, choices)}"
-
-    return check
-
-
-def _number(lowest: float, highest: float) -> Check:
-    def check(value: object) -> str:
-        fits = isinstance(value, (int, float)) and not isinstance(value, bool) and lowest <= value <= highest
-        return "" if fits else f"must be a number of seconds from {lowest:g} to {highest:g}"
-
-    return check
-
-
-def _bytes(value: object) -> str:
-    fits = isinstance(value, int) and not isinstance(value, bool) and _BODIES[0] <= value <= _BODIES[1]
-    return "" if fits else f"must be a whole number of bytes from {_BODIES[0]} to {_BODIES[1]}"
-
-
-def _matching(pattern: re.Pattern[str], what: str) -> Check:
-    def check(value: object) -> str:
-        return "" if isinstance(value, str) and pattern.fullmatch(value) else f"must be {what}"
-
-    return check
-
-
-def _boolean(value: object) -> str:
-    return "" if isinstance(value, bool) else "must be true or false"
-
 
 def _path(value: object) -> str:
-    if wrong := _text(value):
+    if wrong := checks.text(value):
         return wrong
     try:
         Path.of(str(value))
@@ -91,8 +38,8 @@ def _path(value: object) -> str:
 
 
 def _delivery_id(value: object) -> str:
-    if isinstance(value, str) and value.startswith(HEADER_ID):
-        return _header(value.removeprefix(HEADER_ID))
+    if isinstance(value, str) and value.startswith(HEADER):
+        return checks.header(value.removeprefix(HEADER))
     return _path(value)
 
 
@@ -104,157 +51,110 @@ def _rate(value: object) -> str:
     return ""
 
 
-def _template(value: object) -> str:
-    if wrong := _text(value):
+def _networks(value: object) -> str:
+    if wrong := checks.texts(value):
         return wrong
-    if unknown := [name for name in names_in(str(value)) if name not in PARTS]:
-        return f"has an unknown {{{unknown[0][:60]}}}; the parts are {_PARTS_SHOWN}"
-    if mark := foreign_mark_in(str(value)):
-        return f"has a {mark!r} outside its parts, which would be signed as it stands; the parts are {_PARTS_SHOWN}"
-    return "" if "body" in names_in(str(value)) else "has no {body}, so the body could be altered"
-
-
-def _prefix(value: object) -> str:
-    if wrong := _text(value):
-        return wrong
-    found = set("{}").intersection(str(value))
-    return "has a brace; it is what stands before the signature, word for word" if found else ""
-
-
-def _header(value: object) -> str:
-    if not (isinstance(value, str) and _TOKEN.fullmatch(value)):
-        return "must be the name of a header"
-    if "_" in value:
-        return "has an underscore, and servers drop such headers (they can't distinguish them from those with a hyphen)"
+    for network in value if isinstance(value, list) else []:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            return f"{network[:60]!r} is no address or network: {str(error)[:100]}"
     return ""
 
 
+# What any row may have; a scheme brings keys of its own.
 KEYS: Mapping[str, Check] = {
-    "signature": _kind("scheme", tuple(SCHEMES)),
-    "secrets": _texts,
-    "envelope": _kind("envelope", tuple(ENVELOPES)),
+    "secrets": checks.texts,
+    "envelope": checks.choice(tuple(ENVELOPES), "envelope"),
     "conversation_id": _path,
     "channel": _path,
     "requested_by": _path,
     "session_settings": _path,
     "filter": _path,
     "delivery_id": _delivery_id,
-    "deadline_seconds": _number(*_DEADLINES),
-    "always_200": _boolean,
-    "reuse_live_session": _boolean,
-    "start_when": _choice(get_args(StartWhen)),
-    "max_age_seconds": _number(*_AGES),
-    "max_body_bytes": _bytes,
+    "deadline_seconds": checks.number(*_DEADLINES),
+    "always_200": checks.boolean,
+    "reuse_live_session": checks.boolean,
+    "start_when": checks.choice(get_args(StartWhen)),
+    "max_age_seconds": checks.number(*_AGES),
+    "max_body_bytes": checks.whole(*_BODIES, "bytes"),
     "rate_limit": _rate,
-    "rate_limit_fail_open": _boolean,
-    "topics": _texts,
-    "response_policy": _kind("response_policy", tuple(RESPONSE_POLICIES)),
-    "tolerance_seconds": _number(*_TOLERANCES),
-    "header": _header,
-    "algorithm": _choice(("sha256", "sha512")),
-    "encoding": _choice(("hex", "base64")),
-    "prefix": _prefix,
-    "timestamp_header": _header,
-    "timestamp_unit": _choice(("s", "ms", "iso")),
-    "template": _template,
-    "query": _matching(_QUERY_NAME, "the name of a query parameter"),
-    "username": _text,
-    "subjects": _texts,
-    "subject_header": _header,
+    "rate_limit_fail_open": checks.boolean,
+    "topics": checks.texts,
+    "content": checks.choice(CHOICES),
+    "content_field": checks.text,
+    "batch": checks.boolean,
+    "handshake": checks.choice(tuple(HANDSHAKES), "handshake"),
+    "handshake_origins": check_origins,
+    "verify_token": checks.variable,
+    "confirm_subscription": checks.boolean,
+    "allow_from": _networks,
+    "response_policy": checks.choice(tuple(RESPONSE_POLICIES), "response_policy"),
 }
-# Keys that configure a sender's authentication; each scheme uses its own.
-AUTH_KEYS = tuple({key: None for scheme in SCHEMES.values() for key in scheme.keys})
 
 
-@dataclass(frozen=True, slots=True)
-class SenderContext:
-    """What the service's settings give to a row."""
-
-    environ: Mapping[str, str]
-    public_base_url: str = ""
-    trusted_proxies: tuple[str, ...] = ()
-    max_body_bytes: int = 2_097_152
-
-
-def chosen(value: object, choices: Sequence[str]) -> str:
-    """A value that isn't among the choices, with the likely one and all of them."""
-    shown = repr(value)[:60]
-    close = get_close_matches(str(value), choices, 1)
-    guess = f"did you mean {close[0]!r}? " if close else ""
-    return f"{shown}; {guess}choose one of {', '.join(choices)}"
+def keys_of(schemes: Mapping[str, Scheme], signature: object = None) -> dict[str, Check]:
+    """Every key that a row can have, with its form: as this scheme has it where several have one of the name."""
+    found = {"signature": checks.choice(tuple(schemes), "scheme"), **KEYS}
+    chosen_last = sorted(schemes.values(), key=lambda scheme: scheme.name == signature)
+    return found | {key: check for scheme in chosen_last for key, check in scheme.keys.items()}
 
 
 def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     """The errors of a row, apart from its secrets: one line each, `key: what`."""
-    unknown = [key for key in row if key not in KEYS]
-    errors = [f"{key[:60]}: not a key of a sender: {chosen(key, tuple(KEYS))}" for key in unknown]
-    wrong = {key: fault for key, value in row.items() if key in KEYS and (fault := KEYS[key](value))}
-    for key, choices in (("signature", SCHEMES), ("envelope", ENVELOPES)):
+    keys = keys_of(context.schemes, row.get("signature"))
+    unknown = [key for key in row if key not in keys]
+    errors = [f"{key[:60]}: not a key of a sender: {chosen(key, tuple(keys))}" for key in unknown]
+    wrong = {key: fault for key, value in row.items() if key in keys and (fault := keys[key](value))}
+    for key, choices in (("signature", context.schemes), ("envelope", ENVELOPES)):
         if key not in row:
             wrong[key] = f"is missing; choose one of {', '.join(choices)}"
     errors += [f"{key}: {fault}" for key, fault in wrong.items()]
-    sound = {key: value for key, value in row.items() if key in KEYS and key not in wrong}
+    sound = {key: value for key, value in row.items() if key in keys and key not in wrong}
     largest = sound.get("max_body_bytes")
     if isinstance(largest, int) and largest > context.max_body_bytes:
         errors.append(f"max_body_bytes: {largest} is above MAX_BODY_BYTES, which is {context.max_body_bytes}")
     if "signature" in sound:
-        errors += _scheme_errors(str(sound["signature"]), sound, row, context)
+        errors += _scheme_errors(context.schemes[str(sound["signature"])], sound, row, context)
     if "envelope" in sound:
-        errors += _envelope_errors(str(sound["envelope"]), sound, row)
-    return errors
+        errors += _envelope_errors(str(sound["envelope"]), sound, row, context)
+    return errors + _handshake_errors(sound, context)
 
 
-def response_policy_of(row: Mapping[str, object]) -> str:
+def response_policy_of(row: Mapping[str, object], scheme: Scheme) -> str:
     """The row's response policy, else its envelope's, else its scheme's."""
     named = row.get("response_policy")
     own = ENVELOPES[str(row["envelope"])].response_policy
-    return str(named or (own if own != "default" else SCHEMES[str(row["signature"])].response_policy or own))
+    return str(named or (own if own != "default" else scheme.response_policy or own))
 
 
 def _scheme_errors(
-    name: str, sound: Mapping[str, object], row: Mapping[str, object], context: SenderContext
+    scheme: Scheme, sound: Mapping[str, object], row: Mapping[str, object], context: SenderContext
 ) -> list[str]:
-    scheme = SCHEMES[name]
-    uses = (*scheme.keys, *(("secrets",) if scheme.has_secrets else ()))
+    uses = (*scheme.keys, *(("secrets",) if scheme.secrets != "none" else ()))
+    of_schemes = {"secrets", *(key for each in context.schemes.values() for key in each.keys)}
     errors = [
-        f"{key}: the scheme {name!r} has no use for it; it uses {', '.join(uses)}"
+        f"{key}: the scheme {scheme.name!r} has no use for it; it uses {', '.join(uses)}"
         for key in sound
-        if key in (*AUTH_KEYS, "secrets") and key not in uses
+        if key in of_schemes and key not in uses
     ]
-    errors += [f"{key}: is missing; the scheme {name!r} needs it" for key in scheme.required if key not in row]
+    errors += [f"{key}: is missing; the scheme {scheme.name!r} needs it" for key in scheme.required if key not in row]
     errors += [
-        f"signature: the scheme {name!r} needs {setting.upper()}, which is not set"
+        f"signature: the scheme {scheme.name!r} needs {setting.upper()}, which is not set"
         for setting in scheme.settings
         if not getattr(context, setting)
     ]
-    if name == "api-key" and "header" in row and "query" in row:
-        errors.append("query: the key can't be in both a header and the query; keep one of them")
-    if name == "hmac":
-        errors += _timestamp_errors(sound, row, context)
-    return errors
+    # What is wrong across keys can be told once each is one to read.
+    return (
+        errors
+        if any(key in row and key not in sound for key in scheme.keys)
+        else errors + scheme.errors(sound, context)
+    )
 
 
-def _timestamp_errors(sound: Mapping[str, object], row: Mapping[str, object], context: SenderContext) -> list[str]:
-    names = names_in(str(sound.get("template", "")))
-    timed = "timestamp_header" in row
-    errors = []
-    if timed and str(sound.get("header", "")).lower() == str(sound.get("timestamp_header", "-")).lower():
-        errors.append("timestamp_header: is the signature's own header, and one text can't be both")
-    if "template" in sound and timed and "timestamp" not in names:
-        errors.append("template: has no {timestamp}, so the timestamp could be altered")
-    if "timestamp" in names and not timed:
-        errors.append("timestamp_header: is missing; the template has a {timestamp}")
-    if {"uri", "decoded_uri"}.intersection(names) and not context.public_base_url:
-        errors.append("template: has the URI, which needs PUBLIC_BASE_URL, which is not set")
-    errors += [
-        f"{key}: nothing to use it on without a timestamp_header"
-        for key in ("timestamp_unit", "tolerance_seconds")
-        if key in row and not timed
-    ]
-    return errors
-
-
-def _envelope_errors(name: str, sound: Mapping[str, object], row: Mapping[str, object]) -> list[str]:
+def _envelope_errors(
+    name: str, sound: Mapping[str, object], row: Mapping[str, object], context: SenderContext
+) -> list[str]:
     envelope = ENVELOPES[name]
     errors = []
     if not (envelope.optional or "conversation_id" in envelope.paths or "conversation_id" in row):
@@ -264,14 +164,52 @@ def _envelope_errors(name: str, sound: Mapping[str, object], row: Mapping[str, o
     for key, reads in (("conversation_id", conversation_id), ("channel", medium)):
         if (wrong := literal_fault(sound.get(key), key, reads)) and key in sound:
             errors.append(f"{key}: {wrong}")
+    errors += _content_errors(envelope, sound)
     if "topics" in row and not envelope.topics:
         errors.append(f"topics: the envelope {name!r} has none")
     if "signature" in sound and ("response_policy" in sound or "response_policy" not in row):
-        response_policy = RESPONSE_POLICIES[response_policy_of(sound)]
+        response_policy = RESPONSE_POLICIES[response_policy_of(sound, context.schemes[str(sound["signature"])])]
         deadline = sound.get("deadline_seconds", 0)
         if isinstance(deadline, (int, float)) and deadline >= response_policy.timeout_seconds:
             errors.append(
                 f"deadline_seconds: {deadline:g} is too long; {response_policy.name} waits "
                 f"{response_policy.timeout_seconds:g} s in all"
             )
+    return errors
+
+
+def _content_errors(envelope: Envelope, sound: Mapping[str, object]) -> list[str]:
+    name, errors = envelope.name, []
+    if sound.get("content", "json") != "json" and envelope.content:
+        errors.append(f"content: the envelope {name!r} is read as it comes; only a body of the sender's own has others")
+    if "content_field" in sound and sound.get("content") != "json-in-form":
+        errors.append('content_field: nothing to use it on without content = "json-in-form"')
+    if sound.get("batch") is False and envelope.batch:
+        errors.append(f"batch: the envelope {name!r} is always one")
+    if sound.get("batch") is True and (envelope.content == "soap" or sound.get("content") in ("form", "xml")):
+        errors.append("batch: only JSON has arrays of events")
+    return errors
+
+
+def _handshake_errors(sound: Mapping[str, object], context: SenderContext) -> list[str]:
+    handshake = HANDSHAKES.get(str(sound.get("handshake", "")))
+    uses = handshake.keys if handshake is not None else ()
+    errors = [
+        f"{key}: no handshake of this row has a use for it"
+        for key in HANDSHAKE_KEYS
+        if key in sound and key not in uses
+    ]
+    if handshake is None:
+        return errors
+    errors += [
+        f"{key}: is missing; the handshake {handshake.name!r} needs it"
+        for key in handshake.required
+        if key not in sound
+    ]
+    reference = str(sound.get("verify_token", ""))
+    if reference and len(context.environ.get(reference[1:], "").strip()) < SHORTEST:
+        errors.append(f"verify_token: {reference} is not set in the environment, or under {SHORTEST} bytes")
+    scheme = context.schemes.get(str(sound.get("signature")))
+    if handshake.signs and scheme is not None and scheme.secrets != "required":
+        errors.append(f"handshake: {handshake.name!r} needs a signature with secrets")
     return errors

@@ -1,10 +1,14 @@
 """One suite for every scheme by which a sender authenticates, signatures and credentials alike."""
 
 import contextlib
+import functools
 import json
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,36 +21,47 @@ from tests.payloads import BASE_URL, NOW
 from web.error_responses import hint_of, status_of
 
 # A row for each scheme; what a scheme can do beyond this has tests of its own in tests/unit/test_signatures.py.
-ROWS = {
-    "standard-webhooks": "",
-    "zendesk": "",
-    "hubspot-v3": "",
-    "github": "",
-    "genesys-open-messaging": "",
-    "shopify": "",
+ROWS = dict.fromkeys(SCHEMES, "") | {
     "hmac": 'header = "X-Sig"\nprefix = "v0="\ntimestamp_header = "X-Sent"\n',
-    "api-key": "",
     "basic": 'username = "them"\n',
-    "bearer": "",
+    "jwt": 'issuer = "https://id.example.com"\naudience = "cobrowse"\nclaims = { sub = "crm" }\n',
     "mtls": 'subjects = ["CN=crm.example.com,O=Example", "CN=old.example.com"]\nsubject_header = "X-Client-Subject"\n',
 }
-# whsec_ and base64, so that one secret fits every scheme and nothing but the scheme itself keeps them apart.
+# whsec_ and base64, so that one secret fits every scheme that takes texts and nothing but the scheme itself keeps them
+# apart; those with keys of a form of their own have three of that form.
 NEW, OLD, OTHER = (f"whsec_{letter * 32}" for letter in "ABC")
+PEM, NO_PASSWORD = serialization.Encoding.PEM, serialization.NoEncryption()
+PKCS8 = serialization.PrivateFormat.PKCS8
+
+
+@functools.cache
+def secret_of(scheme, secret):
+    """A secret of the form that this scheme takes, another one for each of the three."""
+    if scheme == "jwt":
+        key = ed25519.Ed25519PrivateKey.from_private_bytes(sha256(secret.encode()).digest())
+        return key.private_bytes(PEM, PKCS8, NO_PASSWORD).decode()
+    if scheme == "freshchat":
+        return rsa.generate_private_key(65537, 2048).private_bytes(PEM, PKCS8, NO_PASSWORD).decode()
+    return SCHEMES[scheme].sample(secret, SCHEMES[scheme].preset) if scheme in OWN_FORMS else secret
+
+
 PROXY, STRANGER = "10.1.2.3", "192.0.2.7"
 BODY = b'{"conversationId":"2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33","name":"Zo\xc3\xab"}'
 PATH = "/webhooks/one"
+OWN_FORMS = ("teams", "dixa", "standard-webhooks-v1a", "freshchat", "jwt")
 REFUSED = (NotAuthenticated, SignatureInvalid, SignatureMissing)
 SIGNED = [name for name, scheme in SCHEMES.items() if scheme.covers_body]
 HELD = [name for name, scheme in SCHEMES.items() if not scheme.covers_body]
-TIMED = ["standard-webhooks", "zendesk", "hubspot-v3", "hmac"]
-WITH_SECRETS = [name for name, scheme in SCHEMES.items() if scheme.has_secrets]
+TIMED = [name for name, scheme in SCHEMES.items() if scheme.covers_body and "tolerance_seconds" in scheme.keys]
+IN_A_HEADER_OF_ITS_OWN = [name for name in TIMED if name not in ("dixa", "calendly")]
+WITH_SECRETS = [name for name, scheme in SCHEMES.items() if scheme.secrets != "none"]
 
 
 def sender(scheme, secrets=(NEW, OLD)):
     names = [f"S{number}" for number in range(len(secrets))]
-    listed = f"secrets = {json.dumps([f'${name}' for name in names])}\n" if SCHEMES[scheme].has_secrets else ""
+    listed = f"secrets = {json.dumps([f'${name}' for name in names])}\n" if SCHEMES[scheme].secrets != "none" else ""
     text = f'[senders.one]\nsignature = "{scheme}"\nenvelope = "custom"\n{listed}{ROWS[scheme]}'
-    environ = dict(zip(names, secrets, strict=True))
+    environ = {name: secret_of(scheme, secret) for name, secret in zip(names, secrets, strict=True)}
     return load_senders(text, environ, public_base_url=BASE_URL, trusted_proxies=("10.0.0.0/8",)).get("one")
 
 
@@ -166,12 +181,21 @@ def test_a_signature_within_the_tolerance_is_good(scheme, seconds):
     assert sender(scheme).authenticate(request(scheme, at=NOW + timedelta(seconds=seconds)), NOW) == "S0"
 
 
-@pytest.mark.parametrize("scheme", TIMED)
+@pytest.mark.parametrize("scheme", IN_A_HEADER_OF_ITS_OWN)
 def test_a_fresh_timestamp_on_an_old_signature_is_refused(scheme):
     stale, fresh = request(scheme, at=NOW - timedelta(hours=1)), request(scheme)
     (name,) = [name for name in proofs(fresh) if "time" in name or "sent" in name]
     with pytest.raises(SignatureInvalid):
         sender(scheme).authenticate(with_headers(stale, **{name: fresh.headers[name]}), NOW)
+
+
+@pytest.mark.parametrize("scheme", ["dixa", "calendly"])
+def test_a_fresh_timestamp_beside_an_old_signature_in_one_header_is_refused(scheme):
+    stale, fresh = request(scheme, at=NOW - timedelta(hours=1)), request(scheme)
+    (name,) = proofs(fresh)
+    mixed = f"{fresh.headers[name].partition(',')[0]},{stale.headers[name].partition(',')[2]}"
+    with pytest.raises(SignatureInvalid):
+        sender(scheme).authenticate(with_headers(stale, **{name: mixed}), NOW)
 
 
 HOSTILE = [

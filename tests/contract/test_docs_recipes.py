@@ -7,13 +7,13 @@ import tomllib
 import pytest
 
 from cobrowse.errors import error_types_by_code
-from integrations.senders.auth.hmac_signatures import PARTS
 from integrations.senders.auth.schemes import SCHEMES
+from integrations.senders.auth.signed_parts import PARTS
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.requests import SessionRequested
 from integrations.senders.response_policies import RESPONSE_POLICIES, status_for
 from tests.contract.pages import PAGES, blocks, table
-from tests.payloads import EXAMPLE, HERE, deliveries, senders
+from tests.payloads import EXAMPLE, SAMPLES, deliveries, senders
 from web.error_responses import status_of
 
 SENDERS = senders()
@@ -41,17 +41,19 @@ def test_a_recipe_shows_the_example_files_row(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipes_payload_is_read_by_its_row_as_the_page_says(name):
     shown = re.findall(
-        r"<!-- payload: (.+?) -->\n(```(?:json|xml)\n.*?^```)\n\n(Read as .*)$", RECIPES[name], re.MULTILINE | re.DOTALL
+        r"<!-- payload: (.+?) -->\n(```(?:json|xml|text)\n.*?^```)\n\n(Read as .*)$",
+        RECIPES[name],
+        re.MULTILINE | re.DOTALL,
     )
     assert shown, "the recipe shows no payload"
     for path, block, said in shown:
-        held = json.loads((HERE / f"{path}.json").read_text())
+        held = json.loads((SAMPLES / f"{path}.json").read_text())
         body = block.partition("\n")[2].removesuffix("\n```")
         if "raw" in held:
             assert body == held["raw"]
         else:
             assert json.loads(body) == held["body"]
-        (delivery,) = [one for one in deliveries() if f"{one.sender}/{one.name}" == path]
+        (delivery,) = [one for one in deliveries() if (one.sender, one.name) == (path, "example")]
         sender = SENDERS.get(name)
         assert delivery.sender == name
         (event,) = sender.read(delivery.signed_by(sender))

@@ -1,7 +1,6 @@
 """Every sender, through the app on the sandbox: signed, read, started once, and told what makes it do right."""
 
 import json
-import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +15,13 @@ from integrations.senders.registry import load_senders
 from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, LIVE_SESSION, VOICE, WEBCHAT
 from schemas.data_action import AnswerSchema
 from tests.integration.conftest import ROOT
+from tests.payloads import environ
 
 KEYS = list(AnswerSchema().fields)
 EXAMPLE = ROOT / "senders.example.toml"
 CRM_SECRET = "whsec_" + "bWFueS1ieXRlcy1vZi1hLXNlY3JldC1vZi1hLWNybQ=="
 PUBLIC = "https://bridge.example.com"
-SECRETS = {name: f"{name.lower()}-0123456789abcdef" for name in re.findall(r"\$([A-Z][A-Z_]+)", EXAMPLE.read_text())}
+SECRETS = environ(EXAMPLE.read_text())
 SECRETS |= {"CRM_SECRET": CRM_SECRET, "CRM_SECRET_BEFORE": "whsec_" + "dGhlLXNlY3JldC1vZi1sYXN0LXllYXItb2YtYS1jcm0="}
 
 RELAY = {"RELAY": "relay-secret-0123456789"}

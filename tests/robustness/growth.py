@@ -196,7 +196,7 @@ def _of_senders() -> Iterator[Case]:
             headers = dict.fromkeys(genuine.headers, value)
             return row.authenticate(UnverifiedRequest("POST", value, value, headers, value.encode(), "192.0.2.7"), NOW)
 
-        for kind, parts in (SOAP if row.parser.envelope.xml else EVENTS).items():
+        for kind, parts in (SOAP if row.content_type == "text/xml" else EVENTS).items():
             yield Case(f"{name}: {kind}", _json(*parts), read)
         for kind, unit in {"commas": "v1,", "equals": "a=1&", "spaces": " ", "percents": "%3A"}.items():
             yield Case(f"{name}: headers of {kind}", _text(unit), check)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -16,18 +15,14 @@ from types import TracebackType
 from typing import Self
 
 from settings import Settings
+from tests.payloads import environ
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "hostile-key-0123456789abcdef"
 PUBLIC = "https://bridge.example.com"
 EXAMPLE = ROOT / "senders.example.toml"
-# A secret for each variable of the example file; one whsec_ and base64 that every scheme can take.
-SECRETS = {
-    reference.removeprefix("$"): f"whsec_{reference.removeprefix('$').encode().hex().ljust(40, 'A')[:40]}"
-    for row in tomllib.loads(EXAMPLE.read_text("utf-8"))["senders"].values()
-    for reference in row.get("secrets", ())
-}
+SECRETS = environ(EXAMPLE.read_text("utf-8"))
 # Seconds until it must answer, and until it must have ended.
 START, STOP = 30.0, 75.0
 

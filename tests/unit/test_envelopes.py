@@ -12,7 +12,7 @@ from cobrowse.errors import CobrowseError, InvalidRequest, MalformedRequest, Uns
 from integrations.senders.registry import Ignored, InvalidEvent, SessionRequested, load_senders
 from integrations.senders.requests import UnverifiedRequest
 from schemas import chat_event, crm
-from tests.payloads import HERE, senders
+from tests.payloads import HERE, SAMPLES, example, senders
 from tests.unit.test_texts import PLACEHOLDERS
 from web.error_responses import status_of
 
@@ -51,6 +51,9 @@ def payload(name):
         "application/cloudevents+json",
         "application/json; charset=us-ascii",
         "application/json; charset=ISO-8859-1",
+        "text/plain",
+        "text/plain; charset=UTF-8",
+        "text/json",
     ],
 )
 def test_json_is_taken_by_any_of_its_names(kind):
@@ -61,9 +64,8 @@ def test_json_is_taken_by_any_of_its_names(kind):
     "kind",
     [
         "",
-        "text/plain",
-        "text/json",
-        "application/x-www-form-urlencoded",
+        "text/html",
+        "application/octet-stream",
         "multipart/form-data; boundary=x",
         "text/xml",
         "application/json; charset=utf-16",
@@ -73,11 +75,6 @@ def test_a_body_of_another_type_is_refused_however_it_looks_inside(kind):
     """Content-type confusion (CVE-2026-21858): what a body is, its type says, and nothing is guessed."""
     with pytest.raises(UnsupportedType):
         read({"conversationId": C}, kind=kind)
-
-
-def test_a_compressed_body_is_refused():
-    with pytest.raises(UnsupportedType):
-        read({"conversationId": C}, headers={"content-encoding": "gzip"})
 
 
 @pytest.mark.parametrize(
@@ -99,7 +96,7 @@ def test_a_body_that_is_no_json_is_malformed(body):
         read(body)
 
 
-@pytest.mark.parametrize("body", [[], [{}], "text", 1, None, True])
+@pytest.mark.parametrize("body", [[], [1], [[]], [{}, {}], "text", 1, None, True])
 @pytest.mark.parametrize("envelope", ["custom", "servicenow", "salesforce-flow", "eventbridge", "genesys-notification"])
 def test_json_that_is_no_object_is_invalid(body, envelope):
     with pytest.raises(InvalidRequest):
@@ -388,12 +385,12 @@ def test_a_topic_that_is_not_a_conversations_or_cannot_carry_cobrowse_starts_not
 
 
 def test_each_state_of_a_conversation_is_looked_at_though_their_correlation_id_is_one():
-    body = payload("notifications/messages__agent_connected.json")
+    body = example("notifications")
     assert read(body, "genesys-notification").delivery_id == ""
 
 
 def test_an_open_message_starts_a_session_where_the_row_has_a_path():
-    body = {**payload("open-messaging/text__outbound.json"), "metadata": {"conversationId": C}}
+    body = {**example("open-messaging"), "metadata": {"conversationId": C}}
     assert isinstance(read(body, "open-messaging"), Ignored)
     assert read(body, "open-messaging", 'conversation_id = "metadata.conversationId"').conversation_id == C
     with pytest.raises(InvalidRequest, match=r"metadata.conversationId"):
@@ -407,7 +404,7 @@ HUBSPOT = 'conversation_id = "propertyValue"\n'
 
 
 def hubspot(**changes):
-    return {**payload("hubspot/property_change__one.json")[0], **changes}
+    return {**example("hubspot")[0], **changes}
 
 
 def test_a_resent_hubspot_event_is_the_same_event():
@@ -453,7 +450,7 @@ def test_dataverse_attributes_are_one_mapping_with_dates_in_iso():
         conversation_id = "attributes.new_genesysconversationid"
         requested_by = "join(' ', [attributes.ticketnumber, attributes.modifiedon])"
     """
-    event = read(payload("dataverse/incident_update__asynchronous.json"), "dataverse", more)
+    event = read(example("dataverse"), "dataverse", more)
     assert event.requested_by == "CAS-01213 2025-11-24T09:00:45+00:00"
 
 
@@ -630,7 +627,7 @@ def mutated(draw, value, other):
     return other
 
 
-REAL = [json.loads(path.read_text()) for path in sorted(HERE.glob("*/*.json"))]
+REAL = [json.loads(path.read_text()) for path in [*sorted(HERE.glob("*/*.json")), *sorted(SAMPLES.glob("*.json"))]]
 
 
 @st.composite
@@ -657,7 +654,7 @@ def answers(sender, incoming):
 def test_no_payload_makes_a_row_fail_with_anything_but_an_error_of_ours(body):
     raw = json.dumps(body).encode(errors="surrogatepass")
     for sender in EXAMPLES:
-        answers(sender, came(raw, kind="text/xml" if sender.parser.envelope.xml else "application/json"))
+        answers(sender, came(raw, kind=sender.content_type))
 
 
 @given(body=st.binary(max_size=200), kind=st.sampled_from(["application/json", "text/xml"]) | st.text(max_size=40))

@@ -23,7 +23,10 @@ def fault(text, **given):
 @pytest.mark.parametrize(
     "template",
     [
-        "{header:svix-id}.{timestamp}.{body}",
+        "{header:svix id}.{body}",
+        "{header:svix_id}.{body}",
+        "{header:}{body}",
+        "{Header:svix-id}.{body}",
         "{svix-id}.{body}",
         "{webhook-id}.{body}",
         "{Body}{body}",

@@ -1,7 +1,6 @@
 """`python -m tools.api_reference [--check]`: write the generated files of deploy/, or name those that are stale."""
 
 import argparse
-import base64
 import sys
 import tomllib
 from pathlib import Path
@@ -23,11 +22,9 @@ def sandbox_secrets() -> dict[str, str]:
     """A secret for each variable of the example file: public, and of use against a sandbox only."""
     found = {}
     for row in tomllib.loads((ROOT / EXAMPLE).read_text("utf-8"))["senders"].values():
-        prefix = SCHEMES[row["signature"]].secret_prefix
         for reference in row.get("secrets", ()):
             name = reference.removeprefix("$")
-            secret = f"sandbox-only-{name.lower().replace('_', '-')}"
-            found[name] = prefix + base64.b64encode(secret.encode()).decode() if prefix else secret
+            found[name] = SCHEMES[row["signature"]].sample(f"sandbox-only-{name.lower().replace('_', '-')}", row)
     return found
 
 

@@ -1,10 +1,12 @@
 """The parts that operations of the OpenAPI document refer to: parameters, headers, examples, authentication."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from apispec import APISpec
 
-from integrations.senders.auth.schemes import SCHEMES, Scheme
+from integrations.senders.auth.scheme import Scheme
+from integrations.senders.auth.schemes import SCHEMES
 from schemas.data_action import IDEMPOTENCY_KEY
 from tools.api_reference import samples
 from tools.api_reference.json_schemas import KEY_PATTERN
@@ -45,7 +47,7 @@ def ref(kind: str, name: str) -> Json:
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
-def add_to(spec: APISpec) -> None:
+def add_to(spec: APISpec, schemes: Mapping[str, Scheme] = SCHEMES) -> None:
     """Add them all."""
     for name, header, description, schema, example in _PARAMETERS:
         parameter: Json = {"name": header, "required": False, "description": description, "schema": schema}
@@ -57,16 +59,11 @@ def add_to(spec: APISpec) -> None:
     spec.components.example("batch", {"summary": "HubSpot: several events at once.", "value": samples.batch()})
     for name, component in _SECURITY.items():
         spec.components.security_scheme(name, component)
-    for name, scheme in SCHEMES.items():
+    for name, scheme in schemes.items():
         spec.components.security_scheme(name, _security_scheme(scheme))
 
 
 def _security_scheme(scheme: Scheme) -> Json:
-    """The scheme's own object, or that of an HMAC by its preset. OpenAPI has no signatures: the nearest is a key."""
-    made = dict(scheme.openapi)
-    if not made:
-        fixed = scheme.preset
-        timed = f", the timestamp in `{fixed['timestamp_header']}`" if "timestamp_header" in fixed else ""
-        signed = f"HMAC-SHA256 in {fixed['encoding']} over `{fixed['template']}`{timed}."
-        made = {"type": "apiKey", "in": "header", "name": fixed["header"], "description": signed}
-    return made | {"description": f'Senders whose row has `signature = "{scheme.name}"`. {made["description"]}'}
+    """The scheme's own object. OpenAPI has no signatures: the nearest is a key."""
+    told = scheme.openapi["description"]
+    return scheme.openapi | {"description": f'Senders whose row has `signature = "{scheme.name}"`. {told}'}

@@ -8,6 +8,7 @@ from typing import Any
 
 from cobrowse.errors import CobrowseError, ConversationNotActive, NotAuthenticated, error_types_by_code
 from integrations.senders.payloads import crm_events
+from integrations.senders.payloads.content import TYPES
 from integrations.senders.payloads.envelopes import ENVELOPES
 from schemas import crm
 from tools.api_reference import components, json_schemas, samples
@@ -103,20 +104,23 @@ def _met(*, never: set[str]) -> list[Kind]:
 def _deliveries() -> Json:
     """The bodies of deliveries by media type, with the envelopes that have each shape."""
     shapes: dict[str, Json] = {}
-    for envelope in (one for one in ENVELOPES.values() if not one.xml):
+    for envelope in (one for one in ENVELOPES.values() if TYPES[one.content] == "application/json"):
         name = json_schemas.name_of(envelope.schema)
         shape = ref("schemas", name)
         if envelope.split is crm_events.batch_events:
             shape = {"type": "array", "items": shape, "minItems": 1, "maxItems": crm.BATCH}
         said = shapes.get(name, {}).get("description", "Envelope: ")
         shapes[name] = shape | {"description": f"{said.replace('.', ', ')}{envelope.name}."}
-    in_xml = ", ".join(envelope.name for envelope in ENVELOPES.values() if envelope.xml)
+    in_xml = ", ".join(envelope.name for envelope in ENVELOPES.values() if TYPES[envelope.content] == "text/xml")
+    as_form = ", ".join(envelope.name for envelope in ENVELOPES.values() if not envelope.content)
+    form = f"Envelopes: {as_form}. A form's fields, or the JSON in one of them."
     example = {"conversationId": samples.CONVERSATION, "channel": "webchat"}
     return {
         "application/json": {
             "schema": {"anyOf": list(shapes.values())},
             "examples": {"custom": {"value": example}},
         },
+        "application/x-www-form-urlencoded": {"schema": {"type": "object", "description": form}},
         "text/xml": {"schema": {"type": "string", "description": f"Envelope: {in_xml}."}},
     }
 

@@ -20,6 +20,8 @@ SANDBOX_KEY = "demo-key-0123456789abcdef"
 SANDBOX_URL = "http://127.0.0.1:8000"
 # The PUBLIC_BASE_URL of the sandbox's service: HubSpot signs it.
 PUBLIC_URL = "https://cobrowse.example.com"
+# The sandbox's other conversations.
+VOICE, MESSAGE = "22222222-2222-4222-8222-222222222222", "33333333-3333-4333-8333-333333333333"
 ABSENT = "99999999-9999-4999-8999-999999999999"
 
 _SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
@@ -39,7 +41,7 @@ def collection(senders: Iterable[Sender]) -> Json:
     ]
     delivered = [one for sender in senders for one in deliveries.items(sender)]
     variables = {"answerKeys": json.dumps(list(AnswerSchema().fields))} | dict.fromkeys(
-        ("key", "deliveryId", "deliveryTime", "deliveryNumber"), ""
+        ("key", "deliveryId", "deliveryTime", "deliveryNumber", "deliverySeconds"), ""
     )
     return {
         "info": {
@@ -65,6 +67,8 @@ def environment(senders: Iterable[Sender], secrets: Mapping[str, str] | None = N
         "baseUrl": SANDBOX_URL if on_sandbox else PUBLIC_URL,
         "publicBaseUrl": PUBLIC_URL,
         "conversationId": samples.CONVERSATION if on_sandbox else "",
+        "voiceConversationId": VOICE if on_sandbox else "",
+        "messageConversationId": MESSAGE if on_sandbox else "",
         "absentConversationId": ABSENT,
     }
     named = {"apiKey": SANDBOX_KEY, **(secrets or {})}

@@ -44,7 +44,8 @@ def request(
         # A variable that stands for a number is written without the quotation marks that kept it JSON.
         text = body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False)
         text = text.replace('"{{deliveryNumber}}"', "{{deliveryNumber}}")
-        language = "xml" if isinstance(body, str) else "json"
+        kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "json")
+        language = "json" if "json" in kind or not isinstance(body, str) else "xml" if "xml" in kind else "text"
         made["body"] = {"mode": "raw", "raw": text, "options": {"raw": {"language": language}}}
     return made
 

@@ -14,9 +14,15 @@ const parts = {
   uri: uri,
   decoded_uri: uri,
 };
-const key = row.secret_prefix ? hashes.enc.Base64.parse(secret.replace(row.secret_prefix, "")) : secret;
-const message = row.template.replace(/\{(\w+)\}/g, (_, name) => parts[name]);
-const mac = hashes["Hmac" + row.algorithm.toUpperCase()](message, key);
-const signature = row.prefix + hashes.enc[row.encoding === "hex" ? "Hex" : "Base64"].stringify(mac);
+const text = secret.replace(row.secret_prefix, "");
+const key = {text: () => text, hex: () => hashes.enc.Hex.parse(text), base64: () => hashes.enc.Base64.parse(text)};
+const header = (name) => pm.variables.replaceIn(pm.request.headers.get(name.slice("header:".length)));
+const message = row.template.replace(/\{([\w:-]+)\}/g, (_, name) => parts[name] ?? header(name));
+const algorithm = row.algorithm.toUpperCase();
+const mac = row.construction === "hash" ? hashes[algorithm](secret + message)
+  : hashes["Hmac" + algorithm](message, key[row.secret_encoding]());
+const encoded = hashes.enc[row.encoding === "hex" ? "Hex" : "Base64"].stringify(mac);
+const format = row.signature_format || row.prefix + "{signature}";
+const signature = format.replace("{timestamp}", parts.timestamp).replace("{signature}", encoded);
 const headers = [[row.header, signature], [row.timestamp_header, parts.timestamp], [row.id_header, parts.id]];
 headers.filter(([name]) => name).forEach(([name, value]) => pm.request.headers.upsert({key: name, value: value}));

@@ -1,21 +1,28 @@
 """A row's authentication parameters, and the constant-time comparison used by every scheme."""
 
+import base64
+import binascii
 import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from cobrowse.model import Secret
 
 # Seconds that a signature's timestamp may lie off our clock, either way: what Standard Webhooks and HubSpot allow.
 TOLERANCE = 300.0
+SecretEncoding = Literal["text", "hex", "base64"]
 
 
 @dataclass(frozen=True, slots=True)
 class AuthConfig:
-    """A row's secrets and its scheme's parameters. `names`: the variables the secrets came from, in their order."""
+    """A row's secrets and its scheme's parameters. `names`: the variables the secrets came from, in their order.
+
+    `construction`: an HMAC, or a plain hash over secret and message. `signature_format`: how a header that holds more
+    than the signature is written. `own`: what a scheme has made for itself of the row.
+    """
 
     secrets: tuple[Secret, ...] = ()
     names: tuple[str, ...] = ()
@@ -24,15 +31,19 @@ class AuthConfig:
     username: str = ""
     subjects: tuple[str, ...] = ()
     subject_header: str = ""
-    algorithm: Literal["sha256", "sha512"] = "sha256"
+    algorithm: Literal["sha256", "sha512", "sha1"] = "sha256"
+    construction: Literal["hmac", "hash"] = "hmac"
     encoding: Literal["hex", "base64"] = "hex"
     prefix: str = ""
+    secret_encoding: SecretEncoding = "text"  # noqa: S105 - how a secret is written
     timestamp_header: str = ""
     timestamp_unit: Literal["s", "ms", "iso"] = "s"
+    signature_format: str = ""
     template: str = ""
     tolerance_seconds: float = TOLERANCE
     public_base_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    own: Any = None
 
     def named(self, matches: Iterable[bool]) -> str | None:
         """The name of the secret that matched, None if none did. Every comparison has been made by then."""
@@ -40,6 +51,10 @@ class AuthConfig:
         if not held:
             return None
         return self.names[held[0]] if held[0] < len(self.names) else ""
+
+    def key(self, secret: Secret) -> bytes:
+        """The key that this secret holds."""
+        return decoded_secret(secret, self.secret_encoding) or b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,17 @@ def secret_bytes(secret: str) -> bytes:
     return secret.encode("utf-8", "surrogateescape")
 
 
+def decoded_secret(secret: str, encoding: SecretEncoding) -> bytes | None:
+    """The key that a secret of this encoding holds; None if it is not written so."""
+    written = secret_bytes(secret)
+    try:
+        if encoding == "hex":
+            return binascii.unhexlify(written)
+        return base64.b64decode(written, validate=True) if encoding == "base64" else written
+    except (binascii.Error, ValueError):
+        return None
+
+
 def constant_time_equals(presented: bytes, secret: bytes) -> bool:
     """Compare in constant time; the time reveals neither value nor length."""
     return hmac.compare_digest(sha256(presented).digest(), sha256(secret).digest())
@@ -68,4 +94,4 @@ def constant_time_equals(presented: bytes, secret: bytes) -> bool:
 
 def matching_secret(auth_config: AuthConfig, matches: Callable[[bytes], bool]) -> str | None:
     """The name of the secret for which `matches` holds; each is tried, the first that holds ends nothing."""
-    return auth_config.named([matches(secret_bytes(secret)) for secret in auth_config.secrets])
+    return auth_config.named([matches(auth_config.key(secret)) for secret in auth_config.secrets])

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from cobrowse.errors import NotAuthenticated
 from cobrowse.model import Secret
+from integrations.senders.auth.addresses import within
 from integrations.senders.auth.config import AuthConfig, AuthParts, constant_time_equals, matching_secret, secret_bytes
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
@@ -120,7 +120,7 @@ def verify_bearer(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: da
 
 def verify_mtls(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     """The certificate's subject, as a proxy of TRUSTED_PROXIES passes it; from any other peer the header is ignored."""
-    if not trusted(incoming.peer, auth_config.trusted_proxies):
+    if not within(incoming.peer, auth_config.trusted_proxies):
         raise NotAuthenticated("the request did not come through one of TRUSTED_PROXIES", hint=_HINT)
     subject = header_bytes(incoming.headers.get(auth_config.subject_header.lower(), ""))
     if not subject:
@@ -133,20 +133,8 @@ def verify_mtls(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: date
     return found[0]
 
 
-def trusted(peer: str, proxies: tuple[str, ...]) -> bool:
-    """Whether this address is one of these addresses or networks."""
-    try:
-        address = ipaddress.ip_address(peer)
-        networks = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks if network.version == address.version)
-
-
 def sign_api_key(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    """The key, in the row's header or query parameter."""
+    """The key, where the row wants it."""
     return (
         AuthParts(query={auth_config.query: str(secret)})
         if auth_config.query

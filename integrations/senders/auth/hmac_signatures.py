@@ -1,69 +1,43 @@
-"""HMAC signatures: which bytes are signed, how the signature is written, and how old it may be."""
+"""HMAC signatures: how they are made, written and compared, and what a row may say of one."""
 
 import base64
 import binascii
+import hashlib
 import hmac
-import re
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
-from cobrowse.errors import SignatureInvalid, SignatureMissing, StaleTimestamp
+from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
-from integrations.senders.auth.config import AuthConfig, AuthParts, matching_secret, secret_bytes
+from integrations.senders.auth import checks, timestamps
+from integrations.senders.auth.config import AuthConfig, AuthParts, decoded_secret, matching_secret
+from integrations.senders.auth.scheme import Row, SenderContext
+from integrations.senders.auth.signature_format import MOST, SignatureFormat, check_format
+from integrations.senders.auth.signed_parts import check_template, names_in, signed_bytes
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-# What other systems write around a variable; here it would be signed as the text that it is.
-_FOREIGN = re.compile(r"[{}<>$%]")
-# HubSpot signs the URL with these and no other escapes undone (developers.hubspot.com, request validation, v3).
-_UNDONE = re.compile(rb"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
-_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
-_NUMBER = re.compile(r"[0-9]{1,14}")
+# Seconds: past a day a timestamp protects from nothing.
+TIMED_KEYS = {"tolerance_seconds": checks.number(1.0, 86_400.0)}
 
 
-def _uri(auth_config: AuthConfig, incoming: UnverifiedRequest) -> bytes:
-    """The public URL, from PUBLIC_BASE_URL: a Host header is whatever the client wrote."""
-    return header_bytes(auth_config.public_base_url) + header_bytes(incoming.target)
+def _prefix(value: object) -> str:
+    if wrong := checks.text(value):
+        return wrong
+    found = set("{}").intersection(str(value))
+    return "has a brace; it is what stands before the signature, word for word" if found else ""
 
 
-# What a template can name, and the bytes it stands for.
-PARTS: dict[str, Callable[[AuthConfig, UnverifiedRequest], bytes]] = {
-    "body": lambda _auth_config, incoming: incoming.body,
-    "timestamp": lambda auth_config, incoming: header_bytes(_header(auth_config.timestamp_header, incoming)),
-    "method": lambda _auth_config, incoming: header_bytes(incoming.method),
-    "path": lambda _auth_config, incoming: header_bytes(incoming.target),
-    "uri": _uri,
-    "decoded_uri": lambda auth_config, incoming: _UNDONE.sub(
-        lambda found: bytes.fromhex(found[1].decode()), _uri(auth_config, incoming)
-    ),
+HMAC_KEYS = {
+    "header": checks.header,
+    "algorithm": checks.choice(("sha256", "sha512", "sha1")),
+    "encoding": checks.choice(("hex", "base64")),
+    "prefix": _prefix,
+    "secret_encoding": checks.choice(("text", "hex", "base64")),
+    "timestamp_header": checks.header,
+    "timestamp_unit": checks.choice(timestamps.UNITS),
+    "signature_format": check_format,
+    "template": check_template,
+    **TIMED_KEYS,
 }
-
-
-def names_in(template: str) -> list[str]:
-    """The names in braces of a template."""
-    return _PLACEHOLDER.findall(template)
-
-
-def foreign_mark_in(template: str) -> str:
-    """The first mark of a variable in another system's spelling, such as the brace of `{{body}}`; "" if none."""
-    found = _FOREIGN.search(_PLACEHOLDER.sub("", template))
-    return found[0] if found else ""
-
-
-def signed_bytes(auth_config: AuthConfig, incoming: UnverifiedRequest) -> bytes:
-    """What the sender has signed: its template with the delivery's own bytes in it."""
-    pieces = _PLACEHOLDER.split(auth_config.template)
-    # A split by a pattern with one group gives text and name in turn.
-    return b"".join(
-        PARTS[piece](auth_config, incoming) if number % 2 else secret_bytes(piece)
-        for number, piece in enumerate(pieces)
-    )
-
-
-def digest(auth_config: AuthConfig, secret: bytes, message: bytes) -> bytes:
-    """The HMAC itself."""
-    return hmac.new(secret, message, auth_config.algorithm).digest()
 
 
 def verify_hmac(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
@@ -71,61 +45,110 @@ def verify_hmac(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
     for name in (auth_config.header, auth_config.timestamp_header):
         if name and not _header(name, incoming):
             raise SignatureMissing(f"the header {name} is missing or empty")
-    presented = _decoded(auth_config, _header(auth_config.header, incoming))
-    message = signed_bytes(auth_config, incoming)
-    signer = matching_secret(
-        auth_config, lambda secret: hmac.compare_digest(presented, digest(auth_config, secret, message))
-    )
+    signatures, timestamp = _presented(auth_config, incoming)
+    presented = [_decoded(auth_config, signature) for signature in signatures]
+    message = signed_bytes(auth_config, incoming, timestamp or "")
+    signer = matching_secret(auth_config, lambda key: is_among(presented, digest(auth_config, key, message)))
     if signer is None:
         raise SignatureInvalid(f"the signature in {auth_config.header} does not fit this request")
-    if auth_config.timestamp_header:
-        check_age(
-            seconds_in(_header(auth_config.timestamp_header, incoming), auth_config.timestamp_unit), auth_config, now
-        )
+    if timestamp is not None:
+        timestamps.check_age(timestamps.seconds_in(timestamp, auth_config.timestamp_unit), auth_config, now)
     return signer
 
 
 def sign_hmac(auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """The headers that this sender would add to a request."""
-    headers = {}
-    if auth_config.timestamp_header:
-        headers[auth_config.timestamp_header] = written(now, auth_config.timestamp_unit)
-    lowered = {name.lower(): value for name, value in headers.items()}
-    made = digest(auth_config, secret_bytes(secret), signed_bytes(auth_config, replace(draft, headers=lowered)))
+    timestamp = timestamps.written(now, auth_config.timestamp_unit)
+    made = digest(auth_config, auth_config.key(secret), signed_bytes(auth_config, draft, timestamp))
     encoded = made.hex() if auth_config.encoding == "hex" else base64.b64encode(made).decode()
-    return AuthParts({auth_config.header: auth_config.prefix + encoded, **headers})
-
-
-def check_age(seconds: float | None, auth_config: AuthConfig, now: datetime) -> None:
-    """Raise StaleTimestamp if this time (seconds since 1970; None: none that can be read) is too far off."""
-    if seconds is None:
-        raise SignatureInvalid("the signature's timestamp is not one")
-    behind = now.timestamp() - seconds
-    if abs(behind) > auth_config.tolerance_seconds:
-        side = "behind" if behind > 0 else "ahead of"
-        raise StaleTimestamp(
-            f"the signature's timestamp is {abs(behind):.0f} s {side} this service's clock; "
-            f"{auth_config.tolerance_seconds:.0f} s are allowed"
+    if auth_config.signature_format:
+        return AuthParts(
+            {auth_config.header: SignatureFormat.of(auth_config.signature_format).write(encoded, timestamp)}
         )
+    timed = {auth_config.timestamp_header: timestamp} if auth_config.timestamp_header else {}
+    return AuthParts({auth_config.header: auth_config.prefix + encoded, **timed})
 
 
-def seconds_in(text: str, unit: str) -> float | None:
-    """A timestamp as seconds since 1970; None if it is not of this unit."""
-    if unit == "iso":
-        try:
-            return datetime.fromisoformat(text).timestamp() if _ISO.fullmatch(text) else None
-        except (ValueError, OverflowError):
-            return None
-    if not _NUMBER.fullmatch(text):
-        return None
-    return int(text) / (1000 if unit == "ms" else 1)
+def digest(auth_config: AuthConfig, key: bytes, message: bytes) -> bytes:
+    """The HMAC itself; for a sender that has none, the hash over its secret and the message."""
+    if auth_config.construction == "hash":
+        return hashlib.new(auth_config.algorithm, key + message).digest()
+    return hmac.new(key, message, auth_config.algorithm).digest()
 
 
-def written(now: datetime, unit: str) -> str:
-    """This time as a sender writes it."""
-    if unit == "iso":
-        return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return str(int(now.timestamp() * (1000 if unit == "ms" else 1)))
+def is_among(presented: list[bytes], expected: bytes) -> bool:
+    """Whether one of these is the expected one. All are compared, so that the time tells nothing."""
+    compared = [hmac.compare_digest(expected, one) for one in presented]
+    return any(compared)
+
+
+def hmac_errors(row: Row, context: SenderContext) -> list[str]:
+    """What is wrong with a row of the scheme "hmac" across its keys."""
+    names = names_in(str(row.get("template", "")))
+    written = row.get("signature_format", "")
+    formatted = SignatureFormat.of(written) if written else None
+    in_format = formatted is not None and formatted.timestamp is not None
+    timed = "timestamp_header" in row or in_format
+    errors = []
+    if "timestamp_header" in row and str(row.get("header", "")).lower() == str(row["timestamp_header"]).lower():
+        errors.append("timestamp_header: is the signature's own header, and one text can't be both")
+    if "timestamp_header" in row and in_format:
+        errors.append("timestamp_header: the signature_format has the timestamp already; keep one of them")
+    if "prefix" in row and written:
+        errors.append("prefix: the signature_format says what stands before the signature; keep one of them")
+    if "template" in row and timed and "timestamp" not in names:
+        errors.append("template: has no {timestamp}, so the timestamp could be altered")
+    if "timestamp" in names and not timed:
+        errors.append("timestamp_header: is missing; the template has a {timestamp}")
+    if {"uri", "decoded_uri"}.intersection(names) and not context.public_base_url:
+        errors.append("template: has the URI, which needs PUBLIC_BASE_URL, which is not set")
+    errors += [
+        f"{key}: nothing to use it on without a timestamp_header"
+        for key in ("timestamp_unit", "tolerance_seconds")
+        if key in row and not timed
+    ]
+    return errors
+
+
+def hmac_completed(row: Row) -> Row:
+    """A row with its template: the body, after the timestamp if there is one."""
+    timed = "timestamp_header" in row or "{timestamp}" in row.get("signature_format", "")
+    return {"template": "{timestamp}.{body}" if timed else "{body}", **row}
+
+
+def hmac_warnings(row: Row) -> list[str]:
+    """What is weak about a row's signature."""
+    if row.get("construction") == "hash":
+        return ["signature: a plain hash is weak; use an HMAC if the sender offers one"]
+    return ["signature: sha1 is weak; use sha256 if the sender offers it"] if row.get("algorithm") == "sha1" else []
+
+
+def hmac_key(secret: str, row: Row) -> bytes | None:
+    """A secret's key as the row says that it is written."""
+    return decoded_secret(secret, row.get("secret_encoding", "text"))
+
+
+def hmac_sample(text: str, row: Row) -> str:
+    """A secret of the encoding that the row names, made of a text."""
+    match row.get("secret_encoding"):
+        case "hex":
+            return text.encode().hex()
+        case "base64":
+            return base64.b64encode(text.encode()).decode()
+    return text
+
+
+def _presented(auth_config: AuthConfig, incoming: UnverifiedRequest) -> tuple[list[str], str | None]:
+    """The signatures that came, as they are written, and the timestamp; None for a sender that has none."""
+    header = _header(auth_config.header, incoming)
+    if not auth_config.signature_format:
+        signature = [header.removeprefix(auth_config.prefix)] if header.startswith(auth_config.prefix) else []
+        return signature, _header(auth_config.timestamp_header, incoming) if auth_config.timestamp_header else None
+    wanted = SignatureFormat.of(auth_config.signature_format)
+    signatures, times = wanted.read(header)
+    if not signatures or len(signatures) > MOST or len(times) != (wanted.timestamp is not None):
+        raise SignatureInvalid(f"the header {auth_config.header} is not of the form {auth_config.signature_format}")
+    return signatures, times[0] if times else None
 
 
 def _header(name: str, incoming: UnverifiedRequest) -> str:
@@ -134,11 +157,8 @@ def _header(name: str, incoming: UnverifiedRequest) -> str:
 
 def _decoded(auth_config: AuthConfig, text: str) -> bytes:
     """The signature's bytes; b"", which fits nothing, if it is not written as the scheme writes it."""
-    written_bytes, prefix = header_bytes(text), auth_config.prefix.encode()
-    if not written_bytes.startswith(prefix):
-        return b""
-    encoded = written_bytes[len(prefix) :]
     try:
+        encoded = header_bytes(text)
         return (
             binascii.unhexlify(encoded) if auth_config.encoding == "hex" else base64.b64decode(encoded, validate=True)
         )

@@ -1,14 +1,12 @@
 """What CRMs wrap their events in: batches, key/value lists, SOAP. Plain functions of a body."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
-from defusedxml.ElementTree import fromstring
-
-from cobrowse.errors import InvalidRequest, MalformedRequest
+from cobrowse.errors import InvalidRequest
 from schemas.crm import BATCH
 
 _NIL_GUID = "00000000-0000-0000-0000-000000000000"
@@ -24,8 +22,10 @@ REPEATS = 100
 
 def single_event(body: object) -> list[object]:
     """The one event that a body is."""
-    if isinstance(body, str):
-        raise InvalidRequest("the body: is a JSON text, so JSON that was encoded twice; send the JSON object itself")
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]  # Event Grid and others write a single event so
+    if isinstance(body, list) and body:
+        raise InvalidRequest(f"the body: is an array of {len(body)} events; set batch = true in the sender's row")
     if not isinstance(body, dict):
         raise InvalidRequest("the body: must be one JSON object")
     return [body]
@@ -36,6 +36,13 @@ def batch_events(body: object) -> list[object]:
     if not isinstance(body, list):
         raise InvalidRequest("the body: must be a JSON array of events")
     return list(_within(body))
+
+
+def one_or_more(body: object, split: Callable[[object], list[object]]) -> list[object]:
+    """The events of an array, or the one that a body is, each as its envelope has it; what is none, as it is."""
+    if not isinstance(body, list):
+        return split(body)
+    return [split(event)[0] if isinstance(event, dict) else event for event in _within(body)]
 
 
 def hubspot_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
@@ -83,13 +90,8 @@ def dataverse_id(event: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     return f"{request}:{event['MessageName']}:{event['PrimaryEntityId']}" if request not in ("", _NIL_GUID) else ""
 
 
-def soap_notifications(body: bytes) -> list[object]:
+def soap_notifications(root: Element) -> list[object]:
     """The notifications of a Salesforce outbound message, each with what all of them share; its session id left out."""
-    try:
-        root = fromstring(body, forbid_dtd=True)
-    except (ParseError, ValueError, LookupError):
-        # defusedxml's own refusals are ValueErrors; an unknown encoding is a LookupError or a ValueError.
-        raise MalformedRequest("the body is not XML, or has a DTD or entities, which are not read") from None
     message = root.find(f"{_SOAP}Body/{_OUTBOUND}notifications") if root.tag == f"{_SOAP}Envelope" else None
     if message is None:
         raise InvalidRequest("Body.notifications: this is no outbound message of Salesforce")

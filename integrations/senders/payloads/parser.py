@@ -5,20 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-import orjson
 from marshmallow import Schema, ValidationError
 
-from cobrowse.errors import CobrowseError, InvalidRequest, MalformedRequest, UnsupportedType
+from cobrowse.errors import CobrowseError, InvalidRequest
 from integrations.senders.payloads import chat_events, paths
+from integrations.senders.payloads.content import FIELD, content_for, read_content
+from integrations.senders.payloads.crm_events import one_or_more
 from integrations.senders.payloads.envelopes import Envelope, Loaded
 from integrations.senders.payloads.paths import Path
 from integrations.senders.requests import Ignored, IgnoredKind, InvalidEvent, SessionRequested, UnverifiedRequest
-from schemas.duplicates import check_names
-from schemas.json_text import charset_of, parse_body
 from schemas.texts import CHANNELS, INCAPABLE, SHOWN, label_in, medium_in
 from schemas.validation_errors import in_words
 
-_XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 _DELIVERY_ID_LENGTH = 255
 
 
@@ -26,8 +24,9 @@ _DELIVERY_ID_LENGTH = 255
 class EventParser:
     """How a row reads its sender's events.
 
-    The delivery's id is where the row says (`delivery_id` or `delivery_header`), else where the envelope has it, else
-    in the scheme's own header (`default_header`). `signed_body`, `signed_header`: what the scheme covers of them.
+    The delivery's id is where the row says (`delivery_id`), else where the envelope has it, else
+    in the first that came of the scheme's own headers (`default_headers`). `signed_body`,
+    `signed_header`: what the scheme covers of them.
     """
 
     envelope: Envelope
@@ -37,73 +36,72 @@ class EventParser:
     session_settings: Path | None = None
     filter: Path | None = None
     delivery_id: Path | None = None
-    delivery_header: str = ""
-    default_header: str = ""
+    default_headers: tuple[str, ...] = ()
     signed_body: bool = False
     signed_header: bool = False
     topics: tuple[str, ...] = ()
     max_age_seconds: float = chat_events.MAX_AGE_SECONDS
+    content: str = ""
+    content_field: str = FIELD
+    batch: bool = False
+    max_body_bytes: int = 262_144
 
     def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
-        """What the delivery asks for. Raises MalformedRequest, UnsupportedType, InvalidRequest.
+        """What the delivery asks for. Raises MalformedRequest, UnsupportedType, InvalidRequest, BodyTooLarge.
 
-        In a batch the last is one event's own and comes as Refused, so that the others are seen to.
+        In a batch the last is one event's own and comes as InvalidEvent, so that the others are seen to.
         """
-        parsed = _parsed(incoming, xml=self.envelope.xml)
-        if not self.envelope.xml:
-            self._check_names(incoming.body)
-        events = self.envelope.split(parsed)
+        content = content_for(self.content or self.envelope.content, incoming.headers)
+        body = read_content(incoming, content, self._names(), field=self.content_field, largest=self.max_body_bytes)
+        split = self.envelope.split
+        events = one_or_more(body, split) if self.batch and not self.envelope.batch else split(body)
         if not events:
             return (Ignored("the batch is empty", kind="empty_batch"),)
         if len(events) == 1:
             return (self._event(events[0], incoming),)
-        return tuple(self._event_of_batch(event, incoming) for event in events)
+        return tuple(self._event_of_batch(event, incoming, number) for number, event in enumerate(events))
 
-    def _check_names(self, body: bytes) -> None:
-        """Raise InvalidRequest if the body has a name twice that the envelope or one of the row's paths looks at."""
+    def _names(self) -> set[str]:
+        """The names that the envelope or one of the row's paths looks at."""
         places = (
             *(self.conversation_id, self.channel, self.requested_by, self.session_settings),
             *(self.filter, self.delivery_id),
         )
-        names = set(self.envelope.schema.fields).union(*(path.names for path in places if path is not None))
-        try:
-            check_names(body, names)
-        except ValidationError as error:
-            raise InvalidRequest(in_words(error.messages)) from None
+        return set(self.envelope.schema.fields).union(*(path.names for path in places if path is not None))
 
-    def _event_of_batch(self, event: object, incoming: UnverifiedRequest) -> SessionRequested | Ignored:
+    def _event_of_batch(self, event: object, incoming: UnverifiedRequest, number: int) -> SessionRequested | Ignored:
         try:
-            return self._event(event, incoming)
+            return self._event(event, incoming, number)
         except CobrowseError as error:
             return InvalidEvent(error.message, error=error)
 
-    def _event(self, body: object, incoming: UnverifiedRequest) -> SessionRequested | Ignored:
+    def _event(self, body: object, incoming: UnverifiedRequest, number: int = 0) -> SessionRequested | Ignored:
         headers = incoming.headers
         loaded = _loaded(self.envelope.schema, body)
         assert isinstance(body, dict)  # noqa: S101 - the schema takes nothing else
         self.envelope.check(loaded, headers)
         transformed = self.envelope.transformed(body)
-        delivery_id, signed = self._delivery_id(transformed, loaded, headers)
+        delivery_id, signed = self._delivery_id(transformed, loaded, headers, number)
         reason = self.envelope.ignore(loaded, self.topics) or self._too_old(loaded, incoming.received)
         kind: IgnoredKind = "event"
-        if not reason and self.filter is not None and not paths.is_truthy(self.filter(transformed)):
+        if not reason and self.filter is not None and not paths.is_truthy(self.filter(transformed, headers)):
             reason, kind = "filtered out by the sender's filter", "filter"
         medium = ""
-        for medium in () if reason else self._media(transformed, loaded):
+        for medium in () if reason else self._media(transformed, loaded, headers):
             if medium not in CHANNELS:
                 reason, kind = f"{medium[:SHOWN]} can't carry cobrowse", "channel"
                 break
         if not reason and self.conversation_id is None:
             reason, kind = "the event has no conversation id, and the row names no path to one", "no_conversation"
         if reason or self.conversation_id is None:
-            return Ignored(reason, delivery_id, self._conversation_if_any(transformed), kind, signed)
+            return Ignored(reason, delivery_id, self._conversation_if_any(transformed, headers), kind, signed)
         return SessionRequested(
-            paths.conversation_id(self.conversation_id(transformed), self.conversation_id.text),
+            paths.conversation_id(self.conversation_id(transformed, headers), self.conversation_id.text),
             CHANNELS[medium],
-            label_in(_found(self.requested_by, transformed)[0]),
-            paths.session_settings(*_found(self.session_settings, transformed)),
+            label_in(_found(self.requested_by, transformed, headers)[0]),
+            paths.session_settings(*_found(self.session_settings, transformed, headers)),
             delivery_id,
-            self.envelope.content(body),
+            self.envelope.identity(body),
             signed,
         )
 
@@ -117,34 +115,43 @@ class EventParser:
             return ""
         return f"the event is {age:.0f} s old, and the row's max_age_seconds is {self.max_age_seconds:g}"
 
-    def _media(self, transformed: Loaded, loaded: Loaded) -> Iterator[str]:
+    def _media(self, transformed: Loaded, loaded: Loaded, headers: Mapping[str, str]) -> Iterator[str]:
         """The medium the envelope names, which may be any of Genesys's, then the row's, which must be a known one."""
         if self.envelope.medium is not None:
             yield medium_in(self.envelope.medium(loaded))
         if self.channel is not None:
-            medium = paths.medium(self.channel(transformed), self.channel.text)
+            medium = paths.medium(self.channel(transformed, headers), self.channel.text)
             if medium not in CHANNELS and medium not in INCAPABLE:
                 raise InvalidRequest(f"{self.channel.text}: {medium[:SHOWN]!r} is not webchat, voice or message")
             yield medium
 
-    def _delivery_id(self, transformed: Loaded, loaded: Loaded, headers: Mapping[str, str]) -> tuple[str, bool]:
-        """The delivery id, equal in every redelivery, and whether it is signed; "" if there is none."""
-        in_body = ""
-        if self.delivery_id is not None:
-            in_body = paths.plain(self.delivery_id(transformed))
-        elif not self.delivery_header:
-            # Where the body is signed, no header that is not may have a part in it.
-            in_body = paths.plain(self.envelope.delivery_id(loaded, {} if self.signed_body else headers))
-        header = "" if self.delivery_id is not None else self.delivery_header or self.default_header
-        found = in_body or paths.plain(headers.get(header.lower(), ""))
-        return _short(found), self.signed_header or (self.signed_body and bool(in_body))
+    def _delivery_id(
+        self, transformed: Loaded, loaded: Loaded, headers: Mapping[str, str], number: int
+    ) -> tuple[str, bool]:
+        """The delivery id, equal in every redelivery, and whether it is signed; "" if there is none.
 
-    def _conversation_if_any(self, transformed: Loaded) -> str:
+        `number`: which event of a batch it is.
+        """
+        of_event, signed = True, self.signed_body
+        if self.delivery_id is not None:
+            found, of_event = paths.plain(self.delivery_id(transformed, headers)), not self.delivery_id.reads_headers
+            signed = self.signed_body and of_event
+        else:
+            # Where the body is signed, no header that is not may have a part in it.
+            found = paths.plain(self.envelope.delivery_id(loaded, {} if self.signed_body else headers))
+            if not found:
+                came = (paths.plain(headers.get(name.lower(), "")) for name in self.default_headers)
+                found, of_event, signed = next(filter(None, came), ""), False, False
+        if found and number and not of_event:
+            found = f"{found}:{number}"  # a header is about the whole batch
+        return _short(found), self.signed_header or (signed and bool(found))
+
+    def _conversation_if_any(self, transformed: Loaded, headers: Mapping[str, str]) -> str:
         """The conversation that an ignored event is about, for the record."""
         if self.conversation_id is None:
             return ""
         try:
-            return paths.conversation_id(self.conversation_id(transformed), self.conversation_id.text)
+            return paths.conversation_id(self.conversation_id(transformed, headers), self.conversation_id.text)
         except InvalidRequest:
             return ""
 
@@ -156,8 +163,8 @@ def _short(delivery_id: str) -> str:
     return "sha256:" + sha256(delivery_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _found(path: Path | None, event: Loaded) -> tuple[object, str]:
-    return (path(event), path.text) if path is not None else (None, "")
+def _found(path: Path | None, event: Loaded, headers: Mapping[str, str]) -> tuple[object, str]:
+    return (path(event, headers), path.text) if path is not None else (None, "")
 
 
 def _loaded(schema: Schema, event: object) -> Loaded:
@@ -167,30 +174,3 @@ def _loaded(schema: Schema, event: object) -> Loaded:
         raise InvalidRequest(in_words(error.messages)) from None
     assert isinstance(loaded, dict)  # noqa: S101 - what a schema without many=True loads
     return loaded
-
-
-def _parsed(incoming: UnverifiedRequest, *, xml: bool) -> object:
-    """The JSON value of a body; XML stays bytes, which its own reader takes."""
-    _check_type(incoming.headers, xml=xml)
-    if xml:
-        if not incoming.body.strip():
-            raise MalformedRequest("the body is empty")
-        return incoming.body
-    body = parse_body(incoming.body, charset_of(incoming.headers.get("content-type", "")))
-    try:
-        # What can't be written again can't be hashed either: it is nested deeper than anything real.
-        orjson.dumps(body)
-    except orjson.JSONEncodeError:
-        raise MalformedRequest("the body is nested too deeply") from None
-    return body
-
-
-def _check_type(headers: Mapping[str, str], *, xml: bool) -> None:
-    """Raise UnsupportedType unless the body says that it is what this envelope reads."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not (kind in _XML if xml else kind == "application/json" or kind.endswith("+json")):
-        wanted = "text/xml" if xml else "application/json"
-        said = f"the Content-Type is {kind[:80]!r}" if kind else "there is no Content-Type"
-        raise UnsupportedType(f"{said}, and this sender's envelope is {wanted}", hint=f"Let the sender send {wanted}.")
-    if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-        raise UnsupportedType("the body is compressed, which is not read here; send it as it is")

@@ -1,19 +1,24 @@
 """Where in an event a thing stands (JMESPath), and what may stand there: plain functions of the event."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import jmespath
 import orjson
-from jmespath.functions import Functions
+from jmespath.functions import Functions, signature
 from jmespath.parser import ParsedResult
-from jmespath.visitor import TreeInterpreter
+from jmespath.visitor import Options, TreeInterpreter
+from marshmallow import ValidationError
 
 from cobrowse.errors import InvalidRequest
 from schemas.data_action import SETTINGS_BYTES
+from schemas.duplicates import check_names
 from schemas.json_text import read_json
 from schemas.texts import SHOWN, conversation_id_in, medium_in, placeholder_in
+from schemas.validation_errors import in_words
 
 # What JMESPath's functions raise on data they were not made for, its own errors included (they are ValueErrors).
 _MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -21,11 +26,50 @@ _MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeEr
 STEPS = 100_000
 
 
+# `header:NAME` outside of quoted texts; `{header: x}` is JMESPath's own way to name a field of a new object.
+_HEADERS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`)|(?<![\w.{,])header:([\w-]+)""")
+
+
+_UUID = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z-])")
+
+
+class _Functions(Functions):
+    """JMESPath's functions, and three of our own: a header of the delivery, and the JSON or the UUID in a text."""
+
+    def __init__(self, headers: Mapping[str, str], names: Collection[str]) -> None:
+        super().__init__()
+        self._headers, self._names = headers, names
+
+    @signature({"types": ["string"]})
+    def _func_header(self, name: str) -> str | None:
+        return self._headers.get(name.lower())
+
+    @signature({"types": []})
+    def _func_uuid_in(self, held: object) -> str | None:
+        """The one UUID in a text that people write; null if there is none, or more than one."""
+        found = set(_UUID.findall(held)) if isinstance(held, str) else set()
+        return str(found.pop()) if len(found) == 1 else None
+
+    @signature({"types": []})
+    def _func_from_json(self, held: object) -> object:
+        """What a JSON text holds; null if it is none. What is no text stands for itself."""
+        if not isinstance(held, str):
+            return held
+        text = held.encode(errors="surrogatepass")
+        try:
+            value = read_json(text)
+            orjson.dumps(value)  # what is nested too deeply to be written again is of no use
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+            return None
+        check_names(text, self._names)
+        return value
+
+
 class _BoundedInterpreter(TreeInterpreter):
     """JMESPath's own, which gives up after STEPS: a path with projections costs what the sender chooses to send."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, functions: _Functions) -> None:
+        super().__init__(Options(custom_functions=functions))
         self._left = STEPS
 
     def visit(self, node: Any, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - jmespath's own signature
@@ -44,19 +88,23 @@ class Path:
     compiled: ParsedResult
     # Those of the event's names that it looks at.
     names: frozenset[str]
+    reads_headers: bool = False
 
     @classmethod
     def of(cls, text: str) -> "Path":
         """The path in this text. ValueError if it is none, or calls a function that doesn't exist."""
-        compiled = jmespath.compile(text)
-        if unknown := _values(compiled.parsed, "function_expression") - Functions.FUNCTION_TABLE.keys():
+        compiled = jmespath.compile(_HEADERS.sub(lambda found: found[1] or f"header('{found[2]}')", text))
+        functions = _values(compiled.parsed, "function_expression")
+        if unknown := functions - _Functions.FUNCTION_TABLE.keys():
             raise ValueError(f"there is no function {min(unknown)}()")
-        return cls(text, compiled, frozenset(_values(compiled.parsed, "field")))
+        return cls(text, compiled, frozenset(_values(compiled.parsed, "field")), "header" in functions)
 
-    def __call__(self, event: object) -> object:
+    def __call__(self, event: object, headers: Mapping[str, str] = MappingProxyType({})) -> object:
         """What stands there, None if nothing does. InvalidRequest if the path can't be followed in this event."""
         try:
-            return _BoundedInterpreter().visit(self.compiled.parsed, event)
+            return _BoundedInterpreter(_Functions(headers, self.names)).visit(self.compiled.parsed, event)
+        except ValidationError as error:
+            raise InvalidRequest(in_words(error.messages)) from None
         except _MISFITS:
             raise InvalidRequest(f"{self.text}: can't be worked out for this event") from None
 

@@ -1,0 +1,97 @@
+"""The keys of a token's issuer: fetched beside the requests, kept, and fetched again when one is asked for that is new.
+
+No request waits for the issuer. A key that is not known yet is answered with a retryable failure while it is looked
+for, at most once in RENEW_AT_MOST seconds, so that nobody can make this service call the issuer at will.
+"""
+
+from collections.abc import Callable
+from threading import Event, Thread
+
+import orjson
+import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
+from jwt import PyJWK, PyJWTError
+
+from cobrowse.clock import Clock, SystemClock
+from cobrowse.errors import KeysUnavailable
+from integrations.senders.auth.public_keys import Key, Public
+from integrations.senders.fetching import FetchError, fetch
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# Seconds: keys are announced a day and more before they are used.
+RENEW_EVERY = 3600.0
+RENEW_AT_MOST = 60.0
+# Keys of one set: an issuer has a handful.
+_MOST = 50
+
+
+class Jwks:
+    """An issuer's keys by their ids. Nothing is fetched before `start`."""
+
+    def __init__(self, url: str, read: Callable[[str], bytes] = fetch, clock: Clock | None = None) -> None:
+        self._url, self._read, self._clock = url, read, clock or SystemClock()
+        self._keys: dict[str, Key] = {}
+        self._fetched_at: float | None = None
+        self._wanted = Event()
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Fetch now and from then on, beside the requests."""
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="jwks", daemon=True)
+            self._thread.start()
+
+    def candidates(self, key_id: str) -> list[Key]:
+        """The keys that may have signed a token that names this one. KeysUnavailable if it is not known yet."""
+        found = self._keys.get(key_id) if key_id else None
+        if found is not None:
+            return [found]
+        if self._fetched_at is not None and self._clock.monotonic() - self._fetched_at < RENEW_AT_MOST:
+            return [] if key_id else list(self._keys.values())
+        self._wanted.set()
+        if self._fetched_at is not None and not key_id:
+            return list(self._keys.values())
+        raise KeysUnavailable("the issuer's key that the token names is not known yet; it is being fetched")
+
+    def renew(self) -> bool:
+        """Fetch the keys once. Whether that went well; the keys of before are kept if not."""
+        try:
+            self._keys = keys_in(self._read(self._url))
+        except (FetchError, ValueError) as error:
+            log.warning("the issuer's keys could not be fetched", url=self._url, error=str(error)[:200])
+            return False
+        finally:
+            self._wanted.clear()
+        self._fetched_at = self._clock.monotonic()
+        return True
+
+    def _run(self) -> None:
+        while True:
+            went_well = self.renew()
+            pause = Event()
+            pause.wait(RENEW_AT_MOST)  # whatever is asked for meanwhile
+            if went_well:
+                self._wanted.wait(RENEW_EVERY - RENEW_AT_MOST)
+
+
+def keys_in(document: bytes) -> dict[str, Key]:
+    """The keys of a JWK set that tokens can be signed with. ValueError if it is none, or has none."""
+    try:
+        listed = orjson.loads(document)["keys"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        raise ValueError("it is no JWK set") from None
+    found: dict[str, Key] = {}
+    for number, each in enumerate(listed[:_MOST] if isinstance(listed, list) else []):
+        if not isinstance(each, dict) or each.get("use", "sig") != "sig":
+            continue
+        try:
+            public = PyJWK(each).key
+        except (PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, KeyError):
+            continue
+        key = Key(public) if isinstance(public, Public) else None
+        if key is not None and key.algorithm and each.get("alg", key.algorithm) == key.algorithm:
+            found[str(each.get("kid") or f"#{number}")] = key
+    if not found:
+        raise ValueError("it has no key of RS256, ES256 or EdDSA")
+    return found

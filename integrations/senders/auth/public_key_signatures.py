@@ -1,0 +1,123 @@
+"""Signatures that are verified with a public key: Standard Webhooks' v1a (Ed25519), and Freshchat's RSA."""
+
+import base64
+import binascii
+from datetime import datetime
+from hashlib import sha256
+
+from cobrowse.errors import SignatureInvalid, SignatureMissing
+from cobrowse.model import Secret
+from integrations.senders.auth import hmac_signatures, standard_webhooks
+from integrations.senders.auth.config import AuthConfig, AuthParts
+from integrations.senders.auth.public_keys import Key, fits, keys_of, read_ed25519, read_pem, signature_of
+from integrations.senders.auth.scheme import CanNotSignError, Scheme
+from integrations.senders.auth.signature_format import MOST
+from integrations.senders.auth.timestamps import check_age
+from integrations.senders.requests import UnverifiedRequest, header_bytes
+
+_VERSION = b"v1a,"
+_FRESHCHAT = "X-Freshchat-Signature"
+# A public key whose private half nobody has kept: a sandbox can read the row, and nobody can sign for it.
+_SAMPLE = (
+    "-----BEGIN PUBLIC KEY-----\\n"
+    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAts6zNf6BFu4OpUbx9Yb8\\n"
+    "D4wJEhvPcbP3L1guwtaG7phrfrPTRz47UaB3u9eBg3Js8OcKEq27/rl27VKg0Qee\\n"
+    "0UbImcL1IXjJEtz3ke8n7EpUlk4mVgYrKYwlD4he6Mm7B5Qhq6a1bncbUMDU0cUN\\n"
+    "ziauj37kDWUq9e0uuNheMpG3dq0Ale4s/fx6OOvw6B3lN5O90n8RsCxUzXrvSlY7\\n"
+    "W9WJ1+iVet2IBwvYDpB7SQ495x7pCXQmX+T+tDZDYX3VZcxawR2Yjbe2A+OqmayN\\n"
+    "xCUpWNfhFyxIPRPmlcUbQ2oLI2uUjYXDtm8FmDscfpFj5NK78kbtdAVZuLRQpBtz\\n"
+    "EwIDAQAB\\n"
+    "-----END PUBLIC KEY-----"
+)
+
+
+def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
+    message = standard_webhooks.read_message(incoming)
+    presented = [standard_webhooks.decoded_signature(one, _VERSION) for one in message.signatures]
+    presented = [one for one in presented if one][:MOST]
+    signed = message.signed
+    signer = auth_config.named(
+        any([fits(key, one, signed) for one in presented])  # noqa: C419 - each is tried
+        for key in auth_config.own or ()
+    )
+    if signer is None:
+        raise SignatureInvalid(f"no v1a signature in {message.named} fits this request")
+    check_age(message.sent.timestamp(), auth_config, now)
+    return signer
+
+
+def _sign_v1a(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
+    message = standard_webhooks.drafted_message(draft, now)
+    made = _signed(read_ed25519(secret), message.signed)
+    return standard_webhooks.signed_headers(message, f"v1a,{base64.b64encode(made).decode()}")
+
+
+def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
+    written = incoming.headers.get(_FRESHCHAT.lower(), "")
+    if not written:
+        raise SignatureMissing(f"the header {_FRESHCHAT} is missing or empty")
+    try:
+        signature = base64.b64decode(header_bytes(written), validate=True)
+    except binascii.Error:
+        signature = b""
+    signer = auth_config.named(fits(key, signature, incoming.body) for key in auth_config.own or ())
+    if signer is None:
+        raise SignatureInvalid(f"the signature in {_FRESHCHAT} does not fit this request")
+    return signer
+
+
+def _sign_freshchat(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, _now: datetime) -> AuthParts:
+    made = _signed(read_pem(secret), draft.body)
+    return AuthParts({_FRESHCHAT: base64.b64encode(made).decode()})
+
+
+def _signed(key: Key | None, message: bytes) -> bytes:
+    made = signature_of(key, message) if key is not None else None
+    if made is None:
+        raise CanNotSignError("the row has this sender's public key, and only the sender can sign")
+    return made
+
+
+def _ed25519_sample(text: str) -> str:
+    return "whsk_" + base64.b64encode(sha256(text.encode()).digest()).decode()
+
+
+PUBLIC_KEY_SCHEMES = (
+    Scheme(
+        "standard-webhooks-v1a",
+        _verify_v1a,
+        _sign_v1a,
+        openapi={
+            "type": "apiKey",
+            "in": "header",
+            "name": "webhook-signature",
+            "description": "Ed25519 over `webhook-id`, `webhook-timestamp` and the body; `svix-…` names as well.",
+        },
+        keys=hmac_signatures.TIMED_KEYS,
+        covers_body=True,
+        delivery_ids=standard_webhooks.IDS,
+        covers_delivery_id=True,
+        response_policy="standard-webhooks",
+        own=lambda auth_config, _row: keys_of(auth_config, read_ed25519),
+        key_of=lambda secret, _row: key.written if (key := read_ed25519(secret)) else None,
+        key_form=lambda _row: "whpk_ and base64, as Standard Webhooks has its public keys",
+        sample=lambda text, _row: _ed25519_sample(text),
+    ),
+    # support.freshchat.com, webhooks: base64 of an RSA signature over the body. The hash, SHA-256, is not confirmed.
+    Scheme(
+        "freshchat",
+        _verify_freshchat,
+        _sign_freshchat,
+        openapi={
+            "type": "apiKey",
+            "in": "header",
+            "name": _FRESHCHAT,
+            "description": "RSA with SHA-256 in base64 over the body; the row has the public key that Freshchat shows.",
+        },
+        covers_body=True,
+        own=lambda auth_config, _row: keys_of(auth_config, read_pem),
+        key_of=lambda secret, _row: key.written if (key := read_pem(secret)) and key.algorithm == "RS256" else None,
+        key_form=lambda _row: "PEM, an RSA public key of 2048 bits or more",
+        sample=lambda _text, _row: _SAMPLE,
+    ),
+)

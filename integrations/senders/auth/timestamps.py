@@ -1,0 +1,43 @@
+"""The timestamp of a signature: how it is written, and how far it may be off."""
+
+import re
+from datetime import UTC, datetime
+
+from cobrowse.errors import SignatureInvalid, StaleTimestamp
+from integrations.senders.auth.config import AuthConfig
+
+UNITS = ("s", "ms", "iso")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
+_NUMBER = re.compile(r"[0-9]{1,14}")
+
+
+def check_age(seconds: float | None, auth_config: AuthConfig, now: datetime) -> None:
+    """Raise StaleTimestamp if this time (seconds since 1970; None: none that can be read) is too far off."""
+    if seconds is None:
+        raise SignatureInvalid("the signature's timestamp is not one")
+    behind = now.timestamp() - seconds
+    if abs(behind) > auth_config.tolerance_seconds:
+        side = "behind" if behind > 0 else "ahead of"
+        raise StaleTimestamp(
+            f"the signature's timestamp is {abs(behind):.0f} s {side} this service's clock; "
+            f"{auth_config.tolerance_seconds:.0f} s are allowed"
+        )
+
+
+def seconds_in(text: str, unit: str) -> float | None:
+    """A timestamp as seconds since 1970; None if it is not of this unit."""
+    if unit == "iso":
+        try:
+            return datetime.fromisoformat(text).timestamp() if _ISO.fullmatch(text) else None
+        except (ValueError, OverflowError):
+            return None
+    if not _NUMBER.fullmatch(text):
+        return None
+    return int(text) / (1000 if unit == "ms" else 1)
+
+
+def written(now: datetime, unit: str) -> str:
+    """This time as a sender writes it."""
+    if unit == "iso":
+        return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(int(now.timestamp() * (1000 if unit == "ms" else 1)))

@@ -1,0 +1,99 @@
+"""Twilio: the public URL with the form's fields, sorted, in HMAC-SHA1; a body of another type by its hash in the URL.
+
+www.twilio.com/docs/usage/security. The URL is PUBLIC_BASE_URL's: Twilio signs what it was told, not what a proxy made
+of it.
+"""
+
+import base64
+import hmac
+from datetime import datetime
+from hashlib import sha256
+from urllib.parse import parse_qsl, urlencode
+
+from cobrowse.errors import SignatureInvalid, SignatureMissing
+from cobrowse.model import Secret
+from integrations.senders.auth.config import AuthConfig, AuthParts, matching_secret
+from integrations.senders.auth.hmac_signatures import hmac_warnings
+from integrations.senders.auth.scheme import Scheme
+from integrations.senders.requests import UnverifiedRequest, header_bytes
+
+HEADER = "X-Twilio-Signature"
+# The query parameter with the hash of a body that is no form.
+BODY_HASH = "bodySHA256"
+_FORM = "application/x-www-form-urlencoded"
+# Fields of one form: Twilio sends some forty.
+_MOST_FIELDS = 500
+
+
+def verify_twilio(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
+    """The name of the secret that signed this request. Raises SignatureMissing, SignatureInvalid."""
+    signature = incoming.headers.get(HEADER.lower(), "")
+    if not signature:
+        raise SignatureMissing(f"the header {HEADER} is missing or empty")
+    if not _is_form(incoming) and not _body_is_in_url(incoming):
+        raise SignatureInvalid(f"the body is no form, and the URL has no {BODY_HASH} that fits it")
+    message = _signed_bytes(auth_config, incoming)
+    presented = header_bytes(signature)
+    signer = matching_secret(auth_config, lambda key: hmac.compare_digest(presented, _signature(key, message)))
+    if signer is None:
+        raise SignatureInvalid(f"the signature in {HEADER} does not fit this request")
+    return signer
+
+
+def sign_twilio(auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, _now: datetime) -> AuthParts:
+    """The header that Twilio would add, and the body's hash in the URL where the body is no form."""
+    query = {} if _is_form(draft) else {BODY_HASH: sha256(draft.body).hexdigest()}
+    added = "&".join(filter(None, (draft.query_string, urlencode(query))))
+    signed = UnverifiedRequest(draft.method, draft.path, added, draft.headers, draft.body)
+    made = _signature(auth_config.key(secret), _signed_bytes(auth_config, signed))
+    return AuthParts({HEADER: made.decode()}, query)
+
+
+def _signed_bytes(auth_config: AuthConfig, incoming: UnverifiedRequest) -> bytes:
+    url = header_bytes(auth_config.public_base_url) + header_bytes(incoming.target)
+    return url + (_fields(incoming.body) if _is_form(incoming) else b"")
+
+
+def _fields(body: bytes) -> bytes:
+    """The form's names and values, each name with its values in their order, and one that comes again once."""
+    try:
+        pairs = set(parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        raise SignatureInvalid("the form has more fields than Twilio sends") from None
+    return b"".join(name + value for name, value in sorted(pairs))
+
+
+def _signature(key: bytes, message: bytes) -> bytes:
+    return base64.b64encode(hmac.new(key, message, "sha1").digest())
+
+
+def _is_form(incoming: UnverifiedRequest) -> bool:
+    return incoming.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+
+
+def _body_is_in_url(incoming: UnverifiedRequest) -> bool:
+    try:
+        pairs = parse_qsl(incoming.query_string, keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        return False
+    expected = sha256(incoming.body).hexdigest()
+    found = [value for name, value in pairs if name == BODY_HASH]
+    return len(found) == 1 and hmac.compare_digest(found[0].encode(errors="surrogatepass").lower(), expected.encode())
+
+
+TWILIO = Scheme(
+    "twilio",
+    verify_twilio,
+    sign_twilio,
+    openapi={
+        "type": "apiKey",
+        "in": "header",
+        "name": HEADER,
+        "description": "HMAC-SHA-1 in base64 over the public URL and the form's fields, sorted.",
+    },
+    settings=("public_base_url",),
+    covers_body=True,
+    delivery_ids=("I-Twilio-Idempotency-Token",),
+    response_policy="twilio",
+    warnings=lambda _row: hmac_warnings({"algorithm": "sha1"}),
+)

@@ -1,0 +1,58 @@
+"""One GET of a URL that the senders file or a vendor names: bounded in time and size, and without redirects."""
+
+import ssl
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from threading import Thread
+from urllib.parse import urlsplit
+
+import structlog
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# Seconds for the connection and for each wait for bytes; nobody's request waits for this.
+TIMEOUT = 10.0
+# Bytes: a set of keys has a few thousand.
+LARGEST = 262_144
+
+
+class FetchError(Exception):
+    """The URL gave nothing that can be used, and why, in words."""
+
+
+def fetch(url: str) -> bytes:
+    """What is at this URL. Raises FetchError for anything but a 200 of at most LARGEST bytes."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    connection = (
+        HTTPSConnection(host, port, timeout=TIMEOUT, context=ssl.create_default_context())
+        if parts.scheme == "https"
+        else HTTPConnection(host, port, timeout=TIMEOUT)
+    )
+    try:
+        connection.request("GET", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}")
+        answer = connection.getresponse()
+        content = answer.read(LARGEST + 1)
+    except (OSError, HTTPException, ValueError) as error:
+        raise FetchError(f"{host} can't be reached: {type(error).__name__}") from None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise FetchError(f"{host} answered {answer.status}")
+    if len(content) > LARGEST:
+        raise FetchError(f"{host} sent more than {LARGEST} bytes")
+    return content
+
+
+def call_beside(url: str) -> None:
+    """Call this URL once beside the requests, and log what came of it; its host alone, since the rest is a token."""
+
+    def call() -> None:
+        host = urlsplit(url).hostname
+        try:
+            fetch(url)
+        except FetchError as error:
+            log.warning("the vendor's URL could not be called", error=str(error))
+        else:
+            log.info("the vendor's URL was called", host=host)
+
+    Thread(target=call, name="handshake", daemon=True).start()

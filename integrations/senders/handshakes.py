@@ -1,0 +1,196 @@
+"""What vendors ask of an address before they send anything to it, a row each: how it is known, and what it is told.
+
+A handshake starts nothing and is answered before any event is read. Nothing of it is sent back that was not checked for
+its form, and never as HTML; no URL in it is called unless it is the vendor's own and the row says so.
+"""
+
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+
+from cobrowse.errors import InvalidRequest, NotAuthenticated
+from cobrowse.model import Secret
+from integrations.senders.auth.config import AuthConfig, constant_time_equals, secret_bytes
+from integrations.senders.requests import UnverifiedRequest, header_bytes
+from schemas.json_text import read_json
+
+# What is sent back of a vendor's challenge: a token, and nothing that a signature or a page could be made of.
+_TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{1,200}")
+_ORIGIN = re.compile(r"[a-z0-9.-]{1,200}")
+_SNS_HOST = re.compile(r"sns\.[a-z0-9-]{1,30}\.amazonaws\.com(\.cn)?")
+# Where Event Grid's handshake of CloudEvents says that it comes from.
+EVENT_GRID = "eventgrid.azure.net"
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeRow:
+    """What a row says of its handshake: `origins` may send CloudEvents; `confirm`: SNS's URL is called."""
+
+    verify_token: Secret = Secret()
+    origins: tuple[str, ...] = (EVENT_GRID,)
+    confirm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeAnswer:
+    """What the vendor is told. `note` is for the people who run the service; `call` a URL of the vendor's to call."""
+
+    content: Mapping[str, Any] | str = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    call: str = ""
+
+
+Answer = Callable[[UnverifiedRequest, AuthConfig, HandshakeRow], HandshakeAnswer | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """One vendor's. `answer` is None for what is no handshake; `keys` are those of a sender's row that it uses.
+
+    `proven`: the row's own proof comes with it and must hold first. Where it doesn't, what is told is the row's own.
+    `with_credential`: it brings what comes with every request, if that is how the row's sender proves itself.
+    `signs`: it is answered with the row's first secret.
+    """
+
+    name: str
+    answer: Answer
+    method: str = "POST"
+    proven: bool = True
+    with_credential: bool = False
+    keys: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    signs: bool = False
+
+
+def _event_grid(incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+    """learn.microsoft.com, Event Grid, endpoint validation: the code goes back; the URL beside it is never called."""
+    events = _body(incoming)
+    event = events[0] if isinstance(events, list) and len(events) == 1 else None
+    if not isinstance(event, dict) or event.get("eventType") != "Microsoft.EventGrid.SubscriptionValidationEvent":
+        return None
+    data = event.get("data")
+    code = data.get("validationCode") if isinstance(data, dict) else None
+    return HandshakeAnswer({"validationResponse": _token(code, "data.validationCode")})
+
+
+def _cloudevents(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -> HandshakeAnswer | None:
+    """CloudEvents, HTTP webhooks, abuse protection: the origin is told that it may send, if the row names it."""
+    asked = incoming.headers.get("webhook-request-origin", "").strip().lower()
+    allowed = [origin for origin in row.origins if origin == asked]
+    if not allowed:
+        raise NotAuthenticated("the WebHook-Request-Origin is not one of the row's handshake_origins")
+    return HandshakeAnswer("", {"WebHook-Allowed-Origin": allowed[0], "WebHook-Allowed-Rate": "*"})
+
+
+def _front(incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+    """dev.frontapp.com, application webhook validation."""
+    challenge = incoming.headers.get("x-front-challenge", "")
+    return HandshakeAnswer({"challenge": _token(challenge, "X-Front-Challenge")}) if challenge else None
+
+
+def _zoom(incoming: UnverifiedRequest, config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+    """developers.zoom.us, validate your webhook endpoint; every 72 hours.
+
+    It wants a MAC of a text of the sender's, made with the key that signs its events: only a token is signed, which no
+    event's signature can be over.
+    """
+    body = _body(incoming)
+    if not isinstance(body, dict) or body.get("event") != "endpoint.url_validation":
+        return None
+    payload = body.get("payload")
+    token = _token(payload.get("plainToken") if isinstance(payload, dict) else None, "payload.plainToken")
+    made = hmac.new(config.key(config.secrets[0]), token.encode(), sha256).hexdigest()
+    return HandshakeAnswer({"plainToken": token, "encryptedToken": made})
+
+
+def _slack(incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+    """api.slack.com, Events API, url_verification."""
+    body = _body(incoming)
+    if not isinstance(body, dict) or body.get("type") != "url_verification":
+        return None
+    return HandshakeAnswer({"challenge": _token(body.get("challenge"), "challenge")})
+
+
+def _sns(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -> HandshakeAnswer | None:
+    """docs.aws.amazon.com, SNS, confirm the subscription: a person opens the URL, or this service does."""
+    body = _body(incoming)
+    kind = body.get("Type") if isinstance(body, dict) else None
+    if kind == "UnsubscribeConfirmation":
+        return HandshakeAnswer({}, note="Amazon SNS says that the subscription of this address has ended")
+    if not isinstance(body, dict) or kind != "SubscriptionConfirmation":
+        return None
+    url = _sns_url(body.get("SubscribeURL"))
+    done = "it is being opened" if row.confirm else "open it to confirm, or set confirm_subscription = true"
+    return HandshakeAnswer(
+        {}, note=f"Amazon SNS asks to confirm the subscription; {done}: {url}", call=url * row.confirm
+    )
+
+
+def _meta(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -> HandshakeAnswer | None:
+    """developers.facebook.com, webhooks, verification requests: a token that both sides know, in the query."""
+    try:
+        pairs = dict(parse_qsl(incoming.query_string, max_num_fields=20, encoding="latin-1"))
+    except ValueError:
+        pairs = {}
+    presented = header_bytes(pairs.get("hub.verify_token", ""))
+    if pairs.get("hub.mode") != "subscribe" or not presented:
+        raise NotAuthenticated("hub.mode or hub.verify_token is missing")
+    if not constant_time_equals(presented, secret_bytes(row.verify_token)):
+        raise NotAuthenticated("hub.verify_token is not the row's verify_token")
+    return HandshakeAnswer(_token(pairs.get("hub.challenge"), "hub.challenge"))
+
+
+_TABLE = (
+    Handshake("event-grid", _event_grid),
+    # CloudEvents has no proof of its own for it; a row whose credential comes with every request asks for that.
+    Handshake(
+        "cloudevents", _cloudevents, method="OPTIONS", proven=False, with_credential=True, keys=("handshake_origins",)
+    ),
+    Handshake("front", _front),
+    Handshake("zoom", _zoom, signs=True),
+    Handshake("slack", _slack),
+    Handshake("sns", _sns, keys=("confirm_subscription",)),
+    Handshake("meta", _meta, method="GET", proven=False, keys=("verify_token",), required=("verify_token",)),
+)
+HANDSHAKES: Mapping[str, Handshake] = {handshake.name: handshake for handshake in _TABLE}
+# Keys of a sender's row that a handshake may use.
+KEYS = tuple(dict.fromkeys(key for handshake in _TABLE for key in handshake.keys))
+
+
+def check_origins(value: object) -> str:
+    """The hosts that may send CloudEvents."""
+    good = isinstance(value, list) and value and all(isinstance(one, str) and _ORIGIN.fullmatch(one) for one in value)
+    return "" if good else f"must be a list of hosts, such as [{EVENT_GRID!r}]"
+
+
+def _body(incoming: UnverifiedRequest) -> object:
+    """The JSON in a body; None if it is none."""
+    try:
+        return read_json(incoming.body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _token(value: object, where: str) -> str:
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise InvalidRequest(f"{where}: is no token of up to 200 letters, digits and _ - + / =")
+    return value
+
+
+def _sns_url(value: object) -> str:
+    """SNS's own URL, on a host of SNS's. InvalidRequest for any other."""
+    try:
+        parts = urlsplit(value if isinstance(value, str) else "")
+        own = parts.scheme == "https" and _SNS_HOST.fullmatch(parts.netloc) and len(str(value)) <= 2_000
+    except ValueError:
+        own = False
+    if not own or not str(value).isascii() or not str(value).isprintable() or " " in str(value):
+        raise InvalidRequest("SubscribeURL: is no https URL of sns.<region>.amazonaws.com")
+    return str(value)

@@ -1,0 +1,197 @@
+"""What a body holds, as its Content-Type and the row say: JSON, a form, JSON in a form's field, XML; gzipped or not."""
+
+import zlib
+from collections.abc import Callable, Collection, Mapping
+from urllib.parse import parse_qsl
+from xml.etree.ElementTree import Element, ParseError
+
+import orjson
+from defusedxml.ElementTree import fromstring
+from marshmallow import ValidationError
+
+from cobrowse.errors import BodyTooLarge, InvalidRequest, MalformedRequest, UnsupportedType
+from integrations.event_loop import run_off_loop
+from integrations.senders.requests import UnverifiedRequest
+from schemas.duplicates import check_names
+from schemas.json_text import charset_of, parse_body
+from schemas.validation_errors import in_words
+
+# The field that holds the JSON where a row names none: Slack's and GitHub's.
+FIELD = "payload"
+# Fields of one form, and elements below one another in an XML document.
+_MOST_FIELDS, _DEEPEST = 1_000, 50
+_XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
+# SNS and some relays say that their JSON is text.
+_JSON = frozenset({"application/json", "text/json", "text/plain"})
+_FORM = frozenset({"application/x-www-form-urlencoded"})
+_GZIP = frozenset({"gzip", "x-gzip"})
+
+Reader = Callable[[bytes, str, Collection[str], str], object]
+"""The value of a body: its bytes, its Content-Type, the names that must not be there twice, the field with the JSON."""
+
+
+def read_content(
+    incoming: UnverifiedRequest, content: str, names: Collection[str], *, field: str = FIELD, largest: int
+) -> object:
+    """The value of a delivery's body, which may be gzipped up to `largest` bytes.
+
+    Raises UnsupportedType, MalformedRequest, BodyTooLarge, and InvalidRequest if a name that counts is there twice.
+    """
+    kind = incoming.headers.get("content-type", "")
+    plain = kind.partition(";")[0].strip().lower()
+    types, read = CONTENTS[content]
+    if plain not in types and not (types is _JSON and plain.endswith("+json")):
+        wanted = {"json": "application/json", "xml": "text/xml"}.get(content, "application/x-www-form-urlencoded")
+        said = f"the Content-Type is {plain[:80]!r}" if plain else "there is no Content-Type"
+        raise UnsupportedType(
+            f"{said}, and this sender's row reads {wanted}",
+            hint=f"Let the sender send {wanted}, or say in its row what it sends (content).",
+        )
+    body = _inflated(incoming, largest)
+    if not body.strip():
+        raise MalformedRequest("the body is empty")
+    return read(body, kind, names, field)
+
+
+def content_for(content: str, headers: Mapping[str, str]) -> str:
+    """The content to read a delivery as: the row's, and without one what the sender says, a form or else JSON."""
+    if content:
+        return content
+    plain = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return "form-or-json-in-form" if plain in _FORM else "json"
+
+
+def read_json_once(body: bytes, kind: str, names: Collection[str], _field: str = "") -> object:
+    """The value of a JSON text; of a JSON string that holds one, that one's."""
+    value = _json(body, charset_of(kind), names)
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        # Relays that have their JSON in a variable write it as a string again. Once, never as often as it comes.
+        value = _json(value.encode(errors="surrogatepass"), "utf-8", names)
+    return value
+
+
+def _json(text: bytes, charset: str, names: Collection[str]) -> object:
+    value = parse_body(text, charset)
+    try:
+        # What can't be written again can't be hashed either: it is nested deeper than anything real.
+        orjson.dumps(value)
+        check_names(text, names)
+    except orjson.JSONEncodeError:
+        raise MalformedRequest("the body is nested too deeply") from None
+    except ValidationError as error:
+        raise InvalidRequest(in_words(error.messages)) from None
+    return value
+
+
+def _form(body: bytes, _kind: str, names: Collection[str], _field: str) -> dict[str, object]:
+    """A form's fields as texts; one that comes more than once is a list."""
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"), keep_blank_values=True, strict_parsing=False, max_num_fields=_MOST_FIELDS
+        )
+    except UnicodeDecodeError:
+        raise MalformedRequest("the form is not UTF-8") from None
+    except ValueError:
+        raise InvalidRequest(f"the form: more than {_MOST_FIELDS} fields") from None
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    twice = sorted(name for name, values in found.items() if len(values) > 1 and name in names)
+    if twice:
+        raise InvalidRequest(f"{twice[0][:60]}: Comes more than once.")
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
+
+def _json_in_form(body: bytes, kind: str, names: Collection[str], field: str) -> object:
+    """The JSON in one of a form's fields."""
+    held = _form(body, kind, {field, *names}, field).get(field)
+    if not isinstance(held, str):
+        raise InvalidRequest(f"{field[:60]}: the form has no such field, in which the row says that the JSON is")
+    return read_json_once(held.encode(errors="surrogatepass"), "", names)
+
+
+def _form_or_json_in_form(body: bytes, kind: str, names: Collection[str], field: str) -> object:
+    """A form's fields; those of the JSON in it, if that is all there is."""
+    found = _form(body, kind, names, field)
+    only = found.get(field) if len(found) == 1 else None
+    if isinstance(only, str) and only.lstrip().startswith("{"):
+        return read_json_once(only.encode(errors="surrogatepass"), "", names)
+    return found
+
+
+def _xml(body: bytes, _kind: str, names: Collection[str], _field: str) -> object:
+    """An XML document as a mapping: an element's children by their plain names, else its text."""
+    root = parse_xml(body)
+    return {_plain(root.tag): _element(root, names, 0)}
+
+
+def parse_xml(body: bytes) -> Element:
+    """The root of an XML document. MalformedRequest if it is none, or has what can be used against its reader."""
+    try:
+        root: Element = fromstring(body, forbid_dtd=True)
+    except (ParseError, ValueError, LookupError):
+        # defusedxml's own refusals are ValueErrors; an unknown encoding is a LookupError or a ValueError.
+        raise MalformedRequest("the body is not XML, or has a DTD or entities, which are not read") from None
+    return root
+
+
+def _element(element: Element, names: Collection[str], depth: int) -> object:
+    if depth > _DEEPEST:
+        raise MalformedRequest("the body is nested too deeply")
+    if not len(element):
+        return (element.text or "").strip()
+    found: dict[str, list[object]] = {}
+    for child in element:
+        found.setdefault(_plain(child.tag), []).append(_element(child, names, depth + 1))
+    twice = sorted(name for name, values in found.items() if len(values) > 1 and name in names)
+    if twice:
+        raise InvalidRequest(f"{twice[0][:60]}: Comes more than once.")
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
+
+def _plain(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def _inflated(incoming: UnverifiedRequest, largest: int) -> bytes:
+    """The body as it was before it was compressed, if it was."""
+    encoding = incoming.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        return incoming.body
+    if encoding not in _GZIP:
+        raise UnsupportedType(f"the body is compressed as {encoding[:40]!r}; only gzip is read here")
+    return run_off_loop(lambda: _gunzip(incoming.body, largest))
+
+
+def _gunzip(body: bytes, largest: int) -> bytes:
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        found = stream.decompress(body, largest + 1)
+    except zlib.error:
+        raise MalformedRequest("the body is not gzip, as its Content-Encoding says") from None
+    if len(found) > largest:
+        raise BodyTooLarge(f"the body is larger than {largest} bytes once it is decompressed")
+    if not stream.eof or stream.unused_data:
+        raise MalformedRequest("the gzipped body is cut short, or something follows it")
+    return found
+
+
+CONTENTS: Mapping[str, tuple[frozenset[str], Reader]] = {
+    "json": (_JSON, read_json_once),
+    "form": (_FORM, _form),
+    "json-in-form": (_FORM, _json_in_form),
+    "form-or-json-in-form": (_FORM, _form_or_json_in_form),
+    "xml": (_XML, _xml),
+    "soap": (_XML, lambda body, _kind, _names, _field: parse_xml(body)),
+}
+# Those that a row can name.
+CHOICES = ("json", "form", "json-in-form", "xml")
+# What `send` says that it sends.
+TYPES: Mapping[str, str] = {
+    "": "application/json",
+    "json": "application/json",
+    "form": "application/x-www-form-urlencoded",
+    "json-in-form": "application/x-www-form-urlencoded",
+    "xml": "text/xml",
+    "soap": "text/xml",
+}

@@ -1,0 +1,89 @@
+"""A whole delivery of each sender of senders.example.toml, as docs/senders.md shows it: for `send`, Postman and tests.
+
+The files in `deliveries/` hold what the vendor documents, about one conversation and one moment; what makes a delivery
+another one is put into its text.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent / "deliveries"
+# The conversation of every file, and the moment, as seconds, milliseconds and ISO 8601.
+CONVERSATION = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
+_ISO = re.compile(r"2026-11-24T09:00:4\d(\.\d+)?Z")
+_MILLISECONDS, _SECONDS = re.compile(r"1763974845\d{3}(?!\d)"), re.compile(r"1763974845(?!\d)")
+# What a client of its own connection says.
+_OF_THE_CONNECTION = frozenset({"connection", "accept-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a delivery is made another one with: texts that stand where the file's own stood."""
+
+    conversation: str
+    delivery: str
+    number: str
+    seconds: str
+    iso: str
+
+
+# Not slots: what is derived once is kept beside the fields.
+@dataclass(frozen=True)
+class SampleDelivery:
+    """One sender's delivery. `expect` is what the row makes of it, an entry for each event."""
+
+    sender: str
+    what: str
+    source: str
+    headers: Mapping[str, str]
+    body: str
+    expect: tuple[Mapping[str, Any], ...]
+
+    @cached_property
+    def delivery_id(self) -> str:
+        """The id by which the row knows the delivery again; "" if it has none."""
+        first = self.expect[0].get("wanted", self.expect[0])
+        return str(first.get("delivery_id", ""))
+
+    @cached_property
+    def channel(self) -> str:
+        """The channel of the conversation that it is about."""
+        return self.expect[0].get("wanted", {}).get("channel") or "webchat"
+
+    def made_another(self, by: Replaced) -> tuple[dict[str, str], str]:
+        """The headers and the body of another delivery like this one."""
+        headers = {
+            name: self._replaced(value, by)
+            for name, value in self.headers.items()
+            if name.lower() not in _OF_THE_CONNECTION
+        }
+        return headers, self._replaced(self.body, by)
+
+    def _replaced(self, text: str, by: Replaced) -> str:
+        text = re.sub(CONVERSATION, by.conversation, text, flags=re.IGNORECASE)
+        if self.delivery_id and not _MILLISECONDS.search(self.delivery_id):
+            text = text.replace(self.delivery_id, by.number if self.delivery_id.isdigit() else by.delivery)
+        return _SECONDS.sub(by.seconds, _MILLISECONDS.sub(by.number, _ISO.sub(by.iso, text)))
+
+
+def sample_delivery(sender: str) -> SampleDelivery | None:
+    """The sample of this name; None if there is none."""
+    path = HERE / f"{sender}.json"
+    return read_sample(path) if re.fullmatch(r"[a-z0-9-]{1,40}", sender) and path.is_file() else None
+
+
+def sample_names() -> list[str]:
+    """The names of all samples."""
+    return sorted(path.stem for path in HERE.glob("*.json"))
+
+
+def read_sample(path: Path) -> SampleDelivery:
+    """The sample in this file."""
+    held = json.loads(path.read_text("utf-8"))
+    body = held["raw"] if "raw" in held else json.dumps(held["body"], indent=2, ensure_ascii=False)
+    return SampleDelivery(path.stem, held["example"], held["source"], held["headers"], body, tuple(held["expect"]))

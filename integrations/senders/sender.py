@@ -1,0 +1,142 @@
+"""A sender: its row, checked, and what can be asked of it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from cobrowse.model import Secret, StartWhen
+from integrations.senders.auth.addresses import check_address
+from integrations.senders.auth.config import AuthConfig, AuthParts
+from integrations.senders.auth.scheme import Scheme
+from integrations.senders.handshakes import Handshake, HandshakeAnswer, HandshakeRow
+from integrations.senders.payloads.content import TYPES
+from integrations.senders.payloads.parser import EventParser
+from integrations.senders.requests import Ignored, SessionRequested, UnverifiedRequest
+from integrations.senders.response_policies import ResponsePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """One row, checked. `deadline_seconds` is how long the sender is kept waiting at most."""
+
+    name: str
+    signature: str
+    envelope: str
+    deadline_seconds: float
+    always_200: bool
+    reuse_live_session: bool
+    start_when: StartWhen
+    rate_limit: str
+    rate_limit_fail_open: bool
+    max_body_bytes: int
+    response_policy: ResponsePolicy
+    scheme: Scheme
+    auth_config: AuthConfig
+    parser: EventParser
+    row: Mapping[str, object] = field(repr=False)
+    handshake: Handshake | None = None
+    handshake_row: HandshakeRow = HandshakeRow()
+    allow_from: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets it may use, in the row's order."""
+        return self.auth_config.secrets
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type that it sends."""
+        return TYPES[self.parser.content or self.parser.envelope.content]
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether its signature covers the time of the delivery."""
+        config = self.auth_config
+        in_header = "{timestamp}" in config.signature_format
+        return bool(config.timestamp_header or in_header or self.scheme.covers_delivery_id)
+
+    def start(self) -> None:
+        """Start what its scheme does beside the requests; once in each process that serves."""
+        self.scheme.start(self.auth_config.own)
+
+    def authenticate(self, incoming: UnverifiedRequest, now: datetime) -> str:
+        """The name of the credential it authenticated with, for the log. Raises the 401 kinds of cobrowse.errors."""
+        check_address(incoming, self.allow_from, self.auth_config.trusted_proxies)
+        return self.scheme.verify(self.auth_config, incoming, now)
+
+    def shake_hands(self, incoming: UnverifiedRequest, now: datetime) -> HandshakeAnswer | None:
+        """What the vendor's handshake is told; None if this is none. Raises the 401 kinds, and InvalidRequest.
+
+        One that comes with the row's proof is asked about only once that has held; another is known by its method, and
+        by a credential that comes with every request, where the row has one.
+        """
+        shake = self.handshake
+        if shake is None or shake.method != incoming.method:
+            return None
+        check_address(incoming, self.allow_from, self.auth_config.trusted_proxies)
+        if shake.with_credential and not self.scheme.covers_body:
+            self.authenticate(incoming, now)
+        return shake.answer(incoming, self.auth_config, self.handshake_row)
+
+    def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
+        """What an authenticated delivery asks for, at least one. Raises MalformedRequest, UnsupportedType, …."""
+        return self.parser.read(incoming)
+
+    def sign(
+        self,
+        method: str,
+        path_with_query: str,
+        body: bytes,
+        now: datetime,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> AuthParts:
+        """What this sender would add to this request, with its first secret. CanNotSignError if only it can."""
+        path, _, query = path_with_query.partition("?")
+        lowered = {name.lower(): value for name, value in headers.items()}
+        secret = self.secrets[0] if self.secrets else Secret()
+        draft = UnverifiedRequest(method, path, query, lowered, body)
+        return self.scheme.sign(self.auth_config, secret, draft, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """All senders of the file, by their names."""
+
+    rows: Mapping[str, Sender] = field(default_factory=dict)
+
+    def get(self, name: str) -> Sender | None:
+        """The sender of this name."""
+        return self.rows.get(name)
+
+    def __iter__(self) -> Iterator[Sender]:
+        return iter(self.rows.values())
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def masked(self) -> list[dict[str, object]]:
+        """Each sender as `cobrowse-bridge senders` shows it: secrets by the names of their variables only."""
+        return [
+            {
+                "name": sender.name,
+                "path": f"/webhooks/{sender.name}",
+                "signature": sender.signature,
+                "secrets": [f"${name} •••" for name in sender.auth_config.names],
+                "envelope": sender.envelope,
+                "responsePolicy": sender.response_policy.name,
+                "conversationId": sender.parser.conversation_id.text if sender.parser.conversation_id else "",
+                "deadlineSeconds": sender.deadline_seconds,
+                "always200": sender.always_200,
+                "reuseLiveSession": sender.reuse_live_session,
+                "startWhen": sender.start_when,
+                "rateLimit": sender.rate_limit,
+                "rateLimitFailOpen": sender.rate_limit_fail_open,
+                "maxBodyBytes": sender.max_body_bytes,
+                "handshake": sender.handshake.name if sender.handshake else "",
+                "allowFrom": list(sender.allow_from),
+                "warnings": list(sender.warnings),
+            }
+            for sender in self
+        ]
