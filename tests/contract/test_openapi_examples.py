@@ -87,6 +87,7 @@ ELSEWHERE = {
     "internal_error",
     "overloaded",
     "rate_limit_storage_unavailable",
+    "keys_unavailable",
     "no_active_conversation",
     "agent_not_connected",
     "user_token_required",

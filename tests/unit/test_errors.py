@@ -24,6 +24,7 @@ FREE = {
     "internal_error",
 }
 RETRYABLE = {
+    "keys_unavailable",
     "request_timeout",
     "rate_limited",
     "rate_limit_storage_unavailable",
@@ -71,4 +72,4 @@ def test_a_kind_is_found_by_its_code_and_a_family_is_none():
     assert error_types_by_code()["conversation_not_active"] is ConversationNotActive
     assert GenesysError not in error_types_by_code().values()
     assert all(code == kind.code for code, kind in error_types_by_code().items())
-    assert len(error_types_by_code()) == 32
+    assert len(error_types_by_code()) == 33
