@@ -12,6 +12,10 @@ PYTEST = $(PY) -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist works
 # The scan for secrets, in the files that git has or would take.
 SCAN = --config tools/supply_chain/kingfisher.yaml --git-history none --no-dedup --quiet
 
+# What docs/operations.md says about a machine that fails.
+MACHINE = $(addprefix tests/contract/test_ledger_,file.py health.py gevent.py claims.py clock.py reach.py altered.py plans.py) \
+	$(addprefix tests/integration/test_,bad_machines.py crashes.py ledger_processes.py server_limits.py)
+
 SEEDS ?= 100000
 # What `make mutants` is asked for: MUTANTS="--only cobrowse/flow.py" or MUTANTS="--part 1/10".
 MUTANTS ?=
@@ -58,13 +62,15 @@ lint: .venv/.installed-dev
 
 generate: .venv/.installed-dev    ## write the generated files: API reference, Postman, data action, settings' tables
 	$(PY) -m tools.api_reference
-	$(PY) -m tools.settings_reference
+	$(PY) -m tools.reference_tables
 
 simulate: .venv/.installed-dev    ## exactly once, over SEEDS runs; replay a failing one with --seed N
 	$(PY) -m tests.simulation --seeds $(SEEDS) --workers 2
 
-faults: .venv/.installed-dev      ## every upstream call x every failure
+faults: .venv/.installed-dev      ## every upstream call x every failure, then failures of the machine
 	$(PY) -m tests.robustness.faults
+	$(PY) -m tests.robustness.million
+	$(PYTEST) $(MACHINE)
 
 # It tells git to pass it over, as Python 3.13's venv does by itself. A wheel or nothing: see requirements/fuzz.in.
 .venv-fuzz/.installed: requirements/fuzz.txt

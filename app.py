@@ -18,7 +18,7 @@ from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
 from cobrowse.model import Secret
 from console.views import Console
-from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ping_check
+from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ping_check, reload_check
 from integrations import genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
@@ -37,6 +37,7 @@ from web import data_actions, reference_pages
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
 from web.health import HealthEndpoints, observe_requests
+from web.reloading import IN_FORCE, InForce
 from web.webhooks import Webhooks
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -49,6 +50,7 @@ def create_app(
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
     environ: Mapping[str, str] = ENVIRONMENT,
+    in_force: InForce = IN_FORCE,
 ) -> Flask:
     """The service as a WSGI application. SettingsError, a line for each fault, if it can't start so.
 
@@ -56,13 +58,16 @@ def create_app(
     """
     settings = settings or load_settings(environ)
     clock = clock or SystemClock()
-    keys, senders, rates = load_auth(settings, clock, environ)
+    keys, senders, rates = load_auth(settings, clock, environ, in_force.senders)
     configure_logging(settings.log_level, settings.log_format)
+    for fault in in_force.refused:
+        log.error("a reload was refused: the configuration of before is in force", fault=fault)
     for sender in senders:
         sender.start()
         for warning in sender.warnings:
             log.warning("a row of the senders file that may never start anything", sender=sender.name, warning=warning)
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
+    metrics.reload_refused(bool(in_force.refused))
     initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
 
     app = App("cobrowse-bridge", static_folder=None)
@@ -72,7 +77,7 @@ def create_app(
     observe_requests(app, telemetry)
     app.register_blueprint(
         HealthEndpoints(
-            ready=readiness(initiate, tokens, clock, telemetry, rates),
+            ready=readiness(initiate, tokens, clock, telemetry, rates, in_force.refused),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
             non_critical=tolerated_checks(settings),
@@ -115,14 +120,19 @@ def build_telemetry(
 
 def tolerated_checks(settings: Settings) -> tuple[str, ...]:
     """The checks of /readyz that show and don't make the service unready. Rates: data actions have none."""
-    tolerated = ("rates",) if settings.readyz_strict else ("rates", "circuit")
+    tolerated = ("rates", "configuration") if settings.readyz_strict else ("rates", "configuration", "circuit")
     return tolerated if settings.ledger_required else (*tolerated, "ledger")
 
 
 def readiness(
-    initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers, rates: RateLimiter
+    initiate: Initiation,
+    tokens: genesys.Tokens,
+    clock: Clock,
+    telemetry: SafeObservers,
+    rates: RateLimiter,
+    refused: tuple[str, ...] = (),
 ) -> Readiness:
-    """What /readyz asks."""
+    """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
     flows = initiate.genesys
     questions: dict[str, HealthCheck] = {}
     if isinstance(flows, genesys.Flows):
@@ -134,6 +144,8 @@ def readiness(
         questions["ledger"] = ping_check(initiate.ledger.ping)
     if rates.is_remote:
         questions["rates"] = ping_check(rates.ping)
+    if refused:
+        questions["configuration"] = reload_check(refused)
     return Readiness(questions, clock)
 
 
@@ -147,6 +159,7 @@ def build_console(
     activity: SenderActivities | None = None,
 ) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
+    flows = initiate.genesys
     return Console(
         recent=ledger.recent,
         read=ledger.read,
@@ -160,14 +173,18 @@ def build_console(
         senders=(data_actions.SENDER, *(sender.name for sender in senders)),
         ignored=ignored,
         activity=lambda: (activity or SenderActivities()).of_all(sender.name for sender in senders),
-        open_circuits=initiate.genesys.open_circuits if isinstance(initiate.genesys, genesys.Flows) else tuple,
+        open_circuits=flows.open_circuits if isinstance(flows, genesys.Flows) else tuple,
+        budgets=flows.budgets if isinstance(flows, genesys.Flows) else tuple,
     )
 
 
 def load_auth(
-    settings: Settings, clock: Clock, environ: Mapping[str, str] = ENVIRONMENT
+    settings: Settings, clock: Clock, environ: Mapping[str, str] = ENVIRONMENT, senders_text: str | None = None
 ) -> tuple[ApiKeys, Senders, RateLimiter]:
-    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file."""
+    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file.
+
+    `senders_text` is the senders file's text where it was read before.
+    """
     errors: list[str] = []
     keys, senders, rates = ApiKeys(), Senders(), RateLimiter(clock=clock)
     try:
@@ -179,6 +196,7 @@ def load_auth(
             senders = load_senders(
                 Path(settings.senders_file),
                 Variables.of(environ),
+                text=senders_text,
                 public_base_url=settings.public_base_url,
                 trusted_proxies=settings.trusted_proxies,
                 max_body_bytes=settings.max_body_bytes,
@@ -234,6 +252,7 @@ def build(
         jitter=random.random,
         lease_owner=lease_owner,
         store=ledger.tokens if isinstance(ledger, LedgerStore) else None,
+        budgets=ledger.budgets if isinstance(ledger, LedgerStore) else None,
         on_circuit=on_circuit,
         on_budget=on_budget,
     )
@@ -271,11 +290,15 @@ def build_ledger(settings: Settings) -> LedgerStore:
         raise SettingsError([str(error)]) from None
 
 
-def check() -> None:
-    """Raise the SettingsError that a worker would end with."""
-    settings = load_settings()
-    load_auth(settings, SystemClock())
-    build_ledger(settings).close()
+def faults_of(environ: Mapping[str, str], senders_text: str | None = None) -> list[str]:
+    """What a worker would end with, a line for each fault."""
+    try:
+        settings = load_settings(environ)
+        load_auth(settings, SystemClock(), environ, senders_text)
+        build_ledger(settings).close()
+    except SettingsError as error:
+        return error.errors
+    return []
 
 
 def new_id() -> str:

@@ -18,11 +18,12 @@ from typing import Any
 HOME = str(Path(__file__).resolve().parent)
 sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 
-from dotenv import load_dotenv
 
 from settings import Settings, SettingsError, load_settings
+from web.reloading import IN_FORCE
 
-load_dotenv(".env")
+# The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
+IN_FORCE.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
 try:
     settings = load_settings()
 except SettingsError:  # on_starting tells all of it, and no server starts
@@ -73,14 +74,21 @@ def on_starting(_server: object) -> None:
     with contextlib.suppress(OSError):
         for left_over in counts.glob("*.db"):
             left_over.unlink()
-    from app import check  # noqa: PLC0415 - after .env is read
+    from app import faults_of  # noqa: PLC0415 - after .env is read
 
-    try:
-        check()
-    except SettingsError as error:
-        lines = "\n".join(f"  {fault}" for fault in error.errors)
+    IN_FORCE.keep_senders()
+    if faults := faults_of(os.environ, IN_FORCE.senders):
+        lines = "\n".join(f"  {fault}" for fault in faults)
         print(f"Invalid configuration (.env.example explains each variable):\n{lines}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+
+
+def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    """Read .env and the senders file again; what is broken keeps those in force, and is told."""
+    from app import faults_of  # noqa: PLC0415 - after .env is read
+
+    for fault in IN_FORCE.renew(faults_of):
+        server.log.error("Reload refused, the configuration of before stays in force: %s", fault)
 
 
 def post_worker_init(_worker: object) -> None:

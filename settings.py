@@ -1,6 +1,6 @@
 """Every setting of the service, a line each: name, type, default, help. All errors are reported, secrets masked.
 
-.env.example and the table in docs/operations.md are written from this one: `python -m tools.settings_reference`.
+.env.example and the table in docs/operations.md are written from this one: `make generate`.
 """
 
 import os
@@ -90,7 +90,7 @@ class Settings:
     genesys_proxy: Secret = setting(
         Secret(),
         "A forward proxy for all calls to Genesys, http or https, with a user and password if it requires them; "
-        "`HTTPS_PROXY` is not read.",
+        "the commands and `doctor` use it too, and `HTTPS_PROXY` is not read.",
         proxy_url,
         example="http://user:password@proxy.example.com:3128",
     )
@@ -104,8 +104,9 @@ class Settings:
     genesys_client_key: str = setting("", "A PEM file with its key, if the certificate's file has none.", readable_file)
     max_upstream_bytes: int = setting(
         8_388_608,
-        "Most bytes of a Genesys response; a larger one is `genesys_bad_response`. A "
-        "conversation with thousands of messages has a few million.",
+        "Most bytes of a Genesys response, unpacked; a larger one is `genesys_bad_response`, which names this setting. "
+        "A conversation with thousands of messages has a few million. A worker that reads one takes up to eight times "
+        "its bytes of memory, one conversation at a time.",
         Range(65_536, 1 << 30),
     )
     cobrowse_flow: str = setting(

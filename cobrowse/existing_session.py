@@ -45,10 +45,8 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         return find_live_session(shown, known, own, now) or _not_shown_as_over(unseen, shown)
 
     with attempt.step("check"):
-        patient = (
-            lost
-            or bool(leases_ahead(acquired))
-            or any(_may_not_be_visible_yet(entry, acquired.entry) for entry in history)
+        patient = bool(leases_ahead(acquired)) or any(
+            _may_not_be_visible_yet(entry, acquired.entry) for entry in history
         )
         for number, _ in enumerate(attempt.poll(AGENT_LOOKS, "before another look for an agent who answers")):
             found = poll_until_found(attempt, find, "the earlier session") if patient and not number else find()

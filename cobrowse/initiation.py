@@ -8,16 +8,14 @@ from typing import Protocol
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
 from cobrowse.errors import (
-    AgentNotConnected,
     CobrowseError,
-    ConversationError,
     InProgress,
     InternalError,
     KeyReused,
     LedgerUnavailable,
 )
-from cobrowse.existing_session import already_active_outcome
-from cobrowse.flow import Attempt, Flow, FlowUnavailable, Observer, run
+from cobrowse.execution import join_or_run
+from cobrowse.flow import Attempt, Flow, Observer
 from cobrowse.ledger import (
     Acquired,
     Checkpoint,
@@ -34,13 +32,12 @@ from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import (
     failure_outcome,
     final_outcome,
-    joined_outcome,
     outcome_of,
     replay_outcome,
     state_of,
     visible_session,
 )
-from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner
+from cobrowse.waiting import applies_to_all_waiters, wait_for_owner
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
 LEASE_MARGIN = 5.0
@@ -217,7 +214,7 @@ class Initiation:
         unhandled: Exception | None = None
         try:
             try:
-                outcome = self._join_or_run(ledger, attempt, acquired)
+                outcome = join_or_run(self.genesys.flow, self.genesys.sessions, ledger, attempt, acquired)
             except CobrowseError as error:
                 outcome = failure_outcome(attempt, error)
             except LeaseLost:
@@ -252,57 +249,6 @@ class Initiation:
             # The session was started, and the caller must know. The lease expires; a retry checks and finds it.
             return
 
-    def _join_or_run(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
-        earlier, may_be_there = (
-            acquired.previous,
-            acquired.previous is not None and (bool(acquired.history) or not acquired.previous.has_live_lease),
-        )
-        for hold in leases_ahead(acquired):
-            entry = earlier if earlier is not None and earlier.id == hold.id else None
-            entry = entry or ledger.read(hold.id, seconds=attempt.deadline.remaining())
-            ended = wait_for_owner(ledger, entry, attempt, hold.lease_owner)
-            if ended is not None and applies_to_all_waiters(ended):
-                return self._join(attempt, ended)
-            # One that has not ended crashed, or is running again; either may have invited the customer before that.
-            may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
-        if may_be_there or _looks_first(attempt.command):
-            try:
-                active = already_active_outcome(attempt, acquired, lambda: self.genesys.sessions(attempt))
-            except ConversationError as error:
-                # Whether it was over before this initiation's own invitation is for the flow's probe to say.
-                if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:
-                    raise
-                active = None
-            if active is not None:
-                return active
-        # What continues an earlier attempt puts its own call on record even where the row already tells of one: a claim
-        # that a power cut took back must not send anything out.
-        self._run_flow(ledger, attempt, acquired.entry.checkpoint if attempt.number == 1 else Checkpoint())
-        return outcome_of(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
-
-    def _join(self, attempt: Attempt, ended: InitiationRecord) -> Outcome:
-        outcome = replace(joined_outcome(ended, attempt), initiation_id=attempt.initiation_id)
-        if outcome.success:
-            session = visible_session(attempt.command, ended.checkpoint.session, ended.command)
-            attempt.checkpoint = replace(attempt.checkpoint, flow=outcome.flow, session=session)
-        return outcome
-
-    def _run_flow(self, ledger: Ledger, attempt: Attempt, recorded: Checkpoint) -> None:
-        """Run the flow in force; once the org turns out not to have its endpoint, the other one."""
-
-        def save_checkpoint(checkpoint: Checkpoint) -> None:
-            ledger.save_checkpoint(
-                attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
-            )
-
-        while True:
-            flow = self.genesys.flow(attempt.checkpoint.flow)
-            attempt.update_session({"conversation_id": attempt.command.conversation_id}, flow=flow.name)
-            try:
-                return run(flow, attempt, recorded, save_checkpoint)
-            except FlowUnavailable:
-                attempt.checkpoint = Checkpoint()
-
     def _find_latest(self, attempt: Attempt) -> Outcome | None:
         """Find the conversation before it is claimed. One that finds none has its row too, and leaves its key free."""
         try:
@@ -317,11 +263,6 @@ class Initiation:
             return outcome
         attempt.command = replace(attempt.command, conversation_id=found)
         return None
-
-
-def _looks_first(command: Command) -> bool:
-    """Whether the conversation is looked at before the flow: what calls from within a conversation need not ask."""
-    return command.reuse_live_session or command.start_when == "agent_connected"
 
 
 def _completion_timeout(attempt: Attempt) -> float:

@@ -1,7 +1,6 @@
 """cobrowse-bridge doctor: checks the configuration and every dependency, with a hint for each failure."""
 
 import sys
-from contextlib import closing
 
 import click
 
@@ -28,16 +27,15 @@ def doctor(conversation_id: str, as_json: bool) -> None:
     except SettingsError as error:
         made = [_shown(check, quiet=as_json) for check in unsettled(error.errors)]
     else:
-        with closing(transport_of(settings)) as transport:
-            checks = diagnose(
-                settings,
-                environ=ENVIRONMENT,
-                clock=SystemClock(),
-                new_id=new_id,
-                transport=transport,
-                conversation_id=conversation_id,
-            )
-            made = [_shown(check, quiet=as_json) for check in checks]
+        checks = diagnose(
+            settings,
+            environ=ENVIRONMENT,
+            clock=SystemClock(),
+            new_id=new_id,
+            transport=transport_of(settings),
+            conversation_id=conversation_id,
+        )
+        made = [_shown(check, quiet=as_json) for check in checks]
     if as_json:
         say_json([{"name": each.name, "ok": each.ok, "found": each.found, "hint": each.hint} for each in made])
     else:

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 from click.exceptions import NoArgsIsHelpError
@@ -21,6 +22,13 @@ class Failure(click.ClickException):
         self.hint = hint
 
 
+# The option that every command has.
+ENV_FILE: dict[str, Any] = {
+    "type": click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+    "help": "Read the settings from this file in place of ./.env.",
+}
+
+
 class Command(click.Command):
     """A command that reads `.env` of the working folder, or the file that `--env-file` names, before it begins."""
 
@@ -29,11 +37,10 @@ class Command(click.Command):
         self.params.append(
             click.Option(
                 ["--env-file"],
-                type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
                 expose_value=False,
                 is_eager=True,
-                callback=load_environment,
-                help="Read the settings from this file in place of ./.env.",
+                callback=lambda _context, _parameter, chosen: load_environment(chosen),
+                **ENV_FILE,
             )
         )
 
@@ -60,7 +67,7 @@ class Group(click.Group):
         return command
 
 
-def load_environment(_ctx: click.Context, _param: click.Parameter, chosen: Path | None) -> None:
+def load_environment(chosen: Path | None) -> None:
     """Add the file's variables to the process's; those that are already set win."""
     load_dotenv(chosen or Path(".env"))
 

@@ -1,24 +1,46 @@
-"""cobrowse-bridge senders: what is configured, secrets masked."""
+"""cobrowse-bridge senders: what is configured, secrets masked, and whether a senders file is valid."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import click
 
 from app import load_auth
 from cobrowse.clock import SystemClock
-from commands.group import Command
+from commands.group import ENV_FILE, Group, load_environment
 from commands.terminal import say, say_json, say_pairs
 from integrations.senders.registry import Senders
 from settings import SENDERS, load_settings
 
 
-def configured_senders() -> Senders:
-    """The senders of SENDERS_FILE. SettingsError for whatever is wrong with it; needs no other setting."""
-    return load_auth(load_settings(only=SENDERS), SystemClock())[1]
+def configured_senders(file: Path | None = None) -> Senders:
+    """The senders of this file, or of SENDERS_FILE. SettingsError for whatever is wrong; needs no other setting."""
+    settings = load_settings(only=SENDERS)
+    return load_auth(replace(settings, senders_file=str(file)) if file else settings, SystemClock())[1]
 
 
-@click.command(cls=Command)
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-def senders(as_json: bool) -> None:
+@click.option("--env-file", **ENV_FILE)
+@click.pass_context
+def senders(context: click.Context, as_json: bool, env_file: Path | None) -> None:
     """List the senders that are configured, secrets masked."""
+    if context.invoked_subcommand is None:
+        load_environment(env_file)
+        _list(as_json)
+
+
+@senders.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check(file: Path) -> None:
+    """Validate FILE as a start would, with the secrets of this environment; nothing is started."""
+    for sender in configured_senders(file):
+        say(f"{sender.name}: valid")
+        for warning in sender.warnings:
+            say(f"warning: {warning}", style="yellow", indent=2)
+
+
+def _list(as_json: bool) -> None:
     known = configured_senders()
     rows = known.masked()
     if as_json:

@@ -13,7 +13,7 @@ from cobrowse.model import Outcome, Span
 from commands.group import Command
 from commands.terminal import complain, say, say_json, say_pairs, say_whole, waiting
 from integrations.observability import configure_logging
-from schemas.texts import conversation_id_in
+from schemas.texts import SHOWN, conversation_id_in, placeholder_in
 from settings import GENESYS, LEDGER, load_settings
 from web import responses
 from web.error_responses import hint_of
@@ -79,10 +79,12 @@ def start(conversation_id: str, channel: str | None, latest: bool, as_json: bool
 
 
 def _checked(conversation_id: str) -> str:
-    """The id as Genesys writes it; a usage error if it is none, before anything is called."""
-    known = conversation_id_in(conversation_id)
-    if not known:
-        raise click.UsageError(f"CONVERSATION_ID: {conversation_id[:60]!r} is no conversation's id, which is a UUID.")
+    """The id as Genesys writes it; a usage error if it is none, or a variable that nobody filled in."""
+    unfilled, known = placeholder_in(conversation_id), conversation_id_in(conversation_id)
+    if unfilled or not known:
+        given = conversation_id[:SHOWN]
+        why = f"{unfilled[:SHOWN]!r} was not filled in" if unfilled else f"{given!r} is not a conversation id"
+        raise click.UsageError(f"CONVERSATION_ID: {why}; it is a UUID such as 2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33.")
     return known
 
 

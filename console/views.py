@@ -19,6 +19,7 @@ from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Outcome, Secret
 from console import auth, view_model
 from console.last_hour import Figure, Sample, figures
+from integrations.genesys.budget import BudgetState
 from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RetrySchema
@@ -76,7 +77,8 @@ class Console:
     """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
     Without a `password` it answers this machine alone: hand in none only where the service is on a sandbox. `csrf_key`
-    must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now.
+    must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now;
+    `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
     recent: Recent
@@ -89,6 +91,7 @@ class Console:
     password: Secret = Secret()
     senders: tuple[str, ...] = ()
     open_circuits: Callable[[], tuple[str, ...]] = tuple
+    budgets: Callable[[], Sequence[BudgetState]] = tuple
     ignored: Callable[[], Sequence[IgnoredEvent]] = tuple
     activity: Callable[[], Sequence[SenderActivity]] = tuple
 
@@ -168,6 +171,7 @@ class Console:
         return {
             "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
             "open_circuits": self.open_circuits(),
+            "budgets": self.budgets(),
             "ignored": self.ignored(),
             "activity": self.activity(),
             "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],

@@ -1,15 +1,15 @@
 """The doctor: a table of checks of this installation, each with its result and a hint."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-
-import httpx
 
 from cobrowse.clock import Clock
 from diagnostics import local_checks, network_checks
 from diagnostics.connectivity import ConnectivityProbe
 from diagnostics.context import Check, DiagnosticContext, DoctorSettings
 from diagnostics.genesys_checks import GenesysChecks
+from integrations.genesys.transport import CurlTransport
 
 __all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "DoctorSettings", "diagnose", "passed", "unsettled"]
 
@@ -49,26 +49,26 @@ def diagnose(
     environ: Mapping[str, str],
     clock: Clock,
     new_id: Callable[[], str],
-    transport: httpx.BaseTransport,
+    transport: CurlTransport,
     conversation_id: str = "",
     probe: ConnectivityProbe = _STRAIGHT,
 ) -> Iterator[Check]:
     """The checks, one by one as they are made. Nothing in them is seen by a customer.
 
-    `environ` holds the senders' secrets, and `transport` is the service's own way to Genesys. With a
+    `environ` holds the senders' secrets; `transport` is the service's way to Genesys, and closed in the end. With a
     `conversation_id` that conversation is checked too.
     """
-    context = DiagnosticContext(settings, environ, clock, new_id, probe, conversation_id)
-    org = GenesysChecks(context, transport)
-    for question in QUESTIONS:
-        missing = [name for name in question.needs if name in context.failed]
-        if missing:
-            yield Check(question.name, None, f"skipped: {missing[0]} failed")
-            continue
-        for check in question.ask(context, org):
-            if check.ok is False:
-                context.failed.add(question.name)
-            yield check
+    context = DiagnosticContext(settings, environ, clock, new_id, probe, transport, conversation_id)
+    with closing(GenesysChecks(context)) as org:
+        for question in QUESTIONS:
+            missing = [name for name in question.needs if name in context.failed]
+            if missing:
+                yield Check(question.name, None, f"skipped: {missing[0]} failed")
+                continue
+            for check in question.ask(context, org):
+                if check.ok is False:
+                    context.failed.add(question.name)
+                yield check
 
 
 def unsettled(errors: Iterable[str]) -> Iterator[Check]:

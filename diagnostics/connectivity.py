@@ -77,7 +77,16 @@ class ConnectivityProbe:
             raise Unreachable(f"{host[:80]!r} is no host name", "Correct the host in the settings.") from None
         return list(dict.fromkeys(str(address[0]) for *_, address in found if isinstance(address, tuple)))
 
-    def get(self, url: str, path: str = "/", *, ca_file: str = "") -> Answer:
+    def connect(self, host: str, port: int) -> None:
+        """Make a connection and end it. Raises Unreachable."""
+        try:
+            socket.create_connection((host, port), timeout=self.patience).close()
+        except OSError as error:
+            raise _explained(f"{host}:{port}", error, "") from None
+
+    def get(
+        self, url: str, path: str = "/", *, ca_file: str = "", client_cert: str = "", client_key: str = ""
+    ) -> Answer:
         """The answer to a GET, whatever its status. Raises Unreachable."""
         parts = urlsplit(url)
         host, port = parts.hostname or "", _port(url)
@@ -86,6 +95,8 @@ class ConnectivityProbe:
         try:
             if parts.scheme == "https":
                 context = _trusting(ca_file)
+                if client_cert:
+                    _show(context, client_cert, client_key)
                 connection = http.client.HTTPSConnection(host, port, timeout=self.patience, context=context)
             else:
                 connection = http.client.HTTPConnection(host, port, timeout=self.patience)
@@ -117,6 +128,17 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _show(context: ssl.SSLContext, client_cert: str, client_key: str) -> None:
+    try:
+        context.load_cert_chain(client_cert, client_key or None)
+    except (OSError, ssl.SSLError) as error:
+        why = error.strerror or "it is no certificate with its key"
+        raise Unreachable(
+            f"GENESYS_CLIENT_CERT {client_cert} can't be used: {why}",
+            "Name a PEM file with the certificate, and its unencrypted key in GENESYS_CLIENT_KEY or the same file.",
+        ) from None
 
 
 def _tls(connected: object) -> str:

@@ -9,6 +9,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Secret
 from diagnostics.connectivity import ConnectivityProbe
+from integrations.genesys.transport import CurlTransport
 from web.error_responses import hint_of
 
 
@@ -35,6 +36,12 @@ class DoctorSettings(Protocol):
     def genesys_ca_file(self) -> str: ...  # noqa: D102
     @property
     def genesys_proxy(self) -> Secret: ...  # noqa: D102
+    @property
+    def no_proxy(self) -> str: ...  # noqa: D102
+    @property
+    def genesys_client_cert(self) -> str: ...  # noqa: D102
+    @property
+    def genesys_client_key(self) -> str: ...  # noqa: D102
     @property
     def api_url(self) -> str: ...  # noqa: D102
     @property
@@ -63,13 +70,17 @@ class DoctorSettings(Protocol):
 
 @dataclass(slots=True)
 class DiagnosticContext:
-    """One examination. `environ` is where the senders' secrets are; the last two fields are learned on the way."""
+    """One examination. `environ` is where the senders' secrets are, `transport` the service's own way to Genesys.
+
+    The last two fields are learned on the way.
+    """
 
     settings: DoctorSettings
     environ: Mapping[str, str]
     clock: Clock
     new_id: Callable[[], str]
     probe: ConnectivityProbe
+    transport: CurlTransport
     conversation_id: str = ""
     genesys_time: datetime | None = None
     failed: set[str] = field(default_factory=set)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import httpx
 from marshmallow import fields
 
 from cobrowse.errors import (
@@ -12,11 +11,14 @@ from cobrowse.errors import (
     ConversationNotFound,
     GenesysBadResponse,
     GenesysForbidden,
+    GenesysTimeout,
     GenesysUnauthorized,
+    GenesysUnavailable,
 )
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from diagnostics.context import Check, DiagnosticContext, failing
+from diagnostics.network_checks import PROXY_HINT, is_proxied
 from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import parse_conversation
@@ -41,14 +43,12 @@ _GRANT = replace(TOKEN, answer=_GrantSchema())
 class GenesysChecks:
     """Asks Genesys on behalf of one examination, with a token of its own."""
 
-    def __init__(
-        self, context: DiagnosticContext, transport: httpx.BaseTransport, rows: Sequence[FlowRow] = FLOWS
-    ) -> None:
+    def __init__(self, context: DiagnosticContext, rows: Sequence[FlowRow] = FLOWS) -> None:
         settings = context.settings
         self._rows = rows
         self._candidates = candidates(settings.cobrowse_flow, rows)
         self._context = context
-        self._transport = transport
+        self._transport = context.transport
         self._identity = (
             settings.genesys_client_id or "sandbox",
             settings.genesys_client_secret or Secret("sandbox-secret"),
@@ -58,8 +58,13 @@ class GenesysChecks:
         )
         self._client = Client(caller, self._tokens(caller), settings.api_url)
 
+    def close(self) -> None:
+        """End the connections."""
+        self._transport.close()
+
     def credentials(self) -> Iterator[Check]:
         """The client's id and secret."""
+        settings = self._context.settings
         try:
             self._client.authorize(self._attempt(), "")
         except GenesysUnauthorized as error:
@@ -68,7 +73,8 @@ class GenesysChecks:
             hint = "Something other than Genesys's login answered: check GENESYS_LOGIN_URL and any proxy on the way."
             yield failing("credentials", error, hint)
         except CobrowseError as error:
-            yield failing("credentials", error)
+            way = is_proxied(settings, settings.login_url) and isinstance(error, GenesysUnavailable | GenesysTimeout)
+            yield failing("credentials", error, PROXY_HINT if way else "")
         else:
             yield Check("credentials", True, f"Genesys gives a token to client {self._identity[0]}")
 

@@ -4,7 +4,13 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 
 from cobrowse.clock import Clock
-from cobrowse.errors import CobrowseError, GenesysUnavailable, LedgerUnavailable, RateLimitStorageUnavailable
+from cobrowse.errors import (
+    CobrowseError,
+    GenesysUnavailable,
+    InvalidRequest,
+    LedgerUnavailable,
+    RateLimitStorageUnavailable,
+)
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command
 
@@ -108,5 +114,16 @@ def ping_check(ping: Callable[[], None]) -> HealthCheck:
         except (LedgerUnavailable, RateLimitStorageUnavailable) as error:
             return error
         return None
+
+    return ask
+
+
+def reload_check(refused: tuple[str, ...]) -> HealthCheck:
+    """Whether what is on the disk is in force: a reload that was refused."""
+
+    def ask() -> Problem:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        hint = "The configuration of before stays in force. Correct the file and send SIGHUP again."
+        return InvalidRequest(f"a reload was refused: {refused[0]}{more}", hint=hint)
 
     return ask

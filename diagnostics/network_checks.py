@@ -1,11 +1,15 @@
 """The way to Genesys: the region, both hosts' names and TLS, and how far the clocks are apart."""
 
+import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from diagnostics.connectivity import Unreachable
-from diagnostics.context import Check, DiagnosticContext
+from diagnostics.context import Check, DiagnosticContext, DoctorSettings
 
+PROXY_HINT = (
+    "Check GENESYS_PROXY: its scheme, host and port, its user and password, and whether it lets this host through."
+)
 # Seconds: far above what a Date header's whole seconds and the way add, far below the 300 that a signature may be old.
 LARGEST_SKEW = 30.0
 
@@ -37,13 +41,8 @@ def login(context: DiagnosticContext) -> Iterator[Check]:
 
 def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
     dns, tls = f"{which} host: DNS", f"{which} host: TLS"
-    if context.settings.genesys_proxy and not context.settings.sandbox:
-        # Only the service's own engine goes through it; the token, further down, shows whether that works.
-        proxy = urlsplit(context.settings.genesys_proxy)
-        yield Check(
-            dns, None, f"the proxy {proxy.hostname}:{proxy.port or 'default port'} of GENESYS_PROXY resolves it"
-        )
-        yield Check(tls, None, "it is reached through the proxy")
+    if is_proxied(context.settings, url):
+        yield from _proxied(context, dns, tls)
         return
     try:
         addresses = context.probe.addresses(url)
@@ -60,13 +59,49 @@ def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
         yield Check(tls, None, "the name comes first")
         return
     try:
-        answer = context.probe.get(url, ca_file=context.settings.genesys_ca_file)
+        answer = context.probe.get(
+            url,
+            ca_file=context.settings.genesys_ca_file,
+            client_cert=context.settings.genesys_client_cert,
+            client_key=context.settings.genesys_client_key,
+        )
     except Unreachable as error:
         yield Check(tls, False, error.message, error.hint)
         return
     if which == "api":
         context.genesys_time = answer.date
     yield Check(tls, True, answer.tls or "answers over http, which is for a sandbox on this machine")
+
+
+def _proxied(context: DiagnosticContext, dns: str, tls: str) -> Iterator[Check]:
+    """The proxy itself; what lies behind it is for the service's own engine: the token and a conversation show that."""
+    parts = urlsplit(context.settings.genesys_proxy)
+    port = parts.port or (443 if parts.scheme == "https" else 1080)
+    where = f"{parts.scheme}://{parts.hostname}:{port} of GENESYS_PROXY{', with a user' if parts.username else ''}"
+    try:
+        context.probe.connect(parts.hostname or "", port)
+    except Unreachable as error:
+        yield Check(dns, False, f"the proxy {where}: {error.message}", PROXY_HINT)
+        yield Check(tls, None, "the proxy comes first")
+        return
+    yield Check(dns, True, f"the proxy {where} resolves it")
+    yield Check(tls, None, "through the proxy: see credentials and reading")
+
+
+def is_proxied(settings: DoctorSettings, url: str) -> bool:
+    """Whether libcurl takes the proxy for this URL: NO_PROXY names hosts with their subdomains, addresses, networks."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return bool(settings.genesys_proxy) and not any(_names(entry, host) for entry in settings.no_proxy.split(","))
+
+
+def _names(entry: str, host: str) -> bool:
+    entry = entry.strip().lower().strip(".")
+    if entry == "*":
+        return True
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        return bool(entry) and (host == entry or host.endswith(f".{entry}"))
 
 
 def clock(context: DiagnosticContext) -> Iterator[Check]:

@@ -29,11 +29,15 @@ def new_brief_lock() -> LockType:
     return made
 
 
-def run_off_loop(work: Callable[[], T]) -> T:
-    """The work's result; other requests go on meanwhile. The work uses nothing that gevent has replaced."""
+def run_off_loop(work: Callable[[], T], seconds: float | None = None) -> T:
+    """The work's result; other requests go on meanwhile. The work uses nothing that gevent has replaced.
+
+    Under gevent TimeoutError is raised after so many seconds; the work goes on then, and keeps its thread.
+    """
     if not is_patched():
         return work()
-    done: T = _gevent().get_hub().threadpool.apply(work)
+    with _gevent().Timeout(seconds, TimeoutError):
+        done: T = _gevent().get_hub().threadpool.apply(work)
     return done
 
 

@@ -80,6 +80,9 @@ def _respond(world: FakeGenesys, route: Route, **path: str) -> Response:
     call.fault = None if armed is None else armed.fault.kind
     call.status = None if call.fault == "drop" else answer.status
     headers, pieces = sent(None if armed is None else armed.fault, answer, call.correlation_id, wire)
+    known = {name.lower() for name, _ in headers}
+    budget = world.tokens.budget(_bearer())
+    headers = [*headers, *((name, value) for name, value in budget.items() if name not in known)]
     return Response(pieces, status_line(answer.status), headers)
 
 
@@ -146,6 +149,11 @@ def _noted(world: FakeGenesys, operation: str, conversation_id: str | None) -> C
 def _revoke(world: FakeGenesys, login_answer: Answer | None) -> None:
     """Make the token invalid that this call presented, or the one that it has just been given."""
     if login_answer is None:
-        world.tokens.revoke(request.headers.get("Authorization", "").partition(" ")[2].strip())
+        world.tokens.revoke(_bearer())
     else:
         world.tokens.revoke(orjson.loads(login_answer.body)["access_token"])
+
+
+def _bearer() -> str:
+    """The token that this call presents."""
+    return request.headers.get("Authorization", "").partition(" ")[2].strip()

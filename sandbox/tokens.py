@@ -102,6 +102,16 @@ class Tokens:
             _count(token, now, self._options.rate_limit)
             return token
 
+    def budget(self, value: str) -> dict[str, str]:
+        """The headers that tell of a token's calls in its minute, as Genesys sends them with every answer."""
+        limit, now = self._options.rate_limit, self._clock()
+        with self._lock:
+            token = self._tokens.get(value)
+            if token is None or limit is None or not token.window <= now < token.window + WINDOW:
+                return {}
+            told = {"count": token.calls, "allowed": limit, "reset": math.ceil(token.window + WINDOW - now)}
+        return {f"inin-ratelimit-{name}": str(number) for name, number in told.items()}
+
     def _add(self, value: str, scopes: frozenset[str], expires: float | None) -> Token:
         with self._lock:
             self._revoked.discard(value)

@@ -18,12 +18,12 @@ def is_loopback(host: str) -> bool:
 
 
 def is_network(text: str) -> bool:
-    """Whether a text is an address or a network in CIDR notation."""
+    """Whether a text is an address or a network in CIDR notation; not one of IPv4 that is written as IPv6."""
     try:
-        ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return False
-    return True
+    return isinstance(network, ipaddress.IPv4Network) or network.network_address.ipv4_mapped is None
 
 
 def http_url(text: str) -> SplitResult | None:

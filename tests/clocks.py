@@ -41,6 +41,13 @@ class LeapingClock(SystemClock):
         self.slept.append(seconds)
 
 
+class BusyClock(SystemClock):
+    """Counts the CPU seconds of this process only: what other processes do meanwhile takes no time."""
+
+    def monotonic(self):
+        return time.process_time()
+
+
 def wait_until(true, what="what was waited for did not happen"):
     """Return what `true` returns once it is true; fail when that takes as long as only a hang can."""
     ends = time.monotonic() + HANGS

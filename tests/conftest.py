@@ -1,6 +1,7 @@
 """Holds the whole test run to one promise, nothing secret gets out, and marks the tests that take their time."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -21,17 +22,24 @@ MARKED = {
     "integration/test_ledger_processes.py": "crash",
     **dict.fromkeys(
         (
+            "contract/test_bad_input.py",
             "contract/test_deploy.py",
             "contract/test_deploy_unit.py",
             "contract/test_docs_commands.py",
             "contract/test_fault_matrix.py",
             "contract/test_fuzz_guided.py",
+            "contract/test_growth.py",
+            "contract/test_ledger_gevent.py",
+            "contract/test_ledger_health.py",
+            "contract/test_ledger_impostors.py",
+            "contract/test_ledger_reach.py",
             "contract/test_openapi_agreement.py",
             "contract/test_secret_scan.py",
         ),
         "slow",
     ),
 }
+NO_PARAMETERS = SimpleNamespace(params={})
 # What takes long to start, or is a process of its own.
 SLOW_FIXTURES = {"server", "gunicorn"}
 
@@ -58,5 +66,6 @@ def pytest_collection_modifyitems(items):
         for name in (path, path.partition("/")[0]):
             if name in MARKED:
                 item.add_marker(getattr(pytest.mark, MARKED[name]))
-        if SLOW_FIXTURES.intersection(item.fixturenames):
+        on_a_server = "postgresql" in getattr(item, "callspec", NO_PARAMETERS).params.values()
+        if on_a_server or SLOW_FIXTURES.intersection(item.fixturenames):
             item.add_marker(pytest.mark.slow)

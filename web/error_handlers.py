@@ -77,11 +77,12 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
 
     @app.before_request
     def correlate() -> None:
-        environ = request.environ
-        path: str = environ["PATH_INFO"]
+        # Not the environ itself: it has the caller's credential, and a traceback would show it with this frame.
+        path: str = request.environ["PATH_INFO"]
+        target: str = request.environ.get("RAW_URI", path)
         g.correlation_id = found = request_parsing.correlation_id(request.headers, new_id)
         structlog.contextvars.bind_contextvars(correlation_id=found)
-        refuse_other_spellings(environ.get("RAW_URI", path), path)
+        refuse_other_spellings(target, path)
 
     @app.after_request
     def echo(response: Response) -> Response:

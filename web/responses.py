@@ -94,7 +94,7 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode) -> Response:
 _WORDS = {
     Status.INITIATED: "Cobrowse is started: the customer has the invitation.",
     Status.JOINED: "Cobrowse is being started already; the customer has one invitation.",
-    Status.ALREADY_ACTIVE: "There is a cobrowse session already; nothing new was started.",
+    Status.ALREADY_ACTIVE: "Cobrowse is active already; nothing new was started.",
     Status.UNVERIFIED: "Cobrowse is started; whether the customer sees the invitation could not be checked.",
 }
 

@@ -8,7 +8,7 @@ import httpx
 from cobrowse.clock import Clock
 from cobrowse.model import Secret
 from integrations.genesys.auth import Guard, Tokens, TokenStore
-from integrations.genesys.budget import Budgets, OnBudget
+from integrations.genesys.budget import Budgets, OnBudget, SharedBudgets
 from integrations.genesys.circuit_breaker import CircuitBreaker
 from integrations.genesys.client import Client
 from integrations.genesys.flows import FLOWS, FlowRow, Flows
@@ -32,13 +32,15 @@ def connect(
     rows: Sequence[FlowRow] = FLOWS,
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
     on_budget: OnBudget = lambda _name, _count, _allowed, _reset: None,
+    budgets: SharedBudgets | None = None,
 ) -> tuple[Flows, Tokens]:
     """The flows of one org, and its tokens for readiness checks. `mode` is one of flows.MODES.
 
-    `sandbox`: take a sandbox's tokens only.
+    `sandbox`: take a sandbox's tokens only. `store` and `budgets` are what all workers share: the tokens, and which
+    budgets of calls are used up.
     """
-    breaker, budgets = CircuitBreaker(clock, on_change=on_circuit), Budgets(clock, on_budget)
-    caller = RetryingCaller(transport, clock, jitter, breaker, budgets, secrets=(client_secret,), sandbox=sandbox)
+    breaker, known = CircuitBreaker(clock, on_change=on_circuit), Budgets(clock, on_budget, budgets)
+    caller = RetryingCaller(transport, clock, jitter, breaker, known, secrets=(client_secret,), sandbox=sandbox)
     tokens = Tokens(
         caller,
         clock,

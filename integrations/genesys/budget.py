@@ -1,33 +1,83 @@
-"""A token's budget of calls, as Genesys's headers state it: while it is known to be used up, no call is made.
+"""A token's budget of calls, as Genesys's headers state it: while it is known to be used up, no call is made."""
 
-Each process knows its own calls' headers only. Nothing is shared through the ledger: that would cost every call a read
-of the database, and save each worker one call a window, which Genesys refuses without any effect.
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from cobrowse.clock import Clock
 from integrations.genesys.waits import BudgetHeaders
+
+# Seconds that one answer's reset may differ from another's about the same window.
+SAME_WINDOW = 2.0
 
 OnBudget = Callable[[str, float, float, float], None]
 """Gets the budget's name, its calls, how many are allowed, and the seconds until the next window."""
 
 
+class SharedBudgets(Protocol):
+    """What all workers know of the budgets that are used up."""
+
+    def seconds_left(self, name: str) -> float:
+        """Seconds until a call may go out, as far as any worker knew lately; 0 if it may now."""
+
+    def close(self, name: str, seconds: float) -> None:
+        """Tell the others that it is used up for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """A budget in its present window, which ends at `reset`. `allowed` is 0 where only others know how many it has."""
+
+    name: str
+    count: float
+    allowed: float
+    reset: datetime
+
+
 class Budgets:
     """The budgets of this service's own tokens by name. A user's own token has its own, which is not kept."""
 
-    def __init__(self, clock: Clock, on_budget: OnBudget = lambda _name, _count, _allowed, _reset: None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        on_budget: OnBudget = lambda _name, _count, _allowed, _reset: None,
+        shared: SharedBudgets | None = None,
+    ) -> None:
         self._clock = clock
         self._on_budget = on_budget
+        self._shared = shared
         # By name: until when no call goes out, in the clock's monotonic seconds.
         self._closed_until: dict[str, float] = {}
+        self._told: dict[str, tuple[BudgetHeaders, float]] = {}
 
     def seconds_left(self, name: str) -> float:
         """Seconds until a call may go out; 0 if it may now."""
-        return max(0.0, self._closed_until.get(name, 0.0) - self._clock.monotonic())
+        own = self._closed_until.get(name, 0.0) - self._clock.monotonic()
+        return max(0.0, own, self._shared.seconds_left(name) if self._shared else 0.0)
 
     def record(self, name: str, told: BudgetHeaders) -> None:
-        """Record the budget that a response's headers state."""
+        """Record the budget that a response's headers state; one that is used up is passed on, once a window."""
         self._on_budget(name, told.count, told.allowed, told.reset)
-        if told.used_up:
-            self._closed_until[name] = self._clock.monotonic() + told.reset
+        now = self._clock.monotonic()
+        self._told[name] = told, now + told.reset
+        if not told.used_up or not told.reset:
+            return
+        known = max(self._closed_until.get(name, 0.0) - now, self._shared.seconds_left(name) if self._shared else 0.0)
+        self._closed_until[name] = now + told.reset
+        if self._shared and abs(known - told.reset) > SAME_WINDOW:
+            self._shared.close(name, told.reset)
+
+    def states(self) -> Sequence[BudgetState]:
+        """The budgets whose window is not over, by the last answer to this process; else those that others used up."""
+        now, at = self._clock.monotonic(), self._clock.now()
+        found = {
+            name: BudgetState(name, told.count, told.allowed, at + timedelta(seconds=until - now))
+            for name, (told, until) in self._told.items()
+            if until > now
+        }
+        for name in ("api", "token"):
+            left = self.seconds_left(name)
+            if left and name not in found:
+                found[name] = BudgetState(name, 0.0, 0.0, at + timedelta(seconds=left))
+        return tuple(found.values())

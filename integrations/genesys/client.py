@@ -1,5 +1,6 @@
 """Genesys's operations with the right token: an expired one is renewed and the call retried, once."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -8,6 +9,7 @@ import orjson
 from cobrowse.errors import GenesysForbidden, GenesysUnauthorized
 from cobrowse.flow import Attempt
 from integrations.genesys.auth import Tokens
+from integrations.genesys.budget import BudgetState
 from integrations.genesys.operations import Operation
 from integrations.genesys.origin import Header, Origin
 from integrations.genesys.retry import RetryingCaller
@@ -26,6 +28,10 @@ class Client:
     def open_circuits(self) -> tuple[str, ...]:
         """The hosts whose circuit breaker is open."""
         return self._caller.breaker.open_circuits()
+
+    def budgets(self) -> Sequence[BudgetState]:
+        """What is known of the tokens' budgets of calls."""
+        return self._caller.budgets.states()
 
     def authorize(self, attempt: Attempt, scope: str) -> None:
         """Make sure of a token and of calls left for it, so that what is wrong shows before anything else is done."""

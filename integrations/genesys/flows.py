@@ -7,6 +7,7 @@ from functools import partial
 from cobrowse.errors import CobrowseNotSupported, GenesysBadResponse, NoActiveConversation
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step
 from cobrowse.model import Channel, Sessions
+from integrations.genesys.budget import BudgetState
 from integrations.genesys.client import Client
 from integrations.genesys.operations import CREATE, LIST, Operation, UpstreamRejected
 from integrations.genesys.steps import Calls
@@ -129,6 +130,10 @@ class Flows:
     def open_circuits(self) -> tuple[str, ...]:
         """The hosts whose circuit breaker is open."""
         return self._client.open_circuits()
+
+    def budgets(self) -> Sequence[BudgetState]:
+        """What is known of the tokens' budgets of calls."""
+        return self._client.budgets()
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""

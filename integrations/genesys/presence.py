@@ -12,10 +12,14 @@ _LISTS = ("calls", "chats", "messages", "emails", "callbacks")
 class Presence(StrEnum):
     """How far one side has come. ABSENT: the conversation names its participants, and none of this side.
 
+    UNSHOWN: it names the other side alone, no queue, flow or agent that the customer could be with, so it is not shown
+    whole.
+
     RINGING is alerting, dialing, contacting, offering, and any other state before `connected`.
     """
 
     UNKNOWN = "unknown"
+    UNSHOWN = "unshown"
     ABSENT = "absent"
     RINGING = "ringing"
     CONNECTED = "connected"
@@ -34,7 +38,7 @@ def presence_of(participants: Sequence[Mapping[str, Any]], *purposes: str, other
     if not side and otherwise:
         side = [one for one in known if one["purpose"].strip().lower() == otherwise]
     if not side:
-        return Presence.ABSENT
+        return Presence.UNSHOWN if len({one["purpose"].strip().lower() for one in known}) == 1 else Presence.ABSENT
     found = [presence for one in side for presence in _presences(one)]
     for presence in (Presence.CONNECTED, Presence.RINGING, Presence.UNKNOWN):
         if presence in found:

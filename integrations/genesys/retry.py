@@ -54,7 +54,7 @@ class RetryingCaller:
         self._secrets = tuple(secrets)
         self._sandbox = sandbox
         self.breaker = breaker or CircuitBreaker(clock)
-        self._budgets = budgets or Budgets(clock)
+        self.budgets = budgets or Budgets(clock)
         self._transport = transport
         self._clock = clock
         self._jitter = jitter
@@ -66,7 +66,7 @@ class RetryingCaller:
             GenesysRateLimited: Its calls are used up for longer than the deadline allows to wait.
         """
         payer = _payer(attempt, operation)
-        left = self._budgets.seconds_left(payer) if payer else 0.0
+        left = self.budgets.seconds_left(payer) if payer else 0.0
         if left <= 0:
             return
         if not attempt.deadline.allows(left):
@@ -170,7 +170,7 @@ class RetryingCaller:
     def _record_budget(self, attempt: Attempt, operation: Operation, headers: Fields) -> None:
         payer, told = _payer(attempt, operation), budget_of(headers)
         if payer and told is not None:
-            self._budgets.record(payer, told)
+            self.budgets.record(payer, told)
 
 
 def _payer(attempt: Attempt, operation: Operation | None) -> str:

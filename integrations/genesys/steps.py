@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NoReturn
 
 from cobrowse.errors import (
@@ -34,10 +34,10 @@ class Calls:
     """
 
     client: Client
-    scopes: Mapping[Channel | None, str] = field(default_factory=dict)
-    lacks: Callable[[], bool] = lambda: False
-    lacking: str = ""
-    hints: Mapping[str, str] = field(default_factory=dict)
+    scopes: Mapping[Channel | None, str]
+    lacks: Callable[[], bool]
+    lacking: str
+    hints: Mapping[str, str]
 
     def scope(self, attempt: Attempt) -> str:
         """The scopes that this attempt's token needs, separated by spaces."""

@@ -77,6 +77,7 @@ MIGRATIONS = (
                 lease_owner {text} NOT NULL,
                 lease_until DOUBLE PRECISION NOT NULL
             )""",
+            "CREATE TABLE budgets (name {text} PRIMARY KEY, closed_until DOUBLE PRECISION NOT NULL)",
         ),
     ),
 )

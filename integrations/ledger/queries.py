@@ -20,7 +20,9 @@ WHERE (
         OR (initiations.state = 'running' AND initiations.lease_until <= {now})
     )
     AND (:keyless OR initiations.fingerprint = excluded.fingerprint)
-RETURNING id, seq, attempts, updated
+RETURNING id, seq, attempts, updated,
+    (SELECT closed_until - {now} FROM budgets WHERE name = 'api'),
+    (SELECT closed_until - {now} FROM budgets WHERE name = 'token')
 """.replace("{claimed}", ", ".join(_CLAIMED)).replace("{values}", ", ".join(f":{name}" for name in _CLAIMED))
 
 # Run after a claim, by its lock key, so that neither waits for the other's answer. Running initiations are waited for
@@ -105,6 +107,12 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 PING = "UPDATE health SET checked = CASE WHEN checked < {now} THEN {now} ELSE checked + 0.001 END, filler = :filler"
 LAST_CHECKED = "SELECT checked FROM health"
 PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
+
+# The budget of calls is used up for so long. What CLAIM returns of it saves a read.
+CLOSE_BUDGET = """
+INSERT INTO budgets (name, closed_until) VALUES (:name, {now} + :seconds)
+ON CONFLICT (name) DO UPDATE SET closed_until = excluded.closed_until
+"""
 
 # Tokens: the newest of a name, who may fetch the next, and what was fetched.
 NEWEST = "SELECT value, expires - {now}, version FROM tokens WHERE name = :name"

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 # Makes what was written to a file last; macOS has no fdatasync.
 FDATASYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
+# Scans at once in a process, and seconds between looks whether another may begin.
+MAX_SCANS, SCAN_INTERVAL = 4, 0.02
 # The first with RETURNING.
 OLDEST = (3, 35, 0)
 
@@ -60,6 +62,7 @@ class SQLite:
         self._state: OpenLedger | None = None
         self._inherited: list[OpenLedger] = []
         self._sync_failed = False
+        self._scans: list[None] = []
 
     def write(self, work: Callable[[Run], T], *, durable: bool = True, seconds: float | None = None) -> T:
         """Do the work together with whatever else is waiting, then wait for the disk if it must last."""
@@ -84,15 +87,27 @@ class SQLite:
     def scan(self, sql: str, params: Params, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
         """Read on a connection of its own, off the loop."""
 
-        def read(state: OpenLedger, _: Deadline) -> list[T]:
+        def read(state: OpenLedger, deadline: Deadline) -> list[T]:
             state.file.check()
             now = state.file.now
 
             def make_all() -> list[T]:
-                with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT, now)) as connection:
-                    return [make(row) for row in connection.execute(render(sql), params)]
+                self._scans.append(None)
+                try:
+                    with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT, now)) as connection:
+                        return [make(row) for row in connection.execute(render(sql), params)]
+                finally:
+                    self._scans.pop()
 
-            return run_off_loop(make_all)
+            # Those that a disk keeps hanging must leave threads for the syncs that requests wait for.
+            while len(self._scans) >= MAX_SCANS:
+                if not deadline.allows(SCAN_INTERVAL):
+                    raise TimedOut
+                self._clock.sleep(SCAN_INTERVAL)
+            try:
+                return run_off_loop(make_all, deadline.remaining())
+            except TimeoutError:
+                raise TimedOut from None
 
         return self._use(read, None)
 
@@ -192,7 +207,7 @@ class SQLite:
     def _translated(self, fault: Exception) -> LedgerUnavailable | None:
         """What keeps the file from being used, in words; None for a fault that is our own bug, or in words already."""
         if isinstance(fault, TimedOut | SyncTimedOut):
-            return LedgerUnavailable(f"{self.location} was not written in time")
+            return LedgerUnavailable(f"{self.location} was not read or written in time")
         if isinstance(fault, Locked):
             what, hint = FAULTS["SQLITE_BUSY"]
             return LedgerUnavailable(f"{self.location} {what}", hint=hint)

@@ -4,7 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from cobrowse.clock import Deadline
@@ -99,7 +99,7 @@ def open_ledger(
         versions = _upgrade(connection, run, deadline)
         found = migrations.check_schema(migrations.read_schema(run), location)
         for statement in CAP_LEASES if file.alone else ():
-            run(statement)
+            retry_while_busy(partial(run, statement), deadline)
         log = file.watch()
         if sync_failed:
             # What a failed sync lost would cut the log short there; so it is emptied into the database file first.

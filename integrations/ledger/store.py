@@ -1,6 +1,7 @@
 """The Ledger protocol above a database: what a claim, a step's begin and an attempt's end do to a row."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cobrowse.clock import Clock, Deadline, SystemClock
@@ -18,6 +19,7 @@ from cobrowse.ledger import (
 )
 from cobrowse.model import Outcome
 from integrations.ledger import queries, record_columns
+from integrations.ledger.budgets import BudgetTable
 from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
@@ -43,9 +45,10 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore:
-    """The ledger, kept in a database: `tokens` lie there too. `retention_seconds`: how long what has ended is kept.
+    """The ledger, kept in a database: `tokens` and `budgets` lie there too.
 
-    `seconds` is what a method may wait for the database, by default database.DEFAULT_TIMEOUT.
+    `retention_seconds`: how long what has ended is kept. `seconds`: what a method may wait for the database, by default
+    database.DEFAULT_TIMEOUT.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class LedgerStore:
         self._notifier = CompletionNotifier()
         self._purge = Purge(database, retention_seconds, self._clock)
         self.tokens = TokenTable(database, box)
+        self.budgets = BudgetTable(database, self._clock)
 
     @property
     def location(self) -> str:
@@ -74,6 +78,7 @@ class LedgerStore:
         self._purge.claimed()
         if decided.kind is not Acquired:
             return decided.kind(self._record(decided.row))
+        self.budgets.learn(decided.budgets)
         entry = self._record(decided.row) if decided.row else record_columns.new_record(claim, *decided.made)
         return self._won(entry, decided.others)
 
@@ -236,6 +241,7 @@ class _Decision(NamedTuple):
     row: _Values = ()
     others: Sequence[_Values] = ()
     made: tuple[int, float] = (0, 0.0)
+    budgets: Mapping[str, float | None] = MappingProxyType({})
 
 
 def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Decision:
@@ -244,10 +250,11 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
     for _ in range(MAX_CLAIM_ATTEMPTS):
         won, others = run.pipeline(asked)
         if won:
-            initiation_id, seq, attempts, created = won[0]
+            initiation_id, seq, attempts, created, *left = won[0]
+            budgets = dict(zip(("api", "token"), left, strict=True))
             if attempts == 1 and initiation_id == claim.id:
-                return _Decision(Acquired, (), others, (seq, created))
-            return _Decision(Acquired, run(queries.BY_LOCK_KEY, params)[0], others)
+                return _Decision(Acquired, (), others, (seq, created), budgets)
+            return _Decision(Acquired, run(queries.BY_LOCK_KEY, params)[0], others, budgets=budgets)
         found = run(queries.BY_LOCK_KEY, params)
         if not found:
             continue  # the lock key was released in between

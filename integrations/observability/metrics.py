@@ -88,6 +88,11 @@ BUDGET = Row(
     ("token",),
     gauge=True,
 )
+RELOAD = Row(
+    "cobrowse_reload_refused",
+    "1 while the senders file or .env on the disk is invalid and the configuration of before stays in force.",
+    gauge=True,
+)
 IGNORED = Row(
     "cobrowse_ignored_events_total",
     "Events of deliveries that started nothing. reason is empty_batch, event (the envelope says so), filter (the row's "
@@ -98,7 +103,7 @@ REQUESTS = Row("cobrowse_http_requests_total", "Answers by their route and HTTP 
 
 ROWS = (
     *(INITIATIONS, INITIATION_SECONDS, STEP_SECONDS, CALLS, CALL_SECONDS, RETRIES, WAIT_SECONDS, TOKENS),
-    *(CREATED, ATTACHED, IN_FLIGHT, CIRCUIT, BUDGET, IGNORED, REQUESTS),
+    *(CREATED, ATTACHED, IN_FLIGHT, CIRCUIT, BUDGET, RELOAD, IGNORED, REQUESTS),
 )
 
 OTHER = "other"
@@ -134,6 +139,7 @@ class Metrics:
         self._directory = _prepared(directory, write)
         self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
         self._histograms = {row: _LabelCache(self._histogram(row)) for row in ROWS if row.buckets}
+        self._reload = Gauge(RELOAD.name, RELOAD.help, registry=self._registry, multiprocess_mode="livemax")
         self._in_flight = Gauge(IN_FLIGHT.name, IN_FLIGHT.help, registry=self._registry, multiprocess_mode="livesum")
         # A worker may know before the others do: the highest says that something is wrong.
         self._circuit = Gauge(
@@ -163,6 +169,11 @@ class Metrics:
         except (OSError, ValueError):
             return self._registry  # the directory was removed: only this process's own counts remain
         return registry
+
+    def reload_refused(self, refused: bool) -> None:
+        """What is on the disk is not in force, or is."""
+        with contextlib.suppress(OSError):
+            self._reload.set(int(refused))
 
     def circuit(self, host: str, is_open: bool) -> None:
         """Calls to a host are refused from now on, or let through again."""

@@ -47,6 +47,7 @@ def load_senders(
     path_or_text: FilePath | str,
     environ: Mapping[str, str],
     *,
+    text: str | None = None,
     public_base_url: str = "",
     trusted_proxies: tuple[str, ...] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
@@ -54,9 +55,10 @@ def load_senders(
 ) -> Senders:
     """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once.
 
-    `max_body_bytes` bounds every row's own; `schemes` are those that a row can name.
+    `text` is the file's, where it was read before. `max_body_bytes` bounds every row's own; `schemes` are those that a
+    row can name.
     """
-    file, text = _source(path_or_text)
+    file, text = (FilePath(path_or_text).name, text) if text is not None else _source(path_or_text)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

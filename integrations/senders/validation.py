@@ -93,10 +93,10 @@ KEYS: Mapping[str, Check] = {
 }
 
 
-def keys_of(schemes: Mapping[str, Scheme], signature: object = None) -> dict[str, Check]:
+def keys_of(schemes: Mapping[str, Scheme], scheme_name: object = None) -> dict[str, Check]:
     """Every key that a row can have, with its form: as this scheme has it where several have one of the name."""
     found = {"signature": checks.choice(tuple(schemes), "scheme"), **KEYS}
-    chosen_last = sorted(schemes.values(), key=lambda scheme: scheme.name == signature)
+    chosen_last = sorted(schemes.values(), key=lambda scheme: scheme.name == scheme_name)
     return found | {key: check for scheme in chosen_last for key, check in scheme.keys.items()}
 
 

@@ -193,7 +193,7 @@ def test_updates_can_be_paused_and_resumed(site, open_page, bridge):
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
 
 
-def test_a_service_that_goes_away_is_told(site, open_page):
+def test_a_service_that_goes_away_is_reported(site, open_page):
     page = open_page(site)
     page.route("**/console/live*", lambda route: route.abort())
     expect(page.get_by_text("Not reachable, retrying")).to_be_visible()
@@ -216,7 +216,7 @@ def test_a_failed_one_is_run_again_from_its_row(site, open_page, bridge, box):
     expect(row(page, failed)).to_contain_text("Initiated")
 
 
-def test_one_at_work_is_followed_to_its_end(site, open_page, bridge, box):
+def test_a_running_one_is_followed_to_its_end(site, open_page, bridge, box):
     failed = failing(bridge, box, key="case-1")
     held = bridge.initiate.ledger.reclaim(failed.initiation_id, "by-hand", 3.0)
     assert held is not None

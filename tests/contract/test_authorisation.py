@@ -45,6 +45,13 @@ envelope = "custom"
 signature = "bearer"
 secrets = ["$RELAY", "$RELAY_BEFORE"]
 envelope = "custom"
+
+[senders.meta]
+signature = "github"
+secrets = ["$CRM"]
+envelope = "custom"
+handshake = "meta"
+verify_token = "$RELAY"
 """
 BODY = f'{{"conversationId":"{WEBCHAT}"}}'.encode()
 # Whoever asks is far away: what this machine alone may do is no part of the table.
@@ -120,6 +127,7 @@ TABLE = [
         frozenset({"relay's token", "relay's token before, still in its row"}),
     ),
     ("POST", "/webhooks/<name>", "/webhooks/nobody", NOBODY),
+    ("GET", "/webhooks/<name>", "/webhooks/meta", NOBODY),
     ("POST", "/webhooks/<name>", "/webhooks/architect", NOBODY),
     ("GET", "/console", "/console", OPERATOR),
     ("GET", "/console/live", "/console/live", OPERATOR),
@@ -220,7 +228,7 @@ def test_it_is_opened_by_these_and_by_nothing_else(world, method, path, opens):
     assert {status for status in answers.values() if status >= 400} <= {401, 403, 404}
 
 
-def test_whoever_is_not_let_in_starts_nothing(world):
+def test_an_unauthenticated_caller_starts_nothing(world):
     before = world.box.invitations(), len(world.box.calls())
     for method, _, path, opens in TABLE:
         for credential in set(CREDENTIALS) - opens:
@@ -230,7 +238,7 @@ def test_whoever_is_not_let_in_starts_nothing(world):
 
 @pytest.mark.parametrize("path", [path for method, _, path, opens in TABLE if method == "GET" and opens != ANYBODY])
 def test_a_head_request_opens_no_more_than_a_get(world, path):
-    assert world.ask("HEAD", path, "none") in (401, 404)
+    assert world.ask("HEAD", path, "none") in (401, 404, 405)
 
 
 def test_without_a_password_the_console_is_not_there_for_who_is_far_away():

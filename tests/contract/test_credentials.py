@@ -136,7 +136,7 @@ def test_a_credential_says_nothing_of_the_body(scheme):
 
 @every
 @pytest.mark.parametrize("instead", [None, ""], ids=["missing", "empty"])
-def test_a_proof_that_is_missing_or_empty_is_refused(scheme, instead):
+def test_a_credential_that_is_missing_or_empty_is_refused(scheme, instead):
     good = request(scheme)
     for name in proofs(good):
         with pytest.raises(SignatureMissing if scheme in SIGNED else NotAuthenticated):
@@ -154,7 +154,7 @@ def opened(receiver, requests):
 
 
 @every
-def test_a_shortened_proof_is_refused(scheme):
+def test_a_shortened_credential_is_refused(scheme):
     good = request(scheme)
     shortened = {
         (name, kept): with_headers(good, **{name: whole[:kept]})
@@ -243,7 +243,7 @@ HOSTILE = [
 
 
 @every
-def test_hostile_proofs_are_refused_and_crash_nothing(scheme):
+def test_hostile_credentials_are_refused_and_crash_nothing(scheme):
     good = request(scheme)
     hostile = {(name, value): with_headers(good, **{name: value}) for name in proofs(good) for value in HOSTILE}
     assert opened(sender(scheme), hostile) == []
@@ -257,13 +257,13 @@ def test_hostile_bodies_are_refused_and_crash_nothing(scheme):
 
 
 @every
-def test_no_scheme_is_got_round_by_sending_anothers_proof(scheme):
+def test_no_scheme_is_got_round_by_sending_anothers_credential(scheme):
     """Made with this very sender's secret: it is the scheme of the row that decides, never what came."""
     assert opened(sender(scheme), {other: request(other) for other in ROWS if other != scheme}) == []
 
 
 @pytest.mark.parametrize("scheme", WITH_SECRETS)
-def test_anothers_proof_beside_a_wrong_one_helps_nobody(scheme):
+def test_anothers_credential_beside_a_wrong_one_helps_nobody(scheme):
     wrong = request(scheme, OTHER)
     both = {other: with_headers(request(other), **wrong.headers) for other in ROWS if other != scheme}
     assert opened(sender(scheme), both) == []

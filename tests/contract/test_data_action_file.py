@@ -242,7 +242,7 @@ def test_a_conversation_that_is_not_set_is_refused_by_its_name(sent):
     assert "input conversationId was not set" in answer.json["errorMessage"]
 
 
-def test_the_flows_key_makes_the_second_call_a_repeat(sent, request):
+def test_the_flows_key_makes_the_second_call_a_retry(sent, request):
     inputs = {"conversationId": WEBCHAT, "idempotencyKey": f"twice, {request.node.name}"}
     first, second = sent(**inputs)[0], sent(**inputs)[0]
     assert "Idempotent-Replayed" not in first.headers

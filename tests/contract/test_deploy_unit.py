@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from settings import Settings
+from tests.clocks import HANGS
 from tests.contract.processes import COMMAND, DEPLOY, ROOT, clean, put_image, running, seconds_to_finish
 from tests.ports import free_port
 
@@ -96,7 +97,7 @@ def test_the_service_tells_systemd_when_it_is_ready(tmp_path):
     environment |= {"NOTIFY_SOCKET": str(told), "WEB_CONCURRENCY": "1"}
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(told))
-        heard.settimeout(20)
+        heard.settimeout(HANGS)
         with running(COMMAND, image, environment, port):
             assert b"READY=1" in heard.recv(4096)
 

@@ -29,6 +29,7 @@ NOT_RUN = {
 }
 # What must be seen when a page's commands are run.
 SEEN = {
+    "sandbox.md": '"errorCode":"agent_not_connected"',
     "operations.md": '"status":"initiated"',
     "senders.md": '"status": "initiated"',
     "genesys-setup.md": "✓ initiated",

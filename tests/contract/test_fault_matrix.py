@@ -131,5 +131,5 @@ FOUND = [
 
 
 @pytest.mark.parametrize(("flow", "role", "way", "times"), FOUND)
-def test_what_it_has_found_stays_mended(stage, flow, role, way, times):
+def test_what_it_has_found_stays_fixed(stage, flow, role, way, times):
     assert stage.play(Cell(flow, ROLE[role], WAY[way], times)).wrong == ()

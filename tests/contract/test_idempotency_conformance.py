@@ -203,7 +203,7 @@ def test_19_the_same_key_with_another_body_is_422(endpoint, box):
     assert box.invitations(VOICE) == 0
 
 
-def test_20_and_is_told_so_in_words(endpoint):
+def test_20_and_is_reported_in_words(endpoint):
     endpoint.send("abc123456789012345678")
     body = endpoint.send("abc123456789012345678", VOICE).json
     assert "Idempotency-Key" in body["errorMessage"]
@@ -229,7 +229,7 @@ def at_work(box, tmp_path):
         first.join()
 
 
-def test_21_a_request_while_the_first_is_at_work_is_409_to_who_asks_for_the_status(at_work, box):
+def test_21_a_request_while_the_first_is_running_is_409_to_who_asks_for_the_status(at_work, box):
     """The suite wants 409 at once. We wait for the first as long as the caller does, and tell a flow in the body."""
     by_body = at_work.send("abc123456789012345678")
     assert (by_body.status_code, by_body.json["errorCode"], by_body.json["retryable"]) == (200, "in_progress", True)
@@ -247,12 +247,12 @@ def test_22_and_is_told_what_to_do(at_work):
 # --- the form of an error ---------------------------------------------------------------------------------------------
 
 
-def test_23_whatever_is_missing_is_told_with_the_flat_keys(endpoint):
+def test_23_whatever_is_missing_is_reported_with_the_flat_keys(endpoint):
     """The suite has problem+json for a missing key. We need none, and an Architect flow reads one flat contract."""
     refused(endpoint.send(body="{}"), 422, "invalid_request")
 
 
-def test_24_a_reused_key_is_told_with_the_flat_keys(endpoint):
+def test_24_a_reused_key_is_reported_with_the_flat_keys(endpoint):
     """The suite has problem+json; errorCode, errorMessage and errorHint are its type, detail and more."""
     endpoint.send("abc123456789012345678")
     refused(endpoint.send("abc123456789012345678", VOICE), 422, "idempotency_key_reused")
@@ -290,7 +290,7 @@ def test_27_28_30_only_a_post_starts_anything(endpoint, box, method):
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_29_an_empty_body_is_told_so_and_burns_no_key(endpoint, box):
+def test_29_an_empty_body_is_reported_and_consumes_no_key(endpoint, box):
     """The suite wants 200. Here a body says which conversation is meant."""
     refused(endpoint.send("abc123456789012345678", body=""), 400, "malformed_request")
     assert endpoint.records() == []

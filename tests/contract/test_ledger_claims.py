@@ -52,7 +52,7 @@ def test_a_first_claim_is_won_and_holds_all_that_was_asked_for(ledger):
     assert ledger.read(claim.id).command == entry.command
 
 
-def test_a_repeat_of_a_running_key_is_taken(ledger):
+def test_a_retry_of_a_running_key_is_taken(ledger):
     first = keyed()
     won(ledger, first)
 
@@ -63,7 +63,7 @@ def test_a_repeat_of_a_running_key_is_taken(ledger):
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED_FINAL])
-def test_a_repeat_of_a_key_that_has_ended_for_good_is_taken_with_its_answer(ledger, state):
+def test_a_retry_of_a_key_that_has_ended_for_good_is_taken_with_its_answer(ledger, state):
     first = keyed()
     won(ledger, first)
     failure = FINAL if state is State.FAILED_FINAL else None
@@ -77,7 +77,7 @@ def test_a_repeat_of_a_key_that_has_ended_for_good_is_taken_with_its_answer(ledg
     assert claimed.entry.outcome == outcome(first.id, failure=failure)
 
 
-def test_a_repeat_of_a_retryable_failure_goes_on_from_its_progress_with_its_first_command(ledger):
+def test_a_retry_of_a_retryable_failure_goes_on_from_its_progress_with_its_first_command(ledger):
     first = keyed(session_settings={"mask": ".card"})
     won(ledger, first)
     failed(ledger, first)
@@ -157,7 +157,7 @@ def test_of_24_threads_one_wins_each_round(ledger):
         assert {one.entry.id for one in claimed} == {winners[0].entry.id}
 
 
-def test_of_24_threads_one_takes_over_what_a_dead_holder_left(ledger):
+def test_of_24_threads_one_takes_over_what_a_dead_owner_left(ledger):
     for turn in range(5):
         won(ledger, keyed(key=f"round-{turn}", lease=0.0))
         claims = [keyed(key=f"round-{turn}") for _ in range(24)]
@@ -167,7 +167,7 @@ def test_of_24_threads_one_takes_over_what_a_dead_holder_left(ledger):
         assert [one.entry.attempts for one in claimed if isinstance(one, Acquired)] == [2]
 
 
-def test_claims_of_one_slot_that_come_and_go_are_never_held_by_two(ledger):
+def test_claims_of_one_lock_key_that_come_and_go_are_never_held_by_two(ledger):
     inside = threading.Lock()
 
     def work(_):
@@ -200,7 +200,7 @@ def test_text_no_database_holds_is_no_fault(ledger):
 # Leases
 
 
-def test_what_a_dead_holder_left_is_taken_over_once_its_lease_ran_out(ledger):
+def test_what_a_dead_owner_left_is_taken_over_once_its_lease_ran_out(ledger):
     first = keyed(lease=SHORT)
     won(ledger, first)
     ledger.save_checkpoint(first.id, first.lease_owner, CREATED)
@@ -213,14 +213,14 @@ def test_what_a_dead_holder_left_is_taken_over_once_its_lease_ran_out(ledger):
     assert entry.checkpoint == CREATED
 
 
-def test_a_keyless_dead_holder_is_taken_over_whatever_the_request(ledger):
+def test_a_keyless_dead_owner_is_taken_over_whatever_the_request(ledger):
     first = claim_of(lease=0.0, fingerprint="one")
     won(ledger, first)
 
     assert won(ledger, claim_of(fingerprint="two")).entry.id == first.id
 
 
-def test_a_holder_that_was_taken_over_from_can_begin_and_settle_nothing_more(ledger):
+def test_an_owner_that_was_taken_over_from_can_begin_and_complete_nothing_more(ledger):
     first = keyed(lease=0.0)
     won(ledger, first)
     second = again(first, lease_seconds=LEASE)
@@ -236,7 +236,7 @@ def test_a_holder_that_was_taken_over_from_can_begin_and_settle_nothing_more(led
     assert ledger.read(first.id).state is State.SUCCEEDED
 
 
-def test_nothing_begins_on_a_lease_that_ran_out_but_what_happened_can_be_settled(ledger):
+def test_nothing_begins_on_a_lease_that_ran_out_but_what_happened_can_be_completed(ledger):
     claim = keyed(lease=0.0)
     won(ledger, claim)
 
@@ -247,7 +247,7 @@ def test_nothing_begins_on_a_lease_that_ran_out_but_what_happened_can_be_settled
     assert ledger.read(claim.id).state is State.SUCCEEDED
 
 
-def test_what_has_ended_or_never_was_can_not_be_begun_or_settled(ledger):
+def test_what_has_ended_or_never_was_can_not_be_begun_or_completed(ledger):
     claim = keyed()
     won(ledger, claim)
     settle(ledger, claim)

@@ -122,6 +122,30 @@ os._exit(0)
 """
 
 
+SCANS = """
+from integrations.ledger import queries
+from integrations.ledger.sqlite import MAX_SCANS
+
+def hang(row):
+    native_sleep(600)
+
+won(ledger, keyed())
+slow = 0.0
+faults = []
+
+def scan():
+    try:
+        ledger._database.scan(queries.COUNTS, {"seconds": 3600}, hang)
+    except LedgerUnavailable as fault:
+        faults.append(fault.message)
+
+gevent.joinall([gevent.spawn(scan) for _ in range(2 * MAX_SCANS)])
+inviting("beside")
+print(json.dumps({"faults": len(faults), "named": all("in time" in fault for fault in faults)}), flush=True)
+os._exit(0)
+"""
+
+
 @pytest.fixture
 def patched(tmp_path):
     """Run a script on a patched process: what it prints."""
@@ -154,6 +178,10 @@ def test_initiations_go_through_beside_checkpoints(patched):
 
 def test_a_disk_that_hangs_is_waited_for_no_longer_than_asked(patched):
     assert patched(HUNG) == {"faults": 6, "named": True}
+
+
+def test_scans_that_a_disk_keeps_hanging_are_given_up_and_keep_no_request_waiting(patched):
+    assert patched(SCANS) == {"faults": 8, "named": True}
 
 
 POSTGRESQL = """

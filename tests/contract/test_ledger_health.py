@@ -123,7 +123,7 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_asked_and_used_again_a
     assert ends(lambda: ledger.claim(keyed(key="after"), seconds=10.0)) is None
 
 
-def test_a_slot_is_found_by_one_read(ledger):
+def test_a_lock_key_is_found_by_one_read(ledger):
     claim = keyed()
     won(ledger, claim)
     assert ledger.find(claim.lock_key).id == claim.id

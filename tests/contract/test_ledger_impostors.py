@@ -60,7 +60,7 @@ SERVERS = {
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_it_is_unavailable_in_time_and_nothing_of_ours_is_told(opened, name):
+def test_it_is_unavailable_in_time_and_nothing_of_ours_is_reported(opened, name):
     came = []
 
     def use(ledger):

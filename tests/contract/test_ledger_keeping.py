@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import State
 from cobrowse.model import Secret, Session, Status
+from tests.clocks import wait_until
 from tests.contract.ledgers import (
     ATTACHED,
     CREATED,
@@ -141,9 +142,7 @@ def test_a_purge_comes_by_itself_beside_the_claims(url, opened):
     claim = keyed()
     won(ledger, claim)
 
-    until = time.monotonic() + 5
-    while len(ledger.recent(2)) > 1 and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: len(ledger.recent(2)) == 1)
     assert [entry.id for entry in ledger.recent(2)] == [claim.id]
 
 

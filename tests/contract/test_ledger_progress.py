@@ -41,7 +41,7 @@ def test_begin_commits_how_far_it_came(ledger, url, opened):
 
 
 @pytest.mark.parametrize("failure", [None, FINAL, RETRYABLE])
-def test_settle_keeps_the_whole_outcome(ledger, url, opened, failure):
+def test_complete_keeps_the_whole_outcome(ledger, url, opened, failure):
     claim = keyed()
     won(ledger, claim)
     session = replace(SESSION, join_url=Secret("https://another"), state="connected")
@@ -115,7 +115,7 @@ def test_what_runs_or_went_well_is_not_reclaimed_and_what_never_was_is_none(ledg
     assert ledger.reclaim("nobody", "a person", LEASE) is None
 
 
-def test_what_a_dead_holder_left_is_reclaimed(ledger):
+def test_what_a_dead_owner_left_is_reclaimed(ledger):
     claim = claim_of(lease=0.0)
     won(ledger, claim)
 

@@ -61,7 +61,12 @@ def test_sqlite_is_upgraded_once_by_however_many_start(tmp_path, opened):
 def test_tables_older_than_the_service_are_upgraded_on_sqlite_and_asked_for_on_postgresql(ledger, url, opened):
     ledger.ping()
     execute(
-        url, "UPDATE ledger_schema SET version = 0", "DROP TABLE initiations", "DROP TABLE tokens", "DROP TABLE health"
+        url,
+        "UPDATE ledger_schema SET version = 0",
+        "DROP TABLE initiations",
+        "DROP TABLE tokens",
+        "DROP TABLE budgets",
+        "DROP TABLE health",
     )
     newer = opened(url)
 
@@ -222,7 +227,7 @@ def test_connections_that_were_cut_are_made_anew(url, opened):
         "postgresql+asyncpg://ada:hunter2@host/bridge",
     ],
 )
-def test_a_url_that_is_none_of_ours_is_refused_and_not_repeated(url):
+def test_a_url_that_is_none_of_ours_is_refused_and_not_retried(url):
     with pytest.raises(ValueError, match="LEDGER_URL") as why:
         connect(url, keys=[KEY], retention_seconds=RETENTION)
     assert "hunter2" not in str(why.value)
@@ -244,7 +249,7 @@ def test_postgresql_needs_keys_and_says_how_to_make_one():
 
 
 @pytest.mark.parametrize("url", ["sqlite:///ledger.sqlite3", "postgresql://ada@host/bridge"])
-def test_a_key_that_is_none_is_refused_by_its_number_and_not_repeated(url):
+def test_a_key_that_is_none_is_refused_by_its_number_and_not_retried(url):
     with pytest.raises(ValueError, match="LEDGER_KEYS: key 2 is not a Fernet key") as why:
         connect(url, keys=[KEY, "hunter2"], retention_seconds=RETENTION)
     assert "hunter2" not in str(why.value)

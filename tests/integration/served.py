@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from sandbox.server import start
+from tests.clocks import HANGS
 
 USER = {"Authorization": "Bearer user-token-test"}
 
@@ -22,5 +23,5 @@ def box(served):
 
 @pytest.fixture
 def api(box):
-    with httpx.Client(base_url=f"{box.url}/api/v2", headers=USER, timeout=5) as client:
+    with httpx.Client(base_url=f"{box.url}/api/v2", headers=USER, timeout=HANGS) as client:
         yield client

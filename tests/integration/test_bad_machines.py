@@ -16,10 +16,10 @@ import pytest
 from integrations.genesys.auth import INVALIDATION_WINDOW, MAX_INVALIDATIONS
 from sandbox.server import start
 from sandbox.state import WEBCHAT
-from tests.clocks import LeapingClock
+from tests.clocks import LeapingClock, wait_until
 from tests.integration.conftest import ROOT
 from tests.integration.test_crashes import deliver, deliver_until_answered
-from tests.integration.wire import HEALTH, connect, read_all, send, statuses, wait_until
+from tests.integration.wire import HEALTH, connect, read_all, send, statuses
 
 pytestmark = pytest.mark.crash
 

@@ -53,6 +53,29 @@ def test_the_numbered_steps_are_shown_with_their_times_and_a_verified_session_ex
     assert box.invitations(WEBCHAT) == 1
 
 
+@pytest.mark.parametrize("spelling", ["  {%s} ", "'%s'", "urn:uuid:%s"])
+def test_an_id_is_read_in_any_usual_spelling(bridge, box, spelling):
+    done = bridge("start", spelling % WEBCHAT.replace("-", "").upper(), "--json")
+    assert json.loads(done.stdout)["conversationId"] == WEBCHAT
+    assert box.invitations(WEBCHAT) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("${input.conversationId}", "'${input.conversationId}' was not filled in"),
+        ("$GENESYS_ID", "'$GENESYS_ID' is not a conversation id"),
+        ("case 4711", "'case 4711' is not a conversation id"),
+        ("x" * 500, "x" * 60 + "' is not a conversation id"),
+    ],
+)
+def test_what_is_no_id_is_shown_and_nothing_is_asked(bridge, box, given, shown):
+    done = bridge("start", given)
+    assert done.returncode == 2
+    assert shown in " ".join(done.stderr.split())
+    assert box.calls() == []
+
+
 def test_the_conversation_may_come_from_the_environment(bridge, box):
     assert bridge("start", GENESYS_CONVERSATION_ID=VOICE).returncode == 0
     assert box.invitations(VOICE) == 1
@@ -193,3 +216,22 @@ def test_the_ledger_is_upgraded_and_purged_by_hand(bridge):
     away = bridge("ledger", "upgrade", LEDGER_URL="mysql://x")
     assert away.returncode == 2
     assert "LEDGER_URL must be" in away.stderr
+
+
+def test_a_senders_file_is_checked_without_a_start_and_without_a_setting_of_genesyss(tmp_path, senders_file):
+    def check(text):
+        file = tmp_path / "checked.toml"
+        file.write_text(text)
+        words = [*PROGRAM, "senders", "check", str(file)]
+        environment = {"PATH": "/usr/bin:/bin", **senders_file}
+        return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    row = '[senders.crm]\nsignature = "{}"\nsecrets = ["$CRM_SECRET"]\nenvelope = "custom"\n'
+    good = check(row.format("intercom"))
+    assert (good.returncode, good.stdout.splitlines()[0]) == (0, "crm: valid")
+    assert "warning: signature: sha1 is weak" in good.stdout
+    bad = check(row.format("intercomm") + "batch = 1\n")
+    assert bad.returncode == 2
+    assert "did you mean 'intercom'?" in " ".join(bad.stderr.split())
+    assert "batch: must be true or false" in bad.stderr
+    assert senders_file["CRM_SECRET"] not in good.stdout + bad.stderr

@@ -1,5 +1,6 @@
 """Where a command's settings come from, and which of them each needs."""
 
+import signal
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 from cobrowse import __version__
 from sandbox.state import WEBCHAT
-from tests.clocks import HANGS
+from tests.clocks import HANGS, wait_until
 from tests.contract.processes import asked, running
 from tests.integration.conftest import KEY, ROOT
 from tests.ports import free_port
@@ -114,6 +115,34 @@ def test_the_service_runs_from_any_folder_whatever_modules_lie_there(box, tmp_pa
         assert asked(port, "POST", "/data-actions/cobrowse", body, **headers)[0] == 200
         assert asked(port, "POST", "/data-actions/cobrowse", body)[0] == 401
     assert (tmp_path / "ledger.sqlite3").exists()
+
+
+def test_a_file_of_settings_is_read_again_at_a_reload(box, tmp_path):
+    """What `serve` took from it is not fixed in the process's own environment."""
+    port, new = free_port(), "new-key-fedcba9876543210"
+    fixed = f"SANDBOX=true\nPORT={port}\nHOST=127.0.0.1\nWEB_CONCURRENCY=1\nGENESYS_API_URL={box.url}\n"
+    fixed += f"GENESYS_LOGIN_URL={box.url}\n"
+    (tmp_path / ".env").write_text("API_KEYS=unread:0123456789abcdef\n")
+    (tmp_path / "env").write_text(f"{fixed}API_KEYS=flow:{KEY}\n")
+
+    def status(key):
+        headers = {"X_Api_Key": key, "Content_Type": "application/json"}
+        return asked(port, "POST", "/data-actions/cobrowse", f'{{"conversationId": "{WEBCHAT}"}}', **headers)[0]
+
+    with running(["python", *PROGRAM[1:], "serve", "--env-file", "env"], tmp_path, PATH, port) as process:
+        assert (status(KEY), status(new)) == (200, 401)
+        (tmp_path / "env").write_text(f"{fixed}API_KEYS=flow:{new}\n")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: status(new) == 200)
+        wait_until(lambda: status(KEY) == 401)
+
+
+def test_a_senders_file_is_checked_with_the_secrets_of_the_named_file(bridge, tmp_path):
+    (tmp_path / "senders.toml").write_text(ROW)
+    (tmp_path / "env").write_text(f"CRM={SECRET}\nSENDERS_FILE=senders.toml\n")
+    assert bridge("senders", "--env-file", "env").stdout.startswith("/webhooks/crm\n")
+    assert bridge("senders", "check", "senders.toml", "--env-file", "env").stdout == "crm: valid\n"
+    assert bridge("senders", "check", "senders.toml").returncode == 2
 
 
 def test_whether_the_service_would_start_can_be_asked(bridge, box):

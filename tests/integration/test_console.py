@@ -3,12 +3,14 @@
 import html
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from cobrowse.ledger import Claim, lock_key_for
 from cobrowse.model import Command, Secret
 from console.views import PAGE
+from integrations.genesys.budget import BudgetState
 from sandbox.state import ENDED, VOICE, WEBCHAT
 from tests.clocks import ManualClock
 from tests.integration.consoles import ask, bridge, client, console, failing, listed
@@ -49,6 +51,18 @@ def test_the_strip_tells_the_last_hour_in_figures(client, bridge, box):
     assert int(upstream[1]) == len(box.calls())
 
 
+def test_the_calls_that_genesys_allows_are_told_while_their_window_lasts(client, bridge, box):
+    assert "API calls" not in client.get("/console").text
+    box.options.rate_limit = 300
+    calls = ask(bridge, WEBCHAT).upstream_calls - 1  # the token's own is not one of them
+    noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    told = (*bridge.initiate.genesys.budgets(), BudgetState("token", 0.0, 0.0, noon))
+    page = console(bridge, budgets=lambda: told).test_client().get("/console/live").text
+    until = f"{told[0].reset:%H:%M:%S} UTC"
+    assert f"Genesys API calls, as this worker knows them: {calls} of 300 used until {until}." in page
+    assert "Genesys token requests, as this worker knows them: used up until 12:00:00 UTC." in page
+
+
 @pytest.mark.parametrize(
     ("state", "expected"),
     [("succeeded", ["ok"]), ("failed_final", ["ended"]), ("failed_retryable", ["busy"])],
@@ -85,7 +99,7 @@ def test_search_finds_by_the_beginning_of_any_id(client, bridge, what):
     assert listed(client, q="nothing-begins-so") == []
 
 
-def test_a_filter_that_cannot_be_one_is_told(client):
+def test_a_filter_that_cannot_be_one_is_reported(client):
     for query in ({"state": "broken"}, {"before": "x"}, {"before": "0"}, {"q": "x" * 256}, {"sender": "a\0b"}):
         answer = client.get("/console", query_string=query)
         assert (answer.status_code, answer.mimetype) == (422, "text/html")
@@ -165,7 +179,7 @@ def test_an_initiation_that_is_not_there_is_a_page_that_says_so(client, initiati
     assert ("one spelling" if "%" in initiation_id else "There is no initiation with this id") in answer.text
 
 
-def test_one_at_work_and_one_whose_worker_is_gone_are_told_apart(client, bridge):
+def test_a_running_one_and_one_whose_worker_is_gone_are_distinguished(client, bridge):
     for key, lease in (("held", 60.0), ("gone", 0.0)):
         command = Command("crm", "c", 5.0, WEBCHAT, key=key)
         claim = Claim(f"id-{key}", lock_key_for(command, ""), "worker", command, lease)

@@ -80,7 +80,7 @@ def test_nothing_else_opens(bridge, headers):
     assert with_password(bridge).get("/console", headers=headers).status_code == 401
 
 
-def test_the_password_is_asked_for_before_a_form_is_looked_at(bridge, box):
+def test_the_password_is_asked_for_before_a_form_is_checked(bridge, box):
     failed = failing(bridge, box)
     token = CsrfTokens(FORM_KEY).token(failed.initiation_id)
     path = f"/console/initiations/{failed.initiation_id}/retry"

@@ -42,7 +42,7 @@ def test_run_again_is_a_new_attempt_on_the_same_row_with_the_same_key(client, br
     assert (again.replayed, again.initiation_id, again.success) == (True, failed.initiation_id, True)
 
 
-def test_what_had_failed_for_good_is_run_again_once_its_cause_is_mended(client, bridge, box):
+def test_what_had_failed_for_good_is_run_again_once_its_cause_is_fixed(client, bridge, box):
     failed = ask(bridge, ABSENT, key="case-2")
     assert failed.failure.is_terminal
     box.add_conversation("webchat", conversation_id=ABSENT)

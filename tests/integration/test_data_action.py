@@ -157,7 +157,7 @@ ANSWERED = [
 
 
 @pytest.mark.parametrize(("operation", "fault", "code", "status", "retryable"), ANSWERED)
-def test_each_error_kind_is_told_by_its_fault(service, box, operation, fault, code, status, retryable):
+def test_each_error_kind_is_reported_by_its_fault(service, box, operation, fault, code, status, retryable):
     box.faults.add(operation=operation, times="always", **fault)
     # What keeps silent is waited for in real time.
     deadline = 1.5 if fault["kind"] in ("delay", "drip") else 10.0
@@ -199,7 +199,7 @@ def test_the_deadline_holds_whatever_the_fault(service, box, operation, fault):
 @pytest.mark.parametrize(
     "fault", [{"kind": "drop"}, {"kind": "truncate"}, {"kind": "status", "status": 504}, {"kind": "not_json"}]
 )
-def test_an_invitation_whose_answer_was_lost_is_found_and_not_repeated(service, box, flow, fault):
+def test_an_invitation_whose_answer_was_lost_is_found_and_not_retried(service, box, flow, fault):
     box.faults.add(operation="attach" if flow == "media" else "cobrowse", when="after", times=1, **fault)
     body = service(cobrowse_flow=flow).start(WEBCHAT)
     assert (body["success"], body["status"], body["verified"]) == (True, "initiated", True)
@@ -208,14 +208,14 @@ def test_an_invitation_whose_answer_was_lost_is_found_and_not_repeated(service, 
 
 @pytest.mark.parametrize("flow", ["media", "native"])
 @pytest.mark.parametrize("fault", [{"kind": "drop"}, {"kind": "status", "status": 503}])
-def test_an_invitation_that_did_not_happen_is_made_after_a_look(service, box, flow, fault):
+def test_an_invitation_that_did_not_happen_is_made_after_a_check(service, box, flow, fault):
     box.faults.add(operation="attach" if flow == "media" else "cobrowse", when="before", times=1, **fault)
     body = service(cobrowse_flow=flow).start(WEBCHAT)
     assert body["status"] == "initiated"
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_a_lost_create_may_be_repeated_since_an_unattached_session_reaches_nobody(service, box):
+def test_a_lost_create_may_be_retried_since_an_unattached_session_reaches_nobody(service, box):
     box.faults.add(operation="create", kind="drop", when="after", times=1)
     assert service().start(WEBCHAT)["status"] == "initiated"
     assert len(box.sessions()) == 2
@@ -237,7 +237,7 @@ def test_a_long_retry_after_fails_at_once_with_its_number(service, box):
     assert (body["errorCode"], body["retryAfterSeconds"], body["retryable"]) == ("genesys_rate_limited", 42, True)
 
 
-def test_a_token_that_genesys_no_longer_takes_is_renewed_and_the_call_repeated_once(service, box):
+def test_a_token_that_genesys_no_longer_takes_is_renewed_and_the_call_retried_once(service, box):
     bridge = service()
     bridge.start(WEBCHAT)
     box.faults.add(operation="create", kind="expire_token", times=1)

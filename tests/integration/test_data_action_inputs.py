@@ -54,7 +54,7 @@ def test_a_key_in_the_body_has_a_keys_form(post, key):
     assert (answer.status_code, answer.json["errorCode"]) == (400, "idempotency_key_malformed")
 
 
-def test_a_repeat_is_the_same_request_however_it_is_written(post):
+def test_a_retry_is_the_same_request_however_it_is_written(post):
     first = post(raw_request())
     same = post(raw_request(conversationId=f'"{WEBCHAT.upper()}"', channel="CHAT", latest="", sessionSettings=None))
     assert same.data == first.data
@@ -73,7 +73,7 @@ def test_a_channel_in_genesyss_own_words_is_taken(post, channel):
     "written",
     [f'"{WEBCHAT}"', f" {WEBCHAT} ", f"{{{WEBCHAT}}}", WEBCHAT.upper(), WEBCHAT.replace("-", ""), f"'{WEBCHAT}'"],
 )
-def test_a_conversation_id_is_mended(post, written):
+def test_a_conversation_id_is_fixed(post, written):
     assert post({"conversationId": written}).json["conversationId"] == WEBCHAT
 
 

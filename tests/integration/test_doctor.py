@@ -170,7 +170,7 @@ def served_with_tls(directory, **names):
         ({"host": "elsewhere.example.com"}, True, "ostname mismatch", "for another host"),
     ],
 )
-def test_a_certificate_that_can_not_be_trusted_is_told_apart(patient, tmp_path, certificate, trusted, found, hint):
+def test_a_certificate_that_can_not_be_trusted_is_recognised(patient, tmp_path, certificate, trusted, found, hint):
     with served_with_tls(tmp_path, **certificate) as (url, authority):
         patient.set(genesys_api_url=url, genesys_ca_file=authority if trusted else "")
         check = patient.checks()["api host: TLS"]

@@ -64,7 +64,7 @@ def test_readyz_says_what_is_wrong(client):
     assert answer.json["checks"]["genesys"].startswith("genesys_unauthorized: token: Genesys answered 401. ")
 
 
-def test_a_stranger_is_told_the_kind_only(client):
+def test_an_outsider_is_told_the_kind_only(client):
     answer = client(ready=lambda: {"ledger": AWAY}).get("/readyz", environ_base={"REMOTE_ADDR": "203.0.113.7"})
     assert (answer.status_code, answer.json["checks"]) == (503, {"ledger": "ledger_unavailable"})
 

@@ -13,6 +13,7 @@ import pytest
 
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import Acquired, AlreadyHeld, State
+from tests.clocks import HANGS
 from tests.contract.ledgers import (
     ATTACHED,
     CREATED,
@@ -160,7 +161,7 @@ def test_a_server_that_is_away_is_said_soon_and_used_again_once_it_is_back(serve
     assert "can't be reached" in faults[0].message
 
     server.ensure_postgres_running()
-    until = time.monotonic() + 5
+    until = time.monotonic() + HANGS
     while True:
         try:
             ledger.ping()

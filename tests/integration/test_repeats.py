@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from cobrowse.admission import LIMIT
-from sandbox.state import ENDED, LIVE_SESSION, VOICE, WEBCHAT
+from sandbox.state import ENDED, LIVE_SESSION, MESSAGE, VOICE, WEBCHAT
 from tests.integration.conftest import KEY, OTHER_KEY
 
 
@@ -60,7 +60,7 @@ def test_a_final_failure_is_answered_again_too(service, box):
     assert len(box.calls()) == asked
 
 
-def test_the_repeat_may_come_from_another_worker_or_after_a_restart(service, box):
+def test_the_retry_may_come_from_another_worker_or_after_a_restart(service, box):
     first = service().post(conversationId=WEBCHAT, **keyed("k-1"))
     again = service().post(conversationId=WEBCHAT, **keyed("k-1"))
     assert again.data == first.data
@@ -86,7 +86,7 @@ def test_keys_belong_to_their_sender_and_an_empty_one_is_none(service, box):
     assert box.invitations(VOICE) == 1
 
 
-def test_a_request_that_was_never_taken_burns_no_key(service, box):
+def test_a_request_that_was_never_taken_consumes_no_key(service, box):
     bridge = service()
     assert bridge.post(conversationId="nonsense", **keyed("k-1")).status_code == 422
     assert bridge.post(conversationId=WEBCHAT, key="wrong-key-wrong-key", **keyed("k-1")).status_code == 401
@@ -108,7 +108,7 @@ def test_a_retryable_failure_goes_on_from_the_last_finished_step(service, box):
 
 
 @pytest.mark.parametrize("flow", ["media", "native"])
-def test_an_attempt_that_died_of_a_lost_answer_is_settled_by_its_repeat(service, box, flow):
+def test_an_attempt_that_died_of_a_lost_answer_is_resolved_by_its_retry(service, box, flow):
     operation = "attach" if flow == "media" else "cobrowse"
     box.faults.add(operation=operation, kind="delay", seconds=30, when="after", times=1)
     box.faults.add(operation="conversation", kind="delay", seconds=30, times="always")
@@ -137,7 +137,7 @@ def test_fifty_identical_requests_at_once_get_one_session_and_fifty_equal_answer
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_a_repeat_that_cannot_wait_any_longer_is_told_that_it_is_in_progress(service, box):
+def test_a_retry_that_cannot_wait_any_longer_learns_that_it_is_in_progress(service, box):
     box.faults.add(operation="attach", kind="delay", seconds=2, times=1)
     slow, quick = service(deadline_seconds=5.0), service(deadline_seconds=0.5)
     first = threading.Thread(target=slow.post, kwargs={"conversationId": WEBCHAT, **keyed("k-1")})
@@ -225,7 +225,7 @@ def test_two_callers_have_keys_of_their_own_and_only_who_started_it_gets_the_lin
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_beyond_what_may_be_under_way_a_request_is_refused_at_once_and_a_repeat_is_answered(service, box):
+def test_beyond_what_may_be_running_a_request_is_refused_at_once_and_a_retry_is_answered(service, box):
     bridge = service()
     first = bridge.post(conversationId=VOICE, **keyed("k-1"))
     with ExitStack() as under_way:
@@ -275,3 +275,18 @@ def test_a_live_session_of_another_origin_is_no_answer_to_a_data_action(service,
     body = service().start(LIVE)
     assert body["status"] == "initiated"
     assert body["cobrowseSessionId"] != LIVE_SESSION
+
+
+def test_a_budget_that_one_worker_has_used_up_stops_the_calls_of_all(service, box):
+    box.options.rate_limit = 4
+    first, other = service(deadline_seconds=2.0), service(deadline_seconds=2.0)
+    assert first.start(WEBCHAT)["success"]
+    assert first.start(VOICE)["errorCode"] == "genesys_rate_limited"
+    calls = len(box.calls())
+    told = other.start(MESSAGE)
+    assert (told["errorCode"], told["retryable"], 30 < told["retryAfterSeconds"] <= 60) == (
+        "genesys_rate_limited",
+        True,
+        True,
+    )
+    assert len(box.calls()) == calls

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from sandbox.state import MESSAGE, WEBCHAT
+from tests.clocks import HANGS
 from tests.integration.served import USER, served
 
 __all__ = ["served"]
@@ -12,7 +13,7 @@ __all__ = ["served"]
 @pytest.fixture
 def http(served):
     served.reset()
-    with httpx.Client(base_url=served.url, headers=USER, timeout=5) as client:
+    with httpx.Client(base_url=served.url, headers=USER, timeout=HANGS) as client:
         yield client
 
 
@@ -63,7 +64,7 @@ def test_calls_tell_who_asked_what_and_never_with_which_token(http):
     assert "user-token" not in answer.text
 
 
-def test_an_authorization_that_is_no_known_scheme_is_not_repeated(http):
+def test_an_authorization_that_is_no_known_scheme_is_not_retried(http):
     http.get(f"/api/v2/conversations/{WEBCHAT}", headers={"Authorization": "my-secret-token"})
     answer = http.get("/sandbox/calls")
     assert answer.json()["calls"][0]["authorization"] == "other"

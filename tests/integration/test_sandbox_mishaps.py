@@ -76,7 +76,7 @@ def test_a_status_after_the_fact_hides_a_session_that_was_made(box, api):
     assert (len(box.sessions()), box.invitations(MESSAGE)) == (1, 1)
 
 
-def test_a_refused_login_is_told_as_oauth_does(box):
+def test_a_refused_login_is_reported_as_oauth_does(box):
     box.faults.add("token", "status", status=401)
     answer = httpx.post(f"{box.url}/oauth/token", data={"grant_type": "client_credentials"})
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")

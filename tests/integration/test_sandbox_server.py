@@ -75,7 +75,7 @@ def test_stopping_ends_connections_that_stand_open():
 
 def test_a_connection_stays_open_from_call_to_call():
     with start() as box:
-        connection = http.client.HTTPConnection("127.0.0.1", box.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", box.port, timeout=HANGS)
         connection.connect()
         kept = connection.sock
         for method, path, body in (
@@ -96,7 +96,7 @@ def test_a_connection_stays_open_from_call_to_call():
 
 
 def test_a_chunked_body_is_read_to_its_end():
-    with start() as box, httpx.Client(headers=USER, timeout=5) as client:
+    with start() as box, httpx.Client(headers=USER, timeout=HANGS) as client:
         for _ in range(2):
             answer = client.post(
                 f"{box.url}/api/v2/cobrowse/sessions",
@@ -118,7 +118,7 @@ def test_a_chunked_body_is_read_to_its_end():
 )
 def test_a_body_that_cannot_be_read_ends_the_connection(request_bytes):
     with start() as box:
-        with socket.create_connection(("127.0.0.1", box.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", box.port), timeout=HANGS) as connection:
             connection.sendall(request_bytes)
             assert connection.recv(100) == b""
         assert httpx.get(f"{box.url}/sandbox/calls").json()["total"] == {}

@@ -112,7 +112,7 @@ def told(answer):
 
 
 @pytest.mark.parametrize("name", FINAL)
-def test_a_body_over_the_rows_limit_is_told_in_the_senders_way(running, box, name):
+def test_a_body_over_the_rows_limit_has_the_senders_status(running, box, name):
     deliver = running("max_body_bytes = 2048")
     answer = deliver(name, body_for(name, padding="x" * 3_000))
     assert told(answer) == FINAL[name]
@@ -123,7 +123,7 @@ def test_a_body_over_the_rows_limit_is_told_in_the_senders_way(running, box, nam
 
 
 @pytest.mark.parametrize("name", FINAL)
-def test_a_used_up_rate_is_told_in_the_senders_way_with_a_result_for_each_event(running, name):
+def test_a_used_up_rate_has_the_senders_status_with_a_result_for_each_event(running, name):
     deliver = running('rate_limit = "1/minute"')
     deliver(name, body_for(name))
     body = body_for(name) + body_for(name, VOICE, 2) if name == "hubspot" else body_for(name)
@@ -147,7 +147,7 @@ def test_a_used_up_rate_is_told_in_the_senders_way_with_a_result_for_each_event(
         (None, {"Content-Encoding": "br"}, "unsupported_media_type", (200, 415, 200, 422, 415)),
     ],
 )
-def test_what_cannot_be_read_is_told_in_the_senders_way(running, name, body, headers, code, statuses):
+def test_what_cannot_be_read_has_the_senders_status(running, name, body, headers, code, statuses):
     answer = running()(name, body_for(name) if body is None else body, headers)
     expected = dict(zip(("shopify", "zendesk", "hubspot", "bus", "plain"), statuses, strict=True))
     assert (answer.status_code, answer.json["errorCode"]) == (expected[name], code)
@@ -156,13 +156,13 @@ def test_what_cannot_be_read_is_told_in_the_senders_way(running, name, body, hea
 
 
 @pytest.mark.parametrize(("name", "status"), [("shopify", 200), ("zendesk", 400), ("bus", 400), ("plain", 400)])
-def test_a_key_that_is_none_is_told_in_the_senders_way(running, name, status):
+def test_a_key_that_is_none_has_the_senders_status(running, name, status):
     answer = running()(name, body_for(name), {"Idempotency-Key": "é"})
     assert (answer.status_code, answer.json["errorCode"]) == (status, "idempotency_key_malformed")
 
 
 @pytest.mark.parametrize(("name", "status"), [("shopify", 200), ("zendesk", 422), ("bus", 422), ("plain", 422)])
-def test_a_key_that_comes_again_with_another_body_is_told_in_the_senders_way(running, name, status):
+def test_a_key_that_is_redelivered_with_another_body_has_the_senders_status(running, name, status):
     deliver = running()
     deliver(name, body_for(name), {"Idempotency-Key": "k-1"})
     answer = deliver(name, body_for(name, VOICE), {"Idempotency-Key": "k-1"})
@@ -176,7 +176,7 @@ def test_before_the_signature_holds_all_are_told_the_same(running):
         assert (answer.status_code, list(answer.json)) == (401, KEYS)
 
 
-def test_past_max_body_bytes_only_a_sender_that_proves_itself_without_the_body_is_known(running):
+def test_past_max_body_bytes_only_a_sender_that_authenticates_without_the_body_is_known(running):
     deliver = running(max_body_bytes=65_536)
     large = "x" * 70_000
     assert [told(deliver(name, body_for(name, padding=large))) for name in ("shopify", "bus")] == [413, 422]
@@ -213,7 +213,7 @@ def test_a_data_action_has_a_bound_of_its_own(running):
 
 
 @pytest.mark.parametrize(("fault", "told_as"), [({"status": 503}, 503), ({"status": 500}, 503), ({"status": 504}, 503)])
-def test_zendesk_is_told_to_come_again_soon_whatever_genesys_says(running, box, fault, told_as):
+def test_zendesk_is_told_to_retry_soon_whatever_genesys_says(running, box, fault, told_as):
     box.faults.add(operation="any", kind="status", times="always", **fault)
     answer = running()("zendesk", body_for("zendesk"), {"X-Zendesk-Webhook-Invocation-Id": "i-1"})
     assert answer.status_code == told_as
@@ -226,7 +226,7 @@ def test_a_long_wait_is_told_to_zendesk_as_one_that_it_honours(running, box):
     assert (answer.status_code, answer.headers["Retry-After"], answer.json["retryAfterSeconds"]) == (503, "30", 300)
 
 
-def test_a_hubspot_batch_comes_again_and_what_went_well_is_answered_from_the_ledger(running, box):
+def test_a_hubspot_batch_is_redelivered_and_what_went_well_is_answered_from_the_ledger(running, box):
     deliver = running()
     batch = body_for("hubspot") + body_for("hubspot", VOICE, 2) + body_for("hubspot", ENDED, 3)
     box.faults.add(operation="attach", kind="status", status=429, retry_after=30, times=1)

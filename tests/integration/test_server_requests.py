@@ -12,20 +12,9 @@ from commands.serve import GUNICORN
 from sandbox.server import start
 from sandbox.state import WEBCHAT
 from schemas.data_action import AnswerSchema
+from tests.clocks import wait_until
 from tests.integration.conftest import KEY, ROOT, running_gunicorn, started_in_vain
-from tests.integration.wire import (
-    HEALTH,
-    ask,
-    chunked,
-    connect,
-    exchange,
-    post,
-    read_all,
-    reset,
-    send,
-    statuses,
-    wait_until,
-)
+from tests.integration.wire import HEALTH, ask, chunked, connect, exchange, post, read_all, reset, send, statuses
 from tests.ports import free_port
 
 

@@ -1,27 +1,20 @@
 """The transport among many threads and processes, in a misleading environment, through proxies and over TLS."""
 
 import base64
-import datetime as dt
-import ipaddress
 import os
 import socket
 import ssl
 import threading
 import time
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from integrations.genesys.transport import CurlTransport
+from tests.clocks import HANGS
+from tests.integration.gateways import certified, tunnel
 from tests.integration.upstreams import (
     OK,
     Exchange,
@@ -32,7 +25,7 @@ from tests.integration.upstreams import (
     transport,
 )
 
-__all__ = ["company", "serve", "transport"]
+__all__ = ["certified", "company", "serve", "transport"]
 
 
 # ---- many threads, many processes
@@ -86,13 +79,13 @@ def test_closing_ends_the_connections_and_refuses_calls(transport, serve):
     upstream = serve()
     call(transport, "GET", upstream.url)
     transport.close()
-    upstream.threads[1].join(2)
+    upstream.threads[1].join(HANGS)
     assert not upstream.threads[1].is_alive(), "the server saw the connection end"
     with pytest.raises(RuntimeError):
         call(transport, "GET", upstream.url)
 
 
-def test_a_call_under_way_when_the_transport_closes_ends_with_its_answer_and_its_connection(transport, serve):
+def test_a_call_running_when_the_transport_closes_ends_with_its_answer_and_its_connection(transport, serve):
     begun = threading.Event()
 
     def answer(exchange: Exchange) -> bytes:
@@ -103,10 +96,10 @@ def test_a_call_under_way_when_the_transport_closes_ends_with_its_answer_and_its
     upstream = serve(answer)
     with ThreadPoolExecutor(1) as thread:
         answered = thread.submit(call, transport, "GET", upstream.url)
-        begun.wait(2)
+        begun.wait(HANGS)
         transport.close()
         assert answered.result().content == b"ok"
-    upstream.threads[1].join(2)
+    upstream.threads[1].join(HANGS)
     assert not upstream.threads[1].is_alive()
 
 
@@ -161,72 +154,7 @@ def test_a_proxy_is_used_when_one_is_given_whatever_the_environment_excepts(monk
     assert proxy.seen[0].head[0] == f"GET {upstream.url}/path HTTP/1.1".encode()
 
 
-@dataclass
-class Certified:
-    context: ssl.SSLContext
-    bundle: str
-    key: str
-
-
-@pytest.fixture(scope="module")
-def certified(tmp_path_factory) -> Callable[[str], Certified]:
-    """A server's context for a name, and the file that makes its certificate trusted."""
-
-    def certify(name: str) -> Certified:
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = dt.datetime.now(dt.UTC)
-        try:
-            san: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
-        except ValueError:
-            san = x509.DNSName(name)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=1))
-            .not_valid_after(now + dt.timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([san]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        folder = tmp_path_factory.mktemp(name.replace(".", "-"))
-        (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        (folder / "key.pem").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-        return Certified(context, str(folder / "certificate.pem"), str(folder / "key.pem"))
-
-    return certify
-
-
 # ---- proxies and client certificates
-
-
-def pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    for each in (source, target):
-        with suppress(OSError):
-            each.shutdown(socket.SHUT_RDWR)
-
-
-def tunnel(exchange: Exchange) -> None:
-    """A proxy's answer to CONNECT: bytes in both directions until one side ends."""
-    host, _, port = exchange.head[0].split()[1].decode().rpartition(":")
-    with socket.create_connection((host, int(port))) as beyond:
-        exchange.socket.sendall(b"HTTP/1.1 200 Connection established\r\nVia: p\r\n\r\n")
-        back = threading.Thread(target=pump, args=(beyond, exchange.socket))
-        back.start()
-        pump(exchange.socket, beyond)
-        back.join()
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -333,5 +261,5 @@ def test_a_post_is_not_sent_again_over_tls_either(serve, certified):
 
 def test_a_client_of_httpx_works_with_it(serve):
     upstream = serve(lambda exchange: OK if b"uthorization: Basic" in exchange.raw else b"HTTP/1.1 401 No\r\n\r\n")
-    with httpx.Client(transport=CurlTransport(), auth=("user", "word"), timeout=5) as client:
+    with httpx.Client(transport=CurlTransport(), auth=("user", "word"), timeout=HANGS) as client:
         assert client.post(upstream.url, json={}).text == "ok"

@@ -14,7 +14,7 @@ import pycurl
 import pytest
 
 from integrations.genesys.multi import HubTransfers
-from tests.clocks import wait_until
+from tests.clocks import HANGS, wait_until
 from tests.integration.upstreams import OK, Exchange, call, company, serve, transport
 
 __all__ = ["company", "serve", "transport"]
@@ -28,7 +28,7 @@ class Gate:
 
     def __call__(self, exchange: Exchange) -> bytes | None:
         try:
-            self.barrier.wait(20)
+            self.barrier.wait(HANGS)
         except threading.BrokenBarrierError:
             return None
         return OK
@@ -44,7 +44,7 @@ class Held:
         if b" /free" in exchange.head[0]:
             return OK
         self.arrived.set()
-        self.go.wait(20)
+        self.go.wait(HANGS)
         return OK
 
 
@@ -76,10 +76,10 @@ def test_a_call_broken_off_from_outside_ends_with_its_connection_and_no_other_ca
     assert doomed.dead
     assert call(transport, "POST", upstream.url + "/free").content == b"ok"
     held.go.set()
-    assert other.get(timeout=20).content == b"ok"
+    assert other.get(timeout=HANGS).content == b"ok"
     paths = {exchange.head[0].split()[1]: exchange.connection for exchange in upstream.seen}
     assert upstream.seen[-1].connection != paths[b"/doomed"], "its connection is not used again"
-    upstream.threads[1 + paths[b"/doomed"]].join(5)
+    upstream.threads[1 + paths[b"/doomed"]].join(HANGS)
     assert not upstream.threads[1 + paths[b"/doomed"]].is_alive(), "the server saw its connection end"
 
 
@@ -107,7 +107,7 @@ def test_once_its_calls_are_over_the_hub_waits_for_nothing(transport, serve, end
     else:
         with pytest.raises(httpx.ReadTimeout):
             call(transport, "POST", upstream.url, deadline=0.05)
-    assert gevent.get_hub().join(timeout=20) is True
+    assert gevent.get_hub().join(HANGS) is True
     held.go.set()
 
 
@@ -155,7 +155,7 @@ def test_an_exception_in_a_callback_of_libcurl_ends_every_transfer_and_is_not_lo
     wait_for(held.arrived)
     transfers.is_failing = True
     perform()
-    waiting.join(20)
+    waiting.join(HANGS)
     held.go.set()
     assert ended == [LookupError, pycurl.error]
     assert transfers.is_broken
@@ -218,7 +218,7 @@ def test_a_child_forked_in_mid_call_does_not_take_its_parents_answer(transport, 
     def answer(exchange: Exchange) -> bytes | None:
         if b" /held" in exchange.head[0]:
             arrived.set()
-            go.wait(20)
+            go.wait(HANGS)
         if b" /release" in exchange.head[0]:
             go.set()
         return OK
@@ -240,7 +240,7 @@ def test_a_child_forked_in_mid_call_does_not_take_its_parents_answer(transport, 
         finally:
             os._exit(verdict)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert held.get(timeout=20).content == b"ok"
+    assert held.get(timeout=HANGS).content == b"ok"
 
 
 PATCHED = """

@@ -9,6 +9,7 @@ import pytest
 
 from integrations.genesys import curl
 from integrations.genesys.transport import BodyTooLarge
+from tests.clocks import HANGS
 from tests.integration.upstreams import NOT_SENT, OK, Exchange, a_transport, call, company, serve, slowly, transport
 
 __all__ = ["company", "serve", "transport"]
@@ -49,6 +50,41 @@ def test_a_body_of_exactly_the_limit_is_read_and_the_next_call_starts_from_nough
             assert len(call(transport, "GET", upstream.url).content) == 50_000
 
 
+LIMIT = 300_000
+FRAMINGS = {
+    "its length stated": lambda body: b"Content-Length: %d\r\n\r\n" % len(body) + body,
+    "chunked": lambda body: b"Transfer-Encoding: chunked\r\n\r\n" + in_chunks(body),
+    "until the end": lambda body: b"Connection: close\r\n\r\n" + body,
+    "packed": lambda body: packed(body, b""),
+    "packed and chunked": lambda body: packed(body, b"Transfer-Encoding: chunked\r\n"),
+}
+
+
+def in_chunks(body):
+    pieces = [body[start : start + 7_001] for start in range(0, len(body), 7_001)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def packed(body, framing):
+    small = gzip.compress(body)
+    rest = in_chunks(small) if framing else small
+    return b"Content-Encoding: gzip\r\n" + (framing or b"Content-Length: %d\r\n" % len(small)) + b"\r\n" + rest
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_a_body_of_the_limit_is_read_whole_and_one_byte_more_is_not(serve, framing):
+    def answer(exchange: Exchange) -> None:
+        size = int(exchange.head[0].split()[1].strip(b"/"))
+        exchange.socket.sendall(b"HTTP/1.1 200 OK\r\n" + FRAMINGS[framing](b"x" * size))
+
+    upstream = serve(answer)
+    with a_transport(max_body_bytes=LIMIT) as transport:
+        assert len(call(transport, "GET", f"{upstream.url}/{LIMIT}").content) == LIMIT
+        with pytest.raises(BodyTooLarge, match=f"larger than {LIMIT} bytes"):
+            call(transport, "GET", f"{upstream.url}/{LIMIT + 1}")
+        assert len(call(transport, "GET", f"{upstream.url}/{LIMIT - 1}").content) == LIMIT - 1
+
+
 def test_headers_without_end_are_a_failed_answer(transport, serve):
     upstream = serve(b"HTTP/1.1 200 OK\r\n" + b"X-Same: %s\r\n" % (b"x" * 1000) * 2000)
     with pytest.raises(httpx.TransportError) as raised:
@@ -62,9 +98,9 @@ def test_headers_without_end_are_a_failed_answer(transport, serve):
 @pytest.mark.parametrize(
     "pieces",
     [
-        [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", *[b"x"] * 30],
-        [b"HTTP/1.1 200 OK\r\n", *[b"X-Another: header\r\n"] * 30],
-        [b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 30,
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", *[b"x"] * 400],
+        [b"HTTP/1.1 200 OK\r\n", *[b"X-Another: header\r\n"] * 400],
+        [b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 400,
     ],
     ids=["the body", "the head", "interim answers"],
 )
@@ -73,7 +109,7 @@ def test_a_server_that_drips_does_not_outlive_the_deadline(transport, serve, pie
     began = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
         call(transport, "POST", upstream.url, deadline=0.3)
-    assert 0.25 < time.monotonic() - began < 0.5
+    assert 0.25 < time.monotonic() - began < 15  # its last piece would come after 20 seconds
 
 
 @pytest.mark.parametrize("extensions", [{"timeout": {"read": 0.2}}, {"timeout": {"read": 9}, "deadline": 0.2}])
@@ -119,7 +155,7 @@ def test_a_server_that_takes_no_connection_is_a_connect_timeout(transport):
         began = time.monotonic()
         with pytest.raises(httpx.ConnectTimeout):
             call(transport, "POST", f"http://127.0.0.1:{full.getsockname()[1]}", deadline=0.3)
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < HANGS  # the system would try for two minutes
         for each in waiting:
             each.close()
 

@@ -1,6 +1,7 @@
 """Every sender, through the app on the sandbox: signed, read, started once, and told what makes it do right."""
 
 import json
+import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,47 +12,10 @@ import responses
 from standardwebhooks import Webhook
 
 from examples.crm_webhook import start_cobrowse
-from integrations.senders.registry import load_senders
 from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, LIVE_SESSION, VOICE, WEBCHAT
-from schemas.data_action import AnswerSchema
-from tests.integration.conftest import ROOT
-from tests.payloads import environ
+from tests.integration.deliveries import CRM_SECRET, KEYS, RELAY, bridge, deliver, senders
 
-KEYS = list(AnswerSchema().fields)
-EXAMPLE = ROOT / "senders.example.toml"
-CRM_SECRET = "whsec_" + "bWFueS1ieXRlcy1vZi1hLXNlY3JldC1vZi1hLWNybQ=="
-PUBLIC = "https://bridge.example.com"
-SECRETS = environ(EXAMPLE.read_text())
-SECRETS |= {"CRM_SECRET": CRM_SECRET, "CRM_SECRET_BEFORE": "whsec_" + "dGhlLXNlY3JldC1vZi1sYXN0LXllYXItb2YtYS1jcm0="}
-
-RELAY = {"RELAY": "relay-secret-0123456789"}
-
-
-@pytest.fixture
-def bridge(service):
-    return service(environ=SECRETS, senders_file=str(EXAMPLE), public_base_url=PUBLIC)
-
-
-@pytest.fixture
-def senders():
-    return load_senders(EXAMPLE, SECRETS, public_base_url=PUBLIC)
-
-
-@pytest.fixture
-def deliver(bridge, senders):
-    """Posts a body as the sender would, signed with its secret."""
-
-    def post(name, body, headers=None):
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        signed = senders.get(name).sign("POST", f"/webhooks/{name}", raw, datetime.now(UTC))
-        kind = "text/xml" if name == "salesforce-messages" else "application/json"
-        return bridge.client.post(
-            signed.target(f"/webhooks/{name}"),
-            data=raw,
-            headers={"Content-Type": kind, **signed.headers, **(headers or {})},
-        )
-
-    return post
+__all__ = ["bridge", "deliver", "senders"]
 
 
 def crm(conversation=WEBCHAT, **data):
@@ -78,7 +42,7 @@ def test_a_crm_starts_a_session_and_gets_the_flat_answer(deliver, box):
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_the_conversation_is_looked_at_before_anything_is_created(deliver, box):
+def test_the_conversation_is_checked_before_anything_is_created(deliver, box):
     deliver("crm", crm())
     assert [call.operation for call in box.calls()][:3] == ["token", "conversation", "create"]
 
@@ -151,6 +115,28 @@ def test_a_header_that_is_not_signed_takes_no_part_where_the_deliverys_id_is(del
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
+UNSIGNED = {
+    "Prefer": "status, handling=dry-run",
+    "Genesys-Access-Token": "another-token-0123456789",
+    "X-Request-Timeout": "1",
+    "X-Delivery-Id": "another",
+    "X-HTTP-Method-Override": "DELETE",
+    "X-MS-Correlation-Request-Id": "another",
+    "Idempotency-Key": "another",
+}
+
+
+@pytest.mark.parametrize("query", ["", f"?conversationId={VOICE}&latest=true&dryRun=true&deadlineSeconds=0.1&code=x"])
+def test_nothing_that_is_not_signed_changes_what_a_signed_delivery_does(bridge, senders, box, query):
+    raw = json.dumps(crm()).encode()
+    headers = {"Content-Type": "application/json", **UNSIGNED}
+    headers |= senders.get("crm").sign("POST", "/webhooks/crm", raw, datetime.now(UTC)).headers
+    answers = [bridge.client.post(f"/webhooks/crm{query}", data=raw, headers=headers) for _ in range(2)]
+    assert [answer.json["status"] for answer in answers] == ["initiated", "initiated"]
+    assert answers[0].json["conversationId"] == WEBCHAT
+    assert (box.invitations(WEBCHAT), box.invitations(VOICE)) == (1, 0)
+
+
 @pytest.mark.parametrize("name", ["zendesk-trigger", "helpdesk"])
 def test_a_callers_own_key_counts_where_no_delivery_id_is_signed(deliver, box, name):
     body = {"conversationId": WEBCHAT, "conversation_id": WEBCHAT}
@@ -190,71 +176,6 @@ def test_a_retryable_failure_is_503_with_retry_after_and_goes_through_on_redeliv
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     assert deliver("eventbridge", user_start()).json["status"] == "initiated"
     assert len(box.sessions()) == 1
-
-
-def hubspot(*conversations):
-    return [
-        {
-            "eventId": 1,
-            "subscriptionId": 7,
-            "portalId": 1,
-            "appId": 1,
-            "occurredAt": 1_700_000_000_000 + number,
-            "subscriptionType": "contact.propertyChange",
-            "attemptNumber": 0,
-            "objectId": 100 + number,
-            "propertyName": "genesys_conversation_id",
-            "propertyValue": conversation,
-            "sourceId": "userId:9",
-        }
-        for number, conversation in enumerate(conversations)
-    ]
-
-
-def test_a_batch_has_a_result_for_each_event_and_final_failures_do_not_bring_it_again(deliver, box):
-    answer = deliver("hubspot", hubspot(WEBCHAT, ENDED, VOICE, "nonsense"))
-    assert answer.status_code == 200
-    results = answer.json["results"]
-    assert [result["status"] for result in results] == ["initiated", "failed", "initiated", "failed"]
-    assert [list(result) for result in results] == [KEYS] * 4
-    assert answer.json["errorCode"] == "conversation_not_active"
-    assert (box.invitations(WEBCHAT), box.invitations(VOICE)) == (1, 1)
-
-
-def test_a_batch_of_a_hundred_fits_into_hubspots_patience(deliver, box):
-    box.options.auto_create = True
-    answer = deliver("hubspot", hubspot(*[f"{number:08d}-0000-4000-8000-000000000000" for number in range(100)]))
-    assert answer.status_code == 200
-    assert {result["status"] for result in answer.json["results"]} == {"initiated"}
-    assert box.invitations() == 100
-
-
-def test_a_batch_that_failed_whole_is_sent_again_only_if_that_helps(deliver, box):
-    assert deliver("hubspot", hubspot(ENDED)).status_code == 200
-    box.faults.add(operation="any", kind="status", status=429, retry_after=60, times="always")
-    assert deliver("hubspot", [dict(hubspot(WEBCHAT)[0], objectId=999)]).status_code == 503
-
-
-SOAP = """<?xml version="1.0" encoding="UTF-8"?>
-<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">
- <soapenv:Body><notifications xmlns="http://soap.sforce.com/2005/09/outbound">
-  <OrganizationId>00D5g000004XyZaEAK</OrganizationId><ActionId>04k</ActionId>
-  <Notification><Id>04l000000000001</Id><sObject xsi:type="sf:Case" xmlns:sf="urn:sobject.enterprise.soap.sforce.com"
-   xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><sf:Id>500</sf:Id>
-   <sf:Genesys_Conversation_Id__c>{}</sf:Genesys_Conversation_Id__c></sObject></Notification>
- </notifications></soapenv:Body></soapenv:Envelope>"""
-
-
-@pytest.mark.parametrize(("conversation", "ack"), [(WEBCHAT, b"true"), (ENDED, b"true")])
-def test_a_salesforce_outbound_message_gets_the_ack_it_demands(deliver, conversation, ack):
-    answer = deliver("salesforce-messages", SOAP.format(conversation).encode())
-    assert (answer.status_code, answer.mimetype) == (200, "text/xml")
-    assert b"<Ack>" + ack + b"</Ack>" in answer.data
-
-
-def test_an_outbound_message_that_can_go_through_later_is_not_acknowledged(deliver, box):
-    box.faults.add(operation="any", kind="status", status=429, retry_after=60, times="always")
-    assert b"<Ack>false</Ack>" in deliver("salesforce-messages", SOAP.format(WEBCHAT).encode()).data
 
 
 def test_nothing_is_remembered_before_the_signature_holds(bridge, deliver, box):
@@ -378,23 +299,6 @@ def test_fifty_identical_signed_deliveries_at_once_get_one_invitation_and_fifty_
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_a_batch_costs_a_sender_as_many_of_its_rate_as_it_has_events(service, tmp_path, box):
-    rows = tmp_path / "senders.toml"
-    rows.write_text(
-        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "hubspot"\n'
-        'conversation_id = "propertyValue"\nrate_limit = "5/minute"\n'
-    )
-    client = service(environ=RELAY, senders_file=str(rows)).client
-    headers = {"Authorization": f"Bearer {RELAY['RELAY']}"}
-
-    def deliver(*conversations):
-        return client.post("/webhooks/relay", json=hubspot(*conversations), headers=headers).status_code
-
-    assert deliver(WEBCHAT, VOICE, ENDED) == 200
-    assert deliver(ABSENT, ABSENT, ABSENT) == 503  # HubSpot's way
-    assert not [call for call in box.calls() if call.conversation_id == ABSENT]
-
-
 def test_a_name_that_decides_and_comes_twice_starts_nothing(service, tmp_path, box):
     rows = tmp_path / "senders.toml"
     rows.write_text(
@@ -411,3 +315,14 @@ def test_a_name_that_decides_and_comes_twice_starts_nothing(service, tmp_path, b
         answer = client.post("/webhooks/relay", data=body, headers=headers)
         assert (answer.status_code, answer.json["errorCode"]) == (422, "invalid_request")
     assert box.invitations() == 0
+
+
+def test_the_console_shows_each_senders_last_delivery_and_last_refusal_with_its_reason(deliver, bridge):
+    deliver("crm", crm())
+    bridge.client.post("/webhooks/crm", data=b"{}", headers={"Content-Type": "application/json"})
+    deliver("zendesk-trigger", {"conversation_id": "nonsense"})
+    page = bridge.client.get("/console").get_data(as_text=True)
+    table = page[page.index('id="sender-activity"') :]
+    assert re.search(r">crm</th>\s*<td[^>]*>1</td>\s*<td>[\d :-]+ UTC, initiated</td>\s*<td[^>]*>1</td>", table)
+    assert "signature_missing: the header webhook-id is missing or empty" in table
+    assert "invalid_request: conversation_id:" in table

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from integrations.genesys.transport import CurlTransport
+from tests.clocks import HANGS
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
@@ -98,7 +99,7 @@ class Upstream:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         for thread in self.threads:
-            thread.join(5)
+            thread.join(HANGS)
 
 
 def read_request(connection: socket.socket) -> bytes:

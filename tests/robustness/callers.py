@@ -42,7 +42,7 @@ class Request:
         if self.sender is None:
             return "/data-actions/cobrowse", {"X-Api-Key": KEY, **self.headers}
         path = f"/webhooks/{self.name}"
-        signed = self.sender.sign("POST", path, self.body, datetime.now(UTC))
+        signed = self.sender.sign("POST", path, self.body, datetime.now(UTC), self.headers)
         return signed.target(path), {**self.headers, **signed.headers}
 
 

@@ -50,7 +50,8 @@ def _limit(
 
 
 _WRONG = "an answer that is none"
-_WRONG_FIELDS = {"id": 7, "access_token": 7, "entities": 7}
+# A number would pass for a text.
+_WRONG_FIELDS = {"id": [7], "access_token": {"token": 7}, "entities": 7, "participants": 7}
 DAY = 86_400
 
 WAYS = (
@@ -112,7 +113,7 @@ WAYS = (
     _limit("a date one second ahead", "limited", (0, 1), date=1),
     _limit("a date a minute ahead", "limited, long", (57, 61), date=60),
     _limit("a date in the past", "limited", (0, 0), date=-3600),
-    _limit("-5", "limited", (0, 0)),
+    _limit("-5", "limited", (2, 2)),
     _limit("99999999999", "limited, long", (43, DAY)),
     _limit("1e400", "limited, long", (43, DAY)),
     _limit("nan", "limited", (2, 2)),
@@ -125,7 +126,7 @@ WAYS = (
     _status(503, "broken", GONE, "5xx", when="after"),
     _limit("1", "broken, short", (1, 2), status=503),
     _limit("a date a minute ahead", "broken, long", (57, 61), date=60, status=503),
-    _limit("-5", "broken", (0, 0), status=503),
+    _limit("-5", "broken", (2, 2), status=503),
     _limit("99999999999", "broken, long", (43, DAY), status=503),
     _limit("soon", "broken", (2, 2), status=503),
     *(_limit("42", "broken, long", (42, 42), status=status) for status in (500, 502, 503, 504)),

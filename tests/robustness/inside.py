@@ -20,10 +20,7 @@ KEY = "hostile-key-0123456789abcdef"
 
 @contextlib.contextmanager
 def service(
-    genesys: str,
-    folder: Path,
-    environ: Mapping[str, str] = MappingProxyType({}),
-    **chosen: Any,
+    genesys: str, folder: Path, environ: Mapping[str, str] = MappingProxyType({}), **chosen: Any
 ) -> Iterator[tuple[Flask, LedgerStore]]:
     """The app and its ledger, both of its own, until the block ends. `environ` holds its senders' secrets."""
     defaults = Settings(

@@ -23,11 +23,16 @@ What is real: cobrowse.* and integrations.genesys.* behind its `connect`. What i
 - The ledger (ledger) is the protocol's text in memory: each operation is a statement on its way, a commit at one
   moment, an answer on its way back; one that was sent may be committed though its sender has died. Its clock has an
   offset and runs up to 1 % fast or slow. `save_checkpoint` and `complete` check the holder and nothing else, the
-  least that the
-  protocol allows.
+  least that the protocol allows.
 - A worker that dies takes all its threads with it, sends nothing more, and is back within 20 s with nothing in memory.
 - Senders deliver until they are told something final; mischief has a budget, so there is an end to it.
-- A person's "run again" excludes nobody, and excuses whoever invites at the same time.
+- A person's "run again" is held to everything that a request is held to.
+- An invitation whose call was answered with a success may stay unseen for up to 55 s, which is less than the service
+  lets it stand (cobrowse.existing_session.UNSEEN_SECONDS), as long as that success is known to who is at work or to the
+  ledger. A success that can't be read may be a gateway's, without any effect: then nobody is told that the session was
+  seen.
+- In some runs agents ring before they answer, customers leave while the conversation is open, and workers admit two
+  initiations at a time.
 
 The modules: scheduler (time, greenlets) · mischief (what goes wrong) · genesys, wire · ledger · parts (clock, lock,
 token store) · service (workers, deliveries) · callers · scenario (one seed) · invariants (what must hold) · mutants

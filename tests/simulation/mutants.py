@@ -153,13 +153,14 @@ class _GoneOrNot(_Rowwise):
 
     def __init__(self, flows) -> None:
         super().__init__(flows)
-        self._look = flows.sessions
 
-    def sessions(self, attempt) -> Sessions:
-        try:
-            return self._look(attempt)
-        except ConversationNotActive:
-            return Sessions()
+        def sessions(attempt) -> Sessions:
+            try:
+                return flows.sessions(attempt)
+            except ConversationNotActive:
+                return Sessions()
+
+        self.sessions = sessions
 
 
 class _NoLimit(Initiation):

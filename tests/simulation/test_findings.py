@@ -76,7 +76,7 @@ def one_step(run_it):
     return Flow("native", (step,))
 
 
-def test_a_look_that_the_deadline_cuts_short_does_not_say_that_nothing_happened():
+def test_a_check_that_the_deadline_cuts_short_does_not_say_that_nothing_happened():
     calls = []
 
     def effect(attempt):
@@ -167,7 +167,7 @@ def test_a_take_over_waits_for_a_younger_one_that_was_claimed_before_it():
     assert len(stage.may_have_notified) == 1
 
 
-def test_a_persons_retry_joins_who_is_at_work_on_the_conversation():
+def test_a_persons_retry_joins_a_running_one_of_the_conversation():
     stage = Stage("media")
     stage.ledger._new(Claim("initiation-0", "key:crm::old", "dead", command("old"), 0.0, Checkpoint("media")))
     row = stage.ledger.by_id["initiation-0"]
@@ -183,7 +183,7 @@ def test_a_persons_retry_joins_who_is_at_work_on_the_conversation():
     assert len(stage.may_have_notified) == 1
 
 
-def test_whoever_waited_for_one_that_died_looks_what_it_has_left():
+def test_one_that_waited_for_one_that_died_looks_what_it_has_left():
     stage = Stage("media")
     keyed = command("k")
 
@@ -245,7 +245,7 @@ class DoctorSettings:
 FAILED = Outcome(Status.FAILED, "theirs", "corr", failure=Failure("genesys_timeout", "", "", True, False))
 
 
-def test_whoever_hears_that_an_earlier_one_failed_keeps_its_own_session():
+def test_one_that_hears_that_an_earlier_one_failed_keeps_its_own_session():
     stage = Stage("media")
     mine = Checkpoint("media", ("create",), "attach", session=Session("c1", "mine"))
     other = InitiationRecord(
@@ -260,7 +260,7 @@ def test_whoever_hears_that_an_earlier_one_failed_keeps_its_own_session():
     assert ledger.settled == [mine]
 
 
-def test_whoever_has_lost_its_lease_gives_the_answer_of_who_took_it_over():
+def test_one_that_has_lost_its_lease_gives_the_answer_of_who_took_it_over():
     stage = Stage("media")
     entry = InitiationRecord(
         "row", command("k"), State.RUNNING, 1, Checkpoint("media", pending_step="create"), "me", 9.0
@@ -323,7 +323,7 @@ class Gone(SimulatedLedger):
         return row
 
 
-def test_a_request_whose_row_a_power_cut_took_back_invites_nobody_and_is_told_to_come_again():
+def test_a_request_whose_row_a_power_cut_took_back_invites_nobody_and_is_told_to_retry():
     stage = Stage("media", Gone)
 
     outcome = stage.play(lambda initiation: initiation(command("k")))
@@ -333,7 +333,7 @@ def test_a_request_whose_row_a_power_cut_took_back_invites_nobody_and_is_told_to
     assert outcome.failure.message == "the ledger came back from a crash without this request"
 
 
-def test_a_latest_that_finds_nothing_is_told_so_though_its_row_is_gone():
+def test_a_latest_that_finds_nothing_is_reported_though_its_row_is_gone():
     stage = Stage("media", TakenBack)
     stage.platform.conversations.clear()
 

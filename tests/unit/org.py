@@ -53,7 +53,7 @@ class Org(httpx.BaseTransport):
         return answer(request) if callable(answer) else answer
 
 
-def connected(org, mode="native", clock=None, rows=FLOWS):
+def connected(org, mode="native", clock=None, rows=FLOWS, budgets=None):
     clock = clock or ManualClock()
     flows, _ = genesys.connect(
         api_url="https://api.example.com",
@@ -67,6 +67,7 @@ def connected(org, mode="native", clock=None, rows=FLOWS):
         jitter=lambda: 0.0,
         lease_owner="h",
         store=None,
+        budgets=budgets,
         rows=rows,
     )
     return flows, clock

@@ -9,7 +9,7 @@ from cobrowse.admission import LIMIT, Admission
 from cobrowse.errors import Overloaded
 
 
-def test_beyond_the_limit_it_is_refused_at_once_and_says_when_to_come_again():
+def test_beyond_the_limit_it_is_refused_at_once_and_says_when_to_retry():
     admission = Admission(2)
     with admission.one(), admission.one():
         assert admission.under_way == 2

@@ -69,7 +69,7 @@ def test_what_is_learnt_is_added_to_what_is_known():
     assert attempt.checkpoint == Checkpoint("media", ("create",), "attach", may_have_notified=True, session=session)
 
 
-def test_calls_waits_and_steps_are_noted_with_their_times_and_every_observer_is_told():
+def test_calls_waits_and_steps_are_noted_with_their_times_and_every_observer_is_informed():
     one, other = Watch(), Watch()
     attempt = an_attempt(one, other)
     with attempt.step("attach"):
@@ -115,25 +115,25 @@ def test_it_looks_at_once_and_then_as_often_as_the_deadline_allows(deadline, wai
     assert [(span.kind, span.name) for span in attempt.spans] == [("wait", "before another look")] * len(waited)
 
 
-def test_the_first_look_is_had_though_the_deadline_is_over():
+def test_the_first_check_is_had_though_the_deadline_is_over():
     attempt = an_attempt(deadline=0.5)
     assert len([*attempt.poll((0.0, 0.2), "x")]) == 1
 
 
-def test_a_first_look_may_have_to_wait_too():
+def test_a_first_check_may_have_to_wait_too():
     attempt = an_attempt(deadline=0.5)
     assert len([*attempt.poll((0.3, 0.2), "x")]) == 1
     assert attempt.clock.slept == [0.3]
 
 
-def test_what_a_look_finds_is_had_and_no_more_is_looked():
+def test_what_a_check_finds_is_had_and_no_more_calls_follow():
     found = iter([None, {"media_id": ""}, {"media_id": "m-2"}])
     attempt = an_attempt()
     assert poll_until_found(attempt, lambda: next(found), "attach") == {"media_id": ""}
     assert [span.name for span in attempt.spans] == ["before another look for attach"]
 
 
-def test_only_all_looks_together_say_that_it_is_not_there():
+def test_only_all_checks_together_say_that_it_is_not_there():
     assert poll_until_found(an_attempt(), lambda: None, "attach") is None
     with pytest.raises(GenesysTimeout) as cut:
         poll_until_found(an_attempt(deadline=1.6), lambda: None, "attach")
@@ -248,7 +248,7 @@ def test_without_a_named_wait_it_is_sent_again_at_once():
     assert attempt.clock.slept == [0.2, 0.5]
 
 
-def test_a_lost_answer_is_had_from_the_look_that_finds_it():
+def test_a_lost_answer_is_had_from_the_check_that_finds_it():
     effect, attempt = Effect(ambiguous(), looks=[None, {"media_id": "m-5"}]), an_attempt()
     effect.run(attempt)
     assert (len(effect.ran), attempt.session.media_id) == (1, "m-5")
@@ -263,7 +263,7 @@ def test_an_answer_lost_three_times_is_raised_as_it_was_last_told():
     assert attempt.checkpoint.pending_step == "attach"
 
 
-def test_a_failed_look_leaves_the_lost_answer_as_what_is_told():
+def test_a_failed_check_leaves_the_lost_answer_as_what_is_reported():
     effect, attempt = Effect(lost := ambiguous()), an_attempt(deadline=1.5)
     with pytest.raises(GenesysUnavailable) as raised:
         effect.run(attempt)
@@ -288,7 +288,7 @@ def test_a_refusal_takes_no_earlier_invitation_back():
     assert attempt.checkpoint == Checkpoint("native", ("earlier",), may_have_notified=True)
 
 
-def test_a_conflict_that_a_look_does_not_explain_has_invited_nobody():
+def test_a_conflict_that_a_check_does_not_explain_has_invited_nobody():
     conflict = ambiguous(refused=True)
     effect, attempt = Effect(conflict, conflict, conflict), an_attempt(deadline=60.0)
     with pytest.raises(GenesysUnavailable):

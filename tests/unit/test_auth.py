@@ -10,7 +10,7 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from integrations.genesys.auth import INVALIDATION_WINDOW, MAX_INVALIDATIONS, MIN_USE, Tokens
 from integrations.genesys.retry import RetryingCaller
-from tests.clocks import ManualClock
+from tests.clocks import HANGS, ManualClock
 
 
 class Login(httpx.BaseTransport):
@@ -24,7 +24,7 @@ class Login(httpx.BaseTransport):
     def handle_request(self, request):
         self.requests.append(request)
         if self.gate:
-            self.gate.wait(5)
+            self.gate.wait(HANGS)
         if self.status != 200:
             return httpx.Response(self.status, json={"error": self.error})
         token = f"token-{len(self.requests)}"

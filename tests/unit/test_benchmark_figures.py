@@ -118,7 +118,7 @@ def test_a_goal_says_whether_it_is_met(value, sense, verdict):
     assert row.told({})[-1] == goals.NOT_MEASURED
 
 
-def test_every_goal_is_told_of_a_run_that_measured_nothing():
+def test_every_goal_is_reported_of_a_run_that_measured_nothing():
     assert {goal.told({"contenders": {}})[-1] for goal in goals.GOALS} == {goals.NOT_MEASURED}
 
 

@@ -9,6 +9,7 @@ import pytest
 from gunicorn.http.errors import ParseException
 
 from cobrowse.errors import CobrowseError, Overloaded
+from tests.clocks import HANGS
 from web.body_budget import PIECE, BodyBudget
 from web.request_parsing import raw_body
 
@@ -80,7 +81,7 @@ def test_half_sent_bodies_fill_it_and_the_next_is_refused_until_one_ends():
     class HalfSent(io.BytesIO):
         def read(self, size):
             sent.release()
-            assert ends.wait(20)
+            assert ends.wait(HANGS)
             return super().read(size)
 
     slow = [
@@ -88,13 +89,13 @@ def test_half_sent_bodies_fill_it_and_the_next_is_refused_until_one_ends():
     ]
     for thread in slow:
         thread.start()
-        assert sent.acquire(timeout=20)
+        assert sent.acquire(timeout=HANGS)
     with pytest.raises(Overloaded) as refused:
         raw_body(Request(io.BytesIO(b"x" * SIZE)), budget=budget)
     assert refused.value.retry_after
     assert budget.bytes_held == PIECE * 3
     ends.set()
     for thread in slow:
-        thread.join(20)
+        thread.join(HANGS)
     assert budget.bytes_held == 0
     assert raw_body(Request(io.BytesIO(b"x" * PIECE), PIECE), budget=budget)

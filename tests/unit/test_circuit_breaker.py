@@ -53,7 +53,7 @@ def test_after_its_rest_one_call_sees_and_the_others_still_wait(breaker, clock):
     assert breaker.open_circuits() == ()
 
 
-def test_a_look_that_fails_leaves_it_alone_once_more(breaker, clock):
+def test_a_check_that_fails_leaves_it_alone_once_more(breaker, clock):
     fail(breaker, 3)
     clock.time += 5
     fail(breaker)

@@ -46,7 +46,7 @@ def test_a_success_is_told_in_the_callers_words(status, word):
     assert badge(entry(outcome=replace(DONE, status=Status(status)))).word == word
 
 
-def test_running_without_a_holder_is_interrupted():
+def test_running_without_an_owner_is_interrupted():
     assert badge(entry(state=State.RUNNING, lease_left=3.0)).word == "Running"
     assert badge(entry(state=State.RUNNING, lease_left=0.0)).word == "Interrupted"
 
@@ -101,14 +101,14 @@ def test_only_what_failed_or_was_interrupted_can_be_run_again(state, lease, poss
     ("retryable", "final", "words"),
     [(True, False, "after 2 s"), (False, True, "gets this response again"), (False, False, "after the cause is fixed")],
 )
-def test_what_a_repeat_would_get_is_told(retryable, final, words):
+def test_what_a_retry_would_get_is_reported(retryable, final, words):
     failure = replace(FAILURE, retryable=retryable, is_terminal=final)
     trouble = detail(entry(state=State.FAILED_FINAL, outcome=replace(FAILED, failure=failure)), NOW).failure
     assert words in trouble.next
     assert (trouble.code, trouble.cause, trouble.hint) == (failure.code, failure.message, hint_of(failure))
 
 
-def test_a_row_at_work_again_does_not_tell_the_attempt_before_as_its_own():
+def test_a_row_running_again_does_not_tell_the_attempt_before_as_its_own():
     again = entry(state=State.RUNNING, lease_left=5.0, outcome=FAILED, attempts=2)
     shown = detail(again, NOW)
     assert (shown.failure, shown.answer, shown.row.took, shown.row.detail) == (None, "", "", "")
@@ -116,7 +116,7 @@ def test_a_row_at_work_again_does_not_tell_the_attempt_before_as_its_own():
     assert flash(again, 2) == ""
 
 
-def test_the_news_of_an_attempt_is_told_to_whoever_ran_that_one():
+def test_the_news_of_an_attempt_is_told_to_the_caller_of_that_one():
     assert flash(ENTRY, 1) == "Attempt 1 has ended: initiated, after 62 ms."
     assert flash(ENTRY, 2) == flash(ENTRY, None) == ""
 
@@ -150,7 +150,7 @@ def test_the_news_of_an_attempt_is_told_to_whoever_ran_that_one():
         ({"state": State.RUNNING, "checkpoint": Checkpoint("media", pending_step="create")}, "no"),
     ],
 )
-def test_whether_the_customer_was_invited_is_told(fields, words):
+def test_whether_the_customer_was_invited_is_reported(fields, words):
     assert dict(detail(entry(**fields), NOW).facts)["Customer invited"].startswith(words)
 
 

@@ -1,10 +1,17 @@
 """What a conversation is, in both shapes that Genesys gives it."""
 
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
 import pytest
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
 from integrations.genesys.conversation import parse_conversation
 from schemas.genesys import ConversationSchema
+
+ROOT = Path(__file__).parents[2]
 
 
 def seen(**fields):
@@ -95,3 +102,37 @@ def test_a_session_is_found_by_either_id_and_without_one_any_is():
 
 def test_nulls_count_as_not_given():
     assert seen(state=None, endTime=None, media=None, participants=[{"chats": None, "purpose": None}]).kinds == ()
+
+
+# A process of its own: what it has taken from the system at most, before and after.
+READS = """
+import sys
+from cobrowse.clock import SystemClock
+from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.operations import CONVERSATION, parse_response
+
+def taken():
+    with open("/proc/self/status") as status:
+        return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+before = taken()
+with open(sys.argv[1], "rb") as answer:
+    pieces = list(iter(lambda: answer.read(16384), b""))
+body = b"".join(pieces)
+seen = parse_conversation(parse_response(CONVERSATION, 200, {}, body, SystemClock()))
+print(seen.customer, seen.agent, *seen.kinds, (taken() - before) / len(body))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells what a process has taken")
+def test_a_conversation_of_thousands_of_messages_is_read_within_eight_times_its_bytes(tmp_path):
+    one = {"messageTime": "2026-11-27T10:00:00Z", "messageURI": "/api/v2/" + "u" * 120}
+    talk = [{"state": "connected", "messages": [one | {"messageId": f"{number:036}"} for number in range(15_000)]}]
+    sides = [{"purpose": purpose, "messages": talk} for purpose in ("customer", "agent")]
+    answer = tmp_path / "answer.json"
+    answer.write_bytes(orjson.dumps({"id": "c-1", "participants": sides}))
+    assert answer.stat().st_size > 7_000_000
+    words = [sys.executable, "-c", READS, str(answer)]
+    said = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    assert said[:3] == ["connected", "connected", "message"]
+    assert 2.0 < float(said[3]) < 8.0

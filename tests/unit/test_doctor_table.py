@@ -47,7 +47,7 @@ def test_no_line_is_wider_than_the_terminal(render, check):
     assert all(len(line) <= 80 for line in render(check).splitlines())
 
 
-def test_the_summary_counts_what_was_looked_at():
+def test_the_summary_counts_what_was_checked():
     assert summary([GOOD, SKIPPED]) == "All 1 checks passed."
     assert summary([GOOD, BAD, SKIPPED]) == "1 of 2 checks failed."
 

@@ -225,7 +225,7 @@ def test_when_decides_as_jmespath_has_it(when, holds):
         "to_number(a).b || abs(l)",
     ],
 )
-def test_a_path_that_cannot_be_worked_out_is_told_and_crashes_nothing(when):
+def test_a_path_that_cannot_be_worked_out_is_reported_and_crashes_nothing(when):
     with pytest.raises(InvalidRequest, match="can't be worked out for this event"):
         read({"conversationId": C, "a": 1, "l": ["x", 1], "big": "no"}, more=f'filter = "{when}"')
 
@@ -384,7 +384,7 @@ def test_a_topic_that_is_not_a_conversations_or_cannot_carry_cobrowse_starts_not
     assert isinstance(read(body, "genesys-notification"), Ignored)
 
 
-def test_each_state_of_a_conversation_is_looked_at_though_their_correlation_id_is_one():
+def test_each_state_of_a_conversation_is_checked_though_their_correlation_id_is_one():
     body = example("notifications")
     assert read(body, "genesys-notification").delivery_id == ""
 

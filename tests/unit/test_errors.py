@@ -6,7 +6,9 @@ from cobrowse.errors import (
     CobrowseError,
     ConversationNotActive,
     GenesysError,
+    GenesysForbidden,
     GenesysTimeout,
+    GenesysUnauthorized,
     GenesysUnavailable,
     error_types_by_code,
 )
@@ -39,7 +41,7 @@ RETRYABLE = {
 }
 
 
-def test_which_errors_a_repeat_can_mend_and_which_leave_the_key_free():
+def test_which_errors_a_retry_can_fix_and_which_leave_the_key_free():
     assert {code for code, kind in error_types_by_code().items() if kind.retryable is True} == RETRYABLE
     assert {code for code, kind in error_types_by_code().items() if kind.consumes_idempotency_key is False} == FREE
     assert (
@@ -49,7 +51,7 @@ def test_which_errors_a_repeat_can_mend_and_which_leave_the_key_free():
     )
 
 
-def test_a_kind_that_says_nothing_of_it_can_not_be_repeated_and_burns_its_key():
+def test_a_kind_that_says_nothing_of_it_can_not_be_retried_and_consumes_its_key():
     assert (CobrowseError.retryable, CobrowseError.consumes_idempotency_key) == (False, True)
 
 
@@ -73,3 +75,8 @@ def test_a_kind_is_found_by_its_code_and_a_family_is_none():
     assert GenesysError not in error_types_by_code().values()
     assert all(code == kind.code for code, kind in error_types_by_code().items())
     assert len(error_types_by_code()) == 33
+
+
+def test_a_refusal_is_by_role_and_a_token_worth_another_try_unless_what_refuses_says_otherwise():
+    assert GenesysForbidden("x").by_role is True
+    assert GenesysUnauthorized("x").new_token is True

@@ -72,7 +72,7 @@ def test_the_steps_run_in_order_and_the_ledger_knows_before_the_customer_does():
     assert before_attach.may_have_notified
 
 
-def test_a_lost_answer_is_settled_by_looking_and_nothing_is_sent_twice():
+def test_a_lost_answer_is_resolved_by_a_check_and_nothing_is_sent_twice():
     script = Script(attach=[lost()], probe=[{"media_id": "m-7"}])
     script.run()
     assert script.journal == ["token", "create", "commit attach", "attach", "probe", "verify"]
@@ -94,14 +94,14 @@ def test_what_is_lost_three_times_is_a_failure():
     assert script.attempt.checkpoint.may_have_notified
 
 
-def test_a_look_that_fails_leaves_it_unknown_and_starts_nothing_more():
+def test_a_check_that_fails_leaves_it_unknown_and_starts_nothing_more():
     script = Script(attach=[lost()], probe=[GenesysUnavailable("conversation: 503")])
     with pytest.raises(GenesysTimeout, match="attach: no answer"):
         script.run()
     assert script.journal.count("attach") == 1
 
 
-def test_a_look_that_finds_the_conversation_over_says_so():
+def test_a_check_that_finds_the_conversation_over_says_so():
     script = Script(attach=[lost()], probe=[ConversationNotActive("it has ended")])
     with pytest.raises(ConversationNotActive):
         script.run()
@@ -142,7 +142,7 @@ def test_a_continued_attempt_goes_on_after_the_last_finished_step():
     assert script.journal == ["token", "commit attach", "attach", "verify"]
 
 
-def test_an_attempt_taken_over_looks_before_it_repeats_what_may_have_happened():
+def test_an_attempt_taken_over_looks_before_it_retries_what_may_have_happened():
     script = Script(probe=[{"media_id": "m-1"}])
     script.run(Checkpoint("media", ("create",), "attach", True))
     assert script.journal == ["token", "probe", "verify"]
@@ -154,7 +154,7 @@ def test_a_taken_over_attach_that_did_not_happen_is_done_without_another_commit(
     assert script.journal == ["token", *["probe"] * len(PROBE_DELAYS), "attach", "verify"]
 
 
-def test_no_look_is_taken_past_the_deadline_but_the_first():
+def test_no_check_is_taken_past_the_deadline_but_the_first():
     script = Script(attach=[lost(), lost(), lost()])
     script.attempt.deadline = type(script.attempt.deadline)(script.clock, script.clock.time + 0.1)
     with pytest.raises(GenesysTimeout):

@@ -3,7 +3,9 @@
 import httpx
 import pytest
 
+from cobrowse.errors import GenesysForbidden
 from cobrowse.flow import Attempt
+from cobrowse.ledger import Checkpoint
 from cobrowse.model import Command
 from diagnostics.connectivity import ConnectivityProbe
 from diagnostics.context import DiagnosticContext
@@ -11,6 +13,7 @@ from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys.flows import ATTACHING, FLOWS, MODES, PREPARING, FlowRow, StepRow, lacking_hint
 from integrations.genesys.operations import Operation
 from integrations.genesys.steps import Calls
+from integrations.genesys.transport import CurlTransport
 from integrations.observability.metrics import Metrics
 from schemas.genesys import CobrowseSessionSchema
 from settings import Settings, SettingsError, load_settings
@@ -99,10 +102,12 @@ def test_auto_tries_the_rows_in_their_order_until_the_org_has_one():
 
 
 def test_the_doctor_says_what_it_can_of_a_third_flow():
-    context = DiagnosticContext(Settings(cobrowse_flow="hosted"), {}, ManualClock(), lambda: "id", ConnectivityProbe())
-    nothing = httpx.MockTransport(lambda _request: httpx.Response(500))
-    org = GenesysChecks(context, nothing, (FlowRow("hosted", HOSTED.steps), *FLOWS))
+    context = DiagnosticContext(
+        Settings(cobrowse_flow="hosted"), {}, ManualClock(), lambda: "id", ConnectivityProbe(), CurlTransport()
+    )
+    org = GenesysChecks(context, (FlowRow("hosted", HOSTED.steps), *FLOWS))
     said = [check.found for check in (*org.scopes(), *org.flow())]
+    org.close()
     assert said[0] == "the hosted flow requests none: the client's roles decide"
     assert said[1].startswith("hosted: as COBROWSE_FLOW says")
 
@@ -127,5 +132,15 @@ def settings_of(**environ):
     return load_settings(known | environ)
 
 
-def test_what_is_made_before_it_reaches_the_customer_is_told_from_the_rows():
+def test_what_is_made_before_it_reaches_the_customer_is_reported_from_the_rows():
     assert ({"create"}, {"attach"}) == (PREPARING, ATTACHING)
+
+
+@pytest.mark.parametrize("begun", [{"completed_steps": ("create",)}, {"pending_step": "create"}])
+def test_an_attempt_that_has_begun_a_flow_stays_with_it_though_its_scopes_are_refused(begun):
+    flows, clock = connected(Org(TOKEN=by_scope(NO_SCOPE)), "auto")
+    attempt = Attempt(Command("architect", "corr", 10.0, conversation_id=C), "i", "h", clock)
+    attempt.checkpoint = Checkpoint("media", **begun)
+    with pytest.raises(GenesysForbidden):
+        flows.flow("media").steps[0].run(attempt)
+    assert flows.flow().name == "media"

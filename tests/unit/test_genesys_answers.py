@@ -7,8 +7,10 @@ from cobrowse.errors import CobrowseError
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from integrations.genesys.transport import BodyTooLarge
+from tests.clocks import ManualClock
 from tests.scripted import initiation
 from tests.unit.org import (
+    CREATE,
     LOOK,
     POST,
     SESSION,
@@ -60,7 +62,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("answer", "code", "hint"), REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_is_read_by_its_code_and_neither_token_nor_call_is_repeated_for_nothing(answer, code, hint):
+def test_a_refusal_is_read_by_its_code_and_neither_token_nor_call_is_retried_for_nothing(answer, code, hint):
     org = Org(POST=answer)
     failure = start(org).failure
     assert failure.code == code
@@ -104,7 +106,7 @@ def test_a_refused_token_is_renewed_once():
         (page(200), "genesys_bad_response", "GENESYS_LOGIN_URL"),
     ],
 )
-def test_what_the_login_host_refuses_names_what_to_mend(answer, code, hint):
+def test_what_the_login_host_refuses_names_what_to_fix(answer, code, hint):
     org = Org(TOKEN=answer)
     failure = start(org).failure
     assert (failure.code, org.calls) == (code, [TOKEN])
@@ -163,6 +165,41 @@ def test_a_used_up_budget_lets_no_call_out_until_its_reset():
     assert work(Command("architect", "corr", 10.0, conversation_id=C)).failure is None
 
 
+class Shared:
+    """What the workers of a ledger share, on one clock."""
+
+    def __init__(self, clock):
+        self.clock, self.until, self.told = clock, {}, []
+
+    def seconds_left(self, name):
+        return max(0.0, self.until.get(name, 0.0) - self.clock.monotonic())
+
+    def close(self, name, seconds):
+        self.told.append((name, seconds))
+        self.until[name] = self.clock.monotonic() + seconds
+
+
+def test_a_budget_that_one_worker_has_seen_used_up_is_used_up_for_all_and_told_once():
+    clock = ManualClock()
+    shared = Shared(clock)
+    org = Org(POST=used_up("300"))
+    workers = [connected(org, clock=clock, budgets=shared)[0] for _ in range(2)]
+    asked = Command("architect", "corr", 10.0, conversation_id=C)
+    assert initiation(workers[0], clock=clock)(asked).status == "unverified"
+    org.calls.clear()
+    refused = initiation(workers[1], clock=clock)(asked)
+    assert (refused.failure.code, refused.failure.retry_after) == ("genesys_rate_limited", 42)
+    assert (org.calls, shared.told) == ([], [("api", 42.0)])
+    assert [(state.name, state.count, state.allowed) for state in workers[0].budgets()] == [("api", 300.0, 300.0)]
+    # The other has no answer of its own; it knows only that nothing goes out.
+    assert [(state.name, state.allowed) for state in workers[1].budgets()] == [("api", 0.0)]
+    clock.time += 43
+    assert [worker.budgets() for worker in workers] == [(), ()]
+    assert initiation(workers[1], clock=clock)(asked).failure is None
+    # A new window, a new word.
+    assert shared.told == [("api", 42.0), ("api", 42.0)]
+
+
 @pytest.mark.parametrize(
     ("count", "reset"), [("299", "42"), ("", "42"), ("300", ""), ("many", "42"), ("300", "0"), ("nan", "1")]
 )
@@ -201,7 +238,7 @@ def test_after_a_success_there_is_never_a_second_post(answer, shown):
     assert org.calls.count(POST) == 1
 
 
-def test_an_unreadable_success_is_settled_by_the_look_or_stays_unverified():
+def test_an_unreadable_success_is_resolved_by_the_check_or_stays_unverified():
     shown = [{"id": "m-1", "cobrowseSessionId": "sess-9", "state": "alerting"}]
     org = Org(POST=httpx.Response(202), LOOK=lambda _: httpx.Response(200, json=conversation(sessions=shown)))
     outcome = start(org)
@@ -255,7 +292,7 @@ def test_nothing_goes_out_while_every_agent_rings():
     assert (failure.code, org.calls) == ("agent_not_connected", [TOKEN, LOOK, LOOK, LOOK])
 
 
-def test_an_undisturbed_start_from_within_a_conversation_takes_no_look_before():
+def test_an_undisturbed_start_from_within_a_conversation_takes_no_check_before():
     shown = [{"id": "m", "cobrowseSessionId": "sess-1"}]
     org = Org(LOOK=lambda _: httpx.Response(200, json=conversation(sessions=shown)))
     assert start(org).upstream_calls == 3
@@ -265,7 +302,9 @@ def test_an_undisturbed_start_from_within_a_conversation_takes_no_look_before():
 def test_legacy_web_chat_and_a_channel_that_contradicts_are_named():
     no = refused(400, "bad.request", "x")
     chats = httpx.Response(200, json=conversation(kind="chats"))
-    assert "30 June 2024" in start(Org(POST=no, LOOK=chats)).failure.hint
+    legacy = start(Org(POST=no, LOOK=chats)).failure
+    assert "30 June 2024" in legacy.hint
+    assert legacy.message.endswith(f"; conversation {C} is webchat")
     voice = httpx.Response(200, json=conversation(kind="calls"))
     for answer in (no, refused(403, "missing.permissions", "x")):
         failure = start(Org(POST=answer, LOOK=voice), channel="webchat").failure
@@ -297,3 +336,11 @@ def test_a_body_past_the_limit_says_which_setting_it_is():
     with pytest.raises(CobrowseError, match="larger than 8388608") as large:
         flows.sessions(attempt)
     assert "MAX_UPSTREAM_BYTES" in large.value.hint
+
+
+@pytest.mark.parametrize("answer", [{}, {"id": ""}, {"id": None, "joinUrl": "https://join.example.com/1"}, []])
+def test_a_session_without_an_id_can_not_be_attached_and_is_not_created_twice(answer):
+    org = Org(CREATE=httpx.Response(201, json=answer))
+    outcome = start(org, mode="media")
+    assert (outcome.failure.code, org.calls) == ("genesys_bad_response", [TOKEN, CREATE])
+    assert not outcome.session.cobrowse_session_id

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from integrations.ledger.group_sync import GroupSync, SyncFailed, SyncTimedOut
+from tests.clocks import HANGS
 
 
 class Disk:
@@ -21,7 +22,7 @@ class Disk:
     def sync(self):
         self.rounds += 1
         self.on_request.release()
-        assert self.go_on.acquire(timeout=10)
+        assert self.go_on.acquire(timeout=HANGS)
         if self.fault:
             raise self.fault
 
@@ -51,48 +52,48 @@ def joined(group, count):
 
 def test_what_comes_while_one_runs_shares_the_next(group, disk, pool):
     first = pool.submit(group.wait, 10)
-    assert disk.on_request.acquire(timeout=10)
+    assert disk.on_request.acquire(timeout=HANGS)
     later = [pool.submit(group.wait, 10) for _ in range(5)]
     joined(group, 5)
 
     disk.go_on.release()
-    assert disk.on_request.acquire(timeout=10)
+    assert disk.on_request.acquire(timeout=HANGS)
     assert not any(one.done() for one in later), "the round that had begun may have missed what they wrote"
     disk.go_on.release()
 
     for one in (first, *later):
-        one.result(10)
+        one.result(HANGS)
     assert disk.rounds == 2
 
 
 def test_each_that_comes_when_none_runs_has_one_of_its_own(group, disk):
     disk.go_on.release(3)
     for _ in range(3):
-        group.wait(10)
+        group.wait(HANGS)
     assert disk.rounds == 3
 
 
 def test_after_an_error_of_the_disk_no_later_success_is_believed(group, disk, pool):
     first = pool.submit(group.wait, 10)
-    assert disk.on_request.acquire(timeout=10)
+    assert disk.on_request.acquire(timeout=HANGS)
     later = pool.submit(group.wait, 10)
     joined(group, 1)
     disk.fault = OSError(errno.EIO, "Input/output error")
     disk.go_on.release()
     for one in (first, later):
         with pytest.raises(SyncFailed, match="Input/output error"):
-            one.result(10)
+            one.result(HANGS)
     disk.fault = None
     disk.go_on.release()
     with pytest.raises(SyncFailed):
-        group.wait(10)
+        group.wait(HANGS)
     assert disk.rounds == 1
 
 
 def test_a_disk_that_hangs_is_waited_for_no_longer_than_asked(group, disk, pool):
     first = pool.submit(group.wait, 10)
-    assert disk.on_request.acquire(timeout=10)
+    assert disk.on_request.acquire(timeout=HANGS)
     with pytest.raises(SyncTimedOut):
         group.wait(0.05)
     disk.go_on.release(2)
-    first.result(10)
+    first.result(HANGS)

@@ -6,7 +6,7 @@ import pytest
 
 from cobrowse.errors import GenesysUnauthorized, LedgerUnavailable
 from diagnostics.health_checks import Readiness, TokenCheck, ping_check
-from tests.clocks import ManualClock
+from tests.clocks import HANGS, ManualClock
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ def test_an_answer_serves_everybody_for_two_seconds(clock):
     assert len(asked) == 2
 
 
-def test_whoever_comes_while_it_is_asked_gets_the_last_answer(clock):
+def test_a_caller_that_comes_while_it_is_asked_gets_the_last_answer(clock):
     asking, go_on = threading.Event(), threading.Event()
     go_on.set()
 
     def slow():
         asking.set()
-        go_on.wait(5)
+        go_on.wait(HANGS)
 
     ready = Readiness({"ledger": slow}, clock)
     ready()
@@ -40,7 +40,7 @@ def test_whoever_comes_while_it_is_asked_gets_the_last_answer(clock):
     go_on.clear()
     other = threading.Thread(target=ready)
     other.start()
-    asking.wait(5)
+    asking.wait(HANGS)
     assert ready() == {"ledger": None}
     go_on.set()
     other.join()

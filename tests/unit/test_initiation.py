@@ -22,7 +22,7 @@ IN_C1 = command(conversation_id="c-1")
 DONE = Session("c-1", "s-1", "m-1", verified=True)
 
 
-def test_a_session_is_claimed_put_on_record_started_and_settled():
+def test_a_session_is_claimed_put_on_record_started_and_completed():
     work = initiation()
     told = work(IN_C1)
     assert told == Outcome(Status.INITIATED, "id-1", "corr", DONE, "media", 0.0, 0, 1, spans=told.spans)
@@ -39,7 +39,7 @@ def test_a_session_is_claimed_put_on_record_started_and_settled():
     assert [what for what, _ in work.genesys.calls] == ["create", "attach", "verify"]
 
 
-def test_a_session_that_does_not_show_is_told_as_unverified():
+def test_a_session_that_does_not_show_is_reported_as_unverified():
     assert initiation(ScriptedGenesys(verified=False))(IN_C1).status is Status.UNVERIFIED
 
 
@@ -59,7 +59,7 @@ def test_a_claim_is_for_the_key_or_else_for_the_conversation(asked, lock_key):
     assert claim.lock_key == lock_key
 
 
-def test_every_attempt_has_an_id_and_a_holder_of_its_own():
+def test_every_attempt_has_an_id_and_an_owner_of_its_own():
     work = initiation()
     assert [work(IN_C1).initiation_id for _ in range(2)] == ["id-1", "id-2"]
     assert [claim.lease_owner for claim in work.ledger.claims] == ["worker/id-1", "worker/id-2"]
@@ -77,7 +77,7 @@ def test_observers_of_the_house_and_of_the_call_are_told_of_each_span_and_of_the
 # What goes wrong
 
 
-def test_an_error_is_an_outcome_settled_as_what_a_repeat_may_do_with_it():
+def test_an_error_is_an_outcome_settled_as_what_a_retry_may_do_with_it():
     work = initiation(ScriptedGenesys(fails={"attach": [ConversationNotActive("it has ended")]}))
     told = work(IN_C1)
     assert told.status is Status.FAILED
@@ -93,14 +93,14 @@ def test_an_error_is_an_outcome_settled_as_what_a_repeat_may_do_with_it():
 
 
 @pytest.mark.parametrize("error", [GenesysTimeout("x", retry_after=3.0), GenesysUnauthorized("x")])
-def test_an_error_that_leaves_the_key_free_is_settled_so_that_it_can_be_tried_again(error):
+def test_an_error_that_leaves_the_key_free_is_completed_so_that_it_can_be_tried_again(error):
     work = initiation(ScriptedGenesys(fails={"create": [error]}))
     told = work(IN_C1)
     assert (told.failure.is_terminal, told.failure.retry_after) == (False, error.retry_after)
     assert work.ledger.settled[0][2] is State.FAILED_RETRYABLE
 
 
-def test_a_bug_is_settled_for_a_repeat_to_go_on_from_and_raised_with_its_cause():
+def test_a_bug_is_completed_for_a_retry_to_go_on_from_and_raised_with_its_cause():
     fault, watch = ZeroDivisionError("x"), Watch()
     work = initiation(ScriptedGenesys(fails={"attach": [fault]}), observers=(watch,))
     with pytest.raises(InternalError, match=r"^internal error$") as raised:
@@ -112,7 +112,7 @@ def test_a_bug_is_settled_for_a_repeat_to_go_on_from_and_raised_with_its_cause()
     assert watch.outcomes == []
 
 
-def test_an_end_that_can_not_be_put_on_record_is_told_all_the_same():
+def test_an_end_that_can_not_be_put_on_record_is_reported_all_the_same():
     work = initiation(settles=[LedgerUnavailable("settle")])
     assert work(IN_C1).status is Status.INITIATED
 
@@ -241,12 +241,12 @@ def test_a_search_that_finds_none_has_its_row_too():
     assert outcome.failure == told.failure
 
 
-def test_a_search_that_finds_none_is_told_though_somebody_took_its_row_over():
+def test_a_search_that_finds_none_is_reported_though_somebody_took_its_row_over():
     work = initiation(ScriptedGenesys(webchat=NoActiveConversation("none")), settles=[LeaseLost()])
     assert work(command(latest=True)).failure.code == "no_active_conversation"
 
 
-def test_a_search_whose_row_is_taken_settles_nothing():
+def test_a_search_whose_row_is_taken_completes_nothing():
     work = initiation(ScriptedGenesys(webchat=NoActiveConversation("none")), claims=[AlreadyHeld(entry())])
     assert work(command(latest=True)).failure.code == "no_active_conversation"
     assert work.ledger.settled == []

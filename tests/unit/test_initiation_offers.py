@@ -83,7 +83,7 @@ def test_links_and_code_are_for_the_credential_that_started_the_session(how, sen
 
 
 @pytest.mark.parametrize("how", ["replayed", "replayed after a wait", "taken over"])
-def test_a_delivery_that_comes_again_by_another_credential_gets_no_links(how):
+def test_a_delivery_that_is_redelivered_by_another_credential_gets_no_links(how):
     started = Session("c-1", "live-1", verified=True, **LINKS)
     of = command(conversation_id="c-1", key="delivery-1", credential="CN=ada")
     first = ended("first", of=of, checkpoint=Checkpoint("media", session=started))

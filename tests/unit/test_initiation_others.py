@@ -25,7 +25,7 @@ DONE = Session("c-1", "s-1", "m-1", verified=True)
 # Somebody else's run
 
 
-def test_whoever_comes_second_waits_and_is_told_the_same():
+def test_the_second_caller_waits_and_is_told_the_same():
     clock = ManualClock()
     running, over = entry("row", of=command(key="k"), lease_left=4.0), ended("row", of=command(key="k"))
     work = initiation(clock=clock, claims=[AlreadyHeld(running)], reads=[running, over])
@@ -42,7 +42,7 @@ def test_whoever_comes_second_waits_and_is_told_the_same():
     assert work.genesys.calls == []
 
 
-def test_whoever_waits_in_vain_is_told_that_it_is_still_running_and_which():
+def test_one_that_waits_too_long_learns_that_it_is_still_running_and_which():
     running = entry("row", of=command(key="k"), lease_left=60.0)
     watch = Watch()
     work = initiation(claims=[AlreadyHeld(running)], reads=[replace(running, lease_left=47.0)] * 9, observers=(watch,))
@@ -54,7 +54,7 @@ def test_whoever_waits_in_vain_is_told_that_it_is_still_running_and_which():
     assert work.ledger.settled == []
 
 
-def test_whoever_comes_second_waits_to_the_end_of_its_deadline():
+def test_the_second_caller_waits_to_the_end_of_its_deadline():
     running = entry("row", of=command(key="k"), lease_left=60.0)
     over = ended("row", of=command(key="k"))
     work = initiation(claims=[AlreadyHeld(running)], reads=[over])
@@ -63,7 +63,7 @@ def test_whoever_comes_second_waits_to_the_end_of_its_deadline():
 
 
 @pytest.mark.parametrize("left", ["gone", "its lease is over", "ended without an answer"])
-def test_what_a_dead_holder_has_left_is_claimed_anew(left):
+def test_what_a_dead_owner_has_left_is_claimed_anew(left):
     running = entry("row", of=command(key="k"), lease_left=4.0)
     found = {
         "gone": None,
@@ -82,7 +82,7 @@ def test_an_entry_that_runs_is_no_answer_though_it_has_one_of_an_earlier_attempt
     assert (told.initiation_id, told.replayed) == ("id-1", False)
 
 
-def test_whoever_is_taken_over_from_gives_the_answer_of_who_did_it():
+def test_one_that_is_taken_over_from_gives_the_answer_of_who_did_it():
     over = ended("id-1", of=command(key="k"))
     work = initiation(settles=[LeaseLost()], reads=[over])
     told = work(command(key="k", conversation_id="c-1"))
@@ -90,7 +90,7 @@ def test_whoever_is_taken_over_from_gives_the_answer_of_who_did_it():
     assert work.ledger.told[-1] == ("read", "id-1")
 
 
-def test_whoever_is_taken_over_from_waits_for_who_did_it():
+def test_one_that_is_taken_over_from_waits_for_who_did_it():
     running = entry("id-1", of=command(key="k"), lease_left=2.0)
     over = ended("id-1", of=command(key="k"))
     work = initiation(settles=[LeaseLost()], reads=[running, over])
@@ -98,7 +98,7 @@ def test_whoever_is_taken_over_from_waits_for_who_did_it():
     assert work.ledger.told[-2:] == [("wait", "id-1", 2.0), ("read", "id-1")]
 
 
-def test_whoever_is_taken_over_from_with_no_answer_in_sight_is_in_progress():
+def test_one_that_is_taken_over_from_with_no_answer_in_sight_is_in_progress():
     work = initiation(settles=[LeaseLost()], reads=[entry("id-1", lease_left=0.0)])
     told = work(IN_C1)
     assert told.failure.code == InProgress.code
@@ -106,7 +106,7 @@ def test_whoever_is_taken_over_from_with_no_answer_in_sight_is_in_progress():
     assert told.failure.retry_after == 1
 
 
-def test_whose_row_is_gone_with_a_crash_of_the_ledger_is_told_so():
+def test_whose_row_is_gone_with_a_crash_of_the_ledger_is_reported():
     work = initiation(settles=[LeaseLost()], reads=[None])
     told = work(IN_C1)
     assert (told.failure.code, told.failure.retryable) == ("ledger_unavailable", True)
@@ -117,7 +117,7 @@ def test_whose_row_is_gone_with_a_crash_of_the_ledger_is_told_so():
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED_FINAL])
-def test_a_settled_key_is_answered_from_one_read(state):
+def test_a_completed_key_is_answered_from_one_read(state):
     over, watch = ended("row", state, of=command(key="k", conversation_id="c-1")), Watch()
     work = initiation(finds=[over], observers=(watch,))
     told = work(command(key="k", conversation_id="c-1", correlation_id="second"))
@@ -161,7 +161,7 @@ def test_every_word_with_the_ledger_is_given_the_time_that_is_left_and_the_end_a
 # How many at once
 
 
-def test_beyond_the_limit_nothing_is_asked_or_written_and_a_settled_key_is_still_answered():
+def test_beyond_the_limit_nothing_is_asked_or_written_and_a_completed_key_is_still_answered():
     over = ended("row", of=command(key="k", conversation_id="c-1"))
     work = initiation(finds=[over, None], admission=Admission(1))
     with work.admission.one():

@@ -32,7 +32,7 @@ def asked(genesys, of=IN_C1, **ledger):
 # One that is at work
 
 
-def test_a_repeat_without_a_key_joins_the_one_that_is_at_work():
+def test_a_retry_without_a_key_joins_the_one_that_is_running():
     running = entry("first", lease_left=3.0)
     first = ended("first", checkpoint=Checkpoint("media", session=Session("c-1", "their-session", verified=True)))
     latest = command(latest=True)
@@ -48,7 +48,7 @@ def test_a_repeat_without_a_key_joins_the_one_that_is_at_work():
     assert checkpoint == Checkpoint("media", session=first.checkpoint.session)
 
 
-def test_a_repeat_of_one_that_failed_has_its_answer_and_keeps_its_own_progress():
+def test_a_retry_of_one_that_failed_has_its_answer_and_keeps_its_own_progress():
     _, told = asked(ScriptedGenesys(fails={"create": [GenesysUnavailable("503")]}))
     failed = ended("first", State.FAILED_RETRYABLE, outcome=replace(told, initiation_id="first"))
     claims = [won(entry("first", lease_left=3.0))]
@@ -58,7 +58,7 @@ def test_a_repeat_of_one_that_failed_has_its_answer_and_keeps_its_own_progress()
     assert work.ledger.settled[0][3] == Checkpoint()
 
 
-def test_a_repeat_of_one_that_died_looks_what_it_has_left():
+def test_a_retry_of_one_that_died_looks_what_it_has_left():
     running = entry("first", lease_left=3.0)
     work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(running, after=60)], reads=[None])
     assert told.status is Status.ALREADY_ACTIVE
@@ -80,7 +80,7 @@ def test_a_live_session_is_the_answer_and_nothing_is_started():
 
 
 @pytest.mark.parametrize("by", ["session", "medium"])
-def test_of_several_live_sessions_the_one_on_record_is_told_with_what_is_known_of_it(by):
+def test_of_several_live_sessions_the_one_on_record_is_reported_with_what_is_known_of_it(by):
     other = Session("c-1", "other", "other-m")
     known = Session("c-1", "live-1" if by == "session" else "live-m", join_url="https://join", join_code="123456")
     earlier = ended("first", checkpoint=Checkpoint("media", session=known))
@@ -140,7 +140,7 @@ def test_a_conversation_that_is_over_by_now_does_not_hide_what_this_row_may_have
     assert told.status is Status.INITIATED
 
 
-def test_who_asks_for_no_check_and_has_no_earlier_one_is_not_held_up_by_a_look():
+def test_who_asks_for_no_check_and_has_no_earlier_one_is_not_held_up_by_a_check():
     work, told = asked(ScriptedGenesys(live=[(LIVE,)]))
     assert told.status is Status.INITIATED
     assert ("look", "c-1") not in work.genesys.calls
@@ -171,7 +171,7 @@ def test_what_has_no_time_on_record_counts_as_young(untold):
     assert [what for what, _ in work.genesys.calls].count("look") == 3
 
 
-def test_what_shows_at_the_second_look_is_the_answer():
+def test_what_shows_at_the_second_check_is_the_answer():
     _, told = asked(ScriptedGenesys(live=[(), (LIVE,)]), claims=[won(ended("first"), after=0.1)])
     assert told.status is Status.ALREADY_ACTIVE
     assert [span.name for span in told.spans] == ["before another look for the earlier session", "check"]
@@ -236,7 +236,7 @@ def test_who_has_taken_over_from_one_ahead_is_behind():
     assert [call for call in work.ledger.told if call[0] == "wait"] == [("wait", "first", 3.0)]
 
 
-def test_a_look_that_fails_starts_nothing_and_can_be_repeated():
+def test_a_check_that_fails_starts_nothing_and_can_be_retried():
     earlier = ended("first", checkpoint=Checkpoint("media", session=Session("c-1", "s", verified=True)))
     away = ScriptedGenesys(live=[GenesysUnavailable("503")])
     work, told = asked(away, command(key="b", conversation_id="c-1"), claims=[won(earlier, after=60)])
@@ -248,7 +248,7 @@ def test_a_look_that_fails_starts_nothing_and_can_be_repeated():
 # Run again, asked for by a person
 
 
-def test_run_again_looks_first_and_goes_on_where_the_row_stood():
+def test_run_again_checks_first_and_goes_on_where_the_row_stood():
     checkpoint = Checkpoint("media", ("create",), "", session=Session("c-1", "s-9"))
     old = ended(
         "old", State.FAILED_FINAL, of=command(conversation_id="c-1", key="k"), checkpoint=checkpoint, attempts=3
@@ -283,14 +283,14 @@ def test_run_again_of_one_that_has_no_answer_is_in_progress(reclaimed):
     assert told.failure.retry_after == 1
 
 
-def test_run_again_waits_for_whoever_is_at_work_on_it():
+def test_run_again_waits_for_a_running_one():
     running, over = entry("old", lease_left=2.0), ended("old")
     work = initiation(clock=ManualClock(), reclaims=[AlreadyHeld(running)], reads=[over])
     assert work.retry(running, 8.0, "by hand").status is Status.JOINED
     assert work.ledger.told[1:] == [("wait", "old", 2.0), ("read", "old")]
 
 
-def test_run_again_waits_for_who_is_at_work_on_the_conversation():
+def test_run_again_waits_for_a_running_one_of_the_conversation():
     old = ended("old", State.FAILED_FINAL, of=command(conversation_id="c-1", key="k"))
     running = entry("other", of=command(conversation_id="c-1", key="b"), lease_owner="h", lease_left=3.0)
     reclaimed = Acquired(replace(old, attempts=2, state=State.RUNNING), running, (Lease("other", "h"),))
@@ -310,7 +310,7 @@ def test_run_again_of_a_search_that_found_none_is_a_request_of_its_own():
 # Deliveries that start nothing
 
 
-def test_a_delivery_to_ignore_is_told_with_the_reason_and_leaves_its_key_free():
+def test_a_delivery_to_ignore_is_reported_with_the_reason_and_leaves_its_key_free():
     watch, asked_for = Watch(), command(key="k", conversation_id="c-1")
     work = initiation(observers=(watch,))
     told = work.ignore(asked_for, "another event")

@@ -103,7 +103,7 @@ def test_what_a_command_must_hold_alone():
     assert lock_key_for(COMMAND, "i") == released_lock_key("i") == "id:i"
 
 
-def test_no_two_callers_and_keys_make_one_slot():
+def test_no_two_callers_and_keys_make_one_lock_key():
     texts = ("a", "a:b", "b", ":", "%3A", "%", "a%3Ab", "")
     commands = [
         Command(sender, "corr", 1.0, credential=credential, key=key, fingerprint="f")

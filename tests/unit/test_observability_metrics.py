@@ -167,7 +167,7 @@ def test_a_request_is_in_flight_until_it_is_answered(metrics):
     assert found["cobrowse_http_requests_total", "/webhooks/<name>", "401"] == 1
 
 
-def test_no_label_holds_what_a_stranger_chose(metrics):
+def test_no_label_holds_what_an_outsider_chose(metrics):
     for number in range(50):
         metrics.on_outcome(replace(COMMAND, sender=f"sender-{number}", conversation_id=f"id-{number}"), OUTCOME)
         metrics.on_request(RequestInfo("GET", "", {"X": str(number)}, f"corr-{number}"))(404)

@@ -216,7 +216,7 @@ def test_the_events_of_a_batch_find_their_request_from_other_threads(collector, 
     assert initiation.parent_span_id == server.span_id
 
 
-def test_a_replay_does_not_tell_again_of_the_run_that_it_repeats(collector, traces, clock):
+def test_a_replay_does_not_tell_again_of_the_run_that_it_retries(collector, traces, clock):
     initiated(traces, clock, outcome=replace(OUTCOME, replayed=True))
     traces.close()
     assert [span.name for span in collector.spans] == ["initiation"]

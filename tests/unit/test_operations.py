@@ -112,7 +112,7 @@ def test_a_success_that_cannot_be_read_is_one_all_the_same(operation, body, stat
 
 
 @pytest.mark.parametrize("body", UNREADABLE)
-def test_what_may_be_repeated_must_be_readable(body):
+def test_what_may_be_retried_must_be_readable(body):
     for operation in (CREATE, TOKEN):
         with pytest.raises(GenesysBadResponse):
             reading(operation, 200, body)
@@ -133,7 +133,7 @@ def test_numbers_and_nulls_and_other_types_are_read_leniently(body, name, code):
     assert (loaded["id"], loaded["joinCode"]) == (name, code)
 
 
-def test_a_refused_client_is_told_apart_from_refused_scopes():
+def test_a_refused_client_is_distinguished_from_refused_scopes():
     with pytest.raises(GenesysUnauthorized):
         reading(TOKEN, 400, b'{"error": "invalid_client"}')
     with pytest.raises(GenesysForbidden):

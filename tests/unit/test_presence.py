@@ -80,6 +80,8 @@ ANSWERED = {
     "on hold": [CUSTOMER, {"purpose": "agent", "calls": [{"state": "connected", "held": True}]}],
     "by the participant's own state": [CUSTOMER, {"purpose": "agent", "state": "connected"}],
     "a conversation that does not tell": [],
+    "a conversation that shows the customer alone": [CUSTOMER],
+    "a conversation that shows the other end of a call alone": [one("external", "connected", "calls")],
     "participants without a purpose": [{"calls": [{"state": "alerting"}]}],
 }
 RINGS = {
@@ -92,6 +94,7 @@ RINGS = {
     "one declined, another rings": [CUSTOMER, one("agent", "disconnected"), one("agent", "alerting")],
     "a user who rings": [one("external", "connected", "calls"), one("user", "alerting", "calls")],
     "none yet, in the queue": [CUSTOMER, one("acd", "connected")],
+    "in a flow": [CUSTOMER, one("ivr", "connected", "calls")],
     "a bot only": [CUSTOMER, one("bot", "connected"), one("workflow", "connected")],
     "the only one declined": [CUSTOMER, one("agent", "terminated")],
     "a state of the future": [CUSTOMER, one("agent", "parked")],

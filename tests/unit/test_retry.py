@@ -239,7 +239,7 @@ def test_a_call_is_noted_under_its_name_with_its_times():
         (500, "before another try of create"),
     ],
 )
-def test_a_wait_says_what_it_is_for_and_whose_wish_it_is(fault, why):
+def test_a_wait_says_what_it_is_for_and_whose_request_it_is(fault, why):
     _, attempt, call = calling(CREATE, fault)
     call()
     assert [span.name for span in attempt.spans if span.kind == "wait"] == [why]
@@ -257,7 +257,7 @@ def test_a_wait_says_what_it_is_for_and_whose_wish_it_is(fault, why):
         (httpx.ReadError("x " * 150), "attach: the connection to api.example.com broke: " + "x " * 100),
     ],
 )
-def test_a_broken_call_is_told_with_its_name_its_host_and_the_reason(fault, message):
+def test_a_broken_call_is_reported_with_its_name_its_host_and_the_reason(fault, message):
     assert map_transport_error(ATTACH, "api.example.com", fault).message == message
     _, _, call = calling(ATTACH, fault, fault, fault)
     with pytest.raises(GenesysError) as told:
@@ -273,7 +273,7 @@ def test_a_call_with_no_time_left_says_so():
     assert late.value.message == "attach: no time was left for it inside the deadline"
 
 
-def test_a_request_that_cannot_be_written_is_told_and_noted_as_such():
+def test_a_request_that_cannot_be_written_is_reported_and_noted_as_such():
     _, attempt, call = calling(ATTACH, httpx.UnsupportedProtocol("gopher"))
     with pytest.raises(InternalError) as ours:
         call()

@@ -109,7 +109,7 @@ def test_the_live_conversation_has_a_cobrowse_that_nobody_was_invited_to_yet(sta
     assert state.invitations() == {}
 
 
-def test_a_medium_lags_for_so_many_looks(state):
+def test_a_medium_lags_for_so_many_polls(state):
     session = state.start(MESSAGE, lambda: Lag(looks=2))
     assert [len(state.look(MESSAGE).media) for _ in range(4)] == [0, 0, 1, 1]
     assert state.look(MESSAGE).media[0].session_id == session.id

@@ -76,7 +76,7 @@ def test_a_token_ends_after_its_life_and_not_before(tokens, options, clock):
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc", "token-1"])
-def test_a_call_without_a_bearer_token_is_told_that_it_needs_one(tokens, header):
+def test_a_call_without_a_bearer_token_learns_that_it_needs_one(tokens, header):
     with pytest.raises(GenesysError) as refused:
         tokens.admit(header)
     assert refused.value.code == "authentication.required"

@@ -68,7 +68,7 @@ def test_a_file_is_read_by_its_path(tmp_path):
         load_senders(path, {})
 
 
-def test_a_file_that_is_not_there_or_no_text_is_told_so(tmp_path):
+def test_a_file_that_is_not_there_or_no_text_is_reported(tmp_path):
     with pytest.raises(SendersFileError, match=r"nothing\.toml: can't be read: No such file"):
         load_senders(tmp_path / "nothing.toml", {})
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
@@ -85,7 +85,7 @@ def test_a_file_that_is_not_there_or_no_text_is_told_so(tmp_path):
         ("[sender.one]\n", "senders.toml: 'sender' is not known here; each sender is a [senders.NAME]"),
     ],
 )
-def test_a_file_of_another_shape_is_told_so(text, told):
+def test_a_file_of_another_shape_is_reported(text, told):
     with pytest.raises(SendersFileError) as error:
         load_senders(text, {})
     assert error.value.errors[0].startswith(told)
@@ -333,7 +333,7 @@ def test_every_habit_is_held_to_what_is_known_of_it():
 
 
 @pytest.mark.parametrize("name", RESENDS)
-def test_a_failure_comes_again_exactly_if_that_can_help(name):
+def test_a_failure_is_redelivered_exactly_if_that_can_help(name):
     for code, kind in error_types_by_code().items():
         told = status_for(RESPONSE_POLICIES[name], ERROR_RESPONSES[code].status, kind.retryable)
         if not kind.retryable:
@@ -395,7 +395,7 @@ def test_the_status_for_a_failure(name, status, retryable, told):
         ([], 200),
     ],
 )
-def test_a_batch_comes_again_exactly_if_that_can_mend_any_of_it(failures, told):
+def test_a_batch_is_redelivered_exactly_if_that_can_fix_any_of_it(failures, told):
     assert batch_status(RESPONSE_POLICIES["hubspot"], failures) == told
 
 
@@ -417,7 +417,7 @@ class Wall:
         return NOW + timedelta(seconds=self.ahead)
 
 
-def test_a_sender_over_its_rate_is_told_when_to_come_again():
+def test_a_sender_over_its_rate_is_told_when_to_retry():
     rates = RateLimiter()
     sender, other = (
         load(GOOD + "rate_limit = '3/hour'").get("one"),
@@ -466,7 +466,7 @@ def test_a_sender_without_a_rate_is_never_held_back():
 
 
 @pytest.mark.parametrize("url", ["redis://user:hunter2@cache:6379", "nonsense", "", "ftp://user:hunter2@host"])
-def test_a_storage_that_cannot_be_used_is_told_without_its_password(url):
+def test_a_storage_that_cannot_be_used_is_reported_without_its_password(url):
     try:
         RateLimiter(url)
     except RateStorageError as error:

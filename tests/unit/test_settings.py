@@ -193,6 +193,8 @@ def test_a_url_that_could_leak_the_secret_is_refused(url):
 
 
 def test_a_wrong_proxy_network_is_named():
+    found = faults(**GOOD, TRUSTED_PROXIES="::ffff:10.0.0.7")
+    assert found == ["TRUSTED_PROXIES: '::ffff:10.0.0.7' is not an address or network; use a form such as 10.0.0.0/8"]
     found = faults(**GOOD, TRUSTED_PROXIES="10.0.0.0/8, proxy.local")
     assert found == ["TRUSTED_PROXIES: 'proxy.local' is not an address or network; use a form such as 10.0.0.0/8"]
 

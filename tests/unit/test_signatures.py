@@ -348,7 +348,7 @@ def test_a_key_that_is_not_one_of_ours_is_refused(headers):
         "\ud800",
     ],
 )
-def test_a_request_without_a_key_is_told_so(header):
+def test_a_request_without_a_key_is_reported(header):
     with pytest.raises(NotAuthenticated, match="no API key came"):
         KEYS.identify({} if header is None else {"authorization": header})
 
@@ -407,7 +407,7 @@ def test_a_key_in_the_query_opens_no_row_that_wants_it_in_a_header():
         row("api-key", more='query = "code"').authenticate(incoming({"X-Api-Key": SECRET, "code": SECRET}), NOW)
 
 
-def test_a_proof_without_secrets_lets_nobody_in():
+def test_a_credential_without_secrets_lets_nobody_in():
     """Verification that is skipped where no secret is set: n8n, CVE-2026-33143, CVE-2026-39969."""
     nothing = AuthConfig(header="X-Api-Key", subject_header="X-Subject", template="{body}")
     empty = {"x-api-key": "", "x-subject": "", "authorization": "Basic Og=="}

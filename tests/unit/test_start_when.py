@@ -33,14 +33,16 @@ def asked(genesys, wanted=WANTED, **ledger):
     return outcome, [what for what, _ in genesys.calls], work
 
 
-def test_while_nobody_has_answered_nothing_is_started_and_the_caller_may_come_again():
+def test_while_nobody_has_answered_nothing_is_started_and_the_caller_may_retry():
     outcome, calls, work = asked(Ringing(RINGS))
     assert (outcome.failure.code, outcome.failure.retryable, outcome.failure.is_terminal) == (
         "agent_not_connected",
         True,
         False,
     )
-    assert outcome.failure.retry_after == RINGING_SECONDS
+    assert (outcome.failure.message, outcome.failure.retry_after) == (RINGS.unanswered, RINGING_SECONDS)
+    waits = [span.name for span in outcome.spans if span.kind == "wait"]
+    assert waits == ["before another look for an agent who answers"] * (len(AGENT_LOOKS) - 1)
     assert calls == ["look"] * len(AGENT_LOOKS)
     (settled,) = work.ledger.settled
     assert not settled[3].may_have_notified
@@ -53,13 +55,13 @@ def test_an_agent_who_answers_inside_the_deadline_is_waited_for():
 
 
 @pytest.mark.parametrize(("deadline", "looks"), [(0.5, 1), (2.0, 2), (4.5, 3), (30.0, 3)])
-def test_the_looks_stay_inside_the_deadline_and_the_budget(deadline, looks):
+def test_the_checks_stay_inside_the_deadline_and_the_budget(deadline, looks):
     outcome, calls, _ = asked(Ringing(RINGS), replace(WANTED, deadline_seconds=deadline))
     assert outcome.failure.code == "agent_not_connected"
     assert calls == ["look"] * looks
 
 
-def test_who_does_not_ask_for_it_is_not_held_up_by_a_look():
+def test_who_does_not_ask_for_it_is_not_held_up_by_a_check():
     outcome, calls, _ = asked(Ringing(RINGS), replace(WANTED, start_when="customer_connected"))
     assert (outcome.status, calls[0]) == (Status.INITIATED, "create")
 
@@ -71,7 +73,7 @@ def test_a_row_whose_worker_died_before_its_call_waits_for_the_agent_too():
     assert set(calls) == {"look"}
 
 
-def test_a_session_that_stands_is_the_answer_whoever_rings():
+def test_a_session_that_stands_is_the_answer_even_while_it_rings():
     outcome, calls, _ = asked(Ringing(Sessions((LIVE,), unanswered="no agent is connected")))
     assert (outcome.status, calls) == (Status.ALREADY_ACTIVE, ["look"])
 
@@ -114,6 +116,17 @@ def test_an_invitation_that_was_taken_stands_for_a_while_though_nothing_shows_it
     )
     assert (outcome.status is Status.ALREADY_ACTIVE) is stands
     assert ("create" not in calls) is stands
+
+
+@pytest.mark.parametrize("untold", ["first", "row"])
+def test_an_invitation_whose_time_nobody_knows_does_not_stand_unseen(untold):
+    known = {name: NOON for name in ("first", "row") if name != untold}
+    unverified = Outcome(Status.UNVERIFIED, "first", "corr", TAKEN, "native")
+    first = ended("first", outcome=unverified, checkpoint=Checkpoint("native", session=TAKEN))
+    first = replace(first, updated=known.get("first"))
+    claimed = Acquired(replace(entry("row"), updated=known.get("row")), first)
+    outcome, _, _ = asked(Ringing(Sessions()), replace(WANTED, start_when="customer_connected"), claims=[claimed])
+    assert outcome.status is Status.INITIATED
 
 
 def test_a_person_who_retries_does_not_start_what_still_rings():

@@ -99,7 +99,7 @@ def test_the_input_that_was_not_set_is_named(placeholder, name):
         f'" {{{C.replace("-", "").upper()}}} "',
     ],
 )
-def test_a_conversation_id_is_mended(text):
+def test_a_conversation_id_is_fixed(text):
     assert conversation_id_in(text) == C
 
 

@@ -180,7 +180,7 @@ ENDPOINTS = (
         "the one that makes this sender do the right thing: redeliver what a retry can fix, and nothing else; some "
         "senders therefore get failures with 200.",
         security=components.SENDERS,
-        parameters=(_SENDER, "IdempotencyKey", "CorrelationId"),
+        parameters=(_SENDER, "DeliveryKey", "CorrelationId"),
         body=_deliveries(),
         errors=_DELIVERS,
         answer="DeliveryAnswer",

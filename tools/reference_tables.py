@@ -1,25 +1,31 @@
-"""Writes .env.example and the table in docs/operations.md from the table of settings.
+"""Writes what the documentation repeats of the code's tables: the settings (.env.example too) and the error kinds.
 
-`python -m tools.settings_reference`
+`python -m tools.reference_tables`
 """
 
+import html
 import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+from cobrowse.errors import error_types_by_code
 from schemas.environment import Row, rows
 from settings import Settings
+from web.error_responses import ERROR_RESPONSES
 
 ROOT = Path(__file__).resolve().parents[1]
-ENV_EXAMPLE, DOCS = ".env.example", "docs/operations.md"
+ENV_EXAMPLE, SETTINGS_PAGE, ERRORS_PAGE = ".env.example", "docs/operations.md", "docs/genesys-setup.md"
 _HEAD = """\
 # Every setting of the service. Copy to .env and keep what you need: a line that starts with # is at its default.
 # The service and its commands read .env where they are started, or the file that --env-file names; a variable that is
 # already set wins over it. NAME_FILE=path in place of NAME=value: the value is what that file holds.
 """
-_TABLE = re.compile(r"(?<=\n\| setting \| default \| meaning \|\n\|---\|---\|---\|\n)(?:\|.*\n)+")
+# The rows below a table's head and its line.
+_ROWS = r"(\n\| {head} \|\n[|-]+\n)(?:\|.*\n)*"
+SETTINGS_HEAD = r"setting \| default \| meaning"
+ERRORS_HEAD = r"code \| status \| retry \| what it means \| what to do"
 _ANCHOR = re.compile(r"\bdocs/([\w-]+\.md)((?:#[\w-]+)?)")
 NOTHING = "\N{EN DASH}"
 
@@ -52,10 +58,31 @@ def docs_table() -> str:
     )
 
 
+def errors_table() -> str:
+    """The rows of the error kinds' table in the documentation."""
+    return "".join(
+        f"| `{code}` | {ERROR_RESPONSES[code].status} | {'yes' if kind.retryable else 'no'} | {_first_line(kind)} "
+        f"| {html.escape(ERROR_RESPONSES[code].hint, quote=False)} |\n"
+        for code, kind in error_types_by_code().items()
+    )
+
+
 def render(root: Path = ROOT) -> dict[str, str]:
-    """Each file that lists the settings, with its generated text."""
-    page = (root / DOCS).read_text("utf-8")
-    return {ENV_EXAMPLE: env_example(), DOCS: _TABLE.sub(lambda _: docs_table(), page, count=1)}
+    """Each file that repeats a table, with the text that it should have."""
+    settings, errors = ((root / page).read_text("utf-8") for page in (SETTINGS_PAGE, ERRORS_PAGE))
+    return {
+        ENV_EXAMPLE: env_example(),
+        SETTINGS_PAGE: _with_rows(settings, SETTINGS_HEAD, docs_table()),
+        ERRORS_PAGE: _with_rows(errors, ERRORS_HEAD, errors_table()),
+    }
+
+
+def _with_rows(page: str, head: str, lines: str) -> str:
+    return re.sub(_ROWS.replace("{head}", head), lambda found: found[1] + lines, page, count=1)
+
+
+def _first_line(kind: type) -> str:
+    return (kind.__doc__ or "").strip().splitlines()[0]
 
 
 def _settings() -> Iterator[tuple[str, Row, str]]:
@@ -65,8 +92,9 @@ def _settings() -> Iterator[tuple[str, Row, str]]:
 
 
 def _wrapped(text: str) -> list[str]:
-    """The lines of a comment; what stands in backticks is not broken."""
+    """The lines of a comment; what stands in backticks is not broken, and no line begins as a setting does."""
     whole = re.sub(r"`([^`]*)`", lambda code: code[1].replace(" ", "\0"), text)
+    whole = re.sub(r" (?=[A-Z_]+=)", "\0", whole)
     return [line.replace("\0", " ") for line in textwrap.wrap(whole, 116, break_on_hyphens=False)]
 
 

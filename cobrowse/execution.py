@@ -1,0 +1,81 @@
+"""Runs an acquired initiation: after those ahead of it, and only if the conversation has no session already."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from cobrowse.errors import AgentNotConnected, ConversationError
+from cobrowse.existing_session import already_active_outcome
+from cobrowse.flow import Attempt, Flow, FlowUnavailable, run
+from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
+from cobrowse.model import Command, Outcome, Sessions, Status
+from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
+from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner
+
+
+def join_or_run(
+    flow: Callable[[str], Flow],
+    sessions: Callable[[Attempt], Sessions],
+    ledger: Ledger,
+    attempt: Attempt,
+    acquired: Acquired,
+) -> Outcome:
+    """The outcome of an acquired initiation: another one's, a live session, or that of its own flow.
+
+    `flow` gives the flow of a name, or with "" the one in force; `sessions` looks at the conversation.
+    """
+    earlier, may_be_there = (
+        acquired.previous,
+        acquired.previous is not None and (bool(acquired.history) or not acquired.previous.has_live_lease),
+    )
+    for hold in leases_ahead(acquired):
+        entry = earlier if earlier is not None and earlier.id == hold.id else None
+        entry = entry or ledger.read(hold.id, seconds=attempt.deadline.remaining())
+        ended = wait_for_owner(ledger, entry, attempt, hold.lease_owner)
+        if ended is not None and applies_to_all_waiters(ended):
+            return _join(attempt, ended)
+        # One that has not ended crashed, or is running again; either may have invited the customer before that.
+        may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
+    if may_be_there or _looks_first(attempt.command):
+        try:
+            active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
+        except ConversationError as error:
+            # Whether it was over before this initiation's own invitation is for the flow's probe to say.
+            if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:
+                raise
+            active = None
+        if active is not None:
+            return active
+    # What continues an earlier attempt puts its own call on record even where the row already tells of one: a claim
+    # that a power cut took back must not send anything out.
+    _run_flow(flow, ledger, attempt, acquired.entry.checkpoint if attempt.number == 1 else Checkpoint())
+    return outcome_of(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
+
+
+def _join(attempt: Attempt, ended: InitiationRecord) -> Outcome:
+    outcome = replace(joined_outcome(ended, attempt), initiation_id=attempt.initiation_id)
+    if outcome.success:
+        session = visible_session(attempt.command, ended.checkpoint.session, ended.command)
+        attempt.checkpoint = replace(attempt.checkpoint, flow=outcome.flow, session=session)
+    return outcome
+
+
+def _run_flow(flow_of: Callable[[str], Flow], ledger: Ledger, attempt: Attempt, recorded: Checkpoint) -> None:
+    """Run the flow in force; once the org turns out not to have its endpoint, the other one."""
+
+    def save_checkpoint(checkpoint: Checkpoint) -> None:
+        ledger.save_checkpoint(
+            attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
+        )
+
+    while True:
+        flow = flow_of(attempt.checkpoint.flow)
+        attempt.update_session({"conversation_id": attempt.command.conversation_id}, flow=flow.name)
+        try:
+            return run(flow, attempt, recorded, save_checkpoint)
+        except FlowUnavailable:
+            attempt.checkpoint = Checkpoint()
+
+
+def _looks_first(command: Command) -> bool:
+    """Whether the conversation is looked at before the flow: what calls from within a conversation need not ask."""
+    return command.reuse_live_session or command.start_when == "agent_connected"

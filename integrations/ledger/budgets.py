@@ -1,0 +1,41 @@
+"""Until when Genesys's budgets of calls are used up, shared by all workers of a ledger.
+
+A worker writes it once it learns so, which is rare; every claim reads it in its own statement, with no round trip more.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from cobrowse.clock import Clock
+from cobrowse.errors import LedgerUnavailable
+from integrations.ledger import queries
+from integrations.ledger.database import Database
+
+# Seconds that a note of it may wait for the database: a request stands behind it, and other workers learn it anyhow.
+NOTE_SECONDS = 0.5
+
+
+class BudgetTable:
+    """The budgets by name. What is known here is as old as the last claim of this process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        # In the clock's monotonic seconds.
+        self._closed_until: dict[str, float] = {}
+
+    def seconds_left(self, name: str) -> float:
+        """Seconds until calls are allowed again, as far as any worker knew at the last claim; 0 if they are."""
+        return max(0.0, self._closed_until.get(name, 0.0) - self._clock.monotonic())
+
+    def close(self, name: str, seconds: float) -> None:
+        """Tell every worker that the budget is used up for so long. One that can't be told learns it from Genesys."""
+        with suppress(LedgerUnavailable):
+            params = {"name": name, "seconds": seconds}
+            self._database.execute(queries.CLOSE_BUDGET, params, durable=False, seconds=NOTE_SECONDS)
+
+    def learn(self, left: Mapping[str, float | None]) -> None:
+        """Take in what a claim has read: seconds by name, None or below 0 for one that is open."""
+        now = self._clock.monotonic()
+        for name, seconds in left.items():
+            self._closed_until[name] = now + (seconds or 0.0)

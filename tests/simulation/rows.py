@@ -1,0 +1,67 @@
+"""What a simulated ledger holds and notes: rows, claims that were won, ends, and a power cut."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from cobrowse.ledger import Checkpoint, State
+from cobrowse.model import Command, Outcome
+from tests.simulation.scheduler import Actor
+
+
+@dataclass
+class Row:
+    """One initiation. `until` and `updated` are by the ledger's clock, `number` is the order of first claims.
+
+    `late`: it was settled when its lease had run out, and perhaps somebody had looked.
+    """
+
+    id: str
+    number: int
+    lock_key: str
+    command: Command
+    checkpoint: Checkpoint
+    lease_owner: str
+    until: float
+    updated: float
+    attempts: int = 1
+    state: State = State.RUNNING
+    outcome: Outcome | None = None
+    late: bool = False
+    waiting: list[Actor] = field(default_factory=list)
+
+    @property
+    def conversation(self) -> str:
+        """The conversation it is about, "" as long as it isn't known."""
+        return self.checkpoint.session.conversation_id or self.command.conversation_id
+
+
+@dataclass(frozen=True)
+class Win:
+    """A claim that was won: when, which row, by whose delivery, and what it had to look at."""
+
+    at: float
+    row: Row
+    correlation: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Settled:
+    """An attempt that was settled: when, which row, by whom, as what."""
+
+    at: float
+    row: Row
+    lease_owner: str
+    state: State
+    outcome: Outcome
+
+
+class PowerCut:
+    """When the power goes, if it does: a moment after some commit. Dice of its own leave the rest of a run as it is."""
+
+    def __init__(self, seed: int) -> None:
+        random = Random(f"power {seed}")
+        self.after_commits = random.randrange(1, 15) if random.random() < 0.15 else 0
+        self.moment = random.choice((0.0, 0.02, 0.1, 0.5))
+        # The machine that everything runs on, or the database server alone.
+        self.takes_workers = random.random() < 0.5

@@ -1,0 +1,82 @@
+"""What is in force: .env and the senders file as they were last found valid, and why what is on the disk is not."""
+
+import pytest
+
+from web.reloading import InForce
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "senders.toml").write_text("first")
+    (tmp_path / ".env").write_text(f"API_KEYS=one\nSENDERS_FILE={tmp_path}/senders.toml\nOUTER=of the file\nEMPTY\n")
+    return tmp_path
+
+
+@pytest.fixture
+def environ():
+    return {"OUTER": "of the process", "PATH": "/bin"}
+
+
+@pytest.fixture
+def in_force(folder, environ):
+    made = InForce()
+    made.read_env_file(environ, str(folder / ".env"))
+    made.keep_senders()
+    return made
+
+
+def test_the_files_variables_are_added_and_the_processs_own_win(in_force, environ, folder):
+    assert environ == {
+        "OUTER": "of the process",
+        "PATH": "/bin",
+        "API_KEYS": "one",
+        "SENDERS_FILE": f"{folder}/senders.toml",
+    }
+    assert (in_force.senders, in_force.refused) == ("first", ())
+
+
+def test_what_is_valid_is_put_in_force_as_a_whole(in_force, environ, folder):
+    environ["SET_BY_THE_SERVER"] = "stays"
+    (folder / ".env").write_text(f"API_KEYS=two\nNEW=1\nSENDERS_FILE={folder}/senders.toml\nOUTER=x\n")
+    (folder / "senders.toml").write_text("second")
+    asked = []
+
+    def check(candidate, senders):
+        asked.append((candidate["API_KEYS"], candidate["OUTER"], senders))
+        return []
+
+    assert in_force.renew(check) == ()
+    assert asked == [("two", "of the process", "second")]
+    assert (environ["API_KEYS"], environ["NEW"], environ["OUTER"]) == ("two", "1", "of the process")
+    assert environ["SET_BY_THE_SERVER"] == "stays"
+    (folder / ".env").write_text("API_KEYS=three\n")
+    in_force.renew(lambda _environ, _senders: [])
+    assert "NEW" not in environ
+    assert "SENDERS_FILE" not in environ
+    assert in_force.senders is None
+
+
+def test_what_is_broken_leaves_all_as_it_was_until_it_is_corrected(in_force, environ, folder):
+    before = dict(environ)
+    (folder / ".env").write_text(f"API_KEYS=two\nSENDERS_FILE={folder}/senders.toml\n")
+    (folder / "senders.toml").write_text("broken")
+    faults = ["senders.toml: [senders.a] x", "API_KEYS: y"]
+    assert in_force.renew(lambda _environ, _senders: faults) == tuple(faults)
+    assert environ == before
+    assert (in_force.senders, in_force.refused) == ("first", tuple(faults))
+    assert in_force.renew(lambda _environ, _senders: []) == ()
+    assert (environ["API_KEYS"], in_force.senders, in_force.refused) == ("two", "broken", ())
+
+
+def test_a_file_that_is_gone_is_left_to_the_check(in_force, folder):
+    (folder / "senders.toml").unlink()
+    asked = []
+    in_force.renew(lambda _environ, senders: asked.append(senders) or ["gone"])
+    assert asked == [None]
+    assert in_force.senders == "first"
+
+
+def test_the_configuration_file_that_is_run_again_reads_no_env_again(in_force, environ, folder):
+    (folder / ".env").write_text("API_KEYS=two\n")
+    in_force.read_env_file(environ, str(folder / ".env"))
+    assert environ["API_KEYS"] == "one"

@@ -1,0 +1,163 @@
+"""Each step of the flows, call by call: what goes out, what is kept of the answer, and why it is refused."""
+
+import json
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+
+from cobrowse.flow import Attempt
+from cobrowse.model import Command
+from tests.unit.org import CREATE, LOOK, POST, TOKEN, C, Org, connected, conversation, refused, start
+
+ATTACH = f"/api/v2/conversations/{C}/media"
+MADE = {"id": "s-1", "joinUrl": "https://join.example.com/1", "viewerUrl": "https://view.example.com/1"}
+MEDIUM = {"id": "m-1", "state": "alerting"}
+
+
+class Media(Org):
+    """An org with the media flow, which keeps the bodies that it gets."""
+
+    def __init__(self, shown=(), **answers):
+        super().__init__(**answers)
+        self.answers.setdefault(CREATE, httpx.Response(200, json=MADE))
+        self.answers.setdefault(ATTACH, httpx.Response(200, json=MEDIUM))
+        self.answers[LOOK] = answers.get("LOOK") or (
+            lambda _: httpx.Response(200, json=conversation(kind="chats", sessions=shown))
+        )
+        self.bodies = {}
+
+    def handle_request(self, request):
+        self.bodies[request.url.path] = request.read()
+        return super().handle_request(request)
+
+
+def test_the_media_flow_makes_a_session_attaches_it_and_sees_it():
+    org = Media(shown=[{"id": "m-1", "cobrowseSessionId": "s-1", "state": "connected"}])
+    outcome = start(org, "media", channel="webchat", session_settings={"maskAll": True})
+    session = outcome.session
+    assert (outcome.status, outcome.flow, org.calls) == ("initiated", "media", [TOKEN, CREATE, ATTACH, LOOK])
+    assert (session.conversation_id, session.cobrowse_session_id, session.media_id) == (C, "s-1", "m-1")
+    assert (str(session.join_url), str(session.viewer_url)) == (MADE["joinUrl"], MADE["viewerUrl"])
+    assert (session.state, session.verified) == ("connected", True)
+    assert json.loads(org.bodies[CREATE]) == {"maskAll": True}
+    assert json.loads(org.bodies[ATTACH]) == {"type": "cobrowse", "cobrowseSessionId": "s-1"}
+    assert b"conversation%3Awebchat" in org.bodies[TOKEN]
+    assert b"conversation%3Avoice" not in org.bodies[TOKEN]
+
+
+def test_a_medium_that_shows_under_its_own_id_alone_is_the_session():
+    org = Media(shown=[{"id": "m-1", "state": "connected"}])
+    assert start(org, "media").status == "initiated"
+
+
+def test_what_the_answer_did_not_tell_is_taken_from_the_conversation():
+    shown = [{"id": "m-2", "cobrowseSessionId": "s-1", "state": "connected"}]
+    session = start(Media(shown=shown), "media").session
+    assert session.media_id == "m-1"
+    org = Media(shown=shown)
+    org.answers[ATTACH] = httpx.Response(202)
+    assert start(org, "media").session.media_id == "m-2"
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [(400, "check sessionSettings against the org's configuration."), (404, "set COBROWSE_FLOW=native or auto.")],
+)
+def test_a_session_that_is_not_made_says_what_to_look_at(status, hint):
+    failure = start(Media(CREATE=refused(status, "x")), "media").failure
+    assert failure.code == "cobrowse_not_supported"
+    assert failure.hint.endswith(hint)
+
+
+@pytest.mark.parametrize(("mode", "path"), [("media", ATTACH), ("native", POST)])
+def test_a_refusal_by_a_conversation_in_order_says_so(mode, path):
+    org = Media(LOOK=httpx.Response(200, json=conversation()))
+    org.answers[path] = refused(400, "bad.request", "because")
+    failure = start(org, mode).failure
+    assert (failure.code, "because" in failure.message) == ("cobrowse_not_supported", True)
+    assert "another reason" in failure.hint
+
+
+@pytest.mark.parametrize(("mode", "path"), [("media", ATTACH), ("native", POST)])
+def test_a_conflict_is_looked_into_and_may_be_the_session_itself(mode, path):
+    shown = [{"id": "m-1", "cobrowseSessionId": "s-1", "state": "connected"}]
+    org = Media(shown=shown)
+    org.answers[path] = refused(409, "conflict")
+    assert (start(org, mode).status, org.calls.count(path)) == ("initiated", 1)
+    away = Media()
+    away.answers[path] = refused(409, "conflict")
+    failure = start(away, mode).failure
+    assert (failure.code, failure.retryable, away.calls.count(path)) == ("genesys_unavailable", True, 3)
+
+
+@pytest.mark.parametrize(("mode", "path"), [("media", ATTACH), ("native", POST)])
+def test_a_forbidden_call_stays_so_where_the_channel_is_the_conversations(mode, path):
+    org = Media(LOOK=httpx.Response(200, json=conversation(kind="calls")))
+    org.answers[path] = refused(403, "missing.permissions", "no")
+    assert start(org, mode, channel="voice").failure.code == "genesys_forbidden"
+    failure = start(org, mode, channel="webchat").failure
+    assert (failure.code, "is voice" in failure.message) == ("cobrowse_not_supported", True)
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "not_found"), (404, "not_found"), (409, "bad_response")])
+def test_a_conversation_that_can_not_be_read_is_told_by_its_id(status, code):
+    failure = start(Org(LOOK=refused(status, "x", "gone")), reuse_live_session=True).failure
+    assert failure.code in (f"conversation_{code}", f"genesys_{code}")
+    assert (C in failure.message) is (code == "not_found")
+
+
+def test_the_first_step_is_named_token_in_every_flow():
+    for mode in ("media", "native"):
+        outcome = start(Media(), mode)
+        assert next(span.name for span in outcome.spans if span.kind == "step") == "token"
+
+
+def test_a_look_tells_who_has_yet_to_answer_only_where_that_is_asked():
+    flows, clock = connected(Org(LOOK=lambda _: httpx.Response(200, json=conversation(agent="alerting"))))
+    for start_when, said in (("agent_connected", True), ("customer_connected", False)):
+        command = Command("architect", "corr", 10.0, conversation_id=C, start_when=start_when)
+        assert bool(flows.sessions(Attempt(command, "i", "h", clock)).unanswered) is said
+
+
+@pytest.mark.parametrize(
+    ("channel", "scopes"),
+    [
+        ("webchat", "conversation:webchat"),
+        ("voice", "conversation:voice"),
+        ("message", "conversation:message"),
+        (None, "conversation:webchat conversation:voice conversation:message"),
+    ],
+)
+def test_the_media_flow_asks_for_the_scopes_of_the_channel_and_the_native_one_for_none(channel, scopes):
+    for mode, wanted in (("media", f"cobrowse:initiate conversation:read {scopes}"), ("native", "")):
+        org = Media()
+        start(org, mode, channel=channel)
+        assert parse_qs(org.bodies[TOKEN].decode()).get("scope", [""]) == [wanted]
+
+
+@pytest.mark.parametrize(("name", "invites"), [("media", "attach"), ("native", "cobrowse")])
+def test_the_step_that_invites_the_customer_is_marked_and_has_a_probe(name, invites):
+    flow = connected(Media(), name)[0].flow()
+    marked = [step for step in flow.steps if step.notifies_customer]
+    assert [step.name for step in marked] == [invites]
+    assert all(step.has_side_effect and step.probe is not None for step in marked)
+    assert [step.name for step in flow.steps if step.has_side_effect][-1] == invites
+
+
+def test_the_newest_webchat_is_the_first_of_the_list_and_none_is_said():
+    found = Org(LIST=httpx.Response(200, json={"entities": [{"id": C}, {"id": "older"}]}))
+    assert start(found, conversation_id="", latest=True).session.conversation_id == C
+    none = start(Org(LIST=httpx.Response(200, json={"entities": []})), conversation_id="", latest=True).failure
+    assert (none.code, none.message) == ("no_active_conversation", "Genesys lists no active webchat")
+    away = start(Org(LIST=refused(404, "not.found")), conversation_id="", latest=True).failure
+    assert away.hint == (
+        "This org does not list webchats (GET /api/v2/conversations/webchat); send the conversationId."
+    )
+
+
+def test_the_look_after_an_invitation_is_told_and_a_conflict_keeps_genesyss_words():
+    org = Media()
+    assert "before another look for the session" in {span.name for span in start(org, "native").spans}
+    org.answers[POST] = refused(409, "conflict", "somebody was faster")
+    assert "somebody was faster" in start(org, "native").failure.message
