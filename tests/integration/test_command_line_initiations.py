@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -64,11 +65,18 @@ def test_an_initiation_that_is_not_there_says_where_to_look(filled):
     assert "→ cobrowse-bridge list shows what there is" in done.stderr
 
 
+# What a background job of a shell inherits ignores Ctrl-C; a terminal's does not.
+INTERRUPTIBLE = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
 def test_tail_shows_some_and_then_each_as_it_ends(filled, tmp_path):
     environment = {"PATH": "/usr/bin:/bin", "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.sqlite3"}
     seen = tmp_path / "seen"
     with seen.open("wb") as out:
-        process = subprocess.Popen([*PROGRAM, "tail", "-n", "1", "--json"], cwd=ROOT, env=environment, stdout=out)
+        words = [sys.executable, "-c", INTERRUPTIBLE, *PROGRAM, "tail", "-n", "1", "--json"]
+        process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=out)
     try:
         wait_until(lambda: seen.read_text().count("\n") == 1, "tail showed nothing")
         assert filled("start", ENDED).returncode == 1
