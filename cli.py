@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": "commands.serve:serve",
     "doctor": "commands.doctor:doctor",
     "start": "commands.start:start",
+    "end": "commands.end:end",
     "list": "commands.initiations:list_initiations",
     "show": "commands.initiations:show",
     "tail": "commands.initiations:tail",

@@ -13,7 +13,7 @@ from marshmallow.validate import Range
 from cobrowse.model import Secret
 from integrations.genesys.flows import AUTO, MODES
 from integrations.regions import REGIONS, region_of
-from integrations.secret_files import SecretFileError, Variables
+from integrations.secret_files import Variables
 from schemas.environment import (
     at_least,
     choice,
@@ -28,14 +28,6 @@ from schemas.environment import (
     setting,
 )
 
-# What a command needs that only looks into the ledger, lists or signs as senders, or calls Genesys.
-LEDGER = ("LEDGER_URL", "LEDGER_KEYS", "LEDGER_RETENTION_SECONDS")
-SENDERS = ("SENDERS_FILE", "PUBLIC_BASE_URL", "TRUSTED_PROXIES", "MAX_BODY_BYTES", "LEDGER_RETENTION_SECONDS")
-GENESYS = (
-    *("GENESYS_REGION", "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_API_URL", "GENESYS_LOGIN_URL"),
-    *("GENESYS_CA_FILE", "GENESYS_PROXY", "NO_PROXY", "GENESYS_CLIENT_CERT", "GENESYS_CLIENT_KEY"),
-    *("SANDBOX", "MAX_UPSTREAM_BYTES", "COBROWSE_FLOW", "LOG_FORMAT"),
-)
 # The process's own environment, in which NAME_FILE stands for NAME.
 ENVIRONMENT = Variables(os.environ)
 
@@ -114,6 +106,17 @@ class Settings:
         "`media`: create, attach. `native`: one call, as in Genesys's published API. `auto`: media unless the "
         "org lacks it (docs/genesys-setup.md#which-flow-your-org-has).",
         choice(*MODES),
+    )
+
+    end_media_sessions: bool = setting(
+        False,
+        "Whether an end tries the native flow's call on a session of the media flow, which is not confirmed "
+        "(docs/lifecycle.md#end).",
+    )
+    participant_data: bool = setting(
+        False,
+        "Whether a start writes its links, code and id into the customer's participant data where the request does "
+        "not say; whoever may see the interaction's data sees them (docs/lifecycle.md#hand-over).",
     )
 
     api_keys: Secret = setting(
@@ -266,14 +269,8 @@ def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[st
 
     With `only`, the names of some, the others have their defaults whatever is set, and none of them is required.
     """
-    environ, names = Variables.of(environ), only or Settings.NAMES
-    given: dict[str, str] = {}
-    errors: list[str] = []
-    for name in names:
-        try:
-            given |= {name: environ[name]} if name in environ else {}
-        except SecretFileError as error:
-            errors.append(str(error))
+    names = only or Settings.NAMES
+    given, errors = Variables.of(environ).chosen(names)
     values, wrong = read(Settings, given)
     settings = Settings(**values)
     unread = {error.partition("_FILE:")[0] for error in errors}

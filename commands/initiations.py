@@ -7,13 +7,13 @@ import click
 from rich.text import Text
 
 from cobrowse.clock import Clock, SystemClock
-from cobrowse.ledger import State
+from cobrowse.ledger import InitiationRecord, State
 from commands.group import Command, Failure
 from commands.ledger import open_ledger
 from commands.terminal import say, say_json, say_json_line, say_pairs, say_table, say_whole, text
 from console import view_model
 from console.last_hour import in_words
-from integrations.ledger import LedgerStore, StoredRecord
+from integrations.ledger import LedgerStore
 from web.responses import to_answer
 
 # Seconds between two looks at the ledger.
@@ -106,7 +106,7 @@ def tail(lines: int, as_json: bool) -> None:
             )
 
 
-def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[StoredRecord]:
+def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[InitiationRecord]:
     """Each attempt that has ended, the oldest first: so many of those before now, then all that come. Endless."""
     told: dict[str, int] = {}
     while True:
@@ -117,14 +117,14 @@ def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[StoredRec
         clock.sleep(PAUSE)
 
 
-def result(entry: StoredRecord) -> Text:
+def result(entry: InitiationRecord) -> Text:
     """What came of it in a word or two, with its mark."""
     badge = view_model.badge(entry)
     failure = entry.outcome.failure if entry.outcome is not None and entry.state is not State.RUNNING else None
     return text(f"{MARKS[badge.tone]} {failure.code if failure else badge.word.lower()}", STYLES[badge.tone])
 
 
-def document(entry: StoredRecord) -> dict[str, object]:
+def document(entry: InitiationRecord) -> dict[str, object]:
     """The initiation for --json; `answer` is what its caller got, its secrets masked, null while it runs."""
     ended = entry.outcome is not None and entry.state is not State.RUNNING
     return {

@@ -8,9 +8,10 @@ import click
 from app import build_ledger
 from cobrowse.errors import LedgerUnavailable
 from commands.group import Failure, Group
+from commands.needs import LEDGER
 from commands.terminal import say
 from integrations.ledger import LedgerStore
-from settings import LEDGER, load_settings
+from settings import load_settings
 from web.error_responses import hint_of
 
 

@@ -8,9 +8,10 @@ import click
 from app import load_auth
 from cobrowse.clock import SystemClock
 from commands.group import ENV_FILE, Group, load_environment
+from commands.needs import SENDERS
 from commands.terminal import say, say_json, say_pairs
 from integrations.senders.registry import Senders
-from settings import SENDERS, load_settings
+from settings import load_settings
 
 
 def configured_senders(file: Path | None = None) -> Senders:

@@ -9,12 +9,13 @@ import click
 from app import build_initiation, new_id
 from cobrowse.flow import Attempt
 from cobrowse.model import Command as Request
-from cobrowse.model import Outcome, Span
+from cobrowse.model import Failure, Outcome, Span
 from commands.group import Command
+from commands.needs import GENESYS, LEDGER
 from commands.terminal import complain, say, say_json, say_pairs, say_whole, waiting
 from integrations.observability import configure_logging
 from schemas.texts import SHOWN, conversation_id_in, placeholder_in
-from settings import GENESYS, LEDGER, load_settings
+from settings import load_settings
 from web import responses
 from web.error_responses import hint_of
 
@@ -45,22 +46,23 @@ class Steps:
 @click.argument("conversation_id", required=False, default="")
 @click.option("--channel", type=click.Choice(["webchat", "voice", "message"]), help="Chooses the token's scope.")
 @click.option("--latest", is_flag=True, help="Take the newest active webchat (needs ALLOW_LATEST=true).")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and start nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
-def start(conversation_id: str, channel: str | None, latest: bool, as_json: bool) -> None:
+def start(conversation_id: str, channel: str | None, latest: bool, dry_run: bool, as_json: bool) -> None:
     """Start a session in a conversation. Its id may come from $GENESYS_CONVERSATION_ID.
 
     Exits 0 if the customer has the invitation, also where the conversation does not show it yet.
     """
-    known = _checked(conversation_id) if conversation_id else ""
+    known = checked_id(conversation_id) if conversation_id else ""
     settings = load_settings(only=SETTINGS)
     configure_logging("ERROR", settings.log_format)
     if latest and not settings.allow_latest:
         raise click.UsageError("--latest can pick another customer's conversation; set ALLOW_LATEST=true to allow it.")
     if not known and not latest and settings.genesys_conversation_id:
-        known = _checked(settings.genesys_conversation_id)
+        known = checked_id(settings.genesys_conversation_id)
     if bool(known) == latest:
         raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
-    if not as_json:
+    if not as_json and not dry_run:
         where = "the newest active webchat" if latest else f"conversation {known}"
         say(f"Starting cobrowse in {where} on {settings.api_url}")
     request = Request(
@@ -73,12 +75,21 @@ def start(conversation_id: str, channel: str | None, latest: bool, as_json: bool
         requested_by=getpass.getuser(),
     )
     with nullcontext() if as_json else waiting("Genesys is asked"):
-        outcome = build_initiation(settings, observers=())(request, *(() if as_json else (Steps(),)))
-    _print_outcome(outcome, as_json=as_json)
+        initiate = build_initiation(settings, observers=())
+        outcome = initiate.preview(request) if dry_run else initiate(request, *(() if as_json else (Steps(),)))
+    if as_json:
+        say_json(responses.to_answer(outcome))
+    elif outcome.failure is not None:
+        complain_of(outcome.failure)
+    elif dry_run:
+        done = f"nothing was done in conversation {outcome.session.conversation_id}"
+        say(f"✓ {outcome.status.value}: {done}", style="green")
+    else:
+        _print_session(outcome)
     sys.exit(0 if outcome.success else 1)
 
 
-def _checked(conversation_id: str) -> str:
+def checked_id(conversation_id: str) -> str:
     """The id as Genesys writes it; a usage error if it is none, or a variable that nobody filled in."""
     unfilled, known = placeholder_in(conversation_id), conversation_id_in(conversation_id)
     if unfilled or not known:
@@ -88,14 +99,12 @@ def _checked(conversation_id: str) -> str:
     return known
 
 
-def _print_outcome(outcome: Outcome, *, as_json: bool) -> None:
-    if as_json:
-        say_json(responses.to_answer(outcome))
-        return
-    if outcome.failure is not None:
-        failure = outcome.failure
-        complain(f"{failure.code}: {failure.message}", hint=hint_of(failure))
-        return
+def complain_of(failure: Failure) -> None:
+    """Print why it failed and what to do."""
+    complain(f"{failure.code}: {failure.message}", hint=hint_of(failure))
+
+
+def _print_session(outcome: Outcome) -> None:
     session = outcome.session
     seen = "the conversation shows it" if session.verified else "the conversation does not show it yet"
     sign, style = ("✓", "green") if session.verified else ("!", "yellow")

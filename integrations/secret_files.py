@@ -1,6 +1,6 @@
 """Variables whose value may lie in a file: `NAME_FILE` names it, as container platforms mount secrets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 # Bytes: more than any secret has.
@@ -24,6 +24,17 @@ class Variables(Mapping[str, str]):
     def of(cls, environ: Mapping[str, str]) -> "Variables":
         """The environment with its files, or itself where it has them already."""
         return environ if isinstance(environ, cls) else cls(environ)
+
+    def chosen(self, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+        """Those of these variables that are set, and a line for each whose file can't be used."""
+        given: dict[str, str] = {}
+        errors: list[str] = []
+        for name in names:
+            try:
+                given |= {name: self[name]} if name in self else {}
+            except SecretFileError as error:
+                errors.append(str(error))
+        return given, errors
 
     def __getitem__(self, name: str) -> str:
         value, file = self._environ.get(name, ""), self._environ.get(f"{name}_FILE", "")

@@ -18,6 +18,7 @@ FREE = {
     "rate_limited",
     "rate_limit_storage_unavailable",
     "no_active_conversation",
+    "initiation_not_found",
     "genesys_unauthorized",
     "genesys_forbidden",
     "user_token_required",
