@@ -13,11 +13,12 @@ import pytest
 
 from app import create_app
 from cobrowse.model import Secret
+from commands import demo
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import connect
 from integrations.senders.auth.schemes import SCHEMES
 from sandbox.server import start
-from sandbox.state import ABSENT
+from sandbox.state import ABSENT, WEBCHAT
 from schemas.data_action import AnswerSchema
 from settings import Settings
 from tools.api_reference import postman
@@ -140,8 +141,7 @@ def test_the_sandboxs_secrets_are_those_of_its_env_file_and_say_that_they_are():
 
 
 def test_the_sandboxs_names_are_those_of_the_demo_and_the_sandbox():
-    demo = (ROOT / "examples" / "demo.py").read_text("utf-8")
-    assert f'KEY = "{postman.SANDBOX_KEY}"' in demo
+    assert (demo.WEBCHAT, demo.SANDBOX_KEY) == (WEBCHAT, postman.SANDBOX_KEY)
     assert postman.ABSENT == ABSENT
 
 
