@@ -47,7 +47,7 @@ def _rate(value: object) -> str:
     try:
         parse_rate(str(value))
     except ValueError:
-        return "is not a rate; write it as 60/minute"
+        return f"{str(value)[:60]!r} is not a rate; write it as 60/minute"
     return ""
 
 
@@ -58,8 +58,16 @@ def _networks(value: object) -> str:
         try:
             ipaddress.ip_network(network)
         except ValueError as error:
-            return f"{network[:60]!r} is no address or network: {str(error)[:100]}"
+            return f"{network[:60]!r} is no address or network: {_network_hint(network) or str(error)[:100]}"
     return ""
+
+
+def _network_hint(network: str) -> str:
+    """The network that an address with a length lies in; "" if it lies in none."""
+    try:
+        return f"write {ipaddress.ip_network(network, strict=False)}"
+    except ValueError:
+        return ""
 
 
 # What any row may have; a scheme brings keys of its own.
@@ -85,6 +93,7 @@ KEYS: Mapping[str, Check] = {
     "max_age_seconds": checks.number(*_AGES),
     "max_body_bytes": checks.whole(*_BODIES, "bytes"),
     "rate_limit": _rate,
+    "rate_limit_fail_open": checks.boolean,
     "topics": checks.texts,
     "content": checks.choice(CHOICES),
     "content_field": checks.text,
