@@ -52,7 +52,7 @@ def test_every_row_has_an_example_and_no_example_is_of_no_row():
 def test_a_recipes_example_starts_exactly_one_session_however_often_it_is_sent(play, sandbox, name):
     conversation = sandbox.state.add(sample_delivery(name).channel).id
     words = (name, "--example", "--conversation", conversation)
-    # Its example's message is no request for cobrowse.
+    # Genesys names no conversation in such a message: nothing is started.
     words = (*words, "--expect-ignored") if name == "open-messaging" else words
     first = play(*words)
     assert first.exit_code == 0, first.output
