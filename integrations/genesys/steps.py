@@ -18,7 +18,14 @@ from cobrowse.model import Channel, Secret, Session
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import ConversationSnapshot, parse_conversation
 from integrations.genesys.links import checked_link
-from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, UpstreamRejected
+from integrations.genesys.operations import (
+    ATTACH,
+    COBROWSE,
+    CONVERSATION,
+    CREATE,
+    UpstreamRejected,
+    check_is_identified,
+)
 
 # Seconds before each poll for the new medium in the conversation; not visible after the last means unverified.
 VERIFY_DELAYS = (0.0, 0.2, 0.4, 0.8)
@@ -75,6 +82,7 @@ class Calls:
         except GenesysForbidden as error:
             self._leave_if_lacking(error)
             raise
+        check_is_identified(created)
         return {
             "cobrowse_session_id": created["id"],
             "join_url": checked_link(created["joinUrl"], "joinUrl", attempt.command.conversation_id),
