@@ -67,7 +67,11 @@ def audit(books: Reconciliation, ledger: LedgerStore, invitations: Mapping[str, 
         if row.command.key:
             by_key[row.command.sender, row.command.key].append(row)
     # Who has its answer does not come again: what a worker died of after that stays as it was.
-    abandoned = {one.request.conversation for one in books.accounts() if one.settled and one.replies[-1].status == 0}
+    abandoned = {
+        one.request.conversation
+        for one in books.accounts()
+        if one.settled and any(not each.status for each in one.replies)
+    }
     wrong = [
         f"row {row.id} is still running"
         for row in rows
