@@ -23,7 +23,7 @@ _ERROR_BODY = shapes.ErrorBodySchema()
 class Operation:
     """One call. `repeatable`: while no answer to it is known, it may safely be sent again. `sends_json`: it has a body.
 
-    `makes_session`: a success is one whatever its body, and the call is never sent again after it.
+    `has_side_effect`: a success is one whatever its body, and the call is never sent again after it.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Operation:
     answer: shapes.GenesysSchema
     repeatable: bool
     sends_json: bool = False
-    makes_session: bool = False
+    has_side_effect: bool = False
 
 
 TOKEN = Operation("token", "POST", "/oauth/token", shapes.TokenSchema(), repeatable=True)
@@ -54,7 +54,7 @@ CREATE = Operation(
     shapes.CreatedSessionSchema(),
     repeatable=True,
     sends_json=True,
-    makes_session=True,
+    has_side_effect=True,
 )
 ATTACH = Operation(
     "attach",
@@ -63,7 +63,7 @@ ATTACH = Operation(
     shapes.AttachedMediaSchema(),
     repeatable=False,
     sends_json=True,
-    makes_session=True,
+    has_side_effect=True,
 )
 # The published OpenAPI gives this POST neither a body nor a content type.
 COBROWSE = Operation(
@@ -72,7 +72,27 @@ COBROWSE = Operation(
     "/api/v2/conversations/{conversation_id}/cobrowse",
     shapes.CobrowseSessionSchema(),
     repeatable=False,
-    makes_session=True,
+    has_side_effect=True,
+)
+# Ends one participant's part of a session, and with the customer's the session.
+DISCONNECT = Operation(
+    "disconnect",
+    "PATCH",
+    "/api/v2/conversations/cobrowsesessions/{conversation_id}/participants/{target}",
+    shapes.NoContentSchema(),
+    repeatable=False,
+    sends_json=True,
+    has_side_effect=True,
+)
+# Sets the named attributes of one participant to the same texts however often it runs.
+ATTRIBUTES = Operation(
+    "attributes",
+    "PATCH",
+    "/api/v2/conversations/{conversation_id}/participants/{target}/attributes",
+    shapes.NoContentSchema(),
+    repeatable=True,
+    sends_json=True,
+    has_side_effect=True,
 )
 
 
@@ -147,7 +167,7 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     try:
         return operation.answer.load(orjson.loads(body))
     except (orjson.JSONDecodeError, ValidationError) as error:
-        if operation.makes_session:
+        if operation.has_side_effect:
             return unread(operation)
         hint = LOGIN_HINT if operation is TOKEN else ""
         if isinstance(error, orjson.JSONDecodeError):

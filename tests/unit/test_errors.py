@@ -17,6 +17,7 @@ from cobrowse.errors import (
 FREE = {
     "rate_limited",
     "no_active_conversation",
+    "initiation_not_found",
     "genesys_unauthorized",
     "genesys_forbidden",
     "user_token_required",
