@@ -25,6 +25,7 @@ from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
 from integrations.ledger.listings import Listings
+from integrations.ledger.notes import NoteTable
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import INVITED_SECONDS, Purge
 from integrations.ledger.tokens import TokenTable
@@ -42,7 +43,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens` and `budgets` lie there too.
+    """The ledger, kept in a database: `tokens`, `notes` and `budgets` lie there too.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
     least. `seconds`: what a method may wait for the database, by default database.DEFAULT_TIMEOUT.
@@ -62,6 +63,7 @@ class LedgerStore(Listings):
         self._notifier = CompletionNotifier()
         self._purge = Purge(database, retention_seconds, self._clock, invited_seconds)
         self.tokens = TokenTable(database, box)
+        self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
 
     @property
