@@ -14,6 +14,7 @@ from cobrowse.errors import (
     GenesysTimeout,
     GenesysUnauthorized,
     GenesysUnavailable,
+    SessionNotIdentified,
 )
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
@@ -175,6 +176,8 @@ class GenesysChecks:
             except GenesysForbidden as error:
                 scope = next((f"the scope {scope} and " for scope in row.scopes.get(None, "").split()), "")
                 yield failing("flow", error, f"Give the OAuth client {scope}a role with the permission in the message.")
+            except SessionNotIdentified as error:
+                yield failing("flow", error, "Check GENESYS_API_URL and any proxy in between: the body holds no id.")
             except CobrowseError as error:
                 yield failing("flow", error)
             else:
