@@ -121,7 +121,7 @@ def in_words(outcome: Outcome) -> str:
     """What happened, for a person who reads it in a chat."""
     if outcome.failure is not None:
         again = " Try again in a moment." if outcome.failure.retryable else ""
-        return f"Cobrowse was not started: {outcome.failure.message}.{again}"
+        return f"Cobrowse was not started: {outcome.failure.message.rstrip('.')}.{again}"
     return _WORDS.get(outcome.status) or f"{_IGNORED}{outcome.reason}."
 
 
