@@ -26,6 +26,7 @@ from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
 from integrations.observability.metrics import Metrics
+from integrations.refusals import RefusalRecorder
 from integrations.senders.activity import SenderActivities
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
@@ -36,6 +37,7 @@ from web import data_actions, reference_pages
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
 from web.health import HealthEndpoints, observe_requests
+from web.refusals import observe_refusals
 from web.reloading import IN_FORCE, InForce
 from web.webhooks import Webhooks
 
@@ -74,6 +76,9 @@ def create_app(
     app.extensions["cobrowse"] = initiate
     register_error_handlers(app, new_id)
     observe_requests(app, telemetry)
+    if isinstance(initiate.ledger, LedgerStore):
+        app.extensions["refusals"] = refusals = RefusalRecorder(initiate.ledger.refusals.add, clock)
+        observe_refusals(app, refusals.add, clock)
     app.register_blueprint(
         HealthEndpoints(
             ready=readiness(initiate, tokens, clock, telemetry, in_force.refused),

@@ -80,6 +80,28 @@ MIGRATIONS = (
             "CREATE TABLE budgets (name {text} PRIMARY KEY, closed_until DOUBLE PRECISION NOT NULL)",
         ),
     ),
+    Migration(
+        2,
+        1,
+        (
+            """CREATE TABLE refusals (
+                minute INTEGER NOT NULL,
+                sender {text} NOT NULL,
+                code {text} NOT NULL,
+                address {text} NOT NULL,
+                status INTEGER NOT NULL,
+                message {text} NOT NULL,
+                hint {text} NOT NULL,
+                correlation_id {text} NOT NULL,
+                count INTEGER NOT NULL,
+                first DOUBLE PRECISION NOT NULL,
+                last DOUBLE PRECISION NOT NULL,
+                PRIMARY KEY (minute, sender, code, address)
+            )""",
+            "CREATE INDEX refusals_last ON refusals (last)",
+            "ALTER TABLE initiations ADD COLUMN earlier {text} NOT NULL DEFAULT ''",
+        ),
+    ),
 )
 
 VERSION = MIGRATIONS[-1].version

@@ -26,6 +26,7 @@ from integrations.ledger.encryption import SecretBox
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import Purge
 from integrations.ledger.record_columns import InitiationSample, StoredRecord
+from integrations.ledger.refusals import RefusalTable
 from integrations.ledger.tokens import TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
@@ -38,14 +39,12 @@ MIN_READ_SECONDS = 0.25
 FIRST_LOOK, LAST_LOOK, SLOWER = 0.01, 0.1, 1.5
 # An hour of four tokens at Genesys's limit of 300 calls a minute, four calls an initiation; some 30 megabytes.
 MAX_SAMPLES = 20_000
-# What follows every text that begins with a prefix.
-_BEYOND = "\U0010ffff"
 
 _Values = tuple[Any, ...]
 
 
 class LedgerStore:
-    """The ledger, kept in a database: `tokens` and `budgets` lie there too.
+    """The ledger, kept in a database: `tokens`, `budgets` and `refusals` lie there too.
 
     `retention_seconds`: how long what has ended is kept. `seconds`: what a method may wait for the database, by default
     database.DEFAULT_TIMEOUT.
@@ -61,6 +60,7 @@ class LedgerStore:
         self._purge = Purge(database, retention_seconds, self._clock)
         self.tokens = TokenTable(database, box)
         self.budgets = BudgetTable(database, self._clock)
+        self.refusals = RefusalTable(database, retention_seconds, self._clock)
 
     @property
     def location(self) -> str:
@@ -184,7 +184,7 @@ class LedgerStore:
         params = {name: value for name, value in params.items() if value is not None}
         conditions = " AND ".join(queries.CONDITIONS[name] for name in params) or "1 = 1"
         sql = queries.RECENT.replace("{conditions}", conditions)
-        params |= {"beyond": f"{params.get('search')}{_BEYOND}", "limit": limit}
+        params |= {"beyond": f"{params.get('search')}{queries.BEYOND}", "limit": limit}
         return tuple(
             self._database.scan(sql, params, lambda values: record_columns.record(values, self._box, leniently=True))
         )
