@@ -59,7 +59,11 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class InitiationRecord:
-    """One initiation as the ledger holds it. `lease_left` is seconds by the ledger's own clock, 0 when it ran out."""
+    """One initiation as the ledger holds it. `lease_left` is seconds by the ledger's own clock, 0 when it ran out.
+
+    `earlier` are the outcomes of the attempts before the one of `outcome`, without their secrets; not all if there were
+    many.
+    """
 
     id: str
     command: Command
@@ -70,6 +74,7 @@ class InitiationRecord:
     lease_left: float = 0.0
     upstream_calls: int = 0
     outcome: Outcome | None = None
+    earlier: tuple[Outcome, ...] = ()
     created: datetime | None = None
     updated: datetime | None = None
 

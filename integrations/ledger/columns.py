@@ -41,6 +41,7 @@ class Row(NamedTuple):
     secret: Annotated[str, CHECKPOINT]
     outcome: str
     spans: str
+    earlier: str
     created: float
     updated: float
     lease_left: float
