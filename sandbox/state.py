@@ -25,6 +25,8 @@ CHANNELS = ("webchat", "voice", "message", "email")
 STATES = ("active", "ended")
 # How far a side of a conversation can have come: participant states of Genesys's SDK.
 PRESENCES = ("alerting", "dialing", "contacting", "offering", "connected", "disconnected", "terminated")
+# What can become of every cobrowse of a conversation that is live.
+ENDINGS = ("joined", "ended", "expired")
 _GONE = ("disconnected", "terminated")
 
 
@@ -53,12 +55,16 @@ class Session:
 
 @dataclass(frozen=True)
 class Medium:
-    """A cobrowse that stands in a conversation, until `ended`; unseen while looks are left or before `seen_from`."""
+    """A cobrowse that stands in a conversation, until `ended`; unseen while looks are left or before `seen_from`.
+
+    `joined` is when its customer accepted the offer.
+    """
 
     id: str
     session_id: str
     attached: float
     ended: float | None = None
+    joined: float | None = None
     unseen_looks: int = 0
     seen_from: float = 0.0
 
@@ -67,7 +73,7 @@ class Medium:
 class Conversation:
     """A conversation on one channel; `ended` is None while it is active.
 
-    `customer` and `agent` are the states of their communications.
+    `customer` and `agent` are the states of their communications, `attributes` the customer's participant data.
     """
 
     id: str
@@ -77,6 +83,7 @@ class Conversation:
     media: tuple[Medium, ...] = ()
     customer: str = "connected"
     agent: str = "connected"
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 class State:
@@ -215,6 +222,26 @@ class State:
             there = self.conversation(conversation_id)
             media = tuple(replace(one, ended=one.ended or now) if one.id == medium_id else one for one in there.media)
             self._conversations[there.id] = replace(there, media=media)
+
+    def set_attributes(self, conversation_id: str, attributes: Mapping[str, str]) -> None:
+        """Put texts into the customer's participant data; those of other names stay."""
+        with self._lock:
+            there = self.conversation(conversation_id)
+            self._conversations[there.id] = replace(there, attributes={**there.attributes, **attributes})
+
+    def turn(self, conversation_id: str, how: str) -> Conversation:
+        """Have the customer join every live cobrowse, or end it, or let its offer lapse: one of ENDINGS."""
+        now = self._clock()
+        with self._lock:
+            there = self.conversation(conversation_id)
+            live = [one for one in there.media if one.ended is None]
+            turned = {one.id: replace(one, joined=now) if how == "joined" else replace(one, ended=now) for one in live}
+            media = tuple(turned.get(one.id, one) for one in there.media)
+            if how == "expired":
+                for one in live:
+                    self._sessions[one.session_id] = replace(self._sessions[one.session_id], expires=now)
+            now_there = self._conversations[there.id] = replace(there, media=media)
+            return now_there
 
     def sessions(self) -> list[Session]:
         """The sessions that callers made, oldest first."""

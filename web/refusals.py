@@ -48,6 +48,6 @@ def observe_refusals(app: Flask, add: Callable[[Refusal], None], clock: Clock) -
 def _sender(path: str) -> str:
     """Whose path it is; "" for one that neither senders nor callers use."""
     _, where, *rest = path.split("/")
-    if where == "data-actions":
+    if where in ("data-actions", "initiations"):
         return data_actions.SENDER
     return rest[0][:NAME_LENGTH] if where == "webhooks" and rest else ""

@@ -29,6 +29,9 @@ class Row(NamedTuple):
     deadline_seconds: Annotated[float, COMMAND]
     correlation_id: Annotated[str, COMMAND]
     settings: str
+    action: Annotated[str, COMMAND]
+    ends: Annotated[str, COMMAND]
+    hand_over: Annotated[bool, COMMAND]
     state: str
     lease_owner: str
     attempts: int
@@ -44,6 +47,7 @@ class Row(NamedTuple):
     earlier: str
     created: float
     updated: float
+    ended: float
     lease_left: float
 
 
