@@ -26,7 +26,8 @@ def test_a_session_is_claimed_put_on_record_started_and_completed():
     work = initiation()
     told = work(IN_C1)
     assert told == Outcome(Status.INITIATED, "id-1", "corr", DONE, "media", 0.0, 0, 1, spans=told.spans)
-    assert [span.name for span in told.spans] == ["create", "attach", "verify"]
+    assert [span.name for span in told.spans if span.kind == "step"] == ["create", "attach", "verify"]
+    assert [span.name for span in told.spans if span.kind == "commit"] == ["claim", "checkpoint"]
     intended = Checkpoint("media", pending_step="create", session=Session("c-1"))
     # The lease outlives the deadline of ten seconds by five.
     assert work.ledger.claims == [Claim("id-1", "conversation:crm::c-1", "worker/id-1", IN_C1, 15.0, intended)]
