@@ -160,6 +160,7 @@ def build_console(
         recent=ledger.recent,
         read=ledger.read,
         recent_samples=ledger.recent_samples,
+        refusals=ledger.refusals,
         retry=initiate.retry,
         end=initiate,
         clock=clock,

@@ -45,6 +45,7 @@ class Row(NamedTuple):
     outcome: str
     spans: str
     earlier: str
+    error_code: str
     created: float
     updated: float
     ended: float

@@ -111,6 +111,10 @@ MIGRATIONS = (
             )""",
             "CREATE INDEX refusals_last ON refusals (last)",
             "ALTER TABLE initiations ADD COLUMN earlier {text} NOT NULL DEFAULT ''",
+            "ALTER TABLE initiations ADD COLUMN error_code {text} NOT NULL DEFAULT ''",
+            # Partial, so that a start that names nobody and succeeds writes to neither.
+            "CREATE INDEX initiations_requested_by ON initiations (requested_by) WHERE requested_by <> ''",
+            "CREATE INDEX initiations_error_code ON initiations (error_code) WHERE error_code <> ''",
         ),
     ),
 )

@@ -61,7 +61,7 @@ UPDATE initiations SET
     state = :state, lease_until = 0,
     earlier = CASE WHEN outcome = '' OR attempts > :kept_attempts THEN earlier
         ELSE earlier || :separator || outcome || :tab || spans END,
-    outcome = :outcome, spans = :spans,
+    outcome = :outcome, spans = :spans, error_code = :error_code,
     {checkpoint},
     upstream_calls = upstream_calls + :upstream_calls,
     conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END,
@@ -97,10 +97,14 @@ CONDITIONS = {
         UNION SELECT seq FROM initiations WHERE conversation_id >= :search AND conversation_id < :beyond
         UNION SELECT seq FROM initiations WHERE key <> '' AND key >= :search AND key < :beyond
         UNION SELECT seq FROM initiations WHERE correlation_id >= :search AND correlation_id < :beyond
+        UNION SELECT seq FROM initiations
+            WHERE requested_by <> '' AND requested_by >= :search AND requested_by < :beyond
+        UNION SELECT seq FROM initiations WHERE error_code <> '' AND error_code = :search
     )""",
+    "seconds": "created >= {now} - :seconds",
 }
 SAMPLES = """
-SELECT created, state, upstream_calls, outcome, spans FROM initiations WHERE created >= {now} - :seconds
+SELECT created, state, upstream_calls, outcome, spans FROM initiations WHERE {conditions}
 ORDER BY created DESC, seq DESC LIMIT :limit
 """
 COUNTS = "SELECT state, count(*) FROM initiations WHERE created >= {now} - :seconds GROUP BY state"

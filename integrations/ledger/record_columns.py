@@ -79,6 +79,7 @@ def end_params(
         "state": state.value,
         "outcome": _json(answered),
         "spans": _json([(span.kind, span.name, span.start, span.seconds, span.result) for span in outcome.spans]),
+        "error_code": outcome.failure.code if outcome.failure else "",
         "separator": _SEPARATOR,
         "tab": _TAB,
         "kept_attempts": KEPT_ATTEMPTS,
