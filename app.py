@@ -11,6 +11,7 @@ import httpx
 import structlog
 from flask import Flask
 
+from cobrowse import __version__
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Observer
@@ -19,7 +20,7 @@ from cobrowse.ledger import Ledger
 from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
 from console.views import SENDER as CONSOLE
-from console.views import Console
+from console.views import About, Console
 from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check, reload_check
 from integrations import genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
@@ -34,8 +35,9 @@ from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
+from schemas.console_users import parse_users
 from settings import Settings, SettingsError, load_settings
-from web import data_actions, reference_pages
+from web import data_actions, reference_pages, root_page
 from web.callers import Callers
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
@@ -110,7 +112,10 @@ def create_app(
     ignored = IgnoredEvents(metrics.ignored)
     activity = SenderActivities()
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
-    if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
+    has_console = bool(settings.console_password or settings.console_users or settings.sandbox)
+    has_console = has_console and isinstance(initiate.ledger, LedgerStore)
+    app.register_blueprint(root_page.blueprint("/console" if has_console else ""))
+    if has_console and isinstance(initiate.ledger, LedgerStore):
         console = build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest, activity)
         app.register_blueprint(console.blueprint())
     return app
@@ -166,8 +171,10 @@ def build_console(
         clock=clock,
         deadline_seconds=settings.deadline_seconds,
         # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
-        csrf_key=settings.console_password or settings.ledger_url,
+        csrf_key=settings.console_password or Secret(",".join(settings.console_users)) or settings.ledger_url,
         password=settings.console_password,
+        users=parse_users(settings.console_users),
+        about=About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
         senders=(data_actions.SENDER, CONSOLE, *(sender.name for sender in senders)),
         ignored=ignored,
         activity=lambda: activity.of_all(sender.name for sender in senders),
