@@ -3,7 +3,9 @@
 import sys
 
 import click
+from marshmallow import ValidationError
 
+from commands.group import Command
 from console.sign_in import user_row
 from schemas.console_users import ROLES, Role, parse_users
 
@@ -11,7 +13,7 @@ from schemas.console_users import ROLES, Role, parse_users
 SHORTEST = 12
 
 
-@click.command("console-user")
+@click.command("console-user", cls=Command)
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), default="operator", show_default=True)
 def console_user(name: str, role: Role) -> None:
@@ -25,8 +27,6 @@ def console_user(name: str, role: Role) -> None:
     row = user_row(name, role, password)
     try:
         parse_users([row])
-    except ValueError:
-        raise click.UsageError(
-            f"{name[:60]!r} is not a name: letters, digits and ._@+- only, 64 at most"
-        ) from None
+    except ValidationError:
+        raise click.UsageError(f"{name[:60]!r} is not a name: letters, digits and ._@+- only, 64 at most") from None
     click.echo(row)

@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 Role = Literal["viewer", "operator"]
 ROLES: tuple[str, ...] = get_args(Role)
-MAKE_A_USER = "flask cobrowse console-user NAME"
+MAKE_A_USER = "cobrowse-bridge console-user NAME"
 
 _NAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 # Werkzeug's scrypt, with dots in place of its dollars: shells and compose files take what follows a dollar for a name.

@@ -24,11 +24,10 @@ def unit():
     return found
 
 
-def test_the_unit_runs_the_procfiles_command_and_may_finish_at_a_stop():
+def test_the_unit_runs_the_service_and_may_finish_at_a_stop():
     said = unit()
-    home = said["WorkingDirectory"][0]
-    first, *rest = shlex.split(said["ExecStart"][0])
-    assert [first.removeprefix(f"{home}/.venv/bin/"), *rest] == COMMAND
+    assert shlex.split(said["ExecStart"][0].removeprefix("/opt/cobrowse-bridge/bin/")) == COMMAND
+    assert said["ExecReload"] == [f"{said['ExecStart'][0]} --check", "/bin/kill -HUP $MAINPID"]
     assert int(said["TimeoutStopSec"][0]) > seconds_to_finish()
     assert said["KillMode"] == ["mixed"]
     assert said["RestartPreventExitStatus"] == ["2"]
@@ -63,7 +62,7 @@ def test_the_unit_is_hardened():
 @pytest.fixture
 def installed(tmp_path):
     """The unit as it would be installed, with a command that exists."""
-    command = tmp_path / ".venv/bin/gunicorn"
+    command = tmp_path / "bin/cobrowse-bridge"
     command.parent.mkdir(parents=True)
     command.write_text("#!/bin/sh\n")
     command.chmod(0o755)
