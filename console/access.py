@@ -90,7 +90,7 @@ class Access:
             )
         if not g.person.may_act:
             hint = "Ask whoever keeps CONSOLE_USERS for the role operator."
-            return refused(403, f"{g.person.name} is a viewer: “{button}” is for operators.", hint)
+            return refused(403, f"“{button}” is for operators, and {g.person.name} is a viewer.", hint)
         return None
 
     @cached_property

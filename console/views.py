@@ -132,7 +132,7 @@ class Console:
         """What each sender has sent of late, and what of it was refused."""
         last = self.refusals.last_of_senders()
         return render_template(
-            "console/senders.html", activity=self.activity(), ignored=self.ignored(), refusals=last, none=(0, None)
+            "console/senders.html", activity=self.activity(), ignored=self.ignored(), refusals=last, nothing=(0, None)
         )
 
     def sign_out(self) -> AnyResponse:

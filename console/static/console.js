@@ -354,7 +354,7 @@
   document.addEventListener("keydown", pressed);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button.copy");
-    if (button) copy(button.dataset.copy, button);
+    if (button) copy(button.dataset.copy ?? button.nextElementSibling.textContent, button);
   });
   element("keys").hidden = false;
   element("keys").addEventListener("click", () => element("help").showModal());
