@@ -113,7 +113,8 @@ def create_app(
         lookup = Lookup(initiate.ledger, initiate.genesys, clock, initiate.observers)
         app.register_blueprint(SessionActions(initiate, lookup, callers, settings.deadline_seconds).blueprint())
     ignored = IgnoredEvents(metrics.ignored)
-    activity = SenderActivities()
+    kept = initiate.ledger.notes if isinstance(initiate.ledger, LedgerStore) else None
+    activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     has_console = bool(settings.console_password or settings.console_users or settings.sandbox)
     has_console = has_console and isinstance(initiate.ledger, LedgerStore)

@@ -75,11 +75,11 @@ class InitiationRecord:
     lease_left: float = 0.0
     upstream_calls: int = 0
     outcome: Outcome | None = None
-    earlier: tuple[Outcome, ...] = ()
     created: datetime | None = None
     updated: datetime | None = None
     ended: datetime | None = None
     seq: int = 0
+    earlier: tuple[Outcome, ...] = ()
 
     @property
     def has_live_lease(self) -> bool:

@@ -6,6 +6,7 @@ import click
 from marshmallow import ValidationError
 
 from commands.group import Command
+from commands.terminal import say_whole
 from console.sign_in import user_row
 from schemas.console_users import ROLES, Role, parse_users
 
@@ -29,4 +30,4 @@ def console_user(name: str, role: Role) -> None:
         parse_users([row])
     except ValidationError:
         raise click.UsageError(f"{name[:60]!r} is not a name: letters, digits and ._@+- only, 64 at most") from None
-    click.echo(row)
+    say_whole(row)

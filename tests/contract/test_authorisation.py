@@ -110,6 +110,7 @@ OPERATOR = frozenset({"console password", "console password, from its own page"}
 # The rows: method, the route's rule, the path that is asked, and which credentials open it.
 TABLE = [
     ("GET", "/healthz", "/healthz", ANYBODY),
+    ("GET", "/", "/", ANYBODY),
     ("GET", "/readyz", "/readyz", ANYBODY),
     ("GET", "/metrics", "/metrics", frozenset({"metrics token"})),
     ("GET", "/openapi.json", "/openapi.json", ANYBODY),

@@ -174,7 +174,10 @@ def test_what_has_no_time_on_record_counts_as_young(untold):
 def test_what_shows_at_the_second_check_is_the_answer():
     _, told = asked(ScriptedGenesys(live=[(), (LIVE,)]), claims=[won(ended("first"), after=0.1)])
     assert told.status is Status.ALREADY_ACTIVE
-    assert [span.name for span in told.spans if span.kind != "commit"] == ["before another look for the earlier session", "check"]
+    assert [span.name for span in told.spans if span.kind != "commit"] == [
+        "before another look for the earlier session",
+        "check",
+    ]
 
 
 def test_a_check_that_has_no_time_for_its_patience_says_so():
