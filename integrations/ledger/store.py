@@ -28,6 +28,7 @@ from integrations.ledger.listings import Listings
 from integrations.ledger.notes import NoteTable
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import INVITED_SECONDS, Purge
+from integrations.ledger.refusals import RefusalTable
 from integrations.ledger.tokens import TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
@@ -43,7 +44,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens`, `notes` and `budgets` lie there too.
+    """The ledger, kept in a database: `tokens`, `notes`, `budgets` and `refusals` lie there too.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
     least. `seconds`: what a method may wait for the database, by default database.DEFAULT_TIMEOUT.
@@ -65,6 +66,7 @@ class LedgerStore(Listings):
         self.tokens = TokenTable(database, box)
         self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
+        self.refusals = RefusalTable(database, retention_seconds, self._clock)
 
     @property
     def location(self) -> str:
