@@ -14,6 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+# httpx and structlog would load it, 4 MB a worker, for what only a terminal shows.
+sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
+
 from dotenv import find_dotenv
 
 from settings import Settings, SettingsError, load_settings
