@@ -53,7 +53,3 @@ class Deadline:
     def allows(self, seconds: float) -> bool:
         """Whether a wait of so many seconds still ends before it."""
         return self.clock.monotonic() + seconds < self.ends
-
-    def reserve(self, share: float) -> "Deadline":
-        """An earlier deadline that keeps back this share (0 to 1) of what is left, to settle a lost answer in."""
-        return Deadline(self.clock, self.ends - share * self.remaining())

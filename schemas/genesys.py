@@ -69,7 +69,9 @@ class PartsField(fields.Field[list[dict[str, Any]]]):
         found = []
         for part in value if is_list else ():
             if isinstance(part, dict):
-                one: dict[str, Any] = {name: text_of(part.get(name)) for name in self._texts}
+                one: dict[str, Any] = {
+                    name: value if type(value := part.get(name, "")) is str else text_of(value) for name in self._texts
+                }
                 for name, field in self._parts:
                     one[name] = field.deserialize(part.get(name))
                 found.append(one)
