@@ -258,8 +258,7 @@ def _prepared(directory: str, write: counter_files.Write) -> str:
     try:
         if directory:
             counter_files.allocate(directory, this_process, write)
-            # It would ask the system for its process's id at each of the 25 counts of an initiation.
-            kinds_of_value.ValueClass = kinds_of_value.MultiProcessValue(lambda: this_process)  # type: ignore[no-untyped-call]
+            kinds_of_value.ValueClass = counter_files.value_class(this_process)
             return directory
     except OSError as fault:
         log.warning("this worker counts for itself: PROMETHEUS_MULTIPROC_DIR can't be used", reason=fault.strerror)
