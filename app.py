@@ -24,6 +24,7 @@ from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
+from integrations.listening.config import SENDER as LISTENER
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
 from integrations.observability.metrics import Metrics
 from integrations.senders.activity import SenderActivities
@@ -108,7 +109,7 @@ def build_telemetry(
     settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
-    names = (data_actions.SENDER, *(sender.name for sender in senders))
+    names = (data_actions.SENDER, LISTENER, *(sender.name for sender in senders))
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
@@ -158,7 +159,7 @@ def build_console(
         # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
         csrf_key=settings.console_password or settings.ledger_url,
         password=settings.console_password,
-        senders=(data_actions.SENDER, *(sender.name for sender in senders)),
+        senders=(data_actions.SENDER, *((LISTENER,) if senders.listen else ()), *(sender.name for sender in senders)),
         ignored=ignored,
         activity=lambda: (activity or SenderActivities()).of_all(sender.name for sender in senders),
         open_circuits=flows.open_circuits if isinstance(flows, genesys.Flows) else tuple,

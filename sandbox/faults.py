@@ -10,7 +10,10 @@ from typing import Any
 from sandbox.fields import Reader, Refused, choice, mapping, number, text, whole
 from sandbox.state import NO_LAG, Lag
 
-OPERATIONS = ("token", "list", "conversation", "create", "attach", "cobrowse", "disconnect", "cobrowsesessions")
+OPERATIONS = (
+    *("token", "list", "conversation", "create", "attach", "cobrowse", "disconnect", "cobrowsesessions"),
+    *("channel", "subscribe", "queues", "users", "details"),
+)
 ALWAYS = "always"
 HOUR = 3600.0
 

@@ -21,6 +21,12 @@ ABSENT = "99999999-9999-4999-8999-999999999999"  # there is none with this id
 LIVE_SESSION = "66666666-0000-4000-8000-000000000001"  # the session of LIVE
 LIVE_MEDIUM = "66666666-0000-4000-8000-000000000002"
 
+# The queues and users there are, by their names.
+QUEUE = "77777777-7777-4777-8777-777777777777"
+QUEUES = {"Support": QUEUE, "Support second line": "77777777-0000-4777-8777-777777777777"}
+USER = "88888888-8888-4888-8888-888888888888"
+USERS = {"Alice": USER, "Bob": "88888888-0000-4888-8888-888888888888"}
+
 CHANNELS = ("webchat", "voice", "message", "email")
 STATES = ("active", "ended")
 # How far a side of a conversation can have come: participant states of Genesys's SDK.
@@ -67,7 +73,7 @@ class Medium:
 class Conversation:
     """A conversation on one channel; `ended` is None while it is active.
 
-    `customer` and `agent` are the states of their communications.
+    `customer` and `agent` are the states of their communications; `transfers` says how often another agent got it.
     """
 
     id: str
@@ -77,6 +83,9 @@ class Conversation:
     media: tuple[Medium, ...] = ()
     customer: str = "connected"
     agent: str = "connected"
+    queue: str = QUEUE
+    user: str = USER
+    transfers: int = 0
 
 
 class State:
@@ -109,11 +118,14 @@ class State:
             self._sessions = {LIVE_SESSION: Session(LIVE_SESSION, "media", now - 310, now, conversation_id=LIVE)}
             self._invitations.clear()
 
-    def add(self, channel: str, state: str = "active", conversation_id: str | None = None) -> Conversation:
+    def add(
+        self, channel: str, state: str = "active", conversation_id: str | None = None, agent: str = "connected"
+    ) -> Conversation:
         """Put a conversation there; one with the same id is replaced."""
         now = self._clock()
         with self._lock:
-            new = Conversation(conversation_id or self._new_id(), channel, now, now if state == "ended" else None)
+            ended = now if state == "ended" else None
+            new = Conversation(conversation_id or self._new_id(), channel, now, ended, agent=agent)
             self._conversations.pop(new.id, None)  # the newest stands last
             self._conversations[new.id] = new
             return new
@@ -134,6 +146,14 @@ class State:
             moved = replace(there, customer=customer or there.customer, agent=agent or there.agent)
             self._conversations[there.id] = moved
             return moved
+
+    def transfer(self, conversation_id: str) -> Conversation:
+        """Give the conversation to another agent, whom it rings."""
+        with self._lock:
+            there = self.conversation(conversation_id)
+            given = replace(there, agent="alerting", transfers=there.transfers + 1)
+            self._conversations[there.id] = given
+            return given
 
     def conversation(self, conversation_id: str) -> Conversation:
         """The conversation as it is, seen or unseen.

@@ -134,7 +134,7 @@ class ConversationSchema(GenesysSchema):
     media = PartsField(_MEDIUM, decides=True)
     # Who takes part, and their communications, each with its own state.
     participants = PartsField(
-        ("purpose", "state", "endTime"),
+        ("id", "purpose", "state", "endTime"),
         decides=True,
         calls=PartsField(_MEDIUM),
         chats=PartsField(_MEDIUM),

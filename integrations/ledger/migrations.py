@@ -80,6 +80,17 @@ MIGRATIONS = (
             "CREATE TABLE budgets (name {text} PRIMARY KEY, closed_until DOUBLE PRECISION NOT NULL)",
         ),
     ),
+    Migration(
+        2,
+        1,
+        (
+            """CREATE TABLE leases (
+                name {text} PRIMARY KEY,
+                lease_owner {text} NOT NULL,
+                lease_until DOUBLE PRECISION NOT NULL
+            )""",
+        ),
+    ),
 )
 
 VERSION = MIGRATIONS[-1].version

@@ -23,6 +23,7 @@ from integrations.ledger.budgets import BudgetTable
 from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
+from integrations.ledger.leases import LeaseTable
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import Purge
 from integrations.ledger.record_columns import InitiationSample, StoredRecord
@@ -45,7 +46,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore:
-    """The ledger, kept in a database: `tokens` and `budgets` lie there too.
+    """The ledger, kept in a database: `tokens`, `budgets` and `leases` lie there too.
 
     `retention_seconds`: how long what has ended is kept. `seconds`: what a method may wait for the database, by default
     database.DEFAULT_TIMEOUT.
@@ -61,6 +62,7 @@ class LedgerStore:
         self._purge = Purge(database, retention_seconds, self._clock)
         self.tokens = TokenTable(database, box)
         self.budgets = BudgetTable(database, self._clock)
+        self.leases = LeaseTable(database)
 
     @property
     def location(self) -> str:

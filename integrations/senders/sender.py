@@ -6,6 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from cobrowse.model import Secret, StartWhen
+from integrations.listening.config import ListenConfig
 from integrations.senders.auth.addresses import check_address
 from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.scheme import Scheme
@@ -101,9 +102,10 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Senders:
-    """All senders of the file, by their names."""
+    """All senders of the file, by their names, and its [listen] table if it has one."""
 
     rows: Mapping[str, Sender] = field(default_factory=dict)
+    listen: ListenConfig | None = None
 
     def get(self, name: str) -> Sender | None:
         """The sender of this name."""

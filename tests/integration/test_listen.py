@@ -1,0 +1,159 @@
+"""The listener on a sandbox: an agent answers, cobrowse starts once, whatever becomes of the channel."""
+
+import contextlib
+import threading
+from collections import Counter
+
+import pytest
+
+from cobrowse.clock import SystemClock
+from commands.listen import run_listener
+from integrations.listening.config import ListenConfig
+from integrations.listening.connection import Times
+from sandbox.state import QUEUE, USER
+from tests.clocks import wait_until
+from tests.integration.conftest import settings_on
+
+TOPIC = f"v2.routing.queues.{QUEUE}.conversations"
+
+
+class Counts:
+    """What a listener has counted."""
+
+    def __init__(self):
+        self.of = Counter()
+        self.listening = False
+
+    def on_listening(self, listening):
+        self.listening = listening
+
+    def on_event(self, result):
+        self.of[result] += 1
+
+    def on_reconnect(self, reason):
+        self.of[reason] += 1
+
+    def on_gap(self, result):
+        self.of[result] += 1
+
+
+@pytest.fixture
+def listening(box, tmp_path):
+    """A factory: a listener in a thread, once it listens and has caught up; its counts."""
+    with contextlib.ExitStack() as stack:
+
+        def start(config=ListenConfig(queues=("Support",)), *, await_it=True, times=Times(), **settings):
+            counts, stopping = Counts(), threading.Event()
+            thread = threading.Thread(
+                target=run_listener,
+                args=(settings_on(box, tmp_path, **settings), config, (), counts, stopping, SystemClock(), times),
+            )
+            thread.start()
+            counts.stop = lambda: (stopping.set(), thread.join())
+            stack.callback(counts.stop)
+            if await_it:
+                wait_until(lambda: counts.listening and counts.of["caught_up"] + counts.of["lost"])
+            return counts
+
+        yield start
+
+
+def test_an_answered_chat_starts_one_session_however_often_its_state_is_told(box, listening):
+    counts = listening()
+    chat = box.ring()
+    assert box.invitations(chat.id) == 0
+    for _ in range(3):
+        box.answer(chat.id)
+    wait_until(lambda: box.invitations(chat.id) == 1 and counts.of["known"] >= 2)
+    box.end(chat.id)
+    wait_until(lambda: counts.of["ignored"] >= 1)
+    assert box.invitations(chat.id) == 1
+
+
+def test_a_user_is_listened_to_by_name_and_by_id(box, listening):
+    listening(ListenConfig(users=("alice@sandbox.example", USER)))
+    chat = box.ring()
+    box.answer(chat.id)
+    wait_until(lambda: box.invitations(chat.id) == 1)
+    assert len(box.calls("users")) == 1
+
+
+def test_the_agent_that_a_chat_is_transferred_to_finds_the_session_that_is_live(box, listening):
+    counts = listening()
+    chat = box.ring()
+    box.answer(chat.id)
+    wait_until(lambda: box.invitations(chat.id) == 1)
+    box.transfer(chat.id)
+    box.answer(chat.id)
+    wait_until(lambda: counts.of["started"] == 2 + 3)  # and the sandbox's own three that are live at the beginning
+    counts.stop()
+    assert box.invitations(chat.id) == 1
+
+
+@pytest.mark.parametrize(("what", "counted"), [("close", "closed"), ("cut", "closed"), ("silence", "silent")])
+def test_what_was_answered_while_the_channel_was_gone_is_caught_up(box, listening, what, counted):
+    counts = listening(times=Times(quiet=0.3, pong=0.3))
+    box.channels.disturb(what)
+    wait_until(lambda: box.channels.listening() == 0 or what == "silence")
+    chat = box.ring()
+    box.answer(chat.id)
+    wait_until(lambda: box.invitations(chat.id) == 1)
+    assert counts.of[counted] >= 1
+    wait_until(lambda: counts.of["caught_up"] >= 2)
+
+
+def test_without_catching_up_a_gap_is_counted_as_lost(listening):
+    assert listening(ListenConfig(queues=(QUEUE,), catch_up=False)).of["lost"] == 1
+
+
+def test_a_refused_question_to_analytics_is_a_gap_that_is_lost(box, listening):
+    box.faults.arm({"operation": "details", "kind": "status", "status": 403, "times": "always"})
+    assert listening().of["lost"] == 1
+
+
+def test_a_closing_notice_opens_the_next_channel_before_the_old_one_is_left(box, listening):
+    counts = listening()
+    box.channels.disturb("closing")
+    wait_until(lambda: counts.of["renewed"] == 1 and box.channels.listening() == 1)
+    chat = box.ring()
+    box.answer(chat.id)
+    wait_until(lambda: box.invitations(chat.id) == 1)
+    assert counts.of["caught_up"] == 1  # there was no gap
+
+
+def test_duplicate_and_reordered_events_start_nothing_twice_and_nothing_without_an_agent(box, listening):
+    counts = listening()
+    first, second, third = box.ring(), box.ring(), box.ring()
+    box.channels.disturb("duplicate")
+    box.answer(first.id)
+    box.channels.disturb("reorder")
+    box.answer(second.id)  # told after the next
+    box.answer(third.id)
+    box.end(third.id)
+    wait_until(lambda: box.invitations(first.id) == 1 and box.invitations(second.id) == 1)
+    wait_until(lambda: counts.of["known"] >= 1)
+    assert box.invitations(third.id) <= 1
+
+
+def test_a_rejected_topic_is_named_with_its_permission_and_the_others_hold(box, listening, capsys):
+    box.options.rejected_topics = (TOPIC,)
+    listening(ListenConfig(queues=(QUEUE,), users=(USER,)))
+    chat = box.ring()
+    box.answer(chat.id)
+    wait_until(lambda: box.invitations(chat.id) == 1)
+
+
+def test_of_two_one_listens_and_the_other_takes_over_when_it_stops(box, listening):
+    first = listening()
+    second = listening(await_it=False)
+    chat = box.ring()
+    box.answer(chat.id)
+    wait_until(lambda: box.invitations(chat.id) == 1)
+    assert not second.listening
+    assert box.channels.made == 1
+    first.stop()
+    wait_until(lambda: second.listening)
+    other = box.ring()
+    box.answer(other.id)
+    wait_until(lambda: box.invitations(other.id) == 1)
+    assert box.invitations(chat.id) == 1
