@@ -78,6 +78,8 @@ class Streams:
                 max_size=MAX_BYTES,
                 # As much as comes while a renewal or a catch-up is on.
                 max_queue=None,
+                # The connection itself: what it is connected for is longer than a with block.
+                legacy=True,
             )
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
             raise GenesysUnavailable(f"channel: no WebSocket to {host[:80]}: {redact(str(error))[:200]}") from None

@@ -7,7 +7,7 @@ from uuid import UUID
 # The name under which initiations of the listener are kept, counted and shown.
 SENDER = "listen"
 # Seconds an initiation may take: nobody waits for its answer.
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 10.0
 _KEYS = ("queues", "users", "catch_up")
 
 

@@ -50,20 +50,20 @@ class Starter:
             self._known.update(dict.fromkeys(answered.keys))
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
-        self._pool.submit(self._run, answered)
+        self.submit(lambda: self._try(answered))
         return True
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Run other work of the listener beside the starts."""
-        self._pool.submit(self._logged, work)
+        """Run work of the listener in the background; nothing once it has stopped."""
+        with self._guard:
+            if not self._stopping.is_set():
+                self._pool.submit(self._logged, work)
 
     def stop(self) -> None:
         """Finish what runs; what waits for another try is given up: the key stays free for who listens next."""
-        self._stopping.set()
+        with self._guard:
+            self._stopping.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _run(self, answered: Answered) -> None:
-        self._logged(lambda: self._try(answered))
 
     def _try(self, answered: Answered) -> None:
         pause = FIRST_PAUSE

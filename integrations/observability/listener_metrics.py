@@ -14,7 +14,8 @@ class ListenerMetrics:
         )
         self._events = Counter(
             "cobrowse_listener_events_total",
-            "Changes of conversations. result is started (an agent's answer that was new), known, ignored or unreadable.",
+            "Changes of conversations. result is started (an agent's answer that is new), known, "
+            "ignored or unreadable.",
             ("result",),
             registry=registry,
         )

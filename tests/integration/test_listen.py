@@ -1,7 +1,11 @@
 """The listener on a sandbox: an agent answers, cobrowse starts once, whatever becomes of the channel."""
 
 import contextlib
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -9,11 +13,12 @@ import pytest
 from cobrowse.clock import SystemClock
 from commands.listen import run_listener
 from integrations.listening.config import ListenConfig
-from integrations.listening.connection import Times
+from integrations.listening.connection import USUAL_TIMES, Times
 from sandbox.state import QUEUE, USER
 from tests.clocks import wait_until
-from tests.integration.conftest import settings_on
+from tests.integration.conftest import OF_THE_SERVICE, ROOT, settings_on
 
+SUPPORT = ListenConfig(queues=("Support",))
 TOPIC = f"v2.routing.queues.{QUEUE}.conversations"
 
 
@@ -42,7 +47,7 @@ def listening(box, tmp_path):
     """A factory: a listener in a thread, once it listens and has caught up; its counts."""
     with contextlib.ExitStack() as stack:
 
-        def start(config=ListenConfig(queues=("Support",)), *, await_it=True, times=Times(), **settings):
+        def start(config=SUPPORT, *, await_it=True, times=USUAL_TIMES, **settings):
             counts, stopping = Counts(), threading.Event()
             thread = threading.Thread(
                 target=run_listener,
@@ -107,7 +112,7 @@ def test_without_catching_up_a_gap_is_counted_as_lost(listening):
 
 
 def test_a_refused_question_to_analytics_is_a_gap_that_is_lost(box, listening):
-    box.faults.arm({"operation": "details", "kind": "status", "status": 403, "times": "always"})
+    box.faults.add(operation="details", kind="status", status=403, times="always")
     assert listening().of["lost"] == 1
 
 
@@ -141,6 +146,25 @@ def test_a_rejected_topic_is_named_with_its_permission_and_the_others_hold(box, 
     chat = box.ring()
     box.answer(chat.id)
     wait_until(lambda: box.invitations(chat.id) == 1)
+    said = capsys.readouterr().out
+    assert TOPIC in said
+    assert "routing:queue:view" in said
+
+
+def test_a_name_that_genesys_does_not_know_is_one_clear_error(box, listening, capsys):
+    counts = listening(ListenConfig(queues=("Nobody's",)), await_it=False)
+    wait_until(lambda: counts.of["failed"])
+    counts.stop()
+    assert "Genesys shows none of this name" in capsys.readouterr().out
+    assert box.channels.made == 0
+
+
+def test_a_start_that_fails_for_the_moment_is_tried_again(box, listening):
+    listening()
+    chat = box.ring()
+    box.faults.add(operation="create", kind="status", status=503, times=4)
+    box.answer(chat.id)
+    wait_until(lambda: box.invitations(chat.id) == 1)
 
 
 def test_of_two_one_listens_and_the_other_takes_over_when_it_stops(box, listening):
@@ -157,3 +181,40 @@ def test_of_two_one_listens_and_the_other_takes_over_when_it_stops(box, listenin
     box.answer(other.id)
     wait_until(lambda: box.invitations(other.id) == 1)
     assert box.invitations(chat.id) == 1
+
+
+def listener_process(box, folder, log):
+    """`listen` as a process of its own, on the sandbox and the ledger in this folder."""
+    (folder / "senders.toml").write_text('[listen]\nqueues = ["Support"]\n')
+    environ = {name: value for name, value in os.environ.items() if name not in OF_THE_SERVICE}
+    environ |= {
+        "SANDBOX": "true",
+        "GENESYS_API_URL": box.url,
+        "GENESYS_LOGIN_URL": box.url,
+        "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
+        "SENDERS_FILE": str(folder / "senders.toml"),
+    }
+    command = [sys.executable, "-m", "flask", "cobrowse", "listen"]
+    return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
+
+
+@pytest.mark.crash
+def test_a_listener_killed_in_a_storm_of_answered_chats_leaves_each_started_once(box, tmp_path):
+    box.faults.add(operation="attach", kind="delay", seconds=0.05, when="after", times="always")
+    with (tmp_path / "log").open("w+b") as log, contextlib.ExitStack() as stack:
+        first = listener_process(box, tmp_path, log)
+        stack.callback(first.kill)
+        wait_until(lambda: box.channels.listening() == 1)
+        second = listener_process(box, tmp_path, log)
+        stack.callback(second.wait)
+        stack.callback(second.terminate)
+        chats = [box.ring() for _ in range(80)]
+        for number, chat in enumerate(chats):
+            box.answer(chat.id)
+            time.sleep(0.02)
+            if number == len(chats) // 2:
+                first.kill()
+                first.wait()
+        wait_until(lambda: box.channels.listening() == 1)
+        wait_until(lambda: all(box.invitations(chat.id) for chat in chats))
+    assert {box.invitations(chat.id) for chat in chats} == {1}
