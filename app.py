@@ -16,7 +16,9 @@ from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Observer
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
+from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
+from console.views import SENDER as CONSOLE
 from console.views import Console
 from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check, reload_check
 from integrations import genesys
@@ -24,7 +26,6 @@ from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
-from integrations.listening.config import SENDER as LISTENER
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
 from integrations.observability.metrics import Metrics
 from integrations.senders.activity import SenderActivities
@@ -34,10 +35,12 @@ from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
 from settings import Settings, SettingsError, load_settings
 from web import data_actions, reference_pages
+from web.callers import Callers
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
 from web.health import HealthEndpoints, observe_requests
 from web.reloading import IN_FORCE, InForce
+from web.session_actions import SessionActions
 from web.webhooks import Webhooks
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -85,23 +88,26 @@ def create_app(
         ).blueprint()
     )
     app.register_blueprint(reference_pages.blueprint())
+    callers = Callers(keys, open_to_all=settings.sandbox and not settings.api_keys)
     app.register_blueprint(
         DataActions(
             initiate,
-            keys,
+            callers,
             settings.deadline_seconds,
             allow_latest=settings.allow_latest,
             allow_user_tokens=settings.allow_user_tokens,
-            open_to_all=settings.sandbox and not settings.api_keys,
+            participant_data=settings.participant_data,
         ).blueprint()
     )
+    if isinstance(initiate.ledger, LedgerStore):
+        lookup = Lookup(initiate.ledger, initiate.genesys, clock, initiate.observers)
+        app.register_blueprint(SessionActions(initiate, lookup, callers, settings.deadline_seconds).blueprint())
     ignored = IgnoredEvents(metrics.ignored)
     activity = SenderActivities()
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
-        app.register_blueprint(
-            build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest, activity).blueprint()
-        )
+        console = build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest, activity)
+        app.register_blueprint(console.blueprint())
     return app
 
 
@@ -109,7 +115,7 @@ def build_telemetry(
     settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
-    names = (data_actions.SENDER, LISTENER, *(sender.name for sender in senders))
+    names = (data_actions.SENDER, CONSOLE, *senders.names)
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
@@ -117,11 +123,7 @@ def build_telemetry(
 
 
 def readiness(
-    initiate: Initiation,
-    tokens: genesys.Tokens,
-    clock: Clock,
-    telemetry: SafeObservers,
-    refused: tuple[str, ...] = (),
+    initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers, refused: tuple[str, ...]
 ) -> Readiness:
     """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
     flows = initiate.genesys
@@ -144,8 +146,8 @@ def build_console(
     ledger: LedgerStore,
     senders: Senders,
     clock: Clock,
-    ignored: Callable[[], Sequence[IgnoredEvent]] = tuple,
-    activity: SenderActivities | None = None,
+    ignored: Callable[[], Sequence[IgnoredEvent]],
+    activity: SenderActivities,
 ) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
     flows = initiate.genesys
@@ -154,14 +156,15 @@ def build_console(
         read=ledger.read,
         recent_samples=ledger.recent_samples,
         retry=initiate.retry,
+        end=initiate,
         clock=clock,
         deadline_seconds=settings.deadline_seconds,
         # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
         csrf_key=settings.console_password or settings.ledger_url,
         password=settings.console_password,
-        senders=(data_actions.SENDER, *((LISTENER,) if senders.listen else ()), *(sender.name for sender in senders)),
+        senders=(data_actions.SENDER, CONSOLE, *senders.names),
         ignored=ignored,
-        activity=lambda: (activity or SenderActivities()).of_all(sender.name for sender in senders),
+        activity=lambda: activity.of_all(senders.rows),
         open_circuits=flows.open_circuits if isinstance(flows, genesys.Flows) else tuple,
         budgets=flows.budgets if isinstance(flows, genesys.Flows) else tuple,
     )
@@ -189,6 +192,7 @@ def load_auth(
                 public_base_url=settings.public_base_url,
                 trusted_proxies=settings.trusted_proxies,
                 max_body_bytes=settings.max_body_bytes,
+                participant_data=settings.participant_data,
             )
             errors += retention_faults(senders, settings.ledger_retention_seconds)
     except SendersFileError as error:
@@ -235,6 +239,7 @@ def build(
         client_id=settings.genesys_client_id or "sandbox",
         client_secret=settings.genesys_client_secret or Secret("sandbox-secret"),
         mode=settings.cobrowse_flow,
+        end_media_sessions=settings.end_media_sessions,
         sandbox=settings.sandbox,
         transport=transport,
         clock=clock,

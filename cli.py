@@ -2,10 +2,10 @@
 
 from flask import Flask
 
-from commands import doctor, initiate, ledger, listen, sandbox, senders
+from commands import doctor, end, initiate, ledger, listen, sandbox, senders
 from commands.group import cobrowse
 
-__all__ = ["create_app", "doctor", "initiate", "ledger", "listen", "sandbox", "senders"]
+__all__ = ["create_app", "doctor", "end", "initiate", "ledger", "listen", "sandbox", "senders"]
 
 
 def create_app() -> Flask:

@@ -104,6 +104,17 @@ class Settings:
         choice(*MODES),
     )
 
+    end_media_sessions: bool = setting(
+        False,
+        "Whether an end tries the native flow's call on a session of the media flow, which is not confirmed "
+        "(docs/lifecycle.md#end).",
+    )
+    participant_data: bool = setting(
+        False,
+        "Whether a start writes its links, code and id into the customer's participant data where the request does "
+        "not say; whoever may see the interaction's data sees them (docs/lifecycle.md#hand-over).",
+    )
+
     api_keys: Secret = setting(
         Secret(),
         "`name:key` pairs for the callers of the data action's endpoint, separated by commas or blanks; a key "

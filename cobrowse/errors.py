@@ -235,6 +235,12 @@ class InProgress(CobrowseError):
     code, retryable = "in_progress", True
 
 
+class InitiationNotFound(CobrowseError):
+    """No initiation of this credential has the id, key or conversation."""
+
+    code, retryable, consumes_idempotency_key = "initiation_not_found", False, False
+
+
 class LedgerUnavailable(CobrowseError):
     """The ledger can't be reached, so nothing was started."""
 

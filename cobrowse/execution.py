@@ -9,7 +9,7 @@ from cobrowse.flow import Attempt, Flow, FlowUnavailable, run
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
-from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner
+from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner, without_ended
 
 
 def join_or_run(
@@ -31,7 +31,9 @@ def join_or_run(
         entry = earlier if earlier is not None and earlier.id == hold.id else None
         entry = entry or ledger.read(hold.id, seconds=attempt.deadline.remaining())
         ended = wait_for_owner(ledger, entry, attempt, hold.lease_owner)
-        if ended is not None and applies_to_all_waiters(ended):
+        if entry is not None and entry.command.action == "end":
+            acquired = without_ended(ledger, attempt, acquired)
+        elif ended is not None and applies_to_all_waiters(ended):
             return _join(attempt, ended)
         # One that has not ended crashed, or is running again; either may have invited the customer before that.
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified

@@ -33,7 +33,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
     # Its call may be out and its answer lost, and nobody else's is known: any session may be its own.
     lost = attempt.checkpoint.may_have_notified and not own.cobrowse_session_id and not history
     known = tuple(entry.checkpoint.session for entry in history)
-    unseen = tuple(entry.checkpoint.session for entry in history if _may_stand_unseen(entry, acquired.entry))
+    unseen = tuple(entry.checkpoint.session for entry in history if may_stand_unseen(entry, acquired.entry))
     unanswered = ""
 
     def find() -> Session | None:
@@ -46,7 +46,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
 
     with attempt.step("check"):
         patient = bool(leases_ahead(acquired)) or any(
-            _may_not_be_visible_yet(entry, acquired.entry) for entry in history
+            may_not_be_visible_yet(entry, acquired.entry) for entry in history
         )
         for number, _ in enumerate(attempt.poll(AGENT_LOOKS, "before another look for an agent who answers")):
             found = poll_until_found(attempt, find, "the earlier session") if patient and not number else find()
@@ -81,7 +81,7 @@ def find_live_session(shown: Sessions, known: tuple[Session, ...], own: Session,
             (session for session in shown.live if any(_is_same_session(session, each) for each in known)), shown.live[0]
         )
         return replace(live, verified=True)
-    return _not_shown_as_over(tuple(each for each in known if _offer_is_open(each, now)), shown)
+    return _not_shown_as_over(tuple(each for each in known if offer_is_open(each, now)), shown)
 
 
 def _not_shown_as_over(sessions: tuple[Session, ...], shown: Sessions) -> Session | None:
@@ -98,7 +98,7 @@ def _find_owner(history: tuple[InitiationRecord, ...], session: Session) -> Init
     return by_id or (lost[0] if len(lost) == 1 else None)
 
 
-def _offer_is_open(session: Session, now: datetime) -> bool:
+def offer_is_open(session: Session, now: datetime) -> bool:
     """Whether the customer can still accept it. An end that can't be read is none."""
     try:
         ends = datetime.fromisoformat(session.offer_ends)
@@ -112,7 +112,7 @@ def _is_same_session(shown: Session, known: Session) -> bool:
     return not known.cobrowse_session_id or known.cobrowse_session_id in (shown.cobrowse_session_id, shown.media_id)
 
 
-def _may_stand_unseen(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
+def may_stand_unseen(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
     """Whether an earlier invitation was taken lately, by the ledger's clock, and no end of it is known."""
     if (
         earlier.outcome is None
@@ -133,7 +133,7 @@ def _has_offer_end(session: Session) -> bool:
     return True
 
 
-def _may_not_be_visible_yet(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
+def may_not_be_visible_yet(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
     """Whether the earlier initiation is so young, by the ledger's clock, that its session may have yet to show."""
     if earlier.checkpoint.session.verified:
         return False

@@ -113,12 +113,18 @@ class Attempt:
             observer.on_span_end(self, span)
 
 
+def always(_attempt: Attempt) -> bool:
+    """A step that is left out never."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step of a flow. `run` executes it; `probe` checks whether it already happened (None: it did not).
 
     `has_side_effect`: the effect outlives the attempt, so the ledger records it before the call. `notifies_customer`:
     the customer sees it.
+    One that does not `apply`, by what the steps before it have found, is left out.
     A failed call that is `ambiguous` is settled by the probe; without a probe it may simply be run again.
     """
 
@@ -127,6 +133,7 @@ class Step:
     probe: Callable[[Attempt], SessionUpdate | None] | None = None
     has_side_effect: bool = False
     notifies_customer: bool = False
+    applies: Callable[[Attempt], bool] = always
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +160,7 @@ SaveCheckpoint = Callable[[Checkpoint], None]
 def run(flow: Flow, attempt: Attempt, recorded: Checkpoint, save_checkpoint: SaveCheckpoint) -> None:
     """Run the flow's remaining steps. `recorded` is the ledger's checkpoint, `save_checkpoint` commits a new one."""
     for step in flow.steps:
-        if step.name in attempt.checkpoint.completed_steps:
+        if step.name in attempt.checkpoint.completed_steps or not step.applies(attempt):
             continue
         with attempt.step(step.name):
             if step.has_side_effect:

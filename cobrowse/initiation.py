@@ -7,6 +7,7 @@ from typing import Protocol
 
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
+from cobrowse.ending import end_session
 from cobrowse.errors import (
     CobrowseError,
     InProgress,
@@ -28,7 +29,7 @@ from cobrowse.ledger import (
     lock_key_for,
     released_lock_key,
 )
-from cobrowse.model import Command, Outcome, Sessions, Status
+from cobrowse.model import Command, Ending, Outcome, Session, Sessions, SessionView, Status
 from cobrowse.outcomes import (
     failure_outcome,
     final_outcome,
@@ -37,6 +38,7 @@ from cobrowse.outcomes import (
     state_of,
     visible_session,
 )
+from cobrowse.preview import what_would_happen
 from cobrowse.waiting import applies_to_all_waiters, wait_for_owner
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
@@ -53,6 +55,15 @@ class Genesys(Protocol):
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""
+
+    def ending(self) -> Flow:
+        """The flow that ends the session's targets."""
+
+    def find_live(self, attempt: Attempt) -> Ending:
+        """What of the attempt's session, or of the conversation, is live, by one look."""
+
+    def view(self, attempt: Attempt, session: Session) -> SessionView:
+        """How far a session has come, by one look at its conversation."""
 
     def sessions(self, attempt: Attempt) -> Sessions:
         """The conversation's cobrowse sessions. ConversationError if it can't have one."""
@@ -88,6 +99,20 @@ class Initiation:
         """The outcome of an ignored delivery, with the reason. Nothing is recorded; its key stays unused."""
         attempt = self._attempt(command, ())
         return self._notify_observers(attempt, lambda: replace(outcome_of(attempt, Status.IGNORED), reason=reason))
+
+    def preview(self, command: Command) -> Outcome:
+        """What the command would come to: would_start, would_end, already_active, a kept answer, or its error.
+
+        Reaches no customer and writes nothing. A live session counts as already_active, whoever started it.
+        """
+        attempt = self._attempt(command, ())
+        return self._notify_observers(
+            attempt,
+            lambda: (
+                self._replay_if_final(attempt)
+                or self._within_limit(attempt, lambda attempt: what_would_happen(self.genesys, self.ledger, attempt))
+            ),
+        )
 
     def retry(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
         """A new attempt on a failed initiation's row, requested by an operator; otherwise the recorded outcome.
@@ -180,9 +205,8 @@ class Initiation:
         """The acquired claim, or the outcome of another attempt's run."""
         while True:
             lock_key = lock_key_for(attempt.command, attempt.initiation_id)
-            claim = self._claim(
-                attempt, lock_key, self.genesys.flow().initial_checkpoint(attempt.command.conversation_id)
-            )
+            flow = self.genesys.ending() if attempt.command.action == "end" else self.genesys.flow()
+            claim = self._claim(attempt, lock_key, flow.initial_checkpoint(attempt.command.conversation_id))
             try:
                 claimed = self.ledger.claim(claim, seconds=attempt.deadline.remaining())
             except LedgerUnavailable:
@@ -214,7 +238,7 @@ class Initiation:
         unhandled: Exception | None = None
         try:
             try:
-                outcome = join_or_run(self.genesys.flow, self.genesys.sessions, ledger, attempt, acquired)
+                outcome = self._perform(ledger, attempt, acquired)
             except CobrowseError as error:
                 outcome = failure_outcome(attempt, error)
             except LeaseLost:
@@ -248,6 +272,11 @@ class Initiation:
         except LedgerUnavailable:
             # The session was started, and the caller must know. The lease expires; a retry checks and finds it.
             return
+
+    def _perform(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
+        if attempt.command.action == "end":
+            return end_session(self.genesys, ledger, attempt, acquired)
+        return join_or_run(self.genesys.flow, self.genesys.sessions, ledger, attempt, acquired)
 
     def _find_latest(self, attempt: Attempt) -> Outcome | None:
         """Find the conversation before it is claimed. One that finds none has its row too, and leaves its key free."""

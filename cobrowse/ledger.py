@@ -59,7 +59,10 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class InitiationRecord:
-    """One initiation as the ledger holds it. `lease_left` is seconds by the ledger's own clock, 0 when it ran out."""
+    """One initiation as the ledger holds it. `lease_left` is seconds by the ledger's own clock, 0 when it ran out.
+
+    `seq` grows from each initiation to the next. `ended` is when this service ended its session, or saw it to be over.
+    """
 
     id: str
     command: Command
@@ -72,6 +75,8 @@ class InitiationRecord:
     outcome: Outcome | None = None
     created: datetime | None = None
     updated: datetime | None = None
+    ended: datetime | None = None
+    seq: int = 0
 
     @property
     def has_live_lease(self) -> bool:
@@ -104,7 +109,8 @@ def lock_key_for(command: Command, initiation_id: str) -> str:
     if command.key:
         return f"key:{caller}:{command.key}"
     if command.conversation_id:
-        return f"conversation:{caller}:{command.conversation_id}"
+        what = f":{command.action}:{_part(command.ends)}" if command.action != "start" else ""
+        return f"conversation:{caller}:{command.conversation_id}{what}"
     return released_lock_key(initiation_id)
 
 
@@ -209,6 +215,9 @@ class Ledger(Protocol):
     ) -> None:
         """Commit the end of an attempt, release its lease and a keyless lock. LeaseLost as in `save_checkpoint`."""
 
+    def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
+        """Commit that its session is over: no later claim has it in its `history`."""
+
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
 
@@ -230,4 +239,4 @@ class NullLedger:
     def find(self, *_: object, **__: object) -> None:
         """Nothing is kept, so nothing is found."""
 
-    reclaim = read = save_checkpoint = complete = wait = find
+    reclaim = read = save_checkpoint = complete = mark_ended = wait = find

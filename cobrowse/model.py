@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 Channel = Literal["webchat", "voice", "message"]
 StartWhen = Literal["customer_connected", "agent_connected"]
+Action = Literal["start", "end"]
 
 
 class Secret(str):
@@ -27,15 +28,31 @@ class Status(StrEnum):
     ALREADY_ACTIVE = "already_active"
     IGNORED = "ignored"
     FAILED = "failed"
+    ENDED = "ended"
+    ALREADY_ENDED = "already_ended"
+    RUNNING = "running"
+    WOULD_START = "would_start"
+    WOULD_END = "would_end"
+
+
+class SessionState(StrEnum):
+    """How far a cobrowse session has come; `unknown` where neither the record nor the conversation tells."""
+
+    OFFERED = "offered"
+    JOINED = "joined"
+    ENDED = "ended"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One request for a cobrowse session, parsed and authenticated.
+    """One request to start a cobrowse session, or to end one, parsed and authenticated.
 
     `deadline_seconds` is how long the caller waits. `fingerprint` distinguishes requests with one key; it is empty
     where the key names the event whatever its data, as a sender's delivery id does. With `start_when` agent_connected
-    nothing is started before an agent has answered.
+    nothing is started before an agent has answered. An `action` of end is about the session of the initiation `ends`,
+    or about every live one of the conversation. `hand_over`: the customer's participant gets the session's data.
     """
 
     sender: str
@@ -52,11 +69,18 @@ class Command:
     reuse_live_session: bool = False
     start_when: StartWhen = "customer_connected"
     user_token: Secret = Secret()
+    action: Action = "start"
+    ends: str = ""
+    hand_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Session data collected by a flow's steps; an empty string means "not known". `offer_ends` is ISO 8601."""
+    """Session data collected by a flow's steps; an empty string means "not known". `offer_ends` is ISO 8601.
+
+    `targets` are the communications to disconnect, each as the ids of its participant and its own with a slash between.
+    `customer_id` is the customer's participant.
+    """
 
     conversation_id: str = ""
     cobrowse_session_id: str = ""
@@ -64,9 +88,14 @@ class Session:
     join_url: Secret = Secret()
     viewer_url: Secret = Secret()
     join_code: Secret = Secret()
+    websocket_url: Secret = Secret()
     offer_ends: str = ""
     state: str = ""
     verified: bool = False
+    targets: tuple[str, ...] = ()
+    customer_id: str = ""
+    handed_over: bool = False
+    hand_over_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +108,30 @@ class Sessions:
     live: tuple[Session, ...] = ()
     over: tuple[Session, ...] = ()
     unanswered: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What one look shows of what is to be ended. `targets` as in Session; `all_over`: no session can be live there.
+
+    `session_ids` are those of the targets and of sessions that are shown as over. `customer_left`: nobody is there who
+    could accept what does not show.
+    """
+
+    targets: tuple[str, ...] = ()
+    session_ids: tuple[str, ...] = ()
+    all_over: bool = False
+    customer_left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session as one look at its conversation shows it. `since`: ISO 8601, "" where Genesys does not say."""
+
+    state: SessionState = SessionState.UNKNOWN
+    customer_connected: bool = False
+    agent_connected: bool = False
+    since: str = ""
 
 
 class Span(NamedTuple):

@@ -68,11 +68,12 @@ def joined_outcome(ended: InitiationRecord, attempt: Attempt) -> Outcome:
         upstream_calls=attempt.upstream_calls,
         spans=tuple(attempt.spans),
     )
-    return replace(outcome, status=Status.JOINED) if outcome.success else outcome
+    status = Status.ALREADY_ENDED if attempt.command.action == "end" else Status.JOINED
+    return replace(outcome, status=status) if outcome.success else outcome
 
 
 def visible_session(command: Command, session: Session, owner: Command | None) -> Session:
     """The session as this command's credential may see it: links and code are for the credential that started it."""
     if owner is not None and (owner.sender, owner.credential) == (command.sender, command.credential):
         return session
-    return replace(session, join_url=Secret(), viewer_url=Secret(), join_code=Secret())
+    return replace(session, join_url=Secret(), viewer_url=Secret(), join_code=Secret(), websocket_url=Secret())

@@ -1,5 +1,7 @@
 """Waits for a running initiation: of the same request, or of another one for the same conversation."""
 
+from dataclasses import replace
+
 from cobrowse.errors import InProgress
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Acquired, InitiationRecord, Lease, Ledger, State
@@ -32,7 +34,14 @@ def leases_ahead(acquired: Acquired) -> tuple[Lease, ...]:
 
 def earlier_records(acquired: Acquired) -> tuple[InitiationRecord, ...]:
     """Who may have invited the customer before, as far as it is known."""
-    return acquired.history or ((acquired.previous,) if acquired.previous is not None else ())
+    previous = acquired.previous
+    return acquired.history or ((previous,) if previous is not None and previous.command.action == "start" else ())
+
+
+def without_ended(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Acquired:
+    """The claim without those of its history whose session an end, which it has waited for, has ended meanwhile."""
+    history = (ledger.read(entry.id, seconds=attempt.deadline.remaining()) for entry in acquired.history)
+    return replace(acquired, history=tuple(entry for entry in history if entry is not None and entry.ended is None))
 
 
 def applies_to_all_waiters(ended: InitiationRecord) -> bool:

@@ -7,7 +7,7 @@ import click
 
 from app import build_initiation, new_id
 from cobrowse.flow import Attempt
-from cobrowse.model import Command, Outcome, Span
+from cobrowse.model import Command, Failure, Outcome, Span
 from commands.group import cobrowse, report_settings_errors
 from commands.terminal import say, say_json
 from integrations.observability import configure_logging
@@ -40,9 +40,10 @@ class Steps:
 @click.argument("conversation_id", required=False, default="")
 @click.option("--channel", type=click.Choice(["webchat", "voice", "message"]), help="Chooses the token's scope.")
 @click.option("--latest", is_flag=True, help="Take the newest active webchat (needs ALLOW_LATEST=true).")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and start nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
 @report_settings_errors
-def initiate(conversation_id: str, channel: str | None, latest: bool, as_json: bool) -> None:
+def initiate(conversation_id: str, channel: str | None, latest: bool, dry_run: bool, as_json: bool) -> None:
     """Start a cobrowse session in CONVERSATION_ID (or $GENESYS_CONVERSATION_ID)."""
     settings = load_settings()
     configure_logging("ERROR", settings.log_format)
@@ -53,7 +54,7 @@ def initiate(conversation_id: str, channel: str | None, latest: bool, as_json: b
         raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
     if conversation_id:
         conversation_id = _checked_id(conversation_id)
-    if not as_json:
+    if not as_json and not dry_run:
         where = "the newest active webchat" if latest else f"conversation {conversation_id}"
         say(f"Starting cobrowse in {where} on {settings.api_url}")
     command = Command(
@@ -65,9 +66,28 @@ def initiate(conversation_id: str, channel: str | None, latest: bool, as_json: b
         channel=channel,  # type: ignore[arg-type]  # click has checked it
         requested_by=getpass.getuser(),
     )
-    outcome = build_initiation(settings, observers=())(command, *(() if as_json else (Steps(),)))
+    start = build_initiation(settings, observers=())
+    if dry_run:
+        tried = start.preview(command)
+        _print_preview(tried, as_json=as_json)
+        sys.exit(0 if tried.success else 1)
+    outcome = start(command, *(() if as_json else (Steps(),)))
     _print_outcome(outcome, as_json=as_json)
     sys.exit(0 if outcome.success and outcome.session.verified else 1)
+
+
+def print_failure(failure: Failure) -> None:
+    """Why it failed and what to do."""
+    say("", f"✗ {failure.code}", f"  cause:  {failure.message}", f"  hint:   {hint_of(failure)}")
+
+
+def _print_preview(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        say_json(responses.to_answer(outcome))
+    elif outcome.failure is not None:
+        print_failure(outcome.failure)
+    else:
+        say(f"✓ {outcome.status.value}: nothing was done in conversation {outcome.session.conversation_id}")
 
 
 def _checked_id(given: str) -> str:
@@ -84,8 +104,7 @@ def _print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         say_json(responses.to_answer(outcome))
         return
     if outcome.failure is not None:
-        failure = outcome.failure
-        say("", f"✗ {failure.code}", f"  cause:  {failure.message}", f"  hint:   {hint_of(failure)}")
+        print_failure(outcome.failure)
         return
     session = outcome.session
     seen = "the conversation shows it" if session.verified else "the conversation does not show it yet"

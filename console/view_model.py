@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import orjson
 
+from cobrowse.ending import can_end
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Outcome, Secret, Session, Status
 from console.last_hour import in_words
@@ -38,6 +39,8 @@ _SUCCESSES = {
     Status.UNVERIFIED: Badge("Unverified", "unsure"),
     Status.JOINED: Badge("Joined", "good"),
     Status.ALREADY_ACTIVE: Badge("Already active", "good"),
+    Status.ENDED: Badge("Ended", "good"),
+    Status.ALREADY_ENDED: Badge("Already ended", "good"),
 }
 # Running, and the lease has run out: the worker stopped before finishing.
 _INTERRUPTED = Badge("Interrupted", "retry")
@@ -48,6 +51,8 @@ _MEANINGS = {
     Status.JOINED: "Another request for this conversation had started a session; this one got the same.",
     Status.ALREADY_ACTIVE: "The conversation had a live session already; nothing was started.",
     Status.IGNORED: "Ignored by rule; nothing was started.",
+    Status.ENDED: "The session was ended by this request.",
+    Status.ALREADY_ENDED: "No session was live; nothing was ended.",
 }
 
 
@@ -90,6 +95,7 @@ class Detail:
     timeline: Timeline | None
     answer: str
     again: bool
+    endable: bool
     keyed: bool
     running: bool
 
@@ -129,6 +135,7 @@ def detail(entry: InitiationRecord, today: datetime) -> Detail:
         timeline=build_timeline(outcome.spans, outcome.seconds) if outcome is not None and outcome.spans else None,
         answer=_pretty(to_answer(outcome)) if outcome is not None and ended else "",
         again=can_retry(entry),
+        endable=can_end(entry),
         keyed=bool(entry.command.key),
         running=entry.has_live_lease,
     )
@@ -219,7 +226,9 @@ def _facts(entry: InitiationRecord) -> tuple[tuple[str, str], ...]:
         ("Upstream calls", str(entry.upstream_calls)),
         ("Completed steps", ", ".join(checkpoint.completed_steps)),
         ("Current step", checkpoint.pending_step),
-        ("Customer invited", _invited(entry)),
+        ("Customer invited", _invited(entry) if command.action == "start" else ""),
+        ("Ends the session of", command.ends),
+        ("Session ended", _moment(entry.ended)),
     )
     return tuple((name, value) for name, value in facts if value)
 

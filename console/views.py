@@ -1,10 +1,10 @@
-"""GET /console: the newest initiations as they come, each with its steps and its answer; run a failed one again."""
+"""GET /console: the newest initiations as they come, each with its steps and its answer; run one again, end one."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import structlog
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
@@ -14,15 +14,18 @@ from marshmallow import Schema, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from cobrowse.clock import Clock
+from cobrowse.ending import can_end, command_to_end
 from cobrowse.errors import CobrowseError, InternalError, InvalidRequest, UnknownPath
 from cobrowse.ledger import InitiationRecord, State
-from cobrowse.model import Outcome, Secret
+from cobrowse.model import Secret
 from console import auth, view_model
 from console.last_hour import Figure, Sample, figures
+from console.ports import End, Recent, Retry
 from integrations.genesys.budget import BudgetState
 from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
 from schemas.console import ListQuerySchema, RetrySchema
+from schemas.texts import label_in
 from schemas.validation_errors import in_words
 from web import responses
 from web.error_responses import hint_of, status_of
@@ -30,6 +33,8 @@ from web.peer import is_this_machine
 
 log = structlog.stdlib.get_logger("cobrowse")
 
+# Under which the ledger has what is asked for here.
+SENDER = "console"
 # Rows of a page: more than a screen, and few enough to send again every few seconds.
 PAGE = 50
 HOUR = 3_600.0
@@ -42,33 +47,6 @@ _AGAIN = RetrySchema()
 
 # Headings of the error page by status.
 _TITLES = {401: "Sign-in required", 403: "Forbidden", 404: "Not found", 409: "Conflict", 503: "Unavailable"}
-
-
-class Recent(Protocol):
-    """Lists the newest initiations."""
-
-    def __call__(
-        self,
-        limit: int,
-        *,
-        before_seq: int | None = None,
-        search: str | None = None,
-        state: State | None = None,
-        sender: str | None = None,
-    ) -> Sequence[InitiationRecord]:
-        """The newest first, each with its place in the ledger as `seq`."""
-
-
-class Retry(Protocol):
-    """The domain's interface used here."""
-
-    def __call__(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
-        """A new attempt on a failed initiation's own row."""
-
-
-class _Placed(Protocol):
-    @property
-    def seq(self) -> int: ...
 
 
 # Not slots: what is made once is kept beside the fields.
@@ -85,6 +63,7 @@ class Console:
     read: Callable[[str], InitiationRecord | None]
     recent_samples: Callable[[float], Iterable[Sample]]
     retry: Retry
+    end: End
     clock: Clock
     deadline_seconds: float
     csrf_key: Secret
@@ -110,6 +89,7 @@ class Console:
         blueprint.get("/initiations/<initiation_id>")(self.one)
         blueprint.get("/initiations/<initiation_id>/detail")(self.detail)
         blueprint.post("/initiations/<initiation_id>/retry")(self.again)
+        blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
         blueprint.before_request(self._admit)
         blueprint.after_request(_guarded)
         blueprint.errorhandler(CobrowseError)(_failed)
@@ -138,13 +118,9 @@ class Console:
 
     def again(self, initiation_id: str) -> AnyResponse:
         """Retry a failed initiation and show the outcome."""
-        token = _loaded(_AGAIN, request.form).get("token", "")
-        if not auth.same_origin(_headers(), request.host) or not self._csrf.verify(token, initiation_id):
-            return _refused(
-                403,
-                "This was not sent from a page of the console, or that page is too old.",
-                "Open the initiation anew and press “Run again” there.",
-            )
+        refused = self._check_form(initiation_id, "Run again")
+        if refused is not None:
+            return refused
         entry = self._entry(initiation_id)
         if not view_model.can_retry(entry):
             return redirect(url_for("console.one", initiation_id=entry.id), 303)
@@ -155,6 +131,42 @@ class Console:
             # The row does not show this: another attempt is running, or the ledger became unreachable.
             return make_response(self._page(entry, f"{outcome.failure.message}. {hint_of(outcome.failure)}"), 503)
         return redirect(url_for("console.one", initiation_id=entry.id, ran=entry.attempts), 303)
+
+    def end_session(self, initiation_id: str) -> AnyResponse:
+        """End an initiation's session and show the request that did."""
+        refused = self._check_form(_end_of(initiation_id), "End session")
+        if refused is not None:
+            return refused
+        entry = self._entry(initiation_id)
+        if not can_end(entry):
+            return redirect(url_for("console.one", initiation_id=entry.id), 303)
+        who = label_in(request.authorization.username) if request.authorization else ""
+        command = command_to_end(entry, SENDER, who, self.deadline_seconds, g.correlation_id)
+        outcome = self.end(command)
+        log.info(
+            "session ended from the console",
+            initiation_id=entry.id,
+            requested_by=who,
+            status=outcome.status.value,
+            conversation_id=command.conversation_id,
+            client=request.remote_addr or "",
+        )
+        if self.read(outcome.initiation_id) is None:
+            failure = outcome.failure
+            why = f"{failure.message}. {hint_of(failure)}" if failure is not None else ""
+            return make_response(self._page(entry, why), 503)
+        return redirect(url_for("console.one", initiation_id=outcome.initiation_id), 303)
+
+    def _check_form(self, subject: str, button: str) -> Response | None:
+        """The refusal of a form that is not one of ours about this; None if it is."""
+        token = _loaded(_AGAIN, request.form).get("token", "")
+        if auth.same_origin(_headers(), request.host) and self._csrf.verify(token, subject):
+            return None
+        return _refused(
+            403,
+            "This was not sent from a page of the console, or that page is too old.",
+            f"Open the initiation anew and press “{button}” there.",
+        )
 
     def _listed(self) -> dict[str, Any]:
         query = _loaded(_QUERY, request.args)
@@ -178,7 +190,7 @@ class Console:
             "query": query,
             "kept": kept,
             # An entry of the ledger's own has its place.
-            "older": cast("_Placed", entries[PAGE - 1]).seq if more else None,
+            "older": entries[PAGE - 1].seq if more else None,
             "senders": view_model.choices(self.senders, query["sender"]),
         }
 
@@ -187,7 +199,11 @@ class Console:
 
     def _shown(self, entry: InitiationRecord) -> dict[str, Any]:
         shown = view_model.detail(entry, self.clock.now())
-        return {"shown": shown, "token": self._csrf.token(entry.id) if shown.again else ""}
+        return {
+            "shown": shown,
+            "token": self._csrf.token(entry.id) if shown.again else "",
+            "end_token": self._csrf.token(_end_of(entry.id)) if shown.endable else "",
+        }
 
     def _entry(self, initiation_id: str) -> InitiationRecord:
         entry = self.read(initiation_id) if _ID.fullmatch(initiation_id) else None
@@ -224,6 +240,11 @@ class Console:
             return figures(self.recent_samples(HOUR), self.clock.now())
 
         return reckoned
+
+
+def _end_of(initiation_id: str) -> str:
+    """What the token of an end's form is about: no other form's token may end anything."""
+    return f"end {initiation_id}"
 
 
 def _loaded(schema: Schema, given: object) -> dict[str, Any]:

@@ -34,6 +34,8 @@ QUESTIONS = (
     Question("credentials", lambda _, org: org.credentials(), ("login host",)),
     Question("scopes", lambda _, org: org.scopes(), ("login host", "credentials")),
     Question("reading", lambda _, org: org.reading(), _GENESYS),
+    Question("ending", lambda _, org: org.ending(), _GENESYS),
+    Question("participant data", lambda _, org: org.participant_data(), _GENESYS),
     Question("flow", lambda _, org: org.flow(), _GENESYS),
     Question("conversation", lambda _, org: org.conversation(), _GENESYS),
     Question("API keys", lambda context, _: local_checks.api_keys(context)),

@@ -51,6 +51,8 @@ class DoctorSettings(Protocol):
     @property
     def cobrowse_flow(self) -> str: ...  # noqa: D102
     @property
+    def participant_data(self) -> bool: ...  # noqa: D102
+    @property
     def api_keys(self) -> Secret: ...  # noqa: D102
     @property
     def senders_file(self) -> str: ...  # noqa: D102

@@ -23,7 +23,7 @@ from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.flows import FLOWS, FlowRow, candidates, lacking_hint
-from integrations.genesys.operations import CONVERSATION, TOKEN, Operation, UpstreamRejected
+from integrations.genesys.operations import ATTRIBUTES, CONVERSATION, DISCONNECT, TOKEN, Operation, UpstreamRejected
 from integrations.genesys.retry import RetryingCaller
 from schemas.genesys import TokenSchema
 
@@ -120,6 +120,34 @@ class GenesysChecks:
             yield failing("reading", error)
             return
         yield Check("reading", True, "conversations can be read")
+
+    def ending(self) -> Iterator[Check]:
+        """Whether sessions may be ended: of a made-up conversation, whose absence must come before any other answer."""
+        hint = "Ignore this if nothing is to be ended; else give the client a role with the permission in the message."
+        yield self._tried("ending", DISCONNECT, {"state": "disconnected"}, "sessions can be ended", hint, needed=False)
+
+    def participant_data(self) -> Iterator[Check]:
+        """Whether participant data may be written, in the same way, where PARTICIPANT_DATA asks for it."""
+        name = "participant data"
+        if not self._context.settings.participant_data:
+            yield Check(name, None, "PARTICIPANT_DATA is not set")
+            return
+        hint = "Give the client a role that may edit participant attributes; until then handedOver is false."
+        yield self._tried(name, ATTRIBUTES, {"attributes": {}}, "participant data can be written", hint, needed=True)
+
+    def _tried(self, name: str, operation: Operation, json: object, done: str, hint: str, *, needed: bool) -> Check:
+        made_up = self._context.new_id()
+        target = (made_up, "communications", made_up) if operation is DISCONNECT else (made_up,)
+        try:
+            self._client.call(self._attempt(), operation, "", conversation_id=made_up, target=target, json=json)
+        except UpstreamRejected as refused:
+            if refused.status not in (400, 404):
+                return Check(name, None, refused.message, "This answer tells nothing; check GENESYS_API_URL.")
+        except GenesysForbidden as error:
+            return failing(name, error, hint) if needed else Check(name, None, error.message, hint)
+        except CobrowseError as error:
+            return failing(name, error) if needed else Check(name, None, error.message)
+        return Check(name, True, done)
 
     def flow(self) -> Iterator[Check]:
         """Which flow this org has: by a session that stays unattached, which reaches no customer and ends by itself."""

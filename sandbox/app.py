@@ -50,6 +50,9 @@ ROUTES = (
         200,
         endpoints.disconnect,
     ),
+    Route(
+        "PATCH", f"{_ONE}/participants/<participant_id>/attributes", "attributes", "both", 200, endpoints.set_attributes
+    ),
     Route("GET", _COBROWSE, "cobrowsesessions", "both", 200, endpoints.get_cobrowse),
     Route("POST", "/api/v2/notifications/channels", "channel", "both", 200, listening.make_channel),
     Route(

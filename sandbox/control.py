@@ -86,12 +86,14 @@ def _conversations(plan: Blueprint, world: FakeGenesys) -> None:
 
     @plan.patch("/conversations/<conversation_id>")
     def end_conversation(conversation_id: str) -> Response:
-        given = mapping(_document(), ("state", "customer", "agent", "transfer"))
+        given = mapping(_document(), ("state", "customer", "agent", "cobrowse", "transfer"))
         if "state" in given or not given:
             choice(given.get("state"), "state", ("ended",))
             world.state.end(conversation_id)
+        if "cobrowse" in given:
+            world.state.turn(conversation_id, choice(given["cobrowse"], "cobrowse", state.ENDINGS))
         if "transfer" in given and flag(given["transfer"], "transfer"):
-            world.state.transfer(conversation_id)
+            world.state.move(conversation_id, agent="alerting", transfers=1)
         moved = {side: choice(given[side], side, state.PRESENCES) for side in ("customer", "agent") if side in given}
         there = world.state.move(conversation_id, **{side: str(presence) for side, presence in moved.items()})
         world.tell(there)

@@ -88,6 +88,20 @@ def disconnect(world: FakeGenesys, conversation_id: str, participant_id: str, co
     return said({})
 
 
+def set_attributes(world: FakeGenesys, conversation_id: str, participant_id: str) -> Answer:
+    """`PATCH …/participants/{id}/attributes`: the customer's participant data."""
+    _admit(world, "conversation:read")
+    attributes = _body().get("attributes")
+    texts = isinstance(attributes, dict) and all(isinstance(value, str) for value in attributes.values())
+    if not texts or not isinstance(attributes, dict):
+        raise GenesysError("bad.request", details=({"errorCode": "bad.request", "fieldName": "attributes"},))
+    there = world.state.conversation(conversation_id)
+    if participant_id != shapes.derived(there.id, "customer"):
+        raise GenesysError("not.found")
+    world.state.set_attributes(there.id, attributes)
+    return said({})
+
+
 def get_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
     """`GET /api/v2/conversations/cobrowsesessions/{id}`: the cobrowse of a conversation, if there is one."""
     _admit(world, "conversation:read")

@@ -106,7 +106,7 @@ class FakeGenesys:
 
     def transfer(self, conversation_id: str) -> Conversation:
         """The conversation goes to another agent, whom it rings."""
-        return self.tell(self.state.transfer(conversation_id))
+        return self.tell(self.state.move(conversation_id, agent="alerting", transfers=1))
 
     def end(self, conversation_id: str) -> Conversation:
         """The conversation ends."""

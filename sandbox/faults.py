@@ -12,7 +12,7 @@ from sandbox.state import NO_LAG, Lag
 
 OPERATIONS = (
     *("token", "list", "conversation", "create", "attach", "cobrowse", "disconnect", "cobrowsesessions"),
-    *("channel", "subscribe", "queues", "users", "details"),
+    *("attributes", "channel", "subscribe", "queues", "users", "details"),
 )
 ALWAYS = "always"
 HOUR = 3600.0

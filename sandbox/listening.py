@@ -10,9 +10,9 @@ from flask import request
 from sandbox import shapes
 from sandbox.answers import Answer, said
 from sandbox.channels import MOST_TOPICS
+from sandbox.directory import QUEUES, USERS
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
-from sandbox.state import QUEUES, USERS
 from sandbox.streams import PREFIX
 
 

@@ -164,7 +164,7 @@ def _participant(there: Conversation, purpose: str) -> dict[str, object]:
         {
             "id": communication_id(one, purpose),
             "provider": "PureCloud Cobrowse",
-            "connectedTime": stamp(one.attached),
+            **_connected_time(one, purpose),
             **({} if one.ended is None else {"disconnectedTime": stamp(one.ended), "disconnectType": "client"}),
             **_end(one, purpose),
         }
@@ -180,7 +180,7 @@ def _participant(there: Conversation, purpose: str) -> dict[str, object]:
         "startTime": stamp(there.started),
         "connectedTime": stamp(there.started),
         **_end_time(there.ended),
-        "attributes": {},
+        "attributes": dict(there.attributes) if purpose == "customer" else {},
         "wrapupRequired": False,
         **lists,
     }
@@ -206,8 +206,8 @@ def _communication(there: Conversation, purpose: str) -> dict[str, object]:
 
 
 def _end(medium: Medium, purpose: str) -> dict[str, object]:
-    """One participant's end of a cobrowse: the agent is in it, the customer's browser still asks."""
-    live = "alerting" if purpose == "customer" else "connected"
+    """One participant's end of a cobrowse: the agent is in it, the customer once the offer is accepted."""
+    live = "alerting" if purpose == "customer" and medium.joined is None else "connected"
     return {
         "state": live if medium.ended is None else "disconnected",
         "cobrowseSessionId": medium.session_id,
@@ -215,6 +215,12 @@ def _end(medium: Medium, purpose: str) -> dict[str, object]:
         "controlling": [],
         "viewerUrl": viewer_url(medium.session_id),
     }
+
+
+def _connected_time(medium: Medium, purpose: str) -> dict[str, object]:
+    """Since when one participant is in a cobrowse; the customer only once it has been accepted."""
+    since = medium.joined if purpose == "customer" else medium.attached
+    return {} if since is None else {"connectedTime": stamp(since)}
 
 
 def _end_time(ended: float | None) -> dict[str, object]:

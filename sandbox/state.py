@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from sandbox.directory import QUEUE, USER
 from sandbox.errors import GenesysError
 from sandbox.options import Options
 
@@ -21,16 +22,12 @@ ABSENT = "99999999-9999-4999-8999-999999999999"  # there is none with this id
 LIVE_SESSION = "66666666-0000-4000-8000-000000000001"  # the session of LIVE
 LIVE_MEDIUM = "66666666-0000-4000-8000-000000000002"
 
-# The queues and users there are, by their names.
-QUEUE = "77777777-7777-4777-8777-777777777777"
-QUEUES = {"Support": QUEUE, "Support second line": "77777777-0000-4777-8777-777777777777"}
-USER = "88888888-8888-4888-8888-888888888888"
-USERS = {"Alice": USER, "Bob": "88888888-0000-4888-8888-888888888888"}
-
 CHANNELS = ("webchat", "voice", "message", "email")
 STATES = ("active", "ended")
 # How far a side of a conversation can have come: participant states of Genesys's SDK.
 PRESENCES = ("alerting", "dialing", "contacting", "offering", "connected", "disconnected", "terminated")
+# What can become of every cobrowse of a conversation that is live.
+ENDINGS = ("joined", "ended", "expired")
 _GONE = ("disconnected", "terminated")
 
 
@@ -59,12 +56,16 @@ class Session:
 
 @dataclass(frozen=True)
 class Medium:
-    """A cobrowse that stands in a conversation, until `ended`; unseen while looks are left or before `seen_from`."""
+    """A cobrowse that stands in a conversation, until `ended`; unseen while looks are left or before `seen_from`.
+
+    `joined` is when its customer accepted the offer.
+    """
 
     id: str
     session_id: str
     attached: float
     ended: float | None = None
+    joined: float | None = None
     unseen_looks: int = 0
     seen_from: float = 0.0
 
@@ -73,7 +74,8 @@ class Medium:
 class Conversation:
     """A conversation on one channel; `ended` is None while it is active.
 
-    `customer` and `agent` are the states of their communications; `transfers` says how often another agent got it.
+    `customer` and `agent` are the states of their communications, `attributes` the customer's participant data;
+    `transfers` says how often another agent got it.
     """
 
     id: str
@@ -86,6 +88,7 @@ class Conversation:
     queue: str = QUEUE
     user: str = USER
     transfers: int = 0
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 class State:
@@ -139,21 +142,20 @@ class State:
             over = self._conversations[there.id] = replace(there, ended=there.ended or now, media=media)
             return over
 
-    def move(self, conversation_id: str, customer: str | None = None, agent: str | None = None) -> Conversation:
-        """Put either side's communication into another state, as when an agent is rung or the customer leaves."""
+    def move(
+        self, conversation_id: str, customer: str | None = None, agent: str | None = None, transfers: int = 0
+    ) -> Conversation:
+        """Put either side's communication into another state; with `transfers` it goes to so many more agents."""
         with self._lock:
             there = self.conversation(conversation_id)
-            moved = replace(there, customer=customer or there.customer, agent=agent or there.agent)
+            moved = replace(
+                there,
+                customer=customer or there.customer,
+                agent=agent or there.agent,
+                transfers=there.transfers + transfers,
+            )
             self._conversations[there.id] = moved
             return moved
-
-    def transfer(self, conversation_id: str) -> Conversation:
-        """Give the conversation to another agent, whom it rings."""
-        with self._lock:
-            there = self.conversation(conversation_id)
-            given = replace(there, agent="alerting", transfers=there.transfers + 1)
-            self._conversations[there.id] = given
-            return given
 
     def conversation(self, conversation_id: str) -> Conversation:
         """The conversation as it is, seen or unseen.
@@ -235,6 +237,26 @@ class State:
             there = self.conversation(conversation_id)
             media = tuple(replace(one, ended=one.ended or now) if one.id == medium_id else one for one in there.media)
             self._conversations[there.id] = replace(there, media=media)
+
+    def set_attributes(self, conversation_id: str, attributes: Mapping[str, str]) -> None:
+        """Put texts into the customer's participant data; those of other names stay."""
+        with self._lock:
+            there = self.conversation(conversation_id)
+            self._conversations[there.id] = replace(there, attributes={**there.attributes, **attributes})
+
+    def turn(self, conversation_id: str, how: str) -> Conversation:
+        """Have the customer join every live cobrowse, or end it, or let its offer lapse: one of ENDINGS."""
+        now = self._clock()
+        with self._lock:
+            there = self.conversation(conversation_id)
+            live = [one for one in there.media if one.ended is None]
+            turned = {one.id: replace(one, joined=now) if how == "joined" else replace(one, ended=now) for one in live}
+            media = tuple(turned.get(one.id, one) for one in there.media)
+            if how == "expired":
+                for one in live:
+                    self._sessions[one.session_id] = replace(self._sessions[one.session_id], expires=now)
+            now_there = self._conversations[there.id] = replace(there, media=media)
+            return now_there
 
     def sessions(self) -> list[Session]:
         """The sessions that callers made, oldest first."""

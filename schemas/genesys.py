@@ -118,11 +118,14 @@ class CobrowseSessionSchema(GenesysSchema):
 
     id = TextField()
     joinCode = TextField()
+    websocketUrl = TextField()
     dateOfferEnds = TextField()
 
 
 # One medium: an entry of a participant's chats, calls, … or of the conversation's media.
 _MEDIUM = ("id", "type", "state", "disconnectType", "disconnectedTime", "cobrowseSessionId", "viewerUrl")
+# One end of a cobrowse session also says since when.
+_COBROWSE = (*_MEDIUM, "connectedTime")
 
 
 class ConversationSchema(GenesysSchema):
@@ -131,7 +134,7 @@ class ConversationSchema(GenesysSchema):
     id = TextField(required=True)
     state = TextField()
     endTime = TextField()
-    media = PartsField(_MEDIUM, decides=True)
+    media = PartsField(_COBROWSE, decides=True)
     # Who takes part, and their communications, each with its own state.
     participants = PartsField(
         ("id", "purpose", "state", "endTime"),
@@ -141,8 +144,12 @@ class ConversationSchema(GenesysSchema):
         messages=PartsField(_MEDIUM),
         emails=PartsField(_MEDIUM),
         callbacks=PartsField(_MEDIUM),
-        cobrowsesessions=PartsField(_MEDIUM, decides=True),
+        cobrowsesessions=PartsField(_COBROWSE, decides=True),
     )
+
+
+class NoContentSchema(GenesysSchema):
+    """An answer of which nothing is read."""
 
 
 class ConversationListSchema(GenesysSchema):

@@ -133,6 +133,11 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
         409,
         "The first delivery of this request is still running; retry with the same key to get its response.",
     ),
+    "initiation_not_found": ErrorResponse(
+        404,
+        "Nothing was started under it by this credential, or LEDGER_RETENTION_SECONDS has passed; start it, with the "
+        "same key if there is one.",
+    ),
     "ledger_unavailable": ErrorResponse(
         503,
         "The service's ledger (LEDGER_URL) is unreachable, so nothing was started; retry shortly.",

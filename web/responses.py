@@ -9,7 +9,7 @@ import orjson
 from flask import Response
 
 from cobrowse.errors import CobrowseError
-from cobrowse.model import Failure, Outcome, Session, Status
+from cobrowse.model import Failure, Outcome, Session, SessionView, Status
 from integrations.senders.response_policies import ACKNOWLEDGEMENT_TYPE, ResponsePolicy, acknowledgement, batch_status
 from web.error_responses import hint_of, status_of
 
@@ -45,6 +45,9 @@ def to_answer(outcome: Outcome) -> Answer:
         "joinUrl": str(links.join_url),
         "viewerUrl": str(links.viewer_url),
         "joinCode": str(links.join_code),
+        "websocketUrl": str(links.websocket_url),
+        "handedOver": session.handed_over,
+        "handOverError": session.hand_over_error,
         "offerEnds": session.offer_ends,
         "state": session.state,
         "verified": session.verified,
@@ -68,8 +71,18 @@ def wait_seconds(failure: Failure) -> int:
     return math.ceil(DEFAULT_RETRY_AFTER if failure.retry_after is None else failure.retry_after)
 
 
-def respond(outcomes: Sequence[Outcome], mode: ResponseMode) -> Response:
-    """The response for a request's outcome, or for all those of a batch."""
+def view_keys(view: SessionView) -> Answer:
+    """The keys by which an answer says how far a session has come."""
+    return {
+        "sessionState": view.state.value,
+        "customerConnected": view.customer_connected,
+        "agentConnected": view.agent_connected,
+        "since": view.since,
+    }
+
+
+def respond(outcomes: Sequence[Outcome], mode: ResponseMode, more: Answer | None = None) -> Response:
+    """The response for a request's outcome, or for all those of a batch. `more` is put into a single answer."""
     status = _status(outcomes, mode)
     if mode.response_policy is not None and mode.response_policy.expects_soap_ack:
         taken = status == 200 and not any(_comes_again(outcome) for outcome in outcomes)
@@ -81,7 +94,7 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode) -> Response:
         speaker = next((outcome for outcome in outcomes if outcome.failure), outcomes[0])
         response = json({**to_answer(speaker), "results": [to_answer(outcome) for outcome in outcomes]}, status)
     else:
-        response = json(to_answer(outcomes[0]), status)
+        response = json(to_answer(outcomes[0]) | (more or {}), status)
     if all(outcome.replayed for outcome in outcomes):
         response.headers["Idempotent-Replayed"] = "true"
     waits = [wait_seconds(outcome.failure) for outcome in outcomes if outcome.failure and outcome.failure.retryable]
@@ -96,6 +109,10 @@ _WORDS = {
     Status.JOINED: "Cobrowse is being started already; the customer has one invitation.",
     Status.ALREADY_ACTIVE: "Cobrowse is active already; nothing new was started.",
     Status.UNVERIFIED: "Cobrowse is started; whether the customer sees the invitation could not be checked.",
+    Status.ENDED: "The cobrowse session is ended.",
+    Status.ALREADY_ENDED: "No cobrowse session was live; nothing had to be ended.",
+    Status.WOULD_START: "A dry run: cobrowse would be started. Nothing was done.",
+    Status.WOULD_END: "A dry run: the cobrowse session would be ended. Nothing was done.",
 }
 
 

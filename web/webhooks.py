@@ -11,7 +11,15 @@ from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from cobrowse.clock import Clock, Deadline
-from cobrowse.errors import BodyTooLarge, CobrowseError, InternalError, KeyReused, SenderRateLimited, UnknownPath
+from cobrowse.errors import (
+    BodyTooLarge,
+    CobrowseError,
+    InternalError,
+    InvalidRequest,
+    KeyReused,
+    SenderRateLimited,
+    UnknownPath,
+)
 from cobrowse.model import Command, Outcome
 from integrations.senders.activity import SenderActivities
 from integrations.senders.fetching import call_beside
@@ -19,6 +27,7 @@ from integrations.senders.handshakes import HandshakeAnswer
 from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.registry import Sender
 from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
+from schemas.texts import SHOWN
 from web import request_parsing, responses
 from web.data_actions import fingerprint
 
@@ -34,6 +43,9 @@ class Initiate(Protocol):
 
     def __call__(self, command: Command) -> Outcome:
         """Start a session or say why not."""
+
+    def preview(self, command: Command) -> Outcome:
+        """Say what would happen."""
 
     def ignore(self, command: Command, reason: str) -> Outcome:
         """Say that nothing is started, and why."""
@@ -115,6 +127,7 @@ class Webhooks:
             handshake = sender.shake_hands(incoming, self.clock.now()) if used_up is None else None
             if handshake is not None:
                 return self._shaken(sender, handshake)
+            dry_run = sender.dry_run or _asks_for_dry_run(sender, incoming.headers.get("x-dry-run", ""))
             events = sender.read(incoming)
             # No header outside the signature may take the place of an id inside it.
             may_have_key = len(events) == 1 and not events[0].signed_id
@@ -133,7 +146,7 @@ class Webhooks:
             ]
             return responses.respond(refused, mode)
         commands = [_command(sender, event, credential, key) for event in events]
-        outcomes = list(self._outcomes(events, commands, deadline))
+        outcomes = list(self._outcomes(events, commands, deadline, dry_run=dry_run))
         self.activity.delivered(name, self.clock.now(), responses.summary(outcomes))
         return responses.respond(outcomes, mode)
 
@@ -146,7 +159,12 @@ class Webhooks:
         return None
 
     def _outcomes(
-        self, events: Sequence[SessionRequested | Ignored], commands: Sequence[Command], deadline: Deadline
+        self,
+        events: Sequence[SessionRequested | Ignored],
+        commands: Sequence[Command],
+        deadline: Deadline,
+        *,
+        dry_run: bool,
     ) -> Iterator[Outcome]:
         """Each event's own outcome, in their order. The events of a batch share the deadline, a few at a time."""
         batch = len(events) > 1
@@ -159,8 +177,9 @@ class Webhooks:
                     IgnoredEvent(self.clock.now(), command.sender, event.kind, event.reason, event.conversation_id)
                 )
                 return self.initiate.ignore(command, event.reason)
+            work = self.initiate.preview if dry_run else self.initiate
             try:
-                return self.initiate(replace(command, deadline_seconds=deadline.remaining()))
+                return work(replace(command, deadline_seconds=deadline.remaining()))
             except KeyReused as error:
                 return responses.rejection_outcome(error, command.correlation_id, command.conversation_id)
             except InternalError as error:
@@ -200,6 +219,21 @@ def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyToo
     return UnverifiedRequest(request.method, path, query, headers, body, request.remote_addr or "", now), too_large
 
 
+def _asks_for_dry_run(sender: Sender, header: str) -> bool:
+    """Whether the header X-Dry-Run asks that nothing be done. InvalidRequest for a sender that signs.
+
+    Whoever can add a header to a signed delivery could else make it do nothing, and have its sender told of a success.
+    """
+    asked = header.strip().lower()
+    if asked in ("", "false"):
+        return False
+    if asked != "true":
+        raise InvalidRequest(f"X-Dry-Run: must be true or false; {asked[:SHOWN]!r} came")
+    if sender.scheme.covers_body:
+        raise InvalidRequest("X-Dry-Run: no signature covers it; set dry_run = true in the sender's row instead")
+    return True
+
+
 def _command(sender: Sender, event: SessionRequested | Ignored, credential: str, key: str) -> Command:
     command = Command(
         sender=sender.name,
@@ -210,11 +244,15 @@ def _command(sender: Sender, event: SessionRequested | Ignored, credential: str,
         key=key or event.delivery_id,
         reuse_live_session=sender.reuse_live_session,
         start_when=sender.start_when,
+        action=sender.action,
     )
     if isinstance(event, Ignored):
         return command
+    if sender.action == "end":
+        return replace(command, requested_by=event.requested_by, fingerprint=fingerprint(event.content) if key else "")
     return replace(
         command,
+        hand_over=sender.participant_data,
         channel=event.channel,
         requested_by=event.requested_by,
         session_settings=event.session_settings,

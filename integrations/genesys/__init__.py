@@ -22,6 +22,7 @@ def connect(
     client_id: str,
     client_secret: Secret,
     mode: str,
+    end_media_sessions: bool = False,
     sandbox: bool,
     transport: httpx.BaseTransport,
     clock: Clock,
@@ -52,7 +53,7 @@ def connect(
         sandbox=sandbox,
         new_lock=new_lock,
     )
-    return Flows(Client(caller, tokens, api_url), mode, rows), tokens
+    return Flows(Client(caller, tokens, api_url), mode, rows, end_media_sessions=end_media_sessions), tokens
 
 
 __all__ = ["Flows", "Tokens", "connect"]

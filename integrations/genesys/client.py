@@ -46,6 +46,7 @@ class Client:
         scope: str,
         *,
         conversation_id: str = "",
+        target: tuple[str, ...] = (),
         json: object = None,
     ) -> dict[str, Any]:
         """The content of the operation's response. Raises as RetryingCaller.call does.
@@ -55,6 +56,8 @@ class Client:
         path = operation.path
         if conversation_id:
             path = path.replace("{conversation_id}", quote(conversation_id, safe=""))
+        if target:
+            path = path.replace("{target}", "/".join(quote(part, safe="") for part in target))
         content = orjson.dumps(json) if operation.sends_json else None
         try:
             return self._authorized(attempt, operation, scope, path, content)

@@ -1,11 +1,12 @@
 """What a conversation is, read from either shape Genesys gives it: over or not, who has answered, its live sessions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
 from cobrowse.model import Channel, Session
+from integrations.genesys.cobrowse_parts import CobrowsePart, parts_of
 from integrations.genesys.links import checked_link
 from integrations.genesys.presence import OVER, Presence, is_over, presence_of
 from integrations.genesys.redaction import redact
@@ -35,7 +36,8 @@ class ConversationSnapshot:
     """A conversation as one GET showed it. `kinds` are the media that carry the talk, cobrowse itself left out.
 
     `sessions` are its cobrowse sessions as each participant has them, `live` those that are not over, each once.
-    `customer` and `agent` say how far each has come.
+    `customer` and `agent` say how far each has come, `parts` who is in which session.
+    `customer_id` is the customer's participant.
     """
 
     id: str
@@ -44,6 +46,13 @@ class ConversationSnapshot:
     sessions: tuple[Session, ...]
     customer: Presence = Presence.UNKNOWN
     agent: Presence = Presence.UNKNOWN
+    parts: tuple[CobrowsePart, ...] = ()
+    customer_id: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no session can be live any more: it has ended, or the customer has left."""
+        return self.ended or self.customer is Presence.LEFT
 
     @property
     def live(self) -> tuple[Session, ...]:
@@ -118,7 +127,15 @@ def parse_conversation(conversation: Mapping[str, Any]) -> ConversationSnapshot:
         # A call between two persons has no customer: its other end is `external`.
         presence_of(participants, "customer", otherwise="external"),
         presence_of(participants, "agent", "user"),
+        parts_of(conversation),
+        _customer_id(participants),
     )
+
+
+def _customer_id(participants: Iterable[Mapping[str, Any]]) -> str:
+    """The id of the customer's participant, which stays when agents change; "" if none is shown."""
+    ids = {one["purpose"].strip().lower(): one["id"] for one in participants}
+    return ids.get("customer") or ids.get("external") or ""
 
 
 def _talks(participant: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

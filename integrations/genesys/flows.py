@@ -3,34 +3,41 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Generic, TypeVar
 
-from cobrowse.errors import CobrowseNotSupported, GenesysBadResponse, NoActiveConversation
-from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step
-from cobrowse.model import Channel, Sessions
+from cobrowse.errors import CobrowseNotSupported, ConversationNotFound, GenesysBadResponse, NoActiveConversation
+from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step, always
+from cobrowse.model import Channel, Ending, Session, Sessions, SessionView
 from integrations.genesys.budget import BudgetState
 from integrations.genesys.client import Client
+from integrations.genesys.cobrowse_parts import view_of
+from integrations.genesys.ending import EndCalls
 from integrations.genesys.notifications import Notifications
 from integrations.genesys.operations import CREATE, LIST, Operation, UpstreamRejected
 from integrations.genesys.steps import Calls
+
+C = TypeVar("C")
 
 # The mode that takes the first flow of the table that the org has.
 AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class StepRow:
-    """A step as cobrowse.flow.Step has it; `run` and `probe` are methods of Calls."""
+class StepRow(Generic[C]):
+    """A step as cobrowse.flow.Step has it; `run` and `probe` are methods of Calls, or of EndCalls."""
 
     name: str
-    run: Callable[[Calls, Attempt], SessionUpdate]
-    probe: Callable[[Calls, Attempt], SessionUpdate | None] | None = None
+    run: Callable[[C, Attempt], SessionUpdate]
+    probe: Callable[[C, Attempt], SessionUpdate | None] | None = None
     has_side_effect: bool = False
     notifies_customer: bool = False
+    applies: Callable[[Attempt], bool] = always
 
-    def bind(self, calls: Calls) -> Step:
+    def bind(self, calls: C) -> Step:
         """The step with these calls."""
         probe = partial(self.probe, calls) if self.probe else None
-        return Step(self.name, partial(self.run, calls), probe, self.has_side_effect, self.notifies_customer)
+        effects = self.has_side_effect, self.notifies_customer
+        return Step(self.name, partial(self.run, calls), probe, *effects, self.applies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +46,20 @@ class FlowRow:
 
     `scopes` are what its token asks for, by the command's channel; without any, the client's roles decide. `trial` is
     an operation that reaches no customer and by which an org shows whether it has the flow. `hints` say what to do
-    about kinds of conversation that the flow can't serve.
+    about kinds of conversation that the flow can't serve. `can_end`: Genesys documents how its sessions are ended.
     """
 
     name: str
-    steps: tuple[StepRow, ...]
+    steps: tuple[StepRow[Calls], ...]
     scopes: Mapping[Channel | None, str] = field(default_factory=dict)
     trial: Operation | None = None
     hints: Mapping[str, str] = field(default_factory=dict)
+    can_end: bool = False
 
 
 _TOKEN = StepRow("token", Calls.token)
 _VERIFY = StepRow("verify", Calls.verify)
+_HAND_OVER = StepRow("hand over", Calls.hand_over, applies=lambda attempt: attempt.command.hand_over)
 _MEDIA_SCOPES = "cobrowse:initiate conversation:read"
 
 FLOWS = (
@@ -61,6 +70,7 @@ FLOWS = (
             StepRow("create", Calls.create, has_side_effect=True),
             StepRow("attach", Calls.attach, Calls.find_session, has_side_effect=True, notifies_customer=True),
             _VERIFY,
+            _HAND_OVER,
         ),
         scopes={
             "webchat": f"{_MEDIA_SCOPES} conversation:webchat",
@@ -77,12 +87,22 @@ FLOWS = (
             _TOKEN,
             StepRow("cobrowse", Calls.cobrowse, Calls.find_session, has_side_effect=True, notifies_customer=True),
             _VERIFY,
+            _HAND_OVER,
         ),
         hints={
             "webchat": "The native flow is for web messaging and voice: Genesys's legacy web chat has had no co-browse "
             "since 30 June 2024. Move the site's chat to Messenger."
         },
+        can_end=True,
     ),
+)
+# What ends a session, of whichever flow: left out where a look has found nothing live.
+ENDING = StepRow(
+    "end",
+    EndCalls.disconnect,
+    EndCalls.find_ended,
+    has_side_effect=True,
+    applies=lambda attempt: bool(attempt.session.targets),
 )
 MODES = (AUTO, *(row.name for row in FLOWS))
 # Steps that make a session which reaches nobody, and those that bring such a session to the customer.
@@ -116,8 +136,13 @@ class Flows:
     invalid_scope at the token).
     """
 
-    def __init__(self, client: Client, mode: str, rows: Sequence[FlowRow] = FLOWS) -> None:
+    def __init__(
+        self, client: Client, mode: str, rows: Sequence[FlowRow] = FLOWS, *, end_media_sessions: bool = False
+    ) -> None:
         self._client = client
+        self._can_end = {row.name for row in rows if row.can_end or end_media_sessions}
+        self._end_calls = EndCalls(client, self.authorize, lambda: self._in_force() in self._can_end)
+        self._ending = Flow("end", (ENDING.bind(self._end_calls),))
         self._candidates = [row.name for row in candidates(mode, rows)]
         self._lacking: set[str] = set()
         self._calls = {
@@ -144,9 +169,17 @@ class Flows:
         """The flow of that name, else the one in force for this org."""
         return self._flows[name or self._in_force()]
 
+    def ending(self) -> Flow:
+        """The flow that ends the session's targets."""
+        return self._ending
+
+    def find_live(self, attempt: Attempt) -> Ending:
+        """What of the attempt's session, or of the conversation, is live, by one look."""
+        return self._end_calls.find_live(attempt)
+
     def authorize(self, attempt: Attempt) -> Calls:
         """The calls of the attempt's flow; outside of one, those of the first that the org grants a token for."""
-        if attempt.checkpoint.flow:
+        if attempt.checkpoint.flow in self._calls:
             return self._calls[attempt.checkpoint.flow]
         while True:
             calls = self._calls[self._in_force()]
@@ -164,6 +197,14 @@ class Flows:
         waits = attempt.command.start_when == "agent_connected"
         over = tuple(session for session in seen.sessions if session not in live)
         return Sessions(live, over, seen.unanswered() if waits else "")
+
+    def view(self, attempt: Attempt, session: Session) -> SessionView:
+        """How far a session has come, by one look at its conversation. One that is gone tells nothing."""
+        try:
+            seen = self.authorize(attempt).fetch_conversation(attempt)
+        except ConversationNotFound:
+            return SessionView()
+        return view_of(seen.parts, session, ended=seen.is_over, now=attempt.clock.now())
 
     def newest_webchat(self, attempt: Attempt) -> str:
         """The id of the newest active webchat. NoActiveConversation if there is none."""

@@ -13,19 +13,20 @@ _PLAIN = re.compile(r"https://[A-Za-z0-9.-]+(?:/[!#-;=?-\[\]-~]*)?")
 log = structlog.stdlib.get_logger("cobrowse")
 
 
-def checked_link(url: str, field: str, conversation_id: str) -> Secret:
+def checked_link(url: str, field: str, conversation_id: str, scheme: str = "https") -> Secret:
     """The link, or an empty one and a warning in the log if it is not plainly https. `field`: Genesys's name for it."""
-    if not url or _PLAIN.fullmatch(url) or _is_https(url):
+    if not url or (scheme == "https" and _PLAIN.fullmatch(url)) or _is_plain(url, scheme):
         return Secret(url)
-    log.warning("link not passed on", field=field, conversation_id=conversation_id, reason="it is not an https URL")
+    reason = f"it is not an {scheme} URL"
+    log.warning("link not passed on", field=field, conversation_id=conversation_id, reason=reason)
     return Secret()
 
 
-def _is_https(url: str) -> bool:
-    """Whether it is an https URL with a host, and holds nothing that could pass for another host."""
+def _is_plain(url: str, scheme: str) -> bool:
+    """Whether it is a URL of the scheme with a host, and holds nothing that could pass for another host."""
     try:
         parts = urlsplit(url)
         named = bool(parts.hostname) and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
-    return parts.scheme == "https" and named and url.isprintable() and not set(url) & set(' \\<>"')
+    return parts.scheme == scheme and named and url.isprintable() and not set(url) & set(' \\<>"')

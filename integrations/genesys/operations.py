@@ -62,6 +62,24 @@ COBROWSE = Operation(
     shapes.CobrowseSessionSchema(),
     repeatable=False,
 )
+# Ends one participant's part of a session, and with the customer's the session.
+DISCONNECT = Operation(
+    "disconnect",
+    "PATCH",
+    "/api/v2/conversations/cobrowsesessions/{conversation_id}/participants/{target}",
+    shapes.NoContentSchema(),
+    repeatable=False,
+    sends_json=True,
+)
+# Sets the named attributes of one participant to the same texts however often it runs.
+ATTRIBUTES = Operation(
+    "attributes",
+    "PATCH",
+    "/api/v2/conversations/{conversation_id}/participants/{target}/attributes",
+    shapes.NoContentSchema(),
+    repeatable=True,
+    sends_json=True,
+)
 
 
 class UpstreamRejected(Exception):

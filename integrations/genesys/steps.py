@@ -17,6 +17,7 @@ from cobrowse.flow import Attempt, FlowUnavailable, SessionUpdate
 from cobrowse.model import Channel, Secret, Session
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import ConversationSnapshot, parse_conversation
+from integrations.genesys.handover import hand_over
 from integrations.genesys.links import checked_link
 from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, UpstreamRejected
 
@@ -108,6 +109,7 @@ class Calls:
         return {
             "cobrowse_session_id": started["id"],
             "join_code": Secret(started["joinCode"]),
+            "websocket_url": checked_link(started["websocketUrl"], "websocketUrl", conversation_id, "wss"),
             "offer_ends": started["dateOfferEnds"],
         }
 
@@ -122,16 +124,21 @@ class Calls:
 
     def verify(self, attempt: Attempt) -> SessionUpdate:
         """Step: poll until the conversation shows the session. It is attached by now, so nothing here is a failure."""
+        customer = attempt.session.customer_id
         try:
             for _ in attempt.poll(VERIFY_DELAYS, "before another look for the session"):
-                session = self.fetch_conversation(attempt).session(
-                    attempt.session.cobrowse_session_id, attempt.session.media_id
-                )
+                seen = self.fetch_conversation(attempt)
+                customer = seen.customer_id or customer
+                session = seen.session(attempt.session.cobrowse_session_id, attempt.session.media_id)
                 if session is not None:
-                    return _merge_session(attempt, session) | {"verified": True}
+                    return _merge_session(attempt, session) | {"verified": True, "customer_id": customer}
         except (GenesysError, ConversationNotFound):
             pass  # the customer has the invitation; that it could not be seen is what `unverified` says
-        return {"verified": False}
+        return {"verified": False, "customer_id": customer}
+
+    def hand_over(self, attempt: Attempt) -> SessionUpdate:
+        """Step: the session in the customer's participant data, where that is asked for."""
+        return hand_over(self.client, attempt, self.scope(attempt))
 
     def fetch_conversation(self, attempt: Attempt) -> ConversationSnapshot:
         """The conversation as it is now. ConversationNotFound if there is none for this client."""

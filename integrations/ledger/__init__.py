@@ -9,7 +9,6 @@ import psycopg
 from cobrowse.clock import Clock
 from integrations.ledger.encryption import MAKE_A_KEY, InstallationKeys, SecretBox, StaticKeys
 from integrations.ledger.postgresql import POOL_SIZE, PostgreSQL
-from integrations.ledger.record_columns import StoredRecord
 from integrations.ledger.sqlite import SQLite
 from integrations.ledger.store import LedgerStore
 from integrations.ledger.tokens import StoredToken, TokenTable
@@ -61,4 +60,4 @@ def _postgresql(url: str, pool_size: int, clock: Clock | None) -> PostgreSQL:
         raise ValueError(message) from None
 
 
-__all__ = ["LedgerStore", "StoredRecord", "StoredToken", "TokenTable", "connect"]
+__all__ = ["LedgerStore", "StoredToken", "TokenTable", "connect"]

@@ -29,6 +29,9 @@ class Row(NamedTuple):
     deadline_seconds: Annotated[float, COMMAND]
     correlation_id: Annotated[str, COMMAND]
     settings: str
+    action: Annotated[str, COMMAND]
+    ends: Annotated[str, COMMAND]
+    hand_over: Annotated[bool, COMMAND]
     state: str
     lease_owner: str
     attempts: int
@@ -43,6 +46,7 @@ class Row(NamedTuple):
     spans: str
     created: float
     updated: float
+    ended: float
     lease_left: float
 
 

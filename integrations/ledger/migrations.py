@@ -80,9 +80,20 @@ MIGRATIONS = (
             "CREATE TABLE budgets (name {text} PRIMARY KEY, closed_until DOUBLE PRECISION NOT NULL)",
         ),
     ),
+    # A service of version 1 would take an end for a start.
     Migration(
         2,
-        1,
+        2,
+        (
+            "ALTER TABLE initiations ADD COLUMN action {text} NOT NULL DEFAULT 'start'",
+            "ALTER TABLE initiations ADD COLUMN ends {text} NOT NULL DEFAULT ''",
+            "ALTER TABLE initiations ADD COLUMN hand_over BOOLEAN NOT NULL DEFAULT FALSE",
+            "ALTER TABLE initiations ADD COLUMN ended DOUBLE PRECISION NOT NULL DEFAULT 0",
+        ),
+    ),
+    Migration(
+        3,
+        2,
         (
             """CREATE TABLE leases (
                 name {text} PRIMARY KEY,

@@ -34,7 +34,7 @@ SELECT {columns} FROM initiations, (
     FROM initiations WHERE lock_key = :lock_key AND lease_owner = :lease_owner) AS won
 WHERE conversation_id = won_conversation_id AND conversation_id <> '' AND seq <> won_seq
     AND CASE WHEN state = 'running' AND lease_until > {now} THEN won_attempts > 1 OR seq < won_seq
-        ELSE may_have_notified END
+        ELSE may_have_notified AND ended = 0 END
 ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC
 """
 
@@ -66,6 +66,9 @@ UPDATE initiations SET
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running'
 """.replace("{checkpoint}", _CHECKPOINT)
 
+# Its session was ended, or is over: from now on it is no live invitation. The first time is kept.
+MARK_ENDED = "UPDATE initiations SET ended = {now} WHERE id = :id AND ended = 0"
+
 # Whether a settle whose answer was lost had its effect.
 COMPLETED = "SELECT seq FROM initiations WHERE id = :id AND lease_owner = :lease_owner AND state = :state"
 
@@ -78,6 +81,12 @@ CONDITIONS = {
     "before_seq": "seq < :before_seq",
     "state": "state = :state",
     "sender": "sender = :sender",
+    "credential": "credential = :credential",
+    "action": "action = :action",
+    "conversation_id": "conversation_id = :conversation_id",
+    "key": "key <> '' AND key = :key",
+    "correlation_id": "correlation_id = :correlation_id",
+    "since": "created >= :since",
     # A union, because one index each finds them; :beyond is the first text after all those that begin with :search.
     "search": """seq IN (
         SELECT seq FROM initiations WHERE id >= :search AND id < :beyond

@@ -26,13 +26,6 @@ _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OSEr
 
 
 @dataclass(frozen=True, slots=True)
-class StoredRecord(InitiationRecord):
-    """An entry with its place in the ledger: `seq` grows from each initiation to the next."""
-
-    seq: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class InitiationSample:
     """What an initiation adds to the figures of its minute. `seconds` is its last attempt's, None until that ends."""
 
@@ -87,7 +80,7 @@ def end_params(
     }
 
 
-def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) -> StoredRecord:
+def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) -> InitiationRecord:
     """The record that a row is. LedgerUnavailable if it can't be read.
 
     So it is if its secrets can't be opened, unless it is read `leniently`: they stay empty then.
@@ -103,7 +96,7 @@ def _unreadable(what: str, fault: Exception) -> LedgerUnavailable:
     return LedgerUnavailable(f"{what} can't be read as this service wrote it ({type(fault).__name__})", hint=hint)
 
 
-def _record(row: Row, box: SecretBox, *, leniently: bool) -> StoredRecord:
+def _record(row: Row, box: SecretBox, *, leniently: bool) -> InitiationRecord:
     try:
         settings, secret = box.decrypt(row.settings), box.decrypt(row.secret)
     except UnknownKey as fault:
@@ -114,7 +107,7 @@ def _record(row: Row, box: SecretBox, *, leniently: bool) -> StoredRecord:
         settings, secret = {}, {}
     state = State(row.state)
     known = secret.get("progress", {})
-    return StoredRecord(
+    return InitiationRecord(
         id=row.id,
         command=_command(row, settings),
         state=state,
@@ -126,6 +119,7 @@ def _record(row: Row, box: SecretBox, *, leniently: bool) -> StoredRecord:
         outcome=_outcome(row, secret.get("outcome", known)) if row.outcome else None,
         created=datetime.fromtimestamp(row.created, UTC),
         updated=datetime.fromtimestamp(row.updated, UTC),
+        ended=datetime.fromtimestamp(row.ended, UTC) if row.ended else None,
         seq=row.seq,
     )
 
@@ -141,11 +135,11 @@ def sample(values: tuple[Any, ...]) -> InitiationSample:
         raise _unreadable("an initiation of the last hour", fault) from None
 
 
-def new_record(claim: Claim, seq: int, created: float) -> StoredRecord:
+def new_record(claim: Claim, seq: int, created: float) -> InitiationRecord:
     """The record of an initiation that this claim has just made, without reading it back."""
     command = claim.command
     at = datetime.fromtimestamp(created, UTC)
-    return StoredRecord(
+    return InitiationRecord(
         id=claim.id,
         command=replace(command, user_token=Secret()) if command.user_token else command,
         state=State.RUNNING,
@@ -191,7 +185,8 @@ def _outcome(row: Row, secret: Mapping[str, str]) -> Outcome:
 
 
 def _session(clear: Mapping[str, Any], secret: Mapping[str, str]) -> Session:
-    return _known(Session, {**clear, **{name: Secret(value) for name, value in secret.items()}})
+    targets = {"targets": tuple(clear["targets"])} if "targets" in clear else {}
+    return _known(Session, {**clear, **targets, **{name: Secret(value) for name, value in secret.items()}})
 
 
 def _texts(text: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from cobrowse.ledger import (
     Claim,
     ClaimResult,
     FingerprintMismatch,
+    InitiationRecord,
     Lease,
     LeaseLost,
     State,
@@ -24,9 +25,9 @@ from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
 from integrations.ledger.leases import LeaseTable
+from integrations.ledger.listings import Listings
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import Purge
-from integrations.ledger.record_columns import InitiationSample, StoredRecord
 from integrations.ledger.tokens import TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
@@ -37,15 +38,11 @@ MIN_COMPLETION_SECONDS = 0.5
 MIN_READ_SECONDS = 0.25
 # Seconds between looks at a row that another process works on: soon at first, for most take a moment only.
 FIRST_LOOK, LAST_LOOK, SLOWER = 0.01, 0.1, 1.5
-# An hour of four tokens at Genesys's limit of 300 calls a minute, four calls an initiation; some 30 megabytes.
-MAX_SAMPLES = 20_000
-# What follows every text that begins with a prefix.
-_BEYOND = "\U0010ffff"
 
 _Values = tuple[Any, ...]
 
 
-class LedgerStore:
+class LedgerStore(Listings):
     """The ledger, kept in a database: `tokens`, `budgets` and `leases` lie there too.
 
     `retention_seconds`: how long what has ended is kept. `seconds`: what a method may wait for the database, by default
@@ -55,8 +52,7 @@ class LedgerStore:
     def __init__(
         self, database: Database, box: SecretBox, *, retention_seconds: float, clock: Clock | None = None
     ) -> None:
-        self._database = database
-        self._box = box
+        super().__init__(database, box)
         self._clock = clock or SystemClock()
         self._notifier = CompletionNotifier()
         self._purge = Purge(database, retention_seconds, self._clock)
@@ -146,12 +142,16 @@ class LedgerStore:
             raise LeaseLost(initiation_id)
         self._notifier.notify(initiation_id)
 
-    def read(self, initiation_id: str, *, seconds: float | None = None) -> StoredRecord | None:
+    def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
+        """Commit that its session is over."""
+        self._database.execute(queries.MARK_ENDED, {"id": initiation_id}, durable=False, seconds=seconds)
+
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
         found = self._database.read(queries.BY_ID, {"id": initiation_id}, seconds=seconds)
         return self._record(found[0]) if found else None
 
-    def find(self, lock_key: str, *, seconds: float | None = None) -> StoredRecord | None:
+    def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The record that has this lock key, by one read."""
         found = self._database.read(queries.BY_LOCK_KEY, {"lock_key": record_columns.plain(lock_key)}, seconds=seconds)
         return self._record(found[0]) if found else None
@@ -166,40 +166,6 @@ class LedgerStore:
                 if self._holder(initiation_id, deadline.remaining()) != lease_owner:
                     return
                 pause = min(pause * SLOWER, LAST_LOOK)
-
-    def recent(
-        self,
-        limit: int,
-        *,
-        before_seq: int | None = None,
-        search: str | None = None,
-        state: State | None = None,
-        sender: str | None = None,
-    ) -> tuple[StoredRecord, ...]:
-        """The newest first. `search` is the start of an id, a conversation's, a key or a correlation id."""
-        params: dict[str, object] = {
-            "before_seq": before_seq,
-            "search": record_columns.plain(search or "") or None,
-            "state": state and state.value,
-            "sender": sender,
-        }
-        params = {name: value for name, value in params.items() if value is not None}
-        conditions = " AND ".join(queries.CONDITIONS[name] for name in params) or "1 = 1"
-        sql = queries.RECENT.replace("{conditions}", conditions)
-        params |= {"beyond": f"{params.get('search')}{_BEYOND}", "limit": limit}
-        return tuple(
-            self._database.scan(sql, params, lambda values: record_columns.record(values, self._box, leniently=True))
-        )
-
-    def recent_samples(self, seconds: float) -> tuple[InitiationSample, ...]:
-        """Samples of the initiations of the last so many seconds, the newest first; at most MAX_SAMPLES."""
-        params = {"seconds": seconds, "limit": MAX_SAMPLES}
-        return tuple(self._database.scan(queries.SAMPLES, params, record_columns.sample))
-
-    def counts(self, seconds: float) -> Mapping[State, int]:
-        """How many of the initiations of the last so many seconds stand where."""
-        found: dict[str, int] = dict(self._database.scan(queries.COUNTS, {"seconds": seconds}, _pair))
-        return {state: found.get(state.value, 0) for state in State}
 
     def ping(self) -> None:
         """Write what a claim would and compare the keys with their file. LedgerUnavailable within 2 s if one fails."""
@@ -219,14 +185,14 @@ class LedgerStore:
         self._purge.close()
         self._database.close()
 
-    def _won(self, entry: StoredRecord, others: Sequence[_Values]) -> Acquired:
+    def _won(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
         at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
         ahead = tuple(Lease(row.id, row.lease_owner) for row in at_work)
         history = tuple(map(self._record, others[len(ahead) :]))
         previous = self._record(others[0]) if ahead else next(iter(history), None)
         return Acquired(entry, previous, ahead, history)
 
-    def _record(self, values: _Values) -> StoredRecord:
+    def _record(self, values: _Values) -> InitiationRecord:
         return record_columns.record(values, self._box)
 
     def _holder(self, initiation_id: str, seconds: float) -> str:
@@ -268,7 +234,3 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
         if row.state != State.FAILED_RETRYABLE and (row.state != State.RUNNING or row.lease_left > 0):
             return _Decision(AlreadyHeld, found[0])
     raise LedgerUnavailable(f"could not acquire the lock of initiation {claim.id} after {MAX_CLAIM_ATTEMPTS} attempts")
-
-
-def _pair(values: _Values) -> tuple[str, int]:
-    return values[0], values[1]

@@ -51,6 +51,7 @@ def load_senders(
     public_base_url: str = "",
     trusted_proxies: tuple[str, ...] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
+    participant_data: bool = False,
     schemes: Mapping[str, Scheme] = SCHEMES,
 ) -> Senders:
     """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once.
@@ -63,7 +64,9 @@ def load_senders(
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SendersFileError([f"{file}: is not TOML: {error}"]) from None
-    context = SenderContext(environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes, schemes)
+    context = SenderContext(
+        environ, public_base_url.rstrip("/"), trusted_proxies, max_body_bytes, schemes, participant_data
+    )
     errors = [
         f"{file}: {key[:60]!r} is not known here; each sender is a [senders.NAME]"
         for key in document
@@ -160,6 +163,9 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         always_200=row.get("always_200", False),
         reuse_live_session=row.get("reuse_live_session", True),
         start_when=row.get("start_when", envelope.start_when),
+        action=row.get("action", "start"),
+        participant_data=row.get("participant_data", context.participant_data),
+        dry_run=row.get("dry_run", False),
         rate_limit=row.get("rate_limit", ""),
         max_body_bytes=max_body_bytes,
         response_policy=response_policy,

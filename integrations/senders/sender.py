@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from cobrowse.model import Secret, StartWhen
-from integrations.listening.config import ListenConfig
+from cobrowse.model import Action, Secret, StartWhen
+from integrations.listening.config import SENDER, ListenConfig
 from integrations.senders.auth.addresses import check_address
 from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.scheme import Scheme
@@ -19,7 +19,10 @@ from integrations.senders.response_policies import ResponsePolicy
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """One row, checked. `deadline_seconds` is how long the sender is kept waiting at most."""
+    """One row, checked. `deadline_seconds` is how long the sender is kept waiting at most.
+
+    With `dry_run` nothing is done, and each delivery is told what would have been.
+    """
 
     name: str
     signature: str
@@ -28,6 +31,9 @@ class Sender:
     always_200: bool
     reuse_live_session: bool
     start_when: StartWhen
+    action: Action
+    participant_data: bool
+    dry_run: bool
     rate_limit: str
     max_body_bytes: int
     response_policy: ResponsePolicy
@@ -107,6 +113,11 @@ class Senders:
     rows: Mapping[str, Sender] = field(default_factory=dict)
     listen: ListenConfig | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names under which initiations of the file are kept: the listener's too, if there is one."""
+        return (*((SENDER,) if self.listen else ()), *self.rows)
+
     def get(self, name: str) -> Sender | None:
         """The sender of this name."""
         return self.rows.get(name)
@@ -132,6 +143,9 @@ class Senders:
                 "always200": sender.always_200,
                 "reuseLiveSession": sender.reuse_live_session,
                 "startWhen": sender.start_when,
+                "action": sender.action,
+                "participantData": sender.participant_data,
+                "dryRun": sender.dry_run,
                 "rateLimit": sender.rate_limit,
                 "maxBodyBytes": sender.max_body_bytes,
                 "handshake": sender.handshake.name if sender.handshake else "",

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import get_args
 
-from cobrowse.model import StartWhen
+from cobrowse.model import Action, StartWhen
 from integrations.senders.auth import checks
 from integrations.senders.auth.checks import Check, chosen
 from integrations.senders.auth.credentials import SHORTEST
@@ -63,6 +63,9 @@ def _networks(value: object) -> str:
 
 
 # What any row may have; a scheme brings keys of its own.
+# Keys that say how a session is started.
+_FOR_STARTS = ("start_when", "reuse_live_session", "session_settings", "participant_data")
+
 KEYS: Mapping[str, Check] = {
     "secrets": checks.texts,
     "envelope": checks.choice(tuple(ENVELOPES), "envelope"),
@@ -76,6 +79,9 @@ KEYS: Mapping[str, Check] = {
     "always_200": checks.boolean,
     "reuse_live_session": checks.boolean,
     "start_when": checks.choice(get_args(StartWhen)),
+    "action": checks.choice(get_args(Action)),
+    "participant_data": checks.boolean,
+    "dry_run": checks.boolean,
     "max_age_seconds": checks.number(*_AGES),
     "max_body_bytes": checks.whole(*_BODIES, "bytes"),
     "rate_limit": _rate,
@@ -113,6 +119,8 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     largest = sound.get("max_body_bytes")
     if isinstance(largest, int) and largest > context.max_body_bytes:
         errors.append(f"max_body_bytes: {largest} is above MAX_BODY_BYTES, which is {context.max_body_bytes}")
+    if sound.get("action") == "end":
+        errors += [f"{key}: nothing to use it for in a row that ends sessions" for key in _FOR_STARTS if key in row]
     if "signature" in sound:
         errors += _scheme_errors(context.schemes[str(sound["signature"])], sound, row, context)
     if "envelope" in sound:

@@ -5,6 +5,7 @@ The table is docs/authorisation.md; `python -m tests.contract.test_authorisation
 
 import base64
 import contextlib
+import html
 import re
 import tempfile
 from dataclasses import fields
@@ -17,7 +18,7 @@ from flask import Flask
 from cobrowse.model import Secret
 from integrations.senders.registry import load_senders
 from sandbox.server import start
-from sandbox.state import ABSENT, WEBCHAT
+from sandbox.state import ABSENT, VOICE, WEBCHAT
 from settings import Settings
 from tests.robustness.inside import KEY, service
 from web.error_handlers import register_error_handlers
@@ -103,6 +104,7 @@ CREDENTIALS = {
 }
 ANYBODY = frozenset(CREDENTIALS)
 NOBODY = frozenset()
+CALLERS = frozenset({"API key", "API key as Basic password"})
 OPERATOR = frozenset({"console password", "console password, from its own page"})
 
 # The rows: method, the route's rule, the path that is asked, and which credentials open it.
@@ -117,8 +119,12 @@ TABLE = [
         "POST",
         "/data-actions/cobrowse",
         "/data-actions/cobrowse",
-        frozenset({"API key", "API key as Basic password"}),
+        CALLERS,
     ),
+    ("POST", "/data-actions/cobrowse/status", "/data-actions/cobrowse/status", CALLERS),
+    ("POST", "/data-actions/cobrowse/end", "/data-actions/cobrowse/end", CALLERS),
+    ("GET", "/initiations", "/initiations?correlationId=c", CALLERS),
+    ("GET", "/initiations/<initiation_id>", "/initiations/{id}", CALLERS),
     ("POST", "/webhooks/<name>", "/webhooks/crm", frozenset({"crm's signature"})),
     (
         "POST",
@@ -140,6 +146,12 @@ TABLE = [
         "/console/initiations/{id}/retry",
         frozenset({"console password, from its own page"}),
     ),
+    (
+        "POST",
+        "/console/initiations/<initiation_id>/end",
+        "/console/initiations/{started}/end",
+        frozenset({"console password, from its own page"}),
+    ),
 ]
 
 
@@ -151,29 +163,36 @@ class RequestInfo:
         client = app.test_client()
         failed = client.post("/data-actions/cobrowse", json={"conversationId": ABSENT}, headers={"X-Api-Key": KEY})
         self.failed = failed.json["initiationId"]
+        self.started = self.start()
 
     def ask(self, method, path, credential):
         """The status, and whether anything was started for it."""
-        path = path.format(id=self.failed)
+        if "{started}" in path and credential == "console password, from its own page":
+            self.started = self.start()  # the one before may have been ended
+        path = path.format(id=self.failed, started=self.started)
         headers, data, kind = CREDENTIALS[credential](path), None, None
         if method == "POST" and not path.startswith("/console"):
             data, kind = BODY, "application/json"
         elif method == "POST":
-            data = {"token": self.token(headers)}
+            data = {"token": self.token(path, headers)}
         app = self.app if path != "/metrics" or served(self.app, "/metrics") else metrics_alone()
         with app.test_client().open(
             path, method=method, data=data, content_type=kind, headers=headers, environ_base=FAR
         ) as answer:
             return answer.status_code
 
-    def token(self, headers):
+    def start(self):
+        """The id of a new initiation whose session is live."""
+        sent = {"json": {"conversationId": VOICE}, "headers": {"X-Api-Key": KEY}}
+        return self.app.test_client().post("/data-actions/cobrowse", **sent).json["initiationId"]
+
+    def token(self, path, headers):
         """The token of the console's own form, for whoever has opened its page."""
         if not headers.pop("X-Own-Page", ""):
             return "made-up"
-        page = self.app.test_client().get(
-            f"/console/initiations/{self.failed}", headers=basic(PASSWORD), environ_base=FAR
-        )
-        return re.search(r'name="token" value="([^"]+)"', page.get_data(as_text=True))[1]
+        page = self.app.test_client().get(path.rpartition("/")[0], headers=basic(PASSWORD), environ_base=FAR)
+        found = re.search(rf'action="{path}">\s*<input type="hidden" name="token" value="([^"]+)"', page.text)
+        return html.unescape(found[1])
 
 
 def served(app, rule):
@@ -281,7 +300,7 @@ def table(world):
 def groups():
     """The rows by who they are for."""
     starts = {
-        "For callers": ("/data-actions", "/webhooks"),
+        "For callers": ("/data-actions", "/initiations", "/webhooks"),
         "The console": ("/console",),
         "For everything else": ("/",),
     }

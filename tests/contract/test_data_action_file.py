@@ -12,15 +12,15 @@ from cobrowse.model import Secret
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import connect
 from sandbox.server import start
-from sandbox.state import WEBCHAT
-from schemas.data_action import AnswerSchema, StartRequestSchema
+from sandbox.state import VOICE, WEBCHAT
 from schemas.texts import placeholder_in
 from settings import Settings
 from tests.contract.velocity import as_apache_does, as_it_is, render
-from tools.api_reference.data_action import KEY_INPUT, action
+from tools.api_reference.data_action import ACTIONS, KEY_INPUT, action
 
 GENESYS = Path(__file__).parents[2] / "deploy" / "genesys"
-FILE = json.loads((GENESYS / "Start-Cobrowse.custom.json").read_text("utf-8"))
+FILES = {row.name: json.loads((GENESYS.parents[1] / row.file).read_text("utf-8")) for row in ACTIONS}
+FILE = FILES["Start Cobrowse"]
 REQUEST, RESPONSE = FILE["config"]["request"], FILE["config"]["response"]
 INPUTS = FILE["contract"]["input"]["inputSchema"]
 OUTPUTS = FILE["contract"]["output"]["successSchema"]
@@ -45,8 +45,9 @@ def keys_of(thing):
     return {name: keys_of(inner) for name, inner in thing.items()} if isinstance(thing, dict) else None
 
 
-def test_its_keys_are_those_of_genesys_own_exports():
-    shape = keys_of({**FILE, "contract": {"input": None, "output": None}})
+@pytest.mark.parametrize("file", FILES.values(), ids=FILES)
+def test_its_keys_are_those_of_genesys_own_exports(file):
+    shape = keys_of({**file, "contract": {"input": None, "output": None}})
     shape["config"]["request"]["headers"] = shape["config"]["response"]["translationMap"] = None
     shape["config"]["response"]["translationMapDefaults"] = None
     assert shape == {
@@ -60,17 +61,24 @@ def test_its_keys_are_those_of_genesys_own_exports():
         "contract": {"input": None, "output": None},
         "secure": None,
     }
-    assert list(FILE["contract"]["input"]) == ["inputSchema"]
-    assert list(FILE["contract"]["output"]) == ["successSchema"]
+    assert list(file["contract"]["input"]) == ["inputSchema"]
+    assert list(file["contract"]["output"]) == ["successSchema"]
 
 
-def test_it_is_a_web_services_data_action_that_can_be_imported():
-    assert (FILE["integrationType"], FILE["actionType"]) == ("custom-rest-actions", "custom")
-    assert 0 < len(FILE["name"]) <= 256
-    assert FILE["secure"] is False
+@pytest.mark.parametrize("file", FILES.values(), ids=FILES)
+def test_it_is_a_web_services_data_action_that_can_be_imported(file):
+    assert (file["integrationType"], file["actionType"]) == ("custom-rest-actions", "custom")
+    assert 0 < len(file["name"]) <= 256
+    assert file["secure"] is False
 
 
-@pytest.mark.parametrize("contract", [INPUTS, OUTPUTS], ids=["input", "output"])
+def contracts():
+    for file in FILES.values():
+        yield file["contract"]["input"]["inputSchema"]
+        yield file["contract"]["output"]["successSchema"]
+
+
+@pytest.mark.parametrize("contract", list(contracts()), ids=lambda contract: contract["title"])
 def test_a_contract_is_flat_draft_04(contract):
     assert contract["$schema"] == "http://json-schema.org/draft-04/schema#"
     assert contract["type"] == "object"
@@ -83,24 +91,32 @@ def test_a_contract_is_flat_draft_04(contract):
         assert set(field) <= {"type", "title", "description"}
 
 
-def test_the_inputs_are_the_requests_fields_and_the_key_is_one_of_them():
-    fields = [str(field.data_key or name) for name, field in StartRequestSchema().fields.items()]
-    assert list(INPUTS["properties"]) == fields
+@pytest.mark.parametrize("row", ACTIONS, ids=lambda row: row.name)
+def test_the_inputs_are_the_requests_fields_and_the_key_is_one_of_them(row):
+    inputs = FILES[row.name]["contract"]["input"]["inputSchema"]
+    fields = [str(field.data_key or name) for name, field in row.request().fields.items()]
+    assert list(inputs["properties"]) == fields
     assert KEY_INPUT in fields
-    assert set(INPUTS["required"]) <= set(fields)
+    assert set(inputs.get("required", ())) == set(row.required) <= set(fields)
 
 
-def test_the_outputs_are_the_answers_keys():
-    assert list(OUTPUTS["properties"]) == list(AnswerSchema().fields)
-    kinds = {field["type"] for field in OUTPUTS["properties"].values()}
+@pytest.mark.parametrize("row", ACTIONS, ids=lambda row: row.name)
+def test_the_outputs_are_the_answers_keys(row):
+    outputs = FILES[row.name]["contract"]["output"]["successSchema"]
+    assert list(outputs["properties"]) == list(row.answer().fields)
+    kinds = {field["type"] for field in outputs["properties"].values()}
     assert kinds == {"string", "integer", "boolean"}
 
 
-def test_every_input_in_the_body_is_escaped_and_optional_ones_are_quiet():
-    template = REQUEST["requestTemplate"]
+@pytest.mark.parametrize("row", ACTIONS, ids=lambda row: row.name)
+def test_every_input_in_the_body_is_escaped_and_optional_ones_are_quiet(row):
+    request, inputs = FILES[row.name]["config"]["request"], FILES[row.name]["contract"]["input"]["inputSchema"]
+    template = request["requestTemplate"]
     escaped = re.findall(r'\$esc\.jsonEncode\("\$(!?)\{input\.(\w+)\}"\)', template)
-    assert [name for _, name in escaped] == [name for name in INPUTS["properties"] if name != KEY_INPUT]
-    assert {name for quiet, name in escaped if not quiet} == set(INPUTS["required"])
+    left_out = {KEY_INPUT} if row.key_in_header else set()
+    assert ("Idempotency-Key" in request["headers"]) is row.key_in_header
+    assert [name for _, name in escaped] == [name for name in inputs["properties"] if name not in left_out]
+    assert {name for quiet, name in escaped if not quiet} == set(row.required)
     assert template.count("{input.") == len(escaped)
 
 
@@ -143,8 +159,9 @@ def test_with_a_category_and_an_integration_it_is_what_genesys_api_takes():
         assert all(isinstance(field, dict) for field in contract["properties"].values())
 
 
-def test_the_file_is_what_the_code_makes():
-    assert action() == FILE
+@pytest.mark.parametrize("row", ACTIONS, ids=lambda row: row.name)
+def test_the_file_is_what_the_code_makes(row):
+    assert action(row) == FILES[row.name]
 
 
 # --- its templates, rendered and sent ---------------------------------------------------------------------------------
@@ -172,28 +189,29 @@ def client(tmp_path_factory):
 def sent(request, client):
     """Sends what Genesys would send for these inputs; gives the answer, and the body that was sent."""
 
-    def send(**inputs):
+    def send(action="Start Cobrowse", **inputs):
+        asked = FILES[action]["config"]["request"]
         context = {
             "credentials.baseUrl": "http://localhost",
             "credentials.apiKey": KEY,
             **{f"input.{name}": value for name, value in inputs.items()},
         }
-        url = render(REQUEST["requestUrlTemplate"], context)
-        headers = {name: render(value, context) for name, value in REQUEST["headers"].items()}
-        body = render(REQUEST["requestTemplate"], context, request.param)
-        answer = client.open(url, method=REQUEST["requestType"], headers=headers, data=body.encode())
+        url = render(asked["requestUrlTemplate"], context)
+        headers = {name: render(value, context) for name, value in asked["headers"].items()}
+        body = render(asked["requestTemplate"], context, request.param)
+        answer = client.open(url, method=asked["requestType"], headers=headers, data=body.encode())
         return answer, json.loads(body)
 
     return send
 
 
-def of_the_contract(answer):
+def of_the_contract(answer, outputs=OUTPUTS):
     """The answer, once it is sure that it fits the output contract."""
     passed = json.loads(render(RESPONSE["successTemplate"], {"rawResult": answer.get_data(as_text=True)}))
-    assert set(passed) == set(OUTPUTS["properties"])
+    assert set(passed) == set(outputs["properties"])
     kinds = {"string": str, "integer": int, "boolean": bool}
     for name, value in passed.items():
-        assert type(value) is kinds[OUTPUTS["properties"][name]["type"]]
+        assert type(value) is kinds[outputs["properties"][name]["type"]]
     return passed
 
 
@@ -214,6 +232,8 @@ def test_with_every_input_set_a_session_is_started(sent, request):
         "latest": "false",
         "requestedBy": "Ann",
         "startWhen": "",
+        "participantData": "",
+        "dryRun": "",
         "sessionSettings": '{"mask": ["#card"]}',
     }
 
@@ -227,6 +247,8 @@ def test_with_the_optional_inputs_unset_it_is_the_same(sent):
         "latest": "",
         "requestedBy": "",
         "startWhen": "",
+        "participantData": "",
+        "dryRun": "",
         "sessionSettings": "",
     }
 
@@ -259,6 +281,8 @@ def test_a_hostile_name_stays_a_name(sent, value):
         "latest": "",
         "requestedBy": value,
         "startWhen": "",
+        "participantData": "",
+        "dryRun": "",
         "sessionSettings": "",
     }
     assert of_the_contract(answer)["conversationId"] == WEBCHAT
@@ -297,35 +321,82 @@ FAILURE = {"errorCode", "status", "correlationId", "entityId", "entityName", "us
 DETAILS = {f"details.{name}" for name in ("errorCode", "fieldName", "entityId", "entityName")}
 
 
-def test_the_example_flow_speaks_the_contract():
-    calls = [call["dataAction"][FILE["name"]] for each in found(FLOW, "category") for call in each.values()]
-    assert len(calls) == 2
-    for call in calls:
-        assert set(call["inputs"]) == set(INPUTS["properties"])
-        assert set(call["successOutputs"]) <= set(OUTPUTS["properties"])
-        assert {"success", "retryable", "errorCode"} <= set(call["successOutputs"])
-        assert set(call["failureOutputs"]) <= FAILURE | DETAILS
-    assert calls[0]["inputs"] == calls[1]["inputs"]  # the same request, so the same key
+def test_what_was_started_is_asked_for_by_its_key_and_ended(sent, request):
+    key = request.node.name
+    started = of_the_contract(sent(conversationId=VOICE, idempotencyKey=key)[0])
+    outputs = FILES["Cobrowse Status"]["contract"]["output"]["successSchema"]
+    asked = of_the_contract(sent("Cobrowse Status", idempotencyKey=key, live="true")[0], outputs)
+    assert (asked["initiationId"], asked["sessionState"]) == (started["initiationId"], "offered")
+    unknown = of_the_contract(sent("Cobrowse Status", idempotencyKey=f"{key}-other")[0], outputs)
+    assert unknown["errorCode"] == "initiation_not_found"
+    # The media flow's end is left to a setting.
+    ended, body = sent("End Cobrowse", initiationId=started["initiationId"], requestedBy='say "stop"')
+    assert of_the_contract(ended)["errorCode"] == "cobrowse_not_supported"
+    assert body["requestedBy"] == 'say "stop"'
 
 
-def test_the_example_flow_branches_on_every_output_and_declares_what_it_uses():
+def calls_of(name):
+    return [
+        call["dataAction"][name]
+        for each in found(FLOW, "category")
+        for call in each.values()
+        if name in call["dataAction"]
+    ]
+
+
+def test_the_example_flow_speaks_the_contracts():
+    assert [len(calls_of(row.name)) for row in ACTIONS] == [2, 1, 1]
+    for row in ACTIONS:
+        contract = FILES[row.name]["contract"]
+        for call in calls_of(row.name):
+            assert set(call["inputs"]) == set(contract["input"]["inputSchema"]["properties"])
+            assert set(call["successOutputs"]) <= set(contract["output"]["successSchema"]["properties"])
+            assert {"success", "errorCode"} <= set(call["successOutputs"])
+            assert set(call["failureOutputs"]) <= FAILURE | DETAILS
+    first, again = calls_of("Start Cobrowse")
+    assert first["inputs"] == again["inputs"]  # the same request, so the same key
+    assert (first["inputs"]["startWhen"], first["inputs"]["participantData"]) == (
+        {"lit": "agent_connected"},
+        {"lit": True},
+    )
+
+
+def test_the_example_flow_waits_as_long_as_it_is_told_and_declares_what_it_uses():
     first = next(found(FLOW, "callData"))
     assert set(first["outputs"]) == {"failure", "timeout"}
     text = (GENESYS / "start-cobrowse.flow.yaml").read_text("utf-8")
-    declared = {variable["name"] for kind in ("stringVariable", "booleanVariable") for variable in found(FLOW, kind)}
-    assert set(re.findall(r"State\.\w+", text)) == declared
-    for branch in ("State.Success", "State.Retryable", "State.ErrorCode"):
-        assert any(branch in str(one) for kind in ("condition", "case") for one in found(FLOW, kind))
+    kinds = ("stringVariable", "booleanVariable", "integerVariable")
+    declared = {variable["name"] for kind in kinds for variable in found(FLOW, kind)}
+    assert set(re.findall(r"(?:State|Flow)\.\w+", text)) == declared
+    bound = {call["successOutputs"]["retryAfterSeconds"]["var"] for call in calls_of("Start Cobrowse")}
+    [wait] = found(FLOW, "wait")
+    assert {name for name in bound if name in wait["duration"]["exp"]} == bound
+    for branch in ("State.Success", "State.Retryable", "State.ErrorCode", "State.JoinUrl", "State.HandedOver"):
+        assert any(branch in str(one) for one in found(FLOW, "condition"))
 
 
-def test_terraform_takes_everything_from_the_file():
+def test_the_agents_button_speaks_the_contracts():
+    blocks = re.findall(r"```json\n(.*?)```", (GENESYS / "agent-script.md").read_text("utf-8"), re.DOTALL)
+    bodies = [json.loads(block) for block in blocks]
+    for row, body in zip((ACTIONS[0], ACTIONS[2]), bodies, strict=True):
+        assert set(body) == set(FILES[row.name]["contract"]["input"]["inputSchema"]["properties"])
+
+
+def test_terraform_takes_everything_from_the_files():
     terraform = (GENESYS / "terraform" / "main.tf").read_text("utf-8")
-    for path in re.findall(r"local\.action\.([\w.]+)", terraform):
-        part = FILE
-        for name in path.split("."):
-            part = part[name]
-    for resource in ("integration", "integration_credential", "integration_action"):
+    names = re.search(r"for name in \[(.*?)\]", terraform)[1]
+    assert [GENESYS / f"{name}.custom.json" for name in re.findall(r'"([\w-]+)"', names)] == [
+        GENESYS.parents[1] / row.file for row in ACTIONS
+    ]
+    for path in re.findall(r"each\.value\.([\w.]+)", terraform):
+        for file in FILES.values():
+            part = file
+            for name in path.split("."):
+                part = part[name]
+    for resource in ("integration", "integration_credential", "integration_action", "flow"):
         assert f'resource "genesyscloud_{resource}"' in terraform
     assert "config_timeout_seconds" in terraform
+    # The event's fields become the workflow's inputs.
+    assert 'data_format = "TopLevelPrimitives"' in terraform
     for field in re.findall(r"\$\{credentials\.(\w+)\}", json.dumps(REQUEST)):
         assert re.search(rf"^\s+{field}\s+= var\.", terraform, re.MULTILINE)

@@ -22,11 +22,13 @@ ROOT = Path(__file__).parents[2]
 ROLE = {role.name: role for role in ROLES}
 WAY = {way.name: way for way in WAYS}
 EVERY = list(cells())
+# Calls that no start stands on: integration/test_end.py and integration/test_handover.py have their failures.
+BESIDE_A_START = {"disconnect", "attributes"}
 
 
 def test_every_upstream_call_is_a_role():
     ours = {one.name for one in vars(operations).values() if isinstance(one, operations.Operation)}
-    assert {role.operation for role in ROLES} == ours
+    assert {role.operation for role in ROLES} == ours - BESIDE_A_START
     assert ours <= set(faults.OPERATIONS)
 
 

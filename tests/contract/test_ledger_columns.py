@@ -20,6 +20,9 @@ WHOLE = command(
     reuse_live_session=True,
     session_settings={"a": 1},
     channel="voice",
+    action="end",
+    ends="initiation-1",
+    hand_over=True,
 )
 PROGRESS = Checkpoint("media", ("create",), "attach", may_have_notified=True, session=Session("c-1", "s-1"))
 # The secrets of a session have a column of their own, which is encrypted.

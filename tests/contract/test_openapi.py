@@ -35,7 +35,7 @@ def test_it_is_of_this_version():
 def test_every_route_of_the_service_is_in_it_and_no_other(app):
     own = ("/docs/static/", "/console", "/static/")
     served = {
-        re.sub(r"<(?:\w+:)?name>", "{sender}", rule.rule)
+        re.sub(r"<(?:\w+:)?name>", "{sender}", rule.rule).replace("<initiation_id>", "{initiationId}")
         for rule in app.url_map.iter_rules()
         if not rule.rule.startswith(own)
     }

@@ -49,7 +49,7 @@ SCHEMA = loaded()
 @pytest.fixture(scope="module")
 def running(build, box):
     box.options.auto_create = True
-    SCHEMA.app.app = build(allow_latest=True)
+    SCHEMA.app.app = build(allow_latest=True, end_media_sessions=True)
     yield
     box.options.auto_create = False
 
@@ -68,6 +68,8 @@ def apart(case):
     So are two keys that differ, which no schema can say: one stays. Settings that look like JSON as far as a pattern
     can say, and are none, become an empty object. A channel becomes that of the sandbox's conversation.
     """
+    # What is drawn for a credential may be drawn for a parameter too, which an error shows: it would seem to leak.
+    (case.headers or {}).pop("Authorization", None)
     key = (case.headers or {}).get("Idempotency-Key")
     if sound(key) and len(key) < 240:
         case.headers["Idempotency-Key"] = f"{key}{next(NUMBER)}"
@@ -89,7 +91,7 @@ def apart(case):
     return case
 
 
-@SCHEMA.exclude(operation_id="receiveDelivery").parametrize()
+@SCHEMA.exclude(operation_id=["receiveDelivery", "listInitiations"]).parametrize()
 def test_the_service_and_the_document_agree(running, case):
     # The service also reads what Architect sends for an input that is not set, and "true" for true.
     apart(case).call_and_validate(
@@ -97,9 +99,10 @@ def test_the_service_and_the_document_agree(running, case):
     )
 
 
-@SCHEMA.include(operation_id="receiveDelivery").parametrize()
-def test_they_agree_on_deliveries(running, case):
-    # What a body must hold is said by the sender's row and not by the document, so a well-formed one may be refused.
+@SCHEMA.include(operation_id=["receiveDelivery", "listInitiations"]).parametrize()
+def test_they_agree_on_what_the_document_cant_say_whole(running, case):
+    # What a delivery's body must hold is said by the sender's row, and that one of several parameters is needed can't
+    # be said at all; so a well-formed request may be refused.
     apart(case).call_and_validate(
         headers={"X-Api-Key": KEY}, excluded_checks=[schemathesis.checks.CHECKS.get_one("positive_data_acceptance")]
     )

@@ -69,6 +69,9 @@ REFUSED = {
     "rate_limited": lambda client: [post(client, {}, path="/webhooks/rated") for _ in range(2)][1],
     "conversation_not_found": lambda client: post(client, conversationId=ABSENT),
     "conversation_not_active": lambda client: post(client, conversationId=ENDED),
+    "initiation_not_found": lambda client: post(
+        client, path="/data-actions/cobrowse/end", initiationId="nobody's", conversationId=WEBCHAT
+    ),
     "cobrowse_not_supported": lambda client: post(client, conversationId=EMAIL),
 }
 FAULTS = {

@@ -30,13 +30,13 @@ SAID = {
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="the page's requests are made with curl")
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
+@pytest.fixture
+def desk(tmp_path):
     """A sandbox, and what plays a shell's lines on it and on a service: their output."""
     with ExitStack() as stack:
         box = stack.enter_context(start(api="native", auto_create=True))
         settings = {"sandbox": True, "api_keys": Secret(), "cobrowse_flow": "native", "deadline_seconds": 4.0}
-        app, _ = stack.enter_context(service(box.url, tmp_path_factory.mktemp("page"), **settings))
+        app, _ = stack.enter_context(service(box.url, tmp_path, **settings))
         server = make_server("127.0.0.1", 0, app, threaded=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -59,7 +59,6 @@ def test_there_are_ten_and_the_headings_are_numbered():
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_each_scenario_shows_what_the_page_says(scenario, desk):
     box, play = desk
-    box.faults.clear()
     (told,), number = blocks(SCENARIOS[scenario], "json"), scenario.partition(".")[0]
     answers = play(blocks(SCENARIOS[scenario], "sh")[0]).replace("}{", "}\n{").splitlines()
     answer, expected = json.loads(answers[-1]), json.loads(told)
@@ -72,8 +71,9 @@ def test_each_scenario_shows_what_the_page_says(scenario, desk):
 
 def test_a_used_up_budget_says_the_rest_of_its_wait_and_asks_nothing(desk):
     box, play = desk
-    before = len(box.calls())
     script = blocks(SCENARIOS["10. The calls of this minute are used up"], "sh")[0]
+    play(script)
+    before = len(box.calls())
     answer = json.loads(play(script[script.rindex("curl") :]))
     assert 0 < answer["retryAfterSeconds"] <= 42
     assert len(box.calls()) == before

@@ -29,6 +29,7 @@ def console(bridge, **told):
         "read": ledger.read,
         "recent_samples": ledger.recent_samples,
         "retry": bridge.initiate.retry,
+        "end": bridge.initiate,
         "clock": SystemClock(),
         "deadline_seconds": 3.0,
         "csrf_key": FORM_KEY,

@@ -219,6 +219,35 @@ def test_the_ledger_is_upgraded_and_purged_by_hand(flask):
     assert "LEDGER_URL must be" in away.stderr
 
 
+def test_a_session_is_ended_by_its_conversation_and_by_its_initiation(flask, box):
+    started = json.loads(flask("initiate", WEBCHAT, "--json", COBROWSE_FLOW="native").stdout)
+    tried = flask("end", WEBCHAT, "--dry-run", COBROWSE_FLOW="native")
+    assert (tried.returncode, box.calls("disconnect")) == (0, [])
+    assert "would_end" in tried.stdout
+    done = flask("end", "--initiation", started["initiationId"], COBROWSE_FLOW="native")
+    assert done.returncode == 0, done.stderr
+    assert "✓ ended" in done.stdout
+    [line] = [line for line in done.stderr.splitlines() if "session ended from the command line" in line]
+    assert started["initiationId"] in line
+    again = json.loads(flask("end", WEBCHAT, "--json", COBROWSE_FLOW="native").stdout)
+    assert (again["success"], again["status"]) == (True, "already_ended")
+    assert len(box.calls("disconnect")) == 1
+
+
+def test_an_end_that_names_nothing_or_what_is_not_there_says_so(flask):
+    assert "either" in flask("end").stderr
+    assert "no initiation" in flask("end", "--initiation", "unknown").stderr
+
+
+def test_a_dry_run_says_what_would_happen_and_starts_nothing(flask, box):
+    done = flask("initiate", WEBCHAT, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "would_start" in done.stdout
+    refused = flask("initiate", EMAIL, "--dry-run", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["errorCode"]) == (1, "cobrowse_not_supported")
+    assert (box.invitations(), box.sessions()) == (0, [])
+
+
 def test_a_senders_file_is_checked_without_a_start_and_without_a_setting_of_genesyss(tmp_path, senders_file):
     def check(text):
         file = tmp_path / "checked.toml"

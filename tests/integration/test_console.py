@@ -200,7 +200,11 @@ def test_no_page_holds_a_join_url_a_viewer_url_or_a_join_code(service, box, flow
     bridge = service(cobrowse_flow=flow)
     outcome = ask(bridge, WEBCHAT, key="case-1")
     session = outcome.session
-    secrets = [str(value) for value in (session.join_url, session.viewer_url, session.join_code) if value]
+    secrets = [
+        str(value)
+        for value in (session.join_url, session.viewer_url, session.join_code, session.websocket_url)
+        if value
+    ]
     assert secrets
     client = console(bridge).test_client()
     for path in ("", "/live", f"/initiations/{outcome.initiation_id}", f"/initiations/{outcome.initiation_id}/detail"):

@@ -19,11 +19,11 @@ from tests.integration.conftest import KEY
 PATIENCE = 60.0
 
 
-def deliver(url, conversation_id, key, timeout=15):
+def deliver(url, conversation_id, key, timeout=15, path="/data-actions/cobrowse"):
     """One delivery: the response, or None if the connection broke."""
     with contextlib.suppress(httpx.TransportError):
         return httpx.post(
-            f"{url}/data-actions/cobrowse",
+            f"{url}{path}",
             json={"conversationId": conversation_id},
             headers={"X-Api-Key": KEY, "Idempotency-Key": key, "Prefer": "status"},
             timeout=timeout,
@@ -31,11 +31,11 @@ def deliver(url, conversation_id, key, timeout=15):
         )
 
 
-def deliver_until_answered(urls, conversation_id, key):
+def deliver_until_answered(urls, conversation_id, key, **more):
     """Deliver again and again, as senders do, until the answer is final: that response."""
     ends = time.monotonic() + PATIENCE
     while time.monotonic() < ends:
-        answer = deliver(random.choice(urls), conversation_id, key)
+        answer = deliver(random.choice(urls), conversation_id, key, **more)
         if answer is not None and not answer.json()["retryable"]:
             return answer
         time.sleep(0.1)
@@ -69,6 +69,32 @@ def test_a_worker_killed_at_any_step_leaves_one_invitation_once_redelivered(guni
     assert box.invitations(WEBCHAT) == 1
     again = deliver(server.url, WEBCHAT, "k-1")
     assert again.headers["Idempotent-Replayed"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("operation", "when"), [("conversation", "after"), ("disconnect", "before"), ("disconnect", "after")]
+)
+def test_a_worker_killed_while_it_ends_a_session_leaves_it_ended_once_redelivered(gunicorn, box, operation, when):
+    server = gunicorn(WEB_CONCURRENCY="1", DEADLINE_SECONDS="1.5", COBROWSE_FLOW="native")
+    assert deliver(server.url, WEBCHAT, "start-1").json()["status"] == "initiated"
+    before = len(box.calls(operation))
+    box.faults.add(operation=operation, kind="delay", seconds=1.0, when=when, times=1)
+    ending = {"path": "/data-actions/cobrowse/end"}
+    asking = threading.Thread(target=deliver, args=(server.url, WEBCHAT, "end-1"), kwargs=ending)
+    asking.start()
+    while len(box.calls(operation)) == before:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    for worker in server.workers():
+        os.kill(worker, signal.SIGKILL)
+    asking.join()
+    answer = deliver_until_answered([server.url], WEBCHAT, "end-1", **ending).json()
+    assert answer["status"] in ("ended", "already_ended")
+    assert [medium for medium in box.state.conversation(WEBCHAT).media if medium.ended is None] == []
+    assert deliver(server.url, WEBCHAT, "end-1", **ending).headers["Idempotent-Replayed"] == "true"
+    # What was ended stands in nobody's way.
+    assert deliver(server.url, WEBCHAT, "start-2").json()["status"] == "initiated"
+    assert box.invitations(WEBCHAT) == 2
 
 
 def test_two_services_on_one_postgresql_start_each_of_200_deliveries_once_while_workers_die(gunicorn, box, database):

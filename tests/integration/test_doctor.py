@@ -77,6 +77,21 @@ def test_an_org_without_the_media_flow_has_the_native_one(patient, mode, ok):
     assert patient.box.calls("cobrowse") == []
 
 
+def test_the_permissions_to_end_and_to_hand_over_are_tried_on_a_conversation_that_is_not_there(patient, box):
+    checks = patient.checks()
+    assert (checks["ending"].ok, checks["participant data"].ok) == (True, None)
+    patient.set(participant_data=True)
+    assert patient.checks()["participant data"].ok is True
+    for operation in ("disconnect", "attributes"):
+        assert box.calls(operation)
+        box.faults.add(operation=operation, kind="status", status=403, code="missing.permissions", times="always")
+    checks = patient.checks()
+    # Ending is not needed by everybody; what a setting asks for is.
+    assert (checks["ending"].ok, checks["participant data"].ok) == (None, False)
+    assert "role" in checks["ending"].hint
+    assert "handedOver" in checks["participant data"].hint
+
+
 def test_what_rests_on_something_broken_is_not_looked_at(patient):
     wrong_secret(patient)
     checks = patient.checks()

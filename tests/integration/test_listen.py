@@ -14,7 +14,7 @@ from cobrowse.clock import SystemClock
 from commands.listen import run_listener
 from integrations.listening.config import ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
-from sandbox.state import QUEUE, USER
+from sandbox.directory import QUEUE, USER
 from tests.clocks import wait_until
 from tests.integration.conftest import OF_THE_SERVICE, ROOT, settings_on
 

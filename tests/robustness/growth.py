@@ -24,11 +24,15 @@ from integrations.observability.printable import printable, printable_json
 from integrations.senders.payloads.paths import Path
 from integrations.senders.registry import Sender
 from integrations.senders.requests import UnverifiedRequest
+from schemas.data_action import StartRequestSchema
 from schemas.json_text import parse_body
 from schemas.texts import placeholder_in
 from tests.payloads import NOW, Delivery, deliveries, senders
 from web import request_parsing
-from web.data_actions import check_no_repeats, fingerprint, load_request
+from web.data_action_body import check_no_repeats, load
+from web.data_actions import fingerprint
+
+_REQUEST = StartRequestSchema()
 
 SMALL = 16_384
 TIMES = 16
@@ -142,9 +146,9 @@ TEXTS = {
 def _of_the_data_action() -> Iterator[Case]:
     def run(body: bytes) -> None:
         parsed = parse_body(body)
-        check_no_repeats(body)
+        check_no_repeats(body, _REQUEST)
         fingerprint(parsed)
-        load_request(parsed)
+        load(parsed, _REQUEST)
 
     for name, parts in OBJECTS.items():
         yield Case(f"data action: {name}", _json(*parts), run)

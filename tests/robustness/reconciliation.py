@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from cobrowse.ledger import State
+from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Status
-from integrations.ledger import LedgerStore, StoredRecord
+from integrations.ledger import LedgerStore
 from tests.robustness.callers import Reply, Request
 
 PAGE = 1_000
@@ -61,7 +61,7 @@ class Reconciliation:
 def audit(books: Reconciliation, ledger: LedgerStore, invitations: Mapping[str, int]) -> list[str]:
     """What does not add up between the callers, the ledger and the customers; nothing if all does."""
     rows = list(_rows(ledger))
-    by_key: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
+    by_key: dict[tuple[str, str], list[InitiationRecord]] = defaultdict(list)
     by_id = {row.id: row for row in rows}
     for row in rows:
         if row.command.key:
@@ -79,8 +79,8 @@ def audit(books: Reconciliation, ledger: LedgerStore, invitations: Mapping[str, 
 
 def _of(
     account: RequestHistory,
-    by_key: Mapping[tuple[str, str], list[StoredRecord]],
-    by_id: Mapping[str, StoredRecord],
+    by_key: Mapping[tuple[str, str], list[InitiationRecord]],
+    by_id: Mapping[str, InitiationRecord],
     invitations: Mapping[str, int],
 ) -> Iterator[str]:
     request, replies = account.request, account.replies
@@ -101,7 +101,7 @@ def _of(
         yield from _of_its_key(account, by_key.get((request.name, request.key), []), succeeded)
 
 
-def _of_its_key(account: RequestHistory, kept: list[StoredRecord], succeeded: list[Reply]) -> Iterator[str]:
+def _of_its_key(account: RequestHistory, kept: list[InitiationRecord], succeeded: list[Reply]) -> Iterator[str]:
     if account.settled and len(kept) != 1 and not (not kept and all(map(_needs_no_row, account.replies))):
         yield f"{len(kept)} rows for its key"
     if kept and succeeded and kept[0].state is not State.SUCCEEDED:
@@ -112,7 +112,7 @@ def _of_its_key(account: RequestHistory, kept: list[StoredRecord], succeeded: li
         yield "different answers"
 
 
-def _history(row: StoredRecord) -> str:
+def _history(row: InitiationRecord) -> str:
     """What a row's last attempt did, call by call."""
     spans = row.outcome.spans if row.outcome else ()
     did = ", ".join(f"{span.start:.2f} {span.name} {span.result} {span.seconds:.2f} s" for span in spans)
@@ -138,7 +138,7 @@ def tally(ledger: LedgerStore) -> Mapping[str, int]:
     )
 
 
-def _rows(ledger: LedgerStore) -> Iterator[StoredRecord]:
+def _rows(ledger: LedgerStore) -> Iterator[InitiationRecord]:
     before: int | None = None
     while page := ledger.recent(PAGE, before_seq=before):
         yield from page

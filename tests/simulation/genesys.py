@@ -85,6 +85,8 @@ class Platform:
         # Whose call to invite was answered with a success; and when with one that can't be read, by conversation.
         self.taken: set[str] = set()
         self.unread: dict[str, list[float]] = {}
+        # Whose call to end was answered with a page that says nothing.
+        self.garbled: set[str] = set()
 
     def open(self, name: str, kind: str) -> None:
         """A customer starts to talk."""
@@ -126,13 +128,19 @@ class Platform:
             return self._create(correlation, asked)
         if parts[4] == "webchat":
             return self._newest()
-        conversation = self.conversations[parts[4]]
+        if method == "PATCH":
+            return self._disconnect(self.conversations[parts[5]], parts[9])
+        return self._in_conversation(self.conversations[parts[4]], method, parts[5:], correlation, asked, body)
+
+    def _in_conversation(
+        self, conversation: Conversation, method: str, rest: list[str], correlation: str, asked: float, body: bytes
+    ) -> tuple[int, object]:
         if method == "GET":
             return self._shown(conversation)
         left = conversation.left <= self.world.now and not self.invites_who_left
         if conversation.ended <= self.world.now or left or self.refuses == "attach":
             return (400 if self.refuses else 404), {"code": "refused"}
-        if parts[5] == "cobrowse":
+        if rest == ["cobrowse"]:
             return self._cobrowse(conversation, correlation, asked)
         return self._attach(conversation, correlation, orjson.loads(body))
 
@@ -179,6 +187,14 @@ class Platform:
         self._invite(session, conversation, correlation)
         answer = {"id": session.id, "joinCode": f"code-{session.id}"}
         return 200, answer | ({"dateOfferEnds": self._offer(session)} if self.hides_offers else {})
+
+    def _disconnect(self, conversation: Conversation, communication: str) -> tuple[int, object]:
+        """End one part of a session, and with it the session. One that is over already is not there any more."""
+        found = next((one for one in conversation.sessions if one.media_id == communication and self.live(one)), None)
+        if found is None or conversation.ended <= self.world.now:
+            return 404, {"code": "not.found"}
+        self._close(found)
+        return 200, {}
 
     def _offer(self, session: Session) -> str:
         """Offer it: until when, as Genesys says it. The customer may accept, and it lapses if not."""
@@ -261,7 +277,12 @@ class Platform:
         if self.rings:
             states["agent"] = "connected" if conversation.answered <= now else "alerting"
         return [
-            {"purpose": purpose, kind: [{"id": purpose, "type": type_, "state": state}], "cobrowsesessions": media}
+            {
+                "id": purpose,
+                "purpose": purpose,
+                kind: [{"id": purpose, "type": type_, "state": state}],
+                "cobrowsesessions": media,
+            }
             for purpose, state in states.items()
         ]
 

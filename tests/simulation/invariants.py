@@ -71,7 +71,7 @@ def violations(service: Service, callers: Callers) -> list[str]:
         success_is_real,
         answers_come_in_time,
     )
-    with_power = (repeats_get_the_same_answer, one_created_session_a_key, one_token_for_all)
+    with_power = (an_end_is_one, repeats_get_the_same_answer, one_created_session_a_key, one_token_for_all)
     for check in always if service.ledger.cuts else (*always, *with_power):
         found += check(evidence)
     return found
@@ -235,6 +235,8 @@ def success_is_real(evidence: Evidence) -> Iterator[str]:
         outcome, who = delivery.outcome, delivery.command.correlation_id
         if outcome is None or not outcome.success or outcome.status is Status.IGNORED:
             continue
+        if delivery.command.action == "end":
+            continue
         session = sessions.get(outcome.session.cobrowse_session_id)
         wanted = delivery.command.conversation_id
         if wanted and outcome.session.conversation_id != wanted:
@@ -246,6 +248,28 @@ def success_is_real(evidence: Evidence) -> Iterator[str]:
             yield f"{who}: succeeded with {outcome.session.cobrowse_session_id!r}, which is not attached there"
         elif outcome.status is Status.ALREADY_ACTIVE and not outcome.replayed and session.ended < delivery.on_request:
             yield f"{who}: answered with {session.id}, which was over"
+
+
+def an_end_is_one(evidence: Evidence) -> Iterator[str]:
+    """Whoever is told that a session has ended finds none that is live and was there when the end was asked for.
+
+    A success that can't be read may have been a gateway's, without effect. By a clock that is ahead a hidden offer has
+    lapsed a moment early.
+    """
+    for delivery in evidence.deliveries:
+        command, outcome = delivery.command, delivery.outcome
+        if command.action != "end" or outcome is None or outcome.replayed or outcome.failure is not None:
+            continue
+        if command.correlation_id in evidence.platform.garbled:
+            continue
+        conversation = evidence.platform.conversations[command.conversation_id]
+        if conversation.left <= delivery.ended:
+            continue  # nobody is there who could accept what was offered since
+        for session in conversation.sessions:
+            lapsed = not session.accepted and 0.0 < session.offered_until - WRONG <= delivery.ended
+            was_there = session.invitations[0][0] < delivery.on_request
+            if was_there and session.ended > delivery.ended and not lapsed:
+                yield f"{command.correlation_id}: told {outcome.status.value} while {session.id} is live"
 
 
 def _unread(evidence: Evidence, delivery: Delivery) -> bool:

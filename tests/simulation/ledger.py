@@ -104,6 +104,11 @@ class SimulatedLedger:
         if not self.reached("settle", state.value, self.committing(effect, durable=False)):
             raise LeaseLost
 
+    def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
+        self.reached(
+            "mark ended", initiation_id, self.committing(lambda: self._mark_ended(initiation_id), durable=False)
+        )
+
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         return self.reached("read", initiation_id, lambda: self._read(initiation_id))
 
@@ -177,6 +182,11 @@ class SimulatedLedger:
         row.waiting.clear()
         return True
 
+    def _mark_ended(self, initiation_id: str) -> None:
+        row = self.by_id.get(initiation_id)
+        if row is not None:
+            row.ended = row.ended or self.now()
+
     def _read(self, initiation_id: str) -> InitiationRecord | None:
         row = self.by_id.get(initiation_id)
         return self.entry(row) if row is not None else None
@@ -223,7 +233,8 @@ class SimulatedLedger:
         """Who else is at work on the conversation, and who may have invited; the newest first."""
         others = [other for other in reversed(self.rows) if other is not row and other.conversation == row.conversation]
         ahead = [other for other in others if self._left(other) > 0]
-        return ahead, [other for other in others if not self._left(other) and other.checkpoint.may_have_notified]
+        invited = [other for other in others if other.checkpoint.may_have_notified and not other.ended]
+        return ahead, [other for other in invited if not self._left(other)]
 
     # The power.
 
@@ -294,6 +305,7 @@ class SimulatedLedger:
             outcome,
             None,
             updated,
+            _EPOCH + timedelta(seconds=row.ended) if row.ended else None,
         )
 
     def reached(self, name: str, what: str, effect: Callable[[], object]) -> object:

@@ -20,6 +20,7 @@ class _Rowwise:
         self._flows = flows
         self.newest_webchat = flows.newest_webchat
         self.sessions = flows.sessions
+        self.ending, self.find_live = flows.ending, flows.find_live
 
     def flow(self, name: str = "") -> Flow:
         flow = self._flows.flow(name)

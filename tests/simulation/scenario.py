@@ -166,6 +166,22 @@ def _call(world: Scheduler, callers: Callers, platform: Platform, deadlines: tup
             world.spawn(request.label, lambda request=request: callers.ignored_then_wanted(request), after=start)
         if random.random() < 0.15:
             world.spawn("operator", lambda deadline=deadline: callers.operator(deadline))
+    _end(world, callers, names, deadlines)
+
+
+def _end(world: Scheduler, callers: Callers, names: list[str], deadlines: tuple[float, ...]) -> None:
+    """Now and then somebody ends what is live, perhaps twice at once. Dice of its own leave the rest as it is."""
+    dice = Random(f"ends {world.seed}")
+    if dice.random() >= 0.3:
+        return
+    name, at = dice.choice(names), dice.choice((0.0, 1.0, 10.0, 30.0)) * dice.random()
+    for number in range(dice.choice((1, 1, 2))):
+        deadline = dice.choice(deadlines)
+        key = dice.choice(("end", f"end{number}"))
+        command = Command("crm", "", deadline, conversation_id=name, key=key, fingerprint="end", action="end")
+        # As long as an offer stands, or an invitation that nobody has seen, there is nothing final to be told.
+        request = Request(f"ender{number}", command, deadline + 1.0, repeats=dice.choice((0, 1)), pauses=(3.0, 10.0))
+        world.spawn(request.label, lambda request=request: callers.keyed(request), after=at)
 
 
 def _send(world: Scheduler, callers: Callers, number: int, command: Command, patience: float, start: float) -> None:

@@ -65,6 +65,8 @@ class Wire(httpx.BaseTransport):
             raise httpx.ReadTimeout("too late")
         if answer.status_code == 201 and not fate:
             self._platform.heard(call.answer[1])
+        if method == "PATCH" and fate == mischief.GARBLED:
+            self._platform.garbled.add(correlation)
         if method == "POST" and 200 <= answer.status_code < 300:
             self._platform.succeeded(path, correlation, readable=not fate)
         world.note("answer", answer.status_code)

@@ -16,7 +16,7 @@ from cobrowse.ledger import (
     lock_key_for,
     released_lock_key,
 )
-from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
+from cobrowse.model import Command, Failure, Outcome, Secret, Session, SessionState, Span, Status
 
 COMMAND = Command("crm", "corr", 10.0)
 
@@ -29,7 +29,11 @@ def test_a_secret_is_its_text_and_never_shows_it():
 
 
 def test_the_words_of_a_status_and_of_a_state():
-    assert [*Status] == ["initiated", "unverified", "joined", "already_active", "ignored", "failed"]
+    assert [*Status] == [
+        *("initiated", "unverified", "joined", "already_active", "ignored", "failed"),
+        *("ended", "already_ended", "running", "would_start", "would_end"),
+    ]
+    assert [*SessionState] == ["offered", "joined", "ended", "expired", "unknown"]
     assert [*State] == ["running", "succeeded", "failed_final", "failed_retryable"]
 
 

@@ -11,7 +11,7 @@ import orjson
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.registry import Senders, load_senders
 from tools.api_reference import postman
-from tools.api_reference.data_action import action
+from tools.api_reference.data_action import ACTIONS, action
 from tools.api_reference.openapi import document
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ def example_senders() -> Senders:
 def render() -> dict[str, str]:
     """Each generated file's path from the root, with its text."""
     senders, secrets = example_senders(), sandbox_secrets()
-    variables = {"SENDERS_FILE": EXAMPLE, "PUBLIC_BASE_URL": postman.PUBLIC_URL, **secrets}
+    variables = {"SENDERS_FILE": EXAMPLE, "PUBLIC_BASE_URL": postman.PUBLIC_URL, "END_MEDIA_SESSIONS": "true"} | secrets
     lines = [
         "# What the service needs to answer the whole Postman collection against a sandbox. Public: no real secrets.",
         *(f"{name}={value}" for name, value in variables.items()),
@@ -44,7 +44,7 @@ def render() -> dict[str, str]:
     folder = "deploy/postman"
     return {
         "deploy/openapi.json": _json(document()),
-        "deploy/genesys/Start-Cobrowse.custom.json": _json(action()),
+        **{row.file: _json(action(row)) for row in ACTIONS},
         f"{folder}/cobrowse-bridge.postman_collection.json": _json(postman.collection(senders)),
         f"{folder}/cobrowse-bridge.postman_environment.json": _json(postman.environment(senders)),
         f"{folder}/sandbox.postman_environment.json": _json(postman.environment(senders, secrets)),

@@ -17,6 +17,10 @@ Json = dict[str, Any]
 _TEXT: Json = {"type": "string"}
 _CORRELATED = "Put on every log line, sent on to Genesys, and echoed. `X-Correlation-Id` is read where this is absent."
 _TOKEN = "A user's own access token, used for this request alone. Read only with `ALLOW_USER_TOKENS=true`."  # noqa: S105 - a description
+_DRY_RUN = (
+    "`true`: say what would happen and do nothing. Refused from a sender that signs its deliveries, since no signature "
+    "covers it; its row can have `dry_run = true`."
+)
 _DELIVERED = "Read only where the sender's signature covers no delivery id."
 _KEY_SCHEMA: Json = {"type": "string", "maxLength": 255, "pattern": KEY_PATTERN}
 # Of each: its component, its header, description, schema and an example.
@@ -25,6 +29,7 @@ _PARAMETERS: tuple[tuple[str, str, str, Json, str], ...] = (
     ("DeliveryKey", "Idempotency-Key", f"{_DELIVERED} {IDEMPOTENCY_KEY}", _KEY_SCHEMA, samples.KEY),
     ("CorrelationId", "ININ-Correlation-Id", _CORRELATED, _TEXT, samples.CORRELATION),
     ("Prefer", "Prefer", "`status`: a failure has its own HTTP status instead of 200.", _TEXT, "status"),
+    ("DryRun", "X-Dry-Run", _DRY_RUN, {"type": "string", "enum": ["", "true", "false"]}, ""),
     ("GenesysAccessToken", "Genesys-Access-Token", _TOKEN, _TEXT, ""),
 )
 _HEADERS: tuple[tuple[str, str, Json, str | int], ...] = (

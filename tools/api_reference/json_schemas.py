@@ -19,6 +19,13 @@ from schemas.data_action import (
     StartRequestSchema,
 )
 from schemas.health import HealthSchema, ReadinessSchema
+from schemas.session_actions import (
+    EndRequestSchema,
+    InitiationSchema,
+    InitiationsSchema,
+    StatusAnswerSchema,
+    StatusRequestSchema,
+)
 from schemas.texts import CHANNELS
 
 Json = dict[str, Any]
@@ -30,6 +37,17 @@ _CONVERSATION: list[Json] = [
     {"title": "By its id", "required": ["conversationId"], "properties": {"latest": {"const": False}}},
     {"title": "The newest", "required": ["latest"], "properties": {"latest": {"const": True}}, **_NO_ID},
 ]
+
+
+# What callers send, with the fields of which one must be there.
+_ONE_OF: dict[type[Schema], tuple[str, ...]] = {
+    StatusRequestSchema: ("initiationId", "idempotencyKey", "conversationId"),
+    EndRequestSchema: ("initiationId", "conversationId"),
+}
+
+
+def _filled(names: tuple[str, ...]) -> list[Json]:
+    return [{"required": [name], "properties": {name: {"type": "string", "minLength": 1}}} for name in names]
 
 
 def plugin() -> MarshmallowPlugin:
@@ -56,7 +74,14 @@ def add_to(spec: APISpec, made: MarshmallowPlugin) -> None:
     converter.add_attribute_function(_constraints)  # type: ignore[no-untyped-call]  # apispec's is untyped
     flat = {"description": "What a data action sends: flat.", "oneOf": _CONVERSATION}
     spec.components.schema("StartRequest", flat, schema=StartRequestSchema)
-    schemas = (AnswerSchema(), DeliveryAnswerSchema(), HealthSchema(), ReadinessSchema())
+    for request, names in _ONE_OF.items():
+        spec.components.schema(
+            name_of(request), {"description": request.__doc__, "anyOf": _filled(names)}, schema=request
+        )
+    schemas = (
+        *(AnswerSchema(), DeliveryAnswerSchema(), StatusAnswerSchema(), InitiationSchema(), InitiationsSchema()),
+        *(HealthSchema(), ReadinessSchema()),
+    )
     for schema in (*schemas, *{type(envelope.schema): envelope.schema for envelope in ENVELOPES.values()}.values()):
         spec.components.schema(name_of(schema), {"description": type(schema).__doc__}, schema=schema)
 
@@ -70,7 +95,7 @@ def _error_codes(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Js
 
 def _constraints(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:
     """What apispec can't know of a request's field. The operation's description has what the service reads besides."""
-    if not isinstance(field.parent, StartRequestSchema):
+    if not isinstance(field.parent, (StartRequestSchema, *_ONE_OF)):
         return {}
     if ret.get("default") in ("", None):
         ret.pop("default", None)

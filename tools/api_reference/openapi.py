@@ -12,9 +12,9 @@ from web.error_responses import ERROR_RESPONSES
 Json = dict[str, Any]
 
 _INTRODUCTION = (
-    "Starts cobrowse sessions in Genesys Cloud for Architect flows, chat events, CRMs and anything else that can send "
-    "an HTTP request. Each request starts one session however often it is delivered, and is answered with one flat "
-    "JSON object that says what happened and what to do."
+    "Starts and ends cobrowse sessions in Genesys Cloud for Architect flows, chat events, CRMs and anything else that "
+    "can send an HTTP request. Each request starts one session however often it is delivered, and is answered with one "
+    "flat JSON object that says what happened and what to do."
 )
 _TAGS = {
     "Architect": "The data action of a flow, or a person with an API key.",

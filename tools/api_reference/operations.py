@@ -1,101 +1,61 @@
 """The endpoints in the OpenAPI document, a row each."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import partial
-from http import HTTPStatus
-from typing import Any
 
-from cobrowse.errors import CobrowseError, ConversationNotActive, NotAuthenticated, error_types_by_code
+from cobrowse.errors import (
+    CobrowseNotSupported,
+    ConversationNotActive,
+    NotAuthenticated,
+    error_types_by_code,
+)
 from integrations.senders.payloads import crm_events
 from integrations.senders.payloads.content import TYPES
 from integrations.senders.payloads.envelopes import ENVELOPES
 from schemas import crm
+from schemas.session_actions import InitiationsQuerySchema
 from tools.api_reference import components, json_schemas, samples
 from tools.api_reference.components import ref
-from web.error_responses import status_of
-from web.responses import to_answer
-
-Json = dict[str, Any]
-Kind = type[CobrowseError]
+from tools.api_reference.endpoint import Endpoint, Json, Kind, answers, json_content
 
 _KINDS = error_types_by_code()
 # The kinds that only a sender's delivery can meet, those that only a data action can, and those no operation does.
 _OF_SENDERS = {"signature_missing", "signature_invalid", "timestamp_out_of_tolerance", "rate_limited"}
 _OF_DATA_ACTIONS = {"latest_not_allowed", "no_active_conversation"}
-_OF_NONE = {"method_not_allowed"}
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One operation.
-
-    `responses` has the content of each status by media type; the first one is that of success. `errors` are the kinds
-    that are answered with a status of their own, in the shape `answer`.
-    """
-
-    method: str
-    tag: str
-    path: str
-    operation_id: str
-    summary: str
-    responses: Mapping[str, tuple[str, Json]]
-    description: str = ""
-    security: list[Json] = field(default_factory=list)
-    parameters: tuple[str | Json, ...] = ()
-    body: Json | None = None
-    errors: Iterable[Kind] = ()
-    answer: str = "Answer"
-
-    def operation(self) -> Json:
-        """Its Operation Object."""
-        made = {
-            "operationId": self.operation_id,
-            "tags": [self.tag],
-            "summary": self.summary,
-            "description": self.description,
-            "security": self.security,
-            "parameters": list(self.parameters),
-            "responses": {
-                **{status: _response(text, content) for status, (text, content) in self.responses.items()},
-                **_failures(self.errors, self.answer),
-            },
-        }
-        return made if self.body is None else made | {"requestBody": {"required": True, "content": self.body}}
-
-
-def _json(schema: str, **more: Any) -> Json:  # noqa: ANN401 - a Media Type Object's own keys
-    return {"application/json": {"schema": ref("schemas", schema), **more}}
-
-
-def _answers(schema: str, names: Iterable[str], failed: Kind) -> Json:
-    """Answers: the outcomes of these names, and one that failed."""
-    failure = {failed.code: {"summary": failed.__doc__, "value": to_answer(samples.failure(failed))}}
-    return _json(schema, examples={name: ref("examples", name) for name in names} | failure)
-
-
-def _response(description: str, content: Json) -> Json:
-    """A response. Those with an answer of ours may be a replay, or name a wait."""
-    headers = {"ININ-Correlation-Id": ref("headers", "CorrelationId")}
-    if "examples" in content.get("application/json", {}):
-        headers |= {"Idempotent-Replayed": ref("headers", "Replayed"), "Retry-After": ref("headers", "RetryAfter")}
-    return {"description": description, "headers": headers, "content": content}
-
-
-def _failures(kinds: Iterable[Kind], schema: str) -> Json:
-    """A response for each status of these kinds, with an example of the first."""
-    found: Json = {}
-    for status in sorted({status_of(kind) for kind in kinds}):
-        here = [kind for kind in kinds if status_of(kind) == status]
-        description = f"{HTTPStatus(status).phrase}: {', '.join(f'`{kind.code}`' for kind in here)}."
-        found[str(status)] = _response(description, _answers(schema, (), here[0]))
-        if status == 401:
-            found[str(status)]["headers"]["WWW-Authenticate"] = ref("headers", "Challenge")
-    return found
+_OF_NONE = {"method_not_allowed", "initiation_not_found"}
 
 
 def _met(*, never: set[str]) -> list[Kind]:
     return [kind for code, kind in _KINDS.items() if code not in never | _OF_NONE]
+
+
+def _kinds(*codes: str) -> list[Kind]:
+    return [kind for code, kind in _KINDS.items() if code in codes]
+
+
+def _query() -> list[Json]:
+    """The parameters of a list of initiations."""
+    formats: dict[str, Json] = {
+        "conversationId": {"type": "string", "format": "uuid"},
+        "idempotencyKey": {"type": "string", "minLength": 1, "maxLength": 255},
+        "correlationId": {"type": "string", "minLength": 1, "maxLength": 128},
+        "since": {"type": "string", "format": "date-time"},
+        "cursor": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+        "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
+    }
+    examples: dict[str, Json] = {"conversationId": {"example": samples.CONVERSATION}}
+    named = {str(one.data_key or name): one for name, one in InitiationsQuerySchema().fields.items()}
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "schema": formats[name],
+            **one.metadata,
+            **examples.get(name, {}),
+        }
+        for name, one in named.items()
+    ]
 
 
 def _deliveries() -> Json:
@@ -122,13 +82,16 @@ def _deliveries() -> Json:
     }
 
 
+def _request(schema: str, bodies: Mapping[str, Json]) -> Json:
+    return json_content(schema, examples={name: {"value": body} for name, body in bodies.items()})
+
+
 def _readiness(**checks: str) -> Json:
     status = "ok" if set(checks.values()) == {"ok"} else "failing"
-    return _json("Readiness", example={"status": status, "checks": checks})
+    return json_content("Readiness", example={"status": status, "checks": checks})
 
 
 _get = partial(Endpoint, "get", "Operations")
-_STARTED = [name for name in samples.OUTCOMES if name != "ignored"]
 _TEXT: Json = {"schema": {"type": "string"}}
 _OBJECT: Json = {"application/json": {"schema": {"type": "object"}}}
 _STARTS, _DELIVERS = _met(never=_OF_SENDERS | {"not_found"}), _met(never=_OF_DATA_ACTIONS)
@@ -142,6 +105,27 @@ _SENDER: Json = {
 }
 _ACK: Json = {"type": "string", "description": "The Ack that a Salesforce outbound message is answered with."}
 
+_JOINED: Json = {"joined": {"value": samples.status()}}
+_INITIATION: Json = {
+    "name": "initiationId",
+    "in": "path",
+    "required": True,
+    "description": "The initiationId of an answer.",
+    "schema": {"type": "string", "format": "uuid"},
+    "example": samples.INITIATION,
+}
+# What the operations on sessions can meet: with the caller, the body, a check of the conversation, an end.
+_CALLER = ("not_authenticated", "ledger_unavailable", "internal_error")
+_BODY = (
+    *("malformed_request", "idempotency_key_malformed", "request_timeout", "body_too_large"),
+    *("unsupported_media_type", "invalid_request", "overloaded"),
+)
+_LOOK = (
+    *("genesys_unauthorized", "genesys_forbidden", "user_token_required", "genesys_rate_limited"),
+    *("genesys_unavailable", "genesys_timeout", "genesys_bad_response"),
+)
+_END = ("idempotency_key_reused", "cobrowse_not_supported", "in_progress")
+
 ENDPOINTS = (
     Endpoint(
         "post",
@@ -149,15 +133,79 @@ ENDPOINTS = (
         "/data-actions/cobrowse",
         "startCobrowse",
         "Start a cobrowse session",
-        {"200": ("The outcome; check `success`.", _answers("Answer", _STARTED, ConversationNotActive))},
+        {"200": ("The outcome; check `success`.", answers("Answer", samples.STARTS, ConversationNotActive))},
         "Starts a session for a conversation and waits for it. A flow sees no body of a response that isn't 2xx, so "
         "every outcome of a well-formed request is a 200 with `success` true or false; branch on `success`, "
         "`retryable` and `errorCode`. With `Prefer: status` a failure has its own status instead. The body may be "
         'chunked. An empty string, null or an unfilled placeholder counts as not given, and "true" as true.',
         security=components.API_KEYS,
         parameters=("IdempotencyKey", "CorrelationId", "Prefer", "GenesysAccessToken"),
-        body=_json("StartRequest", examples={name: {"value": body} for name, body in samples.REQUESTS.items()}),
+        body=_request("StartRequest", samples.REQUESTS),
         errors=_STARTS,
+    ),
+    Endpoint(
+        "post",
+        "Architect",
+        "/data-actions/cobrowse/status",
+        "askStatus",
+        "Ask what became of a start",
+        {
+            "200": (
+                "The answer; check `success`.",
+                json_content("StatusAnswer", examples={"joined": {"value": samples.status()}}),
+            )
+        },
+        "Finds an initiation of this credential by its id, its key or its conversation, and gives its answer with "
+        "`sessionState`. Without `live` Genesys is not called; with it, once. `status` is `running` while the start is "
+        "at work. Another credential's initiation is `initiation_not_found`.",
+        security=components.API_KEYS,
+        parameters=("CorrelationId", "Prefer"),
+        body=_request("StatusRequest", samples.STATUS_REQUESTS),
+        errors=_kinds("initiation_not_found", *_CALLER, *_BODY, *_LOOK),
+    ),
+    Endpoint(
+        "post",
+        "Architect",
+        "/data-actions/cobrowse/end",
+        "endCobrowse",
+        "End a session",
+        {"200": ("The outcome; check `success`.", answers("Answer", samples.ENDS, CobrowseNotSupported))},
+        "Ends an initiation's session, or every live cobrowse session of a conversation. `already_ended` is a success "
+        "too. One check, and a call for each session that is live. A start that is at work on the conversation is "
+        "waited for; one that comes later waits for this.",
+        security=components.API_KEYS,
+        parameters=("IdempotencyKey", "CorrelationId", "Prefer"),
+        body=_request("EndRequest", samples.END_REQUESTS),
+        errors=_kinds("initiation_not_found", *_CALLER, *_BODY, *_LOOK, *_END),
+    ),
+    Endpoint(
+        "get",
+        "Architect",
+        "/initiations",
+        "listInitiations",
+        "List initiations",
+        {
+            "200": (
+                "A page of them.",
+                json_content("Initiations", example={"items": [samples.initiation(links=False)], "nextCursor": ""}),
+            )
+        },
+        "This credential's own, the newest first. Links and codes are left out: request the one that has them.",
+        security=components.API_KEYS,
+        parameters=(*_query(), "CorrelationId"),
+        errors=_kinds("invalid_request", *_CALLER),
+    ),
+    Endpoint(
+        "get",
+        "Architect",
+        "/initiations/{initiationId}",
+        "getInitiation",
+        "Get an initiation",
+        {"200": ("The initiation.", json_content("Initiation", example=samples.initiation(links=True)))},
+        "One of this credential's own; another's is 404.",
+        security=components.API_KEYS,
+        parameters=(_INITIATION, "CorrelationId"),
+        errors=_kinds("initiation_not_found", *_CALLER),
     ),
     Endpoint(
         "post",
@@ -168,7 +216,7 @@ ENDPOINTS = (
         {
             "200": (
                 "Accepted: a session was started or found, or the event was ignored.",
-                _answers("DeliveryAnswer", [*samples.OUTCOMES, "batch"], ConversationNotActive)
+                answers("DeliveryAnswer", [*samples.DELIVERIES, "batch"], ConversationNotActive)
                 | {"text/xml": {"schema": _ACK}},
             )
         },
@@ -177,7 +225,7 @@ ENDPOINTS = (
         "the one that makes this sender do the right thing: redeliver what a retry can fix, and nothing else; some "
         "senders therefore get failures with 200.",
         security=components.SENDERS,
-        parameters=(_SENDER, "DeliveryKey", "CorrelationId"),
+        parameters=(_SENDER, "DeliveryKey", "CorrelationId", "DryRun"),
         body=_deliveries(),
         errors=_DELIVERS,
         answer="DeliveryAnswer",
@@ -186,7 +234,7 @@ ENDPOINTS = (
         "/healthz",
         "getHealth",
         "Liveness",
-        {"200": ("The process is alive.", _json("Health", example={"status": "ok"}))},
+        {"200": ("The process is alive.", json_content("Health", example={"status": "ok"}))},
         "For a process supervisor. Checks the process only.",
     ),
     _get(

@@ -33,15 +33,14 @@ _NEW_KEY = ['pm.collectionVariables.set("key", pm.variables.replaceIn("{{$guid}}
 def collection(senders: Iterable[Sender]) -> Json:
     """The collection: the data action, a delivery of each of these senders, and every other operation there is."""
     whole = document()
-    others = [
-        from_operation(path, method, operation, whole)
-        for path, methods in whole["paths"].items()
-        for method, operation in methods.items()
-        if operation["operationId"] not in ("startCobrowse", "receiveDelivery")
-    ]
+    others: dict[str, list[Json]] = {"Architect": [], "Senders": [], "Operations": []}
+    for path, methods in whole["paths"].items():
+        for method, operation in methods.items():
+            if operation["operationId"] not in ("startCobrowse", "receiveDelivery"):
+                others[operation["tags"][0]].append(from_operation(path, method, operation, whole))
     delivered = [one for sender in senders for one in deliveries.items(sender)]
     variables = {"answerKeys": json.dumps(list(AnswerSchema().fields))} | dict.fromkeys(
-        ("key", "deliveryId", "deliveryTime", "deliveryNumber", "deliverySeconds"), ""
+        ("key", "initiationId", "deliveryId", "deliveryTime", "deliveryNumber", "deliverySeconds"), ""
     )
     return {
         "info": {
@@ -52,8 +51,9 @@ def collection(senders: Iterable[Sender]) -> Json:
         },
         "item": [
             folder("Architect engineers", "What a flow's data action sends, and the responses.", _architect(whole)),
+            folder("Sessions", "What the same caller asks of sessions that were started.", others["Architect"]),
             folder("Webhook senders", "A delivery of each sender of senders.example.toml, authenticated.", delivered),
-            folder("Operators", "For operators of the service.", others),
+            folder("Operators", "For operators of the service.", others["Operations"]),
         ],
         "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": _TESTS}}],
         "variable": [{"key": key, "value": value} for key, value in variables.items()],

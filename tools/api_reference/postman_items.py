@@ -68,7 +68,10 @@ def from_operation(path: str, method: str, operation: Json, document: Json) -> J
     named = next((name for name in operation["security"][:1] for name in name), None)
     auth = credential(document["components"]["securitySchemes"][named]) if named else None
     filled = path.replace("{", "{{").replace("}", "}}")
-    return item(operation["summary"], request(method.upper(), filled, headers, content, auth=auth), expected)
+    asked = [one for one in operation["parameters"] if isinstance(one, dict) and one.get("in") == "query"]
+    query = {one["name"]: one["example"] for one in asked if "example" in one}
+    made = request(method.upper(), filled, headers, content, auth=auth, query=query)
+    return item(operation["summary"], made, expected)
 
 
 def credential(scheme: Json) -> Json:

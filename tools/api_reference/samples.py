@@ -5,8 +5,8 @@ from dataclasses import replace
 import orjson
 
 from cobrowse.errors import CobrowseError, ConversationNotActive
-from cobrowse.model import Outcome, Secret, Session, Status
-from web.responses import ResponseMode, rejection_outcome, respond
+from cobrowse.model import Outcome, Secret, Session, SessionState, SessionView, Status
+from web.responses import Answer, ResponseMode, rejection_outcome, respond, to_answer, view_keys
 
 # The sandbox's active webchat, so that every sample can be tried against it as it stands.
 CONVERSATION = "11111111-1111-4111-8111-111111111111"
@@ -25,7 +25,12 @@ _MEDIA = Session(
     verified=True,
 )
 _NATIVE = replace(
-    _MEDIA, join_url=Secret(), viewer_url=Secret(), join_code=Secret("313327"), offer_ends="2026-11-25T01:20:23.550Z"
+    _MEDIA,
+    join_url=Secret(),
+    viewer_url=Secret(),
+    join_code=Secret("313327"),
+    websocket_url=Secret(f"wss://cobrowse.sandbox.example/ws/{_SESSION}"),
+    offer_ends="2026-11-25T01:20:23.550Z",
 )
 _FIRST = Outcome(Status.INITIATED, INITIATION, CORRELATION, _MEDIA, "media", seconds=0.412, upstream_calls=4)
 
@@ -39,6 +44,16 @@ REQUESTS: dict[str, dict[str, object]] = {
         "sessionSettings": '{"mask": ["#card-number"]}',
     },
 }
+STATUS_REQUESTS: dict[str, dict[str, object]] = {
+    "conversation": {"conversationId": CONVERSATION, "live": True},
+    "key": {"idempotencyKey": KEY},
+}
+END_REQUESTS: dict[str, dict[str, object]] = {
+    "conversation": {"conversationId": CONVERSATION, "requestedBy": "Agent script"},
+    "initiation": {"initiationId": INITIATION},
+}
+_BARE = Session(conversation_id=CONVERSATION)
+_OVER = replace(_BARE, state="disconnected")
 OUTCOMES: dict[str, Outcome] = {
     "initiated": _FIRST,
     "initiated_native": replace(_FIRST, session=_NATIVE, flow="native", upstream_calls=3, seconds=0.298),
@@ -47,6 +62,10 @@ OUTCOMES: dict[str, Outcome] = {
     ),
     "joined": replace(_FIRST, status=Status.JOINED, seconds=0.305, upstream_calls=0),
     "already_active": replace(_FIRST, status=Status.ALREADY_ACTIVE, seconds=0.088, upstream_calls=1),
+    "would_start": Outcome(Status.WOULD_START, INITIATION, CORRELATION, _BARE, seconds=0.041, upstream_calls=1),
+    "ended": Outcome(Status.ENDED, INITIATION, CORRELATION, _OVER, "end", 0.187, 2),
+    "already_ended": Outcome(Status.ALREADY_ENDED, INITIATION, CORRELATION, _OVER, "end", 0.084, 1),
+    "would_end": Outcome(Status.WOULD_END, INITIATION, CORRELATION, _BARE, "end", 0.041, 1),
     "ignored": Outcome(
         Status.IGNORED,
         INITIATION,
@@ -55,6 +74,31 @@ OUTCOMES: dict[str, Outcome] = {
         reason="filtered out by the sender's filter",
     ),
 }
+# The outcomes by what was requested.
+STARTS = ("initiated", "initiated_native", "unverified", "joined", "already_active", "would_start")
+ENDS = ("ended", "already_ended")
+DELIVERIES = (*STARTS, *ENDS, "would_end", "ignored")
+
+
+def status() -> Answer:
+    """The answer to a question for an initiation."""
+    view = SessionView(SessionState.JOINED, True, True, "2026-11-25T01:11:02.118Z")
+    return to_answer(OUTCOMES["initiated_native"]) | view_keys(view) | {"upstreamCalls": 1}
+
+
+def initiation(*, links: bool) -> Answer:
+    """One of a caller's own initiations; in a list its links and codes are left out."""
+    left_out = dict.fromkeys(("joinUrl", "viewerUrl", "joinCode", "websocketUrl"), "")
+    return {
+        **status(),
+        **({} if links else left_out),
+        "action": "start",
+        "idempotencyKey": KEY,
+        "requestedBy": "Support flow",
+        "attempts": 1,
+        "created": "2026-11-25T01:10:23.252000+00:00",
+        "updated": "2026-11-25T01:10:23.550000+00:00",
+    }
 
 
 def failure(kind: type[CobrowseError]) -> Outcome:

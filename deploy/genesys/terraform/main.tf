@@ -1,10 +1,11 @@
-# The Web Services Data Actions integration, its credential and the action, with CX as Code.
+# The Web Services Data Actions integration, its credential, its three actions, and the workflow that an answered chat
+# starts, with CX as Code.
 #
 #   export GENESYSCLOUD_OAUTHCLIENT_ID=… GENESYSCLOUD_OAUTHCLIENT_SECRET=… GENESYSCLOUD_REGION=us-east-1
 #   export TF_VAR_api_key=…            # one of the service's API_KEYS
 #   terraform init && terraform apply -var base_url=https://cobrowse.example.com
 #
-# The action's contract and templates are read from the file that can also be imported by hand, so that both are the
+# The actions' contracts and templates are read from the files that can also be imported by hand, so that both are the
 # same. Read that way they need no doubled dollar signs. Changing a contract makes a new action with a new id.
 
 terraform {
@@ -43,8 +44,18 @@ variable "timeout_seconds" {
   }
 }
 
+variable "trigger_enabled" {
+  description = "Whether an answered chat starts cobrowse by itself. Leave it off to start from the agent's script alone."
+  type        = bool
+  default     = false
+}
+
 locals {
-  action = jsondecode(file("${path.module}/../Start-Cobrowse.custom.json"))
+  actions = {
+    for name in ["Start-Cobrowse", "Cobrowse-Status", "End-Cobrowse"] :
+    name => jsondecode(file("${path.module}/../${name}.custom.json"))
+  }
+  flow = "${path.module}/../start-cobrowse.flow.yaml"
 }
 
 resource "genesyscloud_integration_credential" "cobrowse_bridge" {
@@ -58,10 +69,10 @@ resource "genesyscloud_integration_credential" "cobrowse_bridge" {
 
 resource "genesyscloud_integration" "cobrowse_bridge" {
   intended_state   = "ENABLED"
-  integration_type = local.action.integrationType
+  integration_type = local.actions["Start-Cobrowse"].integrationType
   config {
     name       = "cobrowse-bridge"
-    notes      = "Starts cobrowse sessions for Architect flows."
+    notes      = "Starts, asks for and ends cobrowse sessions."
     properties = jsonencode({})
     advanced   = jsonencode({})
     credentials = {
@@ -71,31 +82,64 @@ resource "genesyscloud_integration" "cobrowse_bridge" {
   }
 }
 
-resource "genesyscloud_integration_action" "start_cobrowse" {
-  name                   = local.action.name
+resource "genesyscloud_integration_action" "cobrowse" {
+  for_each = local.actions
+
+  name                   = each.value.name
   category               = "cobrowse-bridge"
   integration_id         = genesyscloud_integration.cobrowse_bridge.id
-  secure                 = local.action.secure
+  secure                 = each.value.secure
   config_timeout_seconds = var.timeout_seconds
 
-  contract_input  = jsonencode(local.action.contract.input.inputSchema)
-  contract_output = jsonencode(local.action.contract.output.successSchema)
+  contract_input  = jsonencode(each.value.contract.input.inputSchema)
+  contract_output = jsonencode(each.value.contract.output.successSchema)
 
   config_request {
-    request_url_template = local.action.config.request.requestUrlTemplate
-    request_type         = local.action.config.request.requestType
-    request_template     = local.action.config.request.requestTemplate
-    headers              = local.action.config.request.headers
+    request_url_template = each.value.config.request.requestUrlTemplate
+    request_type         = each.value.config.request.requestType
+    request_template     = each.value.config.request.requestTemplate
+    headers              = each.value.config.request.headers
   }
 
   config_response {
-    translation_map          = local.action.config.response.translationMap
-    translation_map_defaults = local.action.config.response.translationMapDefaults
-    success_template         = local.action.config.response.successTemplate
+    translation_map          = each.value.config.response.translationMap
+    translation_map_defaults = each.value.config.response.translationMapDefaults
+    success_template         = each.value.config.response.successTemplate
   }
 }
 
-output "action_id" {
+resource "genesyscloud_flow" "start_cobrowse" {
+  filepath          = local.flow
+  file_content_hash = filesha256(local.flow)
+
+  depends_on = [genesyscloud_integration_action.cobrowse]
+}
+
+resource "genesyscloud_processautomation_trigger" "agent_answers" {
+  name       = "Start Cobrowse"
+  topic_name = "v2.detail.events.conversation.{id}.user.start"
+  enabled    = var.trigger_enabled
+
+  target {
+    id   = genesyscloud_flow.start_cobrowse.id
+    type = "Workflow"
+    workflow_target_settings {
+      # The event's conversationId becomes Flow.conversationId.
+      data_format = "TopLevelPrimitives"
+    }
+  }
+
+  match_criteria = jsonencode([
+    {
+      "jsonPath" : "mediaType",
+      "operator" : "Equal",
+      "value" : "MESSAGE"
+    }
+  ])
+  event_ttl_seconds = 60
+}
+
+output "action_ids" {
   description = "For POST /api/v2/integrations/actions/{actionId}/test, an end-to-end test from outside a flow."
-  value       = genesyscloud_integration_action.start_cobrowse.id
+  value       = { for name, action in genesyscloud_integration_action.cobrowse : name => action.id }
 }

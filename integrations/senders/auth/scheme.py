@@ -29,6 +29,7 @@ class SenderContext:
     trusted_proxies: tuple[str, ...] = ()
     max_body_bytes: int = 2_097_152
     schemes: Mapping[str, "Scheme"] = field(default_factory=dict)
+    participant_data: bool = False
 
 
 def _nothing(_row: Row, _context: SenderContext) -> list[str]:

@@ -1,0 +1,120 @@
+"""What became of an initiation: found among a caller's own, and if asked by one look at its conversation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cobrowse.clock import Clock
+from cobrowse.ending import can_end
+from cobrowse.errors import InitiationNotFound, InProgress
+from cobrowse.existing_session import offer_is_open
+from cobrowse.flow import Attempt, Observer
+from cobrowse.ledger import InitiationRecord, lock_key_for
+from cobrowse.model import Command, Failure, Outcome, Session, SessionState, SessionView, Status
+
+_NOT_FOUND = "no initiation of this credential has this {what}"
+_RUNNING = "this initiation is being worked on"
+_INTERRUPTED = "the worker stopped before this initiation was finished"
+
+
+class Records(Protocol):
+    """The part of the ledger that is read here."""
+
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
+        """The record of this id."""
+
+    def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
+        """The record that has this lock key."""
+
+    def own(
+        self,
+        sender: str,
+        credential: str,
+        *,
+        conversation_id: str | None = None,
+        key: str | None = None,
+        correlation_id: str | None = None,
+        since: datetime | None = None,
+        before_seq: int | None = None,
+        action: str | None = None,
+        limit: int = 1,
+    ) -> Sequence[InitiationRecord]:
+        """A credential's own records, the newest first."""
+
+
+class Look(Protocol):
+    """The part of Genesys that is asked here."""
+
+    def view(self, attempt: Attempt, session: Session) -> SessionView:
+        """How far a session has come, by one look at its conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Finds an initiation of a caller: `sender` and `credential` of the command. Another's is not there."""
+
+    records: Records
+    genesys: Look
+    clock: Clock
+    observers: tuple[Observer, ...] = ()
+
+    def find(self, command: Command, initiation_id: str = "") -> InitiationRecord:
+        """The initiation with this id, else of the command's key, else the conversation's newest start.
+
+        Raises InitiationNotFound, also for one of another credential.
+        """
+        if initiation_id:
+            found, what = self.records.read(initiation_id), "id"
+        elif command.key:
+            found, what = self.records.find(lock_key_for(command, "")), "idempotency key"
+        else:
+            own = self.records.own(
+                command.sender, command.credential, conversation_id=command.conversation_id, action="start"
+            )
+            found, what = next(iter(own), None), "conversation"
+        if found is None or (found.command.sender, found.command.credential) != (command.sender, command.credential):
+            raise InitiationNotFound(_NOT_FOUND.format(what=what))
+        return found
+
+    def look(self, command: Command, record: InitiationRecord) -> tuple[SessionView, int]:
+        """How far its session has come, by one look, and the calls made. Raises GenesysError.
+
+        What can't have invited anybody, or is on record as ended, is not looked for.
+        """
+        if not can_end(record):
+            return view_on_record(record, self.clock.now()), 0
+        attempt = Attempt(command, record.id, "", self.clock, self.observers)
+        with attempt.step("look"):
+            view = self.genesys.view(attempt, record.checkpoint.session)
+        return view, attempt.upstream_calls
+
+
+def view_on_record(record: InitiationRecord, now: datetime) -> SessionView:
+    """How far its session has come as far as the ledger knows, without a look."""
+    if record.ended is not None:
+        return SessionView(SessionState.ENDED, since=record.ended.isoformat())
+    outcome = record.outcome
+    if record.command.action == "end" and outcome is not None and outcome.success:
+        return SessionView(SessionState.ENDED)
+    if outcome is not None and outcome.success and offer_is_open(record.checkpoint.session, now):
+        return SessionView(SessionState.OFFERED)
+    return SessionView()
+
+
+def outcome_on_record(record: InitiationRecord, correlation_id: str) -> Outcome:
+    """Its recorded outcome; while there is none, one that says it is running."""
+    if record.outcome is not None and record.state != "running":
+        return record.outcome
+    error = InProgress(_RUNNING if record.has_live_lease else _INTERRUPTED, retry_after=record.lease_left or None)
+    failure = Failure(error.code, error.message, error.hint, error.retryable, False, error.retry_after)
+    known = record.checkpoint.session.conversation_id or record.command.conversation_id
+    return Outcome(
+        Status.RUNNING,
+        record.id,
+        correlation_id,
+        Session(known),
+        record.checkpoint.flow,
+        attempts=record.attempts,
+        failure=failure,
+    )

@@ -1,0 +1,44 @@
+"""What a command would come to, found out by reading only: no customer is reached and nothing is written."""
+
+from dataclasses import replace
+from typing import Protocol
+
+from cobrowse import ending
+from cobrowse.errors import AgentNotConnected
+from cobrowse.existing_session import RINGING_SECONDS
+from cobrowse.flow import Attempt
+from cobrowse.ledger import Checkpoint, Ledger
+from cobrowse.model import Outcome, Sessions, Status
+from cobrowse.outcomes import outcome_of, visible_session
+
+
+class Genesys(ending.Genesys, Protocol):
+    """The part of Genesys that is asked here."""
+
+    def sessions(self, attempt: Attempt) -> Sessions:
+        """The conversation's cobrowse sessions. ConversationError if it can't have one."""
+
+    def newest_webchat(self, attempt: Attempt) -> str:
+        """The id of the newest active webchat. NoActiveConversation if there is none."""
+
+
+def what_would_happen(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
+    """WOULD_START or ALREADY_ACTIVE, for an end WOULD_END or ALREADY_ENDED. Raises what the command would fail with.
+
+    A live session counts as ALREADY_ACTIVE, whoever started it.
+    """
+    if attempt.command.action == "end":
+        return ending.would_end(genesys, ledger, attempt)
+    if not attempt.command.conversation_id:
+        with attempt.step("find"):
+            found = genesys.newest_webchat(attempt)
+        attempt.command = replace(attempt.command, conversation_id=found)
+    with attempt.step("check"):
+        shown = genesys.sessions(attempt)
+    if shown.live:
+        session = replace(shown.live[0], conversation_id=attempt.command.conversation_id, verified=True)
+        attempt.checkpoint = Checkpoint(session=visible_session(attempt.command, session, None))
+        return outcome_of(attempt, Status.ALREADY_ACTIVE)
+    if shown.unanswered:
+        raise AgentNotConnected(shown.unanswered, retry_after=RINGING_SECONDS)
+    return outcome_of(attempt, Status.WOULD_START)

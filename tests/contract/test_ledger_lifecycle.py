@@ -1,0 +1,61 @@
+"""What the ledger keeps for the rest of a session's life, on both engines: ends, and a credential's own rows."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from cobrowse.ledger import Acquired, Checkpoint, State
+from cobrowse.model import Outcome, Session, Status
+from tests.contract.ledgers import keyed
+
+NUMBERS = count(1)
+INVITED = Checkpoint("native", ("cobrowse",), may_have_notified=True, session=Session("c-1", "s-1"))
+
+
+def done(ledger, **fields):
+    """A start in c-1 that has invited its customer: its id."""
+    claim = keyed(conversation_id="c-1", key=f"key-{next(NUMBERS)}", **fields)
+    assert isinstance(ledger.claim(claim), Acquired)
+    outcome = Outcome(Status.INITIATED, claim.id, "corr", INVITED.session, "native")
+    ledger.complete(claim.id, claim.lease_owner, State.SUCCEEDED, INVITED, outcome)
+    return claim.id
+
+
+def test_what_was_ended_is_no_history_of_a_later_claim(ledger):
+    first, second = done(ledger), done(ledger)
+    ledger.mark_ended(first)
+    kept = ledger.read(first).ended
+    assert kept is not None
+    ledger.mark_ended(first)
+    assert ledger.read(first).ended == kept
+    assert ledger.read(second).ended is None
+    won = ledger.claim(keyed(conversation_id="c-1", key="later"))
+    assert [entry.id for entry in won.history] == [second]
+
+
+def test_an_end_is_kept_with_what_it_ends_and_its_own_lock(ledger):
+    claim = keyed(conversation_id="c-1", action="end", ends="initiation-1", hand_over=True)
+    assert isinstance(ledger.claim(claim), Acquired)
+    command = ledger.read(claim.id).command
+    assert (command.action, command.ends, command.hand_over) == ("end", "initiation-1", True)
+    session = replace(INVITED.session, targets=("p-1/k-1", "p-2/k-2"), handed_over=True, customer_id="p-1")
+    ledger.save_checkpoint(claim.id, claim.lease_owner, replace(INVITED, session=session))
+    assert ledger.read(claim.id).checkpoint.session == session
+
+
+def test_a_credentials_own_are_listed_the_newest_first(ledger):
+    mine = [done(ledger, credential="ada", correlation_id=f"corr-{number}") for number in range(4)]
+    done(ledger, credential="bob")
+    done(ledger, credential="ada", sender="another")
+    sender = ledger.read(mine[0]).command.sender
+    found = ledger.own(sender, "ada", conversation_id="c-1", limit=10)
+    assert [entry.id for entry in found] == mine[::-1]
+    older = ledger.own(sender, "ada", conversation_id="c-1", before_seq=found[1].seq, limit=1)
+    assert [entry.id for entry in older] == [mine[1]]
+    assert [entry.id for entry in ledger.own(sender, "ada", correlation_id="corr-2", limit=10)] == [mine[2]]
+    key = ledger.read(mine[3]).command.key
+    assert [entry.id for entry in ledger.own(sender, "ada", key=key, limit=10)] == [mine[3]]
+    now = datetime.now(UTC)
+    assert len(ledger.own(sender, "ada", conversation_id="c-1", since=now - timedelta(hours=1), limit=10)) == 4
+    assert ledger.own(sender, "ada", conversation_id="c-1", since=now + timedelta(hours=1), limit=10) == ()
+    assert ledger.own(sender, "ada", conversation_id="c-1", action="end", limit=10) == ()

@@ -1,0 +1,59 @@
+"""Reads a data action's body by its schema: JSON, no field twice, every wrong one named at once."""
+
+from typing import Any
+
+from flask import Request
+from marshmallow import Schema, ValidationError
+
+from cobrowse.errors import InvalidRequest
+from schemas.duplicates import check_names
+from schemas.json_text import charset_of, parse_body
+from schemas.validation_errors import in_words
+from web import request_parsing
+
+# Bytes: the contract's longest body, its settings escaped to six bytes a character, is under half of it.
+BODY_BYTES = 65_536
+
+
+def read(request: Request, schema: Schema) -> dict[str, Any]:
+    """The fields of the body. Raises InvalidRequest with every wrong one, or why there is no body to read."""
+    request_parsing.json_type(request)
+    charset = charset_of(request.content_type or "")
+    raw = request_parsing.raw_body(request, BODY_BYTES)
+    payload = load(parse_body(raw, charset), schema)
+    check_no_repeats(raw, schema)
+    return payload
+
+
+def load(body: object, schema: Schema) -> dict[str, Any]:
+    """The fields of what was parsed. InvalidRequest names every wrong one."""
+    try:
+        payload = schema.load(body)  # type: ignore[arg-type]  # its own pre_load refuses what is no object
+    except ValidationError as error:
+        raise InvalidRequest(in_words(error.messages, _names(schema))) from None
+    assert isinstance(payload, dict)  # noqa: S101 - what a schema without many=True loads
+    return payload
+
+
+def check_no_repeats(raw: bytes, schema: Schema) -> None:
+    """Raise InvalidRequest if the body has one of the schema's fields twice."""
+    try:
+        check_names(raw, _names(schema))
+    except ValidationError as error:
+        raise InvalidRequest(in_words(error.messages)) from None
+
+
+def key(request: Request, payload: dict[str, Any]) -> str:
+    """The caller's key, from its header or the body's field, which is taken out.
+
+    Raises MalformedKey; InvalidRequest if the two differ.
+    """
+    in_header = request_parsing.idempotency_key(request.headers.get("Idempotency-Key", ""))
+    in_body = request_parsing.idempotency_key(payload.pop("idempotency_key"), "idempotencyKey")
+    if in_header and in_body and in_header != in_body:
+        raise InvalidRequest("idempotencyKey: differs from the header Idempotency-Key; send one, or the same in both")
+    return in_header or in_body
+
+
+def _names(schema: Schema) -> tuple[str, ...]:
+    return tuple(str(field.data_key or name) for name, field in schema.fields.items())

@@ -1,0 +1,147 @@
+"""What callers ask of sessions they started: POST /data-actions/cobrowse/status and /end, GET /initiations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from cobrowse.errors import CobrowseError, InvalidRequest
+from cobrowse.ledger import InitiationRecord
+from cobrowse.lookup import Lookup, outcome_on_record, view_on_record
+from cobrowse.model import Command, Outcome, SessionView
+from schemas.session_actions import EndRequestSchema, InitiationsQuerySchema, StatusRequestSchema
+from web import data_action_body, request_parsing, responses
+from web.callers import Callers
+from web.data_actions import SENDER, fingerprint
+
+_STATUS, _END, _QUERY = StatusRequestSchema(), EndRequestSchema(), InitiationsQuerySchema()
+# A list is for an overview; who needs a link asks for the one initiation that has it.
+_NO_LINKS = {"joinUrl": "", "viewerUrl": "", "joinCode": "", "websocketUrl": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionActions:
+    """The endpoints' configuration. `deadline_seconds`: how long a caller waits. Another's initiation is not found."""
+
+    initiate: Callable[[Command], Outcome]
+    lookup: Lookup
+    callers: Callers
+    deadline_seconds: float
+
+    def blueprint(self) -> Blueprint:
+        """The endpoints' routes."""
+        blueprint = Blueprint("session_actions", __name__)
+        blueprint.post("/data-actions/cobrowse/status")(self.status)
+        blueprint.post("/data-actions/cobrowse/end")(self.end)
+        blueprint.get("/initiations")(self.many)
+        blueprint.get("/initiations/<initiation_id>")(self.one)
+        return blueprint
+
+    def status(self) -> Response:
+        """What became of an initiation; with `live`, by one look at its conversation too."""
+        request = request_parsing.current_request()
+        credential = self.callers.identify(request)
+        payload = data_action_body.read(request, _STATUS)
+        # The header of this name would be this request's own, and a question needs none.
+        key = request_parsing.idempotency_key(payload["idempotency_key"], "idempotencyKey")
+        command = self._command(credential, payload["conversation_id"], key)
+        try:
+            record = self.lookup.find(command, payload["initiation_id"])
+            view, calls = view_on_record(record, self.lookup.clock.now()), 0
+            if payload["live"]:
+                command = self._command(credential, _conversation(record), key)
+                view, calls = self.lookup.look(command, record)
+        except CobrowseError as error:
+            refused = responses.rejection_outcome(error, g.correlation_id, payload["conversation_id"])
+            return responses.respond([refused], _mode(), responses.view_keys(SessionView()))
+        outcome = outcome_on_record(record, g.correlation_id)
+        more = responses.view_keys(view) | {"upstreamCalls": calls, "correlationId": g.correlation_id}
+        return responses.respond([outcome], _mode(), more)
+
+    def end(self) -> Response:
+        """End an initiation's session, or every live one of a conversation; one that is over already is a success."""
+        request = request_parsing.current_request()
+        credential = self.callers.identify(request)
+        payload = data_action_body.read(request, _END)
+        key = data_action_body.key(request, payload)
+        conversation_id, ends = payload["conversation_id"], payload["initiation_id"]
+        if ends:
+            try:
+                known = _conversation(self.lookup.find(self._command(credential, "", ""), ends))
+            except CobrowseError as error:
+                refused = responses.rejection_outcome(error, g.correlation_id, conversation_id)
+                return responses.respond([refused], _mode())
+            if conversation_id not in ("", known):
+                raise InvalidRequest("conversationId: is not the initiation's; send one of the two")
+            conversation_id = known
+        command = self._command(
+            credential,
+            conversation_id,
+            key,
+            requested_by=payload["requested_by"],
+            fingerprint=fingerprint({"action": "end", **payload}),
+            action="end",
+            ends=ends,
+        )
+        return responses.respond([self.initiate(command)], _mode())
+
+    def one(self, initiation_id: str) -> Response:
+        """One of the caller's own initiations."""
+        request = request_parsing.current_request()
+        credential = self.callers.identify(request)
+        record = self.lookup.find(self._command(credential, "", ""), initiation_id)
+        return responses.json(self._item(record))
+
+    def many(self) -> Response:
+        """The caller's own initiations that fit, the newest first, a page at a time; links and codes left out."""
+        request = request_parsing.current_request()
+        credential = self.callers.identify(request)
+        query: dict[str, Any] = data_action_body.load(request.args.to_dict(), _QUERY)
+        records = self.lookup.records.own(
+            SENDER,
+            credential,
+            conversation_id=query["conversation_id"],
+            key=query["idempotency_key"],
+            correlation_id=query["correlation_id"],
+            since=query["since"],
+            before_seq=query["cursor"],
+            limit=query["limit"] + 1,
+        )
+        page = records[: query["limit"]]
+        cursor = str(page[-1].seq) if len(records) > len(page) else ""
+        return responses.json({"items": [self._item(record) | _NO_LINKS for record in page], "nextCursor": cursor})
+
+    def _item(self, record: InitiationRecord) -> dict[str, object]:
+        command, outcome = record.command, outcome_on_record(record, record.command.correlation_id)
+        return {
+            **responses.to_answer(outcome),
+            **responses.view_keys(view_on_record(record, self.lookup.clock.now())),
+            "action": command.action,
+            "idempotencyKey": command.key,
+            "requestedBy": command.requested_by,
+            "attempts": record.attempts,
+            "created": record.created.isoformat() if record.created else "",
+            "updated": record.updated.isoformat() if record.updated else "",
+        }
+
+    def _command(self, credential: str, conversation_id: str, key: str, **more: Any) -> Command:  # noqa: ANN401 - the command's own fields
+        usual = {"fingerprint": "of a caller's own key"} | more
+        return Command(
+            SENDER,
+            g.correlation_id,
+            self.deadline_seconds,
+            conversation_id=conversation_id,
+            credential=credential,
+            key=key,
+            **usual,
+        )
+
+
+def _conversation(record: InitiationRecord) -> str:
+    return record.checkpoint.session.conversation_id or record.command.conversation_id
+
+
+def _mode() -> responses.ResponseMode:
+    real = request_parsing.prefers_real_status(request_parsing.current_request().headers)
+    return responses.ResponseMode(always_200=not real)
