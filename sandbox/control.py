@@ -95,7 +95,7 @@ def _conversations(plan: Blueprint, world: FakeGenesys) -> None:
         if "transfer" in given and flag(given["transfer"], "transfer"):
             world.state.move(conversation_id, agent="alerting", transfers=1)
         moved = {side: choice(given[side], side, state.PRESENCES) for side in ("customer", "agent") if side in given}
-        there = world.state.move(conversation_id, **{side: str(presence) for side, presence in moved.items()})
+        there = world.state.move(conversation_id, moved.get("customer"), moved.get("agent"))
         world.tell(there)
         return _json(shapes.conversation(there, world.options.api))
 

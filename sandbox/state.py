@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from sandbox.directory import QUEUE, USER
 from sandbox.errors import GenesysError
+from sandbox.lag import Lag
 from sandbox.options import Options
 
 # The conversations that always exist.
@@ -29,17 +30,6 @@ PRESENCES = ("alerting", "dialing", "contacting", "offering", "connected", "disc
 # What can become of every cobrowse of a conversation that is live.
 ENDINGS = ("joined", "ended", "expired")
 _GONE = ("disconnected", "terminated")
-
-
-@dataclass(frozen=True)
-class Lag:
-    """How long a new medium stays unseen: for so many looks at its conversation, and for so many seconds."""
-
-    looks: int = 0
-    seconds: float = 0.0
-
-
-NO_LAG = Lag()
 
 
 @dataclass(frozen=True)
