@@ -27,7 +27,9 @@ MINUTES ?= 20
 .venv/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, not %s; name one with make PYTHON=…" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.txt
+	$(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements.txt
+	@printf '#!/bin/sh\nexec "%s/.venv/bin/python" "%s/cli.py" "$$@"\n' "$$PWD" "$$PWD" > .venv/bin/cobrowse-bridge
+	@chmod +x .venv/bin/cobrowse-bridge
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed requirements/dev.txt
@@ -35,10 +37,10 @@ MINUTES ?= 20
 	@touch $@
 
 demo: .venv/.installed    ## start the sandbox and the service, run one data action, stop both
-	@$(PY) examples/demo.py
+	@$(PY) cli.py demo
 
 serve: .venv/.installed   ## keep the sandbox and the service running, for curl and Postman
-	@$(PY) examples/demo.py --serve
+	@$(PY) cli.py demo --serve
 
 test: .venv/.installed-dev    ## all tests, over real sockets, in random order
 	$(PYTEST)
@@ -127,8 +129,7 @@ format: .venv/.installed-dev
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-lock: .venv/.installed    ## resolve all requirements
-	$(PY) -m pip install --quiet uv==0.13.9
+lock: .venv/.installed-dev    ## resolve all requirements
 	for name in requirements requirements/dev requirements/bench requirements/fuzz requirements/mutants requirements/audit; do \
 		$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command 'make lock' $$name.in -o $$name.txt || exit 1; done

@@ -20,7 +20,7 @@ from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
 from console.views import SENDER as CONSOLE
 from console.views import Console
-from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ledger_check, reload_check
+from diagnostics.readiness import readiness, tolerated_checks
 from integrations import genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
@@ -28,12 +28,13 @@ from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
 from integrations.observability.metrics import Metrics
+from integrations.secret_files import Variables
 from integrations.senders.activity import SenderActivities
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
-from settings import Settings, SettingsError, load_settings
+from settings import ENVIRONMENT, Settings, SettingsError, load_settings
 from web import data_actions, reference_pages
 from web.callers import Callers
 from web.data_actions import DataActions
@@ -52,7 +53,7 @@ def create_app(
     clock: Clock | None = None,
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] = ENVIRONMENT,
     in_force: InForce = IN_FORCE,
 ) -> Flask:
     """The service as a WSGI application. SettingsError, a line for each fault, if it can't start so.
@@ -80,11 +81,13 @@ def create_app(
     observe_requests(app, telemetry)
     app.register_blueprint(
         HealthEndpoints(
-            ready=readiness(initiate, tokens, clock, telemetry, in_force.refused),
+            ready=readiness(initiate, tokens, clock, telemetry, rates, in_force.refused),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
-            # What calls are refused for passes by itself, in every instance at once: no reason to take this one out.
-            non_critical=("circuit", "configuration", *(() if settings.ledger_required else ("ledger",))),
+            non_critical=tolerated_checks(strict=settings.readyz_strict, ledger_required=settings.ledger_required),
+            # Genesys's outages pass by themselves and meet every instance at once: no reason to take this one out.
+            passing=() if settings.readyz_strict else ("genesys",),
+            open_locally=settings.sandbox,
         ).blueprint()
     )
     app.register_blueprint(reference_pages.blueprint())
@@ -122,24 +125,6 @@ def build_telemetry(
     return metrics, SafeObservers((LogObserver(), *both), both)
 
 
-def readiness(
-    initiate: Initiation, tokens: genesys.Tokens, clock: Clock, telemetry: SafeObservers, refused: tuple[str, ...]
-) -> Readiness:
-    """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
-    flows = initiate.genesys
-    questions: dict[str, HealthCheck] = {}
-    if isinstance(flows, genesys.Flows):
-        questions["genesys"] = TokenCheck(
-            tokens.seconds_left, flows.authorize, clock, initiate.lease_owner, (telemetry,)
-        )
-        questions["circuit"] = circuit_check(flows.open_circuits)
-    if isinstance(initiate.ledger, LedgerStore):
-        questions["ledger"] = ledger_check(initiate.ledger.ping)
-    if refused:
-        questions["configuration"] = reload_check(refused)
-    return Readiness(questions, clock)
-
-
 def build_console(
     settings: Settings,
     initiate: Initiation,
@@ -171,7 +156,7 @@ def build_console(
 
 
 def load_auth(
-    settings: Settings, clock: Clock, environ: Mapping[str, str] = os.environ, senders_text: str | None = None
+    settings: Settings, clock: Clock, environ: Mapping[str, str] = ENVIRONMENT, senders_text: str | None = None
 ) -> tuple[ApiKeys, Senders, RateLimiter]:
     """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file.
 
@@ -187,7 +172,7 @@ def load_auth(
         if settings.senders_file:
             senders = load_senders(
                 Path(settings.senders_file),
-                environ,
+                Variables.of(environ),
                 text=senders_text,
                 public_base_url=settings.public_base_url,
                 trusted_proxies=settings.trusted_proxies,
@@ -284,7 +269,7 @@ def build_ledger(settings: Settings) -> LedgerStore:
         raise SettingsError([str(error)]) from None
 
 
-def faults_of(environ: Mapping[str, str], senders_text: str | None) -> list[str]:
+def faults_of(environ: Mapping[str, str], senders_text: str | None = None) -> list[str]:
     """What a worker would end with, a line for each fault."""
     try:
         settings = load_settings(environ)

@@ -1,15 +1,43 @@
-"""What `flask` loads (.flaskenv): the commands alone, so that those which need no setting ask for none."""
+#!/usr/bin/env python3
+"""The command line, `cobrowse-bridge`: each command in its module, imported when it is asked for."""
 
-from flask import Flask
+import sys
 
-from commands import doctor, end, initiate, ledger, listen, sandbox, senders
-from commands.group import cobrowse
+import click
 
-__all__ = ["create_app", "doctor", "end", "initiate", "ledger", "listen", "sandbox", "senders"]
+from cobrowse import __version__
+from commands.group import Group, run
+
+# In the order in which one needs them. A command imports what it uses, so that one is not hidden by another's fault.
+COMMANDS = {
+    "demo": "commands.demo:demo",
+    "sandbox": "commands.sandbox:sandbox",
+    "serve": "commands.serve:serve",
+    "listen": "commands.listen:listen",
+    "doctor": "commands.doctor:doctor",
+    "start": "commands.start:start",
+    "end": "commands.end:end",
+    "list": "commands.initiations:list_initiations",
+    "show": "commands.initiations:show",
+    "tail": "commands.initiations:tail",
+    "senders": "commands.senders:senders",
+    "send": "commands.send:send",
+    "ledger": "commands.ledger:ledger",
+}
+
+program = Group(
+    "cobrowse-bridge",
+    COMMANDS,
+    help="Start cobrowse sessions in Genesys Cloud exactly once, and look after the service that does.",
+    context_settings={"max_content_width": 100},
+)
+click.version_option(__version__, prog_name="cobrowse-bridge")(program)
 
 
-def create_app() -> Flask:
-    """An app that has commands and no routes; the service's own is app.create_app."""
-    app = Flask("cobrowse-bridge", static_folder=None)
-    app.cli.add_command(cobrowse)
-    return app
+def main() -> None:
+    """Run the command that the arguments name, and exit with its status."""
+    sys.exit(run(program))
+
+
+if __name__ == "__main__":
+    main()

@@ -14,12 +14,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from dotenv import find_dotenv
+# gunicorn looks into the working folder first, which may have an app.py or a settings.py of its own.
+HOME = str(Path(__file__).resolve().parent)
+sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
+
 
 from settings import Settings, SettingsError, load_settings
 from web.reloading import IN_FORCE
 
-IN_FORCE.read_env_file(os.environ, find_dotenv())
+# The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
+IN_FORCE.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
 try:
     settings = load_settings()
 except SettingsError:  # on_starting tells all of it, and no server starts

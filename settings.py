@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from marshmallow.validate import Range
 from cobrowse.model import Secret
 from integrations.genesys.flows import AUTO, MODES
 from integrations.regions import REGIONS, region_of
+from integrations.secret_files import Variables
 from schemas.environment import (
     at_least,
     choice,
@@ -26,6 +27,9 @@ from schemas.environment import (
     safe_url,
     setting,
 )
+
+# The process's own environment, in which NAME_FILE stands for NAME.
+ENVIRONMENT = Variables(os.environ)
 
 
 class SettingsError(Exception):
@@ -60,7 +64,7 @@ class Settings:
     )
     sandbox: bool = setting(
         False,
-        "`true`: Genesys is a sandbox (`flask cobrowse sandbox`), which must identify itself as one. Needs no "
+        "`true`: Genesys is a sandbox (`cobrowse-bridge sandbox`), which must identify itself as one. Needs no "
         "OAuth client and no `API_KEYS`; without keys the service is open to all callers, so it listens on "
         "loopback only.",
     )
@@ -126,7 +130,7 @@ class Settings:
     console_password: Secret = setting(
         Secret(),
         "The password of the console at `/console`, with any user name; 12 bytes or more. Unset: no console, or "
-        "in a sandbox one on loopback.",
+        "on the sandbox one on loopback.",
         at_least(12, "a shorter password can be guessed"),
     )
     senders_file: str = setting(
@@ -175,7 +179,7 @@ class Settings:
     ledger_url: Secret = setting(
         Secret("sqlite:///ledger.sqlite3"),
         "The ledger, which prevents duplicates. One machine: SQLite. Several: "
-        "`postgresql+psycopg://user:password@host/database`, then `flask cobrowse ledger upgrade` "
+        "`postgresql+psycopg://user:password@host/database`, then `cobrowse-bridge ledger upgrade` "
         "(docs/operations.md#the-ledger).",
         section="The ledger",
     )
@@ -205,11 +209,15 @@ class Settings:
         "`json`, `console`, or `auto`: `console` on a terminal, else `json`.",
         choice("auto", "json", "console"),
     )
+    readyz_strict: bool = setting(
+        False,
+        "`true`: `/readyz` is 503 while Genesys is unreachable. `false`: it is 200 with the status `degraded`, so that "
+        "an outage of Genesys takes no machine out of the load balancer.",
+    )
     metrics_token: Secret = setting(
         Secret(),
-        "The bearer token for `/metrics` and the messages of `/readyz`, 16 bytes or more. Without one both are "
-        "open on loopback; requests through a proxy on this machine that adds no `X-Forwarded-For` count as "
-        "loopback, so set it or block the path there.",
+        "The bearer token for `/metrics` and the messages of `/readyz`, 16 bytes or more. Without one nobody reads "
+        "them, since requests through a proxy on this machine look local; with `SANDBOX` this machine may.",
         at_least(16, "generate one as for API_KEYS"),
     )
     otel_exporter_otlp_endpoint: str = setting(
@@ -229,7 +237,7 @@ class Settings:
     web_concurrency: int = setting(0, "Worker processes; 0: as many as the machine has processors.", Range(0, 1_024))
 
     genesys_conversation_id: str = setting(
-        "", "The default conversation of `flask cobrowse initiate`.", section="The command line"
+        "", "The default conversation of `cobrowse-bridge start`.", section="The command line"
     )
 
     NAMES: ClassVar[tuple[str, ...]]
@@ -256,12 +264,20 @@ _CLIENT = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
 _HOSTS = ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
 
 
-def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that `environ` holds. SettingsError has a line for each that is wrong, all at once."""
-    values, wrong = read(Settings, environ)
+def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[str] = ()) -> Settings:
+    """The settings in `environ`. SettingsError has a line for each that is wrong, all at once.
+
+    With `only`, the names of some, the others have their defaults whatever is set, and none of them is required.
+    """
+    names = only or Settings.NAMES
+    given, errors = Variables.of(environ).chosen(names)
+    values, wrong = read(Settings, given)
     settings = Settings(**values)
-    errors = [f"{name}: {what}" for name, said in wrong.items() for what in said]
-    errors += [f"{name}: {what}" for name, what in _conflicts(settings) if not {name, "SANDBOX"} & wrong.keys()]
+    unread = {error.partition("_FILE:")[0] for error in errors}
+    errors += [f"{name}: {what}" for name, said in wrong.items() for what in said]
+    for name, what in _conflicts(settings):
+        if name in names and not {name, "SANDBOX"} & (wrong.keys() | unread):
+            errors.append(f"{name}: {what}")
     if errors:
         raise SettingsError(errors)
     return settings

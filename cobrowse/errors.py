@@ -129,6 +129,12 @@ class SenderRateLimited(RequestError):
     code, retryable, consumes_idempotency_key = "rate_limited", True, False
 
 
+class RateLimitStorageUnavailable(RequestError):
+    """The counters of senders' rates can't be reached, so this sender's was not counted."""
+
+    code, retryable, consumes_idempotency_key = "rate_limit_storage_unavailable", True, False
+
+
 class ConversationError(CobrowseError):
     """The conversation does not allow a cobrowse session."""
 

@@ -1,1 +1,1 @@
-"""The commands of `flask cobrowse`: a module each, for a person at a terminal of 80 columns."""
+"""The commands of `cobrowse-bridge`: a module each, for a person at a terminal of 80 columns."""

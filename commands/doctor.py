@@ -1,43 +1,58 @@
-"""flask cobrowse doctor: checks the configuration and every dependency, with a hint for each failure."""
+"""cobrowse-bridge doctor: checks the configuration and every dependency, with a hint for each failure."""
 
-import os
 import sys
 
 import click
 
 from app import new_id, transport_of
 from cobrowse.clock import SystemClock
-from commands.group import cobrowse
-from commands.terminal import say, say_json
+from commands.group import Command
+from commands.terminal import say, say_check, say_json
 from diagnostics import Check, diagnose, passed, unsettled
-from diagnostics.table import document, render, summary
-from settings import SettingsError, load_settings
+from settings import ENVIRONMENT, SettingsError, load_settings
+
+# Columns of a check's name.
+NAMES = 21
+MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("-", "dim")}
 
 
-@cobrowse.command()
+@click.command(cls=Command)
 @click.option("--conversation", "conversation_id", metavar="ID", default="", help="Check this conversation too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON, and nothing else.")
 def doctor(conversation_id: str, as_json: bool) -> None:
     """Check configuration and connectivity (sends no invitations). Exits 0 if nothing is wrong."""
+    made: list[Check] = []
     try:
         settings = load_settings()
+    except SettingsError as error:
+        made = [_shown(check, quiet=as_json) for check in unsettled(error.errors)]
+    else:
         checks = diagnose(
             settings,
-            environ=os.environ,
+            environ=ENVIRONMENT,
             clock=SystemClock(),
             new_id=new_id,
             transport=transport_of(settings),
             conversation_id=conversation_id,
         )
-    except SettingsError as error:
-        checks = unsettled(error.errors)
-    made: list[Check] = []
-    for check in checks:
-        made.append(check)
-        if not as_json:
-            say(*render(check).split("\n"))
+        made = [_shown(check, quiet=as_json) for check in checks]
     if as_json:
-        say_json([document(check) for check in made])
+        say_json([{"name": each.name, "ok": each.ok, "found": each.found, "hint": each.hint} for each in made])
     else:
         say("", summary(made))
     sys.exit(0 if passed(made) else 1)
+
+
+def summary(checks: list[Check]) -> str:
+    """One sentence on all of them."""
+    failed = sum(check.ok is False for check in checks)
+    looked = sum(check.ok is not None for check in checks)
+    return f"{failed} of {looked} checks failed." if failed else f"All {looked} checks passed."
+
+
+def _shown(check: Check, *, quiet: bool) -> Check:
+    """The check, printed as soon as it is made."""
+    if not quiet:
+        mark, style = MARKS[check.ok]
+        say_check(mark, style, check.name, check.found, check.hint, names=NAMES)
+    return check

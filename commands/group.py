@@ -1,28 +1,101 @@
-"""What every command shares: the group, and settings faults in plain lines."""
+"""What every command shares: where its settings come from, and errors as a cause and a remedy."""
 
-import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec
+import errno
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-from commands.terminal import SafeGroup, say
+import click
+from click.exceptions import NoArgsIsHelpError
+from dotenv import load_dotenv
+
+from commands.terminal import complain, drop_output
 from settings import SettingsError
 
-P = ParamSpec("P")
-cobrowse = SafeGroup("cobrowse", help="Start cobrowse sessions in Genesys Cloud, and operate the service that does.")
+
+class Failure(click.ClickException):
+    """Ends a command with 1: a cause, and a hint that says what to do."""
+
+    def __init__(self, cause: str, hint: str = "") -> None:
+        super().__init__(cause)
+        self.hint = hint
 
 
-def report_settings_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Print the settings errors, one per line, and exit with 2."""
+# The option that every command has.
+ENV_FILE: dict[str, Any] = {
+    "type": click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+    "help": "Read the settings from this file in place of ./.env.",
+}
 
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except SettingsError as error:
-            say("Invalid configuration (.env.example explains each variable):", err=True)
-            for fault in error.errors:
-                say(f"  {fault}", err=True)
-            sys.exit(2)
 
-    return run
+class Command(click.Command):
+    """A command that reads `.env` of the working folder, or the file that `--env-file` names, before it begins."""
+
+    def __init__(self, name: str | None, **attributes: object) -> None:
+        super().__init__(name, **attributes)  # type: ignore[arg-type]  # click's own, handed on as they came
+        self.params.append(
+            click.Option(
+                ["--env-file"],
+                expose_value=False,
+                is_eager=True,
+                callback=lambda _context, _parameter, chosen: load_environment(chosen),
+                **ENV_FILE,
+            )
+        )
+
+
+class Group(click.Group):
+    """Commands by name. Those of `rows`, as `module:attribute`, are imported when they are asked for."""
+
+    command_class = Command
+
+    def __init__(self, name: str | None = None, rows: dict[str, str] | None = None, **attributes: object) -> None:
+        super().__init__(name, **attributes)  # type: ignore[arg-type]  # click's own, handed on as they came
+        self._rows = rows or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the table's order."""
+        return [*self._rows, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, None if there is none."""
+        if cmd_name not in self._rows:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self._rows[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+def load_environment(chosen: Path | None) -> None:
+    """Add the file's variables to the process's; those that are already set win."""
+    load_dotenv(chosen or Path(".env"))
+
+
+def run(program: Group, arguments: Sequence[str] | None = None) -> int:
+    """Run the command that these arguments name, or the process's own: its exit status.
+
+    1 is a failure, 2 is wrong usage or wrong settings.
+    """
+    try:
+        return int(program.main(arguments, prog_name=program.name, standalone_mode=False) or 0)
+    except SettingsError as error:
+        complain("Invalid configuration", *error.errors, hint=".env.example explains each variable.")
+        return 2
+    except NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "cobrowse-bridge"
+        complain(error.format_message(), hint=f"{command} --help lists what it takes.")
+        return error.exit_code
+    except click.ClickException as error:
+        complain(error.format_message(), hint=getattr(error, "hint", ""))
+        return error.exit_code
+    except click.Abort:
+        return 130
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        drop_output()
+        return 1

@@ -1,43 +1,48 @@
-"""flask cobrowse ledger: bring its schema up to date, remove what is older than LEDGER_RETENTION_SECONDS."""
+"""cobrowse-bridge ledger: bring its schema up to date, remove what is older than LEDGER_RETENTION_SECONDS."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from app import build_ledger
 from cobrowse.errors import LedgerUnavailable
-from commands.group import cobrowse, report_settings_errors
+from commands.group import Failure, Group
+from commands.needs import LEDGER
 from commands.terminal import say
+from integrations.ledger import LedgerStore
 from settings import load_settings
 from web.error_responses import hint_of
 
 
-@cobrowse.group()
+@contextmanager
+def open_ledger() -> Iterator[LedgerStore]:
+    """The ledger at LEDGER_URL until the block ends; needs no other setting. Failure where it is unreachable."""
+    store = build_ledger(load_settings(only=LEDGER))
+    try:
+        yield store
+    except LedgerUnavailable as error:
+        raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
+    finally:
+        store.close()
+
+
+@click.group(cls=Group)
 def ledger() -> None:
     """Maintain the ledger at LEDGER_URL."""
 
 
 @ledger.command()
-@report_settings_errors
 def upgrade() -> None:
     """Bring the ledger's schema up to this version. SQLite's does that by itself."""
-    store = build_ledger(load_settings())
-    try:
+    with open_ledger() as store:
         before, after = store.upgrade()
-    except LedgerUnavailable as error:
-        raise click.ClickException(f"{error.message}\n{hint_of(error)}") from None
-    finally:
-        store.close()
     say(f"The schema is at version {after}." if before == after else f"The schema went from {before} to {after}.")
 
 
 @ledger.command()
-@report_settings_errors
 def purge() -> None:
     """Remove what is older than LEDGER_RETENTION_SECONDS. The service does that now and then, too."""
-    store = build_ledger(load_settings())
-    try:
+    with open_ledger() as store:
         removed = store.purge()
-    except LedgerUnavailable as error:
-        raise click.ClickException(f"{error.message}\n{hint_of(error)}") from None
-    finally:
-        store.close()
     say(f"{removed} initiation{'' if removed == 1 else 's'} removed.")

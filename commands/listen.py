@@ -1,4 +1,4 @@
-"""flask cobrowse listen: hears Genesys's notification channels, and starts cobrowse when an agent answers."""
+"""cobrowse-bridge listen: hears Genesys's notification channels, and starts cobrowse when an agent answers."""
 
 import random
 import signal
@@ -12,7 +12,8 @@ from app import build, build_telemetry, load_auth, new_id
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
-from commands.group import cobrowse, report_settings_errors
+from commands.group import Command
+from commands.needs import GENESYS, LEDGER, SENDERS
 from integrations.genesys import Flows
 from integrations.genesys.streams import Streams
 from integrations.ledger import LedgerStore
@@ -26,20 +27,25 @@ from integrations.observability import configure_logging
 from integrations.observability.listener_metrics import ListenerMetrics
 from settings import Settings, SettingsError, load_settings
 
+SETTINGS = (
+    *GENESYS,
+    *LEDGER,
+    *SENDERS,
+    *("MAX_CONCURRENT_INITIATIONS", "LOG_LEVEL", "LOG_FORMAT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+)
 # Seconds that a call around the channel may take.
 CALL_SECONDS = 5.0
 
 
-@cobrowse.command()
+@click.command(cls=Command)
 @click.option("--metrics-port", type=int, default=0, help="Serve /metrics of this process on this port.")
 @click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address to serve them on.")
-@report_settings_errors
 def listen(metrics_port: int, metrics_host: str) -> None:
     """Start cobrowse when an agent answers in a queue of the senders file's [listen] table. Runs until stopped.
 
     Of several that run with one ledger, one listens; another takes over within 15 seconds.
     """
-    settings = load_settings()
+    settings = load_settings(only=SETTINGS)
     clock = SystemClock()
     _, senders, _ = load_auth(settings, clock)
     if senders.listen is None:

@@ -1,22 +1,22 @@
-"""flask cobrowse sandbox: a Genesys Cloud on this machine."""
+"""cobrowse-bridge sandbox: a Genesys Cloud on this machine."""
 
 import importlib
 from typing import Any
 
 import click
 
-from commands.group import cobrowse
-from commands.terminal import say
+from commands.group import Command, Failure
+from commands.terminal import say, say_whole
 
 
-@cobrowse.command()
+@click.command(cls=Command)
 @click.option("--port", type=int, default=9099, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(
     "--api", type=click.Choice(["media", "native", "both"]), default="both", envvar="SANDBOX_API", show_default=True
 )
 @click.option("--rate-limit", type=int, default=300, show_default=True, help="Calls a minute for each token.")
-@click.option("--auto-create", is_flag=True, help="Every conversation id is an active webchat.")
+@click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
 @click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach.")
 def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, allow_remote: bool) -> None:
     """Run a simulated Genesys Cloud on this machine. Needs no settings."""
@@ -24,14 +24,15 @@ def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, 
     server = importlib.import_module("sandbox.server")
 
     def ready(box: Any) -> None:  # noqa: ANN401 - the sandbox's own type
-        say(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
-        say(f"  export SANDBOX=true GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
-        say("  calls received: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
+        say_whole(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
+        say_whole(f"  export SANDBOX=true GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
+        say_whole("  calls received: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
 
     options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create}
     try:
         server.serve(host, port, allow_remote=allow_remote, ready=ready, **options)
     except (ValueError, OSError) as error:
-        raise click.ClickException(f"The sandbox can't listen on {host}:{port}: {error}") from None
+        hint = "Choose another --port, or end what listens there."
+        raise Failure(f"The sandbox can't listen on {host}:{port}: {error}", hint) from None
     except KeyboardInterrupt:
         say("The sandbox has stopped.")

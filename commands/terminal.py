@@ -1,29 +1,113 @@
-"""The only place where commands print: what a far side has said must not steer the terminal."""
+"""The only place where commands print: colours, columns, words wrapped, and nothing from a far side acted on.
 
-import click
+Colour is for terminals only, and NO_COLOR turns it off. What is said passes `printable` here.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
 import orjson
-from flask.cli import AppGroup
+from rich.console import Console
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
 
-from integrations.observability.printable import printable, printable_json, printable_lines
+from integrations.observability.printable import printable, printable_json
+
+# Columns beyond which lines of prose are hard to read, however wide the terminal is.
+WIDEST = 100
+OUT = Console(highlight=False)
+ERR = Console(highlight=False, stderr=True)
 
 
-def say(*lines: str, err: bool = False) -> None:
-    """Print these lines; each stays on one line, whatever it contains."""
-    click.echo("\n".join(map(printable, lines)), err=err)
+def text(words: str, style: str = "") -> Text:
+    """A text on one line whatever is in it."""
+    return Text(printable(words), style)
+
+
+def say(*lines: str, style: str = "", indent: int = 0) -> None:
+    """Print these lines, wrapped at words."""
+    for line in lines:
+        _print_wrapped(OUT, Text(" " * indent), text(line, style))
+
+
+def say_whole(*lines: str | Text, style: str = "") -> None:
+    """Print these lines as they are, to be copied or read by a program: none is wrapped."""
+    for line in lines:
+        OUT.print(line if isinstance(line, Text) else text(line, style), soft_wrap=True)
 
 
 def say_json(document: object) -> None:
     """Print a document as indented JSON."""
-    click.echo(printable_json(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()))
+    OUT.out(printable_json(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()), highlight=False)
 
 
-class SafeGroup(AppGroup):
-    """A group whose commands' errors are printed as safely as their output."""
+def say_json_line(document: object) -> None:
+    """Print a document as JSON on one line."""
+    OUT.out(printable_json(orjson.dumps(document).decode()), highlight=False)
 
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command. An error that click prints may quote the far side."""
-        try:
-            return super().invoke(ctx)
-        except click.ClickException as error:
-            vars(error)["message"] = printable_lines(error.message)  # its type is read-only
-            raise
+
+def say_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:
+    """Print names with their values, aligned. A value stays whole, to be copied, unless it is prose to `wrap`."""
+    known = [(name, value) for name, value in pairs if value]
+    longest = max((len(name) for name, _ in known), default=0)
+    for name, value in known:
+        label = Text(f"  {printable(name):<{longest}}  ", "dim")
+        if wrap:
+            _print_wrapped(OUT, label, text(value))
+        else:
+            OUT.print(label + text(value), soft_wrap=True)
+
+
+def say_check(mark: str, style: str, name: str, found: str, hint: str, *, names: int) -> None:
+    """Print a mark, a name in a column of so many characters, what was found, and below it a hint."""
+    first = Text.assemble((mark, style), f" {printable(name):<{names}} ")
+    if len(name) > names:
+        _print_wrapped(OUT, Text.assemble((mark, style), " "), text(name))
+        first = Text(" " * (names + 3))
+    _print_wrapped(OUT, first, text(found or "-"))
+    if hint:
+        _print_wrapped(OUT, Text.assemble(" " * (names + 3), ("→ ", "bold")), text(hint))
+
+
+def say_table(heads: Sequence[str], rows: Iterable[Sequence[Text | str]]) -> None:
+    """Print rows under their heads, aligned, each on one line; the last column is cut where the terminal is narrow."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=Style(dim=True))
+    cells = [[cell if isinstance(cell, Text) else text(cell) for cell in row] for row in rows]
+    titles = [text(head) for head in heads]
+    widths = [max([head.cell_len, *(row[place].cell_len for row in cells)]) for place, head in enumerate(titles)]
+    widths[-1] = min(widths[-1], max(1, OUT.width - sum(widths[:-1]) - 2 * len(widths)))
+    for head, width in zip(titles, widths, strict=True):
+        table.add_column(head, no_wrap=True, overflow="ellipsis", width=width)
+    for row in cells:
+        table.add_row(*row)
+    OUT.print(table)
+
+
+def complain(cause: str, *details: str, hint: str = "") -> None:
+    """Print an error on standard error: its cause, a line for each detail, and what to do."""
+    _print_wrapped(ERR, Text("✗ ", "bold red"), text(cause))
+    for detail in details:
+        _print_wrapped(ERR, Text("  "), text(detail))
+    if hint:
+        _print_wrapped(ERR, Text("→ ", "bold"), text(hint))
+
+
+def waiting(words: str) -> AbstractContextManager[object]:
+    """Show on a terminal that something is under way, until the block ends; lines can be printed meanwhile."""
+    return OUT.status(text(words)) if OUT.is_terminal else nullcontext()
+
+
+def drop_output() -> None:
+    """Print nothing more, for the one who read it has closed it."""
+    sys.stdout = None
+
+
+def _print_wrapped(console: Console, first: Text, words: Text) -> None:
+    """Print words behind a first text, their further lines below where they begin."""
+    room = max(1, min(console.width, WIDEST) - len(first))
+    for line in words.wrap(console, room):
+        line.rstrip()
+        console.print(first + line, soft_wrap=True)
+        first = Text(" " * len(first))

@@ -26,7 +26,6 @@ class Question:
 _STRAIGHT = ConnectivityProbe()
 _GENESYS = ("api host", "login host", "credentials")
 QUESTIONS = (
-    Question("settings", lambda _context, _org: iter([Check("settings", True, "configuration is valid")])),
     Question("region", lambda context, _: network_checks.region(context)),
     Question("api host", lambda context, _: network_checks.api(context)),
     Question("login host", lambda context, _: network_checks.login(context)),

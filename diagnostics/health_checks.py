@@ -4,7 +4,13 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 
 from cobrowse.clock import Clock
-from cobrowse.errors import CobrowseError, GenesysUnavailable, InvalidRequest, LedgerUnavailable
+from cobrowse.errors import (
+    CobrowseError,
+    GenesysUnavailable,
+    InvalidRequest,
+    LedgerUnavailable,
+    RateLimitStorageUnavailable,
+)
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command
 
@@ -99,13 +105,13 @@ class TokenCheck:
         return None
 
 
-def ledger_check(ping: Callable[[], None]) -> HealthCheck:
-    """Whether the ledger can be written."""
+def ping_check(ping: Callable[[], None]) -> HealthCheck:
+    """Whether the ledger can be written, or the counters of rates be reached."""
 
     def ask() -> Problem:
         try:
             ping()
-        except LedgerUnavailable as error:
+        except (LedgerUnavailable, RateLimitStorageUnavailable) as error:
             return error
         return None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cobrowse.errors import LedgerUnavailable
+from cobrowse.errors import LedgerUnavailable, RateLimitStorageUnavailable
 from diagnostics.connectivity import Unreachable
 from diagnostics.context import Check, DiagnosticContext, failing
 from integrations import ledger as ledgers
@@ -60,9 +60,12 @@ def rates(context: DiagnosticContext) -> Iterator[Check]:
     """Where senders' rates are counted."""
     storage = context.settings.rate_limit_storage
     try:
-        RateLimiter(storage, context.clock)
+        RateLimiter(storage, context.clock).ping()
     except RateStorageError as error:
         yield Check("rates", False, "; ".join(error.errors), "Set RATE_LIMIT_STORAGE as .env.example shows.")
+        return
+    except RateLimitStorageUnavailable as error:
+        yield failing("rates", error)
         return
     scheme = storage.partition(":")[0]
     yield Check("rates", True, "counted by each worker for itself" if scheme == "memory" else f"counted in {scheme}")

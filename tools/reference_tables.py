@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ENV_EXAMPLE, SETTINGS_PAGE, ERRORS_PAGE = ".env.example", "docs/operations.md", "docs/genesys-setup.md"
 _HEAD = """\
 # Every setting of the service. Copy to .env and keep what you need: a line that starts with # is at its default.
-# .env is read by gunicorn's configuration and by `flask cobrowse`; a variable already set wins over it.
+# The service and its commands read .env where they are started, or the file that --env-file names; a variable that is
+# already set wins over it. NAME_FILE=path in place of NAME=value: the value is what that file holds.
 """
 # The rows below a table's head and its line.
 _ROWS = r"(\n\| {head} \|\n[|-]+\n)(?:\|.*\n)*"

@@ -80,6 +80,10 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
         429,
         "This sender's rate_limit in the senders file is exceeded; retry after Retry-After seconds, or raise it there.",
     ),
+    "rate_limit_storage_unavailable": ErrorResponse(
+        503,
+        "RATE_LIMIT_STORAGE is unreachable, and a sender with a rate_limit waits for it; retry shortly.",
+    ),
     "conversation_not_found": ErrorResponse(
         404,
         "No such conversation for this OAuth client: check the id, the region, and the divisions its role covers.",

@@ -15,7 +15,7 @@ from web.peer import is_this_machine
 
 NAME = "operations"
 _HINT = (
-    "Send METRICS_TOKEN as a bearer token; where none is set, only this machine itself may read them, as localhost or "
+    "Set METRICS_TOKEN and send it as a bearer token; with SANDBOX this machine itself needs none, as localhost or "
     "127.0.0.1 and not through a proxy."
 )
 
@@ -27,14 +27,18 @@ Problems = Mapping[str, CobrowseError | None]
 class HealthEndpoints:
     """The endpoints' configuration.
 
-    `ready` gives each check's problem; those in `non_critical` don't make the service unready. `exposition` gives the
-    metrics and their Content-Type for an Accept header.
+    `ready` gives each check's problem. Those in `non_critical` don't make the service unready, those in `passing` only
+    where no retry would help. `exposition` gives the metrics and their Content-Type for an Accept header. Without a
+    `metrics_token` nobody reads them, or with `open_locally` this machine itself: for a sandbox, since a proxy on this
+    machine may look like it.
     """
 
     ready: Callable[[], Problems] = dict
     exposition: Callable[[str], tuple[bytes, str]] | None = None
     metrics_token: Secret = Secret()
     non_critical: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
+    open_locally: bool = False
 
     def blueprint(self) -> Blueprint:
         """The endpoints' routes."""
@@ -50,11 +54,13 @@ class HealthEndpoints:
         return responses.json({"status": "ok"})
 
     def readyz(self) -> Response:
-        """Readiness, with the cause of each failure. Unauthenticated callers get error codes only."""
+        """Readiness: ok, degraded (200) or failing (503), with each cause. Unauthenticated callers get codes only."""
         problems = self.ready()
         checks = {name: "ok" if problem is None else self._told(problem) for name, problem in problems.items()}
-        unready = any(problem is not None and name not in self.non_critical for name, problem in problems.items())
-        return responses.json({"status": "failing" if unready else "ok", "checks": checks}, 503 if unready else 200)
+        wrong = {name: problem for name, problem in problems.items() if problem is not None}
+        unready = any(not self._is_tolerated(name, problem) for name, problem in wrong.items())
+        status = "failing" if unready else "degraded" if wrong else "ok"
+        return responses.json({"status": status, "checks": checks}, 503 if unready else 200)
 
     def metrics(self) -> Response:
         """Counts and durations, for Prometheus."""
@@ -66,6 +72,9 @@ class HealthEndpoints:
         response.headers["Cache-Control"] = "no-store"
         return response
 
+    def _is_tolerated(self, name: str, problem: CobrowseError) -> bool:
+        return name in self.non_critical or (name in self.passing and problem.retryable)
+
     def _told(self, problem: CobrowseError) -> str:
         """A message may name hosts and files of ours."""
         return f"{problem.code}: {problem.message}. {hint_of(problem)}" if self._may_read() else problem.code
@@ -76,7 +85,7 @@ class HealthEndpoints:
             return scheme.lower() == "bearer" and constant_time_equals(
                 secret_bytes(presented.strip()), secret_bytes(self.metrics_token)
             )
-        return is_this_machine(request.remote_addr or "", request.host, request.headers.keys())
+        return self.open_locally and is_this_machine(request.remote_addr or "", request.host, request.headers.keys())
 
 
 def observe_requests(app: Flask, watcher: RequestObserver) -> None:

@@ -17,6 +17,8 @@ from cobrowse.errors import (
     InternalError,
     InvalidRequest,
     KeyReused,
+    RateLimitStorageUnavailable,
+    RequestError,
     SenderRateLimited,
     UnknownPath,
 )
@@ -150,11 +152,11 @@ class Webhooks:
         self.activity.delivered(name, self.clock.now(), responses.summary(outcomes))
         return responses.respond(outcomes, mode)
 
-    def _used_up(self, sender: Sender, events: int = 1) -> SenderRateLimited | None:
-        """Count so many events; the refusal if the sender's rate has no room for them."""
+    def _used_up(self, sender: Sender, events: int = 1) -> RequestError | None:
+        """Count so many events; the refusal if the sender's rate has no room for them, or can't be counted."""
         try:
             self.check_rate(sender, events)
-        except SenderRateLimited as error:
+        except (RateLimitStorageUnavailable, SenderRateLimited) as error:
             return error
         return None
 

@@ -133,7 +133,7 @@ def check_is_sandbox(operation: Operation, status: int, headers: Fields) -> None
     if operation.name == TOKEN.name and 200 <= status < 300 and headers.get(SANDBOX_HEADER, "") != "1":
         raise GenesysBadResponse(
             "token: SANDBOX is set, but what answers does not say that it is a sandbox",
-            hint="SANDBOX=true is for `flask cobrowse sandbox` alone. For Genesys or a gateway to it take it out "
+            hint="SANDBOX=true is for `cobrowse-bridge sandbox` alone. For Genesys or a gateway to it take it out "
             "and set API_KEYS, GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET.",
         )
 

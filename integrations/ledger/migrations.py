@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cobrowse.errors import LedgerUnavailable
 from integrations.ledger.database import Run
 
-UPGRADE = "flask cobrowse ledger upgrade"
+UPGRADE = "cobrowse-bridge ledger upgrade"
 REPLACED_HINT = (
     "Stop the service on every machine first, then move or restore its ledger, then start it: "
     "processes with different copies would invite customers twice."

@@ -13,7 +13,7 @@ from limits.storage import Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
 from cobrowse.clock import Clock, SystemClock
-from cobrowse.errors import SenderRateLimited
+from cobrowse.errors import RateLimitStorageUnavailable, SenderRateLimited
 
 # Seconds after which to ask again when the counter itself can't be reached.
 _COUNTER_AWAY = 5.0
@@ -40,6 +40,10 @@ class RateLimited(Protocol):
     def rate_limit(self) -> str:
         """Its rate, "" for none."""
 
+    @property
+    def rate_limit_fail_open(self) -> bool:
+        """Whether its events pass uncounted while the counters can't be reached."""
+
 
 class RateLimiter:
     """The counters of all senders. Raises RateStorageError if they can't be set up."""
@@ -48,12 +52,15 @@ class RateLimiter:
         self._clock = clock or SystemClock()
         self._windows: MovingWindowRateLimiter | None = None
         # Counters in memory start a timer thread, and that must not be before the fork: they are made at the first hit.
-        self._is_remote = storage_url != "memory://"
-        if self._is_remote:
+        self.is_remote = storage_url != "memory://"
+        self._scheme = storage_url.partition(":")[0]
+        if self.is_remote:
             self._windows = _open(storage_url)
 
     def check(self, sender: RateLimited, events: int = 1) -> None:
         """Count so many events of this sender. Raises SenderRateLimited when its rate is used up.
+
+        While the counters can't be reached RateLimitStorageUnavailable, or nothing where the sender fails open.
 
         Events beyond the whole rate count as the whole: a batch larger than that passes when nothing else has come.
         """
@@ -72,17 +79,32 @@ class RateLimiter:
             return float(windows.get_window_stats(item, sender.name).reset_time)
 
         try:
-            resets = _in_time(count, windows.storage) if self._is_remote else count()
+            resets = _in_time(count, windows.storage) if self.is_remote else count()
         except Exception:  # noqa: BLE001 - whatever answers there may say anything, and the library reads it
-            raise SenderRateLimited(
-                "this sender has a rate and it can't be counted",
-                hint="The counters in RATE_LIMIT_STORAGE can't be used, and a sender with a rate waits for them.",
-                retry_after=_COUNTER_AWAY,
-            ) from None
+            if sender.rate_limit_fail_open:
+                return
+            raise self._unavailable() from None
         if resets is None:
             return
         wait = min(max(1.0, resets - self._clock.now().timestamp()), float(item.get_expiry()))
         raise SenderRateLimited(f"this sender's rate of {sender.rate_limit} is used up", retry_after=math.ceil(wait))
+
+    def ping(self) -> None:
+        """Raises RateLimitStorageUnavailable unless the counters can be reached. Those in memory always can."""
+        if not self.is_remote or self._windows is None:
+            return
+        storage: Any = self._windows.storage
+        try:
+            reached = _in_time(lambda: None if storage.check() else 0.0, storage) is None
+        except Exception:  # noqa: BLE001 - as above
+            reached = False
+        if not reached:
+            raise self._unavailable()
+
+    def _unavailable(self) -> RateLimitStorageUnavailable:
+        return RateLimitStorageUnavailable(
+            f"the counters in {self._scheme} can't be reached", retry_after=_COUNTER_AWAY
+        )
 
 
 def _in_time(count: Callable[[], float | None], storage: Any) -> float | None:  # noqa: ANN401 - any of the library's

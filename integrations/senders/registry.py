@@ -9,6 +9,7 @@ from typing import Any
 
 from cobrowse.model import Secret
 from integrations.listening.config import SENDER, read_listen
+from integrations.secret_files import SecretFileError
 from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthConfig
 from integrations.senders.auth.credentials import SHORTEST
@@ -137,7 +138,10 @@ def _faults(row: Mapping[str, object], context: SenderContext) -> list[str]:
 
 
 def _secret_error(reference: str, row: Mapping[str, object], scheme: Scheme, context: SenderContext) -> str:
-    secret = context.environ.get(reference[1:], "").strip()
+    try:
+        secret = context.environ.get(reference[1:], "").strip()
+    except SecretFileError as error:
+        return str(error)
     if not secret:
         return f"{reference} is not set in the environment"
     key = scheme.key_of(secret, row)
@@ -167,6 +171,7 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         participant_data=row.get("participant_data", context.participant_data),
         dry_run=row.get("dry_run", False),
         rate_limit=row.get("rate_limit", ""),
+        rate_limit_fail_open=row.get("rate_limit_fail_open", False),
         max_body_bytes=max_body_bytes,
         response_policy=response_policy,
         scheme=scheme,

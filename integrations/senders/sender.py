@@ -35,6 +35,7 @@ class Sender:
     participant_data: bool
     dry_run: bool
     rate_limit: str
+    rate_limit_fail_open: bool
     max_body_bytes: int
     response_policy: ResponsePolicy
     scheme: Scheme
@@ -129,7 +130,7 @@ class Senders:
         return len(self.rows)
 
     def masked(self) -> list[dict[str, object]]:
-        """Each sender as `flask cobrowse senders` shows it: secrets by the names of their variables only."""
+        """Each sender as `cobrowse-bridge senders` shows it: secrets by the names of their variables only."""
         return [
             {
                 "name": sender.name,
@@ -147,6 +148,7 @@ class Senders:
                 "participantData": sender.participant_data,
                 "dryRun": sender.dry_run,
                 "rateLimit": sender.rate_limit,
+                "rateLimitFailOpen": sender.rate_limit_fail_open,
                 "maxBodyBytes": sender.max_body_bytes,
                 "handshake": sender.handshake.name if sender.handshake else "",
                 "allowFrom": list(sender.allow_from),

@@ -85,6 +85,7 @@ KEYS: Mapping[str, Check] = {
     "max_age_seconds": checks.number(*_AGES),
     "max_body_bytes": checks.whole(*_BODIES, "bytes"),
     "rate_limit": _rate,
+    "rate_limit_fail_open": checks.boolean,
     "topics": checks.texts,
     "content": checks.choice(CHOICES),
     "content_field": checks.text,

@@ -10,7 +10,7 @@ PAGES = {path.name: path.read_text() for path in (*_TOP, *sorted(ROOT.glob("docs
 
 SHELLS = ("sh", "bash", "console")
 # A block without a language is a shell's when it begins with one of these.
-PROGRAMS = ("make", "flask", "python", "python3", "curl", "docker", "gunicorn", "pip")
+PROGRAMS = ("make", "cobrowse-bridge", "python", "python3", "curl", "docker", "gunicorn", "pip")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 NAMED_TEST = re.compile(r"`((?:unit|contract|integration|simulation|browser)/\w+\.py)::(test_\w+)`")
 

@@ -4,7 +4,6 @@ import ast
 import contextlib
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -18,8 +17,8 @@ from settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 BIN = Path(sys.executable).parent
-# What the Procfile runs, and so the image and the unit.
-COMMAND = shlex.split((ROOT / "Procfile").read_text().partition("web:")[2])
+# What the image and the unit run.
+COMMAND = ["cobrowse-bridge", "serve"]
 
 
 def clean(**variables):
@@ -83,13 +82,18 @@ def asked(port, method, path, body=None, **headers):
         connection.close()
 
 
+def placed(words, folder):
+    """A command with the program that it names: the one whose files are in this folder, or the environment's."""
+    if words[0] == "cobrowse-bridge":
+        return [sys.executable, str(folder / "cli.py"), *words[1:]]
+    return [str(BIN / words[0]), *words[1:]]
+
+
 @contextlib.contextmanager
 def running(words, folder, environment, port, path="/healthz"):
     """A command of the virtual environment, up until the block ends."""
     with (folder / f"{words[0]}-{port}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(BIN / words[0]), *words[1:]], cwd=folder, env=environment, stdout=log, stderr=log
-        )
+        process = subprocess.Popen(placed(words, folder), cwd=folder, env=environment, stdout=log, stderr=log)
     try:
         ends = time.monotonic() + 30
         while True:

@@ -27,6 +27,7 @@ from tests.contract.processes import (
     clean,
     copied,
     given,
+    placed,
     put_image,
     running,
     seconds_to_finish,
@@ -89,7 +90,7 @@ def test_everything_that_the_service_imports_is_in_the_image():
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             for top in {name.partition(".")[0] for name in names}:
                 assert top in there or not ((ROOT / top).is_dir() or (ROOT / f"{top}.py").exists()), f"{file}: {top}"
-    assert {".flaskenv", "gunicorn.conf", "sandbox"} <= there
+    assert {"gunicorn.conf", "sandbox"} <= there
 
 
 def test_the_images_packages_are_pinned_wheels():
@@ -112,8 +113,11 @@ def test_the_image_runs_without_rights():
     assert not any(re.search(r"SECRET|KEY|PASSWORD|TOKEN", rest) for rest in (*given("ENV"), *given("ARG")))
 
 
-def test_the_image_runs_the_procfiles_command_and_stops_as_gunicorn_wants():
+def test_the_image_runs_the_service_and_stops_as_gunicorn_wants():
     assert json.loads(given("CMD")[0]) == COMMAND
+    assert any("ln -s /app/cli.py /usr/local/bin/cobrowse-bridge" in rest for rest in given("RUN"))
+    assert os.access(ROOT / "cli.py", os.X_OK)
+    assert (ROOT / "cli.py").read_text().startswith("#!/usr/bin/env python3\n")
     assert given("STOPSIGNAL") == ["SIGTERM"]
 
 
@@ -143,8 +147,8 @@ def test_a_linter_finds_nothing_in_the_dockerfile():
 # The compose file
 
 
-def test_the_compose_file_has_two_services_a_database_a_sandbox_and_an_upgrade():
-    assert list(SERVICES) == ["sandbox", "postgres", "upgrade", "app-1", "app-2"]
+def test_the_compose_file_has_two_services_a_database_a_sandbox_an_upgrade_and_a_listener():
+    assert list(SERVICES) == ["sandbox", "postgres", "upgrade", "app-1", "app-2", "listen"]
     assert {SERVICES[name]["image"] for name in OURS} == {"cobrowse-bridge:local"}
     build = SERVICES["sandbox"]["build"]
     assert (DEPLOY / build["context"] / build["dockerfile"]).resolve() == DEPLOY / "Dockerfile"
@@ -173,7 +177,7 @@ def test_a_service_reaches_the_sandbox_on_its_own_loopback_and_each_has_its_port
 
 def test_the_sandbox_is_on_loopback_and_published_nowhere():
     command = SERVICES["sandbox"]["command"]
-    assert command[:3] == ["flask", "cobrowse", "sandbox"]
+    assert command[:2] == ["cobrowse-bridge", "sandbox"]
     assert not {"--host", "--allow-remote"} & set(command)
     assert len({SERVICES[name]["environment"]["PORT"] for name in APPS}) == len(SERVICES["sandbox"]["ports"]) == 2
 
@@ -185,8 +189,16 @@ def test_a_service_starts_after_the_upgrade_and_may_finish_at_a_stop(name):
         "upgrade": "service_completed_successfully",
     }
     assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > seconds_to_finish()
-    assert SERVICES["upgrade"]["command"] == ["flask", "cobrowse", "ledger", "upgrade"]
+    assert SERVICES["upgrade"]["command"] == ["cobrowse-bridge", "ledger", "upgrade"]
     assert SERVICES["upgrade"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+
+
+def test_the_listener_is_one_more_of_the_services_on_demand_with_the_senders_file():
+    listener, app = SERVICES["listen"], SERVICES["app-1"]
+    assert (listener["command"], listener["profiles"]) == (["cobrowse-bridge", "listen"], ["listen"])
+    assert listener["environment"]["SENDERS_FILE"] == listener["volumes"][0].split(":")[1]
+    assert listener["environment"]["LEDGER_URL"] == app["environment"]["LEDGER_URL"]
+    assert listener["depends_on"] == app["depends_on"]
 
 
 def test_no_secret_is_in_the_compose_file():
@@ -210,7 +222,7 @@ def test_what_the_compose_file_describes_works(tmp_path, database):
             said |= {"LEDGER_URL": database, "HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
             return clean(API_KEYS=f"demo:{KEY}", LEDGER_KEYS=LEDGER_KEY) | said
 
-        upgrade = [str(BIN / SERVICES["upgrade"]["command"][0]), *SERVICES["upgrade"]["command"][1:]]
+        upgrade = placed(SERVICES["upgrade"]["command"], image)
         done = subprocess.run(
             upgrade, cwd=image, env=environment("upgrade"), capture_output=True, text=True, timeout=60, check=False
         )

@@ -14,21 +14,20 @@ from tests.contract.processes import COMMAND, DEPLOY, ROOT, clean, put_image, ru
 from tests.ports import free_port
 
 
-def unit():
-    """The unit's settings, each with all its values."""
+def unit(name="cobrowse-bridge.service"):
+    """A unit's settings, each with all its values."""
     found = {}
-    for line in (DEPLOY / "cobrowse-bridge.service").read_text().splitlines():
+    for line in (DEPLOY / name).read_text().splitlines():
         if line and line[0] not in "#[":
             name, _, value = line.partition("=")
             found.setdefault(name, []).append(value)
     return found
 
 
-def test_the_unit_runs_the_procfiles_command_and_may_finish_at_a_stop():
+def test_the_unit_runs_the_service_and_may_finish_at_a_stop():
     said = unit()
-    home = said["WorkingDirectory"][0]
-    first, *rest = shlex.split(said["ExecStart"][0])
-    assert [first.removeprefix(f"{home}/.venv/bin/"), *rest] == COMMAND
+    assert shlex.split(said["ExecStart"][0].removeprefix("/opt/cobrowse-bridge/bin/")) == COMMAND
+    assert said["ExecReload"] == [f"{said['ExecStart'][0]} --check", "/bin/kill -HUP $MAINPID"]
     assert int(said["TimeoutStopSec"][0]) > seconds_to_finish()
     assert said["KillMode"] == ["mixed"]
     assert said["RestartPreventExitStatus"] == ["2"]
@@ -41,6 +40,17 @@ def test_the_unit_keeps_the_ledger_where_it_may_write():
     assert environment["XDG_RUNTIME_DIR"] == f"/run/{said['RuntimeDirectory'][0]}"
     assert said["EnvironmentFile"] == ["/etc/cobrowse-bridge/env"]
     assert environment.keys() & {name for name in Settings.NAMES if re.search("SECRET|KEY", name)} == set()
+
+
+def test_the_listeners_drop_in_changes_what_is_run_and_shares_the_ledger():
+    service, listener = unit(), unit("cobrowse-bridge-listen.conf")
+    first, *rest = shlex.split(listener["ExecStart"][1])
+    assert listener["ExecStart"][0] == ""  # the service's own command is taken away first
+    assert (first, rest) == (shlex.split(service["ExecStart"][0])[0], ["listen"])
+    assert listener["Type"] == ["exec"]  # it tells systemd nothing
+    assert listener["User"] == ["cobrowse-bridge"]  # what DynamicUser calls the service's
+    assert service["RuntimeDirectory"][0] not in listener["RuntimeDirectory"]
+    assert "StateDirectory" not in listener
 
 
 def test_the_unit_is_hardened():
@@ -63,7 +73,7 @@ def test_the_unit_is_hardened():
 @pytest.fixture
 def installed(tmp_path):
     """The unit as it would be installed, with a command that exists."""
-    command = tmp_path / ".venv/bin/gunicorn"
+    command = tmp_path / "bin/cobrowse-bridge"
     command.parent.mkdir(parents=True)
     command.write_text("#!/bin/sh\n")
     command.chmod(0o755)

@@ -11,12 +11,11 @@ import click
 import structlog
 from packaging.version import Version
 
-import cli
 from app import create_app
+from cli import program
 from cobrowse.errors import error_types_by_code
 from cobrowse.initiation import LEASE_MARGIN
 from cobrowse.model import Command, Outcome, Secret, Span, Status
-from commands.group import cobrowse
 from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
 from integrations.ledger.postgresql import POOL_SIZE
 from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
@@ -48,15 +47,16 @@ def test_every_error_code_is_met_in_troubleshooting_or_is_the_callers_to_fix():
 
 def test_every_command_is_documented_and_no_other():
     def leaves(group, before):
-        for name, command in group.commands.items():
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
             if isinstance(command, click.Group):
                 yield from leaves(command, f"{before} {name}")
             if not isinstance(command, click.Group) or command.invoke_without_command:
                 yield f"{before} {name}"
 
-    assert cli.create_app().cli.commands["cobrowse"] is cobrowse
     told = {row[0].strip("`") for row in table(PAGES["operations.md"], "## Commands")}
-    assert told == set(leaves(cobrowse, "flask cobrowse"))
+    assert told == set(leaves(program, "cobrowse-bridge"))
 
 
 def test_every_endpoint_is_documented_and_no_other(tmp_path):

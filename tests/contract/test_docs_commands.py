@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from sandbox.server import start
+from sandbox.state import WEBCHAT
 from tests.clocks import HANGS
 from tests.contract.pages import PAGES, ROOT, SHELLS, blocks, table
 from tests.ports import free_port
@@ -23,6 +24,7 @@ NOT_RUN = {
     r"docker ": "needs a Docker daemon; test_deploy.py runs what the compose file describes without one",
     r"sudo": "changes the machine; test_deploy.py checks the unit",
     r"journalctl": "needs a service under systemd",
+    r"kubectl": "needs a cluster; test_deploy_kubernetes.py checks the files",
     r"pg_dump": "needs a PostgreSQL of the reader's own",
 }
 # What must be seen when a page's commands are run.
@@ -71,6 +73,10 @@ def desk(tmp_path):
             (tmp_path / entry.name).symlink_to(entry)
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns(".env"))
     (tmp_path / ".venv").symlink_to(sys.prefix)
+    command = tmp_path / "installed/cobrowse-bridge"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/cli.py" "$@"\n')
+    command.chmod(0o755)
     return tmp_path
 
 
@@ -82,13 +88,14 @@ def test_the_commands_of_a_page_run_as_they_stand(page, desk):
         script = re.sub(rf"(127\.0\.0\.1:|--port ){written}\b", rf"\g<1>{free}", script)
     with start(rate_limit=None) as box:
         environment = {
-            "PATH": f"{Path(sys.prefix, 'bin')}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{desk}/installed:{Path(sys.prefix, 'bin')}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(desk),
             "LANG": "C.UTF-8",
             "COLUMNS": "80",
             "HOST": "127.0.0.1",
             "PORT": ports["8000"],
             "WEB_CONCURRENCY": "2",
+            "CONVERSATION_ID": WEBCHAT,
             "SANDBOX": "true",
             "GENESYS_API_URL": box.url,
             "GENESYS_LOGIN_URL": box.url,

@@ -32,7 +32,7 @@ def test_an_upgrade_of_what_is_up_to_date_changes_nothing(ledger):
 def test_postgresql_is_not_upgraded_by_a_service_and_it_says_what_to_run(database, opened):
     ledger = opened(database)
 
-    with pytest.raises(LedgerUnavailable, match=r"has no ledger tables yet .* run flask cobrowse ledger upgrade"):
+    with pytest.raises(LedgerUnavailable, match=r"has no ledger tables yet .* run cobrowse-bridge ledger upgrade"):
         ledger.ping()
     with pytest.raises(LedgerUnavailable, match="no ledger tables"):
         ledger.claim(keyed())
@@ -72,7 +72,8 @@ def test_tables_older_than_the_service_are_upgraded_on_sqlite_and_asked_for_on_p
     newer = opened(url)
 
     if url.startswith("postgresql"):
-        with pytest.raises(LedgerUnavailable, match=rf"version 0 .* needs version {VERSION}: run flask"):
+        expected = rf"version 0 .* needs version {VERSION}: run cobrowse-bridge ledger upgrade"
+        with pytest.raises(LedgerUnavailable, match=expected):
             newer.ping()
         assert newer.upgrade() == (0, VERSION)
     won(newer, keyed())

@@ -90,6 +90,7 @@ ELSEWHERE = {
     "ledger_unavailable",
     "internal_error",
     "overloaded",
+    "rate_limit_storage_unavailable",
     "no_active_conversation",
     "agent_not_connected",
     "user_token_required",

@@ -211,6 +211,12 @@ def unknown_counter(it):
     it.set(rate_limit_storage=Secret("redish://:counter-password@localhost"))
 
 
+def counter_away(it):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        it.set(rate_limit_storage=Secret(f"redis://127.0.0.1:{free.getsockname()[1]}"))
+
+
 def public_without_tls(it):
     it.set(sandbox=False, public_base_url="http://bridge.example.com")
     it.reach = ConnectivityProbe(nobody)
@@ -265,6 +271,12 @@ ILLS = {
     "no senders file": (senders_file_gone, "senders", "can't be read", "senders.toml"),
     "a short API key": (short_key, "API keys", "pair 1 (flow): the key is under 16 bytes", "name:key"),
     "an unknown counter": (unknown_counter, "rates", "'redish' can't be used", "RATE_LIMIT_STORAGE"),
+    "a counter away": (
+        counter_away,
+        "rates",
+        "the counters in redis can't be reached",
+        "RATE_LIMIT_STORAGE is unreach",
+    ),
     "http in public": (public_without_tls, "public URL", "is not https", "https address"),
     "another's URL": (public_elsewhere, "public URL", "answers 404", "check PUBLIC_BASE_URL"),
     "nothing in public": (public_not_running, "public URL", "refuses", "Is the service started"),

@@ -1,10 +1,9 @@
-"""flask cobrowse …, run as a person runs it."""
+"""cobrowse-bridge …, run as a person runs it."""
 
 import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,12 +11,12 @@ from sandbox.state import EMAIL, VOICE, WEBCHAT
 from settings import Settings
 from tests.integration.conftest import ROOT
 
-FLASK = str(Path(sys.executable).with_name("flask"))
+PROGRAM = [sys.executable, str(ROOT / "cli.py")]
 
 
 @pytest.fixture
-def flask(box, tmp_path):
-    """Runs `flask cobrowse …` on the sandbox in a terminal of 80 columns."""
+def bridge(box, tmp_path):
+    """Runs a command on the sandbox in a terminal of 80 columns."""
 
     def run(*words, **variables):
         environment = {
@@ -30,7 +29,7 @@ def flask(box, tmp_path):
             **variables,
         }
         return subprocess.run(
-            [FLASK, "cobrowse", *words],
+            [*PROGRAM, *words],
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -42,8 +41,8 @@ def flask(box, tmp_path):
     return run
 
 
-def test_the_numbered_steps_are_shown_with_their_times_and_a_verified_session_exits_0(flask, box):
-    done = flask("initiate", WEBCHAT)
+def test_the_numbered_steps_are_shown_with_their_times_and_a_verified_session_exits_0(bridge, box):
+    done = bridge("start", WEBCHAT)
     assert done.returncode == 0, done.stderr
     assert re.findall(r"^  (\d) (\w+) +✓ +\d+ ms$", done.stdout, re.MULTILINE) == [
         ("1", "token"),
@@ -55,8 +54,8 @@ def test_the_numbered_steps_are_shown_with_their_times_and_a_verified_session_ex
 
 
 @pytest.mark.parametrize("spelling", ["  {%s} ", "'%s'", "urn:uuid:%s"])
-def test_an_id_is_read_in_any_usual_spelling(flask, box, spelling):
-    done = flask("initiate", spelling % WEBCHAT.replace("-", "").upper(), "--json")
+def test_an_id_is_read_in_any_usual_spelling(bridge, box, spelling):
+    done = bridge("start", spelling % WEBCHAT.replace("-", "").upper(), "--json")
     assert json.loads(done.stdout)["conversationId"] == WEBCHAT
     assert box.invitations(WEBCHAT) == 1
 
@@ -70,52 +69,52 @@ def test_an_id_is_read_in_any_usual_spelling(flask, box, spelling):
         ("x" * 500, "x" * 60 + "' is not a conversation id"),
     ],
 )
-def test_what_is_no_id_is_shown_and_nothing_is_asked(flask, box, given, shown):
-    done = flask("initiate", given)
+def test_what_is_no_id_is_shown_and_nothing_is_asked(bridge, box, given, shown):
+    done = bridge("start", given)
     assert done.returncode == 2
     assert shown in " ".join(done.stderr.split())
     assert box.calls() == []
 
 
-def test_the_conversation_may_come_from_the_environment(flask, box):
-    assert flask("initiate", GENESYS_CONVERSATION_ID=VOICE).returncode == 0
+def test_the_conversation_may_come_from_the_environment(bridge, box):
+    assert bridge("start", GENESYS_CONVERSATION_ID=VOICE).returncode == 0
     assert box.invitations(VOICE) == 1
 
 
-def test_json_is_one_object_and_nothing_else(flask):
-    answer = json.loads(flask("initiate", WEBCHAT, "--json").stdout)
+def test_json_is_one_object_and_nothing_else(bridge):
+    answer = json.loads(bridge("start", WEBCHAT, "--json").stdout)
     assert (answer["status"], answer["conversationId"]) == ("initiated", WEBCHAT)
 
 
-def test_a_failure_says_cause_and_hint_and_exits_1(flask):
-    done = flask("initiate", EMAIL)
+def test_a_failure_says_cause_and_hint_and_exits_1(bridge):
+    done = bridge("start", EMAIL)
     assert done.returncode == 1
-    assert "✗ cobrowse_not_supported" in done.stdout
-    assert re.search(r"cause: +conversation 5555.* is e-mail", done.stdout)
-    assert "hint:   " in done.stdout
+    assert re.search(r"^✗ cobrowse_not_supported: conversation 5555.* is\n  e-mail", done.stderr)
+    assert "\n→ Cobrowse needs a webchat" in done.stderr
 
 
-def test_an_unverified_session_exits_1(flask, box):
+def test_an_unverified_session_exits_0_with_a_warning(bridge, box):
     box.faults.add(operation="attach", kind="lag", seconds=60)
-    done = flask("initiate", WEBCHAT)
-    assert done.returncode == 1
-    assert "does not show it yet" in done.stdout
+    done = bridge("start", WEBCHAT)
+    assert done.returncode == 0
+    assert "! unverified: the conversation does not show it yet" in done.stdout
+    assert "→ The customer has the invitation." in done.stdout
 
 
-def test_latest_needs_to_be_allowed(flask, box):
-    assert flask("initiate", "--latest").returncode == 2
-    assert flask("initiate", "--latest", ALLOW_LATEST="true").returncode == 0
+def test_latest_needs_to_be_allowed(bridge, box):
+    assert bridge("start", "--latest").returncode == 2
+    assert bridge("start", "--latest", ALLOW_LATEST="true").returncode == 0
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_no_conversation_is_a_usage_error(flask):
-    done = flask("initiate")
+def test_no_conversation_is_a_usage_error(bridge):
+    done = bridge("start")
     assert done.returncode == 2
     assert "CONVERSATION_ID" in done.stderr
 
 
-def test_wrong_settings_are_listed_in_plain_lines_without_a_traceback(flask):
-    done = flask("initiate", WEBCHAT, COBROWSE_FLOW="both", DEADLINE_SECONDS="soon")
+def test_wrong_settings_are_listed_in_plain_lines_without_a_traceback(bridge):
+    done = bridge("start", WEBCHAT, COBROWSE_FLOW="both", DEADLINE_SECONDS="soon")
     assert done.returncode == 2
     assert "  COBROWSE_FLOW: Must be one of" in done.stderr
     assert "  DEADLINE_SECONDS: " in done.stderr
@@ -125,9 +124,9 @@ def test_wrong_settings_are_listed_in_plain_lines_without_a_traceback(flask):
 def test_a_dot_env_file_is_read(tmp_path):
     (tmp_path / ".env").write_text("GENESYS_REGION=mars\n")
     done = subprocess.run(
-        [FLASK, "--app", str(ROOT / "cli.py"), "cobrowse", "initiate", WEBCHAT],
+        [*PROGRAM, "start", WEBCHAT],
         cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        env={"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -139,7 +138,7 @@ def test_a_dot_env_file_is_read(tmp_path):
 def test_the_sandbox_needs_no_setting_and_keeps_to_this_machine():
     environment = dict.fromkeys(Settings.NAMES, "") | {"PATH": "/usr/bin:/bin"}
     refused = subprocess.run(
-        [FLASK, "cobrowse", "sandbox", "--host", "0.0.0.0", "--port", "0"],
+        [*PROGRAM, "sandbox", "--host", "0.0.0.0", "--port", "0"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -148,7 +147,7 @@ def test_the_sandbox_needs_no_setting_and_keeps_to_this_machine():
         check=False,
     )
     assert refused.returncode == 1
-    assert "not a loopback address" in refused.stderr
+    assert "not a loopback" in refused.stderr
 
 
 @pytest.fixture
@@ -166,28 +165,28 @@ def senders_file(tmp_path):
     }
 
 
-def test_the_senders_are_listed_with_their_secrets_masked(flask, senders_file):
-    done = flask("senders", **senders_file)
+def test_the_senders_are_listed_with_their_secrets_masked(bridge, senders_file):
+    done = bridge("senders", **senders_file)
     assert done.returncode == 0, done.stderr
     assert "/webhooks/crm" in done.stdout
     assert "$CRM_SECRET •••" in done.stdout
     assert senders_file["CRM_SECRET"] not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert json.loads(flask("senders", "--json", **senders_file).stdout)[0]["rateLimit"] == "9/minute"
+    assert json.loads(bridge("senders", "--json", **senders_file).stdout)[0]["rateLimit"] == "9/minute"
 
 
-def test_no_senders_says_how_to_have_some(flask):
-    assert "senders.example.toml" in flask("senders").stdout
+def test_no_senders_says_how_to_have_some(bridge):
+    assert "senders.example.toml" in bridge("senders").stdout
 
 
 @pytest.mark.parametrize("sender", ["crm", "d365"])
 def test_a_payload_is_sent_as_the_sender_would_and_the_answer_shown(
-    flask, gunicorn, box, senders_file, tmp_path, sender
+    bridge, gunicorn, box, senders_file, tmp_path, sender
 ):
     server = gunicorn(**senders_file)
     payload = tmp_path / "payload.json"
     payload.write_text(json.dumps({"conversationId": WEBCHAT}))
-    done = flask("send", sender, "--file", str(payload), "--url", server.url, **senders_file)
+    done = bridge("send", sender, "--file", str(payload), "--url", server.url, **senders_file)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"> POST /webhooks/{sender}" in done.stdout
     assert '"status": "initiated"' in done.stdout
@@ -196,54 +195,54 @@ def test_a_payload_is_sent_as_the_sender_would_and_the_answer_shown(
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_sending_says_which_senders_there_are_and_when_nobody_answers(flask, senders_file, tmp_path, unused_tcp_port):
+def test_sending_says_which_senders_there_are_and_when_nobody_answers(bridge, senders_file, tmp_path, unused_tcp_port):
     payload = tmp_path / "payload.json"
     payload.write_text("{}")
-    unknown = flask("send", "nobody", "--file", str(payload), **senders_file)
+    unknown = bridge("send", "nobody", "--file", str(payload), **senders_file)
     assert unknown.returncode == 2
     assert "known senders: crm, d365" in unknown.stderr
-    away = flask(
+    away = bridge(
         "send", "crm", "--file", str(payload), "--url", f"http://127.0.0.1:{unused_tcp_port()}", **senders_file
     )
     assert away.returncode == 1
     assert "Is the service running?" in away.stderr
 
 
-def test_the_ledger_is_upgraded_and_purged_by_hand(flask):
-    assert "The schema went from 0 to " in flask("ledger", "upgrade").stdout
-    assert "The schema is at version " in flask("ledger", "upgrade").stdout
-    assert flask("initiate", WEBCHAT).returncode == 0
-    assert flask("ledger", "purge").stdout == "0 initiations removed.\n"
-    away = flask("ledger", "upgrade", LEDGER_URL="mysql://x")
+def test_the_ledger_is_upgraded_and_purged_by_hand(bridge):
+    assert "The schema went from 0 to " in bridge("ledger", "upgrade").stdout
+    assert "The schema is at version " in bridge("ledger", "upgrade").stdout
+    assert bridge("start", WEBCHAT).returncode == 0
+    assert bridge("ledger", "purge").stdout == "0 initiations removed.\n"
+    away = bridge("ledger", "upgrade", LEDGER_URL="mysql://x")
     assert away.returncode == 2
     assert "LEDGER_URL must be" in away.stderr
 
 
-def test_a_session_is_ended_by_its_conversation_and_by_its_initiation(flask, box):
-    started = json.loads(flask("initiate", WEBCHAT, "--json", COBROWSE_FLOW="native").stdout)
-    tried = flask("end", WEBCHAT, "--dry-run", COBROWSE_FLOW="native")
+def test_a_session_is_ended_by_its_conversation_and_by_its_initiation(bridge, box):
+    started = json.loads(bridge("start", WEBCHAT, "--json", COBROWSE_FLOW="native").stdout)
+    tried = bridge("end", WEBCHAT, "--dry-run", COBROWSE_FLOW="native")
     assert (tried.returncode, box.calls("disconnect")) == (0, [])
     assert "would_end" in tried.stdout
-    done = flask("end", "--initiation", started["initiationId"], COBROWSE_FLOW="native")
+    done = bridge("end", "--initiation", started["initiationId"], COBROWSE_FLOW="native")
     assert done.returncode == 0, done.stderr
     assert "✓ ended" in done.stdout
     [line] = [line for line in done.stderr.splitlines() if "session ended from the command line" in line]
     assert started["initiationId"] in line
-    again = json.loads(flask("end", WEBCHAT, "--json", COBROWSE_FLOW="native").stdout)
+    again = json.loads(bridge("end", WEBCHAT, "--json", COBROWSE_FLOW="native").stdout)
     assert (again["success"], again["status"]) == (True, "already_ended")
     assert len(box.calls("disconnect")) == 1
 
 
-def test_an_end_that_names_nothing_or_what_is_not_there_says_so(flask):
-    assert "either" in flask("end").stderr
-    assert "no initiation" in flask("end", "--initiation", "unknown").stderr
+def test_an_end_that_names_nothing_or_what_is_not_there_says_so(bridge):
+    assert "either" in bridge("end").stderr
+    assert "no initiation" in bridge("end", "--initiation", "unknown").stderr
 
 
-def test_a_dry_run_says_what_would_happen_and_starts_nothing(flask, box):
-    done = flask("initiate", WEBCHAT, "--dry-run")
+def test_a_dry_run_says_what_would_happen_and_starts_nothing(bridge, box):
+    done = bridge("start", WEBCHAT, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "would_start" in done.stdout
-    refused = flask("initiate", EMAIL, "--dry-run", "--json")
+    refused = bridge("start", EMAIL, "--dry-run", "--json")
     assert (refused.returncode, json.loads(refused.stdout)["errorCode"]) == (1, "cobrowse_not_supported")
     assert (box.invitations(), box.sessions()) == (0, [])
 
@@ -252,7 +251,7 @@ def test_a_senders_file_is_checked_without_a_start_and_without_a_setting_of_gene
     def check(text):
         file = tmp_path / "checked.toml"
         file.write_text(text)
-        words = [FLASK, "cobrowse", "senders", "check", str(file)]
+        words = [*PROGRAM, "senders", "check", str(file)]
         environment = {"PATH": "/usr/bin:/bin", **senders_file}
         return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
@@ -262,6 +261,6 @@ def test_a_senders_file_is_checked_without_a_start_and_without_a_setting_of_gene
     assert "warning: signature: sha1 is weak" in good.stdout
     bad = check(row.format("intercomm") + "batch = 1\n")
     assert bad.returncode == 2
-    assert "did you mean 'intercom'?" in bad.stderr
+    assert "did you mean 'intercom'?" in " ".join(bad.stderr.split())
     assert "batch: must be true or false" in bad.stderr
     assert senders_file["CRM_SECRET"] not in good.stdout + bad.stderr

@@ -9,9 +9,9 @@ import pytest
 
 from sandbox.faults import Fault
 from sandbox.state import WEBCHAT
-from tests.integration.test_command_line import flask
+from tests.integration.test_command_line import bridge
 
-__all__ = ["flask"]
+__all__ = ["bridge"]
 
 ATTACK = "\x1b]52;c;cm0gLXJmIH4=\x07\x1b]8;;https://evil.example\x1b\\x\u202e\x9b2J\n✓ initiated: forged"
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
@@ -19,40 +19,40 @@ WIRE = {"id": f"s-1{ATTACK}", "joinUrl": f"https://x/{ATTACK}", "viewerUrl": "ht
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_a_sessions_ids_and_urls(flask, box, options):
+def test_a_sessions_ids_and_urls(bridge, box, options):
     box.faults.add(operation="create", kind="wrong_json", body=WIRE)
     box.faults.add(operation="attach", kind="wrong_json", body={"id": ATTACK, "state": ATTACK}, when="before")
-    done = flask("initiate", WEBCHAT, *options)
+    done = bridge("start", WEBCHAT, *options)
     assert "s-1" in done.stdout
     check_is_harmless(done)
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 @pytest.mark.parametrize("operation", ["token", "create"])
-def test_genesyss_messages(flask, box, options, operation):
+def test_genesyss_messages(bridge, box, options, operation):
     box.faults.arm(refusing(operation))
-    done = flask("initiate", WEBCHAT, *options, COBROWSE_FLOW="media")
-    assert "genesys_forbidden" in done.stdout
+    done = bridge("start", WEBCHAT, *options, COBROWSE_FLOW="media")
+    assert "genesys_forbidden" in done.stdout + done.stderr
     check_is_harmless(done)
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_the_doctors_findings(flask, box, options):
+def test_the_doctors_findings(bridge, box, options):
     box.faults.arm(refusing("any"))
-    done = flask("doctor", *options, "--conversation", ATTACK)
+    done = bridge("doctor", *options, "--conversation", ATTACK)
     assert "credentials" in done.stdout
     check_is_harmless(done)
 
 
 @pytest.mark.parametrize("body", [ATTACK, '{"errorMessage": "\u202e\x9b2J"}'])
-def test_a_services_answer_to_send(flask, tmp_path, body):
+def test_a_services_answer_to_send(bridge, tmp_path, body):
     (tmp_path / "senders.toml").write_text(
         '[senders.crm]\nenvelope = "custom"\nconversation_id = "id"\nsecrets = ["$CRM"]\n'
         'signature = "api-key"\nheader = "X-Key"\n'
     )
     (tmp_path / "body.json").write_text("{}")
     with answering(body) as url:
-        done = flask(
+        done = bridge(
             *("send", "crm", "--file", str(tmp_path / "body.json"), "--url", url),
             SENDERS_FILE=str(tmp_path / "senders.toml"),
             CRM="sender-secret-0123456789",

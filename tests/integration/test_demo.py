@@ -11,7 +11,7 @@ from tests.integration.conftest import ROOT
 
 def demo(**environment):
     return subprocess.run(
-        [sys.executable, "examples/demo.py"],
+        [sys.executable, str(ROOT / "cli.py"), "demo"],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "80", **environment},
         capture_output=True,

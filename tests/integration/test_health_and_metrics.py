@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from cobrowse.errors import GenesysUnauthorized, LedgerUnavailable
+from cobrowse.errors import GenesysUnauthorized, GenesysUnavailable, LedgerUnavailable
 from cobrowse.model import Secret
 from integrations.observability.metrics import Metrics
 from web.error_handlers import register_error_handlers
@@ -27,7 +27,9 @@ def client(metrics):
         app = Flask("test", static_folder=None)
         register_error_handlers(app, lambda: "made-up-id")
         observe_requests(app, metrics)
-        app.register_blueprint(HealthEndpoints(**{"exposition": metrics.exposition, **told}).blueprint())
+        app.register_blueprint(
+            HealthEndpoints(**{"exposition": metrics.exposition, "open_locally": True, **told}).blueprint()
+        )
 
         @app.post("/webhooks/<name>")
         def webhook(name):
@@ -69,8 +71,30 @@ def test_an_outsider_is_told_the_kind_only(client):
 
 def test_what_may_be_away_does_not_make_the_service_unready(client):
     answer = client(ready=lambda: {"ledger": AWAY}, non_critical=("ledger",)).get("/readyz")
-    assert (answer.status_code, answer.json["status"]) == (200, "ok")
+    assert (answer.status_code, answer.json["status"]) == (200, "degraded")
     assert answer.json["checks"]["ledger"].startswith("ledger_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("problem", "passing", "status"),
+    [
+        (GenesysUnavailable("token: 503"), ("genesys",), 200),
+        (GenesysUnavailable("token: 503"), (), 503),
+        (REFUSED, ("genesys",), 503),  # no retry helps: the client's secret is wrong
+    ],
+)
+def test_an_outage_of_genesys_is_tolerated_unless_it_is_not_to_be(client, problem, passing, status):
+    answer = client(ready=lambda: {"genesys": problem, "ledger": None}, passing=passing).get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (status, "degraded" if status == 200 else "failing")
+    assert problem.code in answer.json["checks"]["genesys"]
+
+
+def test_without_a_token_nobody_reads_the_metrics_of_a_service_in_production(client):
+    caller = client(open_locally=False, ready=lambda: {"ledger": AWAY})
+    answer = caller.get("/metrics")
+    assert (answer.status_code, answer.json["errorCode"]) == (401, "not_authenticated")
+    assert answer.json["errorHint"].startswith("Set METRICS_TOKEN")
+    assert caller.get("/readyz").json["checks"] == {"ledger": "ledger_unavailable"}
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def listener_process(box, folder, log):
         "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
         "SENDERS_FILE": str(folder / "senders.toml"),
     }
-    command = [sys.executable, "-m", "flask", "cobrowse", "listen"]
+    command = [sys.executable, "cli.py", "listen"]
     return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
 
 

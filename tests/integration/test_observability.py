@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,7 +17,6 @@ from tests.clocks import HANGS, wait_until
 from tests.integration.conftest import KEY, ROOT
 from tests.unit.test_observability_tracing import PARENT, TRACE, Collector
 
-FLASK = str(Path(sys.executable).with_name("flask"))
 TOKEN = "metrics-0123456789abcdef"
 
 
@@ -183,7 +181,7 @@ def test_a_collector_that_is_away_costs_a_log_line(gunicorn, box, unused_tcp_por
 
 @pytest.fixture
 def doctor(box, tmp_path):
-    """Runs `flask cobrowse doctor …` on the sandbox."""
+    """Runs `cobrowse-bridge doctor …` on the sandbox."""
 
     def run(*words, **variables):
         environment = {
@@ -194,7 +192,7 @@ def doctor(box, tmp_path):
             "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.sqlite3",
             **variables,
         }
-        command = [FLASK, "cobrowse", "doctor", *words]
+        command = [sys.executable, "cli.py", "doctor", *words]
         return subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
         )

@@ -5,10 +5,8 @@ import re
 
 import pytest
 from click.testing import CliRunner
-from flask.cli import ScriptInfo
 
-from cli import create_app
-from commands.group import cobrowse
+from cli import program
 from integrations.senders.sample_deliveries import sample_delivery, sample_names
 from sandbox.server import start
 from tests.integration.conftest import ROOT, running_gunicorn
@@ -27,7 +25,7 @@ def sandbox():
 
 @pytest.fixture(scope="module")
 def play(sandbox, tmp_path_factory):
-    """Runs `flask cobrowse send` with these words against one service that has every row."""
+    """Runs `cobrowse-bridge send` with these words against one service that has every row."""
     variables = {**SECRETS, "SENDERS_FILE": str(EXAMPLE), "PUBLIC_BASE_URL": BASE_URL}
     known = {"SANDBOX": "true", "GENESYS_API_URL": sandbox.url, "GENESYS_LOGIN_URL": sandbox.url, **variables}
     with running_gunicorn(sandbox, tmp_path_factory.mktemp("recipes")) as run:
@@ -35,7 +33,7 @@ def play(sandbox, tmp_path_factory):
 
         def send(*words):
             words = ["send", *words, "--url", server.url]
-            return CliRunner().invoke(cobrowse, words, env=known, obj=ScriptInfo(create_app=create_app))
+            return CliRunner().invoke(program, words, env=known)
 
         yield send
 

@@ -2,16 +2,18 @@
 
 import json
 import re
+import shlex
 import socket
 from pathlib import Path
 
 import pytest
 
+from commands.serve import GUNICORN
 from sandbox.server import start
 from sandbox.state import WEBCHAT
 from schemas.data_action import AnswerSchema
 from tests.clocks import wait_until
-from tests.integration.conftest import KEY, running_gunicorn, started_in_vain
+from tests.integration.conftest import KEY, ROOT, running_gunicorn, started_in_vain
 from tests.integration.wire import HEALTH, ask, chunked, connect, exchange, post, read_all, reset, send, statuses
 from tests.ports import free_port
 
@@ -226,7 +228,8 @@ def test_the_service_does_not_start_without_a_key_and_says_why_in_one_line(unuse
     assert "secret-of-genesys" not in ended.stderr
 
 
-def test_the_procfile_is_one_line_for_the_web():
-    [line] = Path("Procfile").read_text().splitlines()
-    assert line.startswith("web: gunicorn ")
-    assert line.endswith("'app:create_app()'")
+def test_the_procfile_is_one_line_for_the_web_and_says_what_serve_does():
+    [line] = (ROOT / "Procfile").read_text().splitlines()
+    program, option, file, application = GUNICORN
+    assert shlex.split(line) == ["web:", program, option, Path(file).name, application]
+    assert Path(file).parent == ROOT

@@ -6,7 +6,6 @@ import ssl
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -65,7 +64,7 @@ def examined(settings):
 def command_line(settings, folder):
     env = {"PATH": os.environ["PATH"], "SANDBOX": "true", "LEDGER_URL": f"sqlite:///{folder}/by-hand.sqlite3"}
     env |= {name.upper(): str(value) for name, value in settings.items()}
-    words = [str(Path(sys.executable).with_name("flask")), "cobrowse", "initiate", VOICE, "--json"]
+    words = [sys.executable, str(ROOT / "cli.py"), "start", VOICE, "--json"]
     return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 

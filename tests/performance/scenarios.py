@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import replace
 from importlib.util import find_spec
 
-from tests.performance.contenders import KEY, OURS, RIVAL, ROOT, environment, gunicorn, tool
+from tests.performance.contenders import KEY, OURS, RIVAL, ROOT, environment, gunicorn
 from tests.performance.figures import quantile, share_taken
 from tests.performance.processes import FailedToRun, Group
 from tests.performance.window import measure, measure_by_client, start_client
@@ -90,10 +90,10 @@ def on_postgresql(url, bench):
 
     settings = {"LEDGER_URL": url, "LEDGER_KEYS": Fernet.generate_key().decode()}
     env = environment(OURS, 0, bench.genesys_url, bench.folder) | settings
-    words = [tool("flask"), "cobrowse", "ledger", "upgrade"]
+    words = [sys.executable, str(ROOT / "cli.py"), "ledger", "upgrade"]
     done = subprocess.run(words, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
-        raise FailedToRun(f"flask cobrowse ledger upgrade: {done.stderr.strip()[-200:]}")
+        raise FailedToRun(f"cobrowse-bridge ledger upgrade: {done.stderr.strip()[-200:]}")
     return replace(OURS, settings=settings)
 
 

@@ -16,6 +16,7 @@ from cobrowse.errors import (
 # Whoever corrects the cause, or comes a moment later, must get through with the same key.
 FREE = {
     "rate_limited",
+    "rate_limit_storage_unavailable",
     "no_active_conversation",
     "initiation_not_found",
     "genesys_unauthorized",
@@ -29,6 +30,7 @@ RETRYABLE = {
     "keys_unavailable",
     "request_timeout",
     "rate_limited",
+    "rate_limit_storage_unavailable",
     "genesys_rate_limited",
     "genesys_unavailable",
     "genesys_timeout",

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from cobrowse.errors import GenesysUnauthorized, LedgerUnavailable
-from diagnostics.health_checks import Readiness, TokenCheck, ledger_check
+from diagnostics.health_checks import Readiness, TokenCheck, ping_check
 from tests.clocks import HANGS, ManualClock
 
 
@@ -52,8 +52,8 @@ def test_a_ledger_that_is_away_is_the_problem():
     def ping():
         raise away
 
-    assert ledger_check(ping)() is away
-    assert ledger_check(lambda: None)() is None
+    assert ping_check(ping)() is away
+    assert ping_check(lambda: None)() is None
 
 
 class Genesys:

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import pytest
 import structlog
-from click.testing import CliRunner
 
-from commands.terminal import SafeGroup, say, say_json
+from commands.group import Failure, Group, run
+from commands.terminal import say, say_check, say_json, say_json_line, say_pairs, say_table, say_whole
 from integrations.observability import configure_logging
 from integrations.observability.printable import printable, printable_json
 
@@ -60,21 +60,32 @@ def test_json_keeps_its_meaning(kind):
     assert not UNSAFE.search(written)
 
 
-@pytest.mark.parametrize("kind", HOSTILE.keys() - {"lone surrogate"})
-def test_a_command_prints_nothing_hostile_whichever_way(kind):
-    group = SafeGroup("group")
+@pytest.mark.parametrize("kind", sorted(HOSTILE.keys() - {"lone surrogate"}))
+def test_a_command_prints_nothing_hostile_whichever_way(kind, capsys):
+    bad = HOSTILE[kind]
 
-    @group.command(with_appcontext=False)
-    @click.option("--fail", is_flag=True)
-    def tell(fail):
-        say(HOSTILE[kind])
-        say_json({"value": HOSTILE[kind]})
-        if fail:
-            raise click.ClickException(f"No answer: {HOSTILE[kind]}")
+    @click.group(cls=Group)
+    def group():
+        pass
 
-    done = CliRunner().invoke(group, ["tell", "--fail"])
-    assert "No answer" in done.output
-    assert not UNSAFE.search(done.output)
+    @group.command()
+    def tell():
+        say(bad, style="green")
+        say_whole(bad)
+        say_json({"value": bad})
+        say_json_line({"value": bad})
+        say_pairs([(bad, bad)])
+        say_pairs([(bad, bad)], wrap=True)
+        say_check("✓", "green", bad, bad, bad, names=9)
+        say_table([bad], [[bad]])
+        raise Failure(f"No answer: {bad}", bad)
+
+    status = run(group, ["tell"])
+    told = capsys.readouterr()
+    assert status == 1
+    assert "No answer" in told.err
+    assert not UNSAFE.search(told.out + told.err)
+    assert "✓ initiated: forged" not in re.findall("^.*$", told.out, re.MULTILINE)
 
 
 def test_commands_print_in_one_place_only():

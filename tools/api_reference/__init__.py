@@ -2,5 +2,3 @@
 
 The service serves the generated OpenAPI document and imports nothing from here.
 """
-
-VERSION = "0.1.0"

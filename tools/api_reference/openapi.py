@@ -4,8 +4,9 @@ from typing import Any
 
 from apispec import APISpec
 
+from cobrowse import __version__
 from cobrowse.errors import error_types_by_code
-from tools.api_reference import VERSION, components, json_schemas
+from tools.api_reference import components, json_schemas
 from tools.api_reference.operations import ENDPOINTS
 from web.error_responses import ERROR_RESPONSES
 
@@ -28,7 +29,7 @@ def document() -> Json:
     plugin = json_schemas.plugin()
     spec = APISpec(
         "cobrowse-bridge",
-        VERSION,
+        __version__,
         "3.1.0",
         plugins=[plugin],
         info={"description": _INTRODUCTION, "summary": "One cobrowse session for each request."},

@@ -20,7 +20,10 @@ from tools.api_reference.endpoint import Endpoint, Json, Kind, answers, json_con
 
 _KINDS = error_types_by_code()
 # The kinds that only a sender's delivery can meet, those that only a data action can, and those no operation does.
-_OF_SENDERS = {"signature_missing", "signature_invalid", "timestamp_out_of_tolerance", "rate_limited"}
+_OF_SENDERS = {
+    *("signature_missing", "signature_invalid", "timestamp_out_of_tolerance"),
+    *("rate_limited", "rate_limit_storage_unavailable"),
+}
 _OF_DATA_ACTIONS = {"latest_not_allowed", "no_active_conversation"}
 _OF_NONE = {"method_not_allowed", "initiation_not_found"}
 
@@ -253,7 +256,7 @@ ENDPOINTS = (
         "getMetrics",
         "Counts and durations, for Prometheus",
         {"200": ("The metrics.", {"text/plain": _TEXT, "application/openmetrics-text": _TEXT})},
-        "Open to this machine; otherwise send `METRICS_TOKEN` as a bearer token.",
+        "Send `METRICS_TOKEN` as a bearer token; with `SANDBOX` this machine itself needs none.",
         security=components.METRICS_TOKEN,
         errors=(NotAuthenticated,),
     ),

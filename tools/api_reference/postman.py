@@ -15,7 +15,7 @@ from tools.api_reference.postman_items import credential, folder, from_operation
 Json = dict[str, Any]
 
 NAME = "cobrowse-bridge"
-# Public, since it opens nothing but a sandbox on the machine that runs it: examples/demo.py has the same.
+# Public, since it opens nothing but a sandbox on the machine that runs it: `cobrowse-bridge demo` has the same.
 SANDBOX_KEY = "demo-key-0123456789abcdef"
 SANDBOX_URL = "http://127.0.0.1:8000"
 # The PUBLIC_BASE_URL of the sandbox's service: HubSpot signs it.

@@ -1,0 +1,168 @@
+"""cobrowse-bridge demo: a sandbox of Genesys Cloud, the service, and one data action through them, on this machine."""
+
+import contextlib
+import http.client
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+import orjson
+from dotenv import dotenv_values
+
+from cobrowse.clock import SystemClock
+from commands.group import Failure
+from commands.terminal import say, say_json, say_whole, waiting
+
+ROOT = Path(__file__).resolve().parent.parent
+# Public: it is of use on the sandbox only.
+SANDBOX_KEY = "demo-key-0123456789abcdef"
+# A webchat of the sandbox.
+WEBCHAT = "11111111-1111-4111-8111-111111111111"
+# Seconds that either may take to answer for the first time.
+PATIENCE = 30.0
+CLOCK = SystemClock()
+PROGRAM = (sys.executable, str(ROOT / "cli.py"))
+
+
+@click.command()
+@click.option("--serve", is_flag=True, help="Stay up until Ctrl-C, for curl and Postman.")
+def demo(serve: bool) -> None:
+    """Show it at work on this machine: a sandbox of Genesys, and the service. Needs no settings."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    began = CLOCK.monotonic()
+    with running(serve) as (genesys_port, port):
+        say(f"✓ Both are up after {CLOCK.monotonic() - began:.1f} s.", style="green")
+        if not serve:
+            sys.exit(0 if demonstrate(genesys_port, port) else 1)
+        url = f"http://127.0.0.1:{port}"
+        say_whole(f"Genesys's sandbox: http://127.0.0.1:{genesys_port}    service: {url}    console: {url}/console")
+        say_whole(f"curl -sS {url}/data-actions/cobrowse -H 'X-Api-Key: {SANDBOX_KEY}' \\")
+        say_whole(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'")
+        say("Ctrl-C stops both.")
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+
+
+@contextlib.contextmanager
+def running(serve: bool) -> Iterator[tuple[int, int]]:
+    """The sandbox and the service, up until the block ends: their ports."""
+    genesys_port = free_port(9099 if serve else 0)
+    port = free_port(int(os.environ.get("PORT") or 8000) if serve else 0)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        genesys_url = f"http://127.0.0.1:{genesys_port}"
+        environment = os.environ | (every_sender() if serve else {})
+        environment |= {
+            "SANDBOX": "true",
+            "GENESYS_API_URL": genesys_url,
+            "GENESYS_LOGIN_URL": genesys_url,
+            "API_KEYS": f"demo:{SANDBOX_KEY}",
+            "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+            "LOG_FORMAT": "json",
+            "LOG_LEVEL": "INFO" if serve else "ERROR",
+        }
+        for what, words, wait_port, path in (
+            ("A sandbox of Genesys Cloud", ("sandbox", "--port", str(genesys_port)), genesys_port, "/sandbox/state"),
+            ("The service", ("serve",), port, "/healthz"),
+        ):
+            # In an empty folder, so that no .env of the working folder has a say.
+            quiet = None if serve else subprocess.DEVNULL
+            process = subprocess.Popen((*PROGRAM, *words), cwd=folder, env=environment, stdout=quiet, stderr=quiet)  # noqa: S603 - our own program
+            stack.callback(stop, process)
+            with waiting(f"{what} starts"):
+                wait_until_up(wait_port, path, process)
+            say_whole(f"✓ {what} is on http://127.0.0.1:{wait_port}", style="green")
+        yield genesys_port, port
+
+
+def every_sender() -> dict[str, str]:
+    """The variables that open the webhook of each row in senders.example.toml, with secrets for a sandbox only."""
+    variables = dotenv_values(ROOT / "deploy/postman/sandbox.env")
+    known = {name: value for name, value in variables.items() if value is not None}
+    return known | {"SENDERS_FILE": str(ROOT / known["SENDERS_FILE"])}
+
+
+def free_port(wanted: int = 0) -> int:
+    """`wanted` if nobody has it, else one that the system gives."""
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise Failure("There is no free port on 127.0.0.1.")
+
+
+def call(
+    port: int, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    """One HTTP exchange: status, headers, body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+    try:
+        chunked = bool(headers and "Transfer-Encoding" in headers)
+        connection.request(method, path, [body] if body and chunked else body, headers or {}, encode_chunked=chunked)
+        answer = connection.getresponse()
+        return answer.status, answer.getheaders(), answer.read()
+    finally:
+        connection.close()
+
+
+def wait_until_up(port: int, path: str, process: subprocess.Popen[bytes]) -> None:
+    """Return once it answers; end the command if the process ends instead."""
+    ends = CLOCK.monotonic() + PATIENCE
+    while CLOCK.monotonic() < ends:
+        if process.poll() is not None:
+            words = shlex.join(map(str, process.args))  # type: ignore[arg-type]  # a tuple of ours
+            raise Failure(
+                f"{words} ended with {process.returncode}.", "cobrowse-bridge demo --serve shows what it says."
+            )
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if call(port, "GET", path)[0] == 200:
+                return
+        CLOCK.sleep(0.05)
+    raise Failure(f"Nothing answered on 127.0.0.1:{port} within {PATIENCE:.0f} s.")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process of ours: politely, then surely."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def demonstrate(genesys_port: int, port: int) -> bool:
+    """Send what a data action sends, and show what went over the wire and what came back: whether it succeeded."""
+    body = orjson.dumps({"conversationId": WEBCHAT, "channel": "webchat", "requestedBy": "make demo"})
+    headers = {
+        "Content-Type": "application/json",
+        "X-Api-Key": SANDBOX_KEY,
+        "ININ-Correlation-Id": "demo-0001",
+        "Idempotency-Key": "demo-0001",
+        "Transfer-Encoding": "chunked",  # as Genesys sends it, unless its action says otherwise
+    }
+    say_whole("", "> POST /data-actions/cobrowse HTTP/1.1")
+    for name, value in headers.items():
+        say_whole(f"> {name}: {'•••' if name == 'X-Api-Key' else value}")
+    say_whole(">", f"> {body.decode()}", "")
+    start = CLOCK.monotonic()
+    status, answer_headers, answer = call(port, "POST", "/data-actions/cobrowse", body, headers)
+    say_whole(f"< HTTP/1.1 {status} ({(CLOCK.monotonic() - start) * 1000:.0f} ms)")
+    for name, value in answer_headers:
+        say_whole(f"< {name}: {value}")
+    say("", "What the service asked of Genesys:")
+    for number, asked in enumerate(orjson.loads(call(genesys_port, "GET", "/sandbox/calls")[2])["calls"], 1):
+        say_whole(f"  {number} {asked['operation']:<13} {asked['method']:<4} {asked['path']} → {asked['status']}")
+    say("", "The answer, as the flow gets it:")
+    document = orjson.loads(answer)
+    say_json(document)
+    return status == 200 and bool(document["verified"])

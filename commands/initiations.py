@@ -1,0 +1,151 @@
+"""cobrowse-bridge list, show and tail: the initiations that the ledger holds, with no secret of theirs."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import click
+from rich.text import Text
+
+from cobrowse.clock import Clock, SystemClock
+from cobrowse.ledger import InitiationRecord, State
+from commands.group import Command, Failure
+from commands.ledger import open_ledger
+from commands.terminal import say, say_json, say_json_line, say_pairs, say_table, say_whole, text
+from console import view_model
+from console.last_hour import in_words
+from integrations.ledger import LedgerStore
+from web.responses import to_answer
+
+# Seconds between two looks at the ledger.
+PAUSE = 1.0
+# Initiations that `tail` looks at: those that are at work are among the newest.
+PAGE = 200
+STYLES = {"good": "green", "bad": "red", "retry": "yellow", "unsure": "yellow", "running": "cyan"}
+MARKS = {"good": "✓", "bad": "✗", "retry": "✗", "unsure": "!", "running": "…"}
+# Characters of a bar in `show`.
+BAR = 24
+
+
+@click.command("list", cls=Command)
+@click.argument("search", required=False, default="")
+@click.option("--failed", is_flag=True, help="Those that failed, only.")
+@click.option("--sender", help="Those of this sender, only.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON, and nothing else.")
+def list_initiations(search: str, failed: bool, sender: str | None, limit: int, as_json: bool) -> None:
+    """List the newest initiations. SEARCH is the start of a conversation's id, a key or a correlation id."""
+    states = (State.FAILED_FINAL, State.FAILED_RETRYABLE) if failed else (None,)
+    with open_ledger() as store:
+        found = [
+            each for state in states for each in store.recent(limit, search=search or None, state=state, sender=sender)
+        ]
+    found = sorted(found, key=lambda each: -each.seq)[:limit]
+    if as_json:
+        say_json([document(each) for each in found])
+    elif not found:
+        say("No initiations." if not (search or failed or sender) else "No results.")
+    else:
+        now = SystemClock().now()
+        rows = (
+            (
+                text(_ago((now - each.created).total_seconds()) if each.created else "", "dim"),
+                view_model.row(each, now).conversation,
+                result(each),
+                each.command.sender,
+            )
+            for each in found
+        )
+        say_table(("Ago", "Conversation", "Result", "Sender"), rows)
+
+
+@click.command(cls=Command)
+@click.argument("search", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, and nothing else.")
+def show(search: str, as_json: bool) -> None:
+    """Show an initiation and its steps. ID is the start of its id, its conversation's, its key or correlation id."""
+    with open_ledger() as store:
+        found = store.recent(1, search=search)
+    if not found:
+        hint = "cobrowse-bridge list shows what there is; older ones are purged after LEDGER_RETENTION_SECONDS."
+        raise Failure(f"No initiation has an id, conversation, key or correlation id of {search[:60]!r}.", hint)
+    if as_json:
+        say_json(document(found[0]))
+        return
+    seen = view_model.detail(found[0], SystemClock().now())
+    say_whole(result(found[0]))
+    if seen.meaning:
+        say(seen.meaning, indent=2)
+    if seen.failure is not None:
+        say_pairs((("cause", seen.failure.cause), ("hint", seen.failure.hint), ("next", seen.failure.next)), wrap=True)
+    say("")
+    say_pairs(seen.facts)
+    if seen.timeline is not None:
+        say("")
+        for line in seen.timeline.lines:
+            begin, width = round(line.x * BAR / 100), max(1, round(line.width * BAR / 100))
+            bar = f"{' ' * begin}{'━' * width}"[:BAR].ljust(BAR)
+            name = f"  {line.name}" if line.kind == "step" else f"    {line.kind} {line.name}"
+            say_whole(f"{name:<24.24} {bar} {line.took_ms:8.0f} ms  {line.result}".rstrip())
+
+
+@click.command(cls=Command)
+@click.option("--lines", "-n", type=click.IntRange(0, PAGE), default=10, show_default=True, help="Earlier ones first.")
+@click.option("--json", "as_json", is_flag=True, help="Print each as JSON on a line of its own.")
+def tail(lines: int, as_json: bool) -> None:
+    """Follow the initiations as they end, until Ctrl-C."""
+    with open_ledger() as store, suppress(KeyboardInterrupt):
+        for each in follow(store, SystemClock(), lines):
+            if as_json:
+                say_json_line(document(each))
+                continue
+            took = in_words(each.outcome.seconds) if each.outcome else ""
+            when = f"{each.updated.astimezone():%H:%M:%S}" if each.updated else ""
+            where = view_model.row(each, SystemClock().now()).conversation
+            say_whole(
+                Text.assemble((f"{when} ", "dim"), result(each), text(f"  {where}  {each.command.sender}  {took}"))
+            )
+
+
+def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[InitiationRecord]:
+    """Each attempt that has ended, the oldest first: so many of those before now, then all that come. Endless."""
+    told: dict[str, int] = {}
+    while True:
+        ended = [each for each in reversed(store.recent(PAGE)) if each.state is not State.RUNNING]
+        fresh = [each for each in ended if told.get(each.id) != each.attempts]
+        yield from fresh[max(0, len(fresh) - earlier) :]
+        told, earlier = {each.id: each.attempts for each in ended}, PAGE
+        clock.sleep(PAUSE)
+
+
+def result(entry: InitiationRecord) -> Text:
+    """What came of it in a word or two, with its mark."""
+    badge = view_model.badge(entry)
+    failure = entry.outcome.failure if entry.outcome is not None and entry.state is not State.RUNNING else None
+    return text(f"{MARKS[badge.tone]} {failure.code if failure else badge.word.lower()}", STYLES[badge.tone])
+
+
+def document(entry: InitiationRecord) -> dict[str, object]:
+    """The initiation for --json; `answer` is what its caller got, its secrets masked, null while it runs."""
+    ended = entry.outcome is not None and entry.state is not State.RUNNING
+    return {
+        "initiationId": entry.id,
+        "state": entry.state.value,
+        "created": entry.created.isoformat() if entry.created else "",
+        "updated": entry.updated.isoformat() if entry.updated else "",
+        "conversationId": entry.command.conversation_id or entry.checkpoint.session.conversation_id,
+        "sender": entry.command.sender,
+        "credential": entry.command.credential,
+        "requestedBy": entry.command.requested_by,
+        "correlationId": entry.command.correlation_id,
+        "idempotencyKey": entry.command.key,
+        "attempts": entry.attempts,
+        "answer": to_answer(view_model.masked(entry.outcome)) if ended and entry.outcome else None,
+    }
+
+
+def _ago(seconds: float) -> str:
+    """How long ago, in one unit."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

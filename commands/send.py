@@ -1,0 +1,184 @@
+"""cobrowse-bridge send: a delivery, signed as the sender would sign it."""
+
+import sys
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+from uuid import uuid4
+
+import click
+import orjson
+
+from cobrowse.clock import SystemClock
+from commands.group import Command, Failure
+from commands.senders import configured_senders
+from commands.terminal import say_json, say_whole
+from integrations.senders.auth.config import AuthParts
+from integrations.senders.auth.scheme import CanNotSignError
+from integrations.senders.registry import Sender
+from integrations.senders.sample_deliveries import Replaced, sample_delivery, sample_names
+from settings import load_settings
+
+# The conversations that every sandbox has, by their channels.
+ON_SANDBOX = {
+    "webchat": "11111111-1111-4111-8111-111111111111",
+    "voice": "22222222-2222-4222-8222-222222222222",
+    "message": "33333333-3333-4333-8333-333333333333",
+}
+# What says whether the org is a sandbox.
+ORG = ("SANDBOX", "GENESYS_API_URL", "GENESYS_LOGIN_URL")
+# Seconds to wait for the service's answer: longer than any sender's deadline.
+PATIENCE = 60.0
+
+
+class Url(click.ParamType[SplitResult]):
+    """The service's address."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> SplitResult:  # noqa: ANN401 - click's own
+        """The address's parts."""
+        parts = value if isinstance(value, SplitResult) else None
+        try:
+            parts = parts or urlsplit(str(value))
+            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            good = False
+        if parts is None or not good or parts.query or parts.fragment or parts.username:
+            self.fail(f"{str(value)[:100]!r} is not an address such as http://127.0.0.1:8000", param, ctx)
+        return parts
+
+
+class Header(click.ParamType[tuple[str, str]]):
+    """A header as `Name: value`."""
+
+    name = "header"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:  # noqa: ANN401 - click's own
+        """The header's name and value."""
+        name, colon, rest = str(value).partition(":")
+        if not colon or not name.strip() or not name.isascii() or any(char in str(value) for char in "\r\n"):
+            self.fail(f"{str(value)[:100]!r} is not a header such as 'X-Name: value'", param, ctx)
+        return name.strip(), rest.strip()
+
+
+@click.command(cls=Command)
+@click.argument("sender")
+@click.option("--file", "payload", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The body.")
+@click.option("--example", is_flag=True, help="Send the delivery that docs/senders.md shows for SENDER.")
+@click.option("--conversation", help="With --example: a conversation that there is; a sandbox has one of its own.")
+@click.option("--url", type=Url(), default="http://127.0.0.1:8000", show_default=True, help="Where the service is.")
+@click.option("--header", "extra", type=Header(), multiple=True, help="Additional header, as 'Name: value'.")
+@click.option("--expect-ignored", is_flag=True, help="Exit 0 if the service ignored the event, and only then.")
+@click.option("--json", "as_json", is_flag=True, help="Print the response's body, and nothing else.")
+def send(
+    sender: str,
+    payload: Path | None,
+    example: bool,
+    conversation: str | None,
+    url: SplitResult,
+    extra: tuple[tuple[str, str], ...],
+    expect_ignored: bool,
+    as_json: bool,
+) -> None:
+    """Post a payload as SENDER would. It is signed with its first secret; FILE holds the body as it is sent.
+
+    An example is a new delivery each time: its id and its times are of now.
+
+    Exits 0 if a session was started or found live, else 1.
+    """
+    known = configured_senders()
+    row = known.get(sender)
+    if row is None:
+        names = ", ".join(each.name for each in known) or "none is configured"
+        raise click.UsageError(f"There is no sender {sender!r}; known senders: {names}.")
+    if (payload is None) == (not example):
+        raise click.UsageError("Name either --file FILE or --example.")
+    if example and not (conversation or load_settings(only=ORG).sandbox):
+        raise click.UsageError("Name a conversation of your org that is live, with --conversation.")
+    headers, body = _example(row, conversation) if payload is None else ({}, payload.read_bytes())
+    headers = {"Content-Type": row.content_type, **headers, **dict(extra)}
+    status, told, content = _post(row, body, url, headers, quiet=as_json)
+    document = _parsed(content)
+    if not as_json:
+        say_whole(f"< HTTP {status}")
+        for name in ("Content-Type", "Retry-After", "Idempotent-Replayed", "ININ-Correlation-Id"):
+            if told.get(name):
+                say_whole(f"< {name}: {told[name]}")
+    if document is not None:
+        say_json(document)
+    else:
+        say_whole(*(f"  {line}" for line in content.decode(errors="replace").split("\n")))
+    sys.exit(0 if status < 300 and is_as_expected(document, ignored=expect_ignored) else 1)
+
+
+def is_as_expected(document: object, *, ignored: bool) -> bool:
+    """Whether an answer says that the session was started, or with `ignored` that nothing was to be."""
+    answers = document.get("results", [document]) if isinstance(document, dict) else []
+    if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
+        return False
+    wanted = [answer.get("status") == "ignored" if ignored else answer.get("success") is True for answer in answers]
+    return bool(wanted) and all(wanted)
+
+
+def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], bytes]:
+    """The row's example as a delivery of now. UsageError if docs/senders.md shows none of its name."""
+    sample = sample_delivery(row.name)
+    if sample is None:
+        raise click.UsageError(
+            f"There is no example of the name {row.name!r}; use --file, or a row named {', '.join(sample_names())}."
+        )
+    now = SystemClock().now()
+    milliseconds = int(now.timestamp() * 1000)
+    about = conversation or ON_SANDBOX[sample.channel]
+    headers, body = sample.made_another(
+        Replaced(about, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
+    )
+    return headers, body.encode()
+
+
+def _post(
+    row: Sender, body: bytes, url: SplitResult, headers: dict[str, str], *, quiet: bool
+) -> tuple[int, HTTPMessage, bytes]:
+    path = f"{url.path.rstrip('/')}/webhooks/{row.name}"
+    try:
+        signed = row.sign("POST", path, body, SystemClock().now(), headers)
+    except CanNotSignError as error:
+        if not any(name.lower() == "authorization" for name in headers):
+            hint = "Send one that you have made elsewhere: --header 'Authorization: …'."
+            raise Failure(f"{row.name}'s delivery can't be signed here: {error}.", hint) from None
+        signed = AuthParts()
+    headers = {**headers, **signed.headers}
+    if not quiet:
+        say_whole(f"> POST {path}{'?•••' if signed.query else ''}")
+        for name, value in headers.items():
+            say_whole(f"> {name}: {'•••' if _is_secret(name, signed) else value}")
+        say_whole(">", f"> {len(body)} bytes", "")
+    connection = (HTTPSConnection if url.scheme == "https" else HTTPConnection)(
+        url.hostname or "", url.port, timeout=PATIENCE
+    )
+    try:
+        connection.request("POST", signed.target(path), body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    except (OSError, HTTPException) as error:
+        where = f"{url.scheme}://{url.netloc}"
+        raise Failure(f"No answer from {where}: {error}", "Is the service running? --url says where.") from None
+    finally:
+        connection.close()
+
+
+def _is_secret(name: str, signed: AuthParts) -> bool:
+    """Whether a header is not to be shown: what proves the sender, but for its ids and times."""
+    return name.lower() == "authorization" or (
+        name in signed.headers and not name.lower().endswith(("-timestamp", "-id"))
+    )
+
+
+def _parsed(content: bytes) -> object:
+    """The body as JSON; None if it is none."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None

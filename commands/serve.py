@@ -1,0 +1,34 @@
+"""cobrowse-bridge serve: the service itself, on HOST and PORT."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from commands.group import ENV_FILE, load_environment
+from commands.terminal import say
+from settings import SettingsError
+
+# The Procfile's own words, with the file where it is.
+GUNICORN = ("gunicorn", "-c", str(Path(__file__).resolve().parent.parent / "gunicorn.conf.py"), "app:create_app()")
+
+
+# No Command: .env is gunicorn's to read, and to read again at a reload, which would not see what is set already.
+@click.command()
+@click.option("--env-file", **ENV_FILE)
+@click.option("--check", "only_check", is_flag=True, help="Start nothing; exit 0 if the settings let it start.")
+def serve(env_file: Path | None, only_check: bool) -> None:
+    """Run the service until it is stopped. HOST, PORT and WEB_CONCURRENCY say where and with how many workers."""
+    if only_check:
+        from app import faults_of  # noqa: PLC0415 - the server imports it after it has patched
+
+        load_environment(env_file)
+        if faults := faults_of(os.environ):
+            raise SettingsError(faults)
+        say("The settings let the service start.")
+        return
+    if env_file:
+        os.environ["COBROWSE_ENV_FILE"] = str(env_file.resolve())
+    # In this process's place, so that signals reach gunicorn; -P: nothing is imported from the working folder.
+    os.execv(sys.executable, (sys.executable, "-P", "-m", *GUNICORN))  # noqa: S606 - no shell is meant to be there

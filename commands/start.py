@@ -1,0 +1,122 @@
+"""cobrowse-bridge start: start a session by hand and watch its steps."""
+
+import getpass
+import sys
+from contextlib import nullcontext
+
+import click
+
+from app import build_initiation, new_id
+from cobrowse.flow import Attempt
+from cobrowse.model import Command as Request
+from cobrowse.model import Failure, Outcome, Span
+from commands.group import Command
+from commands.needs import GENESYS, LEDGER
+from commands.terminal import complain, say, say_json, say_pairs, say_whole, waiting
+from integrations.observability import configure_logging
+from schemas.texts import SHOWN, conversation_id_in, placeholder_in
+from settings import load_settings
+from web import responses
+from web.error_responses import hint_of
+
+SETTINGS = (*GENESYS, *LEDGER, "ALLOW_LATEST", "DEADLINE_SECONDS", "GENESYS_CONVERSATION_ID")
+
+
+class Steps:
+    """Shows the numbered steps as they end, each with its time."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def on_span_end(self, attempt: Attempt, span: Span) -> None:  # noqa: ARG002 - an observer's signature
+        """A line for a step; waits are shown between them."""
+        if span.kind == "step":
+            self._number += 1
+            good = span.result == "done"
+            line = f"  {self._number} {span.name:<9} {'✓' if good else '✗'} {span.seconds * 1000:8.0f} ms"
+            say_whole(line, style="green" if good else "red")
+        elif span.kind == "wait":
+            say_whole(f"    {span.seconds * 1000:.0f} ms wait {span.name}", style="dim")
+
+    def on_outcome(self, command: Request, outcome: Outcome) -> None:
+        """The answer is shown by the command itself."""
+
+
+@click.command(cls=Command)
+@click.argument("conversation_id", required=False, default="")
+@click.option("--channel", type=click.Choice(["webchat", "voice", "message"]), help="Chooses the token's scope.")
+@click.option("--latest", is_flag=True, help="Take the newest active webchat (needs ALLOW_LATEST=true).")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and start nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
+def start(conversation_id: str, channel: str | None, latest: bool, dry_run: bool, as_json: bool) -> None:
+    """Start a session in a conversation. Its id may come from $GENESYS_CONVERSATION_ID.
+
+    Exits 0 if the customer has the invitation, also where the conversation does not show it yet.
+    """
+    known = checked_id(conversation_id) if conversation_id else ""
+    settings = load_settings(only=SETTINGS)
+    configure_logging("ERROR", settings.log_format)
+    if latest and not settings.allow_latest:
+        raise click.UsageError("--latest can pick another customer's conversation; set ALLOW_LATEST=true to allow it.")
+    if not known and not latest and settings.genesys_conversation_id:
+        known = checked_id(settings.genesys_conversation_id)
+    if bool(known) == latest:
+        raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
+    if not as_json and not dry_run:
+        where = "the newest active webchat" if latest else f"conversation {known}"
+        say(f"Starting cobrowse in {where} on {settings.api_url}")
+    request = Request(
+        sender="command-line",
+        correlation_id=new_id(),
+        deadline_seconds=settings.deadline_seconds,
+        conversation_id=known,
+        latest=latest,
+        channel=channel,  # type: ignore[arg-type]  # click has checked it
+        requested_by=getpass.getuser(),
+    )
+    with nullcontext() if as_json else waiting("Genesys is asked"):
+        initiate = build_initiation(settings, observers=())
+        outcome = initiate.preview(request) if dry_run else initiate(request, *(() if as_json else (Steps(),)))
+    if as_json:
+        say_json(responses.to_answer(outcome))
+    elif outcome.failure is not None:
+        complain_of(outcome.failure)
+    elif dry_run:
+        done = f"nothing was done in conversation {outcome.session.conversation_id}"
+        say(f"✓ {outcome.status.value}: {done}", style="green")
+    else:
+        _print_session(outcome)
+    sys.exit(0 if outcome.success else 1)
+
+
+def checked_id(conversation_id: str) -> str:
+    """The id as Genesys writes it; a usage error if it is none, or a variable that nobody filled in."""
+    unfilled, known = placeholder_in(conversation_id), conversation_id_in(conversation_id)
+    if unfilled or not known:
+        given = conversation_id[:SHOWN]
+        why = f"{unfilled[:SHOWN]!r} was not filled in" if unfilled else f"{given!r} is not a conversation id"
+        raise click.UsageError(f"CONVERSATION_ID: {why}; it is a UUID such as 2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33.")
+    return known
+
+
+def complain_of(failure: Failure) -> None:
+    """Print why it failed and what to do."""
+    complain(f"{failure.code}: {failure.message}", hint=hint_of(failure))
+
+
+def _print_session(outcome: Outcome) -> None:
+    session = outcome.session
+    seen = "the conversation shows it" if session.verified else "the conversation does not show it yet"
+    sign, style = ("✓", "green") if session.verified else ("!", "yellow")
+    say("")
+    say(f"{sign} {outcome.status.value}: {seen} ({outcome.flow} flow, {outcome.seconds * 1000:.0f} ms)", style=style)
+    say_pairs(
+        (
+            ("session", session.cobrowse_session_id),
+            ("join URL", str(session.join_url)),
+            ("join code", str(session.join_code)),
+            ("viewer URL", str(session.viewer_url)),
+        )
+    )
+    if not session.verified:
+        say("→ The customer has the invitation. Look at the conversation before you start another.")

@@ -1,0 +1,43 @@
+"""What /readyz asks, and which of it makes a process unready."""
+
+from cobrowse.clock import Clock
+from cobrowse.flow import Observer
+from cobrowse.initiation import Initiation
+from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ping_check, reload_check
+from integrations import genesys
+from integrations.ledger import LedgerStore
+from integrations.senders.rate_limit import RateLimiter
+
+
+def tolerated_checks(*, strict: bool, ledger_required: bool) -> tuple[str, ...]:
+    """The checks that show and don't make the service unready. Rates: data actions have none.
+
+    `strict`: an outage of Genesys makes it unready too.
+    """
+    tolerated = ("rates", "configuration") if strict else ("rates", "configuration", "circuit")
+    return tolerated if ledger_required else (*tolerated, "ledger")
+
+
+def readiness(
+    initiate: Initiation,
+    tokens: genesys.Tokens,
+    clock: Clock,
+    telemetry: Observer,
+    rates: RateLimiter,
+    refused: tuple[str, ...],
+) -> Readiness:
+    """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
+    flows = initiate.genesys
+    questions: dict[str, HealthCheck] = {}
+    if isinstance(flows, genesys.Flows):
+        questions["genesys"] = TokenCheck(
+            tokens.seconds_left, flows.authorize, clock, initiate.lease_owner, (telemetry,)
+        )
+        questions["circuit"] = circuit_check(flows.open_circuits)
+    if isinstance(initiate.ledger, LedgerStore):
+        questions["ledger"] = ping_check(initiate.ledger.ping)
+    if rates.is_remote:
+        questions["rates"] = ping_check(rates.ping)
+    if refused:
+        questions["configuration"] = reload_check(refused)
+    return Readiness(questions, clock)

@@ -1,0 +1,62 @@
+"""Variables whose value may lie in a file: `NAME_FILE` names it, as container platforms mount secrets."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+# Bytes: more than any secret has.
+LONGEST = 65_536
+
+
+class SecretFileError(ValueError):
+    """A `NAME_FILE` that can't be used; the text names it and says what to do."""
+
+
+class Variables(Mapping[str, str]):
+    """An environment in which NAME is what the file of NAME_FILE holds, without its last line feed.
+
+    Raises SecretFileError at the look-up of a name whose file can't be read, or that is set twice.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "Variables":
+        """The environment with its files, or itself where it has them already."""
+        return environ if isinstance(environ, cls) else cls(environ)
+
+    def chosen(self, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+        """Those of these variables that are set, and a line for each whose file can't be used."""
+        given: dict[str, str] = {}
+        errors: list[str] = []
+        for name in names:
+            try:
+                given |= {name: self[name]} if name in self else {}
+            except SecretFileError as error:
+                errors.append(str(error))
+        return given, errors
+
+    def __getitem__(self, name: str) -> str:
+        value, file = self._environ.get(name, ""), self._environ.get(f"{name}_FILE", "")
+        if not file:
+            return self._environ[name]
+        if value:
+            raise SecretFileError(f"{name}_FILE: set beside {name}; set one of the two")
+        try:
+            with Path(file).open(encoding="utf-8") as opened:
+                text = opened.read(LONGEST + 1)
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise SecretFileError(f"{name}_FILE: {file[:200]} can't be read: {why}; name a file of text") from None
+        if len(text) > LONGEST:
+            raise SecretFileError(f"{name}_FILE: {file[:200]} is over {LONGEST} bytes; name the secret's own file")
+        return text.removesuffix("\n").removesuffix("\r")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._environ or bool(self._environ.get(f"{name}_FILE"))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)

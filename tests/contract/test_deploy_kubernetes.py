@@ -1,0 +1,66 @@
+"""deploy/kubernetes: held to the API's schemas, and to how the service is probed, stopped and upgraded."""
+
+import pytest
+import yaml
+
+from cobrowse import __version__
+from tests.contract.processes import COMMAND, DEPLOY, given, seconds_to_finish
+
+FOLDER = DEPLOY / "kubernetes"
+KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+OBJECTS = {name: yaml.safe_load((FOLDER / name).read_text()) for name in KUSTOMIZATION["resources"]}
+PODS = {name: OBJECTS[name]["spec"]["template"]["spec"] for name in ("deployment.yaml", "migration.yaml")}
+SERVICE = PODS["deployment.yaml"]["containers"][0]
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_the_api_would_take_it(name):
+    validator = pytest.importorskip("kubernetes_validate", reason="requirements/dev.txt has it")
+    validator.validate(OBJECTS[name], validator.latest_version(), strict=True)
+
+
+def test_every_file_is_part_of_it_and_the_image_is_this_version():
+    files = {path.name for path in FOLDER.iterdir()} - {"kustomization.yaml"}
+    assert files == set(OBJECTS)
+    assert KUSTOMIZATION["images"] == [{"name": SERVICE["image"], "newTag": __version__}]
+
+
+def test_two_serve_and_one_may_be_taken_away():
+    assert OBJECTS["deployment.yaml"]["spec"]["replicas"] == 2
+    assert OBJECTS["disruption-budget.yaml"]["spec"]["maxUnavailable"] == 1
+    labels = OBJECTS["deployment.yaml"]["spec"]["template"]["metadata"]["labels"]
+    for selector in (
+        OBJECTS["deployment.yaml"]["spec"]["selector"]["matchLabels"],
+        OBJECTS["disruption-budget.yaml"]["spec"]["selector"]["matchLabels"],
+        OBJECTS["service.yaml"]["spec"]["selector"],
+    ):
+        assert selector.items() <= labels.items()
+
+
+def test_they_run_the_command_and_the_upgrade_as_the_image_has_them():
+    assert SERVICE["args"] == COMMAND
+    assert PODS["migration.yaml"]["containers"][0]["args"] == ["cobrowse-bridge", "ledger", "upgrade"]
+    assert given("ENTRYPOINT") == []
+
+
+def test_it_is_probed_where_it_answers_and_may_finish_at_a_stop():
+    paths = {name: SERVICE[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe", "startupProbe")}
+    assert paths == {"livenessProbe": "/healthz", "readinessProbe": "/readyz", "startupProbe": "/healthz"}
+    assert SERVICE["ports"][0]["containerPort"] == 8000
+    assert PODS["deployment.yaml"]["terminationGracePeriodSeconds"] > seconds_to_finish() + 5
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_a_pod_has_no_rights_and_no_secret_in_its_file(name):
+    pod = PODS[name]
+    (container,) = pod["containers"]
+    assert given("USER") == [f"{pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"secretRef": {"name": "cobrowse-bridge"}} in container["envFrom"]
+    assert "env" not in container

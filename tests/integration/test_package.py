@@ -1,0 +1,79 @@
+"""The package: built as wheel and sdist, installed into empty environments, used from a folder that has nothing else.
+
+Takes what it depends on from the package index, or from uv's cache.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cobrowse import __version__
+from tests.clocks import HANGS
+from tests.integration.conftest import ROOT
+
+UV = str(Path(sys.executable).with_name("uv"))
+NAME = f"cobrowse_bridge-{__version__}"
+KINDS = {"wheel": f"{NAME}-py3-none-any.whl", "sdist": f"{NAME}.tar.gz"}
+
+
+def run(*words, folder, patience=2 * HANGS):
+    """A command's output, in an environment that knows nothing of the repository's."""
+    kept = {name: os.environ[name] for name in ("HOME", "PATH", "SSL_CERT_FILE") if name in os.environ}
+    kept |= {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_"))}
+    done = subprocess.run(words, cwd=folder, env=kept, capture_output=True, text=True, timeout=patience, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The folder with both; the wheel is built from the sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(UV, "build", "--quiet", "--out-dir", str(folder), str(ROOT), folder=folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_installed_into_an_empty_environment_and_used_from_an_empty_folder(built, tmp_path, kind):
+    python, here = tmp_path / "venv/bin/python", tmp_path / "here"
+    here.mkdir()
+    run(UV, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv"), folder=here)
+    run(UV, "pip", "install", "--quiet", "--python", str(python), str(built / KINDS[kind]), folder=here)
+    bridge = str(python.with_name("cobrowse-bridge"))
+    assert run(bridge, "--version", folder=here) == f"cobrowse-bridge, version {__version__}\n"
+    shown = run(bridge, "demo", folder=here)
+    assert json.loads(shown[shown.rindex("\n{") :])["status"] == "initiated"
+    assert list(here.iterdir()) == []
+
+
+def test_it_is_run_without_being_installed(built, tmp_path):
+    uvx = (UV, "tool", "run", "--quiet", "--python", sys.executable, "--from", str(built / KINDS["wheel"]))
+    assert run(*uvx, "cobrowse-bridge", "--version", folder=tmp_path).endswith(f"version {__version__}\n")
+
+
+def test_it_holds_the_licence_and_the_versions_that_are_tested(built):
+    with zipfile.ZipFile(built / KINDS["wheel"]) as wheel:
+        names = wheel.namelist()
+        about = wheel.read(f"{NAME}.dist-info/METADATA").decode()
+        assert wheel.read(f"{NAME}.dist-info/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+    assert "License-Expression: MIT\n" in about
+    pinned = [line.partition(" ")[0] for line in (ROOT / "requirements.in").read_text().splitlines() if line[0] != "#"]
+    asked = [line.removeprefix("Requires-Dist: ") for line in about.splitlines() if line.startswith("Requires-Dist")]
+    assert sorted(map(str.lower, asked)) == sorted(map(str.lower, pinned))
+    tops = {name.partition("/")[0] for name in names} - {f"{NAME}.dist-info"}
+    assert not tops & {"tests", "docs", "tools", "requirements"}
+    assert {"app.py", "cli.py", "settings.py", "gunicorn.conf.py", "cobrowse", "web", "console"} <= tops
+    assert {"console/templates/console/list.html", "sandbox/server.py"} <= set(names)
+
+
+def test_no_file_of_a_persons_own_is_in_it(built):
+    with tarfile.open(built / KINDS["sdist"]) as sdist:
+        names = [Path(name) for name in sdist.getnames()]
+    assert [str(name) for name in names if name.suffix in (".key", ".sqlite3", ".pyc") or name.name == ".env"] == []
+    assert Path(NAME, "LICENSE") in names
