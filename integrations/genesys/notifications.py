@@ -53,10 +53,6 @@ class Channel:
     rejected: Mapping[str, str]
 
 
-class NameNotFound(GenesysBadResponse):
-    """The org has no queue or user, or more than one, of a name in the senders file."""
-
-
 class Notifications:
     """The calls around a channel. `new_attempt` gives each its deadline. All raise CobrowseError."""
 
@@ -122,7 +118,7 @@ def _only(name: str, kind: str, found: Sequence[Mapping[str, str]]) -> str:
     if len(same) == 1:
         return same[0]
     what = "none" if not same else f"{len(same)}"
-    raise NameNotFound(
+    raise GenesysBadResponse(
         f"[listen] {kind}: {name[:60]!r}: Genesys shows {what} of this name",
         hint="Put the id in its place; the client's role must be allowed to see it (routing:queue:view, "
         "directory:user:view, and its division).",
