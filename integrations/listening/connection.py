@@ -11,6 +11,8 @@ from integrations.listening.messages import PING, Message, read_message
 QUIET, PONG = 40.0, 10.0
 # Seconds before its end from which a channel is replaced: Genesys gives one a day.
 RENEW_BEFORE = 1800.0
+# Seconds between tries to replace one: several fit into the minute after a closing notice.
+RENEW_AGAIN = 10.0
 # Seconds a channel is used for where Genesys does not say when it ends.
 USUAL_LIFE = 86_400.0
 
@@ -33,11 +35,15 @@ class Silent(StreamClosed):
 
 
 class Times(NamedTuple):
-    """Seconds: without a message until a ping, from there to the pong, and before a channel's end to its renewal."""
+    """Seconds: without a message until a ping, on to the pong; before a channel's end to its renewal, and on to another.
+
+    `renew_again` is for a renewal that failed.
+    """
 
     quiet: float = QUIET
     pong: float = PONG
     renew_before: float = RENEW_BEFORE
+    renew_again: float = RENEW_AGAIN
 
 
 USUAL_TIMES = Times()
@@ -56,11 +62,13 @@ class Connection:
         self._heard = clock.monotonic()
         self._pinged: float | None = None
         self._closing = False
+        self._not_before = 0.0
 
     @property
     def is_ending(self) -> bool:
         """Whether another channel should take its place: it expires soon, or Genesys has said that it will close."""
-        return self._closing or self._clock.monotonic() >= self._renew_at
+        now = self._clock.monotonic()
+        return (self._closing or now >= self._renew_at) and now >= self._not_before
 
     def receive(self, seconds: float) -> Message | None:
         """The next message; None if there is none yet. Raises StreamClosed, Silent too."""
@@ -74,6 +82,10 @@ class Connection:
         if message.kind == "closing":
             self._closing = True
         return message
+
+    def postpone_end(self) -> None:
+        """Its replacement can't be had now: it is used on, and asked about again in a moment."""
+        self._not_before = self._clock.monotonic() + self._times.renew_again
 
     def close(self) -> None:
         """Leave the channel; Genesys drops it once nobody is connected."""

@@ -151,8 +151,16 @@ class Listener:
         return Subscription(tuple(dict.fromkeys(queues)), tuple(dict.fromkeys(users)))
 
     def _replace(self, old: Connection) -> Connection:
-        """The connection that takes over: open before the old one is left, whose last messages are read too."""
-        new = self._connect()
+        """The connection that takes over: open before the old one is left, whose last messages are read too.
+
+        While there is none to be had, the old one goes on.
+        """
+        try:
+            new = self._connect()
+        except CobrowseError as error:
+            log.warning("listener: the channel can't be renewed yet", error=error.code, message=error.message)
+            old.postpone_end()
+            return old
         self.watcher.on_reconnect("renewed")
         until = self.clock.monotonic() + DRAIN
         try:

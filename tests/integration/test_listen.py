@@ -126,6 +126,16 @@ def test_a_closing_notice_opens_the_next_channel_before_the_old_one_is_left(box,
     assert counts.of["caught_up"] == 1  # there was no gap
 
 
+def test_a_renewal_that_fails_leaves_the_old_channel_in_use_until_one_succeeds(box, listening):
+    counts = listening(times=Times(renew_again=0.1))
+    box.faults.add(operation="subscribe", kind="status", status=403, times=3)
+    box.channels.disturb("closing")
+    wait_until(lambda: counts.of["renewed"] == 1)
+    assert box.channels.made == 5
+    assert counts.of["failed"] == counts.of["closed"] == 0
+    assert counts.of["caught_up"] == 1
+
+
 def test_duplicate_and_reordered_events_start_nothing_twice_and_nothing_without_an_agent(box, listening):
     counts = listening()
     first, second, third = box.ring(), box.ring(), box.ring()
