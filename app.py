@@ -106,7 +106,8 @@ def create_app(
         lookup = Lookup(initiate.ledger, initiate.genesys, clock, initiate.observers)
         app.register_blueprint(SessionActions(initiate, lookup, callers, settings.deadline_seconds).blueprint())
     ignored = IgnoredEvents(metrics.ignored)
-    activity = SenderActivities()
+    kept = initiate.ledger.notes if isinstance(initiate.ledger, LedgerStore) else None
+    activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
         console = build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest, activity)

@@ -191,7 +191,8 @@ class Settings:
     ledger_retention_seconds: float = setting(
         86_400.0,
         "Seconds a response is kept for retries: 60 or more, and twice any sender's `tolerance_seconds` or more, "
-        "so that no delivery is forgotten while its signature is valid.",
+        "so that no delivery is forgotten while its signature is valid. One that may have invited the customer is kept "
+        "for a day at least.",
         Range(60),
     )
     ledger_required: bool = setting(

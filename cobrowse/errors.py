@@ -235,6 +235,12 @@ class GenesysBadResponse(GenesysError):
     code, retryable = "genesys_bad_response", True
 
 
+class SessionNotIdentified(GenesysError):
+    """Genesys made a session and did not say which, so it can't be attached: it reaches nobody."""
+
+    code = "session_not_identified"
+
+
 class InProgress(CobrowseError):
     """An earlier delivery of the same request is still running."""
 

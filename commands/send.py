@@ -17,8 +17,10 @@ from commands.terminal import say_json, say_whole
 from integrations.senders.auth.config import AuthParts
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
+from integrations.senders.response_policies import acknowledgement
 from integrations.senders.sample_deliveries import Replaced, sample_delivery, sample_names
 from settings import load_settings
+from web.responses import in_words_is_good
 
 # The conversations that every sandbox has, by their channels.
 ON_SANDBOX = {
@@ -110,11 +112,18 @@ def send(
         say_json(document)
     else:
         say_whole(*(f"  {line}" for line in content.decode(errors="replace").split("\n")))
-    sys.exit(0 if status < 300 and is_as_expected(document, ignored=expect_ignored) else 1)
+    sys.exit(0 if status < 300 and is_as_expected(document or content, ignored=expect_ignored) else 1)
 
 
 def is_as_expected(document: object, *, ignored: bool) -> bool:
-    """Whether an answer says that the session was started, or with `ignored` that nothing was to be."""
+    """Whether an answer says that the session was started, or with `ignored` that nothing was to be.
+
+    It is JSON, for a chat JSON with a text, or the SOAP envelope that Salesforce reads, which says both alike.
+    """
+    if isinstance(document, bytes):
+        return acknowledgement(taken=True) == document
+    if isinstance(document, dict) and isinstance(document.get("text"), str):
+        return in_words_is_good(document["text"], ignored=ignored)
     answers = document.get("results", [document]) if isinstance(document, dict) else []
     if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
         return False

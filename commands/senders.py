@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from app import load_auth
+from app import build_ledger, load_auth
 from cobrowse.clock import SystemClock
+from cobrowse.errors import LedgerUnavailable
 from commands.group import ENV_FILE, Group, load_environment
-from commands.needs import SENDERS
+from commands.needs import LEDGER, SENDERS
 from commands.terminal import say, say_json, say_pairs
 from integrations.senders.registry import Senders
 from settings import load_settings
@@ -43,7 +44,8 @@ def check(file: Path) -> None:
 
 def _list(as_json: bool) -> None:
     known = configured_senders()
-    rows = known.masked()
+    notes = _notes([sender.name for sender in known if sender.leaves_notes])
+    rows = [{**row, "note": notes.get(str(row["name"]), "")} for row in known.masked()]
     if as_json:
         say_json(rows)
         return
@@ -63,7 +65,21 @@ def _list(as_json: bool) -> None:
                 ("live session", "reused" if row["reuseLiveSession"] else "not checked for first"),
                 ("handshake", str(row["handshake"] or "")),
                 ("from", ", ".join(map(str, row["allowFrom"])) if isinstance(row["allowFrom"], list) else ""),
+                ("note", str(row["note"])),
             )
         )
         for warning in known.rows[str(row["name"])].warnings:
             say(f"warning: {warning}", style="yellow", indent=2)
+
+
+def _notes(senders: list[str]) -> dict[str, str]:
+    """What the service's workers have noted about these senders; nothing is opened if there are none."""
+    if not senders:
+        return {}
+    store = build_ledger(load_settings(only=LEDGER))
+    try:
+        return {sender: store.notes.read(sender) for sender in senders}
+    except LedgerUnavailable as error:
+        return dict.fromkeys(senders, f"the ledger, which has its notes, can't be read: {error.message}")
+    finally:
+        store.close()

@@ -23,7 +23,15 @@ from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.flows import FLOWS, FlowRow, candidates, lacking_hint
-from integrations.genesys.operations import ATTRIBUTES, CONVERSATION, DISCONNECT, TOKEN, Operation, UpstreamRejected
+from integrations.genesys.operations import (
+    ATTRIBUTES,
+    CONVERSATION,
+    DISCONNECT,
+    TOKEN,
+    Operation,
+    UpstreamRejected,
+    check_is_identified,
+)
 from integrations.genesys.retry import RetryingCaller
 from schemas.genesys import TokenSchema
 
@@ -158,7 +166,7 @@ class GenesysChecks:
                 yield Check("flow", bool(absent) or None, f"{row.name}: {why}; only starting a session can prove it")
                 return
             try:
-                self._client.call(self._attempt(), row.trial, "", json={})
+                check_is_identified(self._client.call(self._attempt(), row.trial, "", json={}))
             except UpstreamRejected as refused:
                 if refused.status in (404, 405) and row is not self._candidates[-1]:
                     absent = f"this org has no {row.trial.path}"

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import orjson
+
 from cobrowse.errors import LedgerUnavailable, RateLimitStorageUnavailable
 from diagnostics.connectivity import Unreachable
 from diagnostics.context import Check, DiagnosticContext, failing
@@ -113,9 +115,24 @@ def public_url(context: DiagnosticContext) -> Iterator[Check]:
         return
     if answer.status == 200 and b'"status"' in answer.body:
         yield Check("public URL", True, f"{url} leads to a running service")
+        yield from _refused_reload(context, url)
         return
     hint = "Something else answers there: let the proxy pass every path to this service, and check PUBLIC_BASE_URL."
     yield Check("public URL", False, f"{url}/healthz answers {answer.status}, and not as this service does", hint)
+
+
+def _refused_reload(context: DiagnosticContext, url: str) -> Iterator[Check]:
+    """Whether the running service has refused its last reload, which /readyz says to everybody."""
+    try:
+        answer = context.probe.get(url, "/readyz")
+        told = orjson.loads(answer.body)
+    except (Unreachable, orjson.JSONDecodeError):
+        return  # not passed on by a proxy, which is nothing wrong
+    checks = told.get("checks") if isinstance(told, dict) else None
+    if isinstance(checks, dict) and "configuration" in checks:
+        hint = "Its log names each fault. Correct the senders file or .env, check it as above, and send SIGHUP again."
+        found = f"the service at {url} refused its last reload and goes on with the configuration of before"
+        yield Check("reload", False, found, hint)
 
 
 def _row(sender: Sender) -> str:
@@ -137,7 +154,10 @@ def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
             yield Check(name, True, "nothing wrong with its row")
             continue
         unset = [found for fault in wrong for found in _UNSET.findall(fault)]
-        hint = f"Correct the row in {file.name}; senders.example.toml explains every key."
+        hint = (
+            f"Correct the row in {file.name}; senders.example.toml explains every key. "
+            "A service that runs keeps the rows that it has until a SIGHUP finds them valid."
+        )
         if unset:
             hint = f"Set {', '.join(unset)} in the service's environment or .env, as the sender has it."
         yield Check(name, False, "; ".join(wrong), hint)

@@ -75,8 +75,15 @@ class JsonObjectField(fields.Field[Mapping[str, Any]]):
         return loaded
 
 
+class WordField(fields.String):
+    """One of a few words, in any case."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        return str(super()._deserialize(value, attr, data, **kwargs)).strip().lower()
+
+
 class StartRequestSchema(Schema):
-    """POST /data-actions/cobrowse. An empty string, null or an unfilled placeholder counts as not given.
+    """POST /data-actions/cobrowse. An empty or blank string, null or an unfilled placeholder counts as not given.
 
     Architect sends the one or the other for an input that is not set. Every input of the contract is a field, so that
     Genesys's own default template, `${input.rawRequest}`, makes a body that is taken.
@@ -111,7 +118,7 @@ class StartRequestSchema(Schema):
         load_default="",
         metadata=described("The person or system that requests the session, for the record: cut to 200 characters."),
     )
-    start_when = fields.String(
+    start_when = WordField(
         data_key="startWhen",
         load_default="customer_connected",
         validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}."),
@@ -171,7 +178,11 @@ class StartRequestSchema(Schema):
 
 def _is_unset(key: str, value: object) -> bool:
     # The id's own placeholder is kept: where an id is needed, the error names it.
-    return value is None or value == "" or (key != "conversationId" and bool(placeholder_in(value)))
+    return (
+        value is None
+        or (isinstance(value, str) and not value.strip())
+        or (key != "conversationId" and bool(placeholder_in(value)))
+    )
 
 
 def _says_latest(value: object) -> bool:

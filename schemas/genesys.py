@@ -99,9 +99,9 @@ class TokenSchema(GenesysSchema):
 
 
 class CreatedSessionSchema(GenesysSchema):
-    """POST /api/v2/cobrowse/sessions."""
+    """POST /api/v2/cobrowse/sessions. Without an id the session exists and can't be attached."""
 
-    id = TextField(required=True)
+    id = TextField()
     joinUrl = TextField()
     viewerUrl = TextField()
 

@@ -133,6 +133,11 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
         502,
         "The response is not the one Genesys documents; check GENESYS_API_URL and any proxy in between.",
     ),
+    "session_not_identified": ErrorResponse(
+        502,
+        "Nobody was invited. The creation's success came without an id: check any proxy in between, then run it again "
+        "in the console or send it with a new key, which makes another session.",
+    ),
     "in_progress": ErrorResponse(
         409,
         "The first delivery of this request is still running; retry with the same key to get its response.",

@@ -104,6 +104,7 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode, more: Answer | None
     return response
 
 
+_IGNORED = "Nothing was started: "
 _WORDS = {
     Status.INITIATED: "Cobrowse is started: the customer has the invitation.",
     Status.JOINED: "Cobrowse is being started already; the customer has one invitation.",
@@ -120,8 +121,13 @@ def in_words(outcome: Outcome) -> str:
     """What happened, for a person who reads it in a chat."""
     if outcome.failure is not None:
         again = " Try again in a moment." if outcome.failure.retryable else ""
-        return f"Cobrowse was not started: {outcome.failure.message}.{again}"
-    return _WORDS.get(outcome.status) or f"Nothing was started: {outcome.reason}."
+        return f"Cobrowse was not started: {outcome.failure.message.rstrip('.')}.{again}"
+    return _WORDS.get(outcome.status) or f"{_IGNORED}{outcome.reason}."
+
+
+def in_words_is_good(words: str, *, ignored: bool) -> bool:
+    """Whether these words of `in_words` tell of a success, or with `ignored` of an event that is none of ours."""
+    return words.startswith(_IGNORED) if ignored else words in _WORDS.values()
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:

@@ -105,7 +105,8 @@ class Webhooks:
         log.info("handshake answered", sender=sender.name, handshake=sender.handshake and sender.handshake.name)
         if answer.note:
             log.warning("handshake", sender=sender.name, note=answer.note)
-            self.activity.noted(sender.name, answer.note)
+            # With its time: it is read for days, also once it has been done.
+            self.activity.noted(sender.name, f"{self.clock.now():%Y-%m-%d %H:%M} UTC: {answer.note}")
         if answer.call:
             self.call(answer.call)
         response = (

@@ -8,7 +8,7 @@ import orjson
 from marshmallow import ValidationError
 
 from cobrowse.clock import Clock
-from cobrowse.errors import GenesysBadResponse, GenesysTimeout, GenesysUnavailable
+from cobrowse.errors import GenesysBadResponse, GenesysTimeout, GenesysUnavailable, SessionNotIdentified
 from integrations.genesys.error_codes import LOGIN_HINT, meaning_of, meaning_of_login, refusal
 from integrations.genesys.redaction import redact
 from integrations.genesys.waits import Fields, wait_of
@@ -21,7 +21,10 @@ _ERROR_BODY = shapes.ErrorBodySchema()
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One call. `repeatable`: it may safely run twice. `sends_json`: it has a JSON body."""
+    """One call. `repeatable`: while no answer to it is known, it may safely be sent again. `sends_json`: it has a body.
+
+    `has_side_effect`: a success is one whatever its body, and the call is never sent again after it.
+    """
 
     name: str
     method: str
@@ -29,6 +32,7 @@ class Operation:
     answer: shapes.GenesysSchema
     repeatable: bool
     sends_json: bool = False
+    has_side_effect: bool = False
 
 
 TOKEN = Operation("token", "POST", "/oauth/token", shapes.TokenSchema(), repeatable=True)
@@ -44,7 +48,13 @@ CONVERSATION = Operation(
 )
 # An unattached session reaches no customer, so a create whose response was lost may be retried.
 CREATE = Operation(
-    "create", "POST", "/api/v2/cobrowse/sessions", shapes.CreatedSessionSchema(), repeatable=True, sends_json=True
+    "create",
+    "POST",
+    "/api/v2/cobrowse/sessions",
+    shapes.CreatedSessionSchema(),
+    repeatable=True,
+    sends_json=True,
+    has_side_effect=True,
 )
 ATTACH = Operation(
     "attach",
@@ -53,6 +63,7 @@ ATTACH = Operation(
     shapes.AttachedMediaSchema(),
     repeatable=False,
     sends_json=True,
+    has_side_effect=True,
 )
 # The published OpenAPI gives this POST neither a body nor a content type.
 COBROWSE = Operation(
@@ -61,6 +72,7 @@ COBROWSE = Operation(
     "/api/v2/conversations/{conversation_id}/cobrowse",
     shapes.CobrowseSessionSchema(),
     repeatable=False,
+    has_side_effect=True,
 )
 # Ends one participant's part of a session, and with the customer's the session.
 DISCONNECT = Operation(
@@ -70,6 +82,7 @@ DISCONNECT = Operation(
     shapes.NoContentSchema(),
     repeatable=False,
     sends_json=True,
+    has_side_effect=True,
 )
 # Sets the named attributes of one participant to the same texts however often it runs.
 ATTRIBUTES = Operation(
@@ -79,6 +92,7 @@ ATTRIBUTES = Operation(
     shapes.NoContentSchema(),
     repeatable=True,
     sends_json=True,
+    has_side_effect=True,
 )
 
 
@@ -138,6 +152,12 @@ def check_is_sandbox(operation: Operation, status: int, headers: Fields) -> None
         )
 
 
+def check_is_identified(created: Mapping[str, Any]) -> None:
+    """Raise SessionNotIdentified if what CREATE answered does not say which session it made."""
+    if not created["id"]:
+        raise SessionNotIdentified("create: Genesys answered with a success that does not say which session it made")
+
+
 def unread(operation: Operation) -> dict[str, Any]:
     """The content of a success that can't be read: it has happened, and all it would have said is unknown."""
     return operation.answer.load({})
@@ -147,8 +167,7 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     try:
         return operation.answer.load(orjson.loads(body))
     except (orjson.JSONDecodeError, ValidationError) as error:
-        if not operation.repeatable:
-            # A success is one whatever its body: never a second call after it.
+        if operation.has_side_effect:
             return unread(operation)
         hint = LOGIN_HINT if operation is TOKEN else ""
         if isinstance(error, orjson.JSONDecodeError):

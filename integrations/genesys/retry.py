@@ -152,7 +152,7 @@ class RetryingCaller:
             raise InternalError(f"{operation.name}: the request could not be written: {reason}") from error
         except httpx.RequestError as error:
             answered = extensions.get("answered", 0)
-            if not operation.repeatable and 200 <= answered < 300:
+            if operation.has_side_effect and 200 <= answered < 300:
                 # It has happened; only what the answer would have said is lost.
                 result = str(answered)
                 self.breaker.record_result(origin.host, ok=True)

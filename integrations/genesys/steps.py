@@ -19,7 +19,14 @@ from integrations.genesys.client import Client
 from integrations.genesys.conversation import ConversationSnapshot, parse_conversation
 from integrations.genesys.handover import hand_over
 from integrations.genesys.links import checked_link
-from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, UpstreamRejected
+from integrations.genesys.operations import (
+    ATTACH,
+    COBROWSE,
+    CONVERSATION,
+    CREATE,
+    UpstreamRejected,
+    check_is_identified,
+)
 
 # Seconds before each poll for the new medium in the conversation; not visible after the last means unverified.
 VERIFY_DELAYS = (0.0, 0.2, 0.4, 0.8)
@@ -76,6 +83,7 @@ class Calls:
         except GenesysForbidden as error:
             self._leave_if_lacking(error)
             raise
+        check_is_identified(created)
         return {
             "cobrowse_session_id": created["id"],
             "join_url": checked_link(created["joinUrl"], "joinUrl", attempt.command.conversation_id),

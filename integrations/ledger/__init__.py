@@ -9,6 +9,7 @@ import psycopg
 from cobrowse.clock import Clock
 from integrations.ledger.encryption import MAKE_A_KEY, InstallationKeys, SecretBox, StaticKeys
 from integrations.ledger.postgresql import POOL_SIZE, PostgreSQL
+from integrations.ledger.purge import INVITED_SECONDS
 from integrations.ledger.sqlite import SQLite
 from integrations.ledger.store import LedgerStore
 from integrations.ledger.tokens import StoredToken, TokenTable
@@ -21,12 +22,14 @@ def connect(
     *,
     keys: Sequence[str],
     retention_seconds: float,
+    invited_seconds: float = INVITED_SECONDS,
     clock: Clock | None = None,
     pool_size: int = POOL_SIZE,
 ) -> LedgerStore:
     """The ledger at that URL. ValueError, without the password, if the URL or a key is invalid.
 
     Nothing is opened before the first use; an unreachable ledger is LedgerUnavailable then, and each use retries.
+    What has ended is kept for `retention_seconds`, what may have invited a customer for `invited_seconds` at least.
     `keys`: the first encrypts, all decrypt. `pool_size` is PostgreSQL's connections a process.
     """
     scheme, _, rest = url.partition("://")
@@ -41,7 +44,7 @@ def connect(
         box = SecretBox(StaticKeys(keys))
     else:
         raise ValueError(f"LEDGER_URL must be {FORMS}")
-    return LedgerStore(database, box, retention_seconds=retention_seconds, clock=clock)
+    return LedgerStore(database, box, retention_seconds=retention_seconds, invited_seconds=invited_seconds, clock=clock)
 
 
 def _file(rest: str) -> str:

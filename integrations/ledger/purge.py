@@ -13,14 +13,20 @@ EVERY_SECONDS = 600.0
 # Rows a transaction, in which all others wait, and seconds between two, in which they go on.
 BATCH = 50
 PAUSE = 0.01
+# Seconds for which an invitation may live: the row of one is how the next request for its conversation knows of it.
+INVITED_SECONDS = 86_400.0
 
 
 class Purge:
     """Deletes what is over, in small transactions: call it, or let it see each claim."""
 
-    def __init__(self, database: Database, retention_seconds: float, clock: Clock) -> None:
+    def __init__(self, database: Database, retention_seconds: float, clock: Clock, invited_seconds: float) -> None:
         self._database = database
-        self._retention = retention_seconds
+        self._params = {
+            "retention": retention_seconds,
+            "invited_retention": max(retention_seconds, invited_seconds),
+            "batch": BATCH,
+        }
         self._clock = clock
         self._turn = Lock()
         self._claims = 0
@@ -31,9 +37,8 @@ class Purge:
     def __call__(self) -> int:
         """How many rows it has deleted."""
         total = 0
-        params = {"retention": self._retention, "batch": BATCH}
         while not self._closing:
-            gone = len(self._database.execute(queries.PURGE, params, durable=False))
+            gone = len(self._database.execute(queries.PURGE, self._params, durable=False))
             total += gone
             if gone < BATCH:
                 break

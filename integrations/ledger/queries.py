@@ -101,11 +101,13 @@ ORDER BY created DESC, seq DESC LIMIT :limit
 """
 COUNTS = "SELECT state, count(*) FROM initiations WHERE created >= {now} - :seconds GROUP BY state"
 
-# `updated` is asked again outside: a row that is claimed this very moment must stay.
+# `updated` is asked again outside: a row that is claimed this very moment must stay. One that may have invited the
+# customer stays for as long as its session may live.
 PURGE = """
 DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
     SELECT seq FROM initiations
-    WHERE created < {now} - :retention AND updated < {now} - :retention
+    WHERE created < {now} - :retention
+        AND updated < {now} - CASE WHEN may_have_notified THEN :invited_retention ELSE :retention END
         AND NOT (state = 'running' AND lease_until > {now})
     ORDER BY created LIMIT :batch
 )
@@ -122,6 +124,8 @@ CLOSE_BUDGET = """
 INSERT INTO budgets (name, closed_until) VALUES (:name, {now} + :seconds)
 ON CONFLICT (name) DO UPDATE SET closed_until = excluded.closed_until
 """
+
+BUDGETS = "SELECT name, closed_until - {now} FROM budgets"
 
 # Tokens: the newest of a name, who may fetch the next, and what was fetched.
 NEWEST = "SELECT value, expires - {now}, version FROM tokens WHERE name = :name"

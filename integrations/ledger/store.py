@@ -26,8 +26,9 @@ from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
 from integrations.ledger.leases import LeaseTable
 from integrations.ledger.listings import Listings
+from integrations.ledger.notes import NoteTable
 from integrations.ledger.notifier import CompletionNotifier
-from integrations.ledger.purge import Purge
+from integrations.ledger.purge import INVITED_SECONDS, Purge
 from integrations.ledger.tokens import TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
@@ -43,20 +44,27 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens`, `budgets` and `leases` lie there too.
+    """The ledger, kept in a database: `tokens`, `notes`, `budgets` and `leases` lie there too.
 
-    `retention_seconds`: how long what has ended is kept. `seconds`: what a method may wait for the database, by default
-    database.DEFAULT_TIMEOUT.
+    `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
+    least. `seconds`: what a method may wait for the database, by default database.DEFAULT_TIMEOUT.
     """
 
     def __init__(
-        self, database: Database, box: SecretBox, *, retention_seconds: float, clock: Clock | None = None
+        self,
+        database: Database,
+        box: SecretBox,
+        *,
+        retention_seconds: float,
+        invited_seconds: float = INVITED_SECONDS,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(database, box)
         self._clock = clock or SystemClock()
         self._notifier = CompletionNotifier()
-        self._purge = Purge(database, retention_seconds, self._clock)
+        self._purge = Purge(database, retention_seconds, self._clock, invited_seconds)
         self.tokens = TokenTable(database, box)
+        self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
         self.leases = LeaseTable(database)
 
@@ -188,12 +196,13 @@ class LedgerStore(Listings):
     def _won(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
         at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
         ahead = tuple(Lease(row.id, row.lease_owner) for row in at_work)
-        history = tuple(map(self._record, others[len(ahead) :]))
-        previous = self._record(others[0]) if ahead else next(iter(history), None)
+        # A look needs ids and offers' ends, which are in the clear: a key that was taken away holds no conversation up.
+        history = tuple(self._record(row, leniently=True) for row in others[len(ahead) :])
+        previous = self._record(others[0], leniently=True) if ahead else next(iter(history), None)
         return Acquired(entry, previous, ahead, history)
 
-    def _record(self, values: _Values) -> InitiationRecord:
-        return record_columns.record(values, self._box)
+    def _record(self, values: _Values, *, leniently: bool = False) -> InitiationRecord:
+        return record_columns.record(values, self._box, leniently=leniently)
 
     def _holder(self, initiation_id: str, seconds: float) -> str:
         found = self._database.read(

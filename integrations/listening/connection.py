@@ -35,9 +35,9 @@ class Silent(StreamClosed):
 
 
 class Times(NamedTuple):
-    """Seconds: without a message until a ping, on to the pong; before a channel's end to its renewal, and on to another.
+    """Seconds: without a message until a ping, and on to the pong; before a channel's end to its renewal.
 
-    `renew_again` is for a renewal that failed.
+    `renew_again` lie between two tries to renew it.
     """
 
     quiet: float = QUIET

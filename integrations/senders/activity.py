@@ -1,8 +1,15 @@
-"""What each sender has sent of late and what became of it, for those who run the service: this worker's, in memory."""
+"""What each sender has sent of late and what became of it, for those who run the service.
+
+Counts are this worker's, in memory. A note is everybody's: it may have come to another worker.
+"""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
+
+from cobrowse.errors import LedgerUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +31,25 @@ class SenderActivity:
     note: str = ""
 
 
+class Notes(Protocol):
+    """Where all workers keep their notes."""
+
+    def keep(self, sender: str, note: str, /) -> None:
+        """Keep the note about a sender."""
+
+    def read(self, sender: str, /) -> str:
+        """The note about a sender, "" if there is none. Raises LedgerUnavailable."""
+
+
 @dataclass(frozen=True, slots=True)
 class SenderActivities:
-    """The activity of every sender that has a row; no stranger's name takes any memory."""
+    """The activity of every sender that has a row; no stranger's name takes any memory.
 
+    `noting`: the senders about which others may have kept a note.
+    """
+
+    notes: Notes | None = None
+    noting: frozenset[str] = frozenset()
     _kept: dict[str, SenderActivity] = field(default_factory=dict)
 
     def delivered(self, sender: str, at: datetime, outcome: str) -> None:
@@ -45,11 +67,19 @@ class SenderActivities:
     def noted(self, sender: str, note: str) -> None:
         """Keep what a person is asked to do."""
         self._kept[sender] = replace(self.of(sender), note=note)
+        if self.notes is not None:
+            self.notes.keep(sender, note)
 
     def of(self, sender: str) -> SenderActivity:
         """One sender's; empty if nothing has come."""
         return self._kept.get(sender) or SenderActivity(sender)
 
     def of_all(self, senders: Iterable[str]) -> tuple[SenderActivity, ...]:
-        """Each of these senders', in their order."""
-        return tuple(self.of(sender) for sender in senders)
+        """Each of these senders', in their order, with the notes of all workers."""
+        return tuple(replace(self.of(sender), note=self._note(sender)) for sender in senders)
+
+    def _note(self, sender: str) -> str:
+        if self.notes is not None and sender in self.noting:
+            with suppress(LedgerUnavailable):
+                return self.notes.read(sender)
+        return self.of(sender).note

@@ -1,8 +1,10 @@
 """One GET of a URL that the senders file or a vendor names: bounded in time and size, and without redirects."""
 
 import ssl
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from threading import Thread
+from socket import SHUT_RDWR, socket
+from threading import Event, Thread, Timer
 from urllib.parse import urlsplit
 
 import structlog
@@ -11,6 +13,8 @@ log = structlog.stdlib.get_logger("cobrowse")
 
 # Seconds for the connection and for each wait for bytes; nobody's request waits for this.
 TIMEOUT = 10.0
+# Seconds for the answer as a whole: one that comes a byte at a time never makes anybody wait for bytes.
+WHOLE = 30.0
 # Bytes: a set of keys has a few thousand.
 LARGEST = 262_144
 
@@ -19,8 +23,8 @@ class FetchError(Exception):
     """The URL gave nothing that can be used, and why, in words."""
 
 
-def fetch(url: str) -> bytes:
-    """What is at this URL. Raises FetchError for anything but a 200 of at most LARGEST bytes."""
+def fetch(url: str, whole: float = WHOLE) -> bytes:
+    """What is at this URL. Raises FetchError for anything but a 200 of at most LARGEST bytes within `whole` seconds."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
     connection = (
@@ -28,19 +32,38 @@ def fetch(url: str) -> bytes:
         if parts.scheme == "https"
         else HTTPConnection(host, port, timeout=TIMEOUT)
     )
+    too_late = Event()
+    watch = Timer(whole, lambda: _end(connected, too_late))
+    watch.daemon = True
     try:
+        connection.connect()
+        connected = connection.sock  # kept: the connection lets go of its socket once the answer has begun
+        watch.start()
         connection.request("GET", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}")
         answer = connection.getresponse()
         content = answer.read(LARGEST + 1)
     except (OSError, HTTPException, ValueError) as error:
-        raise FetchError(f"{host} can't be reached: {type(error).__name__}") from None
+        late = (
+            f"did not answer within {whole:g} s" if too_late.is_set() else f"can't be reached: {type(error).__name__}"
+        )
+        raise FetchError(f"{host} {late}") from None
     finally:
+        watch.cancel()
         connection.close()
     if answer.status != 200:
         raise FetchError(f"{host} answered {answer.status}")
     if len(content) > LARGEST:
         raise FetchError(f"{host} sent more than {LARGEST} bytes")
+    if too_late.is_set():
+        raise FetchError(f"{host} did not answer within {whole:g} s")
     return content
+
+
+def _end(connected: socket, too_late: Event) -> None:
+    """End a connection under whoever reads from it."""
+    too_late.set()
+    with suppress(OSError):
+        connected.shutdown(SHUT_RDWR)
 
 
 def call_beside(url: str) -> None:

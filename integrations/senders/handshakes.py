@@ -56,7 +56,7 @@ class Handshake:
 
     `proven`: the row's own proof comes with it and must hold first. Where it doesn't, what is told is the row's own.
     `with_credential`: it brings what comes with every request, if that is how the row's sender proves itself.
-    `signs`: it is answered with the row's first secret.
+    `signs`: it is answered with the row's first secret. `leaves_notes`: it asks something of a person.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Handshake:
     keys: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     signs: bool = False
+    leaves_notes: bool = False
 
 
 def _event_grid(incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
@@ -147,6 +148,11 @@ def _meta(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -
     return HandshakeAnswer(_token(pairs.get("hub.challenge"), "hub.challenge"))
 
 
+def _intercom(_incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+    """developers.intercom.com, set up webhooks: a HEAD that nothing proves is told that somebody is here."""
+    return HandshakeAnswer("")
+
+
 _TABLE = (
     Handshake("event-grid", _event_grid),
     # CloudEvents has no proof of its own for it; a row whose credential comes with every request asks for that.
@@ -154,9 +160,10 @@ _TABLE = (
         "cloudevents", _cloudevents, method="OPTIONS", proven=False, with_credential=True, keys=("handshake_origins",)
     ),
     Handshake("front", _front),
+    Handshake("intercom", _intercom, method="HEAD", proven=False),
     Handshake("zoom", _zoom, signs=True),
     Handshake("slack", _slack),
-    Handshake("sns", _sns, keys=("confirm_subscription",)),
+    Handshake("sns", _sns, keys=("confirm_subscription",), leaves_notes=True),
     Handshake("meta", _meta, method="GET", proven=False, keys=("verify_token",), required=("verify_token",)),
 )
 HANDSHAKES: Mapping[str, Handshake] = {handshake.name: handshake for handshake in _TABLE}

@@ -64,6 +64,11 @@ class Sender:
         in_header = "{timestamp}" in config.signature_format
         return bool(config.timestamp_header or in_header or self.scheme.covers_delivery_id)
 
+    @property
+    def leaves_notes(self) -> bool:
+        """Whether its handshake asks something of a person."""
+        return self.handshake is not None and self.handshake.leaves_notes
+
     def start(self) -> None:
         """Start what its scheme does beside the requests; once in each process that serves."""
         self.scheme.start(self.auth_config.own)

@@ -47,7 +47,7 @@ def _rate(value: object) -> str:
     try:
         parse_rate(str(value))
     except ValueError:
-        return "is not a rate; write it as 60/minute"
+        return f"{str(value)[:60]!r} is not a rate; write it as 60/minute"
     return ""
 
 
@@ -58,8 +58,16 @@ def _networks(value: object) -> str:
         try:
             ipaddress.ip_network(network)
         except ValueError as error:
-            return f"{network[:60]!r} is no address or network: {str(error)[:100]}"
+            return f"{network[:60]!r} is no address or network: {_network_hint(network) or str(error)[:100]}"
     return ""
+
+
+def _network_hint(network: str) -> str:
+    """The network that an address with a length lies in; "" if it lies in none."""
+    try:
+        return f"write {ipaddress.ip_network(network, strict=False)}"
+    except ValueError:
+        return ""
 
 
 # What any row may have; a scheme brings keys of its own.
@@ -115,7 +123,7 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     for key, choices in (("signature", context.schemes), ("envelope", ENVELOPES)):
         if key not in row:
             wrong[key] = f"is missing; choose one of {', '.join(choices)}"
-    errors += [f"{key}: {fault}" for key, fault in wrong.items()]
+    errors += [f"{key}: {fault}{_came(key, row.get(key), fault)}" for key, fault in wrong.items()]
     sound = {key: value for key, value in row.items() if key in keys and key not in wrong}
     largest = sound.get("max_body_bytes")
     if isinstance(largest, int) and largest > context.max_body_bytes:
@@ -127,6 +135,13 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     if "envelope" in sound:
         errors += _envelope_errors(str(sound["envelope"]), sound, row, context)
     return errors + _handshake_errors(sound, context)
+
+
+def _came(key: str, value: object, fault: str) -> str:
+    """What a key was given, where its fault does not show it already; never what may be a secret."""
+    if key in ("secrets", "verify_token") or not fault.startswith("must be"):
+        return ""
+    return f"; {str(value).lower() if isinstance(value, bool) else repr(value)[:60]} came"
 
 
 def response_policy_of(row: Mapping[str, object], scheme: Scheme) -> str:

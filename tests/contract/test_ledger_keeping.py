@@ -14,6 +14,8 @@ from tests.clocks import wait_until
 from tests.contract.ledgers import (
     ATTACHED,
     CREATED,
+    FIRST,
+    INVITING,
     SESSION,
     again,
     claim_of,
@@ -100,7 +102,7 @@ def test_ping_is_quiet_when_all_is_well(ledger):
 
 
 def test_purge_forgets_what_ended_before_the_retention_time_and_nothing_that_is_held(url, opened):
-    ledger = opened(url, retention_seconds=0.3)
+    ledger = opened(url, retention_seconds=0.3, invited_seconds=0.0)
     held, ended, failure, left = (keyed(key=key) for key in "abcd")
     left = replace(left, lease_seconds=0.0)
     for claim in (held, ended, failure, left):
@@ -118,8 +120,42 @@ def test_purge_forgets_what_ended_before_the_retention_time_and_nothing_that_is_
     won(ledger, again(ended))
 
 
+# What became of a row, and whether an invitation of it may live.
+MAY_LIVE = {
+    "it succeeded": (lambda ledger, claim: settle(ledger, claim, checkpoint=ATTACHED), True),
+    "its call's answer was lost": (lambda ledger, claim: failed(ledger, claim, checkpoint=INVITING), True),
+    "its worker died in the call": (lambda ledger, claim: None, True),
+    "nothing was sent": (lambda ledger, claim: failed(ledger, claim, checkpoint=FIRST), False),
+}
+
+
+@pytest.mark.parametrize(("end", "kept"), MAY_LIVE.values(), ids=MAY_LIVE)
+def test_a_row_whose_invitation_may_live_is_kept_past_a_short_retention(url, opened, end, kept):
+    ledger = opened(url, retention_seconds=0.1, invited_seconds=600.0)
+    claim = replace(keyed(), lease_seconds=0.0 if end is MAY_LIVE["its worker died in the call"][0] else 10.0)
+    won(ledger, replace(claim, checkpoint=INVITING))
+    end(ledger, claim)
+    time.sleep(0.2)
+
+    assert ledger.purge() == (not kept)
+
+    # Another key's request for the conversation knows of it still.
+    later = ledger.claim(keyed(key="later"))
+    assert [entry.id for entry in later.history] == [claim.id] * kept
+
+
+def test_once_no_invitation_can_live_any_more_its_row_goes_too(url, opened):
+    ledger = opened(url, retention_seconds=0.0, invited_seconds=0.1)
+    claim = keyed()
+    won(ledger, claim)
+    settle(ledger, claim)
+    assert ledger.purge() == 0
+    time.sleep(0.2)
+    assert ledger.purge() == 1
+
+
 def test_purge_takes_as_many_rounds_as_it_needs(url, opened):
-    ledger = opened(url, retention_seconds=0.0)
+    ledger = opened(url, retention_seconds=0.0, invited_seconds=0.0)
     together(10, lambda _: [settle_new(ledger) for _ in range(45)])
     time.sleep(0.02)
 
@@ -134,7 +170,7 @@ def settle_new(ledger):
 
 
 def test_a_purge_comes_by_itself_beside_the_claims(url, opened):
-    ledger = opened(url, retention_seconds=0.0)
+    ledger = opened(url, retention_seconds=0.0, invited_seconds=0.0)
     settle_new(ledger)
     time.sleep(0.02)
     ledger._purge._claims = 999
@@ -228,6 +264,26 @@ def test_what_no_key_opens_is_refused_by_name_and_shown_without_its_secrets(url,
     assert (stale.value, stale.seconds_left, stale.version) == ("", 0.0, 1)
     assert without.tokens.try_acquire_refresh_lease("t", "h", 5.0, stale.version)
     won(without, keyed(key="another", conversation_id="another"))
+
+
+def test_a_key_that_was_removed_holds_up_no_request_for_the_conversations_of_its_rows(url, opened):
+    first = secretive(opened(url))
+    without = opened(url, keys=[Fernet.generate_key().decode()])
+
+    claimed = without.claim(keyed(key="another"))
+
+    # All that a look needs is in the clear: which session, and until when it is offered.
+    (known,) = claimed.history
+    assert (claimed.previous.id, known.id) == (first.id, first.id)
+    bare = replace(SESSION, join_url=Secret(), viewer_url=Secret(), join_code=Secret())
+    assert (known.checkpoint.session, known.checkpoint.invitation) == (bare, "yes")
+
+
+def test_a_running_request_under_a_key_that_was_removed_is_waited_for(url, opened):
+    first = keyed(session_settings={"mask": "it"})
+    won(opened(url), first)
+    claimed = opened(url, keys=[Fernet.generate_key().decode()]).claim(keyed(key="another"))
+    assert [lease.id for lease in claimed.ahead] == [first.id]
 
 
 def test_sqlite_makes_a_key_of_its_own_that_only_the_service_may_read(tmp_path, opened):

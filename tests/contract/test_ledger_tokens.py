@@ -69,3 +69,19 @@ def test_versions_grow_even_when_the_token_was_lost(ledger):
     assert ledger.tokens.try_acquire_refresh_lease("t", "b", 5.0, 0), "what nobody can know of keeps nobody out"
 
     assert ledger.tokens.put("t", "b", Secret("x"), 60.0).version == 8
+
+
+# Notes: what a person is asked to do about a sender.
+
+
+def test_the_newest_note_about_a_sender_is_read_by_all_and_is_no_token(ledger, url, opened):
+    assert ledger.notes.read("sns") == ""
+    ledger.notes.keep("sns", "open this")
+    ledger.notes.keep("sns", "open that")
+    there = opened(url)
+    assert (there.notes.read("sns"), there.notes.read("other"), there.tokens.read("sns")) == ("open that", "", None)
+
+
+def test_a_note_ends_once_it_no_longer_counts(ledger):
+    ledger.tokens.put("note:sns", "", Secret("open this"), -1.0)
+    assert ledger.notes.read("sns") == ""

@@ -80,7 +80,8 @@ FAULTS = {
     "genesys_rate_limited": {"kind": "status", "status": 429, "retry_after": 42},
     "genesys_unavailable": {"kind": "status", "status": 500},
     "genesys_timeout": {"kind": "delay", "seconds": 30},
-    "genesys_bad_response": {"kind": "not_json"},
+    "genesys_bad_response": {"kind": "redirect", "location": "http://127.0.0.1:1/"},
+    "session_not_identified": {"kind": "not_json"},
 }
 # These need broken sockets and disks, a second machine, a crowd or a bug: other tests have them.
 ELSEWHERE = {

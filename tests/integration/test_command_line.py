@@ -4,9 +4,11 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
+from integrations.ledger import connect
 from sandbox.state import EMAIL, VOICE, WEBCHAT
 from settings import Settings
 from tests.integration.conftest import ROOT
@@ -173,6 +175,22 @@ def test_the_senders_are_listed_with_their_secrets_masked(bridge, senders_file):
     assert senders_file["CRM_SECRET"] not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert json.loads(bridge("senders", "--json", **senders_file).stdout)[0]["rateLimit"] == "9/minute"
+
+
+def test_what_sns_asks_a_person_to_do_is_shown_with_its_row(bridge, tmp_path):
+    rows = tmp_path / "senders.toml"
+    rows.write_text('[senders.sns]\nsignature = "bearer"\nsecrets = ["$S"]\nenvelope = "custom"\nhandshake = "sns"\n')
+    variables = {"SENDERS_FILE": str(rows), "S": "0123456789abcdef"}
+    assert not re.search(r"^  note ", bridge("senders", **variables).stdout, re.MULTILINE)
+    url = "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&Token=" + "2" * 120
+    with closing(connect(f"sqlite:///{tmp_path}/ledger.sqlite3", keys=(), retention_seconds=60)) as ledger:
+        ledger.notes.keep("sns", f"open it to confirm: {url}")
+    assert re.search(
+        rf"^  note +open it to confirm: {re.escape(url)}$", bridge("senders", **variables).stdout, re.MULTILINE
+    )
+    assert json.loads(bridge("senders", "--json", **variables).stdout)[0]["note"].endswith(url)
+    away = bridge("senders", **variables, LEDGER_URL=f"sqlite:///{tmp_path}/senders.toml")
+    assert (away.returncode, "the ledger, which has its notes, can't be read" in away.stdout) == (0, True)
 
 
 def test_no_senders_says_how_to_have_some(bridge):

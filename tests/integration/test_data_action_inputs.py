@@ -34,6 +34,24 @@ def test_genesyss_default_template_works_as_it_is_and_its_key_is_a_key(post, box
     assert box.invitations(WEBCHAT) == 1
 
 
+UNSET = ("channel", "latest", "requestedBy", "sessionSettings", "idempotencyKey", "startWhen")
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        dict.fromkeys(UNSET),
+        dict.fromkeys(UNSET, ""),
+        dict.fromkeys(UNSET, " "),
+        {name: f"${{input.{name}}}" for name in UNSET},
+        {"latest": "false", "sessionSettings": "{}", "startWhen": "customer_connected"},
+        {"sessionSettings": '{"mask": ["#iban"]}', "startWhen": "CUSTOMER_CONNECTED", "channel": "WEBCHAT"},
+    ],
+)
+def test_the_default_template_works_whichever_inputs_are_set(post, inputs):
+    assert post(raw_request(**inputs)).json["status"] == "initiated"
+
+
 def test_a_key_is_the_same_in_the_header_and_in_the_body(post):
     first = post(raw_request(idempotencyKey=""), **{"Idempotency-Key": "k-1"})
     assert post(raw_request(idempotencyKey="k-1")).data == first.data
@@ -78,7 +96,15 @@ def test_a_conversation_id_is_fixed(post, written):
 
 
 @pytest.mark.parametrize(
-    "written", ["$esc.jsonEncode(${input.conversationId})", "${conversationId}", "$!{input.conversationId}"]
+    "written",
+    [
+        "$esc.jsonEncode(${input.conversationId})",
+        "${conversationId}",
+        "$!{input.conversationId}",
+        '"${input.conversationId}"',
+        "$input.conversationId",
+        "$util.escapeJavaScript(${input.conversationId})",
+    ],
 )
 def test_an_id_that_was_not_set_is_named_with_what_came(post, written):
     answer = post({"conversationId": written})

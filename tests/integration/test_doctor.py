@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from app import create_app
 from diagnostics import ConnectivityProbe, passed
 from sandbox.state import LIVE, VOICE, WEBCHAT
 from tests.integration.conftest import KEY
@@ -27,6 +28,7 @@ from tests.integration.patient import (
     without_media,
     wrong_secret,
 )
+from web.reloading import InForce
 
 __all__ = ["patient"]
 
@@ -203,18 +205,40 @@ def test_a_ca_file_makes_a_gateway_trusted(patient, tmp_path):
     assert "certificate until 20" in check.found
 
 
-def test_a_running_service_is_found_at_its_public_url(patient, service):
+@contextlib.contextmanager
+def served(app):
+    """The address of an app that serves."""
     from werkzeug.serving import make_server
 
-    server = make_server("127.0.0.1", 0, service().app, threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     serving = threading.Thread(target=server.serve_forever)
     serving.start()
     try:
-        patient.set(public_base_url=f"http://127.0.0.1:{server.port}")
-        check = patient.checks()["public URL"]
+        yield f"http://127.0.0.1:{server.port}"
     finally:
         server.shutdown()
         serving.join()
         server.server_close()
-    assert check.ok
-    assert "running service" in check.found
+
+
+def test_a_running_service_is_found_at_its_public_url(patient, service):
+    with served(service().app) as url:
+        patient.set(public_base_url=url)
+        checks = patient.checks()
+    assert checks["public URL"].ok
+    assert "running service" in checks["public URL"].found
+    assert "reload" not in checks
+
+
+def test_a_reload_that_the_running_service_refused_is_told(patient, service):
+    in_force = InForce()
+    in_force.refused = ("senders.toml: [senders.crm] secrets: $CRM_KEY is not set in the environment",)
+    app = create_app(service().settings, environ={}, in_force=in_force)
+    with served(app) as url:
+        patient.set(public_base_url=url)
+        checks = patient.checks()
+    app.extensions["cobrowse"].ledger.close()
+    assert checks["public URL"].ok
+    assert checks["reload"].ok is False
+    assert "refused its last reload" in checks["reload"].found
+    assert "SIGHUP" in checks["reload"].hint

@@ -88,6 +88,12 @@ envelope = "custom"
 handshake = "meta"
 verify_token = "$VERIFY"
 
+[senders.intercom]
+signature = "intercom"
+secrets = ["$S"]
+envelope = "custom"
+handshake = "intercom"
+
 [senders.plain]
 signature = "github"
 secrets = ["$S"]

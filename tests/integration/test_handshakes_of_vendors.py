@@ -1,6 +1,7 @@
 """CloudEvents', Meta's and SNS's handshakes, and what stands beside the events."""
 
 import json
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -96,14 +97,23 @@ def test_meta_is_told_nothing_else(client, query, status):
     assert answer.mimetype == "application/json"
 
 
-@pytest.mark.parametrize("name", ["plain", "grid", "nobody", "meta", "cloud"])
+@pytest.mark.parametrize("name", ["plain", "grid", "nobody", "meta", "cloud", "intercom"])
 def test_no_other_method_is_answered_than_that_of_the_rows_handshake(client, name):
-    for method in ("GET", "OPTIONS", "PUT", "DELETE"):
-        if (name, method) in (("meta", "GET"), ("cloud", "OPTIONS")):
+    for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
+        if (name, method) in (("meta", "GET"), ("cloud", "OPTIONS"), ("intercom", "HEAD")):
             continue
         answer = client.open(f"/webhooks/{name}", method=method)
         assert answer.status_code == 405
         assert "POST" in answer.headers["Allow"]
+
+
+# Intercom.
+
+
+def test_intercoms_head_is_answered_before_it_has_anything_to_sign(client, called):
+    answer = client.head("/webhooks/intercom")
+    assert (answer.status_code, answer.get_data(), called) == (200, b"", [])
+    assert client.post("/webhooks/intercom", json={}).status_code == 401
 
 
 # SNS.
@@ -114,6 +124,7 @@ def test_snss_url_is_shown_to_people_and_called_only_if_the_row_says_so(client, 
     assert called == []
     assert SUBSCRIBE in activity.of("sns").note
     assert "confirm_subscription" in activity.of("sns").note
+    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC: Amazon SNS asks", activity.of("sns").note)
     assert post(client, "sns-confirming", sns(), kind="text/plain").status_code == 200
     assert called == [SUBSCRIBE]
 

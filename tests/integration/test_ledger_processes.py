@@ -40,7 +40,7 @@ from cobrowse.ledger import State, Acquired
 from tests.contract.ledgers import ATTACHED, CREATED, keyed, outcome
 
 name, url, key, kept = sys.argv[1:]
-ledger = connect(url, keys=[key], retention_seconds=float(kept))
+ledger = connect(url, keys=[key], retention_seconds=float(kept), invited_seconds=0.0)
 won = []
 numbers = itertools.count()
 

@@ -44,7 +44,7 @@ class MovableClock(SystemClock):
 @pytest.fixture
 def ledger(tmp_path):
     """One whose purge forgets whatever has ended."""
-    store = connect(f"sqlite:///{tmp_path}/ledger.sqlite3", keys=(), retention_seconds=0.0)
+    store = connect(f"sqlite:///{tmp_path}/ledger.sqlite3", keys=(), retention_seconds=0.0, invited_seconds=0.0)
     yield store
     store.close()
 

@@ -8,11 +8,11 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from integrations.senders.registry import Sender, load_senders
-from integrations.senders.requests import Ignored, SessionRequested
+from integrations.senders.requests import Ignored, SessionRequested, UnverifiedRequest
 from tests.payloads import deliveries
 from tests.payloads import senders as senders_of_payloads
 from tests.robustness.service import EXAMPLE, KEY, PUBLIC, SECRETS
@@ -23,10 +23,10 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as its sender has it: sent again, it is the same but for a fresh signature.
+    """One request as its sender has it, the same whenever it is sent.
 
     `key` is what makes a repeat known ("" for none), under the sender's `name`; the data action's is architect.
-    `channel` is the kind of conversation that it speaks of.
+    `channel` is the kind of conversation that it speaks of. It is signed `at` one moment, of which an id may be made.
     """
 
     name: str
@@ -36,13 +36,14 @@ class Request:
     headers: dict[str, str]
     sender: Sender | None = None
     channel: str = "webchat"
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def sent(self) -> tuple[str, dict[str, str]]:
-        """Its target and headers, signed as of now."""
+        """Its target and headers, signed."""
         if self.sender is None:
             return "/data-actions/cobrowse", {"X-Api-Key": KEY, **self.headers}
         path = f"/webhooks/{self.name}"
-        signed = self.sender.sign("POST", path, self.body, datetime.now(UTC), self.headers)
+        signed = self.sender.sign("POST", path, self.body, self.at, self.headers)
         return signed.target(path), {**self.headers, **signed.headers}
 
 
@@ -148,19 +149,36 @@ def _maker(
     channel = (event.channel if isinstance(event, SessionRequested) else None) or "webchat"
 
     def make() -> Request:
-        conversation, key = str(uuid.uuid4()), ""
-        text = body
+        conversation, fresh = str(uuid.uuid4()), uuid.uuid4().hex
+        text, own = _happening_now(body), dict(headers)
         if event.conversation_id:
-            text = re.sub(re.escape(event.conversation_id), conversation, body, flags=re.IGNORECASE)
-        own = dict(headers)
-        if event.delivery_id:
-            key = uuid.uuid4().hex
-            if event.delivery_id in body:
-                text = text.replace(event.delivery_id, key)
-            elif event.delivery_id in own.values():
-                own = {name: key if value == event.delivery_id else value for name, value in own.items()}
-            else:  # it is made of several parts, or is the signature's own, which changes with its time
-                own["Idempotency-Key"] = key
-        return Request(sender.name, key, conversation, text.encode(), own, sender, channel)
+            text = re.sub(re.escape(event.conversation_id), conversation, text, flags=re.IGNORECASE)
+        if event.delivery_id in text and event.delivery_id:
+            text = text.replace(event.delivery_id, fresh)
+        elif event.delivery_id in own.values():
+            own = {name: fresh if value == event.delivery_id else value for name, value in own.items()}
+        elif event.delivery_id:
+            # It is made of several parts, the time among them, or is the signature's own.
+            own["Idempotency-Key"] = fresh
+        request = Request(sender.name, "", conversation, text.encode(), own, sender, channel)
+        return replace(request, key=_key_of(request))
 
     return make
+
+
+def _happening_now(body: str) -> str:
+    """The body with the sample's moment in the last minutes: chat events that are older are ignored."""
+    at = datetime.now(UTC) - timedelta(milliseconds=random.randrange(600_000))
+    stamped = re.sub(r"\b1763\d{9}\b", str(int(at.timestamp() * 1000)), body)
+    return re.sub(r"\b2025-11-24T[\d:.]+Z", f"{at:%Y-%m-%dT%H:%M:%S}Z", stamped)
+
+
+def _key_of(request: Request) -> str:
+    """What the sender's row reads as its key: an id that its signature covers, else the header's, else any id."""
+    assert request.sender is not None
+    target, headers = request.sent()
+    path, _, query = target.partition("?")
+    lower = {name.lower(): value for name, value in headers.items()}
+    [event] = request.sender.read(UnverifiedRequest("POST", path, query, lower, request.body, "127.0.0.1"))
+    signed = isinstance(event, SessionRequested) and event.signed_id
+    return event.delivery_id if signed else lower.get("idempotency-key", event.delivery_id)

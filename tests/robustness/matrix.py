@@ -74,6 +74,8 @@ class Cell:
     @property
     def kind(self) -> str:
         """What the way stands for at this call."""
+        if self._is_nameless():
+            return "session_not_identified"
         if self.way.kind:
             return self.way.kind
         return REFUSALS.get(self.role.name, {}).get(self.way.fault.get("status", 0), BAD)
@@ -91,6 +93,12 @@ class Cell:
         made_before = self.role.rule == "seen" or self.role.invite.get("when") == "after"
         return made_before or (self.role.rule == "invite" and self._column() == "after")
 
+    def _is_nameless(self) -> bool:
+        """Whether the head of a creation's success comes, and not the session's id."""
+        fault = self.way.fault
+        cut = fault.get("kind") in ("truncate", "drip") and fault.get("part") != "all"
+        return self.role.operation == "create" and (self.way.nature == "garbled" or cut)
+
     def _column(self) -> str:
         if self.role.rule != "invite":
             return self.role.rule
@@ -100,7 +108,7 @@ class Cell:
         return "after" if fault.get("when") == "after" or always_after or first_after else "before"
 
     def _rule(self) -> list[str]:
-        nature = self.way.nature
+        nature = "nameless" if self._is_nameless() else self.way.nature
         if self.role.operation == "token":
             # A client that is refused stays refused; a token that is dead on arrival is one that expired, which is
             # made good once.

@@ -66,7 +66,17 @@ def audit(books: Reconciliation, ledger: LedgerStore, invitations: Mapping[str, 
     for row in rows:
         if row.command.key:
             by_key[row.command.sender, row.command.key].append(row)
-    wrong = [f"row {row.id} is still running" for row in rows if row.state is State.RUNNING]
+    # Who has its answer does not come again: what a worker died of after that stays as it was.
+    abandoned = {
+        one.request.conversation
+        for one in books.accounts()
+        if one.settled and any(not each.status for each in one.replies)
+    }
+    wrong = [
+        f"row {row.id} is still running"
+        for row in rows
+        if row.state is State.RUNNING and (row.has_live_lease or row.command.conversation_id not in abandoned)
+    ]
     for account in books.accounts():
         wrong += [
             f"{account.request.name} {account.request.key or account.request.conversation}: {fault}"
@@ -120,8 +130,10 @@ def _history(row: InitiationRecord) -> str:
 
 
 def _needs_no_row(reply: Reply) -> bool:
-    """Whether nothing was started, so that it may be said without the ledger."""
-    return reply.told.get("errorCode") == "ledger_unavailable" or reply.told.get("status") == "ignored"
+    """Whether nothing was started, so that it may be said without the ledger; or nothing was said."""
+    return (
+        not reply.status or reply.told.get("errorCode") == "ledger_unavailable" or reply.told.get("status") == "ignored"
+    )
 
 
 def _same_success(succeeded: list[Reply]) -> bool:

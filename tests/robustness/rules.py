@@ -19,6 +19,7 @@ KINDS: Mapping[str, tuple[int, bool, bool]] = {
     "genesys_unavailable": (503, True, True),
     "genesys_timeout": (504, True, True),
     "genesys_bad_response": (502, True, True),
+    "session_not_identified": (502, False, False),
 }
 GOOD = frozenset({"initiated", "unverified"})
 # The kinds that most of the ways stand for.
@@ -32,6 +33,8 @@ LATE, GONE, BAD = "genesys_timeout", "genesys_unavailable", "genesys_bad_respons
 # ok: initiated · un: initiated, but unverified · own: the way's kind · lost: the kind of the invitation's lost answer.
 # Where time decides, both are named.
 #
+# nameless: a creation that succeeded and does not say what it created; it is never sent again.
+#
 # slow: the patience that says "it isn't there" takes 0.7 s, and what a time-out leaves of the deadline is less. slow,
 # unsent: a handshake that never ends has carried nothing, so the invitation may be sent again as any other call.
 # garbled: asked again it may be as wrong; the caller is told, and the same key goes on. limited, short: one wait of a
@@ -44,6 +47,7 @@ broken         |ok ok own     |ok ok own      |ok ok ok |ok ok un       |ok ok l
 slow           |ok ok/own own |own own own    |ok ok ok |ok ok/un un    |ok ok/un/lost lost   |ok/lost ok/lost lost
 slow, unsent   |ok ok/own own |ok ok/own own  |-        |ok ok/un un    |ok ok/un/lost lost   |ok/lost ok/lost lost
 garbled        |own own own   |ok ok own      |ok ok ok |ok/un ok/un un |ok/lost ok/lost lost |ok/lost ok/lost lost
+nameless       |own own own   |-              |-        |-              |-                    |-
 limited        |ok ok own     |ok ok own      |-        |ok ok un       |ok ok lost           |ok ok lost
 limited, short |ok own own    |ok own own     |-        |ok un un       |ok lost lost         |ok/lost lost lost
 limited, long  |own own own   |own own own    |-        |ok/un ok/un un |lost lost lost       |lost lost lost

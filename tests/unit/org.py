@@ -1,16 +1,22 @@
 """An org of Genesys Cloud that answers each call as a test says, and the real flows connected to it."""
 
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
 import httpx
+from cryptography.fernet import Fernet
 
 from cobrowse.model import Command, Secret
 from integrations import genesys
 from integrations.genesys.flows import FLOWS
+from integrations.ledger import connect
 from tests.clocks import ManualClock
 from tests.scripted import initiation
 
 C = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
 TOKEN, POST, LOOK = "/oauth/token", f"/api/v2/conversations/{C}/cobrowse", f"/api/v2/conversations/{C}"
 CREATE, LIST = "/api/v2/cobrowse/sessions", "/api/v2/conversations/webchat"
+MEDIA = f"{LOOK}/media"
 SESSION = {"id": "sess-1", "joinCode": "849201", "dateOfferEnds": "2030-01-01T00:00:00Z"}
 
 
@@ -32,6 +38,16 @@ def page(status):
     return httpx.Response(status, headers={"Content-Type": "text/html"}, content=b"<html>Request blocked</html>")
 
 
+def cut_off(answered):
+    """An answer whose head came with this status (0: none came) and whose body broke off, as a transport tells."""
+
+    def answer(request):
+        request.extensions["answered"] = answered
+        raise httpx.RemoteProtocolError("the body was cut off")
+
+    return answer
+
+
 class Org(httpx.BaseTransport):
     """Answers each path with what a test says: a response, a function of the request, or a list of them in turn."""
 
@@ -51,6 +67,17 @@ class Org(httpx.BaseTransport):
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
         return answer(request) if callable(answer) else answer
+
+
+@contextmanager
+def opened_ledger(clock):
+    """A ledger in a file of its own."""
+    with TemporaryDirectory() as place:
+        key = Fernet.generate_key().decode()
+        ledger = connect(f"sqlite:///{place}/ledger.sqlite3", keys=[key], retention_seconds=86_400, clock=clock)
+        ledger.upgrade()
+        yield ledger
+        ledger.close()
 
 
 def connected(org, mode="native", clock=None, rows=FLOWS, budgets=None):

@@ -50,6 +50,11 @@ def test_a_detail_event_reads_the_same_over_either_carrier(envelope, wrap):
     assert "can't carry" in read(wrap(mediaType="EMAIL"), envelope).reason
     assert "can't carry" in read(wrap(mediaType="COBROWSE"), envelope).reason
     assert "whatsapp" in read(wrap(messageType="WHATSAPP"), envelope).reason.lower()
+    voice = read(wrap(mediaType="VOICE", messageType=None), envelope)
+    assert (voice.conversation_id, voice.channel) == (C, "voice")
+    assert read(wrap(conversationId=C.upper()), envelope).conversation_id == C
+    assert isinstance(read(wrap("acd.end", disconnectType=None), envelope, transfers), Ignored)
+    assert isinstance(read(wrap("customer.start"), envelope), Ignored)
 
 
 @pytest.mark.parametrize(

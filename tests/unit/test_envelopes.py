@@ -237,6 +237,14 @@ def test_what_a_when_refuses_is_not_looked_at_further():
 # Delivery ids.
 
 
+def test_an_event_that_is_ignored_needs_no_delivery_id():
+    """Zoom's events of other kinds have other fields, and the path to an id fits those that count."""
+    more = "filter = \"event == 'meeting.created'\"\ndelivery_id = \"join(':', [to_string(ts), object.uuid])\""
+    assert read({"event": "user.created", "ts": 1}, more=more) == Ignored("filtered out by the sender's filter", "", "")
+    with pytest.raises(InvalidRequest, match="can't be worked out"):
+        read({"event": "meeting.created", "ts": 1}, more=more)
+
+
 def test_a_delivery_id_is_where_the_row_says():
     assert read({"conversationId": C, "d": {"id": 17}}, more='delivery_id = "d.id"').delivery_id == "17"
     headers = {"x-delivery": "abc"}
@@ -424,6 +432,7 @@ def test_a_bad_event_of_a_batch_leaves_the_others_alone():
     events = row("hubspot", HUBSPOT).read(came([hubspot(), "junk", hubspot(propertyValue=None), hubspot(objectId=9)]))
     assert [type(event) for event in events] == [SessionRequested, InvalidEvent, InvalidEvent, SessionRequested]
     assert isinstance(events[1].error, InvalidRequest)
+    assert events[1].error.message == "the event: must be a JSON object"
 
 
 def test_a_bad_event_alone_is_the_deliverys_own_error():

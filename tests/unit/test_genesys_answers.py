@@ -1,5 +1,7 @@
 """What people report of Genesys Cloud, played to the flows call by call: the error, the hint, and what was not sent."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
@@ -12,6 +14,7 @@ from tests.scripted import initiation
 from tests.unit.org import (
     CREATE,
     LOOK,
+    MEDIA,
     POST,
     SESSION,
     TOKEN,
@@ -19,6 +22,8 @@ from tests.unit.org import (
     Org,
     connected,
     conversation,
+    cut_off,
+    opened_ledger,
     page,
     refused,
     start,
@@ -246,23 +251,8 @@ def test_an_unreadable_success_is_resolved_by_the_check_or_stays_unverified():
     assert start(Org(POST=httpx.Response(202))).status == "unverified"
 
 
-class BrokenBody(Org):
-    """The POST's head comes whole, its body does not; the transport says so in an extension."""
-
-    def __init__(self, answered):
-        super().__init__()
-        self.answered = answered
-
-    def handle_request(self, request):
-        if request.url.path == POST:
-            self.calls.append(POST)
-            request.extensions["answered"] = self.answered
-            raise httpx.RemoteProtocolError("the body was cut off")
-        return super().handle_request(request)
-
-
 def test_a_success_whose_body_breaks_is_one_and_an_answer_that_never_came_is_lost():
-    whole, lost = BrokenBody(200), BrokenBody(0)
+    whole, lost = Org(POST=cut_off(200)), Org(POST=cut_off(0))
     assert (start(whole).status, whole.calls.count(POST)) == ("unverified", 1)
     assert start(lost).failure.code == "genesys_unavailable"
 
@@ -338,9 +328,44 @@ def test_a_body_past_the_limit_says_which_setting_it_is():
     assert "MAX_UPSTREAM_BYTES" in large.value.hint
 
 
-@pytest.mark.parametrize("answer", [{}, {"id": ""}, {"id": None, "joinUrl": "https://join.example.com/1"}, []])
-def test_a_session_without_an_id_can_not_be_attached_and_is_not_created_twice(answer):
-    org = Org(CREATE=httpx.Response(201, json=answer))
-    outcome = start(org, mode="media")
-    assert (outcome.failure.code, org.calls) == ("genesys_bad_response", [TOKEN, CREATE])
-    assert not outcome.session.cobrowse_session_id
+# What comes of POST /api/v2/cobrowse/sessions with a 2xx and no id that can be read.
+NAMELESS = {
+    "no fields": httpx.Response(201, json={}),
+    "an empty id": httpx.Response(201, json={"id": ""}),
+    "a null and a link": httpx.Response(201, json={"id": None, "joinUrl": "https://join.example.com/1"}),
+    "an id that is a list": httpx.Response(201, json={"id": ["s-1"]}),
+    "a list": httpx.Response(200, json=[]),
+    "nothing": httpx.Response(202),
+    "no content": httpx.Response(204),
+    "a gateway's page": page(200),
+    "half of it": httpx.Response(201, content=b'{"id": "s-1'),
+    "a body that breaks off": cut_off(201),
+}
+
+
+@pytest.mark.parametrize("answer", NAMELESS.values(), ids=NAMELESS)
+def test_a_session_that_was_made_and_not_named_is_never_made_again_for_its_key(answer):
+    org = Org(CREATE=answer)
+    flows, clock = connected(org, "media")
+    with opened_ledger(clock) as ledger:
+        work = replace(initiation(flows, clock=clock), ledger=ledger)
+        asked = Command("architect", "corr", 10.0, conversation_id=C, key="k", fingerprint="f")
+        outcome = work(asked)
+        assert (outcome.failure.code, org.calls) == ("session_not_identified", [TOKEN, CREATE])
+        assert (outcome.failure.is_terminal, outcome.failure.retryable) == (True, False)
+        assert "with a new key" in hint_of(outcome.failure)
+        assert not outcome.session.cobrowse_session_id
+
+        again = work(replace(asked, correlation_id="again"))
+        assert (again.replayed, again.failure, org.calls.count(CREATE)) == (True, outcome.failure, 1)
+
+        # A person who has read it decides, and a new key is a new request.
+        org.answers |= {CREATE: httpx.Response(201, json={"id": "s-2"}), MEDIA: httpx.Response(201, json={"id": "m"})}
+        assert work.retry(ledger.read(outcome.initiation_id), 10.0, "by-hand").failure is None
+        assert (org.calls.count(CREATE), org.calls.count(MEDIA)) == (2, 1)
+
+
+def test_a_creation_whose_answer_never_came_is_sent_again_and_one_whose_head_came_is_not():
+    lost = Org(CREATE=cut_off(0))
+    start(lost, mode="media")
+    assert lost.calls.count(CREATE) == 3

@@ -82,7 +82,8 @@ P384_SAFE = ed25519.Ed25519PrivateKey.generate()
         {"aud": None},
         {"azp": "somebody"},
         {"azp": None},
-        {"azp": ["crm"]},
+        {"azp": ["somebody", ["crm"]]},
+        {"azp": {"crm": "crm"}},
         {"exp": None},
         {"exp": AT - 301},
         {"nbf": AT + 301},
@@ -98,6 +99,11 @@ def test_a_token_that_is_not_for_this_service_now_is_refused(claims):
 @pytest.mark.parametrize("claims", [{"exp": AT - 299}, {"nbf": AT + 299}, {"iat": AT + 299}, {"aud": ["x", AUDIENCE]}])
 def test_the_clocks_may_differ_by_the_tolerance(claims):
     assert row(KEYS["EdDSA"]).authenticate(presenting(token(**claims)), NOW) == "K0"
+
+
+def test_a_claim_that_is_a_list_has_the_rows_value_in_it():
+    """Entra's roles, Okta's scp and groups."""
+    assert row(KEYS["EdDSA"]).authenticate(presenting(token(azp=["reader", "crm"])), NOW) == "K0"
 
 
 def unsigned(header, claims=None):
@@ -274,7 +280,13 @@ def test_keys_that_were_known_stay_when_the_issuer_is_away_or_sends_nonsense():
 @pytest.fixture
 def issuer():
     """An issuer on loopback, whose answer a test sets."""
-    said = {"status": 200, "body": document(jwk("EdDSA", "now")), "asked": threading.Event(), "headers": {}}
+    said = {
+        "status": 200,
+        "body": document(jwk("EdDSA", "now")),
+        "asked": threading.Event(),
+        "headers": {},
+        "over": threading.Event(),
+    }
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -284,6 +296,11 @@ def issuer():
             self.end_headers()
             self.wfile.write(said["body"])
             said["asked"].set()
+            while "drips" in said and not said["over"].wait(0.02):
+                try:
+                    self.wfile.write(b" ")
+                except OSError:
+                    break
 
         def log_message(self, *_args):
             pass
@@ -292,6 +309,7 @@ def issuer():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     said["url"] = f"http://127.0.0.1:{server.server_port}/keys?v=2"
     yield said
+    said["over"].set()
     server.shutdown()
     server.server_close()
 
@@ -333,6 +351,14 @@ def test_what_the_issuer_may_send_is_bounded_and_a_redirect_is_not_followed(issu
         fetch(issuer["url"])
     with pytest.raises(FetchError, match="can't be reached"):
         fetch("http://127.0.0.1:1/keys")
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "200000"}, {"Connection": "close"}, {"Transfer-Encoding": "x"}])
+def test_an_issuer_that_sends_a_byte_now_and_then_holds_nobody_up(issuer, headers):
+    """Each wait is short, and there would be no end of them."""
+    issuer.update(drips=True, headers={"Content-Length": "200000", **headers})
+    with pytest.raises(FetchError, match="did not answer within"):
+        fetch(issuer["url"], whole=0.3)
 
 
 def test_an_old_token_is_refused_however_often_it_comes():

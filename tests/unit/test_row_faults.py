@@ -94,6 +94,35 @@ def test_a_literal_channel_in_genesyss_words_is_taken():
     assert load(f"{KEYED}envelope = 'custom'\nchannel = \"'WEBMESSAGING'\"")
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("batch = 'yes'", "batch: must be true or false; 'yes' came"),
+        ("always_200 = 1", "always_200: must be true or false; 1 came"),
+        ("deadline_seconds = true", "deadline_seconds: must be a number of seconds from 0.5 to 55; true came"),
+        ("filter = 7", "filter: must be a text that is not empty; 7 came"),
+        ("channel = ''", "channel: must be a text that is not empty; '' came"),
+        ("allow_from = '10.0.0.0/8'", "allow_from: must be a list of texts with at least one; '10.0.0.0/8' came"),
+        ("rate_limit = '0/minute'", "rate_limit: '0/minute' is not a rate; write it as 60/minute"),
+        (
+            "allow_from = ['13.108.0.1/14']",
+            "allow_from: '13.108.0.1/14' is no address or network: write 13.108.0.0/14",
+        ),
+        ("header = 'X Key'", "header: must be the name of a header; 'X Key' came"),
+    ],
+)
+def test_what_came_is_shown_beside_what_must_be(more, told):
+    assert fault(f"{KEYED}envelope = 'custom'\n{more}") == told
+
+
+def test_what_may_be_a_secret_is_never_shown():
+    text = "[senders.one]\nsignature = 'api-key'\nenvelope = 'custom'\nsecrets = 'the-secret-itself-012'"
+    with pytest.raises(SendersFileError) as error:
+        load(text)
+    assert error.value.errors
+    assert "the-secret-itself" not in str(error.value)
+
+
 @pytest.mark.parametrize("value", ["0", "1023", "10485761", "true", "'1MB'", "2048.5"])
 def test_max_body_bytes_is_a_number_of_bytes(value):
     assert fault(f"{KEYED}envelope = 'custom'\nmax_body_bytes = {value}").startswith("max_body_bytes: must be")

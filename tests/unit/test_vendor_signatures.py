@@ -131,6 +131,14 @@ def test_twilio_by_the_vector_of_its_own_libraries():
         assert twilio(signature, urlencode({name: TWILIO[name] for name in order}).encode()) == "S"
 
 
+@pytest.mark.parametrize("name", ["René", "日本", "a b+c&d=e", "", "%"])
+def test_twilios_fields_may_hold_any_text(name):
+    """Names of workers and of customers do; what is signed is their UTF-8."""
+    message = f"https://mycompany.com/myapp.php?foo=1&bar=2Caller+14158675309WorkerName{name}".encode()
+    signature = {"X-Twilio-Signature": b64(mac(message, b"12345", "sha1"))}
+    assert twilio(signature, urlencode({"WorkerName": name, "Caller": "+14158675309"}).encode()) == "S"
+
+
 @pytest.mark.parametrize(
     ("body", "query"),
     [

@@ -35,7 +35,7 @@ _MISFITS = (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, Rec
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """Whose tokens count, for whom they must be, and with which keys. `claims` must be there word for word."""
+    """Whose tokens count, for whom they must be, and with which keys. `claims` must be there, as texts or in lists."""
 
     issuer: str
     audience: str
@@ -105,9 +105,14 @@ def _check_claims(claims: Mapping[str, Any], rules: TokenRules, tolerance: float
         raise NotAuthenticated(f"the token expired {now - times['exp']:.0f} s ago", hint=_HINT)
     if max(times.get("nbf", 0), times.get("iat", 0)) - tolerance > now:
         raise NotAuthenticated("the token is from the future; compare both clocks", hint=_HINT)
-    wrong = [name for name, value in rules.claims.items() if claims.get(name) != value]
+    wrong = [name for name, value in rules.claims.items() if not _has(claims.get(name), value)]
     if wrong:
         raise NotAuthenticated(f"the token's claim {wrong[0]!r} is not the row's", hint=_HINT)
+
+
+def _has(claim: object, value: str) -> bool:
+    """Whether a claim is this text; of roles, groups and scopes, which are lists, one of them."""
+    return value in claim if isinstance(claim, list) else claim == value
 
 
 def _rules(auth_config: AuthConfig, row: Row) -> TokenRules:

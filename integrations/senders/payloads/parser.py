@@ -81,7 +81,6 @@ class EventParser:
         assert isinstance(body, dict)  # noqa: S101 - the schema takes nothing else
         self.envelope.check(loaded, headers)
         transformed = self.envelope.transformed(body)
-        delivery_id, signed = self._delivery_id(transformed, loaded, headers, number)
         reason = self.envelope.ignore(loaded, self.topics) or self._too_old(loaded, incoming.received)
         kind: IgnoredKind = "event"
         if not reason and self.filter is not None and not paths.is_truthy(self.filter(transformed, headers)):
@@ -93,6 +92,12 @@ class EventParser:
                 break
         if not reason and self.conversation_id is None:
             reason, kind = "the event has no conversation id, and the row names no path to one", "no_conversation"
+        try:
+            delivery_id, signed = self._delivery_id(transformed, loaded, headers, number)
+        except InvalidRequest:
+            if not reason:
+                raise
+            delivery_id, signed = "", False  # a path to the id of other events need not fit one that is ignored
         if reason or self.conversation_id is None:
             return Ignored(reason, delivery_id, self._conversation_if_any(transformed, headers), kind, signed)
         return SessionRequested(
@@ -168,8 +173,10 @@ def _found(path: Path | None, event: Loaded, headers: Mapping[str, str]) -> tupl
 
 
 def _loaded(schema: Schema, event: object) -> Loaded:
+    if not isinstance(event, dict):
+        raise InvalidRequest("the event: must be a JSON object")
     try:
-        loaded = schema.load(event)  # type: ignore[arg-type]  # the schema refuses what is no object
+        loaded = schema.load(event)
     except ValidationError as error:
         raise InvalidRequest(in_words(error.messages)) from None
     assert isinstance(loaded, dict)  # noqa: S101 - what a schema without many=True loads
