@@ -11,6 +11,7 @@ import httpx
 import structlog
 from flask import Flask
 
+from cobrowse import __version__
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Observer
@@ -19,7 +20,7 @@ from cobrowse.ledger import Ledger
 from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
 from console.views import SENDER as CONSOLE
-from console.views import Console
+from console.views import About, Console
 from diagnostics.readiness import readiness, tolerated_checks
 from integrations import genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
@@ -28,18 +29,21 @@ from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
 from integrations.observability.metrics import Metrics
+from integrations.refusals import RefusalRecorder
 from integrations.secret_files import Variables
 from integrations.senders.activity import SenderActivities
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
+from schemas.console_users import parse_users
 from settings import ENVIRONMENT, Settings, SettingsError, load_settings
-from web import data_actions, reference_pages
+from web import data_actions, reference_pages, root_page
 from web.callers import Callers
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
 from web.health import HealthEndpoints, observe_requests
+from web.refusals import observe_refusals
 from web.reloading import IN_FORCE, InForce
 from web.session_actions import SessionActions
 from web.webhooks import Webhooks
@@ -79,6 +83,9 @@ def create_app(
     app.extensions["cobrowse"] = initiate
     register_error_handlers(app, new_id)
     observe_requests(app, telemetry)
+    if isinstance(initiate.ledger, LedgerStore):
+        app.extensions["refusals"] = refusals = RefusalRecorder(initiate.ledger.refusals.add, clock)
+        observe_refusals(app, refusals.add, clock)
     app.register_blueprint(
         HealthEndpoints(
             ready=readiness(initiate, tokens, clock, telemetry, rates, in_force.refused),
@@ -109,7 +116,10 @@ def create_app(
     kept = initiate.ledger.notes if isinstance(initiate.ledger, LedgerStore) else None
     activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
-    if (settings.console_password or settings.sandbox) and isinstance(initiate.ledger, LedgerStore):
+    has_console = bool(settings.console_password or settings.console_users or settings.sandbox)
+    has_console = has_console and isinstance(initiate.ledger, LedgerStore)
+    app.register_blueprint(root_page.blueprint("/console" if has_console else ""))
+    if has_console and isinstance(initiate.ledger, LedgerStore):
         console = build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest, activity)
         app.register_blueprint(console.blueprint())
     return app
@@ -141,13 +151,16 @@ def build_console(
         recent=ledger.recent,
         read=ledger.read,
         recent_samples=ledger.recent_samples,
+        refusals=ledger.refusals,
         retry=initiate.retry,
         end=initiate,
         clock=clock,
         deadline_seconds=settings.deadline_seconds,
         # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
-        csrf_key=settings.console_password or settings.ledger_url,
+        csrf_key=settings.console_password or Secret(",".join(settings.console_users)) or settings.ledger_url,
         password=settings.console_password,
+        users=parse_users(settings.console_users),
+        about=About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
         senders=(data_actions.SENDER, CONSOLE, *senders.names),
         ignored=ignored,
         activity=lambda: activity.of_all(senders.rows),

@@ -23,6 +23,7 @@ COMMANDS = {
     "senders": "commands.senders:senders",
     "send": "commands.send:send",
     "ledger": "commands.ledger:ledger",
+    "console-user": "commands.console_user:console_user",
 }
 
 program = Group(

@@ -14,6 +14,7 @@ from cobrowse.model import Secret
 from integrations.genesys.flows import AUTO, MODES
 from integrations.regions import REGIONS, region_of
 from integrations.secret_files import Variables
+from schemas.console_users import parse_users
 from schemas.environment import (
     at_least,
     choice,
@@ -129,9 +130,20 @@ class Settings:
     )
     console_password: Secret = setting(
         Secret(),
-        "The password of the console at `/console`, with any user name; 12 bytes or more. Unset: no console, or "
-        "on the sandbox one on loopback.",
+        "The password of the console at `/console`, with any user name; 12 bytes or more. Without it and "
+        "`CONSOLE_USERS`: no console, or on the sandbox one on loopback.",
         at_least(12, "a shorter password can be guessed"),
+    )
+    console_users: tuple[Secret, ...] = setting(
+        (),
+        "Named users of the console instead of one password, `name:role:hash` with commas; role `viewer` or `operator` "
+        "(may run again and end sessions). Make one: `cobrowse-bridge console-user NAME`",
+        parse_users,
+    )
+    console_label: str = setting(
+        "",
+        "What the console's header names this environment or org; `production` is red.",
+        example="production",
     )
     senders_file: str = setting(
         "",
@@ -249,6 +261,11 @@ class Settings:
         return self.genesys_api_url or f"https://api.{self.genesys_region}"
 
     @property
+    def apps_url(self) -> str:
+        """Where Genesys's own pages are; "" for a region that is not known, behind a gateway."""
+        return f"https://apps.{self.genesys_region}" if self.genesys_region in REGIONS else ""
+
+    @property
     def login_url(self) -> str:
         """Where Genesys's tokens come from."""
         return self.genesys_login_url or f"https://login.{self.genesys_region}"
@@ -291,6 +308,8 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "GENESYS_REGION", f"{settings.genesys_region[:60]!r} is not a region; {remedy}"
     if settings.genesys_client_key and not settings.genesys_client_cert:
         yield "GENESYS_CLIENT_KEY", "set without GENESYS_CLIENT_CERT, whose key it is"
+    if settings.console_password and settings.console_users:
+        yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
     required, remedy = _CLIENT, "copy it from your Genesys OAuth client (client credentials)"
     if settings.sandbox:
         required, remedy = _HOSTS, "set the sandbox's URL, such as http://127.0.0.1:9099"

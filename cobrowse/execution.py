@@ -65,9 +65,10 @@ def _run_flow(flow_of: Callable[[str], Flow], ledger: Ledger, attempt: Attempt, 
     """Run the flow in force; once the org turns out not to have its endpoint, the other one."""
 
     def save_checkpoint(checkpoint: Checkpoint) -> None:
-        ledger.save_checkpoint(
-            attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
-        )
+        with attempt.commit("checkpoint"):
+            ledger.save_checkpoint(
+                attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
+            )
 
     while True:
         flow = flow_of(attempt.checkpoint.flow)

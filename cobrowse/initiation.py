@@ -183,12 +183,9 @@ class Initiation:
         return self._run_and_complete(ledger, attempt, claimed)
 
     def _retry(self, attempt: Attempt, entry: InitiationRecord) -> Outcome:
-        claimed = self.ledger.reclaim(
-            entry.id,
-            attempt.lease_owner,
-            attempt.command.deadline_seconds + LEASE_MARGIN,
-            seconds=attempt.deadline.remaining(),
-        )
+        lease = attempt.command.deadline_seconds + LEASE_MARGIN
+        with attempt.commit("claim"):
+            claimed = self.ledger.reclaim(entry.id, attempt.lease_owner, lease, seconds=attempt.deadline.remaining())
         if isinstance(claimed, Acquired):
             return self._run_and_complete(self.ledger, attempt, claimed)
         ended = wait_for_owner(self.ledger, claimed.entry, attempt) if claimed is not None else None
@@ -208,7 +205,8 @@ class Initiation:
             flow = self.genesys.ending() if attempt.command.action == "end" else self.genesys.flow()
             claim = self._claim(attempt, lock_key, flow.initial_checkpoint(attempt.command.conversation_id))
             try:
-                claimed = self.ledger.claim(claim, seconds=attempt.deadline.remaining())
+                with attempt.commit("claim"):
+                    claimed = self.ledger.claim(claim, seconds=attempt.deadline.remaining())
             except LedgerUnavailable:
                 if self.ledger_required:
                     raise

@@ -62,6 +62,8 @@ class InitiationRecord:
     """One initiation as the ledger holds it. `lease_left` is seconds by the ledger's own clock, 0 when it ran out.
 
     `seq` grows from each initiation to the next. `ended` is when this service ended its session, or saw it to be over.
+    `earlier` are the outcomes of the attempts before the one of `outcome`, without their secrets; not all if there were
+    many.
     """
 
     id: str
@@ -77,6 +79,7 @@ class InitiationRecord:
     updated: datetime | None = None
     ended: datetime | None = None
     seq: int = 0
+    earlier: tuple[Outcome, ...] = ()
 
     @property
     def has_live_lease(self) -> bool:

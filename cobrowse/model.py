@@ -135,9 +135,9 @@ class SessionView:
 
 
 class Span(NamedTuple):
-    """A stretch of an initiation: a step, an upstream call, or a wait before a retry. Times are seconds."""
+    """A stretch of an initiation: a step, an upstream call, a wait before a retry, a commit. Times are seconds."""
 
-    kind: Literal["step", "call", "wait"]
+    kind: Literal["step", "call", "wait", "commit"]
     name: str
     start: float
     seconds: float

@@ -10,6 +10,7 @@ from cobrowse.clock import Clock, SystemClock
 from cobrowse.ledger import InitiationRecord, State
 from commands.group import Command, Failure
 from commands.ledger import open_ledger
+from commands.refusals import list_refusals
 from commands.terminal import say, say_json, say_json_line, say_pairs, say_table, say_whole, text
 from console import view_model
 from console.last_hour import in_words
@@ -29,11 +30,18 @@ BAR = 24
 @click.command("list", cls=Command)
 @click.argument("search", required=False, default="")
 @click.option("--failed", is_flag=True, help="Those that failed, only.")
+@click.option("--refused", is_flag=True, help="Requests that were refused and started nothing, with cause and remedy.")
 @click.option("--sender", help="Those of this sender, only.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON, and nothing else.")
-def list_initiations(search: str, failed: bool, sender: str | None, limit: int, as_json: bool) -> None:
-    """List the newest initiations. SEARCH is the start of a conversation's id, a key or a correlation id."""
+def list_initiations(search: str, failed: bool, refused: bool, sender: str | None, limit: int, as_json: bool) -> None:
+    """List the newest initiations. SEARCH is the start of a conversation's id, a key, a correlation id or a name."""
+    if refused:
+        if failed:
+            raise click.UsageError("--failed is of initiations, and what was --refused became none; give one of them")
+        with open_ledger() as store:
+            list_refusals(store.refusals.newest(limit, sender=sender, search=search or None), as_json=as_json)
+        return
     states = (State.FAILED_FINAL, State.FAILED_RETRYABLE) if failed else (None,)
     with open_ledger() as store:
         found = [

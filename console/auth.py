@@ -1,13 +1,10 @@
-"""Who may open the console, that a form is its own, and what a browser may do with its pages."""
+"""That a form is one of the console's own, and what a browser may do with its pages."""
 
-import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from hashlib import scrypt, sha256
 from urllib.parse import urlsplit
 
-from flask import Response
-from flask_httpauth import HTTPBasicAuth  # type: ignore[import-untyped]  # ships no types
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from cobrowse.model import Secret
@@ -32,20 +29,6 @@ HEADERS = {
 TOKEN_SECONDS = 43_200
 # scrypt's cost: about 50 ms and 16 MB, once a process.
 _COST = {"n": 2**14, "r": 8, "p": 1}
-
-
-def sign_in(password: Secret, refused: Callable[[int], Response]) -> HTTPBasicAuth:
-    """HTTP Basic with this password and any name. `refused` makes the page for a status."""
-    auth = HTTPBasicAuth(realm="cobrowse-bridge console")
-    right = _digest(password)
-
-    @auth.verify_password  # type: ignore[untyped-decorator]  # Flask-HTTPAuth ships no types
-    def verified(username: str, given: str) -> str | None:
-        # Digests have one length, so the comparison reveals nothing about the password's.
-        return (username or "operator") if hmac.compare_digest(_digest(given), right) else None
-
-    auth.error_handler(refused)
-    return auth
 
 
 class CsrfTokens:
@@ -84,10 +67,6 @@ def same_origin(headers: Mapping[str, str], host: str) -> bool:
         return bool(host) and urlsplit(headers.get("origin", "")).netloc.lower() == host.lower()
     except ValueError:
         return False
-
-
-def _digest(password: str) -> bytes:
-    return sha256(_bytes(password)).digest()
 
 
 def _bytes(text: str) -> bytes:

@@ -1,10 +1,12 @@
 """What the console is handed of the domain and the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Command, Outcome
+from console.last_hour import Sample
+from integrations.refusals import Refusal
 
 
 class Recent(Protocol):
@@ -18,8 +20,33 @@ class Recent(Protocol):
         search: str | None = None,
         state: State | None = None,
         sender: str | None = None,
+        seconds: float | None = None,
     ) -> Sequence[InitiationRecord]:
-        """The newest first, each with its place in the ledger as `seq`."""
+        """The newest first, each with its place in the ledger as `seq`; `seconds`: of the time until now."""
+
+
+class Samples(Protocol):
+    """Reads samples for the figures."""
+
+    def __call__(
+        self,
+        seconds: float,
+        *,
+        search: str | None = None,
+        state: State | None = None,
+        sender: str | None = None,
+    ) -> Iterable[Sample]:
+        """Those of the last so many seconds that fit."""
+
+
+class Refusals(Protocol):
+    """The refused requests on record."""
+
+    def newest(self, limit: int, *, sender: str | None = None, search: str | None = None) -> Sequence[Refusal]:
+        """The newest first."""
+
+    def last_of_senders(self) -> Mapping[str, tuple[int, Refusal]]:
+        """By sender, how many there are and the last."""
 
 
 class End(Protocol):

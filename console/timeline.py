@@ -7,12 +7,14 @@ from typing import Literal
 
 from cobrowse.model import Span
 
-Tone = Literal["good", "bad", "mend", "wait"]
+Tone = Literal["good", "bad", "mend", "wait", "commit"]
 
 # About so many marks stand on the scale.
-MARKS = 5
+MARKS = 4
 # Percent of the width below which a bar could not be seen.
 NARROWEST = 0.4
+# Share of the whole time from which a commit is worth a row.
+SEEN = 0.005
 # Seconds by which a step's own times and those of what it holds may differ by rounding.
 SLACK = 1e-6
 
@@ -29,7 +31,7 @@ class Mark:
 class Line:
     """One row. `x` and `width` are percent of the whole time, `within` those of the step it stands in."""
 
-    kind: Literal["step", "call", "wait"]
+    kind: Literal["step", "call", "wait", "commit"]
     name: str
     result: str
     tone: Tone
@@ -59,6 +61,8 @@ def build_timeline(spans: Sequence[Span], seconds: float) -> Timeline:
     total = max([seconds, *(span.start + span.seconds for span in spans)], default=0.0)
     total = total or 1e-3
     lines: list[Line] = []
+    # A commit too short to be drawn explains nothing, and most are.
+    spans = [span for span in spans if span.kind != "commit" or span.seconds >= total * SEEN]
     for span, inner in _nested(spans):
         lines.append(_line(span, total, None, None))
         before: Span | None = None
@@ -104,6 +108,8 @@ def _holds(step: Span, span: Span) -> bool:
 def _line(span: Span, total: float, step: Span | None, before: Span | None) -> Line:
     x, width = _place(span, total)
     name, result = span.name, span.result
+    if span.kind == "commit":
+        name = f"ledger {name}"
     if span.kind == "wait":
         name = f"wait {name}"
         # What it was that one has to wait for; a look that found nothing yet is no news.
@@ -128,8 +134,8 @@ def _place(span: Span, total: float) -> tuple[float, float]:
 
 
 def _tone(span: Span) -> Tone:
-    if span.kind == "wait":
-        return "wait"
+    if span.kind in ("wait", "commit"):
+        return span.kind
     if span.result == "429":
         return "mend"
     return "good" if span.result == "done" or span.result.startswith("2") else "bad"

@@ -9,8 +9,10 @@ import orjson
 from cobrowse.ending import can_end
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Outcome, Secret, Session, Status
+from console.curl import curl_of
 from console.last_hour import in_words
 from console.timeline import Timeline, build_timeline
+from web.data_actions import SENDER
 from web.error_responses import hint_of
 from web.responses import Answer, to_answer, wait_seconds
 
@@ -42,6 +44,8 @@ _SUCCESSES = {
     Status.ENDED: Badge("Ended", "good"),
     Status.ALREADY_ENDED: Badge("Already ended", "good"),
 }
+# A failed attempt, by whether it was final.
+_FAILED = {False: STATES[State.FAILED_RETRYABLE], True: STATES[State.FAILED_FINAL]}
 # Running, and the lease has run out: the worker stopped before finishing.
 _INTERRUPTED = Badge("Interrupted", "retry")
 
@@ -85,12 +89,26 @@ class FailureView:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One attempt: what came of it, and its steps."""
+
+    number: int
+    badge: Badge
+    correlation_id: str
+    took: str
+    failure: FailureView | None
+    timeline: Timeline | None
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Detail:
     """Everything about one initiation."""
 
     row: Row
     meaning: str
     facts: tuple[tuple[str, str], ...]
+    latest: AttemptView | None
     failure: FailureView | None
     timeline: Timeline | None
     answer: str
@@ -98,6 +116,10 @@ class Detail:
     endable: bool
     keyed: bool
     running: bool
+    asks_first: bool
+    attempts: tuple[AttemptView, ...]
+    genesys_url: str
+    curl: str
 
 
 def row(entry: InitiationRecord, today: datetime) -> Row:
@@ -114,7 +136,8 @@ def row(entry: InitiationRecord, today: datetime) -> Row:
         detail=failure.code if failure else note,
         conversation=_conversation(entry),
         sender=command.sender,
-        asked=command.requested_by or command.credential,
+        # A sender's credential is the name of a variable; a caller's is the name of its key.
+        asked=command.requested_by or (command.credential if command.sender == SENDER else command.sender),
         flow=entry.checkpoint.flow,
         attempts=entry.attempts,
         took=in_words(outcome.seconds) if outcome is not None and not _at_work(entry) else "",
@@ -123,21 +146,45 @@ def row(entry: InitiationRecord, today: datetime) -> Row:
     )
 
 
-def detail(entry: InitiationRecord, today: datetime) -> Detail:
-    """The entry with all there is to know of it, and no secret."""
+def detail(entry: InitiationRecord, today: datetime, service_url: str = "", apps_url: str = "") -> Detail:
+    """The entry with all there is to know of it, and no secret. The URLs are the service's and Genesys's pages'."""
     outcome = masked(entry.outcome) if entry.outcome is not None else None
     ended = outcome is not None and not _at_work(entry)
+    conversation = entry.command.conversation_id or entry.checkpoint.session.conversation_id
+    shown = _attempt(outcome) if outcome is not None else None
     return Detail(
         row=row(entry, today),
         meaning=_meaning(entry),
         facts=_facts(entry),
-        failure=_failure_view(outcome) if outcome is not None and ended else None,
-        timeline=build_timeline(outcome.spans, outcome.seconds) if outcome is not None and outcome.spans else None,
-        answer=_pretty(to_answer(outcome)) if outcome is not None and ended else "",
+        latest=shown,
+        failure=shown.failure if shown and ended else None,
+        timeline=shown.timeline if shown else None,
+        answer=shown.answer if shown and ended else "",
         again=can_retry(entry),
         endable=can_end(entry),
         keyed=bool(entry.command.key),
         running=entry.has_live_lease,
+        asks_first=entry.state is State.FAILED_FINAL,
+        # The newest first, as the page shows that one.
+        attempts=tuple(_attempt(masked(each)) for each in reversed(entry.earlier)),
+        genesys_url=f"{apps_url}/directory/#/analytics/interactions/{conversation}/admin/details"
+        if apps_url and conversation
+        else "",
+        curl=curl_of(entry, service_url) if entry.command.sender == SENDER else "",
+    )
+
+
+def _attempt(outcome: Outcome) -> AttemptView:
+    return AttemptView(
+        outcome.attempts,
+        _FAILED[outcome.failure.is_terminal]
+        if outcome.failure
+        else _SUCCESSES.get(outcome.status, STATES[State.SUCCEEDED]),
+        outcome.correlation_id,
+        in_words(outcome.seconds),
+        _failure_view(outcome),
+        build_timeline(outcome.spans, outcome.seconds) if outcome.spans else None,
+        _pretty(to_answer(outcome)),
     )
 
 

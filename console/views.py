@@ -1,15 +1,13 @@
 """GET /console: the newest initiations as they come, each with its steps and its answer; run one again, end one."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, cast
 
 import structlog
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
-from flask.typing import ResponseReturnValue
-from flask_httpauth import HTTPBasicAuth  # type: ignore[import-untyped]  # ships no types
 from marshmallow import Schema, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -19,17 +17,18 @@ from cobrowse.errors import CobrowseError, InternalError, InvalidRequest, Unknow
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Secret
 from console import auth, view_model
-from console.last_hour import Figure, Sample, figures
-from console.ports import End, Recent, Retry
+from console.access import Access, refused
+from console.curl import first_request
+from console.last_hour import Figure, figures
+from console.ports import End, Recent, Refusals, Retry, Samples
 from integrations.genesys.budget import BudgetState
 from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
-from schemas.console import ListQuerySchema, RetrySchema
+from schemas.console import RANGES, ListQuerySchema, RetrySchema
+from schemas.console_users import ConsoleUser
 from schemas.texts import label_in
 from schemas.validation_errors import in_words
-from web import responses
 from web.error_responses import hint_of, status_of
-from web.peer import is_this_machine
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -37,6 +36,7 @@ log = structlog.stdlib.get_logger("cobrowse")
 SENDER = "console"
 # Rows of a page: more than a screen, and few enough to send again every few seconds.
 PAGE = 50
+REFUSALS = 200
 HOUR = 3_600.0
 # Seconds for which the strip is not reckoned anew, however many look at it.
 STRIP_SECONDS = 5.0
@@ -45,8 +45,17 @@ _ID = re.compile(r"[\x21-\x7e]{1,128}")
 _QUERY = ListQuerySchema()
 _AGAIN = RetrySchema()
 
-# Headings of the error page by status.
-_TITLES = {401: "Sign-in required", 403: "Forbidden", 404: "Not found", 409: "Conflict", 503: "Unavailable"}
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the pages say of the service: its version, the label of its environment, where Genesys's pages are.
+
+    `apps_url` is the root of Genesys's user interface; "" on a sandbox, which has none.
+    """
+
+    version: str = ""
+    label: str = ""
+    apps_url: str = ""
 
 
 # Not slots: what is made once is kept beside the fields.
@@ -54,20 +63,23 @@ _TITLES = {401: "Sign-in required", 403: "Forbidden", 404: "Not found", 409: "Co
 class Console:
     """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
-    Without a `password` it answers this machine alone: hand in none only where the service is on a sandbox. `csrf_key`
-    must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now;
+    Without a `password` and `users` it answers this machine alone: only on a sandbox. `csrf_key` must be the same in
+    every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now;
     `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
     recent: Recent
     read: Callable[[str], InitiationRecord | None]
-    recent_samples: Callable[[float], Iterable[Sample]]
+    recent_samples: Samples
+    refusals: Refusals
     retry: Retry
     end: End
     clock: Clock
     deadline_seconds: float
     csrf_key: Secret
     password: Secret = Secret()
+    users: Sequence[ConsoleUser] = ()
+    about: About = About()
     senders: tuple[str, ...] = ()
     open_circuits: Callable[[], tuple[str, ...]] = tuple
     budgets: Callable[[], Sequence[BudgetState]] = tuple
@@ -86,11 +98,15 @@ class Console:
         )
         blueprint.get("", strict_slashes=False)(self.newest)
         blueprint.get("/live")(self.live)
+        blueprint.get("/refused")(self.refused_requests)
+        blueprint.get("/senders")(self.sender_activity)
+        blueprint.get("/sign-out")(self.sign_out)
         blueprint.get("/initiations/<initiation_id>")(self.one)
         blueprint.get("/initiations/<initiation_id>/detail")(self.detail)
         blueprint.post("/initiations/<initiation_id>/retry")(self.again)
         blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
-        blueprint.before_request(self._admit)
+        blueprint.before_request(self._access.admit)
+        blueprint.context_processor(self._shared)
         blueprint.after_request(_guarded)
         blueprint.errorhandler(CobrowseError)(_failed)
         return blueprint
@@ -105,6 +121,24 @@ class Console:
         response.add_etag()
         return response.make_conditional(request)
 
+    def refused_requests(self) -> str:
+        """The requests that were refused before they became initiations, each with cause and remedy."""
+        query = _loaded(_QUERY, request.args)
+        rows = self.refusals.newest(REFUSALS, sender=query["sender"] or None, search=query["q"] or None)
+        senders = view_model.choices(self.senders, query["sender"])
+        return render_template("console/refusals.html", refusals=rows, query=query, senders=senders)
+
+    def sender_activity(self) -> str:
+        """What each sender has sent of late, and what of it was refused."""
+        last = self.refusals.last_of_senders()
+        return render_template(
+            "console/senders.html", activity=self.activity(), ignored=self.ignored(), refusals=last, nothing=(0, None)
+        )
+
+    def sign_out(self) -> AnyResponse:
+        """Let the browser forget name and password."""
+        return self._access.challenge("Signed out.")
+
     def one(self, initiation_id: str) -> str:
         """An initiation on a page of its own."""
         entry = self._entry(initiation_id)
@@ -118,13 +152,19 @@ class Console:
 
     def again(self, initiation_id: str) -> AnyResponse:
         """Retry a failed initiation and show the outcome."""
-        refused = self._check_form(initiation_id, "Run again")
-        if refused is not None:
-            return refused
+        no = self._check_form(initiation_id, "Run again")
+        if no is not None:
+            return no
         entry = self._entry(initiation_id)
         if not view_model.can_retry(entry):
             return redirect(url_for("console.one", initiation_id=entry.id), 303)
-        log.info("run again from the console", initiation_id=entry.id)
+        log.info(
+            "run again from the console",
+            initiation_id=entry.id,
+            requested_by=g.person.name,
+            conversation_id=entry.command.conversation_id,
+            client=request.remote_addr or "",
+        )
         outcome = self.retry(entry, self.deadline_seconds, g.correlation_id)
         entry = self._entry(initiation_id)
         if outcome.failure is not None and entry.outcome != outcome:
@@ -134,13 +174,13 @@ class Console:
 
     def end_session(self, initiation_id: str) -> AnyResponse:
         """End an initiation's session and show the request that did."""
-        refused = self._check_form(_end_of(initiation_id), "End session")
-        if refused is not None:
-            return refused
+        no = self._check_form(_end_of(initiation_id), "End session")
+        if no is not None:
+            return no
         entry = self._entry(initiation_id)
         if not can_end(entry):
             return redirect(url_for("console.one", initiation_id=entry.id), 303)
-        who = label_in(request.authorization.username) if request.authorization else ""
+        who = label_in(g.person.name) if self._access.requires_sign_in else ""
         command = command_to_end(entry, SENDER, who, self.deadline_seconds, g.correlation_id)
         outcome = self.end(command)
         log.info(
@@ -158,15 +198,8 @@ class Console:
         return redirect(url_for("console.one", initiation_id=outcome.initiation_id), 303)
 
     def _check_form(self, subject: str, button: str) -> Response | None:
-        """The refusal of a form that is not one of ours about this; None if it is."""
-        token = _loaded(_AGAIN, request.form).get("token", "")
-        if auth.same_origin(_headers(), request.host) and self._csrf.verify(token, subject):
-            return None
-        return _refused(
-            403,
-            "This was not sent from a page of the console, or that page is too old.",
-            f"Open the initiation anew and press “{button}” there.",
-        )
+        """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
+        return self._access.check_form(_loaded(_AGAIN, request.form).get("token", ""), subject, button)
 
     def _listed(self) -> dict[str, Any]:
         query = _loaded(_QUERY, request.args)
@@ -176,16 +209,18 @@ class Console:
             search=query["q"] or None,
             state=State(query["state"]) if query["state"] else None,
             sender=query["sender"] or None,
+            seconds=RANGES.get(query["within"]),
         )
         today = self.clock.now()
-        kept = {name: query[name] for name in ("state", "sender", "q") if query[name]}
+        kept = {name: query[name] for name in ("state", "sender", "within", "q") if query[name]}
         more = len(entries) > PAGE
         return {
-            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS)),
+            "figures": self._strip(
+                int(self.clock.monotonic() / STRIP_SECONDS), query["q"], query["state"], query["sender"]
+            ),
             "open_circuits": self.open_circuits(),
             "budgets": self.budgets(),
-            "ignored": self.ignored(),
-            "activity": self.activity(),
+            "first_request": first_request(request.host_url),
             "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],
             "query": query,
             "kept": kept,
@@ -198,11 +233,14 @@ class Console:
         return render_template("console/one.html", **self._shown(entry), flash=flash, alone=True)
 
     def _shown(self, entry: InitiationRecord) -> dict[str, Any]:
-        shown = view_model.detail(entry, self.clock.now())
+        shown = view_model.detail(entry, self.clock.now(), request.host_url, self.about.apps_url)
+        may = g.person.may_act
+        number = request.args.get("attempt", type=int)
         return {
+            "chosen": next((each for each in shown.attempts if each.number == number), shown.latest),
             "shown": shown,
-            "token": self._csrf.token(entry.id) if shown.again else "",
-            "end_token": self._csrf.token(_end_of(entry.id)) if shown.endable else "",
+            "token": self._access.token(entry.id) if may and shown.again else "",
+            "end_token": self._access.token(_end_of(entry.id)) if may and shown.endable else "",
         }
 
     def _entry(self, initiation_id: str) -> InitiationRecord:
@@ -212,32 +250,23 @@ class Console:
             raise UnknownPath("there is no initiation with this id", hint=hint)
         return entry
 
-    def _admit(self) -> ResponseReturnValue | None:
-        """Before every request: a person with the password, or one at this machine where none is set."""
-        if self.password:
-            # Not its login_required, which lets OPTIONS through.
-            given = self._auth.get_auth()
-            known = self._auth.authenticate(given, self._auth.get_auth_password(given))
-            return None if known else self._auth.auth_error_callback(401)
-        if is_this_machine(request.remote_addr or "", request.host, request.headers.keys()):
-            return None
-        return responses.error_response(
-            UnknownPath(f"{request.method} {request.path[:200]}: Not Found"), g.correlation_id
-        )
+    @cached_property
+    def _access(self) -> Access:
+        return Access(self.csrf_key, self.password, self.users, self.clock)
+
+    def _shared(self) -> dict[str, object]:
+        """What every page shows: who is signed in where, and what the service is."""
+        person = g.get("person")
+        return {"about": self.about, "person": person if self._access.requires_sign_in else None}
 
     @cached_property
-    def _auth(self) -> HTTPBasicAuth:
-        return auth.sign_in(self.password, _unknown)
-
-    @cached_property
-    def _csrf(self) -> auth.CsrfTokens:
-        return auth.CsrfTokens(self.csrf_key)
-
-    @cached_property
-    def _strip(self) -> Callable[[int], tuple[Figure, ...]]:
-        @lru_cache(maxsize=1)
-        def reckoned(_tick: int) -> tuple[Figure, ...]:
-            return figures(self.recent_samples(HOUR), self.clock.now())
+    def _strip(self) -> Callable[[int, str, str, str], tuple[Figure, ...]]:
+        @lru_cache(maxsize=16)
+        def reckoned(_tick: int, search: str, state: str, sender: str) -> tuple[Figure, ...]:
+            samples = self.recent_samples(
+                HOUR, search=search or None, state=State(state) if state else None, sender=sender or None
+            )
+            return figures(samples, self.clock.now())
 
         return reckoned
 
@@ -255,10 +284,6 @@ def _loaded(schema: Schema, given: object) -> dict[str, Any]:
     return cast("dict[str, Any]", loaded)
 
 
-def _headers() -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.items()}
-
-
 def _guarded(response: Response) -> Response:
     """After every request: security headers, and `no-store` but for static files."""
     response.headers.update(auth.HEADERS)
@@ -272,17 +297,4 @@ def _failed(error: CobrowseError) -> Response:
         log.error("internal error", exc_info=error.__cause__ or error)
     else:
         log.warning("console request refused", error=error.code, message=error.message, path=request.path)
-    return _refused(status_of(error), error.message, hint_of(error))
-
-
-def _unknown(status: int) -> Response:
-    log.warning("console sign-in refused", path=request.path)
-    return _refused(status, "The console requires its password.", "Sign in with CONSOLE_PASSWORD and any user name.")
-
-
-def _refused(status: int, message: str, hint: str) -> Response:
-    title = _TITLES.get(status, "Request failed")
-    page = render_template(
-        "console/refused.html", title=title, message=message, hint=hint, correlation_id=g.correlation_id
-    )
-    return make_response(page, status)
+    return refused(status_of(error), error.message, hint_of(error))

@@ -1,11 +1,16 @@
 """What the console's own pages and forms send: which initiations to list, and the token of a form."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
 
 from cobrowse.ledger import State
+
+# What a time range is called, and its seconds.
+RANGES = {"15m": 900.0, "1h": 3_600.0, "6h": 21_600.0, "24h": 86_400.0, "7d": 604_800.0}
+_UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])", re.IGNORECASE)
 
 # Nothing that is searched for holds a control character, and PostgreSQL takes no NUL.
 _printable = validate.Regexp(r"[^\x00-\x1f\x7f]*\Z", error="Must be plain text on one line.")
@@ -22,13 +27,23 @@ class ListQuerySchema(Schema):
     )
     sender = fields.String(load_default="", validate=[validate.Length(max=100), _printable])
     q = fields.String(load_default="", validate=[validate.Length(max=255), _printable])
+    within = fields.String(load_default="", validate=validate.OneOf(RANGES, error="Must be one of {choices}."))
     before = fields.Integer(load_default=None, validate=validate.Range(min=1, max=2**63 - 1))
 
     @pre_load
     def _given(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        return {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}
+        given = {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}
+        if "q" in given:
+            given["q"] = searched(given["q"])
+        return given
+
+
+def searched(text: str) -> str:
+    """What is meant by a text that was pasted: the id in a URL, a log line or JSON, or the text without quotes."""
+    found = _UUID.search(text)
+    return found[0].lower() if found else text.strip("\"'`,;: \t")
 
 
 class RetrySchema(Schema):

@@ -21,7 +21,7 @@ from cobrowse.errors import (
     UnknownPath,
     UnsupportedType,
 )
-from web import request_parsing, responses
+from web import refusals, request_parsing, responses
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -100,6 +100,7 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
             log.error("internal error", exc_info=error.__cause__ or error)
         else:
             log.warning("request refused", error=error.code, message=error.message, path=request.path)
+            refusals.note(error)
         return responses.error_response(error, g.correlation_id)
 
     @app.errorhandler(HTTPException)

@@ -30,7 +30,7 @@ from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.registry import Sender
 from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
 from schemas.texts import SHOWN
-from web import request_parsing, responses
+from web import refusals, request_parsing, responses
 from web.data_actions import fingerprint
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -84,11 +84,7 @@ class Webhooks:
             return self._asked(sender)
         if sender is None:
             raise UnknownPath("no sender of this name is configured")
-        try:
-            return self._delivered(sender)
-        except CobrowseError as error:
-            self.activity.refused(name, self.clock.now(), error.code, error.message)
-            raise
+        return self._delivered(sender)
 
     def _asked(self, sender: Sender | None) -> Response:
         """A handshake that is no POST. 405 as for any other path, unless the row has one of this method."""
@@ -138,12 +134,12 @@ class Webhooks:
         except CobrowseError as error:
             error = used_up or error
             log.warning("delivery refused", sender=name, error=error.code, message=error.message)
-            self.activity.refused(name, self.clock.now(), error.code, error.message)
+            refusals.note(error)
             return responses.respond([responses.rejection_outcome(error, g.correlation_id)], mode)
         if used_up is None and len(events) > 1:
             used_up = self._used_up(sender, len(events) - 1)  # one was counted before anything was parsed
         if used_up is not None:
-            self.activity.refused(name, self.clock.now(), used_up.code, used_up.message)
+            refusals.note(used_up)
             refused = [
                 responses.rejection_outcome(used_up, g.correlation_id, event.conversation_id) for event in events
             ]
@@ -174,6 +170,8 @@ class Webhooks:
 
         def run(event: SessionRequested | Ignored, command: Command) -> Outcome:
             if isinstance(event, InvalidEvent) and event.error is not None:
+                if not batch:
+                    refusals.note(event.error)
                 return responses.rejection_outcome(event.error, command.correlation_id, command.conversation_id)
             if isinstance(event, Ignored):
                 self.on_ignored(
@@ -184,6 +182,8 @@ class Webhooks:
             try:
                 return work(replace(command, deadline_seconds=deadline.remaining()))
             except KeyReused as error:
+                if not batch:
+                    refusals.note(error)
                 return responses.rejection_outcome(error, command.correlation_id, command.conversation_id)
             except InternalError as error:
                 if not batch:

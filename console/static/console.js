@@ -18,12 +18,75 @@
     return fetch(url, { headers, cache: "no-store", credentials: "same-origin" });
   }
 
+  // --- times and copies -----------------------------------------------------------------------------------------
+
+  const ZONE = new Intl.DateTimeFormat(undefined, { timeZoneName: "short" })
+    .formatToParts()
+    .find((part) => part.type === "timeZoneName").value;
+
+  // How long ago, in one unit.
+  function ago(when) {
+    const seconds = Math.max(0, Math.round((Date.now() - when) / 1000));
+    if (seconds < 60) return `${seconds} s ago`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+    return `${Math.floor(seconds / 86400)} d ago`;
+  }
+
+  // The reader's own time instead of UTC, which is shown where the pointer rests.
+  function local(time) {
+    const when = new Date(time.dateTime);
+    const today = when.toDateString() === new Date().toDateString();
+    const day = today ? "" : `${when.toLocaleDateString(undefined, { day: "numeric", month: "short" })} `;
+    const clock = when.toLocaleTimeString(undefined, { hour12: false });
+    const since = document.createElement("span");
+    since.className = "ago";
+    since.textContent = ago(when);
+    time.replaceChildren(`${day}${clock} `, since);
+    time.title = `${when.toISOString().replace("T", " ").slice(0, 19)} UTC`;
+  }
+
+  function refresh() {
+    for (const time of document.querySelectorAll("time")) {
+      const since = time.querySelector(".ago");
+      if (since) since.textContent = ago(new Date(time.dateTime));
+    }
+  }
+
+  async function copied(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      // Over plain http there is no clipboard to write to but by a selection.
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      const done = document.execCommand("copy");
+      area.remove();
+      return done;
+    }
+  }
+
+  async function copy(text, button) {
+    const done = (await copied(text)) ? "Copied" : "Not copied";
+    const news = element("copied");
+    news.textContent = done;
+    if (button) {
+      const word = button.textContent;
+      button.textContent = done;
+      setTimeout(() => (button.textContent = word), 1500);
+    }
+    setTimeout(() => (news.textContent = ""), 1500);
+  }
+
   // --- one initiation -------------------------------------------------------------------------------------------
 
   function ready(part) {
-    for (const time of part.querySelectorAll("time")) {
-      time.title = new Date(time.dateTime).toLocaleString();
-    }
+    for (const time of part.querySelectorAll("time")) local(time);
+    for (const zone of part.querySelectorAll(".zone")) zone.textContent = ZONE;
+    for (const button of part.querySelectorAll("button.copy")) button.hidden = false;
     for (const form of part.querySelectorAll("form.again")) {
       form.addEventListener("submit", () => {
         const button = form.querySelector("button");
@@ -62,7 +125,7 @@
     link.setAttribute("role", "button");
     link.setAttribute("aria-expanded", String(row.classList.contains("open")));
     if (row.classList.contains("open")) link.setAttribute("aria-controls", `inside-${row.id}`);
-    ready(row.querySelector(".summary"));
+    for (const time of row.querySelectorAll(".summary time")) local(time);
   }
 
   async function filled(row, cell) {
@@ -209,9 +272,11 @@
       const fresh = parsed(html);
       const strip = fresh.getElementById("strip");
       if (strip.innerHTML !== element("strip").innerHTML) element("strip").replaceWith(strip);
+      ready(element("strip"));
       tell(merge(element("initiations"), fresh.getElementById("initiations")));
       const more = fresh.getElementById("more");
       if (more.innerHTML !== element("more").innerHTML) element("more").replaceWith(more);
+      ready(element("more"));
     }
 
     async function look() {
@@ -257,6 +322,45 @@
     later();
   }
 
+  // --- keyboard -------------------------------------------------------------------------------------------------
+
+  function step(by) {
+    const links = [...document.querySelectorAll("#initiations a.open")];
+    const at = links.indexOf(document.activeElement?.closest("tbody.row")?.querySelector("a.open"));
+    const next = links[at < 0 ? 0 : Math.min(links.length - 1, Math.max(0, at + by))];
+    next?.focus();
+    next?.scrollIntoView({ block: "nearest" });
+  }
+
+  const KEYS = {
+    "/": () => element("q")?.focus(),
+    j: () => step(1),
+    k: () => step(-1),
+    c: () => {
+      const row = document.activeElement?.closest("tbody.row");
+      if (row) copy(row.dataset.copy);
+    },
+    "?": () => element("help").showModal(),
+  };
+
+  function pressed(event) {
+    const typing = event.target.matches("input, select, textarea") || element("help").open;
+    const act = event.ctrlKey || event.metaKey || event.altKey || typing ? undefined : KEYS[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  document.addEventListener("keydown", pressed);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button.copy");
+    if (button) copy(button.dataset.copy ?? button.nextElementSibling.textContent, button);
+  });
+  element("keys").hidden = false;
+  element("keys").addEventListener("click", () => element("help").showModal());
+  setInterval(refresh, 10000);
+  ready(document);
+
   const changing = element("changing");
   if (changing) {
     for (const row of element("initiations").tBodies) prepare(row);
@@ -264,10 +368,7 @@
     if (changing.dataset.live) live(changing);
   }
   const alone = element("alone");
-  if (alone) {
-    ready(alone);
-    follow(alone);
-  }
+  if (alone) follow(alone);
   // A page from the browser's memory may show what is no longer so, and a button that has been pressed.
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();

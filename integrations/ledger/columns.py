@@ -44,6 +44,8 @@ class Row(NamedTuple):
     secret: Annotated[str, CHECKPOINT]
     outcome: str
     spans: str
+    earlier: str
+    error_code: str
     created: float
     updated: float
     ended: float

@@ -1,6 +1,6 @@
 """Lists of initiations for people: the newest that fit, an hour's samples, counts by state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +12,6 @@ from integrations.ledger.record_columns import InitiationSample
 
 # An hour of four tokens at Genesys's limit of 300 calls a minute, four calls an initiation; some 30 megabytes.
 MAX_SAMPLES = 20_000
-# What follows every text that begins with a prefix.
-_BEYOND = "\U0010ffff"
 
 _Values = tuple[Any, ...]
 
@@ -33,15 +31,14 @@ class Listings:
         search: str | None = None,
         state: State | None = None,
         sender: str | None = None,
+        seconds: float | None = None,
     ) -> tuple[InitiationRecord, ...]:
-        """The newest first. `search` is the start of an id, a conversation's, a key or a correlation id."""
-        wanted = {
-            "before_seq": before_seq,
-            "search": record_columns.plain(search or "") or None,
-            "state": state and state.value,
-            "sender": sender,
-        }
-        return self._newest(wanted, {"beyond": f"{wanted['search']}{_BEYOND}", "limit": limit})
+        """The newest first; with `seconds`, of the last so many.
+
+        `search` is the start of an id, a conversation's, a key, a correlation id or who asked for it, or an error code.
+        """
+        wanted = {"before_seq": before_seq, "seconds": seconds, **_filters(search, state, sender)}
+        return self._newest(wanted, {**_around(search), "limit": limit})
 
     def own(
         self,
@@ -69,10 +66,14 @@ class Listings:
         }
         return self._newest(wanted, {"limit": limit})
 
-    def recent_samples(self, seconds: float) -> tuple[InitiationSample, ...]:
-        """Samples of the initiations of the last so many seconds, the newest first; at most MAX_SAMPLES."""
-        params = {"seconds": seconds, "limit": MAX_SAMPLES}
-        return tuple(self._database.scan(queries.SAMPLES, params, record_columns.sample))
+    def recent_samples(
+        self, seconds: float, *, search: str | None = None, state: State | None = None, sender: str | None = None
+    ) -> tuple[InitiationSample, ...]:
+        """Samples of those of the last so many seconds that fit, the newest first; at most MAX_SAMPLES."""
+        given = {name: value for name, value in _filters(search, state, sender).items() if value is not None}
+        sql = queries.SAMPLES.replace("{conditions}", _conditions({"seconds": seconds, **given}))
+        params = {"seconds": seconds, **given, **_around(search), "limit": MAX_SAMPLES}
+        return tuple(self._database.scan(sql, params, record_columns.sample))
 
     def counts(self, seconds: float) -> Mapping[State, int]:
         """How many of the initiations of the last so many seconds stand where."""
@@ -81,12 +82,28 @@ class Listings:
 
     def _newest(self, wanted: Params, more: Params) -> tuple[InitiationRecord, ...]:
         given = {name: value for name, value in wanted.items() if value is not None}
-        conditions = " AND ".join(queries.CONDITIONS[name] for name in given) or "1 = 1"
-        sql = queries.RECENT.replace("{conditions}", conditions)
+        sql = queries.RECENT.replace("{conditions}", _conditions(given))
         rows = self._database.scan(
             sql, {**given, **more}, lambda values: record_columns.record(values, self._box, leniently=True)
         )
         return tuple(rows)
+
+
+def _filters(search: str | None, state: State | None, sender: str | None) -> dict[str, str | None]:
+    return {
+        "search": record_columns.plain(search or "") or None,
+        "state": state and state.value,
+        "sender": sender,
+    }
+
+
+def _around(search: str | None) -> Params:
+    """What the search's condition needs besides: where its prefix ends."""
+    return {"beyond": f"{record_columns.plain(search)}{queries.BEYOND}"} if search else {}
+
+
+def _conditions(given: Iterable[str]) -> str:
+    return " AND ".join(queries.CONDITIONS[name] for name in given) or "1 = 1"
 
 
 def _pair(values: _Values) -> tuple[str, int]:

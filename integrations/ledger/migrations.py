@@ -95,6 +95,32 @@ MIGRATIONS = (
         3,
         2,
         (
+            """CREATE TABLE refusals (
+                minute INTEGER NOT NULL,
+                sender {text} NOT NULL,
+                code {text} NOT NULL,
+                address {text} NOT NULL,
+                status INTEGER NOT NULL,
+                message {text} NOT NULL,
+                hint {text} NOT NULL,
+                correlation_id {text} NOT NULL,
+                count INTEGER NOT NULL,
+                first DOUBLE PRECISION NOT NULL,
+                last DOUBLE PRECISION NOT NULL,
+                PRIMARY KEY (minute, sender, code, address)
+            )""",
+            "CREATE INDEX refusals_last ON refusals (last)",
+            "ALTER TABLE initiations ADD COLUMN earlier {text} NOT NULL DEFAULT ''",
+            "ALTER TABLE initiations ADD COLUMN error_code {text} NOT NULL DEFAULT ''",
+            # Partial, so that a start that names nobody and succeeds writes to neither.
+            "CREATE INDEX initiations_requested_by ON initiations (requested_by) WHERE requested_by <> ''",
+            "CREATE INDEX initiations_error_code ON initiations (error_code) WHERE error_code <> ''",
+        ),
+    ),
+    Migration(
+        4,
+        2,
+        (
             """CREATE TABLE leases (
                 name {text} PRIMARY KEY,
                 lease_owner {text} NOT NULL,

@@ -55,9 +55,13 @@ UPDATE initiations SET
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running' AND lease_until > {now}
 """.replace("{checkpoint}", _CHECKPOINT)
 
+# The outcome of the attempt before becomes a line of `earlier`; of many attempts the first ones and the last are kept.
 COMPLETE = """
 UPDATE initiations SET
-    state = :state, lease_until = 0, outcome = :outcome, spans = :spans,
+    state = :state, lease_until = 0,
+    earlier = CASE WHEN outcome = '' OR attempts > :kept_attempts THEN earlier
+        ELSE earlier || :separator || outcome || :tab || spans END,
+    outcome = :outcome, spans = :spans, error_code = :error_code,
     {checkpoint},
     upstream_calls = upstream_calls + :upstream_calls,
     conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END,
@@ -93,10 +97,14 @@ CONDITIONS = {
         UNION SELECT seq FROM initiations WHERE conversation_id >= :search AND conversation_id < :beyond
         UNION SELECT seq FROM initiations WHERE key <> '' AND key >= :search AND key < :beyond
         UNION SELECT seq FROM initiations WHERE correlation_id >= :search AND correlation_id < :beyond
+        UNION SELECT seq FROM initiations
+            WHERE requested_by <> '' AND requested_by >= :search AND requested_by < :beyond
+        UNION SELECT seq FROM initiations WHERE error_code <> '' AND error_code = :search
     )""",
+    "seconds": "created >= {now} - :seconds",
 }
 SAMPLES = """
-SELECT created, state, upstream_calls, outcome, spans FROM initiations WHERE created >= {now} - :seconds
+SELECT created, state, upstream_calls, outcome, spans FROM initiations WHERE {conditions}
 ORDER BY created DESC, seq DESC LIMIT :limit
 """
 COUNTS = "SELECT state, count(*) FROM initiations WHERE created >= {now} - :seconds GROUP BY state"
@@ -118,6 +126,45 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 PING = "UPDATE health SET checked = CASE WHEN checked < {now} THEN {now} ELSE checked + 0.001 END, filler = :filler"
 LAST_CHECKED = "SELECT checked FROM health"
 PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
+
+# What follows every text that begins with a prefix.
+BEYOND = "\U0010ffff"
+
+# Refused requests: a minute's are one row, which holds the last one's words.
+_REFUSAL = ("sender", "code", "status", "address", "message", "hint", "correlation_id", "count")
+ADD_REFUSAL = f"""
+INSERT INTO refusals (minute, first, last, {", ".join(_REFUSAL)})
+VALUES (:minute, :first, :last, {", ".join(f":{name}" for name in _REFUSAL)})
+ON CONFLICT (minute, sender, code, address) DO UPDATE SET
+    count = refusals.count + excluded.count, last = excluded.last, message = excluded.message, hint = excluded.hint,
+    correlation_id = excluded.correlation_id
+"""  # noqa: S608 - names of ours
+REFUSALS = f"""
+SELECT first, last, {", ".join(_REFUSAL)} FROM refusals WHERE {{conditions}} ORDER BY last DESC LIMIT :limit
+"""  # noqa: S608 - names of ours
+REFUSAL_CONDITIONS = {
+    "refused_sender": "sender = :refused_sender",
+    "refused_search": "("
+    + " OR ".join(
+        f"{name} >= :refused_search AND {name} < :beyond" for name in ("sender", "code", "address", "correlation_id")
+    )
+    + ")",
+}
+LAST_REFUSALS = f"""
+SELECT first, last, {", ".join(_REFUSAL)}, total FROM (
+    SELECT refusals.*, sum(count) OVER (PARTITION BY sender) AS total,
+        row_number() OVER (PARTITION BY sender ORDER BY last DESC) AS place
+    FROM refusals) AS ranked
+WHERE place = 1
+"""  # noqa: S608 - names of ours
+PRUNE_REFUSALS = """
+DELETE FROM refusals WHERE last < {now} - :retention OR (minute, sender, code, address) IN (
+    SELECT minute, sender, code, address FROM (
+        SELECT minute, sender, code, address, row_number() OVER (PARTITION BY code ORDER BY last DESC) AS place
+        FROM refusals) AS ranked
+    WHERE place > :most
+)
+"""
 
 # The budget of calls is used up for so long. What CLAIM returns of it saves a read.
 CLOSE_BUDGET = """

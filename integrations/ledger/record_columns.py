@@ -21,6 +21,10 @@ _PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secr
 _CHECKPOINT_FIELDS = tuple(name for name in BY_CHECKPOINT if name != "secret")
 # What an outcome's JSON holds; its spans have a column of their own.
 _OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
+# Attempts of an initiation that are kept: the first ones, and the last.
+KEPT_ATTEMPTS = 20
+# Between the outcomes of earlier attempts, and between an outcome and its spans: JSON has neither unescaped.
+_SEPARATOR, _TAB = "\n", "\t"
 # What reading raises if another program has written, or the disk has damaged, a row's content.
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OSError, OverflowError, RecursionError)
 
@@ -75,6 +79,10 @@ def end_params(
         "state": state.value,
         "outcome": _json(answered),
         "spans": _json([(span.kind, span.name, span.start, span.seconds, span.result) for span in outcome.spans]),
+        "error_code": outcome.failure.code if outcome.failure else "",
+        "separator": _SEPARATOR,
+        "tab": _TAB,
+        "kept_attempts": KEPT_ATTEMPTS,
         "upstream_calls": outcome.upstream_calls,
         "released_lock_key": released_lock_key(initiation_id),
     }
@@ -116,7 +124,8 @@ def _record(row: Row, box: SecretBox, *, leniently: bool) -> InitiationRecord:
         lease_owner=row.lease_owner,
         lease_left=max(0.0, row.lease_left) if state is State.RUNNING else 0.0,
         upstream_calls=row.upstream_calls,
-        outcome=_outcome(row, secret.get("outcome", known)) if row.outcome else None,
+        outcome=_outcome(row.outcome, row.spans, secret.get("outcome", known)) if row.outcome else None,
+        earlier=_earlier(row.earlier),
         created=datetime.fromtimestamp(row.created, UTC),
         updated=datetime.fromtimestamp(row.updated, UTC),
         ended=datetime.fromtimestamp(row.ended, UTC) if row.ended else None,
@@ -169,8 +178,8 @@ def _checkpoint(row: Row, secret: Mapping[str, str]) -> Checkpoint:
     return Checkpoint(**values)
 
 
-def _outcome(row: Row, secret: Mapping[str, str]) -> Outcome:
-    answered = orjson.loads(row.outcome)
+def _outcome(text: str, spans: str, secret: Mapping[str, str]) -> Outcome:
+    answered = orjson.loads(text)
     failure = answered.get("failure")
     outcome = _known(
         Outcome,
@@ -181,7 +190,13 @@ def _outcome(row: Row, secret: Mapping[str, str]) -> Outcome:
             "failure": _known(Failure, failure) if failure else None,
         },
     )
-    return replace(outcome, spans=tuple(Span(*span) for span in orjson.loads(row.spans)))
+    return replace(outcome, spans=tuple(Span(*span) for span in orjson.loads(spans)))
+
+
+def _earlier(lines: str) -> tuple[Outcome, ...]:
+    """The outcomes of the attempts before, as COMPLETE has written them."""
+    parts = (line.partition(_TAB) for line in lines.split(_SEPARATOR) if line)
+    return tuple(_outcome(text, spans, {}) for text, _, spans in parts)
 
 
 def _session(clear: Mapping[str, Any], secret: Mapping[str, str]) -> Session:

@@ -29,6 +29,7 @@ from integrations.ledger.listings import Listings
 from integrations.ledger.notes import NoteTable
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import INVITED_SECONDS, Purge
+from integrations.ledger.refusals import RefusalTable
 from integrations.ledger.tokens import TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
@@ -44,7 +45,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens`, `notes`, `budgets` and `leases` lie there too.
+    """The ledger, kept in a database: `tokens`, `notes`, `budgets`, `refusals` and `leases` lie there too.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
     least. `seconds`: what a method may wait for the database, by default database.DEFAULT_TIMEOUT.
@@ -66,6 +67,7 @@ class LedgerStore(Listings):
         self.tokens = TokenTable(database, box)
         self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
+        self.refusals = RefusalTable(database, retention_seconds, self._clock)
         self.leases = LeaseTable(database)
 
     @property

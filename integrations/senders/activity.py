@@ -1,6 +1,7 @@
 """What each sender has sent of late and what became of it, for those who run the service.
 
-Counts are this worker's, in memory. A note is everybody's: it may have come to another worker.
+Counts are this worker's, in memory. A note is everybody's, as it may have come to another worker; so is what was refused,
+which is in the ledger (integrations/refusals.py).
 """
 
 from collections.abc import Iterable
@@ -14,20 +15,15 @@ from cobrowse.errors import LedgerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class SenderActivity:
-    """One sender's deliveries and refusals since this worker started.
+    """One sender's deliveries since this worker started: what was authenticated and read.
 
-    A delivery is what was authenticated and read; a refusal what was not, with the error's code and words, which hold
-    neither a secret nor a body. `note` is what a person is asked to do, as a handshake has it.
+    `note` is what a person is asked to do, as a handshake has it.
     """
 
     sender: str
     deliveries: int = 0
     last_delivery: datetime | None = None
     last_outcome: str = ""
-    refusals: int = 0
-    last_refusal: datetime | None = None
-    refusal_code: str = ""
-    refusal_reason: str = ""
     note: str = ""
 
 
@@ -56,13 +52,6 @@ class SenderActivities:
         """Note a delivery, and what it came to: a status, or a few of them."""
         kept = self.of(sender)
         self._kept[sender] = replace(kept, deliveries=kept.deliveries + 1, last_delivery=at, last_outcome=outcome)
-
-    def refused(self, sender: str, at: datetime, code: str, reason: str) -> None:
-        """Note a refusal."""
-        kept = self.of(sender)
-        self._kept[sender] = replace(
-            kept, refusals=kept.refusals + 1, last_refusal=at, refusal_code=code, refusal_reason=reason
-        )
 
     def noted(self, sender: str, note: str) -> None:
         """Keep what a person is asked to do."""

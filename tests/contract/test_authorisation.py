@@ -110,6 +110,7 @@ OPERATOR = frozenset({"console password", "console password, from its own page"}
 # The rows: method, the route's rule, the path that is asked, and which credentials open it.
 TABLE = [
     ("GET", "/healthz", "/healthz", ANYBODY),
+    ("GET", "/", "/", ANYBODY),
     ("GET", "/readyz", "/readyz", ANYBODY),
     ("GET", "/metrics", "/metrics", frozenset({"metrics token"})),
     ("GET", "/openapi.json", "/openapi.json", ANYBODY),
@@ -137,6 +138,9 @@ TABLE = [
     ("POST", "/webhooks/<name>", "/webhooks/architect", NOBODY),
     ("GET", "/console", "/console", OPERATOR),
     ("GET", "/console/live", "/console/live", OPERATOR),
+    ("GET", "/console/refused", "/console/refused", OPERATOR),
+    ("GET", "/console/senders", "/console/senders", OPERATOR),
+    ("GET", "/console/sign-out", "/console/sign-out", frozenset()),
     ("GET", "/console/static/<path:filename>", "/console/static/console.css", OPERATOR),
     ("GET", "/console/initiations/<initiation_id>", "/console/initiations/{id}", OPERATOR),
     ("GET", "/console/initiations/<initiation_id>/detail", "/console/initiations/{id}/detail", OPERATOR),

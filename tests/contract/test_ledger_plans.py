@@ -17,7 +17,7 @@ STATEMENTS = {
     for name in ("PREVIOUS", "RECLAIM", "SAVE_CHECKPOINT", "COMPLETE", "COMPLETED", "BY_ID", "BY_LOCK_KEY")
 } | {
     "LIVE_LEASE_OWNER": queries.LIVE_LEASE_OWNER,
-    "SAMPLES": queries.SAMPLES,
+    "SAMPLES": queries.SAMPLES.replace("{conditions}", queries.CONDITIONS["seconds"]),
     "COUNTS": queries.COUNTS,
     "PURGE": queries.PURGE,
     "PING_LOOK": queries.PING_LOOK,

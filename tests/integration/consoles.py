@@ -28,6 +28,7 @@ def console(bridge, **told):
         "recent": ledger.recent,
         "read": ledger.read,
         "recent_samples": ledger.recent_samples,
+        "refusals": ledger.refusals,
         "retry": bridge.initiate.retry,
         "end": bridge.initiate,
         "clock": SystemClock(),

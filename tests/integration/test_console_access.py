@@ -4,9 +4,12 @@ import base64
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from cobrowse.model import Secret
 from console.auth import HEADERS, CsrfTokens
+from console.sign_in import user_row
+from schemas.console_users import parse_users
 from tests.integration.consoles import (
     FORM_KEY,
     OURS,
@@ -15,6 +18,7 @@ from tests.integration.consoles import (
     client,
     console,
     failing,
+    token_in,
 )
 
 __all__ = ["bridge", "client"]
@@ -31,7 +35,16 @@ def basic(name, password):
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
-EVERYWHERE = ("", "/live", "/initiations/x", "/initiations/x/detail", "/static/console.css", "/static/console.js")
+EVERYWHERE = (
+    "",
+    "/live",
+    "/refused",
+    "/senders",
+    "/initiations/x",
+    "/initiations/x/detail",
+    "/static/console.css",
+    "/static/console.js",
+)
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)
@@ -48,7 +61,7 @@ def test_every_answer_tells_the_browser_what_it_may_do(bridge, path, credentials
 def test_with_a_password_nothing_is_seen_without_it(bridge, path):
     answer = with_password(bridge).get(f"/console{path}")
     assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == 'Basic realm="cobrowse-bridge console"'
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="cobrowse-bridge console", charset="UTF-8"'
     assert "CONSOLE_PASSWORD" in answer.text
 
 
@@ -126,6 +139,9 @@ def test_with_neither_there_is_no_console(service):
         genesys_client_id="id",
         genesys_client_secret=Secret("a-secret-of-the-client"),
     )
+    nothing = elsewhere().client.get("/")
+    assert (nothing.status_code, nothing.json["errorCode"]) == (404, "not_found")
+    assert "CONSOLE_PASSWORD" in nothing.json["errorHint"]
     answer = elsewhere().client.get("/console")
     assert (answer.status_code, answer.json["errorCode"]) == (404, "not_found")
 
@@ -135,3 +151,54 @@ def test_options_asks_for_the_password_too(service, path):
     client = service(console_password=Secret(PASSWORD)).client
     assert client.options(f"/console{path}").status_code == 401
     assert client.options(f"/console{path}", headers=basic("ops", PASSWORD)).status_code == 200
+
+
+# --- named users ----------------------------------------------------------------------------------
+
+USERS = parse_users([user_row("ann", "operator", "a-password-of-ann"), user_row("bob", "viewer", "a-password-of-bob")])
+ANN, BOB = basic("ann", "a-password-of-ann"), basic("bob", "a-password-of-bob")
+
+
+def test_a_viewer_looks_and_an_operator_acts_under_the_own_name(bridge, box):
+    failed = failing(bridge, box)
+    client = console(bridge, users=USERS).test_client()
+    path = f"/console/initiations/{failed.initiation_id}"
+    page = client.get(path, headers=BOB)
+    assert (page.status_code, "Run again" in page.text, "bob, viewer" in page.text) == (200, False, True)
+    token = token_in(client.get(path, headers=ANN).text)
+    answer = client.post(f"{path}/retry", data={"token": token}, headers=OURS | BOB)
+    assert (answer.status_code, "and bob is a viewer" in answer.text) == (403, True)
+    assert bridge.initiate.ledger.read(failed.initiation_id).attempts == 1
+    with capture_logs() as lines:
+        assert client.post(f"{path}/retry", data={"token": token}, headers=OURS | ANN).status_code == 303
+    [line] = [line for line in lines if line["event"] == "run again from the console"]
+    assert (line["initiation_id"], line["requested_by"]) == (failed.initiation_id, "ann")
+
+
+@pytest.mark.parametrize("headers", [{}, basic("ann", "a-password-of-bob"), basic("eve", "a-password-of-ann")])
+def test_nobody_else_gets_in(bridge, headers):
+    assert console(bridge, users=USERS).test_client().get("/console", headers=headers).status_code == 401
+
+
+def test_guesses_are_few_and_the_page_says_how_long_to_wait(bridge):
+    client = with_password(bridge)
+    answers = [client.get("/console", headers=basic("ops", "wrong")).status_code for _ in range(7)]
+    assert answers == [401] * 5 + [429] * 2
+    answer = client.get("/console", headers=basic("ops", PASSWORD))
+    assert (answer.status_code, 0 < int(answer.headers["Retry-After"]) <= 61) == (429, True)
+    assert client.get("/console", headers=basic("another", PASSWORD)).status_code == 200
+
+
+def test_signing_out_lets_the_browser_forget(bridge):
+    client = with_password(bridge)
+    assert "Sign out" in client.get("/console", headers=basic("ops", PASSWORD)).text
+    answer = client.get("/console/sign-out", headers=basic("ops", PASSWORD))
+    assert (answer.status_code, "Signed out." in answer.text) == (401, True)
+    assert "WWW-Authenticate" in answer.headers
+
+
+def test_the_service_has_it_for_its_users(service):
+    users = (Secret(user_row("ann", "operator", "a-password-of-ann")),)
+    client = service(console_users=users).client
+    assert client.get("/console").status_code == 401
+    assert client.get("/console", headers=ANN).status_code == 200

@@ -6,9 +6,9 @@ from base64 import b64encode
 import pytest
 from structlog.testing import capture_logs
 
-from cobrowse.model import Status
+from cobrowse.model import Secret, Status
 from sandbox.state import ABSENT, VOICE, WEBCHAT
-from tests.integration.consoles import OURS, ask, bridge, client, failing
+from tests.integration.consoles import OURS, PASSWORD, ask, bridge, client, console, failing
 
 __all__ = ["bridge", "client"]
 
@@ -51,10 +51,12 @@ def test_a_session_is_ended_by_a_request_of_its_own(client, bridge, box):
     assert row.outcome.status is Status.ENDED
 
 
-def test_who_ended_it_is_in_the_log(client, bridge):
+def test_who_ended_it_is_in_the_log(bridge):
     started = ask(bridge, WEBCHAT)
+    client = console(bridge, password=Secret(PASSWORD)).test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = "Basic " + b64encode(f"ada:{PASSWORD}".encode()).decode()
     with capture_logs() as lines:
-        end(client, started, Authorization="Basic " + b64encode(b"ada:any-password").decode())
+        end(client, started)
     [line] = [line for line in lines if line["event"] == "session ended from the console"]
     assert (line["initiation_id"], line["requested_by"], line["status"]) == (started.initiation_id, "ada", "ended")
 

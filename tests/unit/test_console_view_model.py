@@ -78,9 +78,12 @@ def test_a_rows_revision_changes_with_its_state_its_lease_and_its_last_change():
     assert len(seen) == 4
 
 
-def test_who_asked_is_the_person_or_else_the_credential():
+def test_who_asked_is_the_person_or_else_the_callers_key_or_else_the_sender():
     assert row(ENTRY, NOW).asked == "Ann"
-    assert row(entry(command=replace(COMMAND, requested_by="")), NOW).asked == "flow"
+    nobody = replace(COMMAND, requested_by="")
+    assert row(entry(command=replace(nobody, sender="architect")), NOW).asked == "flow"
+    # Which variable holds a sender's secret is nobody's name.
+    assert row(entry(command=replace(nobody, credential="$CRM_SECRET")), NOW).asked == "crm"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_retry_without_a_key_joins_the_one_that_is_running():
     assert (told.session, told.flow) == (first.outcome.session, "media")
     # What it took is its own.
     assert (told.seconds, told.upstream_calls, told.replayed) == (3.0, 0, False)
-    assert [span.name for span in told.spans] == ["find"]
+    assert [span.name for span in told.spans if span.kind != "commit"] == ["find"]
     assert work.genesys.calls == [("find", "id-1")]
     ((initiation_id, _, state, checkpoint, outcome),) = work.ledger.settled
     assert (initiation_id, state, outcome) == ("row", State.SUCCEEDED, told)
@@ -74,7 +74,7 @@ def test_a_live_session_is_the_answer_and_nothing_is_started():
     assert told.status is Status.ALREADY_ACTIVE
     # Nobody knows who started it, so nobody gets its links.
     assert told.session == replace(LIVE, conversation_id="c-1", verified=True, viewer_url="")
-    assert [span.name for span in told.spans] == ["check"]
+    assert [span.name for span in told.spans if span.kind != "commit"] == ["check"]
     assert work.genesys.calls == [("look", "c-1")]
     assert work.ledger.settled[0][2:] == (State.SUCCEEDED, Checkpoint(session=told.session), told)
 
@@ -174,7 +174,10 @@ def test_what_has_no_time_on_record_counts_as_young(untold):
 def test_what_shows_at_the_second_check_is_the_answer():
     _, told = asked(ScriptedGenesys(live=[(), (LIVE,)]), claims=[won(ended("first"), after=0.1)])
     assert told.status is Status.ALREADY_ACTIVE
-    assert [span.name for span in told.spans] == ["before another look for the earlier session", "check"]
+    assert [span.name for span in told.spans if span.kind != "commit"] == [
+        "before another look for the earlier session",
+        "check",
+    ]
 
 
 def test_a_check_that_has_no_time_for_its_patience_says_so():

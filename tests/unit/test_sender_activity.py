@@ -1,4 +1,4 @@
-"""What each sender has sent of late: counted, with the last outcome and the last refusal."""
+"""What each sender has sent of late: counted, with the last outcome."""
 
 from datetime import timedelta
 
@@ -9,16 +9,13 @@ from integrations.senders.activity import SenderActivities, SenderActivity
 from tests.payloads import NOW
 
 
-def test_deliveries_and_refusals_are_counted_each_with_its_last():
+def test_deliveries_are_counted_with_the_last_outcome():
     activity = SenderActivities()
     activity.delivered("crm", NOW, "initiated")
-    activity.refused("crm", NOW, "signature_invalid", "it does not fit")
     activity.delivered("crm", NOW + timedelta(seconds=1), "2 ignored")
     activity.noted("crm", "open this")
     later = NOW + timedelta(seconds=1)
-    assert activity.of("crm") == SenderActivity(
-        "crm", 2, later, "2 ignored", 1, NOW, "signature_invalid", "it does not fit", "open this"
-    )
+    assert activity.of("crm") == SenderActivity("crm", 2, later, "2 ignored", "open this")
 
 
 def test_all_senders_are_shown_in_their_order_also_those_that_have_sent_nothing():

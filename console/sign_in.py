@@ -1,0 +1,153 @@
+"""Signing in to the console: named users or one password, attempts throttled, passwords hashed off the loop."""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from hmac import compare_digest
+from threading import BoundedSemaphore, Lock
+from typing import Protocol
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from cobrowse.clock import Clock
+from cobrowse.errors import SenderRateLimited
+from cobrowse.model import Secret
+from integrations.event_loop import run_off_loop
+from schemas.console_users import ConsoleUser, Role
+
+# Wrong passwords of an address for a name, and of an address in all, within the window in seconds.
+MOST_FOR_A_NAME, MOST_OF_AN_ADDRESS, WINDOW = 5, 30, 60.0
+# What is remembered at once; beyond it the oldest is forgotten.
+MOST_REMEMBERED = 2_000
+# Hashes at once, each of 32 MB and 50 ms of a processor.
+HASHES_AT_ONCE = 2
+# Compared with where there is no such user, so that the time taken doesn't tell which names there are.
+_NOBODY = "scrypt:32768:8:1.0000000000000000." + "0" * 128
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who uses the console, and as what."""
+
+    name: str
+    role: Role
+
+    @property
+    def may_act(self) -> bool:
+        """Whether this person may run initiations again and end sessions."""
+        return self.role == "operator"
+
+
+class Passwords(Protocol):
+    """Says whose password it is."""
+
+    def check(self, name: str, password: str) -> SignedIn | None:
+        """The person; None if name and password don't belong together."""
+
+
+class OnePassword:
+    """CONSOLE_PASSWORD: with it, everybody is an operator by the name that is given."""
+
+    def __init__(self, password: Secret) -> None:
+        self._digest = _digest(password)
+
+    def check(self, name: str, password: str) -> SignedIn | None:
+        """The person with any name. Digests have one length, so the comparison reveals nothing of the password's."""
+        right = compare_digest(_digest(password), self._digest)
+        return SignedIn(name or "operator", "operator") if right else None
+
+
+class NamedUsers:
+    """CONSOLE_USERS: each has a password and a role."""
+
+    def __init__(self, users: Sequence[ConsoleUser]) -> None:
+        self._users = {user.name: user for user in users}
+        self._turn = BoundedSemaphore(HASHES_AT_ONCE)
+        # Of those who signed in: a browser sends the password with every request, and it is hashed once.
+        self._key = secrets.token_bytes(32)
+        self._known: dict[str, bytes] = {}
+
+    def check(self, name: str, password: str) -> SignedIn | None:
+        """The user of this name, if it is the right password."""
+        user = self._users.get(name)
+        mark = blake2b(_bytes(password), key=self._key).digest()
+        if user is None or not compare_digest(self._known.get(name, b""), mark):
+            kept = _werkzeugs(user.password_hash if user is not None else _NOBODY)
+            with self._turn:
+                right = run_off_loop(lambda: check_password_hash(kept, _plain(password)))
+            if user is None or not right:
+                return None
+            self._known[name] = mark
+        return SignedIn(user.name, user.role)
+
+
+class Throttle:
+    """Limits wrong passwords: of an address for a name, and of an address whatever the name."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._counts: OrderedDict[tuple[str, ...], tuple[int, float]] = OrderedDict()
+
+    def attempt(self, address: str, name: str) -> None:
+        """Count an attempt before its password is looked at. SenderRateLimited if it may not be made now."""
+        now = self._clock.monotonic()
+        with self._lock:
+            for key, most in (((address, name[:64]), MOST_FOR_A_NAME), ((address,), MOST_OF_AN_ADDRESS)):
+                count, ends = self._counts.get(key, (0, 0.0))
+                if ends <= now:
+                    count, ends = 0, now + WINDOW
+                if count >= most:
+                    raise SenderRateLimited("too many wrong passwords", retry_after=ends - now)
+                self._counts[key] = (count + 1, ends)
+            while len(self._counts) > MOST_REMEMBERED:
+                self._counts.popitem(last=False)
+
+    def succeeded(self, address: str, name: str) -> None:
+        """Take the attempt back: its password was right."""
+        with self._lock:
+            self._counts.pop((address, name[:64]), None)
+            count, ends = self._counts.get((address,), (0, 0.0))
+            if count:
+                self._counts[(address,)] = (count - 1, ends)
+
+
+class SignIn:
+    """Checks a name and a password that came from an address."""
+
+    def __init__(self, passwords: Passwords, clock: Clock) -> None:
+        self._passwords = passwords
+        self._throttle = Throttle(clock)
+
+    def __call__(self, address: str, name: str, password: str) -> SignedIn | None:
+        """The person; None if the password is wrong. SenderRateLimited after too many wrong ones."""
+        self._throttle.attempt(address, name)
+        person = self._passwords.check(name, password)
+        if person is not None:
+            self._throttle.succeeded(address, name)
+        return person
+
+
+def user_row(name: str, role: Role, password: str) -> str:
+    """The entry of CONSOLE_USERS for a user with this password."""
+    return f"{name}:{role}:{generate_password_hash(password, 'scrypt').replace('$', '.')}"
+
+
+def _werkzeugs(password_hash: str) -> str:
+    return password_hash.replace(".", "$")
+
+
+def _digest(password: str) -> bytes:
+    return blake2b(_bytes(password)).digest()
+
+
+def _bytes(text: str) -> bytes:
+    """A text from the environment may hold bytes that are not UTF-8."""
+    return text.encode(errors="surrogateescape")
+
+
+def _plain(text: str) -> str:
+    """The text without what can't be encoded: such a password is wrong anyway."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,70 @@
+"""The refused requests of all workers: one row a minute for each sender, code and address."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from cobrowse.clock import Clock
+from integrations.ledger import queries
+from integrations.ledger.database import Database
+from integrations.ledger.record_columns import plain
+from integrations.refusals import Refusal
+
+# Rows that are kept of each code: a flood of one kind must not push the others out.
+MOST_OF_A_CODE = 500
+# Seconds between two looks for rows to delete.
+PRUNE_SECONDS = 60.0
+
+
+class RefusalTable:
+    """Keeps what was refused, as long as what has ended. Every method raises LedgerUnavailable as the ledger's do."""
+
+    def __init__(self, database: Database, retention_seconds: float, clock: Clock) -> None:
+        self._database = database
+        self._retention = retention_seconds
+        self._clock = clock
+        self._next_prune = 0.0
+
+    def add(self, refusals: Sequence[Refusal]) -> None:
+        """Add to the rows of their minutes, and now and then delete what is old or too much."""
+        for each in refusals:
+            self._database.execute(queries.ADD_REFUSAL, _params(each), durable=False)
+        if self._clock.monotonic() >= self._next_prune:
+            self._next_prune = self._clock.monotonic() + PRUNE_SECONDS
+            limits = {"retention": self._retention, "most": MOST_OF_A_CODE}
+            self._database.execute(queries.PRUNE_REFUSALS, limits, durable=False)
+
+    def newest(self, limit: int, *, sender: str | None = None, search: str | None = None) -> tuple[Refusal, ...]:
+        """The newest first. `search` is the start of a sender, a code, an address or a correlation id."""
+        found = {"refused_sender": sender, "refused_search": search and plain(search)}
+        params: dict[str, object] = {name: value for name, value in found.items() if value}
+        conditions = " AND ".join(queries.REFUSAL_CONDITIONS[name] for name in params) or "1 = 1"
+        sql = queries.REFUSALS.replace("{conditions}", conditions)
+        params |= {"beyond": f"{search}{queries.BEYOND}", "limit": limit}
+        return tuple(self._database.scan(sql, params, _refusal))
+
+    def last_of_senders(self) -> dict[str, tuple[int, Refusal]]:
+        """By sender, how many of its requests were refused in the time that is kept, and the last of them."""
+        rows = self._database.scan(queries.LAST_REFUSALS, {}, lambda values: (values[-1], _refusal(values[:-1])))
+        return {refusal.sender: (total, refusal) for total, refusal in rows}
+
+
+def _params(refusal: Refusal) -> dict[str, object]:
+    return {
+        "minute": refusal.minute,
+        "sender": plain(refusal.sender),
+        "code": refusal.code,
+        "address": plain(refusal.address),
+        "status": refusal.status,
+        "message": plain(refusal.message),
+        "hint": plain(refusal.hint),
+        "correlation_id": plain(refusal.correlation_id),
+        "count": refusal.count,
+        "first": refusal.first.timestamp(),
+        "last": refusal.last.timestamp(),
+    }
+
+
+def _refusal(values: tuple[object, ...]) -> Refusal:
+    first, last, *others = values
+    moments = (datetime.fromtimestamp(float(str(moment)), UTC) for moment in (first, last))
+    return Refusal(*moments, *others)  # type: ignore[arg-type]  # as the statement names them

@@ -1,0 +1,81 @@
+"""What is refused is gathered, added up by minute, bounded, and written behind the responses."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from cobrowse.errors import LedgerUnavailable
+from integrations.refusals import MOST_HELD, OTHERS, Refusal, RefusalRecorder
+from tests.clocks import HANGS, ManualClock, wait_until
+from tests.payloads import NOW
+
+
+def refusal(seconds=0.0, sender="crm", address="203.0.113.9"):
+    at = NOW + timedelta(seconds=seconds)
+    return Refusal(at, at, sender, "signature_invalid", 401, address, "no match", "compare", f"c-{seconds:g}")
+
+
+class Written:
+    def __init__(self):
+        self.rows = []
+
+    def __call__(self, refusals):
+        self.rows += refusals
+
+
+@pytest.fixture
+def clock():
+    """A clock by which the writer sleeps until the test is over: what is written is what `flush` writes."""
+    over = threading.Event()
+
+    class Sleeping(ManualClock):
+        def sleep(self, seconds):
+            over.wait(HANGS)
+
+    yield Sleeping()
+    over.set()
+
+
+def test_those_of_a_minute_are_one_row_with_the_first_time_and_the_last_words(clock):
+    written = Written()
+    recorder = RefusalRecorder(written, clock)
+    for seconds in (0, 1, 2):
+        recorder.add(refusal(seconds))
+    recorder.add(refusal(1, sender="erp"))
+    recorder.flush()
+    assert [(each.sender, each.count, each.correlation_id) for each in written.rows] == [
+        ("crm", 3, "c-2"),
+        ("erp", 1, "c-1"),
+    ]
+    assert (written.rows[0].first, written.rows[0].last) == (NOW, NOW + timedelta(seconds=2))
+    recorder.flush()
+    assert len(written.rows) == 2
+
+
+def test_a_flood_of_addresses_is_counted_and_takes_no_memory(clock):
+    written = Written()
+    recorder = RefusalRecorder(written, clock)
+    for number in range(MOST_HELD + 50):
+        recorder.add(refusal(address=f"198.51.100.{number}"))
+    recorder.flush()
+    assert len(written.rows) == MOST_HELD + 1
+    assert (written.rows[-1].sender, written.rows[-1].address, written.rows[-1].count) == (OTHERS, "", 50)
+
+
+def test_a_ledger_that_is_away_costs_the_record_only(clock):
+    def away(_refusals):
+        raise LedgerUnavailable("away")
+
+    recorder = RefusalRecorder(away, clock)
+    recorder.add(refusal())
+    recorder.flush()
+
+
+def test_it_is_written_by_itself_a_moment_later():
+    written = Written()
+    recorder = RefusalRecorder(written, ManualClock())
+    recorder.add(refusal())
+    wait_until(lambda: written.rows)
+    recorder.add(refusal(1))
+    wait_until(lambda: len(written.rows) == 2)
