@@ -129,7 +129,7 @@ def build_telemetry(
     settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
-    names = (data_actions.SENDER, CONSOLE, *(sender.name for sender in senders))
+    names = (data_actions.SENDER, CONSOLE, *senders.names)
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
@@ -161,9 +161,9 @@ def build_console(
         password=settings.console_password,
         users=parse_users(settings.console_users),
         about=About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
-        senders=(data_actions.SENDER, CONSOLE, *(sender.name for sender in senders)),
+        senders=(data_actions.SENDER, CONSOLE, *senders.names),
         ignored=ignored,
-        activity=lambda: activity.of_all(sender.name for sender in senders),
+        activity=lambda: activity.of_all(senders.rows),
         open_circuits=flows.open_circuits if isinstance(flows, genesys.Flows) else tuple,
         budgets=flows.budgets if isinstance(flows, genesys.Flows) else tuple,
     )

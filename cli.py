@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "commands.demo:demo",
     "sandbox": "commands.sandbox:sandbox",
     "serve": "commands.serve:serve",
+    "listen": "commands.listen:listen",
     "doctor": "commands.doctor:doctor",
     "start": "commands.start:start",
     "end": "commands.end:end",

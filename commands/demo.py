@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 
 from cobrowse.clock import SystemClock
 from commands.group import Failure
-from commands.terminal import say, say_json, say_whole, waiting
+from commands.terminal import say, say_json, say_json_line, say_whole, waiting
 
 ROOT = Path(__file__).resolve().parent.parent
 # Public: it is of use on the sandbox only.
@@ -28,30 +28,51 @@ WEBCHAT = "11111111-1111-4111-8111-111111111111"
 # Seconds that either may take to answer for the first time.
 PATIENCE = 30.0
 CLOCK = SystemClock()
+# What a data action sends.
+BODY = orjson.dumps({"conversationId": WEBCHAT, "channel": "webchat", "requestedBy": "make demo"})
+HEADERS = {
+    "Content-Type": "application/json",
+    "X-Api-Key": SANDBOX_KEY,
+    "ININ-Correlation-Id": "demo-0001",
+    "Idempotency-Key": "demo-0001",
+    "Transfer-Encoding": "chunked",  # as Genesys sends it, unless its action says otherwise
+}
 PROGRAM = (sys.executable, str(ROOT / "cli.py"))
 
 
 @click.command()
 @click.option("--serve", is_flag=True, help="Stay up until Ctrl-C, for curl and Postman.")
-def demo(serve: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the answer, or with --serve where both are, as JSON only.")
+def demo(serve: bool, as_json: bool) -> None:
     """Show it at work on this machine: a sandbox of Genesys, and the service. Needs no settings."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = CLOCK.monotonic()
-    with running(serve) as (genesys_port, port):
+    with running(serve, quiet=as_json) as (genesys_port, port):
+        url = f"http://127.0.0.1:{port}"
+        if as_json and serve:
+            say_json_line({"sandbox": f"http://127.0.0.1:{genesys_port}", "service": url, "console": f"{url}/console"})
+        if as_json and not serve:
+            sys.exit(0 if _answered(*call(port, "POST", "/data-actions/cobrowse", BODY, HEADERS)) else 1)
+        if as_json:
+            _wait()
+            return
         say(f"✓ Both are up after {CLOCK.monotonic() - began:.1f} s.", style="green")
         if not serve:
             sys.exit(0 if demonstrate(genesys_port, port) else 1)
-        url = f"http://127.0.0.1:{port}"
         say_whole(f"Genesys's sandbox: http://127.0.0.1:{genesys_port}    service: {url}    console: {url}/console")
         say_whole(f"curl -sS {url}/data-actions/cobrowse -H 'X-Api-Key: {SANDBOX_KEY}' \\")
         say_whole(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'")
         say("Ctrl-C stops both.")
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.pause()
+        _wait()
+
+
+def _wait() -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 @contextlib.contextmanager
-def running(serve: bool) -> Iterator[tuple[int, int]]:
+def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int]]:
     """The sandbox and the service, up until the block ends: their ports."""
     genesys_port = free_port(9099 if serve else 0)
     port = free_port(int(os.environ.get("PORT") or 8000) if serve else 0)
@@ -74,12 +95,13 @@ def running(serve: bool) -> Iterator[tuple[int, int]]:
             ("The service", ("serve",), port, "/healthz"),
         ):
             # In an empty folder, so that no .env of the working folder has a say.
-            quiet = None if serve else subprocess.DEVNULL
-            process = subprocess.Popen((*PROGRAM, *words), cwd=folder, env=environment, stdout=quiet, stderr=quiet)  # noqa: S603 - our own program
+            out = None if serve and not quiet else subprocess.DEVNULL
+            process = subprocess.Popen((*PROGRAM, *words), cwd=folder, env=environment, stdout=out, stderr=out)  # noqa: S603 - our own program
             stack.callback(stop, process)
-            with waiting(f"{what} starts"):
+            with contextlib.nullcontext() if quiet else waiting(f"{what} starts"):
                 wait_until_up(wait_port, path, process)
-            say_whole(f"✓ {what} is on http://127.0.0.1:{wait_port}", style="green")
+            if not quiet:
+                say_whole(f"✓ {what} is on http://127.0.0.1:{wait_port}", style="green")
         yield genesys_port, port
 
 
@@ -142,20 +164,12 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 def demonstrate(genesys_port: int, port: int) -> bool:
     """Send what a data action sends, and show what went over the wire and what came back: whether it succeeded."""
-    body = orjson.dumps({"conversationId": WEBCHAT, "channel": "webchat", "requestedBy": "make demo"})
-    headers = {
-        "Content-Type": "application/json",
-        "X-Api-Key": SANDBOX_KEY,
-        "ININ-Correlation-Id": "demo-0001",
-        "Idempotency-Key": "demo-0001",
-        "Transfer-Encoding": "chunked",  # as Genesys sends it, unless its action says otherwise
-    }
     say_whole("", "> POST /data-actions/cobrowse HTTP/1.1")
-    for name, value in headers.items():
+    for name, value in HEADERS.items():
         say_whole(f"> {name}: {'•••' if name == 'X-Api-Key' else value}")
-    say_whole(">", f"> {body.decode()}", "")
+    say_whole(">", f"> {BODY.decode()}", "")
     start = CLOCK.monotonic()
-    status, answer_headers, answer = call(port, "POST", "/data-actions/cobrowse", body, headers)
+    status, answer_headers, answer = call(port, "POST", "/data-actions/cobrowse", BODY, HEADERS)
     say_whole(f"< HTTP/1.1 {status} ({(CLOCK.monotonic() - start) * 1000:.0f} ms)")
     for name, value in answer_headers:
         say_whole(f"< {name}: {value}")
@@ -163,6 +177,11 @@ def demonstrate(genesys_port: int, port: int) -> bool:
     for number, asked in enumerate(orjson.loads(call(genesys_port, "GET", "/sandbox/calls")[2])["calls"], 1):
         say_whole(f"  {number} {asked['operation']:<13} {asked['method']:<4} {asked['path']} → {asked['status']}")
     say("", "The answer, as the flow gets it:")
+    return _answered(status, answer_headers, answer)
+
+
+def _answered(status: int, _headers: object, answer: bytes) -> bool:
+    """Print the answer's document: whether it tells of a session that the conversation shows."""
     document = orjson.loads(answer)
     say_json(document)
     return status == 200 and bool(document["verified"])

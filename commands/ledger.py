@@ -9,7 +9,7 @@ from app import build_ledger
 from cobrowse.errors import LedgerUnavailable
 from commands.group import Failure, Group
 from commands.needs import LEDGER
-from commands.terminal import say
+from commands.terminal import say, say_json
 from integrations.ledger import LedgerStore
 from settings import load_settings
 from web.error_responses import hint_of
@@ -27,22 +27,33 @@ def open_ledger() -> Iterator[LedgerStore]:
         store.close()
 
 
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else.")
+
+
 @click.group(cls=Group)
 def ledger() -> None:
     """Maintain the ledger at LEDGER_URL."""
 
 
 @ledger.command()
-def upgrade() -> None:
+@AS_JSON
+def upgrade(as_json: bool) -> None:
     """Bring the ledger's schema up to this version. SQLite's does that by itself."""
     with open_ledger() as store:
         before, after = store.upgrade()
+    if as_json:
+        say_json({"from": before, "to": after})
+        return
     say(f"The schema is at version {after}." if before == after else f"The schema went from {before} to {after}.")
 
 
 @ledger.command()
-def purge() -> None:
+@AS_JSON
+def purge(as_json: bool) -> None:
     """Remove what is older than LEDGER_RETENTION_SECONDS. The service does that now and then, too."""
     with open_ledger() as store:
         removed = store.purge()
+    if as_json:
+        say_json({"removed": removed})
+        return
     say(f"{removed} initiation{'' if removed == 1 else 's'} removed.")

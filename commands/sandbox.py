@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from commands.group import Command, Failure
-from commands.terminal import say, say_whole
+from commands.terminal import say, say_json_line, say_whole
 
 
 @click.command(cls=Command)
@@ -18,12 +18,18 @@ from commands.terminal import say, say_whole
 @click.option("--rate-limit", type=int, default=300, show_default=True, help="Calls a minute for each token.")
 @click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
 @click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach.")
-def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, allow_remote: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print where it is as JSON on one line, and nothing else.")
+def sandbox(
+    port: int, host: str, api: str, rate_limit: int, auto_create: bool, allow_remote: bool, as_json: bool
+) -> None:
     """Run a simulated Genesys Cloud on this machine. Needs no settings."""
     # Loaded by name: the sandbox is a program of its own, and no module of the service may depend on it.
     server = importlib.import_module("sandbox.server")
 
     def ready(box: Any) -> None:  # noqa: ANN401 - the sandbox's own type
+        if as_json:
+            say_json_line({"url": box.url, "clientId": "sandbox", "clientSecret": "sandbox-secret"})
+            return
         say_whole(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
         say_whole(f"  export SANDBOX=true GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
         say_whole("  calls received: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
@@ -35,4 +41,5 @@ def sandbox(port: int, host: str, api: str, rate_limit: int, auto_create: bool, 
         hint = "Choose another --port, or end what listens there."
         raise Failure(f"The sandbox can't listen on {host}:{port}: {error}", hint) from None
     except KeyboardInterrupt:
-        say("The sandbox has stopped.")
+        if not as_json:
+            say("The sandbox has stopped.")

@@ -31,11 +31,12 @@ QUESTIONS = (
     Question("login host", lambda context, _: network_checks.login(context)),
     Question("clock", lambda context, _: network_checks.clock(context), ("api host",)),
     Question("credentials", lambda _, org: org.credentials(), ("login host",)),
+    # Before the scopes, which are those of the flow that the org has.
+    Question("flow", lambda _, org: org.flow(), _GENESYS),
     Question("scopes", lambda _, org: org.scopes(), ("login host", "credentials")),
     Question("reading", lambda _, org: org.reading(), _GENESYS),
     Question("ending", lambda _, org: org.ending(), _GENESYS),
     Question("participant data", lambda _, org: org.participant_data(), _GENESYS),
-    Question("flow", lambda _, org: org.flow(), _GENESYS),
     Question("conversation", lambda _, org: org.conversation(), _GENESYS),
     Question("API keys", lambda context, _: local_checks.api_keys(context)),
     Question("senders", lambda context, _: local_checks.senders(context)),

@@ -14,6 +14,7 @@ from cobrowse.errors import (
     GenesysTimeout,
     GenesysUnauthorized,
     GenesysUnavailable,
+    SessionNotIdentified,
 )
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
@@ -55,6 +56,8 @@ class GenesysChecks:
         settings = context.settings
         self._rows = rows
         self._candidates = candidates(settings.cobrowse_flow, rows)
+        # Until `flow` finds that the org lacks it.
+        self._row = self._candidates[0]
         self._context = context
         self._transport = context.transport
         self._identity = (
@@ -87,8 +90,8 @@ class GenesysChecks:
             yield Check("credentials", True, f"Genesys gives a token to client {self._identity[0]}")
 
     def scopes(self) -> Iterator[Check]:
-        """Each scope that the flow which is tried first asks for."""
-        row = self._candidates[0]
+        """Each scope that the org's flow asks for, as far as `flow` has found which that is."""
+        row = self._row
         scopes = row.scopes.get(None, "").split()
         if not scopes:
             yield Check("scopes", None, f"the {row.name} flow requests none: the client's roles decide")
@@ -161,6 +164,7 @@ class GenesysChecks:
         """Which flow this org has: by a session that stays unattached, which reaches no customer and ends by itself."""
         absent = ""
         for row in self._candidates:
+            self._row = row
             if row.trial is None:
                 why = f"{absent}; auto sees that by itself" if absent else "as COBROWSE_FLOW says"
                 yield Check("flow", bool(absent) or None, f"{row.name}: {why}; only starting a session can prove it")
@@ -175,6 +179,8 @@ class GenesysChecks:
             except GenesysForbidden as error:
                 scope = next((f"the scope {scope} and " for scope in row.scopes.get(None, "").split()), "")
                 yield failing("flow", error, f"Give the OAuth client {scope}a role with the permission in the message.")
+            except SessionNotIdentified as error:
+                yield failing("flow", error, "Check GENESYS_API_URL and any proxy in between: the body holds no id.")
             except CobrowseError as error:
                 yield failing("flow", error)
             else:

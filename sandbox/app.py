@@ -10,7 +10,7 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from sandbox import endpoints
+from sandbox import endpoints, listening
 from sandbox.answers import Answer, said, status_line
 from sandbox.breakage import Wire, apply_response_fault, sent
 from sandbox.calls import Call
@@ -54,6 +54,18 @@ ROUTES = (
         "PATCH", f"{_ONE}/participants/<participant_id>/attributes", "attributes", "both", 200, endpoints.set_attributes
     ),
     Route("GET", _COBROWSE, "cobrowsesessions", "both", 200, endpoints.get_cobrowse),
+    Route("POST", "/api/v2/notifications/channels", "channel", "both", 200, listening.make_channel),
+    Route(
+        "PUT",
+        "/api/v2/notifications/channels/<channel_id>/subscriptions",
+        "subscribe",
+        "both",
+        200,
+        listening.subscribe,
+    ),
+    Route("GET", "/api/v2/routing/queues", "queues", "both", 200, listening.list_queues),
+    Route("POST", "/api/v2/users/search", "users", "both", 200, listening.search_users),
+    Route("POST", "/api/v2/analytics/conversations/details/query", "details", "both", 200, listening.query_details),
 )
 
 

@@ -8,10 +8,11 @@ import orjson
 from flask import Blueprint, Response, request
 
 from sandbox import shapes, state
+from sandbox.channels import DISTURBANCES
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import parse
-from sandbox.fields import Refused, choice, mapping, text, texts, whole
+from sandbox.fields import Refused, choice, flag, mapping, text, texts, whole
 from sandbox.options import SCOPES, YEAR, changed
 
 FIXED: Mapping[str, str] = {
@@ -69,6 +70,7 @@ def control(world: FakeGenesys) -> Blueprint:
         return _json({"access_token": token.value, "scopes": sorted(token.scopes), "expires_in": seconds}, 201)
 
     _conversations(plan, world)
+    _channels(plan, world)
     _faults(plan, world)
     return plan
 
@@ -76,23 +78,38 @@ def control(world: FakeGenesys) -> Blueprint:
 def _conversations(plan: Blueprint, world: FakeGenesys) -> None:
     @plan.post("/conversations")
     def add_conversation() -> Response:
-        given = mapping(_document(), ("id", "channel", "state"))
+        given = mapping(_document(), ("id", "channel", "state", "agent"))
         name = text(given["id"], "id") if "id" in given else None
         channel, how = given.get("channel", "webchat"), given.get("state", "active")
-        new = world.add_conversation(str(channel), str(how), name)
+        new = world.add_conversation(str(channel), str(how), name, str(given.get("agent", "connected")))
         return _json(shapes.conversation(new, world.options.api), 201)
 
     @plan.patch("/conversations/<conversation_id>")
     def end_conversation(conversation_id: str) -> Response:
-        given = mapping(_document(), ("state", "customer", "agent", "cobrowse"))
+        given = mapping(_document(), ("state", "customer", "agent", "cobrowse", "transfer"))
         if "state" in given or not given:
             choice(given.get("state"), "state", ("ended",))
             world.state.end(conversation_id)
         if "cobrowse" in given:
             world.state.turn(conversation_id, choice(given["cobrowse"], "cobrowse", state.ENDINGS))
+        if "transfer" in given and flag(given["transfer"], "transfer"):
+            world.state.move(conversation_id, agent="alerting", transfers=1)
         moved = {side: choice(given[side], side, state.PRESENCES) for side in ("customer", "agent") if side in given}
-        there = world.state.move(conversation_id, **{side: str(presence) for side, presence in moved.items()})
+        there = world.state.move(conversation_id, moved.get("customer"), moved.get("agent"))
+        world.tell(there)
         return _json(shapes.conversation(there, world.options.api))
+
+
+def _channels(plan: Blueprint, world: FakeGenesys) -> None:
+    @plan.get("/channels")
+    def show_channels() -> Response:
+        return _json({"made": world.channels.made, "listening": world.channels.listening()})
+
+    @plan.post("/channels")
+    def disturb() -> Response:
+        given = mapping(_document(), ("disturb",))
+        world.channels.disturb(choice(given.get("disturb"), "disturb", DISTURBANCES))
+        return _json({"made": world.channels.made, "listening": world.channels.listening()})
 
 
 def _faults(plan: Blueprint, world: FakeGenesys) -> None:

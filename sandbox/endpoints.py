@@ -62,6 +62,7 @@ def attach_medium(world: FakeGenesys, conversation_id: str) -> Answer:
         raise GenesysError("bad.request", details=({"errorCode": "bad.request", "fieldName": "cobrowseSessionId"},))
     lag = partial(world.faults.next_visibility_delay, "attach")
     medium, new = world.state.attach(conversation_id, session_id, lag)
+    world.tell(world.state.conversation(conversation_id))
     return said(shapes.attached(medium), 201 if new else 200)
 
 
@@ -70,6 +71,7 @@ def start_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
     token = world.tokens.admit(request.headers.get("Authorization"))
     require(token, "cobrowse:initiate", told_as=NATIVE_PERMISSIONS)
     session = world.state.start(conversation_id, partial(world.faults.next_visibility_delay, "cobrowse"))
+    world.tell(world.state.conversation(conversation_id))
     return said(shapes.started_session(session, world.state.conversation(conversation_id).channel))
 
 

@@ -8,11 +8,13 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from sandbox import shapes
 from sandbox.calls import Call, Calls
+from sandbox.channels import Channels
 from sandbox.faults import Faults
 from sandbox.fields import choice
 from sandbox.options import SCOPES, Options
-from sandbox.state import CHANNELS, STATES, Conversation, Session, State
+from sandbox.state import CHANNELS, PRESENCES, STATES, Conversation, Session, State
 from sandbox.tokens import Token, Tokens
 
 
@@ -44,6 +46,7 @@ class FakeGenesys:
         self.faults = Faults()
         self.tokens = Tokens(self.options, clock, new_id)
         self.state = State(self.options, clock, new_id)
+        self.channels = Channels(clock, new_id)
         self.record = Calls(clock)
         self.stopping = threading.Event()  # set once the running calls have nothing more to wait for
 
@@ -58,6 +61,7 @@ class FakeGenesys:
         self.faults.clear()
         self.tokens.clear()
         self.state.clear()
+        self.channels.clear()
         self.record.clear()
 
     def invitations(self, conversation_id: str | None = None) -> int:
@@ -74,16 +78,45 @@ class FakeGenesys:
         return self.record.newest(operation)
 
     def add_conversation(
-        self, channel: str = "webchat", state: str = "active", conversation_id: str | None = None
+        self,
+        channel: str = "webchat",
+        state: str = "active",
+        conversation_id: str | None = None,
+        agent: str = "connected",
     ) -> Conversation:
         """Put a conversation there; its id is made up unless given.
 
         Raises:
-            Refused: the channel or the state is none of those there are.
+            Refused: the channel, the state or how far the agent is, is none of those there are.
         """
         choice(channel, "channel", CHANNELS)
         choice(state, "state", STATES)
-        return self.state.add(channel, state, conversation_id)
+        choice(agent, "agent", PRESENCES)
+        return self.tell(self.state.add(channel, state, conversation_id, agent))
+
+    def ring(self, conversation_id: str | None = None, channel: str = "webchat") -> Conversation:
+        """A conversation of the queue that rings an agent; a new one unless it is named."""
+        if conversation_id is None:
+            return self.add_conversation(channel, agent="alerting")
+        return self.tell(self.state.move(conversation_id, agent="alerting"))
+
+    def answer(self, conversation_id: str) -> Conversation:
+        """The agent answers."""
+        return self.tell(self.state.move(conversation_id, agent="connected"))
+
+    def transfer(self, conversation_id: str) -> Conversation:
+        """The conversation goes to another agent, whom it rings."""
+        return self.tell(self.state.move(conversation_id, agent="alerting", transfers=1))
+
+    def end(self, conversation_id: str) -> Conversation:
+        """The conversation ends."""
+        return self.tell(self.state.end(conversation_id))
+
+    def tell(self, there: Conversation) -> Conversation:
+        """Send the conversation's state to the channels that listen to its queue or agent."""
+        topics = (f"v2.routing.queues.{there.queue}.conversations", f"v2.users.{there.user}.conversations")
+        self.channels.tell(topics, shapes.notification(there))
+        return there
 
     def add_user_token(
         self, value: str | None = None, scopes: Iterable[str] = SCOPES, seconds: float | None = None

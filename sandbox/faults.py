@@ -8,18 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.fields import Reader, Refused, choice, mapping, number, text, whole
-from sandbox.state import NO_LAG, Lag
+from sandbox.lag import NO_LAG, Lag
 
 OPERATIONS = (
-    "token",
-    "list",
-    "conversation",
-    "create",
-    "attach",
-    "cobrowse",
-    "disconnect",
-    "cobrowsesessions",
-    "attributes",
+    *("token", "list", "conversation", "create", "attach", "cobrowse", "disconnect", "cobrowsesessions"),
+    *("attributes", "channel", "subscribe", "queues", "users", "details"),
 )
 ALWAYS = "always"
 HOUR = 3600.0

@@ -28,7 +28,7 @@ class Options:
     `api` says which of the two flows exists. `expires_in` is a token's life in seconds (Genesys's default is a day),
     `rate_limit` the calls that a token has in a minute (Genesys's default is 300) or None for no limit, `session_ttl`
     the seconds in which a session must be attached. With `auto_create` any conversation that is asked for exists, as
-    an active webchat.
+    an active webchat. `rejected_topics` are those that a notification channel may not have.
     """
 
     api: str = "both"
@@ -39,6 +39,7 @@ class Options:
     rate_limit: int | None = 300
     auto_create: bool = False
     session_ttl: float = 600.0
+    rejected_topics: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         choice(self.api, "api", APIS)
@@ -64,6 +65,7 @@ CHANGEABLE: Mapping[str, tuple[str, Reader]] = {
     "expiresIn": ("expires_in", lambda value, field: whole(value, field, 1, YEAR)),
     "rateLimit": ("rate_limit", _rate),
     "autoCreate": ("auto_create", flag),
+    "rejectedTopics": ("rejected_topics", texts),
     "sessionTtl": ("session_ttl", lambda value, field: number(value, field, 0, YEAR)),
 }
 

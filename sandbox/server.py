@@ -20,6 +20,7 @@ from sandbox.app import create_app
 from sandbox.breakage import RESET
 from sandbox.fake_genesys import FakeGenesys, random_id
 from sandbox.options import Options
+from sandbox.streams import PREFIX, serve_stream
 
 BACKLOG = 1024  # connections that wait to be accepted: a load test opens hundreds at once
 _MOST = 16_000_000  # bytes of a body that are read, so that the 413 arrives, before the connection is cut
@@ -34,6 +35,11 @@ class _Handler(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer one request with one write where the body is one piece."""
+        if self.headers.get("Upgrade", "").lower() == "websocket" and self.path.startswith(PREFIX):
+            self.close_connection = True
+            world: FakeGenesys = self.server.world  # type: ignore[attr-defined]  # the server is a _Server
+            serve_stream(self.connection, self.path, self.headers.items(), world.channels, world.stopping.is_set)
+            return
         environ = self.make_environ()
         body = self._read(environ["wsgi.input"] if environ.get("wsgi.input_terminated") else None)
         if body is None:
@@ -87,6 +93,7 @@ class _Server(ThreadedWSGIServer):
     def __init__(self, listening: socket.socket, world: FakeGenesys) -> None:
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
+        self.world = world
         host, port = listening.getsockname()[:2]
         super().__init__(host, port, create_app(world), _Handler, fd=listening.fileno())
         listening.close()  # the server holds a duplicate

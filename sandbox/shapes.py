@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sandbox.state import Conversation, Medium, Session
@@ -77,7 +78,7 @@ def conversation(there: Conversation, api: str) -> dict[str, object]:
     """A conversation as `GET /conversations/{id}` shows it under one flow, or with the fields of both."""
     shown: dict[str, object] = {"id": there.id, "startTime": stamp(there.started), **_end_time(there.ended)}
     if api != "media":
-        shown |= {"participants": [_participant(there, purpose) for purpose in _ROLES], "recordingState": "NONE"}
+        shown |= {"participants": _participants(there), "recordingState": "NONE"}
     if api != "native":
         base = {
             "id": derived(there.id, "medium"),
@@ -89,6 +90,11 @@ def conversation(there: Conversation, api: str) -> dict[str, object]:
             "media": [base, *(attached(one) for one in there.media)],
         }
     return shown | {"selfUri": f"/api/v2/conversations/{there.id}"}
+
+
+def notification(there: Conversation) -> dict[str, object]:
+    """A conversation as the topics of a queue's or a user's conversations tell it: with all its participants."""
+    return {"id": there.id, "participants": _participants(there), **_end_time(there.ended)}
 
 
 def webchat_page(found: list[Conversation], size: int, number: int, api: str) -> dict[str, object]:
@@ -141,6 +147,15 @@ def medium_of(media: Iterable[Medium], conversation_id: str, participant_id: str
     return None
 
 
+def _participants(there: Conversation) -> list[dict[str, object]]:
+    """The customer, the agents who have handed the conversation on, and its agent."""
+    before = [
+        _participant(replace(there, agent="disconnected", transfers=number, media=()), "agent")
+        for number in range(there.transfers)
+    ]
+    return [_participant(there, "customer"), *before, _participant(there, "agent")]
+
+
 def _participant(there: Conversation, purpose: str) -> dict[str, object]:
     """The customer or the agent, with a list for each kind of medium, most of them empty."""
     lists: dict[str, object] = {name: [] for name in ("calls", "callbacks", "chats", "emails", "messages")}
@@ -155,10 +170,13 @@ def _participant(there: Conversation, purpose: str) -> dict[str, object]:
         }
         for one in there.media
     ]
+    part = f"agent/{there.transfers}" if purpose == "agent" and there.transfers else purpose
+    whose = {"queueId": there.queue} | ({"userId": there.user} if purpose == "agent" else {})
     return {
-        "id": derived(there.id, purpose),
+        "id": derived(there.id, part),
         "name": purpose.title(),
         "purpose": purpose,
+        **whose,
         "startTime": stamp(there.started),
         "connectedTime": stamp(there.started),
         **_end_time(there.ended),

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from sandbox.directory import QUEUE, USER
 from sandbox.errors import GenesysError
+from sandbox.lag import Lag
 from sandbox.options import Options
 
 # The conversations that always exist.
@@ -28,17 +30,6 @@ PRESENCES = ("alerting", "dialing", "contacting", "offering", "connected", "disc
 # What can become of every cobrowse of a conversation that is live.
 ENDINGS = ("joined", "ended", "expired")
 _GONE = ("disconnected", "terminated")
-
-
-@dataclass(frozen=True)
-class Lag:
-    """How long a new medium stays unseen: for so many looks at its conversation, and for so many seconds."""
-
-    looks: int = 0
-    seconds: float = 0.0
-
-
-NO_LAG = Lag()
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,8 @@ class Medium:
 class Conversation:
     """A conversation on one channel; `ended` is None while it is active.
 
-    `customer` and `agent` are the states of their communications, `attributes` the customer's participant data.
+    `customer` and `agent` are the states of their communications, `attributes` the customer's participant data;
+    `transfers` says how often another agent got it.
     """
 
     id: str
@@ -83,6 +75,9 @@ class Conversation:
     media: tuple[Medium, ...] = ()
     customer: str = "connected"
     agent: str = "connected"
+    queue: str = QUEUE
+    user: str = USER
+    transfers: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -116,11 +111,14 @@ class State:
             self._sessions = {LIVE_SESSION: Session(LIVE_SESSION, "media", now - 310, now, conversation_id=LIVE)}
             self._invitations.clear()
 
-    def add(self, channel: str, state: str = "active", conversation_id: str | None = None) -> Conversation:
+    def add(
+        self, channel: str, state: str = "active", conversation_id: str | None = None, agent: str = "connected"
+    ) -> Conversation:
         """Put a conversation there; one with the same id is replaced."""
         now = self._clock()
         with self._lock:
-            new = Conversation(conversation_id or self._new_id(), channel, now, now if state == "ended" else None)
+            ended = now if state == "ended" else None
+            new = Conversation(conversation_id or self._new_id(), channel, now, ended, agent=agent)
             self._conversations.pop(new.id, None)  # the newest stands last
             self._conversations[new.id] = new
             return new
@@ -134,11 +132,18 @@ class State:
             over = self._conversations[there.id] = replace(there, ended=there.ended or now, media=media)
             return over
 
-    def move(self, conversation_id: str, customer: str | None = None, agent: str | None = None) -> Conversation:
-        """Put either side's communication into another state, as when an agent is rung or the customer leaves."""
+    def move(
+        self, conversation_id: str, customer: str | None = None, agent: str | None = None, transfers: int = 0
+    ) -> Conversation:
+        """Put either side's communication into another state; with `transfers` it goes to so many more agents."""
         with self._lock:
             there = self.conversation(conversation_id)
-            moved = replace(there, customer=customer or there.customer, agent=agent or there.agent)
+            moved = replace(
+                there,
+                customer=customer or there.customer,
+                agent=agent or there.agent,
+                transfers=there.transfers + transfers,
+            )
             self._conversations[there.id] = moved
             return moved
 

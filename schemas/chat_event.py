@@ -56,6 +56,7 @@ def _media() -> fields.List[Any]:
 class ParticipantSchema(DeliverySchema):
     """A participant, in the shape of a medium's topic (`state`, `type`) or of all conversations (lists of media)."""
 
+    id = fields.String(load_default="")
     purpose = fields.String(load_default="")
     state = fields.String(load_default="")
     type = fields.String(load_default="")

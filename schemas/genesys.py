@@ -1,6 +1,5 @@
 """Genesys's answers, as far as this service reads them. Unknown fields are allowed: Genesys adds them at any time."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
@@ -17,7 +16,7 @@ class GenesysSchema(Schema):
 
         ValidationError names each wrong field.
         """
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             raise ValidationError(self.error_messages["type"])
         loaded, errors = {}, {}
         for name, field in self.load_fields.items():
@@ -69,8 +68,10 @@ class PartsField(fields.Field[list[dict[str, Any]]]):
             raise ValidationError("Not a list of objects.")
         found = []
         for part in value if is_list else ():
-            if isinstance(part, Mapping):
-                one: dict[str, Any] = {name: text_of(part.get(name)) for name in self._texts}
+            if isinstance(part, dict):
+                one: dict[str, Any] = {
+                    name: value if type(value := part.get(name, "")) is str else text_of(value) for name in self._texts
+                }
                 for name, field in self._parts:
                     one[name] = field.deserialize(part.get(name))
                 found.append(one)

@@ -78,9 +78,10 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
     @app.before_request
     def correlate() -> None:
         # Not the environ itself: it has the caller's credential, and a traceback would show it with this frame.
-        path: str = request.environ["PATH_INFO"]
-        target: str = request.environ.get("RAW_URI", path)
-        g.correlation_id = found = request_parsing.correlation_id(request.headers, new_id)
+        asked = request_parsing.current_request()
+        path: str = asked.environ["PATH_INFO"]
+        target: str = asked.environ.get("RAW_URI", path)
+        g.correlation_id = found = request_parsing.correlation_id(asked.headers, new_id)
         structlog.contextvars.bind_contextvars(correlation_id=found)
         refuse_other_spellings(target, path)
 

@@ -12,6 +12,7 @@ from integrations.senders.auth.config import constant_time_equals, secret_bytes
 from web import responses
 from web.error_responses import hint_of
 from web.peer import is_this_machine
+from web.request_parsing import current_request
 
 NAME = "operations"
 _HINT = (
@@ -93,10 +94,11 @@ def observe_requests(app: Flask, watcher: RequestObserver) -> None:
 
     @app.before_request
     def on_request() -> None:
-        if request.blueprint == NAME:
-            return
-        route = request.url_rule.rule if request.url_rule is not None else ""
-        g.telemetry = watcher.on_request(RequestInfo(request.method, route, request.headers, g.correlation_id))
+        asked = current_request()
+        rule = asked.url_rule
+        if asked.blueprint != NAME:
+            route = rule.rule if rule is not None else ""
+            g.telemetry = watcher.on_request(RequestInfo(asked.method, route, asked.headers, g.correlation_id))
 
     @app.after_request
     def answered(response: Response) -> Response:

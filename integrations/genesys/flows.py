@@ -12,6 +12,7 @@ from integrations.genesys.budget import BudgetState
 from integrations.genesys.client import Client
 from integrations.genesys.cobrowse_parts import view_of
 from integrations.genesys.ending import EndCalls
+from integrations.genesys.notifications import Notifications
 from integrations.genesys.operations import CREATE, LIST, Operation, UpstreamRejected
 from integrations.genesys.steps import Calls
 
@@ -159,6 +160,10 @@ class Flows:
     def budgets(self) -> Sequence[BudgetState]:
         """What is known of the tokens' budgets of calls."""
         return self._client.budgets()
+
+    def notifications(self, new_attempt: Callable[[], Attempt]) -> Notifications:
+        """The calls around a notification channel, on the same client."""
+        return Notifications(self._client, new_attempt)
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""

@@ -126,7 +126,7 @@ class RetryingCaller:
         last: bool,
     ) -> dict[str, Any]:
         reserve = (0.0 if last else RETRY_RESERVE) if operation.repeatable else PROBE_RESERVE
-        left = attempt.deadline.reserve(reserve).remaining()
+        left = attempt.deadline.remaining() * (1 - reserve)
         if left <= 0:
             raise GenesysTimeout(f"{operation.name}: no time was left for it inside the deadline")
         timeout = {"connect": min(left, CONNECT_SECONDS), "read": left, "write": left, "pool": left}

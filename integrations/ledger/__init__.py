@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-import psycopg
-
 from cobrowse.clock import Clock
+from integrations.ledger.database import POOL_SIZE, Database
 from integrations.ledger.encryption import MAKE_A_KEY, InstallationKeys, SecretBox, StaticKeys
-from integrations.ledger.postgresql import POOL_SIZE, PostgreSQL
 from integrations.ledger.purge import INVITED_SECONDS
 from integrations.ledger.sqlite import SQLite
 from integrations.ledger.store import LedgerStore
@@ -35,7 +33,7 @@ def connect(
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         file = Path(_file(rest))
-        database: SQLite | PostgreSQL = SQLite(file, clock=clock)
+        database: Database = SQLite(file, clock=clock)
         box = SecretBox(InstallationKeys(file, keys))
     elif scheme in ("postgresql+psycopg", "postgresql", "postgres"):
         if not keys:
@@ -54,7 +52,12 @@ def _file(rest: str) -> str:
     return file
 
 
-def _postgresql(url: str, pool_size: int, clock: Clock | None) -> PostgreSQL:
+def _postgresql(url: str, pool_size: int, clock: Clock | None) -> Database:
+    # Only where it is used: the driver takes 7 MB of each worker.
+    import psycopg  # noqa: PLC0415
+
+    from integrations.ledger.postgresql import PostgreSQL  # noqa: PLC0415
+
     try:
         return PostgreSQL(url, pool_size=pool_size, clock=clock)
     except psycopg.Error:

@@ -19,6 +19,9 @@ DEFAULT_TIMEOUT = 3.0
 PING_TIMEOUT = 1.5
 # Seconds between checks of the schema: another release may upgrade it while this process runs.
 CHECK_INTERVAL = 2.0
+# Connections of a process, where they go to a server: works take a millisecond, so few serve many requests, and a
+# server has 100 for all by default.
+POOL_SIZE = 8
 
 
 class Run(Protocol):

@@ -117,6 +117,17 @@ MIGRATIONS = (
             "CREATE INDEX initiations_error_code ON initiations (error_code) WHERE error_code <> ''",
         ),
     ),
+    Migration(
+        4,
+        2,
+        (
+            """CREATE TABLE leases (
+                name {text} PRIMARY KEY,
+                lease_owner {text} NOT NULL,
+                lease_until DOUBLE PRECISION NOT NULL
+            )""",
+        ),
+    ),
 )
 
 VERSION = MIGRATIONS[-1].version

@@ -19,6 +19,7 @@ from integrations.ledger.database import (
     CHECK_INTERVAL,
     DEFAULT_TIMEOUT,
     PING_TIMEOUT,
+    POOL_SIZE,
     Dialect,
     Params,
     Rows,
@@ -51,8 +52,6 @@ STATEMENT_TIMEOUT = 3
 UPGRADE_TIMEOUT = 600
 # Any number, the same in every service: the process that upgrades holds this lock.
 UPGRADE_LOCK = 0x636F_6272
-# Connections of a process: works take a millisecond, so few serve many requests; a server has 100 for all by default.
-POOL_SIZE = 8
 
 
 class _ProcessState(NamedTuple):

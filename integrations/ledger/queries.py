@@ -193,3 +193,12 @@ ON CONFLICT (name) DO UPDATE SET
 RETURNING version
 """
 RELEASE = "UPDATE tokens SET lease_owner = '', lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
+
+# Leases by name.
+HOLD_LEASE = """
+INSERT INTO leases (name, lease_owner, lease_until) VALUES (:name, :lease_owner, {now} + :lease_seconds)
+ON CONFLICT (name) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
+WHERE leases.lease_owner = excluded.lease_owner OR leases.lease_until <= {now}
+RETURNING name
+"""
+RELEASE_LEASE = "UPDATE leases SET lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"

@@ -24,6 +24,7 @@ from integrations.ledger.budgets import BudgetTable
 from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
+from integrations.ledger.leases import LeaseTable
 from integrations.ledger.listings import Listings
 from integrations.ledger.notes import NoteTable
 from integrations.ledger.notifier import CompletionNotifier
@@ -44,7 +45,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens`, `notes`, `budgets` and `refusals` lie there too.
+    """The ledger, kept in a database: `tokens`, `notes`, `budgets`, `refusals` and `leases` lie there too.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
     least. `seconds`: what a method may wait for the database, by default database.DEFAULT_TIMEOUT.
@@ -67,6 +68,7 @@ class LedgerStore(Listings):
         self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
         self.refusals = RefusalTable(database, retention_seconds, self._clock)
+        self.leases = LeaseTable(database)
 
     @property
     def location(self) -> str:

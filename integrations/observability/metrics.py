@@ -135,18 +135,18 @@ class Metrics:
     ) -> None:
         self._senders = frozenset(senders)
         self._preparing, self._attaching = preparing, attaching
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self._directory = _prepared(directory, write)
         self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
         self._histograms = {row: _LabelCache(self._histogram(row)) for row in ROWS if row.buckets}
-        self._reload = Gauge(RELOAD.name, RELOAD.help, registry=self._registry, multiprocess_mode="livemax")
-        self._in_flight = Gauge(IN_FLIGHT.name, IN_FLIGHT.help, registry=self._registry, multiprocess_mode="livesum")
+        self._reload = Gauge(RELOAD.name, RELOAD.help, registry=self.registry, multiprocess_mode="livemax")
+        self._in_flight = Gauge(IN_FLIGHT.name, IN_FLIGHT.help, registry=self.registry, multiprocess_mode="livesum")
         # A worker may know before the others do: the highest says that something is wrong.
         self._circuit = Gauge(
-            CIRCUIT.name, CIRCUIT.help, CIRCUIT.labels, registry=self._registry, multiprocess_mode="livemax"
+            CIRCUIT.name, CIRCUIT.help, CIRCUIT.labels, registry=self.registry, multiprocess_mode="livemax"
         )
         self._budget = _LabelCache(
-            Gauge(BUDGET.name, BUDGET.help, BUDGET.labels, registry=self._registry, multiprocess_mode="mostrecent")
+            Gauge(BUDGET.name, BUDGET.help, BUDGET.labels, registry=self.registry, multiprocess_mode="mostrecent")
         )
         # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
         self._histograms[CALL_SECONDS]["token",]
@@ -162,12 +162,12 @@ class Metrics:
     def _collected(self) -> CollectorRegistry:
         """The counts of this process, or those that all workers have in their files, which takes a while to read."""
         if not self._directory:
-            return self._registry
+            return self.registry
         registry = CollectorRegistry()
         try:
             MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
         except (OSError, ValueError):
-            return self._registry  # the directory was removed: only this process's own counts remain
+            return self.registry  # the directory was removed: only this process's own counts remain
         return registry
 
     def reload_refused(self, refused: bool) -> None:
@@ -231,10 +231,10 @@ class Metrics:
             self._counters[CREATED][()].inc()
 
     def _counter(self, row: Row) -> Counter:
-        return Counter(row.name, row.help, row.labels, registry=self._registry)
+        return Counter(row.name, row.help, row.labels, registry=self.registry)
 
     def _histogram(self, row: Row) -> Histogram:
-        return Histogram(row.name, row.help, row.labels, registry=self._registry, buckets=row.buckets)
+        return Histogram(row.name, row.help, row.labels, registry=self.registry, buckets=row.buckets)
 
 
 class _LabelCache(dict[tuple[str, ...], M]):
@@ -258,8 +258,7 @@ def _prepared(directory: str, write: counter_files.Write) -> str:
     try:
         if directory:
             counter_files.allocate(directory, this_process, write)
-            # It would ask the system for its process's id at each of the 25 counts of an initiation.
-            kinds_of_value.ValueClass = kinds_of_value.MultiProcessValue(lambda: this_process)  # type: ignore[no-untyped-call]
+            kinds_of_value.ValueClass = counter_files.value_class(this_process)
             return directory
     except OSError as fault:
         log.warning("this worker counts for itself: PROMETHEUS_MULTIPROC_DIR can't be used", reason=fault.strerror)

@@ -1,6 +1,6 @@
 """What each sender has sent of late and what became of it, for those who run the service.
 
-Counts are this worker's, in memory. A note is everybody's, as it may have come to another worker, and so is what was
+Counts are this worker's, in memory. A note is everybody's, as it may have come to another worker; so is what was
 refused, which is in the ledger (integrations/refusals.py).
 """
 

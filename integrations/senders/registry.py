@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from cobrowse.model import Secret
+from integrations.listening.config import SENDER, read_listen
 from integrations.secret_files import SecretFileError
 from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthConfig
@@ -28,8 +29,8 @@ from integrations.senders.validation import response_policy_of, row_errors
 
 __all__ = ["Ignored", "InvalidEvent", "Sender", "Senders", "SendersFileError", "SessionRequested", "load_senders"]
 
-# The data action's own name, whose credentials are API_KEYS.
-RESERVED = "architect"
+# Names that are no sender's: the data action's, whose credentials are API_KEYS, and the listener's.
+RESERVED = {"architect": "the data action, whose keys are API_KEYS", SENDER: "the listener, which has no endpoint"}
 # Bytes: the most that any known sender sends. The service's setting of the same name has this default.
 MAX_BODY_BYTES = 2_097_152
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
@@ -70,8 +71,10 @@ def load_senders(
     errors = [
         f"{file}: {key[:60]!r} is not known here; each sender is a [senders.NAME]"
         for key in document
-        if key != "senders"
+        if key not in ("senders", "listen")
     ]
+    listen, wrong = read_listen(document["listen"]) if "listen" in document else (None, [])
+    errors += [f"{file}: [listen] {fault}" for fault in wrong]
     table = document.get("senders", {})
     if not isinstance(table, dict):
         raise SendersFileError([*errors, f"{file}: senders: each sender is a [senders.NAME]"])
@@ -83,7 +86,7 @@ def load_senders(
             senders[name] = _sender(name, row, context)
     if errors:
         raise SendersFileError(errors)
-    return Senders(senders)
+    return Senders(senders, listen)
 
 
 def retention_faults(senders: Senders, retention_seconds: float) -> list[str]:
@@ -113,8 +116,8 @@ def _source(path_or_text: FilePath | str) -> tuple[str, str]:
 
 
 def _name_errors(name: str) -> list[str]:
-    if name == RESERVED:
-        return ["the name is taken by the data action, whose keys are API_KEYS"]
+    if name in RESERVED:
+        return [f"the name is taken by {RESERVED[name]}"]
     return [] if _NAME.fullmatch(name) else ["a name has 1 to 40 small letters, digits and hyphens"]
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from cobrowse.model import Action, Secret, StartWhen
+from integrations.listening.config import SENDER, ListenConfig
 from integrations.senders.auth.addresses import check_address
 from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.scheme import Scheme
@@ -113,9 +114,15 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Senders:
-    """All senders of the file, by their names."""
+    """All senders of the file, by their names, and its [listen] table if it has one."""
 
     rows: Mapping[str, Sender] = field(default_factory=dict)
+    listen: ListenConfig | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names under which initiations of the file are kept: the listener's too, if there is one."""
+        return (*((SENDER,) if self.listen else ()), *self.rows)
 
     def get(self, name: str) -> Sender | None:
         """The sender of this name."""

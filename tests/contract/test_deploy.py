@@ -147,8 +147,8 @@ def test_a_linter_finds_nothing_in_the_dockerfile():
 # The compose file
 
 
-def test_the_compose_file_has_two_services_a_database_a_sandbox_and_an_upgrade():
-    assert list(SERVICES) == ["sandbox", "postgres", "upgrade", "app-1", "app-2"]
+def test_the_compose_file_has_two_services_a_database_a_sandbox_an_upgrade_and_a_listener():
+    assert list(SERVICES) == ["sandbox", "postgres", "upgrade", "app-1", "app-2", "listen"]
     assert {SERVICES[name]["image"] for name in OURS} == {"cobrowse-bridge:local"}
     build = SERVICES["sandbox"]["build"]
     assert (DEPLOY / build["context"] / build["dockerfile"]).resolve() == DEPLOY / "Dockerfile"
@@ -191,6 +191,14 @@ def test_a_service_starts_after_the_upgrade_and_may_finish_at_a_stop(name):
     assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > seconds_to_finish()
     assert SERVICES["upgrade"]["command"] == ["cobrowse-bridge", "ledger", "upgrade"]
     assert SERVICES["upgrade"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+
+
+def test_the_listener_is_one_more_of_the_services_on_demand_with_the_senders_file():
+    listener, app = SERVICES["listen"], SERVICES["app-1"]
+    assert (listener["command"], listener["profiles"]) == (["cobrowse-bridge", "listen"], ["listen"])
+    assert listener["environment"]["SENDERS_FILE"] == listener["volumes"][0].split(":")[1]
+    assert listener["environment"]["LEDGER_URL"] == app["environment"]["LEDGER_URL"]
+    assert listener["depends_on"] == app["depends_on"]
 
 
 def test_no_secret_is_in_the_compose_file():

@@ -64,3 +64,18 @@ def test_a_pod_has_no_rights_and_no_secret_in_its_file(name):
     }
     assert {"secretRef": {"name": "cobrowse-bridge"}} in container["envFrom"]
     assert "env" not in container
+
+
+def test_the_listener_runs_its_command_twice_with_the_services_rights():
+    listener = yaml.safe_load((DEPLOY / "kubernetes-listener.yaml").read_text())
+    validator = pytest.importorskip("kubernetes_validate", reason="requirements/dev.txt has it")
+    validator.validate(listener, validator.latest_version(), strict=True)
+    pod = listener["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert listener["spec"]["replicas"] == 2
+    assert container["args"][:2] == ["cobrowse-bridge", "listen"]
+    for key in ("image", "envFrom", "securityContext"):
+        assert container[key] == SERVICE[key]
+    assert pod["securityContext"] == PODS["deployment.yaml"]["securityContext"]
+    mounted = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+    assert container["env"][0]["value"] == f"{mounted['senders']}/senders.toml"

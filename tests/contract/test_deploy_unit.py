@@ -14,10 +14,10 @@ from tests.contract.processes import COMMAND, DEPLOY, ROOT, clean, put_image, ru
 from tests.ports import free_port
 
 
-def unit():
-    """The unit's settings, each with all its values."""
+def unit(name="cobrowse-bridge.service"):
+    """A unit's settings, each with all its values."""
     found = {}
-    for line in (DEPLOY / "cobrowse-bridge.service").read_text().splitlines():
+    for line in (DEPLOY / name).read_text().splitlines():
         if line and line[0] not in "#[":
             name, _, value = line.partition("=")
             found.setdefault(name, []).append(value)
@@ -40,6 +40,17 @@ def test_the_unit_keeps_the_ledger_where_it_may_write():
     assert environment["XDG_RUNTIME_DIR"] == f"/run/{said['RuntimeDirectory'][0]}"
     assert said["EnvironmentFile"] == ["/etc/cobrowse-bridge/env"]
     assert environment.keys() & {name for name in Settings.NAMES if re.search("SECRET|KEY", name)} == set()
+
+
+def test_the_listeners_drop_in_changes_what_is_run_and_shares_the_ledger():
+    service, listener = unit(), unit("cobrowse-bridge-listen.conf")
+    first, *rest = shlex.split(listener["ExecStart"][1])
+    assert listener["ExecStart"][0] == ""  # the service's own command is taken away first
+    assert (first, rest) == (shlex.split(service["ExecStart"][0])[0], ["listen"])
+    assert listener["Type"] == ["exec"]  # it tells systemd nothing
+    assert listener["User"] == ["cobrowse-bridge"]  # what DynamicUser calls the service's
+    assert service["RuntimeDirectory"][0] not in listener["RuntimeDirectory"]
+    assert "StateDirectory" not in listener
 
 
 def test_the_unit_is_hardened():

@@ -17,7 +17,7 @@ from cobrowse.errors import error_types_by_code
 from cobrowse.initiation import LEASE_MARGIN
 from cobrowse.model import Command, Outcome, Secret, Span, Status
 from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
-from integrations.ledger.postgresql import POOL_SIZE
+from integrations.ledger.database import POOL_SIZE
 from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
 from integrations.observability.logging import LogObserver, configure_logging
 from schemas.data_action import AnswerSchema

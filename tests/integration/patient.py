@@ -250,7 +250,7 @@ ILLS = {
     "create forbidden": (struck("create", "status", status=403), "flow", "403", "scope cobrowse:initiate and a role"),
     "create limited": (struck("create", "status", status=429, retry_after=30), "flow", "429", "wait 30 s"),
     "create broken": (struck("create", "status", status=500), "flow", "500", "unreachable or failing"),
-    "create a web page": (struck("create", "not_json"), "flow", "not JSON", "any proxy in between"),
+    "create a web page": (struck("create", "not_json"), "flow", "does not say which session", "any proxy in between"),
     "create cut": (struck("create", "drop"), "flow", "broke", "is unreachable"),
     "create moved": (struck("create", "redirect", location="/"), "flow", "a redirect", "GENESYS_API_URL"),
     "token limited": (struck("token", "status", status=429, retry_after=60), "credentials", "429", "wait 60 s"),

@@ -1,5 +1,6 @@
 """Where a command's settings come from, and which of them each needs."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -60,6 +61,21 @@ def test_the_senders_commands_need_no_client_of_genesys_and_no_counter(bridge, t
     listed = bridge("senders", SENDERS_FILE="senders.toml", CRM=SECRET, RATE_LIMIT_STORAGE="redis://127.0.0.1:1")
     assert (listed.returncode, listed.stderr) == (0, "")
     assert listed.stdout.startswith("/webhooks/crm\n")
+
+
+def test_the_ledgers_commands_speak_json(bridge):
+    assert json.loads(bridge("ledger", "upgrade", "--json").stdout) == {"from": 0, "to": VERSION}
+    assert json.loads(bridge("ledger", "purge", "--json").stdout) == {"removed": 0}
+
+
+def test_the_sandbox_says_in_json_where_it_is():
+    port = free_port()
+    words = [*PROGRAM, "sandbox", "--port", str(port), "--json"]
+    with subprocess.Popen(words, env={**PATH, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert json.loads(process.stdout.readline())["url"] == f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
 
 
 def test_start_needs_no_caller_of_the_service(bridge, box):

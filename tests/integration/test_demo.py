@@ -9,9 +9,9 @@ import sys
 from tests.integration.conftest import ROOT
 
 
-def demo(**environment):
+def demo(*words, **environment):
     return subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), "demo"],
+        [sys.executable, str(ROOT / "cli.py"), "demo", *words],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "80", **environment},
         capture_output=True,
@@ -19,6 +19,12 @@ def demo(**environment):
         timeout=60,
         check=False,
     )
+
+
+def test_its_answer_is_all_there_is_as_json():
+    done = demo("--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["status"] == "initiated"
 
 
 def test_it_shows_a_session_being_started_and_stops_with_0():

@@ -23,6 +23,7 @@ from tests.integration.patient import (
     ledger_without_keys,
     patient,
     row_misspelt,
+    scope_missing,
     secret_unset,
     unknown_counter,
     without_media,
@@ -77,6 +78,16 @@ def test_an_org_without_the_media_flow_has_the_native_one(patient, mode, ok):
     assert checks["flow"].found.startswith("native")
     assert passed(checks.values())
     assert patient.box.calls("cobrowse") == []
+
+
+def test_a_scope_of_a_flow_that_the_org_lacks_is_not_missed(patient):
+    without_media(cobrowse_flow="auto")(patient)
+    scope_missing("cobrowse:initiate")(patient)
+    checks = patient.checks()
+    assert "cobrowse:initiate" not in checks
+    assert (checks["flow"].ok, checks["scopes"].ok) == (True, None)
+    assert checks["scopes"].found.startswith("the native flow requests none")
+    assert passed(checks.values())
 
 
 def test_the_permissions_to_end_and_to_hand_over_are_tried_on_a_conversation_that_is_not_there(patient, box):

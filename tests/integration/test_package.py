@@ -52,9 +52,26 @@ def test_it_is_installed_into_an_empty_environment_and_used_from_an_empty_folder
     assert list(here.iterdir()) == []
 
 
-def test_it_is_run_without_being_installed(built, tmp_path):
-    uvx = (UV, "tool", "run", "--quiet", "--python", sys.executable, "--from", str(built / KINDS["wheel"]))
-    assert run(*uvx, "cobrowse-bridge", "--version", folder=tmp_path).endswith(f"version {__version__}\n")
+@pytest.fixture
+def checkout(built, tmp_path):
+    """A folder with the sources, as a clone has them; a build leaves its files there."""
+    with tarfile.open(built / KINDS["sdist"]) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    return tmp_path / NAME
+
+
+@pytest.mark.parametrize("line", ["pipx install .", "uvx --from . cobrowse-bridge demo"])
+def test_the_lines_of_the_readme_do_what_it_says(checkout, tmp_path, line):
+    assert f"`{line}`" in (ROOT / "README.md").read_text()
+    program, *words = line.split()
+    if program == "uvx":
+        shown = run(UV, "tool", "run", "--quiet", *words, folder=checkout)
+    else:
+        places = (f"PIPX_HOME={tmp_path}/pipx", f"PIPX_BIN_DIR={tmp_path}/bin", f"PIPX_MAN_DIR={tmp_path}/man")
+        pipx = (UV, "tool", "run", "--quiet", "--python", sys.executable, "pipx")
+        run("env", *places, *pipx, *words, "--python", sys.executable, folder=checkout)
+        shown = run(f"{tmp_path}/bin/cobrowse-bridge", "demo", folder=checkout)
+    assert json.loads(shown[shown.rindex("\n{") :])["status"] == "initiated"
 
 
 def test_it_holds_the_licence_and_the_versions_that_are_tested(built):

@@ -37,12 +37,3 @@ def test_a_deadline_lies_so_far_ahead_and_is_over_then_and_not_less_than_over():
 @pytest.mark.parametrize(("seconds", "holds"), [(0.0, True), (3.75, True), (4.0, False), (5.0, False)])
 def test_a_wait_fits_if_something_is_left_after_it(seconds, holds):
     assert Deadline.after(4.0, ManualClock()).allows(seconds) is holds
-
-
-@pytest.mark.parametrize(("share", "left"), [(0.0, 4.0), (0.25, 3.0), (1.0, 0.0)])
-def test_a_share_of_what_is_left_can_be_kept_back(share, left):
-    clock = ManualClock()
-    earlier = Deadline.after(4.0, clock).reserve(share)
-    assert earlier.remaining() == left
-    clock.time += 1
-    assert earlier.remaining() == max(0.0, left - 1)

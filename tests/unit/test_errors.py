@@ -75,7 +75,7 @@ def test_a_kind_is_found_by_its_code_and_a_family_is_none():
     assert error_types_by_code()["conversation_not_active"] is ConversationNotActive
     assert GenesysError not in error_types_by_code().values()
     assert all(code == kind.code for code, kind in error_types_by_code().items())
-    assert len(error_types_by_code()) == 34
+    assert len(error_types_by_code()) == 35
 
 
 def test_a_refusal_is_by_role_and_a_token_worth_another_try_unless_what_refuses_says_otherwise():

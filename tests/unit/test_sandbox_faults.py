@@ -4,8 +4,8 @@ import pytest
 
 from sandbox.faults import ALWAYS, KINDS, OPERATIONS, Faults, parse
 from sandbox.fields import Refused
+from sandbox.lag import NO_LAG, Lag
 from sandbox.options import Options, changed
-from sandbox.state import NO_LAG, Lag
 
 # The least that each kind can be asked for with.
 LEAST = {

@@ -17,6 +17,7 @@ CHAT = Conversation("c-1", "webchat", START, media=(LIVE, OVER))
 CONVERSATION = {"id", "startTime", "endTime", "participants", "recordingState", "selfUri"}
 PARTICIPANT = {
     *("id", "name", "purpose", "startTime", "connectedTime", "endTime", "attributes", "wrapupRequired"),
+    *("queueId", "userId"),
     *("calls", "callbacks", "chats", "emails", "messages", "cobrowsesessions"),
 }
 COMMUNICATION = {

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from sandbox.errors import GenesysError
+from sandbox.lag import NO_LAG, Lag
 from sandbox.options import Options
 from sandbox.state import (
     ABSENT,
@@ -14,10 +15,8 @@ from sandbox.state import (
     LIVE,
     LIVE_SESSION,
     MESSAGE,
-    NO_LAG,
     VOICE,
     WEBCHAT,
-    Lag,
     State,
 )
 

@@ -98,7 +98,7 @@ def test_all_faults_of_all_rows_come_at_once():
         load_senders(text, {"S": SECRET})
     assert [line.split("; ")[0] for line in error.value.errors] == [
         "senders.toml: [senders.a] heder: not a key of a sender: 'heder'",
-        "senders.toml: [senders.b] rate_limit: is not a rate",
+        "senders.toml: [senders.b] rate_limit: 'often' is not a rate",
         (
             "senders.toml: [senders.b] filter: is not a JMESPath: "
             'Invalid jmespath expression: Incomplete expression: "a[" ^'
@@ -142,8 +142,11 @@ def test_a_name_that_is_no_part_of_a_url_is_refused(name):
         (GOOD + "filter = 'a && not_there(b)'", "filter: is not a JMESPath: there is no function not_there()"),
         (GOOD + "delivery_id = 'header:'", "delivery_id: must be the name of a header"),
         (GOOD + "delivery_id = 'header:a b'", "delivery_id: must be the name of a header"),
-        (GOOD + "rate_limit = '0/minute'", "rate_limit: is not a rate; write it as 60/minute"),
-        (GOOD + "rate_limit = '1/second;5/minute'", "rate_limit: is not a rate; write it as 60/minute"),
+        (GOOD + "rate_limit = '0/minute'", "rate_limit: '0/minute' is not a rate; write it as 60/minute"),
+        (
+            GOOD + "rate_limit = '1/second;5/minute'",
+            "rate_limit: '1/second;5/minute' is not a rate; write it as 60/minute",
+        ),
         (GOOD + "topics = ['user.start']", "topics: the envelope 'custom' has none"),
         (GOOD + "header = 'X'", "header: the scheme 'github' has no use for it; it uses secrets"),
         (GOOD + "tolerance_seconds = 5", "tolerance_seconds: the scheme 'github' has no use for it; it uses secrets"),

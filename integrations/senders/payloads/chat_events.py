@@ -111,6 +111,11 @@ def notification_time(event: Mapping[str, Any]) -> object:
     return event["eventBody"]["eventTime"]
 
 
+def connected_agents(event: Mapping[str, Any]) -> list[str]:
+    """The ids of the participants that are agents and connected, in the conversation's order."""
+    return [one["id"] for one in event["eventBody"]["participants"] if _is_agent(one) and _connected(one)]
+
+
 def open_message_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
     """The message's id, which stays the same when Genesys sends it again."""
     return str(event["id"] or event["channel"].get("messageId", ""))

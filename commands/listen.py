@@ -1,0 +1,107 @@
+"""cobrowse-bridge listen: hears Genesys's notification channels, and starts cobrowse when an agent answers."""
+
+import random
+import signal
+from threading import Event
+from types import FrameType
+
+import click
+from prometheus_client import start_http_server
+
+from app import build, build_telemetry, load_auth, new_id
+from cobrowse.clock import Clock, SystemClock
+from cobrowse.flow import Attempt, Observer
+from cobrowse.model import Command as Request
+from commands.group import Command
+from commands.needs import GENESYS, LEDGER, SENDERS
+from integrations.genesys import Flows
+from integrations.genesys.streams import Streams
+from integrations.ledger import LedgerStore
+from integrations.listening.answered import AnsweredReader
+from integrations.listening.config import SENDER, ListenConfig
+from integrations.listening.connection import USUAL_TIMES, Times
+from integrations.listening.lease import ListenerLease
+from integrations.listening.listener import Listener, ListenerWatcher
+from integrations.listening.starting import Starter
+from integrations.observability import configure_logging
+from integrations.observability.listener_metrics import ListenerMetrics
+from settings import Settings, SettingsError, load_settings
+
+SETTINGS = (
+    *GENESYS,
+    *LEDGER,
+    *SENDERS,
+    *("MAX_CONCURRENT_INITIATIONS", "LOG_LEVEL", "LOG_FORMAT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+)
+# Seconds that a call around the channel may take.
+CALL_SECONDS = 5.0
+
+
+@click.command(cls=Command)
+@click.option("--metrics-port", type=int, default=0, help="Serve /metrics of this process on this port.")
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address to serve them on.")
+def listen(metrics_port: int, metrics_host: str) -> None:
+    """Start cobrowse when an agent answers in a queue of the senders file's [listen] table. Runs until stopped.
+
+    Of several that run with one ledger, one listens; another takes over within 15 seconds.
+    """
+    settings = load_settings(only=SETTINGS)
+    clock = SystemClock()
+    _, senders, _ = load_auth(settings, clock)
+    if senders.listen is None:
+        raise SettingsError(["SENDERS_FILE: has no [listen] table with the queues or users to listen to"])
+    configure_logging(settings.log_level, settings.log_format)
+    metrics, telemetry = build_telemetry(settings, clock, senders, {})
+    if metrics_port:
+        start_http_server(metrics_port, metrics_host, metrics.registry)
+    stopping = Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    run_listener(settings, senders.listen, (telemetry,), ListenerMetrics(metrics.registry), stopping, clock)
+
+
+def run_listener(
+    settings: Settings,
+    config: ListenConfig,
+    observers: tuple[Observer, ...],
+    watcher: ListenerWatcher,
+    stopping: Event,
+    clock: Clock,
+    times: Times = USUAL_TIMES,
+) -> None:
+    """Listen until `stopping` is set; then finish what was begun and give the lease back."""
+    initiation, _ = build(settings, clock, None, None, observers)
+    ledger, flows = initiation.ledger, initiation.genesys
+    assert isinstance(ledger, LedgerStore)  # noqa: S101 - build makes no other here
+    assert isinstance(flows, Flows)  # noqa: S101
+    lease = ListenerLease(ledger.leases, initiation.lease_owner, clock)
+    starter = Starter(initiation, random.random)
+    listener = Listener(
+        config,
+        flows.notifications(lambda: _attempt(initiation.lease_owner, clock)),
+        Streams(settings.genesys_proxy, settings.no_proxy, settings.genesys_ca_file).open,
+        AnsweredReader(new_id),
+        starter,
+        lease,
+        watcher,
+        clock,
+        random.random,
+        stopping,
+        times,
+    )
+    lease.start()
+    try:
+        listener.run()
+    finally:
+        starter.stop()
+        lease.stop()
+        ledger.close()
+
+
+def _attempt(lease_owner: str, clock: Clock) -> Attempt:
+    """What a call around the channel is made for; it is no initiation's."""
+    return Attempt(Request(SENDER, new_id(), CALL_SECONDS), "", lease_owner, clock)

@@ -1,0 +1,23 @@
+"""Leases by name: one process of all that share the ledger does what the name stands for."""
+
+from integrations.ledger import queries
+from integrations.ledger.database import Database
+
+
+class LeaseTable:
+    """Every method raises LedgerUnavailable as the ledger's do. Times are the database's clock's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def hold(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
+        """Take the lease, or prolong one's own; whether `owner` has it now for so many seconds.
+
+        `seconds` is how long to wait for the database.
+        """
+        params = {"name": name, "lease_owner": owner, "lease_seconds": lease_seconds}
+        return bool(self._database.execute(queries.HOLD_LEASE, params, durable=False, seconds=seconds))
+
+    def release(self, name: str, owner: str) -> None:
+        """Let another process take it at once, if it is this owner's."""
+        self._database.execute(queries.RELEASE_LEASE, {"name": name, "lease_owner": owner}, durable=False)

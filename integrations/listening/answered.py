@@ -1,0 +1,71 @@
+"""From a conversation's change to the command that a webhook of the envelope genesys-notification would be."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from marshmallow import ValidationError
+
+from cobrowse.model import Command
+from integrations.listening.config import DEADLINE_SECONDS, SENDER
+from integrations.senders.payloads.chat_events import connected_agents
+from integrations.senders.payloads.envelopes import ENVELOPES
+from integrations.senders.payloads.parser import EventParser
+from integrations.senders.payloads.paths import Path
+from integrations.senders.requests import Ignored, UnverifiedRequest
+from schemas.chat_event import NOTIFICATION
+
+_ENVELOPE = ENVELOPES["genesys-notification"]
+# As large as a channel's message is read.
+MAX_BYTES = 2_097_152
+
+
+class Answered(NamedTuple):
+    """A conversation that agents have answered: the command for the first of them, and the keys of them all."""
+
+    command: Command
+    keys: tuple[str, ...]
+
+
+class AnsweredReader:
+    """Reads changes of conversations. `new_id` makes correlation ids."""
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self._parser = EventParser(
+            _ENVELOPE,
+            Path.of(_ENVELOPE.paths["conversation_id"]),
+            topics=_ENVELOPE.topics,
+            max_body_bytes=MAX_BYTES,
+        )
+
+    def read(self, event: Mapping[str, Any], now: datetime) -> Answered | Ignored:
+        """What a change asks for. Raises InvalidRequest or MalformedRequest for one that can't be read.
+
+        A conversation tells its whole state at every change: the key says which agent has answered, so that each
+        answer starts one session however often it is told.
+        """
+        incoming = UnverifiedRequest(
+            "POST", "", "", {"content-type": "application/json"}, orjson.dumps(event), received=now
+        )
+        (request,) = self._parser.read(incoming)
+        if isinstance(request, Ignored):
+            return request
+        try:
+            agents = connected_agents(NOTIFICATION.load(event))
+        except ValidationError:  # what the parser takes, this takes too
+            agents = []
+        keys = tuple(f"{request.conversation_id}:{one}" for one in agents if one)
+        command = Command(
+            sender=SENDER,
+            correlation_id=self._new_id(),
+            deadline_seconds=DEADLINE_SECONDS,
+            conversation_id=request.conversation_id,
+            channel=request.channel,
+            credential=SENDER,
+            key=keys[0] if keys else "",
+            reuse_live_session=True,
+            start_when=_ENVELOPE.start_when,
+        )
+        return Answered(command, keys)

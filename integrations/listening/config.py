@@ -1,0 +1,61 @@
+"""The [listen] table of the senders file: which queues and users are listened to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+# The name under which initiations of the listener are kept, counted and shown.
+SENDER = "listen"
+# Seconds an initiation may take: nobody waits for its answer.
+DEADLINE_SECONDS = 10.0
+_KEYS = ("queues", "users", "catch_up")
+
+
+@dataclass(frozen=True, slots=True)
+class ListenConfig:
+    """Queues and users by id or name. `catch_up`: ask analytics for the live conversations after a gap."""
+
+    queues: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    catch_up: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """The ids that were found for a ListenConfig's names."""
+
+    queues: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    topics: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        of_queues = tuple(f"v2.routing.queues.{one}.conversations" for one in self.queues)
+        of_users = tuple(f"v2.users.{one}.conversations" for one in self.users)
+        object.__setattr__(self, "topics", of_queues + of_users)
+
+
+def read_listen(table: object) -> tuple[ListenConfig | None, list[str]]:
+    """The table's configuration, or one line for each thing wrong with it."""
+    if not isinstance(table, Mapping):
+        return None, ["is not a table of keys"]
+    wrong = [f"{key[:60]}: not a key of it; there are {', '.join(_KEYS)}" for key in table if key not in _KEYS]
+    for key in ("queues", "users"):
+        names = table.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(one, str) and one.strip() for one in names):
+            wrong.append(f"{key}: must be a list of ids or names in quotes")
+    if not isinstance(table.get("catch_up", True), bool):
+        wrong.append("catch_up: must be true or false")
+    if not (table.get("queues") or table.get("users")):
+        wrong.append("queues: neither queues nor users are named, so there is nothing to listen to")
+    if wrong:
+        return None, wrong
+    names_of = {key: tuple(one.strip() for one in table.get(key, [])) for key in ("queues", "users")}
+    return ListenConfig(**names_of, catch_up=table.get("catch_up", True)), []
+
+
+def is_id(text: str) -> bool:
+    """Whether it is an id of Genesys's, and not a name."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False

@@ -1,0 +1,75 @@
+"""Holds the listener's lease beside what the listener does, so that no slow call lets it run out."""
+
+from threading import Event, Thread
+from typing import Protocol
+
+import structlog
+
+from cobrowse.clock import Clock
+from cobrowse.errors import LedgerUnavailable
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+NAME = "listener"
+# Seconds the lease is good for, and between looks at it. Together with a connection they stay below 15.
+LEASE_SECONDS, EVERY = 9.0, 2.0
+
+
+class Leases(Protocol):
+    """Where the lease is kept."""
+
+    def hold(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
+        """Whether this owner has the lease now."""
+
+    def release(self, name: str, owner: str) -> None:
+        """Let another have it."""
+
+
+class ListenerLease:
+    """One owner's lease. `held` is true only while no other can have it, by this process's monotonic clock."""
+
+    def __init__(self, leases: Leases, owner: str, clock: Clock) -> None:
+        self._leases = leases
+        self._owner = owner
+        self._clock = clock
+        self._held_until = 0.0
+        self._stopping = Event()
+        self._thread: Thread | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this process is the one that listens."""
+        return self._clock.monotonic() < self._held_until
+
+    def start(self) -> None:
+        """Try for it, and keep it, in a thread of its own until `stop`."""
+        self._thread = Thread(target=self._keep, name="listener-lease", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give it back."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        was_held, self._held_until = self.held, 0.0
+        if was_held:
+            try:
+                self._leases.release(NAME, self._owner)
+            except LedgerUnavailable as error:
+                log.warning("listener: the lease runs out by itself", message=error.message)
+
+    def look(self) -> None:
+        """Take or prolong the lease, once."""
+        asked = self._clock.monotonic()  # before the question: what was waited for the answer is gone from the lease
+        try:
+            won = self._leases.hold(NAME, self._owner, LEASE_SECONDS, seconds=EVERY)
+        except LedgerUnavailable as error:
+            # What was held stays so until it runs out; the ledger may be back by then.
+            log.warning("listener: the ledger is away", message=error.message)
+            return
+        self._held_until = asked + LEASE_SECONDS if won else 0.0
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            self.look()
+            self._stopping.wait(EVERY)

@@ -1,0 +1,224 @@
+"""Listens while it has the lease: connects, renews without a gap, reconnects, and catches up on what a gap hid."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Event
+from typing import Any, Protocol
+
+import structlog
+
+from cobrowse.clock import Clock
+from cobrowse.errors import CobrowseError, GenesysForbidden
+from integrations.genesys.notifications import Channel
+from integrations.genesys.streams import StreamClosed
+from integrations.listening.answered import Answered, AnsweredReader
+from integrations.listening.config import ListenConfig, Subscription, is_id
+from integrations.listening.connection import USUAL_TIMES, Connection, Socket, Times
+from integrations.listening.starting import Starter
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# Seconds between looks at the lease, and at most between messages.
+TURN = 0.5
+# Seconds before a new connection after one that failed: jittered, twice as long each time.
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 60.0
+# Seconds that a channel which was replaced is still read, for what it had under way.
+DRAIN = 5.0
+
+
+class NotificationCalls(Protocol):
+    """What is asked of Genesys. Every method raises CobrowseError."""
+
+    def queue_id(self, name: str) -> str:
+        """A queue's id."""
+
+    def user_id(self, name: str) -> str:
+        """A user's id."""
+
+    def open_channel(self, topics: Sequence[str]) -> Channel:
+        """A new channel with these topics."""
+
+    def live_conversations(self, queues: Sequence[str], users: Sequence[str], now: datetime) -> list[str]:
+        """Ids of conversations that have not ended."""
+
+    def conversation(self, conversation_id: str) -> Mapping[str, Any]:
+        """A conversation's state."""
+
+
+class Lease(Protocol):
+    """Whether this process is the one that listens."""
+
+    @property
+    def held(self) -> bool:
+        """Whether it is."""
+
+
+class ListenerWatcher(Protocol):
+    """Counts what the listener does."""
+
+    def on_listening(self, listening: bool) -> None:
+        """It began or ceased to listen."""
+
+    def on_event(self, result: str) -> None:
+        """A change of a conversation: started, known, ignored or unreadable."""
+
+    def on_reconnect(self, reason: str) -> None:
+        """A channel ended: renewed, closing, closed, silent or failed."""
+
+    def on_gap(self, result: str) -> None:
+        """Changes may have been missed: caught_up, or lost."""
+
+
+@dataclass(slots=True)
+class Listener:
+    """Listens to what `config` names until `stopping` is set. `jitter` gives numbers from 0 to 1."""
+
+    config: ListenConfig
+    calls: NotificationCalls
+    open_socket: Callable[[str], Socket]
+    reader: AnsweredReader
+    starter: Starter
+    lease: Lease
+    watcher: ListenerWatcher
+    clock: Clock
+    jitter: Callable[[], float]
+    stopping: Event
+    times: Times = USUAL_TIMES
+    _subscription: Subscription | None = None
+    _rejected: tuple[str, ...] = ()
+
+    def run(self) -> None:
+        """Listen whenever this process has the lease."""
+        pause = FIRST_BACKOFF
+        while not self.stopping.is_set():
+            if not self.lease.held:
+                self.stopping.wait(TURN)
+                continue
+            began = self.clock.monotonic()
+            reason = self._listen()
+            if not reason:
+                continue
+            self.watcher.on_reconnect(reason)
+            if self.clock.monotonic() - began > LONGEST_BACKOFF:
+                pause = FIRST_BACKOFF  # it had worked
+            self.stopping.wait(pause * (0.5 + self.jitter() / 2))
+            pause = min(pause * 2, LONGEST_BACKOFF)
+
+    def _listen(self) -> str:
+        """Listen until the lease is lost or the process stops (""), or until why the connection is over."""
+        connection = None
+        try:
+            connection = self._connect()
+            self.watcher.on_listening(True)
+            # After the topics hold, so that nothing falls between what is asked and what is heard.
+            self.starter.submit(self._catch_up)
+            while self.lease.held and not self.stopping.is_set():
+                if connection.is_ending:
+                    connection = self._replace(connection)
+                self._handle(connection, TURN)
+        except StreamClosed as error:
+            log.warning("listener: the channel is gone", why=str(error))
+            return "silent" if type(error) is not StreamClosed else "closed"
+        except CobrowseError as error:
+            log.warning("listener: not listening", error=error.code, message=error.message, hint=error.hint)
+            return "failed"
+        finally:
+            self.watcher.on_listening(False)
+            if connection is not None:
+                connection.close()
+        return ""
+
+    def _connect(self) -> Connection:
+        """A channel whose topics hold and whose socket is open. Raises CobrowseError."""
+        subscription = self._subscription = self._subscription or self._resolve()
+        channel = self.calls.open_channel(subscription.topics)
+        rejected = tuple(f"{topic}: {why}" for topic, why in channel.rejected.items())
+        if len(rejected) == len(subscription.topics):
+            raise GenesysForbidden(f"Genesys rejected every topic: {'; '.join(rejected)[:600]}")
+        if rejected != self._rejected:
+            self._rejected = rejected
+            for topic in rejected:
+                log.error("listener: Genesys rejected a topic; the others are listened to", topic=topic)
+        connection = Connection(self.open_socket(channel.uri), channel.expires, self.clock, self.times)
+        log.info("listener: listening", topics=len(subscription.topics) - len(rejected))
+        return connection
+
+    def _resolve(self) -> Subscription:
+        """The ids of the names, asked once in a process's life."""
+        queues = [one if is_id(one) else self.calls.queue_id(one) for one in self.config.queues]
+        users = [one if is_id(one) else self.calls.user_id(one) for one in self.config.users]
+        return Subscription(tuple(dict.fromkeys(queues)), tuple(dict.fromkeys(users)))
+
+    def _replace(self, old: Connection) -> Connection:
+        """The connection that takes over: open before the old one is left, whose last messages are read too.
+
+        While there is none to be had, the old one goes on.
+        """
+        try:
+            new = self._connect()
+        except CobrowseError as error:
+            log.warning("listener: the channel can't be renewed yet", error=error.code, message=error.message)
+            old.postpone_end()
+            return old
+        self.watcher.on_reconnect("renewed")
+        until = self.clock.monotonic() + DRAIN
+        try:
+            while self.clock.monotonic() < until and self._handle(old, TURN):
+                pass
+        except StreamClosed:
+            pass  # the new one has been listening since before
+        finally:
+            old.close()
+        return new
+
+    def _handle(self, connection: Connection, seconds: float) -> bool:
+        """Take in one message; whether there was one. Raises StreamClosed."""
+        message = connection.receive(seconds)
+        if message is None:
+            return False
+        if message.kind == "event":
+            self._take(message.event)
+        elif message.kind == "unreadable":
+            self.watcher.on_event("unreadable")
+        return True
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        try:
+            read = self.reader.read(event, self.clock.now())
+        except CobrowseError as error:
+            self.watcher.on_event("unreadable")
+            log.warning("listener: an event can't be read", error=error.code, message=error.message)
+            return
+        if isinstance(read, Answered):
+            self.watcher.on_event("started" if self.starter.start(read) else "known")
+        else:
+            self.watcher.on_event("ignored")
+
+    def _catch_up(self) -> None:
+        """Look at each live conversation, as if a change of it had just come; count the gap if that can't be done."""
+        subscription = self._subscription
+        if subscription is None or not self.config.catch_up:
+            self.watcher.on_gap("lost")
+            return
+        try:
+            found = self.calls.live_conversations(subscription.queues, subscription.users, self.clock.now())
+        except CobrowseError as error:
+            log.warning("listener: what was missed can't be asked for", error=error.code, message=error.message)
+            self.watcher.on_gap("lost")
+            return
+        whole = True
+        for conversation_id in found:
+            if self.stopping.is_set():
+                return
+            whole = self._look_at(conversation_id, subscription) and whole
+        self.watcher.on_gap("caught_up" if whole else "lost")
+
+    def _look_at(self, conversation_id: str, subscription: Subscription) -> bool:
+        try:
+            state = self.calls.conversation(conversation_id)
+        except CobrowseError as error:
+            log.warning("listener: a conversation can't be looked at", message=error.message)
+            return False
+        self._take({"topicName": subscription.topics[0], "eventBody": state})
+        return True

@@ -1,0 +1,98 @@
+"""Starts what agents have answered, a few at a time, each once, and retries what failed for the moment."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock
+from typing import Protocol
+
+import structlog
+
+from cobrowse.errors import CobrowseError
+from cobrowse.model import Command, Outcome
+from integrations.listening.answered import Answered
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# How many are started at once.
+AT_ONCE = 8
+# How often one is tried, and the seconds before each further try where Genesys names none; twice as long each time.
+TRIES, FIRST_PAUSE, LONGEST_PAUSE = 6, 1.0, 60.0
+# Answers that are remembered, so that a conversation's next change needs no look at the ledger: days of a large org.
+REMEMBERED = 50_000
+# What the next change of the conversation may put right, so that trying again without one is of no use.
+_UNTIL_NEXT_CHANGE = frozenset({"agent_not_connected"})
+
+
+class Initiate(Protocol):
+    """The domain's interface used here."""
+
+    def __call__(self, command: Command) -> Outcome:
+        """Start a session or say why not."""
+
+
+class Starter:
+    """Runs commands in threads of its own. `jitter` gives numbers from 0 to 1."""
+
+    def __init__(self, initiate: Initiate, jitter: Callable[[], float], at_once: int = AT_ONCE) -> None:
+        self._initiate = initiate
+        self._jitter = jitter
+        self._pool = ThreadPoolExecutor(at_once, "listener")
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._guard = Lock()
+        self._stopping = Event()
+
+    def start(self, answered: Answered) -> bool:
+        """Start it in the background; False if this answer is known already."""
+        with self._guard:
+            if any(key in self._known for key in answered.keys):
+                return False
+            self._known.update(dict.fromkeys(answered.keys))
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        self.submit(lambda: self._try(answered))
+        return True
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Run work of the listener in the background; nothing once it has stopped."""
+        with self._guard:
+            if not self._stopping.is_set():
+                self._pool.submit(self._logged, work)
+
+    def stop(self) -> None:
+        """Finish what runs; what waits for another try is given up: the key stays free for who listens next."""
+        with self._guard:
+            self._stopping.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _try(self, answered: Answered) -> None:
+        pause = FIRST_PAUSE
+        for number in range(1, TRIES + 1):
+            failure = self._once(answered.command)
+            if failure is None:
+                return
+            code, retryable, wait = failure
+            if not retryable or code in _UNTIL_NEXT_CHANGE or number == TRIES:
+                break
+            if self._stopping.wait(wait or pause * (0.5 + self._jitter() / 2)):
+                break
+            pause = min(pause * 2, LONGEST_PAUSE)
+        if retryable:
+            # The next change of the conversation may try again.
+            with self._guard:
+                for key in answered.keys:
+                    self._known.pop(key, None)
+
+    def _once(self, command: Command) -> tuple[str, bool, float | None] | None:
+        """Why it failed: the code, whether another try may succeed, and the wait that was named. None: it is done."""
+        try:
+            failure = self._initiate(command).failure
+        except CobrowseError as error:
+            return error.code, error.retryable, error.retry_after
+        return None if failure is None else (failure.code, failure.retryable, failure.retry_after)
+
+    def _logged(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("listener: internal error")

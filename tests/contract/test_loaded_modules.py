@@ -1,0 +1,32 @@
+"""What a worker does not need, it does not load: each megabyte counts once for every worker."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+LOAD = """
+import os, runpy, sys
+runpy.run_path("gunicorn.conf.py")
+from app import create_app
+create_app()
+print(*(name for name in ("psycopg", "rich") if sys.modules.get(name)))
+"""
+
+
+def loaded(**settings):
+    urls = dict.fromkeys(("GENESYS_API_URL", "GENESYS_LOGIN_URL"), "http://127.0.0.1:1")
+    env = {"PATH": os.environ["PATH"], "SANDBOX": "true", **urls, **settings}
+    words = [sys.executable, "-c", LOAD]
+    return subprocess.run(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+
+def test_a_worker_with_a_ledger_in_a_file_loads_no_driver_and_nothing_for_terminals(tmp_path):
+    assert loaded(LEDGER_URL=f"sqlite:///{tmp_path}/ledger.sqlite3") == []
+
+
+def test_the_driver_is_there_for_a_ledger_in_postgresql():
+    keys = "".join(("A" * 43, "="))
+    assert loaded(LEDGER_URL="postgresql+psycopg://user:word@127.0.0.1:1/db", LEDGER_KEYS=keys) == ["psycopg"]

@@ -1,0 +1,273 @@
+"""The listener's parts: its table, its messages, a channel's silence and end, its lease, and what it starts."""
+
+import json
+import threading
+from datetime import timedelta
+
+import pytest
+
+from cobrowse.errors import LedgerUnavailable
+from cobrowse.model import Failure, Outcome, Status
+from integrations.genesys.streams import is_direct
+from integrations.listening.answered import Answered, AnsweredReader
+from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
+from integrations.listening.connection import PONG, QUIET, RENEW_BEFORE, Connection, Silent
+from integrations.listening.lease import EVERY, LEASE_SECONDS, ListenerLease
+from integrations.listening.messages import PING, read_message
+from integrations.listening.starting import TRIES, Starter
+from integrations.senders.registry import SendersFileError, load_senders
+from integrations.senders.requests import Ignored
+from tests.clocks import ManualClock, wait_until
+
+CHAT = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
+TOPIC = "v2.routing.queues.77777777-7777-4777-8777-777777777777.conversations"
+
+
+def change(*agents, topic=TOPIC):
+    """A conversation's change; an agent is an id and the state of its chat."""
+    participants = [{"id": "c", "purpose": "customer", "chats": [{"state": "connected"}]}]
+    participants += [{"id": one, "purpose": "agent", "chats": [{"state": state}]} for one, state in agents]
+    return {"topicName": topic, "eventBody": {"id": CHAT, "participants": participants}}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({}, "queues: neither queues nor users"),
+        ({"queues": "Support"}, "queues: must be a list"),
+        ({"queues": [""]}, "queues: must be a list"),
+        ({"queues": ["a"], "catch_up": "yes"}, "catch_up: must be true or false"),
+        ({"queues": ["a"], "topics": []}, "topics: not a key of it"),
+        ("queues", "is not a table"),
+    ],
+)
+def test_a_table_that_can_not_be_listened_by_is_refused(table, said):
+    config, wrong = read_listen(table)
+    assert config is None
+    assert said in wrong[0]
+
+
+def test_the_senders_file_has_the_table_and_the_name_is_no_senders():
+    senders = load_senders('[listen]\nqueues = [" Support "]\nusers = ["a@example.com"]\n', {})
+    assert senders.listen == ListenConfig(("Support",), ("a@example.com",))
+    with pytest.raises(SendersFileError, match=r"senders\.listen\] the name is taken by the listener"):
+        load_senders('[senders.listen]\nsignature = "none"\n', {})
+    with pytest.raises(SendersFileError, match=r"\[listen\] queues: must be a list"):
+        load_senders("[listen]\nqueues = 1\n", {})
+
+
+def test_topics_are_the_queues_and_the_users():
+    assert Subscription(("q",), ("u",)).topics == ("v2.routing.queues.q.conversations", "v2.users.u.conversations")
+    assert is_id(CHAT)
+    assert not is_id("Support")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"topicName": "channel.metadata"}', "channel"),
+        ('{"message": "pong"}', "channel"),
+        ('{"topicName": "v2.system.socket_closing"}', "closing"),
+        (json.dumps(change()), "event"),
+        ("{", "unreadable"),
+        ("[]", "unreadable"),
+    ],
+)
+def test_a_message_is_one_of_the_channels_or_an_event(text, kind):
+    assert read_message(text).kind == kind
+
+
+def test_an_answer_names_its_agent_and_the_first_is_the_key():
+    read = AnsweredReader(lambda: "id").read
+    now = ManualClock().now()
+    answered = read(change(("a", "disconnected"), ("b", "connected"), ("d", "connected")), now)
+    assert isinstance(answered, Answered)
+    assert answered.keys == (f"{CHAT}:b", f"{CHAT}:d")
+    command = answered.command
+    assert (command.key, command.sender, command.start_when) == (f"{CHAT}:b", "listen", "agent_connected")
+    assert command.reuse_live_session
+    assert isinstance(read(change(("a", "alerting")), now), Ignored)
+    assert isinstance(read(change(("a", "connected"), topic=f"{TOPIC}.emails"), now), Ignored)
+
+
+class Socket:
+    """A socket that has these messages, and takes the seconds it is waited for."""
+
+    def __init__(self, clock, *messages):
+        self.clock, self.messages, self.sent = clock, list(messages), []
+
+    def receive(self, seconds):
+        if self.messages:
+            return self.messages.pop(0)
+        self.clock.sleep(seconds)
+        return None
+
+    def send(self, text):
+        self.sent.append(text)
+
+    def close(self):
+        self.sent.append("closed")
+
+
+def test_silence_is_asked_about_once_and_then_is_the_end():
+    clock = ManualClock()
+    socket = Socket(clock)
+    connection = Connection(socket, None, clock)
+    assert connection.receive(QUIET - 1) is None
+    assert socket.sent == []
+    assert connection.receive(1) is None
+    assert socket.sent == [PING]
+    assert connection.receive(PONG - 1) is None
+    with pytest.raises(Silent, match="silent for 50 s"):
+        connection.receive(1)
+    assert socket.sent == [PING]
+
+
+def test_an_answer_to_the_ping_ends_the_silence():
+    clock = ManualClock()
+    socket = Socket(clock)
+    connection = Connection(socket, None, clock)
+    connection.receive(QUIET)
+    socket.messages.append('{"topicName": "channel.metadata", "eventBody": {"message": "pong"}}')
+    assert connection.receive(1).kind == "channel"
+    assert connection.receive(QUIET - 1) is None
+    assert socket.sent == [PING]
+
+
+def test_a_channel_is_replaced_before_its_end_and_after_a_notice():
+    clock = ManualClock()
+    day = Connection(Socket(clock), clock.now() + timedelta(days=1), clock)
+    unknown = Connection(Socket(clock), None, clock)
+    short = Connection(Socket(clock), clock.now() + timedelta(seconds=600), clock)
+    clock.sleep(299)
+    assert not short.is_ending
+    clock.sleep(1)
+    assert short.is_ending
+    clock.sleep(86_400 - RENEW_BEFORE - 301)
+    assert not day.is_ending
+    clock.sleep(1)
+    assert day.is_ending
+    assert unknown.is_ending
+    told = Connection(Socket(clock, '{"topicName": "v2.system.socket_closing"}'), None, clock)
+    assert not told.is_ending
+    told.receive(1)
+    assert told.is_ending
+
+
+class Leases:
+    """A ledger's leases, of which the next answers are known."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def hold(self, name, owner, lease_seconds, *, seconds=None):
+        answer = self.answers.pop(0)
+        if answer is None:
+            raise LedgerUnavailable("away")
+        return answer
+
+    def release(self, name, owner):
+        self.answers.append(name)
+
+
+def test_a_lease_is_held_only_while_no_other_can_have_it():
+    clock = ManualClock()
+    lease = ListenerLease(Leases(True, None, False), "me", clock)
+    assert not lease.held
+    lease.look()
+    assert lease.held
+    clock.sleep(LEASE_SECONDS - 0.1)
+    lease.look()  # the ledger is away
+    assert lease.held
+    clock.sleep(0.1)
+    assert not lease.held
+    lease.look()
+    assert not lease.held
+
+
+def test_another_takes_over_within_fifteen_seconds():
+    assert LEASE_SECONDS + EVERY <= 12  # which leaves three for the channel
+    assert EVERY * 4 < LEASE_SECONDS
+
+
+class Initiate:
+    """The domain: what it says, one after the other; then it succeeds."""
+
+    def __init__(self, *failures):
+        self.failures, self.commands = list(failures), []
+
+    def __call__(self, command):
+        self.commands.append(command)
+        failure = self.failures.pop(0) if self.failures else None
+        return Outcome(Status.FAILED if failure else Status.INITIATED, "i", "c", failure=failure)
+
+
+def failing(code, *, retryable):
+    return Failure(code, "", "", retryable, not retryable, retry_after=0.001)
+
+
+@pytest.fixture
+def starter():
+    made = []
+
+    def build(initiate):
+        made.append(Starter(initiate, lambda: 0.0, at_once=1))
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def answered():
+    return AnsweredReader(lambda: "id").read(change(("a", "connected")), ManualClock().now())
+
+
+def test_an_answer_is_started_once(starter, answered):
+    initiate = Initiate()
+    starts = starter(initiate)
+    assert starts.start(answered)
+    assert not starts.start(answered)
+    wait_until(lambda: len(initiate.commands) == 1)
+
+
+def test_a_failure_of_the_moment_is_tried_again_and_given_up_after_some(starter, answered):
+    initiate = Initiate(*[failing("genesys_unavailable", retryable=True)] * TRIES)
+    starts = starter(initiate)
+    starts.start(answered)
+    wait_until(lambda: len(initiate.commands) == TRIES)
+    wait_until(lambda: starts.start(answered))  # by the next change of the conversation
+
+
+@pytest.mark.parametrize(
+    ("failure", "again"),
+    [
+        (failing("agent_not_connected", retryable=True), True),
+        (failing("conversation_not_found", retryable=False), False),
+    ],
+)
+def test_what_only_the_conversation_can_change_waits_for_its_next_change(starter, answered, failure, again):
+    initiate, done = Initiate(failure), threading.Event()
+    starts = starter(initiate)
+    starts.start(answered)
+    starts.submit(done.set)  # after it, in the one thread
+    assert done.wait(60)
+    assert len(initiate.commands) == 1
+    assert starts.start(answered) is again
+
+
+def test_nothing_is_started_once_it_has_stopped(starter, answered):
+    initiate = Initiate()
+    starts = starter(initiate)
+    starts.stop()
+    starts.start(answered)
+    assert initiate.commands == []
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "direct"),
+    [("", False), ("*", True), ("mypurecloud.com", True), (".mypurecloud.com, x", True), ("purecloud.com", False)],
+)
+def test_a_socket_goes_around_the_proxy_where_no_proxy_says_so(no_proxy, direct):
+    assert is_direct("streaming.mypurecloud.com", no_proxy) is direct
