@@ -10,6 +10,7 @@ import re
 import tempfile
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,12 @@ verify_token = "$RELAY"
 """
 BODY = f'{{"conversationId":"{WEBCHAT}"}}'.encode()
 # Whoever asks is far away: what this machine alone may do is no part of the table.
-FAR = {"REMOTE_ADDR": "192.0.2.7"}
+_addresses = count(1)
+
+
+def far():
+    """Another machine, each time a new one: nobody is held for the one who has guessed passwords."""
+    return {"REMOTE_ADDR": f"203.0.113.{next(_addresses) % 250}"}
 
 
 def basic(password, name="someone"):
@@ -181,7 +187,7 @@ class RequestInfo:
             data = {"token": self.token(path, headers)}
         app = self.app if path != "/metrics" or served(self.app, "/metrics") else metrics_alone()
         with app.test_client().open(
-            path, method=method, data=data, content_type=kind, headers=headers, environ_base=FAR
+            path, method=method, data=data, content_type=kind, headers=headers, environ_base=far()
         ) as answer:
             return answer.status_code
 
@@ -194,7 +200,7 @@ class RequestInfo:
         """The token of the console's own form, for whoever has opened its page."""
         if not headers.pop("X-Own-Page", ""):
             return "made-up"
-        page = self.app.test_client().get(path.rpartition("/")[0], headers=basic(PASSWORD), environ_base=FAR)
+        page = self.app.test_client().get(path.rpartition("/")[0], headers=basic(PASSWORD), environ_base=far())
         found = re.search(rf'action="{path}">\s*<input type="hidden" name="token" value="([^"]+)"', page.text)
         return html.unescape(found[1])
 
@@ -267,7 +273,7 @@ def test_a_head_request_opens_no_more_than_a_get(world, path):
 def test_without_a_password_the_console_is_not_there_for_who_is_far_away():
     with start() as box, tempfile.TemporaryDirectory() as folder, service(box.url, Path(folder)) as (app, _):
         for credential in ("none", "console password", "API key"):
-            answer = app.test_client().get("/console", headers=CREDENTIALS[credential]("/console"), environ_base=FAR)
+            answer = app.test_client().get("/console", headers=CREDENTIALS[credential]("/console"), environ_base=far())
             assert answer.status_code == 404
             assert answer.json["errorCode"] == "not_found"
 
