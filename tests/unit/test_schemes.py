@@ -240,7 +240,7 @@ def test_a_scheme_that_is_handed_in_needs_no_other_file_to_verify_and_to_sign():
     ("given", "told"),
     [
         ({"more": ""}, "ring: is missing; the scheme 'rot13' needs it"),
-        ({"more": "ring = 10\n"}, "ring: must be a number of seconds from 1 to 9"),
+        ({"more": "ring = 10\n"}, "ring: must be a number of seconds from 1 to 9; 10 came"),
         ({"more": "ring = 7\n"}, "ring: 7 is broken"),
         ({"more": "ring = 3\nquery = 'x'\n"}, "query: the scheme 'rot13' has no use for it; it uses ring, secrets"),
         ({"secret": "A-SECRET-OF-LETTERS"}, "secrets: $S is not of the form small letters"),
