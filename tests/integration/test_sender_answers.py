@@ -260,6 +260,6 @@ def test_an_ignored_event_is_counted_by_its_kind_and_the_newest_are_kept(running
     metrics = deliver.client.get("/metrics").get_data(as_text=True)
     assert 'cobrowse_ignored_events_total{reason="filter",sender="plain"} 2.0' in metrics
     assert 'cobrowse_ignored_events_total{reason="empty_batch",sender="hubspot"} 1.0' in metrics
-    page = deliver.client.get("/console", headers={"Host": "127.0.0.1"}).get_data(as_text=True)
+    page = deliver.client.get("/console/senders", headers={"Host": "127.0.0.1"}).get_data(as_text=True)
     assert "Ignored events" in page
     assert page.count("filtered out by the sender") == 2
