@@ -73,7 +73,7 @@ def create_app(
     for sender in senders:
         sender.start()
         for warning in sender.warnings:
-            log.warning("a row of the senders file that may never start anything", sender=sender.name, warning=warning)
+            log.warning("check this row of the senders file", sender=sender.name, warning=warning)
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
     metrics.reload_refused(bool(in_force.refused))
     initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)

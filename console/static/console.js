@@ -24,13 +24,14 @@
     .formatToParts()
     .find((part) => part.type === "timeZoneName").value;
 
-  // How long ago, in one unit.
-  function ago(when) {
-    const seconds = Math.max(0, Math.round((Date.now() - when) / 1000));
-    if (seconds < 60) return `${seconds} s ago`;
-    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
-    return `${Math.floor(seconds / 86400)} d ago`;
+  // How long ago, or in how long, in one unit.
+  function relative(when) {
+    const past = Math.round((Date.now() - when) / 1000);
+    const seconds = Math.abs(past);
+    const [amount, unit] =
+      seconds < 60 ? [seconds, "s"] : seconds < 3600 ? [seconds / 60, "min"] : seconds < 86400 ? [seconds / 3600, "h"] : [seconds / 86400, "d"];
+    const text = `${Math.floor(amount)} ${unit}`;
+    return past < 0 ? `in ${text}` : `${text} ago`;
   }
 
   // The reader's own time instead of UTC, which is shown where the pointer rests.
@@ -41,7 +42,7 @@
     const clock = when.toLocaleTimeString(undefined, { hour12: false });
     const since = document.createElement("span");
     since.className = "ago";
-    since.textContent = ago(when);
+    since.textContent = relative(when);
     time.replaceChildren(`${day}${clock} `, since);
     time.title = `${when.toISOString().replace("T", " ").slice(0, 19)} UTC`;
   }
@@ -49,7 +50,7 @@
   function refresh() {
     for (const time of document.querySelectorAll("time")) {
       const since = time.querySelector(".ago");
-      if (since) since.textContent = ago(new Date(time.dateTime));
+      if (since) since.textContent = relative(new Date(time.dateTime));
     }
   }
 
