@@ -65,7 +65,8 @@ def test_a_worker_killed_at_any_step_leaves_one_invitation_once_redelivered(guni
         os.kill(worker, signal.SIGKILL)
     asking.join()
     answer = deliver_until_answered([server.url], WEBCHAT, "k-1").json()
-    assert answer["status"] == "initiated"
+    # Unverified: on a busy machine the deadline can leave no time to look at what was started.
+    assert answer["status"] in ("initiated", "unverified")
     assert box.invitations(WEBCHAT) == 1
     again = deliver(server.url, WEBCHAT, "k-1")
     assert again.headers["Idempotent-Replayed"] == "true"

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 
 import pytest
+from structlog.testing import capture_logs
 
 from cobrowse.clock import SystemClock
 from commands.listen import run_listener
@@ -150,22 +151,24 @@ def test_duplicate_and_reordered_events_start_nothing_twice_and_nothing_without_
     assert box.invitations(third.id) <= 1
 
 
-def test_a_rejected_topic_is_named_with_its_permission_and_the_others_hold(box, listening, capsys):
+def test_a_rejected_topic_is_named_with_its_permission_and_the_others_hold(box, listening):
     box.options.rejected_topics = (TOPIC,)
-    listening(ListenConfig(queues=(QUEUE,), users=(USER,)))
-    chat = box.ring()
-    box.answer(chat.id)
-    wait_until(lambda: box.invitations(chat.id) == 1)
-    said = capsys.readouterr().out
+    with capture_logs() as lines:
+        listening(ListenConfig(queues=(QUEUE,), users=(USER,)))
+        chat = box.ring()
+        box.answer(chat.id)
+        wait_until(lambda: box.invitations(chat.id) == 1)
+    said = str(lines)
     assert TOPIC in said
     assert "routing:queue:view" in said
 
 
-def test_a_name_that_genesys_does_not_know_is_one_clear_error(box, listening, capsys):
-    counts = listening(ListenConfig(queues=("Nobody's",)), await_it=False)
-    wait_until(lambda: counts.of["failed"])
-    counts.stop()
-    assert "Genesys shows none of this name" in capsys.readouterr().out
+def test_a_name_that_genesys_does_not_know_is_one_clear_error(box, listening):
+    with capture_logs() as lines:
+        counts = listening(ListenConfig(queues=("Nobody's",)), await_it=False)
+        wait_until(lambda: counts.of["failed"])
+        counts.stop()
+    assert "Genesys shows none of this name" in str(lines)
     assert box.channels.made == 0
 
 

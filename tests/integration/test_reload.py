@@ -59,6 +59,7 @@ def test_senders_are_reloaded_and_a_broken_file_keeps_those_in_force(gunicorn, t
     assert post(server, "one", KEY) == 404
     assert post(server, "two", KEY) == 401
     assert "configuration" not in requests.get(f"{server.url}/readyz", timeout=60).json()["checks"]
-    assert "cobrowse_reload_refused 0.0" in requests.get(f"{server.url}/metrics", timeout=60).text
+    # The gauge is of the workers that live, and it is written once they serve.
+    wait_until(lambda: "cobrowse_reload_refused 0.0" in requests.get(f"{server.url}/metrics", timeout=60).text)
     assert seen
     assert set(seen) == {404}  # an answer to each, and each time the same

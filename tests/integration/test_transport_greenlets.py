@@ -121,8 +121,12 @@ def test_an_interrupt_ends_the_call_of_the_main_thread(transport, serve):
         return None
 
     upstream = serve(answer)
-    with pytest.raises(KeyboardInterrupt):
-        call(transport, "POST", upstream.url + "/interrupt", deadline=30.0)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call(transport, "POST", upstream.url + "/interrupt", deadline=30.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert call(transport, "POST", upstream.url).content == b"ok"
 
 
