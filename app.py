@@ -5,6 +5,7 @@ import random
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 import httpx
@@ -51,6 +52,15 @@ from web.webhooks import Webhooks
 log = structlog.stdlib.get_logger("cobrowse")
 
 
+class Parts(NamedTuple):
+    """The use case, and what it was built of. `store` is its ledger where that is a database."""
+
+    initiate: Initiation
+    flows: genesys.Flows
+    tokens: genesys.Tokens
+    store: LedgerStore | None
+
+
 def create_app(
     settings: Settings | None = None,
     *,
@@ -76,19 +86,22 @@ def create_app(
             log.warning("check this row of the senders file", sender=sender.name, warning=warning)
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
     metrics.reload_refused(bool(in_force.refused))
-    initiate, tokens = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
+    parts = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
+    initiate, store = parts.initiate, parts.store
 
     app = App("cobrowse-bridge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions["cobrowse"] = initiate
     register_error_handlers(app, new_id)
     observe_requests(app, telemetry)
-    if isinstance(initiate.ledger, LedgerStore):
-        app.extensions["refusals"] = refusals = RefusalRecorder(initiate.ledger.refusals.add, clock)
+    if store is not None:
+        app.extensions["refusals"] = refusals = RefusalRecorder(store.refusals.add, clock)
         observe_refusals(app, refusals.add, clock)
     app.register_blueprint(
         HealthEndpoints(
-            ready=readiness(initiate, tokens, clock, telemetry, rates, in_force.refused),
+            ready=readiness(
+                parts.flows, parts.tokens, initiate.lease_owner, store, clock, telemetry, rates, in_force.refused
+            ),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
             non_critical=tolerated_checks(strict=settings.readyz_strict, ledger_required=settings.ledger_required),
@@ -109,19 +122,18 @@ def create_app(
             participant_data=settings.participant_data,
         ).blueprint()
     )
-    if isinstance(initiate.ledger, LedgerStore):
-        lookup = Lookup(initiate.ledger, initiate.genesys, clock, initiate.observers)
+    if store is not None:
+        lookup = Lookup(store, parts.flows, clock, initiate.observers)
         app.register_blueprint(SessionActions(initiate, lookup, callers, settings.deadline_seconds).blueprint())
     ignored = IgnoredEvents(metrics.ignored)
-    kept = initiate.ledger.notes if isinstance(initiate.ledger, LedgerStore) else None
+    kept = store.notes if store is not None else None
     activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
-    has_console = bool(settings.console_password or settings.console_users or settings.sandbox)
-    has_console = has_console and isinstance(initiate.ledger, LedgerStore)
-    app.register_blueprint(root_page.blueprint("/console" if has_console else ""))
-    if has_console and isinstance(initiate.ledger, LedgerStore):
-        console = build_console(settings, initiate, initiate.ledger, senders, clock, ignored.newest, activity)
+    console = None
+    if store is not None and (settings.console_password or settings.console_users or settings.sandbox):
+        console = build_console(settings, initiate, parts.flows, store, senders, clock, ignored.newest, activity)
         app.register_blueprint(console.blueprint())
+    app.register_blueprint(root_page.blueprint("/console" if console else ""))
     return app
 
 
@@ -139,6 +151,7 @@ def build_telemetry(
 def build_console(
     settings: Settings,
     initiate: Initiation,
+    flows: genesys.Flows,
     ledger: LedgerStore,
     senders: Senders,
     clock: Clock,
@@ -146,7 +159,6 @@ def build_console(
     activity: SenderActivities,
 ) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
-    flows = initiate.genesys
     return Console(
         recent=ledger.recent,
         read=ledger.read,
@@ -164,8 +176,8 @@ def build_console(
         senders=(data_actions.SENDER, CONSOLE, *senders.names),
         ignored=ignored,
         activity=lambda: activity.of_all(senders.rows),
-        open_circuits=flows.open_circuits if isinstance(flows, genesys.Flows) else tuple,
-        budgets=flows.budgets if isinstance(flows, genesys.Flows) else tuple,
+        open_circuits=flows.open_circuits,
+        budgets=flows.budgets,
     )
 
 
@@ -205,32 +217,21 @@ def load_auth(
     return keys, senders, rates
 
 
-def build_initiation(
+def build(
     settings: Settings,
-    *,
     clock: Clock | None = None,
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
-    observers: tuple[Observer, ...] = (LogObserver(),),
-) -> Initiation:
-    """The use case, on this org and this ledger."""
-    return build(settings, clock, transport, ledger, observers)[0]
-
-
-def build(
-    settings: Settings,
-    clock: Clock | None,
-    transport: httpx.BaseTransport | None,
-    ledger: Ledger | None,
-    observers: tuple[Observer, ...],
+    observers: tuple[Observer, ...] = (),
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
     on_budget: Callable[[str, float, float, float], None] = lambda _token, _count, _allowed, _reset: None,
-) -> tuple[Initiation, genesys.Tokens]:
-    """The use case, and the tokens for the readiness checks."""
+) -> Parts:
+    """The use case and its parts, on this org and this ledger."""
     clock = clock or SystemClock()
     transport = transport or transport_of(settings)
     if ledger is None:
         ledger = build_ledger(settings)
+    store = ledger if isinstance(ledger, LedgerStore) else None
     lease_owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     flows, tokens = genesys.connect(
         api_url=settings.api_url,
@@ -244,8 +245,8 @@ def build(
         clock=clock,
         jitter=random.random,
         lease_owner=lease_owner,
-        store=ledger.tokens if isinstance(ledger, LedgerStore) else None,
-        budgets=ledger.budgets if isinstance(ledger, LedgerStore) else None,
+        store=store.tokens if store is not None else None,
+        budgets=store.budgets if store is not None else None,
         on_circuit=on_circuit,
         on_budget=on_budget,
     )
@@ -259,7 +260,7 @@ def build(
         admission=Admission(settings.max_concurrent_initiations),
         observers=observers,
     )
-    return initiation, tokens
+    return Parts(initiation, flows, tokens, store)
 
 
 def transport_of(settings: Settings) -> CurlTransport:

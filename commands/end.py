@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import click
 import structlog
 
-from app import build_initiation, new_id
+from app import build, new_id
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.initiation import Initiation
 from cobrowse.model import Command as Request
@@ -37,7 +37,7 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
     known = checked_id(conversation_id) if conversation_id else ""
     settings = load_settings(only=(*GENESYS, *LEDGER, "DEADLINE_SECONDS"))
     configure_logging("INFO", settings.log_format)
-    initiate = build_initiation(settings, observers=())
+    initiate = build(settings).initiate
     request = Request(
         sender="command-line",
         correlation_id=new_id(),

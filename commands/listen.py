@@ -8,15 +8,13 @@ from types import FrameType
 import click
 from prometheus_client import start_http_server
 
-from app import build, build_telemetry, load_auth, new_id
+from app import build, build_ledger, build_telemetry, load_auth, new_id
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
 from commands.group import Command
 from commands.needs import GENESYS, LEDGER, SENDERS
-from integrations.genesys import Flows
 from integrations.genesys.streams import Streams
-from integrations.ledger import LedgerStore
 from integrations.listening.answered import AnsweredReader
 from integrations.listening.config import SENDER, ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
@@ -74,10 +72,8 @@ def run_listener(
     times: Times = USUAL_TIMES,
 ) -> None:
     """Listen until `stopping` is set; then finish what was begun and give the lease back."""
-    initiation, _ = build(settings, clock, None, None, observers)
-    ledger, flows = initiation.ledger, initiation.genesys
-    assert isinstance(ledger, LedgerStore)  # noqa: S101 - build makes no other here
-    assert isinstance(flows, Flows)  # noqa: S101
+    ledger = build_ledger(settings)
+    initiation, flows, _, _ = build(settings, clock, ledger=ledger, observers=observers)
     lease = ListenerLease(ledger.leases, initiation.lease_owner, clock)
     starter = Starter(initiation, random.random)
     listener = Listener(

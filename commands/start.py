@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import click
 
-from app import build_initiation, new_id
+from app import build, new_id
 from cobrowse.flow import Attempt
 from cobrowse.model import Command as Request
 from cobrowse.model import Failure, Outcome, Span
@@ -75,7 +75,7 @@ def start(conversation_id: str, channel: str | None, latest: bool, dry_run: bool
         requested_by=getpass.getuser(),
     )
     with nullcontext() if as_json else waiting("Genesys is asked"):
-        initiate = build_initiation(settings, observers=())
+        initiate = build(settings).initiate
         outcome = initiate.preview(request) if dry_run else initiate(request, *(() if as_json else (Steps(),)))
     if as_json:
         say_json(responses.to_answer(outcome))

@@ -2,7 +2,6 @@
 
 from cobrowse.clock import Clock
 from cobrowse.flow import Observer
-from cobrowse.initiation import Initiation
 from diagnostics.health_checks import HealthCheck, Readiness, TokenCheck, circuit_check, ping_check, reload_check
 from integrations import genesys
 from integrations.ledger import LedgerStore
@@ -19,23 +18,22 @@ def tolerated_checks(*, strict: bool, ledger_required: bool) -> tuple[str, ...]:
 
 
 def readiness(
-    initiate: Initiation,
+    flows: genesys.Flows,
     tokens: genesys.Tokens,
+    lease_owner: str,
+    store: LedgerStore | None,
     clock: Clock,
     telemetry: Observer,
     rates: RateLimiter,
     refused: tuple[str, ...],
 ) -> Readiness:
     """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
-    flows = initiate.genesys
-    questions: dict[str, HealthCheck] = {}
-    if isinstance(flows, genesys.Flows):
-        questions["genesys"] = TokenCheck(
-            tokens.seconds_left, flows.authorize, clock, initiate.lease_owner, (telemetry,)
-        )
-        questions["circuit"] = circuit_check(flows.open_circuits)
-    if isinstance(initiate.ledger, LedgerStore):
-        questions["ledger"] = ping_check(initiate.ledger.ping)
+    questions: dict[str, HealthCheck] = {
+        "genesys": TokenCheck(tokens.seconds_left, flows.authorize, clock, lease_owner, (telemetry,)),
+        "circuit": circuit_check(flows.open_circuits),
+    }
+    if store is not None:
+        questions["ledger"] = ping_check(store.ping)
     if rates.is_remote:
         questions["rates"] = ping_check(rates.ping)
     if refused:
