@@ -64,9 +64,9 @@ class Attempt:
     def update_session(self, facts: SessionUpdate, **progress: object) -> None:
         """Merge the fields that a step or a probe returned into the session, and `progress` into the checkpoint."""
         if facts:
-            progress["session"] = replace(self.session, **facts)  # type: ignore[arg-type]
+            progress["session"] = replace(self.session, **facts)  # type: ignore[arg-type]  # a step names Session's own fields
         if progress:
-            self.checkpoint = replace(self.checkpoint, **progress)  # type: ignore[arg-type]
+            self.checkpoint = replace(self.checkpoint, **progress)  # type: ignore[arg-type]  # as above, Checkpoint's
 
     def record_call(self, name: str, start: float, result: str) -> None:
         """Note an upstream call that began at `start` (the clock's monotonic seconds) and just ended."""

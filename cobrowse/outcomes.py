@@ -49,7 +49,7 @@ def final_outcome(entry: InitiationRecord, command: Command) -> Outcome | None:
 
 def replay_outcome(ended: InitiationRecord, attempt: Attempt) -> Outcome:
     """The answer of this attempt's own claim: a replay for a repeated key, `joined` without a key."""
-    assert ended.outcome is not None  # noqa: S101 - _wait_for_owner returns ended entries only
+    assert ended.outcome is not None  # noqa: S101 - wait_for_owner returns records with an outcome only
     return _again(ended, ended.outcome, attempt.command) if attempt.command.key else joined_outcome(ended, attempt)
 
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -96,10 +96,11 @@ def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int]]:
         ):
             # In an empty folder, so that no .env of the working folder has a say.
             out = None if serve and not quiet else subprocess.DEVNULL
-            process = subprocess.Popen((*PROGRAM, *words), cwd=folder, env=environment, stdout=out, stderr=out)  # noqa: S603 - our own program
+            command = (*PROGRAM, *words)
+            process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out)  # noqa: S603 - our own program
             stack.callback(stop, process)
             with contextlib.nullcontext() if quiet else waiting(f"{what} starts"):
-                wait_until_up(wait_port, path, process)
+                wait_until_up(wait_port, path, process, command)
             if not quiet:
                 say_whole(f"✓ {what} is on http://127.0.0.1:{wait_port}", style="green")
         yield genesys_port, port
@@ -136,15 +137,13 @@ def call(
         connection.close()
 
 
-def wait_until_up(port: int, path: str, process: subprocess.Popen[bytes]) -> None:
-    """Return once it answers; end the command if the process ends instead."""
+def wait_until_up(port: int, path: str, process: subprocess.Popen[bytes], command: Sequence[str]) -> None:
+    """Return once it answers; end the demo if the process, which runs `command`, ends instead."""
     ends = CLOCK.monotonic() + PATIENCE
     while CLOCK.monotonic() < ends:
         if process.poll() is not None:
-            words = shlex.join(map(str, process.args))  # type: ignore[arg-type]  # a tuple of ours
-            raise Failure(
-                f"{words} ended with {process.returncode}.", "cobrowse-bridge demo --serve shows what it says."
-            )
+            ended = f"{shlex.join(command)} ended with {process.returncode}."
+            raise Failure(ended, "cobrowse-bridge demo --serve shows what it says.")
         with contextlib.suppress(OSError, http.client.HTTPException):
             if call(port, "GET", path)[0] == 200:
                 return

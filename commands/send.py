@@ -3,7 +3,6 @@
 import sys
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection
 from pathlib import Path
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from uuid import uuid4
 
@@ -39,7 +38,7 @@ class Url(click.ParamType[SplitResult]):
 
     name = "url"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> SplitResult:  # noqa: ANN401 - click's own
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> SplitResult:
         """The address's parts."""
         parts = value if isinstance(value, SplitResult) else None
         try:
@@ -57,7 +56,7 @@ class Header(click.ParamType[tuple[str, str]]):
 
     name = "header"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:  # noqa: ANN401 - click's own
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         """The header's name and value."""
         name, colon, rest = str(value).partition(":")
         if not colon or not name.strip() or not name.isascii() or any(char in str(value) for char in "\r\n"):
