@@ -117,7 +117,7 @@ class Settings:
     participant_data: bool = setting(
         False,
         "Whether a start writes its links, code and id into the customer's participant data where the request does "
-        "not say; whoever may see the interaction's data sees them (docs/lifecycle.md#hand-over).",
+        "not say; anyone with access to the interaction's data can see them (docs/lifecycle.md#hand-over).",
     )
 
     api_keys: Secret = setting(

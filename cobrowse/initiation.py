@@ -103,7 +103,7 @@ class Initiation:
     def preview(self, command: Command) -> Outcome:
         """What the command would come to: would_start, would_end, already_active, a kept answer, or its error.
 
-        Reaches no customer and writes nothing. A live session counts as already_active, whoever started it.
+        Reaches no customer and writes nothing. A live session counts as already_active, regardless of who started it.
         """
         attempt = self._attempt(command, ())
         return self._notify_observers(

@@ -25,7 +25,7 @@ class Genesys(ending.Genesys, Protocol):
 def what_would_happen(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
     """WOULD_START or ALREADY_ACTIVE, for an end WOULD_END or ALREADY_ENDED. Raises what the command would fail with.
 
-    A live session counts as ALREADY_ACTIVE, whoever started it.
+    A live session counts as ALREADY_ACTIVE, regardless of who started it.
     """
     if attempt.command.action == "end":
         return ending.would_end(genesys, ledger, attempt)

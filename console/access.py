@@ -89,7 +89,7 @@ class Access:
                 f"Open the initiation anew and press “{button}” there.",
             )
         if not g.person.may_act:
-            hint = "Ask whoever keeps CONSOLE_USERS for the role operator."
+            hint = "Ask an administrator of CONSOLE_USERS for the role operator."
             return refused(403, f"“{button}” is for operators, and {g.person.name} is a viewer.", hint)
         return None
 
