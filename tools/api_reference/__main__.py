@@ -4,7 +4,6 @@ import argparse
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -65,7 +64,7 @@ def write(root: Path, *, check: bool = False) -> list[str]:
     return list(stale)
 
 
-def _json(content: Any) -> str:  # noqa: ANN401 - any JSON
+def _json(content: object) -> str:
     return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 _TEXT: Json = {"type": "string"}
 _CORRELATED = "Put on every log line, sent on to Genesys, and echoed. `X-Correlation-Id` is read where this is absent."
-_TOKEN = "A user's own access token, used for this request alone. Read only with `ALLOW_USER_TOKENS=true`."  # noqa: S105 - a description
+_USERS_OWN = "A user's own access token, used for this request alone. Read only with `ALLOW_USER_TOKENS=true`."
 _DRY_RUN = (
     "`true`: say what would happen and do nothing. Refused from a sender that signs its deliveries, since no signature "
     "covers it; its row can have `dry_run = true`."
@@ -30,7 +30,7 @@ _PARAMETERS: tuple[tuple[str, str, str, Json, str], ...] = (
     ("CorrelationId", "ININ-Correlation-Id", _CORRELATED, _TEXT, samples.CORRELATION),
     ("Prefer", "Prefer", "`status`: a failure has its own HTTP status instead of 200.", _TEXT, "status"),
     ("DryRun", "X-Dry-Run", _DRY_RUN, {"type": "string", "enum": ["", "true", "false"]}, ""),
-    ("GenesysAccessToken", "Genesys-Access-Token", _TOKEN, _TEXT, ""),
+    ("GenesysAccessToken", "Genesys-Access-Token", _USERS_OWN, _TEXT, ""),
 )
 _HEADERS: tuple[tuple[str, str, Json, str | int], ...] = (
     ("CorrelationId", "Finds this request in the logs here and at Genesys.", _TEXT, samples.CORRELATION),

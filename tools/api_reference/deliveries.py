@@ -14,7 +14,7 @@ from cobrowse.model import Secret
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
 from integrations.senders.requests import UnverifiedRequest
-from integrations.senders.sample_deliveries import HERE, sample_delivery
+from integrations.senders.sample_deliveries import HERE
 from tools.api_reference.postman_items import Json, basic, item, request
 
 _SIGN = Path(__file__).with_name("postman_sign.js").read_text("utf-8").splitlines()
@@ -36,9 +36,8 @@ _NEW = [
 
 def recorded(sender: str) -> Mapping[str, Any] | None:
     """The file of this sender's sample; None if there is none."""
-    if sample_delivery(sender) is None:
-        return None
-    held: Mapping[str, Any] = json.loads((HERE / f"{sender}.json").read_text("utf-8"))
+    path = HERE / f"{sender}.json"
+    held: Mapping[str, Any] | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
     return held
 
 

@@ -53,8 +53,8 @@ class Endpoint:
         return made if self.body is None else made | {"requestBody": {"required": True, "content": self.body}}
 
 
-def json_content(schema: str, **more: Any) -> Json:  # noqa: ANN401 - a Media Type Object's own keys
-    """The content of a body in JSON, of this component's shape."""
+def json_content(schema: str, **more: object) -> Json:
+    """The content of a body in JSON, of this component's shape; `more` are a Media Type Object's other keys."""
     return {"application/json": {"schema": ref("schemas", schema), **more}}
 
 

@@ -155,7 +155,7 @@ ENDPOINTS = (
         {
             "200": (
                 "The answer; check `success`.",
-                json_content("StatusAnswer", examples={"joined": {"value": samples.status()}}),
+                json_content("StatusAnswer", examples=_JOINED),
             )
         },
         "Finds an initiation of this credential by its id, its key or its conversation, and gives its answer with "

@@ -23,13 +23,13 @@ def request(
     method: str,
     path: str,
     headers: Mapping[str, str],
-    body: Any = None,  # noqa: ANN401 - JSON, or a text as it is
+    body: object = None,
     *,
     auth: Json | None = None,
     more: Mapping[str, str] | None = None,
     query: Mapping[str, str] | None = None,
 ) -> Json:
-    """A request: `auth` as Postman writes it; `more` headers that authenticate."""
+    """A request: `auth` as Postman writes it; `more` headers that authenticate; `body` is JSON, or a text as it is."""
     written = "&".join(f"{key}={value}" for key, value in (query or {}).items())
     url: Json = {
         "raw": "{{baseUrl}}" + path + (f"?{written}" if written else ""),
@@ -65,7 +65,7 @@ def from_operation(path: str, method: str, operation: Json, document: Json) -> J
     body = operation.get("requestBody", {"content": {}})["content"].get("application/json")
     headers = {"Content-Type": "application/json"} if body else {}
     content = next(iter(body["examples"].values()))["value"] if body else None
-    named = next((name for name in operation["security"][:1] for name in name), None)
+    named = next(iter(next(iter(operation["security"]), {})), None)
     auth = credential(document["components"]["securitySchemes"][named]) if named else None
     filled = path.replace("{", "{{").replace("}", "}}")
     asked = [one for one in operation["parameters"] if isinstance(one, dict) and one.get("in") == "query"]
@@ -75,12 +75,10 @@ def from_operation(path: str, method: str, operation: Json, document: Json) -> J
 
 
 def credential(scheme: Json) -> Json:
-    """An API key by an OpenAPI security scheme of the service's own."""
+    """An API key by one of the two OpenAPI security schemes that take it: in a header, or by HTTP Basic."""
     if scheme["type"] == "apiKey":
         return _auth("apikey", key=scheme["name"], value="{{apiKey}}", **{"in": scheme["in"]})
-    if scheme["scheme"] == "basic":
-        return basic("architect", "{{apiKey}}")
-    return _auth("bearer", token="{{apiKey}}")  # noqa: S106 - a variable of the collection
+    return basic("architect", "{{apiKey}}")
 
 
 def _auth(kind: str, **parts: str) -> Json:

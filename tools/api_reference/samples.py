@@ -66,13 +66,7 @@ OUTCOMES: dict[str, Outcome] = {
     "ended": Outcome(Status.ENDED, INITIATION, CORRELATION, _OVER, "end", 0.187, 2),
     "already_ended": Outcome(Status.ALREADY_ENDED, INITIATION, CORRELATION, _OVER, "end", 0.084, 1),
     "would_end": Outcome(Status.WOULD_END, INITIATION, CORRELATION, _BARE, "end", 0.041, 1),
-    "ignored": Outcome(
-        Status.IGNORED,
-        INITIATION,
-        CORRELATION,
-        Session(conversation_id=CONVERSATION),
-        reason="filtered out by the sender's filter",
-    ),
+    "ignored": Outcome(Status.IGNORED, INITIATION, CORRELATION, _BARE, reason="filtered out by the sender's filter"),
 }
 # The outcomes by what was requested.
 STARTS = ("initiated", "initiated_native", "unverified", "joined", "already_active", "would_start")
