@@ -1,11 +1,11 @@
 """The way to Genesys: the region, both hosts' names and TLS, and how far the clocks are apart."""
 
-import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from diagnostics.connectivity import Unreachable
 from diagnostics.context import Check, DiagnosticContext, DoctorSettings
+from integrations.genesys.no_proxy import is_direct
 
 PROXY_HINT = (
     "Check GENESYS_PROXY: its scheme, host and port, its user and password, and whether it lets this host through."
@@ -89,19 +89,8 @@ def _proxied(context: DiagnosticContext, dns: str, tls: str) -> Iterator[Check]:
 
 
 def is_proxied(settings: DoctorSettings, url: str) -> bool:
-    """Whether libcurl takes the proxy for this URL: NO_PROXY names hosts with their subdomains, addresses, networks."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    return bool(settings.genesys_proxy) and not any(_names(entry, host) for entry in settings.no_proxy.split(","))
-
-
-def _names(entry: str, host: str) -> bool:
-    entry = entry.strip().lower().strip(".")
-    if entry == "*":
-        return True
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
-    except ValueError:
-        return bool(entry) and (host == entry or host.endswith(f".{entry}"))
+    """Whether libcurl takes the proxy for this URL."""
+    return bool(settings.genesys_proxy) and not is_direct(urlsplit(url).hostname or "", settings.no_proxy)
 
 
 def clock(context: DiagnosticContext) -> Iterator[Check]:

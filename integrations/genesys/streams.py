@@ -9,6 +9,7 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 
 from cobrowse.errors import GenesysBadResponse, GenesysUnavailable
+from integrations.genesys.no_proxy import is_direct
 from integrations.genesys.redaction import redact
 
 # Seconds until the socket must be open, and that a goodbye may take.
@@ -90,12 +91,6 @@ class Streams:
         if self.ca_file:
             context.load_verify_locations(self.ca_file)
         return context
-
-
-def is_direct(host: str, no_proxy: str) -> bool:
-    """Whether NO_PROXY names this host. Its networks don't matter here: Genesys gives its sockets names."""
-    entries = [entry.lstrip(".").lower() for entry in no_proxy.replace(",", " ").split()]
-    return any(entry == "*" or host.lower() == entry or host.lower().endswith(f".{entry}") for entry in entries)
 
 
 def _told(error: ConnectionClosed) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.model import Failure, Outcome, Status
-from integrations.genesys.streams import is_direct
+from integrations.genesys.no_proxy import is_direct
 from integrations.listening.answered import Answered, AnsweredReader
 from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
 from integrations.listening.connection import PONG, QUIET, RENEW_BEFORE, Connection, Silent
@@ -271,3 +271,21 @@ def test_nothing_is_started_once_it_has_stopped(starter, answered):
 )
 def test_a_socket_goes_around_the_proxy_where_no_proxy_says_so(no_proxy, direct):
     assert is_direct("streaming.mypurecloud.com", no_proxy) is direct
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "direct"),
+    [
+        ("10.1.2.3", "10.0.0.0/8", True),
+        ("11.1.2.3", "10.0.0.0/8", False),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("::1", "[::1]", True),
+        ("streaming.mypurecloud.com", "10.0.0.0/8", False),
+        ("streaming.mypurecloud.com", "mypurecloud.com.", True),
+        ("STREAMING.mypurecloud.com.", "MyPureCloud.com", True),
+        ("streaming.mypurecloud.com", "x mypurecloud.com", True),
+        ("streaming.mypurecloud.com", ". , ,", False),
+    ],
+)
+def test_no_proxy_names_networks_addresses_and_hosts_however_they_are_written(host, no_proxy, direct):
+    assert is_direct(host, no_proxy) is direct
