@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import structlog
 from gevent.monkey import get_original
@@ -139,15 +139,11 @@ class Metrics:
         self._directory = _prepared(directory, write)
         self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
         self._histograms = {row: _LabelCache(self._histogram(row)) for row in ROWS if row.buckets}
-        self._reload = Gauge(RELOAD.name, RELOAD.help, registry=self.registry, multiprocess_mode="livemax")
-        self._in_flight = Gauge(IN_FLIGHT.name, IN_FLIGHT.help, registry=self.registry, multiprocess_mode="livesum")
+        self._reload = self._gauge(RELOAD, "livemax")
+        self._in_flight = self._gauge(IN_FLIGHT, "livesum")
         # A worker may know before the others do: the highest says that something is wrong.
-        self._circuit = Gauge(
-            CIRCUIT.name, CIRCUIT.help, CIRCUIT.labels, registry=self.registry, multiprocess_mode="livemax"
-        )
-        self._budget = _LabelCache(
-            Gauge(BUDGET.name, BUDGET.help, BUDGET.labels, registry=self.registry, multiprocess_mode="mostrecent")
-        )
+        self._circuit = self._gauge(CIRCUIT, "livemax")
+        self._budget = _LabelCache(self._gauge(BUDGET, "mostrecent"))
         # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
         self._histograms[CALL_SECONDS]["token",]
         # Bound once: these are on the way of every call.
@@ -232,6 +228,9 @@ class Metrics:
 
     def _counter(self, row: Row) -> Counter:
         return Counter(row.name, row.help, row.labels, registry=self.registry)
+
+    def _gauge(self, row: Row, mode: Literal["livemax", "livesum", "mostrecent"]) -> Gauge:
+        return Gauge(row.name, row.help, row.labels, registry=self.registry, multiprocess_mode=mode)
 
     def _histogram(self, row: Row) -> Histogram:
         return Histogram(row.name, row.help, row.labels, registry=self.registry, buckets=row.buckets)
