@@ -32,7 +32,7 @@ def login(world: FakeGenesys) -> Answer:
 
 def list_webchats(world: FakeGenesys) -> Answer:
     """`GET /api/v2/conversations/webchat`: the webchats, newest first."""
-    _admit(world, "conversation:read")
+    admit(world, "conversation:read")
     active = request.args.get("active", "true").lower() != "false"
     size, number = _count("pageSize", 25), _count("pageNumber", 1)
     return said(shapes.webchat_page(world.state.webchats(active=active), size, number, world.options.api))
@@ -40,19 +40,19 @@ def list_webchats(world: FakeGenesys) -> Answer:
 
 def get_conversation(world: FakeGenesys, conversation_id: str) -> Answer:
     """`GET /api/v2/conversations/{id}`: what verification reads in both flows."""
-    _admit(world, "conversation:read")
+    admit(world, "conversation:read")
     return said(shapes.conversation(world.state.look(conversation_id), world.options.api))
 
 
 def create_session(world: FakeGenesys) -> Answer:
     """`POST /api/v2/cobrowse/sessions`: a session that is not attached to anything yet."""
-    _admit(world, "cobrowse:initiate")
+    admit(world, "cobrowse:initiate")
     return said(shapes.created_session(world.state.create(_body())), 201)
 
 
 def attach_medium(world: FakeGenesys, conversation_id: str) -> Answer:
     """`POST /api/v2/conversations/{id}/media`: the session becomes a medium and the customer is invited."""
-    token = _admit(world, "cobrowse:initiate")
+    token = admit(world, "cobrowse:initiate")
     require(token, *CHANNEL_SCOPES[world.state.conversation(conversation_id).channel])
     body = _body()
     kind, session_id = body.get("type"), body.get("cobrowseSessionId")
@@ -68,8 +68,7 @@ def attach_medium(world: FakeGenesys, conversation_id: str) -> Answer:
 
 def start_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
     """`POST /api/v2/conversations/{id}/cobrowse`: the native flow in one call; a body is neither needed nor read."""
-    token = world.tokens.admit(request.headers.get("Authorization"))
-    require(token, "cobrowse:initiate", told_as=NATIVE_PERMISSIONS)
+    admit(world, "cobrowse:initiate", told_as=NATIVE_PERMISSIONS)
     session = world.state.start(conversation_id, partial(world.faults.next_visibility_delay, "cobrowse"))
     world.tell(world.state.conversation(conversation_id))
     return said(shapes.started_session(session, world.state.conversation(conversation_id).channel))
@@ -77,7 +76,7 @@ def start_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
 
 def disconnect(world: FakeGenesys, conversation_id: str, participant_id: str, communication_id: str) -> Answer:
     """`PATCH …/communications/{id}`: end a cobrowse; no other change is possible."""
-    _admit(world, "cobrowse:initiate")
+    admit(world, "cobrowse:initiate")
     if _body().get("state") != "disconnected":
         raise GenesysError("communication.state.required")
     there = world.state.conversation(conversation_id)
@@ -90,7 +89,7 @@ def disconnect(world: FakeGenesys, conversation_id: str, participant_id: str, co
 
 def set_attributes(world: FakeGenesys, conversation_id: str, participant_id: str) -> Answer:
     """`PATCH …/participants/{id}/attributes`: the customer's participant data."""
-    _admit(world, "conversation:read")
+    admit(world, "conversation:read")
     attributes = _body().get("attributes")
     texts = isinstance(attributes, dict) and all(isinstance(value, str) for value in attributes.values())
     if not texts or not isinstance(attributes, dict):
@@ -104,16 +103,17 @@ def set_attributes(world: FakeGenesys, conversation_id: str, participant_id: str
 
 def get_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
     """`GET /api/v2/conversations/cobrowsesessions/{id}`: the cobrowse of a conversation, if there is one."""
-    _admit(world, "conversation:read")
+    admit(world, "conversation:read")
     there = world.state.look(conversation_id)
     if not there.media:
         raise GenesysError("not.found")
     return said(shapes.cobrowse_conversation(there))
 
 
-def _admit(world: FakeGenesys, scope: str) -> Token:
+def admit(world: FakeGenesys, *scopes: str, told_as: str = "") -> Token:
+    """The token that came with this call; GenesysError where it is none, is used up or lacks one of the scopes."""
     token = world.tokens.admit(request.headers.get("Authorization"))
-    require(token, scope)
+    require(token, *scopes, told_as=told_as)
     return token
 
 

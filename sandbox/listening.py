@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 import orjson
 from flask import request
@@ -11,14 +11,17 @@ from sandbox import shapes
 from sandbox.answers import Answer, said
 from sandbox.channels import MOST_TOPICS
 from sandbox.directory import QUEUES, USERS
+from sandbox.endpoints import admit
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.streams import PREFIX
 
+T = TypeVar("T")
+
 
 def make_channel(world: FakeGenesys) -> Answer:
     """`POST /api/v2/notifications/channels`."""
-    _admit(world)
+    admit(world)
     channel = world.channels.make()
     uri = f"ws://{request.host}{PREFIX}{channel.id}"
     return said({"id": channel.id, "connectUri": uri, "expires": shapes.stamp(channel.expires)})
@@ -26,7 +29,7 @@ def make_channel(world: FakeGenesys) -> Answer:
 
 def subscribe(world: FakeGenesys, channel_id: str) -> Answer:
     """`PUT …/subscriptions`: the channel's topics, all of them anew."""
-    _admit(world)
+    admit(world)
     topics = [one.get("id") for one in _json(list) if isinstance(one, dict)]
     if len(topics) > MOST_TOPICS or not all(isinstance(one, str) for one in topics):
         raise GenesysError("bad.request")
@@ -39,7 +42,7 @@ def subscribe(world: FakeGenesys, channel_id: str) -> Answer:
 
 def list_queues(world: FakeGenesys) -> Answer:
     """`GET /api/v2/routing/queues`: by name, or all."""
-    _admit(world)
+    admit(world)
     name = request.args.get("name", "").strip("*").lower()
     found = [{"id": one, "name": called} for called, one in QUEUES.items() if name in called.lower()]
     return said({"entities": found, "pageNumber": 1, "pageSize": 100, "total": len(found)})
@@ -47,7 +50,7 @@ def list_queues(world: FakeGenesys) -> Answer:
 
 def search_users(world: FakeGenesys) -> Answer:
     """`POST /api/v2/users/search`: by exact name or e-mail address."""
-    _admit(world)
+    admit(world)
     wanted = {str(one.get("value")).lower() for one in _json(dict).get("query", []) if isinstance(one, dict)}
     found = [
         {"id": one, "name": called, "email": f"{called.lower()}@sandbox.example"}
@@ -59,7 +62,7 @@ def search_users(world: FakeGenesys) -> Answer:
 
 def query_details(world: FakeGenesys) -> Answer:
     """`POST /api/v2/analytics/conversations/details/query`: live conversations of queues and users."""
-    _admit(world)
+    admit(world)
     query = _json(dict)
     of = {
         (part.get("dimension"), part.get("value"))
@@ -82,11 +85,7 @@ def _topic(topic: str, *, rejected: bool) -> dict[str, object]:
     return {"id": topic, "state": "Rejected", **missing}
 
 
-def _admit(world: FakeGenesys) -> None:
-    world.tokens.admit(request.headers.get("Authorization"))
-
-
-def _json(kind: type) -> Any:  # noqa: ANN401 - what a caller has sent
+def _json(kind: type[T]) -> T:
     """The body, a list or an object as `kind` says."""
     try:
         document = orjson.loads(request.get_data())

@@ -30,6 +30,7 @@ _GRACE = 2.0  # seconds that running calls have when the sandbox stops
 class _Handler(WSGIRequestHandler):
     """Runs the app for one connection, call after call: werkzeug's own handler closes after each."""
 
+    server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # TCP_NODELAY: the last packet of an answer must not wait for an ACK
 
@@ -37,7 +38,7 @@ class _Handler(WSGIRequestHandler):
         """Answer one request with one write where the body is one piece."""
         if self.headers.get("Upgrade", "").lower() == "websocket" and self.path.startswith(PREFIX):
             self.close_connection = True
-            world: FakeGenesys = self.server.world  # type: ignore[attr-defined]  # the server is a _Server
+            world = self.server.world
             serve_stream(self.connection, self.path, self.headers.items(), world.channels, world.stopping.is_set)
             return
         environ = self.make_environ()
