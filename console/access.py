@@ -1,7 +1,5 @@
 """Who may use the console, as what, and that a form is one of its own pages'."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -14,6 +12,7 @@ from cobrowse.errors import SenderRateLimited, UnknownPath
 from cobrowse.model import Secret
 from console import auth
 from console.sign_in import NamedUsers, OnePassword, SignedIn, SignIn
+from integrations.senders.auth.credentials import basic_parts
 from schemas.console_users import ConsoleUser
 from web import responses
 from web.peer import is_this_machine
@@ -108,12 +107,9 @@ def refused(status: int, message: str, hint: str) -> Response:
 
 
 def _basic(header: str) -> tuple[str, str]:
-    """Name and password of HTTP Basic; two empty ones if there are none."""
-    scheme, _, rest = header.partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
+    """Name and password of HTTP Basic; two empty ones if there are none in UTF-8."""
     try:
-        name, colon, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
+        name, password = (part.decode() for part in basic_parts(header))
+    except UnicodeDecodeError:
         return "", ""
-    return (name, password) if colon else ("", "")
+    return name, password

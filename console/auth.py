@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from cobrowse.model import Secret
+from integrations.senders.auth.config import secret_bytes
 
 # Nothing foreign, nothing inline; no framing; forms go to the console only.
 HEADERS = {
@@ -51,7 +52,7 @@ class CsrfTokens:
     @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:
         # Slow on purpose: a token must not allow faster guesses of the password than the sign-in.
-        key = scrypt(_bytes(self._key), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
+        key = scrypt(secret_bytes(self._key), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
         return URLSafeTimedSerializer(key, salt="run again", signer_kwargs={"digest_method": sha256})
 
 
@@ -67,8 +68,3 @@ def same_origin(headers: Mapping[str, str], host: str) -> bool:
         return bool(host) and urlsplit(headers.get("origin", "")).netloc.lower() == host.lower()
     except ValueError:
         return False
-
-
-def _bytes(text: str) -> bytes:
-    """A text from the environment may hold bytes that are not UTF-8."""
-    return text.encode(errors="surrogateescape")

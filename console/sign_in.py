@@ -15,6 +15,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import SenderRateLimited
 from cobrowse.model import Secret
 from integrations.event_loop import run_off_loop
+from integrations.senders.auth.config import secret_bytes
 from schemas.console_users import ConsoleUser, Role
 
 # Wrong passwords of an address for a name, and of an address in all, within the window in seconds.
@@ -72,7 +73,7 @@ class NamedUsers:
     def check(self, name: str, password: str) -> SignedIn | None:
         """The user of this name, if it is the right password."""
         user = self._users.get(name)
-        mark = blake2b(_bytes(password), key=self._key).digest()
+        mark = blake2b(secret_bytes(password), key=self._key).digest()
         if user is None or not compare_digest(self._known.get(name, b""), mark):
             kept = _werkzeugs(user.password_hash if user is not None else _NOBODY)
             with self._turn:
@@ -140,12 +141,7 @@ def _werkzeugs(password_hash: str) -> str:
 
 
 def _digest(password: str) -> bytes:
-    return blake2b(_bytes(password)).digest()
-
-
-def _bytes(text: str) -> bytes:
-    """A text from the environment may hold bytes that are not UTF-8."""
-    return text.encode(errors="surrogateescape")
+    return blake2b(secret_bytes(password)).digest()
 
 
 def _plain(text: str) -> str:
