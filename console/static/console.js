@@ -126,7 +126,6 @@
     link.setAttribute("role", "button");
     link.setAttribute("aria-expanded", String(row.classList.contains("open")));
     if (row.classList.contains("open")) link.setAttribute("aria-controls", `inside-${row.id}`);
-    for (const time of row.querySelectorAll(".summary time")) local(time);
   }
 
   async function filled(row, cell) {
@@ -203,6 +202,7 @@
       if (!row) {
         row = next;
         row.classList.add("new");
+        ready(row);
         prepare(row);
         added += 1;
       } else if (row.dataset.revision !== next.dataset.revision) {
@@ -221,7 +221,9 @@
   function update(row, next) {
     const held = opener(row) === document.activeElement;
     row.dataset.revision = next.dataset.revision;
-    row.querySelector(".summary").replaceWith(next.querySelector(".summary"));
+    const summary = next.querySelector(".summary");
+    row.querySelector(".summary").replaceWith(summary);
+    ready(summary);
     prepare(row);
     if (held) opener(row).focus({ preventScroll: true });
     const cell = row.querySelector(".inline > td");
