@@ -111,7 +111,7 @@ def command_to_end(
         sender,
         correlation_id,
         deadline_seconds,
-        conversation_id=record.checkpoint.session.conversation_id or record.command.conversation_id,
+        conversation_id=record.conversation_id,
         requested_by=requested_by,
         action="end",
         ends=record.id,

@@ -120,16 +120,15 @@ class Initiation:
         It waits for a running initiation and checks the conversation first, as any request does. One that found
         no conversation is asked for anew.
         """
-        conversation_id = entry.checkpoint.session.conversation_id or entry.command.conversation_id
         command = replace(
             entry.command,
             deadline_seconds=deadline_seconds,
             correlation_id=correlation_id,
-            conversation_id=conversation_id,
+            conversation_id=entry.conversation_id,
             reuse_live_session=True,
         )
         attempt = self._attempt(command, ())
-        work = (lambda attempt: self._retry(attempt, entry)) if conversation_id else self._start
+        work = (lambda attempt: self._retry(attempt, entry)) if command.conversation_id else self._start
         return self._notify_observers(attempt, lambda: self._within_limit(attempt, work))
 
     def _attempt(self, command: Command, observers: tuple[Observer, ...]) -> Attempt:
@@ -231,8 +230,7 @@ class Initiation:
         if attempt.number > 1:
             attempt.checkpoint = acquired.entry.checkpoint
             # `latest` may mean another conversation by now.
-            known = attempt.session.conversation_id or acquired.entry.command.conversation_id
-            attempt.command = replace(attempt.command, conversation_id=known)
+            attempt.command = replace(attempt.command, conversation_id=acquired.entry.conversation_id)
         unhandled: Exception | None = None
         try:
             try:

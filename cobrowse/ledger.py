@@ -86,6 +86,11 @@ class InitiationRecord:
         """Whether an attempt is running, with a lease that has not expired."""
         return self.state is State.RUNNING and self.lease_left > 0
 
+    @property
+    def conversation_id(self) -> str:
+        """The conversation it has reached, else the one it was asked for; "" while neither is known."""
+        return self.checkpoint.session.conversation_id or self.command.conversation_id
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

@@ -108,12 +108,11 @@ def outcome_on_record(record: InitiationRecord, correlation_id: str) -> Outcome:
         return record.outcome
     error = InProgress(_RUNNING if record.has_live_lease else _INTERRUPTED, retry_after=record.lease_left or None)
     failure = Failure(error.code, error.message, error.hint, error.retryable, False, error.retry_after)
-    known = record.checkpoint.session.conversation_id or record.command.conversation_id
     return Outcome(
         Status.RUNNING,
         record.id,
         correlation_id,
-        Session(known),
+        Session(record.conversation_id),
         record.checkpoint.flow,
         attempts=record.attempts,
         failure=failure,

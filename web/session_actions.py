@@ -50,7 +50,7 @@ class SessionActions:
             record = self.lookup.find(command, payload["initiation_id"])
             view, calls = view_on_record(record, self.lookup.clock.now()), 0
             if payload["live"]:
-                command = self._command(credential, _conversation(record), key)
+                command = self._command(credential, record.conversation_id, key)
                 view, calls = self.lookup.look(command, record)
         except CobrowseError as error:
             refused = responses.rejection_outcome(error, g.correlation_id, payload["conversation_id"])
@@ -68,7 +68,7 @@ class SessionActions:
         conversation_id, ends = payload["conversation_id"], payload["initiation_id"]
         if ends:
             try:
-                known = _conversation(self.lookup.find(self._command(credential, "", ""), ends))
+                known = self.lookup.find(self._command(credential, "", ""), ends).conversation_id
             except CobrowseError as error:
                 refused = responses.rejection_outcome(error, g.correlation_id, conversation_id)
                 return responses.respond([refused], _mode())
@@ -136,10 +136,6 @@ class SessionActions:
             key=key,
             **usual,
         )
-
-
-def _conversation(record: InitiationRecord) -> str:
-    return record.checkpoint.session.conversation_id or record.command.conversation_id
 
 
 def _mode() -> responses.ResponseMode:
