@@ -87,9 +87,10 @@ def show(search: str, as_json: bool) -> None:
         say_pairs((("cause", seen.failure.cause), ("hint", seen.failure.hint), ("next", seen.failure.next)), wrap=True)
     say("")
     say_pairs(seen.facts)
-    if seen.timeline is not None:
+    timeline = seen.latest.timeline if seen.latest else None
+    if timeline is not None:
         say("")
-        for line in seen.timeline.lines:
+        for line in timeline.lines:
             begin, width = round(line.x * BAR / 100), max(1, round(line.width * BAR / 100))
             bar = f"{' ' * begin}{'━' * width}"[:BAR].ljust(BAR)
             name = f"  {line.name}" if line.kind == "step" else f"    {line.kind} {line.name}"
@@ -140,7 +141,7 @@ def document(entry: InitiationRecord) -> dict[str, object]:
         "state": entry.state.value,
         "created": entry.created.isoformat() if entry.created else "",
         "updated": entry.updated.isoformat() if entry.updated else "",
-        "conversationId": entry.command.conversation_id or entry.checkpoint.session.conversation_id,
+        "conversationId": view_model.known_conversation(entry),
         "sender": entry.command.sender,
         "credential": entry.command.credential,
         "requestedBy": entry.command.requested_by,

@@ -54,7 +54,6 @@ _MEANINGS = {
     Status.UNVERIFIED: "The session was started and added; the conversation did not show it in time.",
     Status.JOINED: "Another request for this conversation had started a session; this one got the same.",
     Status.ALREADY_ACTIVE: "The conversation had a live session already; nothing was started.",
-    Status.IGNORED: "Ignored by rule; nothing was started.",
     Status.ENDED: "The session was ended by this request.",
     Status.ALREADY_ENDED: "No session was live; nothing was ended.",
 }
@@ -110,7 +109,6 @@ class Detail:
     facts: tuple[tuple[str, str], ...]
     latest: AttemptView | None
     failure: FailureView | None
-    timeline: Timeline | None
     answer: str
     again: bool
     endable: bool
@@ -128,12 +126,11 @@ def row(entry: InitiationRecord, today: datetime) -> Row:
     failure = outcome.failure if outcome is not None and not _at_work(entry) else None
     updated = entry.updated.timestamp() if entry.updated else 0
     created = entry.created or datetime.fromtimestamp(0, UTC)
-    note = outcome.reason if outcome is not None and outcome.status is Status.IGNORED else ""
     return Row(
         id=entry.id,
         revision=f"{updated:.6f}-{entry.state}-{int(entry.has_live_lease)}",
         badge=badge(entry),
-        detail=failure.code if failure else note,
+        detail=failure.code if failure else "",
         conversation=_conversation(entry),
         sender=command.sender,
         # A sender's credential is the name of a variable; a caller's is the name of its key.
@@ -150,7 +147,7 @@ def detail(entry: InitiationRecord, today: datetime, service_url: str = "", apps
     """The entry with all there is to know of it, and no secret. The URLs are the service's and Genesys's pages'."""
     outcome = masked(entry.outcome) if entry.outcome is not None else None
     ended = outcome is not None and not _at_work(entry)
-    conversation = entry.command.conversation_id or entry.checkpoint.session.conversation_id
+    conversation = known_conversation(entry)
     shown = _attempt(outcome) if outcome is not None else None
     return Detail(
         row=row(entry, today),
@@ -158,7 +155,6 @@ def detail(entry: InitiationRecord, today: datetime, service_url: str = "", apps
         facts=_facts(entry),
         latest=shown,
         failure=shown.failure if shown and ended else None,
-        timeline=shown.timeline if shown else None,
         answer=shown.answer if shown and ended else "",
         again=can_retry(entry),
         endable=can_end(entry),
@@ -225,9 +221,13 @@ def _at_work(entry: InitiationRecord) -> bool:
     return entry.state is State.RUNNING
 
 
+def known_conversation(entry: InitiationRecord) -> str:
+    """The conversation it was asked for, else the one it has found; "" while neither is known."""
+    return entry.command.conversation_id or entry.checkpoint.session.conversation_id
+
+
 def _conversation(entry: InitiationRecord) -> str:
-    known = entry.command.conversation_id or entry.checkpoint.session.conversation_id
-    return known or ("the newest webchat" if entry.command.latest else "")
+    return known_conversation(entry) or ("the newest webchat" if entry.command.latest else "")
 
 
 def _meaning(entry: InitiationRecord) -> str:
@@ -237,7 +237,7 @@ def _meaning(entry: InitiationRecord) -> str:
         return "The worker stopped before finishing. The next retry of the request takes over, or run it again here."
     if entry.outcome is None or entry.outcome.failure is not None:
         return ""
-    return entry.outcome.reason or _MEANINGS.get(entry.outcome.status, "")
+    return _MEANINGS.get(entry.outcome.status, "")
 
 
 def _failure_view(outcome: Outcome) -> FailureView | None:

@@ -113,7 +113,7 @@ class Console:
 
     def newest(self) -> str:
         """The page: the last hour in figures, and the newest initiations."""
-        return render_template("console/list.html", **self._listed(), states=view_model.STATES)
+        return render_template("console/list.html", **self._listed(), states=view_model.STATES, ranges=RANGES)
 
     def live(self) -> AnyResponse:
         """The part of the page that changes, for the script to put in place; 304 while nothing has changed."""
@@ -203,21 +203,20 @@ class Console:
 
     def _listed(self) -> dict[str, Any]:
         query = _loaded(_QUERY, request.args)
+        chosen = {
+            "search": query["q"] or None,
+            "state": State(query["state"]) if query["state"] else None,
+            "sender": query["sender"] or None,
+        }
+        within = RANGES.get(query["within"])
         entries = self.recent(
-            PAGE + 1,
-            before_seq=query["before"],
-            search=query["q"] or None,
-            state=State(query["state"]) if query["state"] else None,
-            sender=query["sender"] or None,
-            seconds=RANGES.get(query["within"]),
+            PAGE + 1, before_seq=query["before"], seconds=within.seconds if within else None, **chosen
         )
         today = self.clock.now()
         kept = {name: query[name] for name in ("state", "sender", "within", "q") if query[name]}
         more = len(entries) > PAGE
         return {
-            "figures": self._strip(
-                int(self.clock.monotonic() / STRIP_SECONDS), query["q"], query["state"], query["sender"]
-            ),
+            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS), **chosen),
             "open_circuits": self.open_circuits(),
             "budgets": self.budgets(),
             "first_request": first_request(request.host_url),
@@ -260,12 +259,10 @@ class Console:
         return {"about": self.about, "person": person if self._access.requires_sign_in else None}
 
     @cached_property
-    def _strip(self) -> Callable[[int, str, str, str], tuple[Figure, ...]]:
+    def _strip(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
-        def reckoned(_tick: int, search: str, state: str, sender: str) -> tuple[Figure, ...]:
-            samples = self.recent_samples(
-                HOUR, search=search or None, state=State(state) if state else None, sender=sender or None
-            )
+        def reckoned(_tick: int, *, search: str | None, state: State | None, sender: str | None) -> tuple[Figure, ...]:
+            samples = self.recent_samples(HOUR, search=search, state=state, sender=sender)
             return figures(samples, self.clock.now())
 
         return reckoned

@@ -2,14 +2,28 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
 
 from cobrowse.ledger import State
 
-# What a time range is called, and its seconds.
-RANGES = {"15m": 900.0, "1h": 3_600.0, "6h": 21_600.0, "24h": 86_400.0, "7d": 604_800.0}
+
+class Range(NamedTuple):
+    """A time range of the list: what the page calls it, and its seconds."""
+
+    words: str
+    seconds: float
+
+
+# By what the query calls them, in the order of the filter's choices.
+RANGES = {
+    "15m": Range("15 minutes", 900.0),
+    "1h": Range("1 hour", 3_600.0),
+    "6h": Range("6 hours", 21_600.0),
+    "24h": Range("24 hours", 86_400.0),
+    "7d": Range("7 days", 604_800.0),
+}
 _UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])", re.IGNORECASE)
 
 # Nothing that is searched for holds a control character, and PostgreSQL takes no NUL.

@@ -169,8 +169,8 @@ def test_the_chosen_sender_can_be_seen_even_when_its_row_is_gone():
     assert choices(("crm",), "") == ["crm"]
 
 
-# A failure has its own words; what is running or was only tried has no answer on record.
-NEVER_KEPT = {Status.FAILED, Status.RUNNING, Status.WOULD_START, Status.WOULD_END}
+# A failure has its own words; what is running, was ignored or was only tried has no answer on record.
+NEVER_KEPT = {Status.FAILED, Status.RUNNING, Status.IGNORED, Status.WOULD_START, Status.WOULD_END}
 
 
 def test_every_status_is_explained_or_is_a_failure():
