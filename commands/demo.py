@@ -18,13 +18,13 @@ from dotenv import dotenv_values
 
 from cobrowse.clock import SystemClock
 from commands.group import Failure
+from commands.sandbox import ON_SANDBOX
 from commands.terminal import say, say_json, say_json_line, say_whole, waiting
 
 ROOT = Path(__file__).resolve().parent.parent
 # Public: it is of use on the sandbox only.
 SANDBOX_KEY = "demo-key-0123456789abcdef"
-# A webchat of the sandbox.
-WEBCHAT = "11111111-1111-4111-8111-111111111111"
+WEBCHAT = ON_SANDBOX["webchat"]
 # Seconds that either may take to answer for the first time.
 PATIENCE = 30.0
 CLOCK = SystemClock()
@@ -49,11 +49,11 @@ def demo(serve: bool, as_json: bool) -> None:
     began = CLOCK.monotonic()
     with running(serve, quiet=as_json) as (genesys_port, port):
         url = f"http://127.0.0.1:{port}"
-        if as_json and serve:
-            say_json_line({"sandbox": f"http://127.0.0.1:{genesys_port}", "service": url, "console": f"{url}/console"})
-        if as_json and not serve:
-            sys.exit(0 if _answered(*call(port, "POST", "/data-actions/cobrowse", BODY, HEADERS)) else 1)
         if as_json:
+            if not serve:
+                status, _, answer = call(port, "POST", "/data-actions/cobrowse", BODY, HEADERS)
+                sys.exit(0 if _answered(status, answer) else 1)
+            say_json_line({"sandbox": f"http://127.0.0.1:{genesys_port}", "service": url, "console": f"{url}/console"})
             _wait()
             return
         say(f"✓ Both are up after {CLOCK.monotonic() - began:.1f} s.", style="green")
@@ -176,10 +176,10 @@ def demonstrate(genesys_port: int, port: int) -> bool:
     for number, asked in enumerate(orjson.loads(call(genesys_port, "GET", "/sandbox/calls")[2])["calls"], 1):
         say_whole(f"  {number} {asked['operation']:<13} {asked['method']:<4} {asked['path']} → {asked['status']}")
     say("", "The answer, as the flow gets it:")
-    return _answered(status, answer_headers, answer)
+    return _answered(status, answer)
 
 
-def _answered(status: int, _headers: object, answer: bytes) -> bool:
+def _answered(status: int, answer: bytes) -> bool:
     """Print the answer's document: whether it tells of a session that the conversation shows."""
     document = orjson.loads(answer)
     say_json(document)

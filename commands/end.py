@@ -2,24 +2,24 @@
 
 import getpass
 import sys
-from contextlib import nullcontext
 
 import click
 import structlog
 
 from app import build, new_id
-from cobrowse.errors import LedgerUnavailable
+from cobrowse.ending import command_to_end
 from cobrowse.initiation import Initiation
+from cobrowse.ledger import InitiationRecord
 from cobrowse.model import Command as Request
 from cobrowse.model import Status
-from commands.group import Command, Failure
+from commands.group import Command
+from commands.ledger import ledger_needed
 from commands.needs import GENESYS, LEDGER
-from commands.start import Steps, checked_id, complain_of
-from commands.terminal import say, say_json, waiting
+from commands.start import SENDER, checked_id, complain_of, run_by_hand
+from commands.terminal import say, say_json
 from integrations.observability import configure_logging
 from settings import load_settings
 from web import responses
-from web.error_responses import hint_of
 
 log = structlog.stdlib.get_logger("cobrowse")
 _SAID = {Status.ENDED: "ended", Status.ALREADY_ENDED: "nothing was live"}
@@ -38,22 +38,18 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
     settings = load_settings(only=(*GENESYS, *LEDGER, "DEADLINE_SECONDS"))
     configure_logging("INFO", settings.log_format)
     initiate = build(settings).initiate
-    request = Request(
-        sender="command-line",
-        correlation_id=new_id(),
-        deadline_seconds=settings.deadline_seconds,
-        conversation_id=known or _conversation_of(initiate, initiation_id),
-        requested_by=getpass.getuser(),
-        action="end",
-        ends=initiation_id,
+    who, seconds = getpass.getuser(), settings.deadline_seconds
+    request = (
+        command_to_end(_record(initiate, initiation_id), SENDER, who, seconds, new_id())
+        if initiation_id
+        else Request(SENDER, new_id(), seconds, conversation_id=known, requested_by=who, action="end")
     )
-    with nullcontext() if as_json else waiting("Genesys is asked"):
-        outcome = initiate.preview(request) if dry_run else initiate(request, *(() if as_json else (Steps(),)))
+    outcome = run_by_hand(initiate, request, dry_run=dry_run, as_json=as_json)
     if not dry_run:
         log.info(
             "session ended from the command line",
             initiation_id=outcome.initiation_id,
-            ends=initiation_id,
+            ends=request.ends,
             conversation_id=request.conversation_id,
             requested_by=request.requested_by,
             status=outcome.status.value,
@@ -68,12 +64,10 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
     sys.exit(0 if outcome.success else 1)
 
 
-def _conversation_of(initiate: Initiation, initiation_id: str) -> str:
-    """The conversation in which an initiation started its session. Failure if the ledger does not have it."""
-    try:
+def _record(initiate: Initiation, initiation_id: str) -> InitiationRecord:
+    """The initiation of this id. Failure where the ledger is unreachable, a usage error if it does not have it."""
+    with ledger_needed():
         record = initiate.ledger.read(initiation_id)
-    except LedgerUnavailable as error:
-        raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
     if record is None:
         raise click.UsageError("There is no initiation with this id; it may be older than the retention time.")
-    return record.checkpoint.session.conversation_id or record.command.conversation_id
+    return record

@@ -1,7 +1,7 @@
 """cobrowse-bridge ledger: bring its schema up to date, remove what is older than LEDGER_RETENTION_SECONDS."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import click
 
@@ -16,15 +16,19 @@ from web.error_responses import hint_of
 
 
 @contextmanager
-def open_ledger() -> Iterator[LedgerStore]:
-    """The ledger at LEDGER_URL until the block ends; needs no other setting. Failure where it is unreachable."""
-    store = build_ledger(load_settings(only=LEDGER))
+def ledger_needed() -> Iterator[None]:
+    """Failure, with the remedy, where the ledger is unreachable in this block."""
     try:
-        yield store
+        yield
     except LedgerUnavailable as error:
         raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
-    finally:
-        store.close()
+
+
+@contextmanager
+def open_ledger() -> Iterator[LedgerStore]:
+    """The ledger at LEDGER_URL until the block ends; needs no other setting. Failure where it is unreachable."""
+    with closing(build_ledger(load_settings(only=LEDGER))) as store, ledger_needed():
+        yield store
 
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else.")

@@ -8,6 +8,13 @@ import click
 from commands.group import Command, Failure
 from commands.terminal import say, say_json_line, say_whole
 
+# The conversations that every sandbox has, by their channels.
+ON_SANDBOX = {
+    "webchat": "11111111-1111-4111-8111-111111111111",
+    "voice": "22222222-2222-4222-8222-222222222222",
+    "message": "33333333-3333-4333-8333-333333333333",
+}
+
 
 @click.command(cls=Command)
 @click.option("--port", type=int, default=9099, show_default=True)

@@ -11,6 +11,7 @@ import orjson
 
 from cobrowse.clock import SystemClock
 from commands.group import Command, Failure
+from commands.sandbox import ON_SANDBOX
 from commands.senders import configured_senders
 from commands.terminal import say_json, say_whole
 from integrations.senders.auth.config import AuthParts
@@ -21,12 +22,6 @@ from integrations.senders.sample_deliveries import Replaced, sample_delivery, sa
 from settings import load_settings
 from web.responses import in_words_is_good
 
-# The conversations that every sandbox has, by their channels.
-ON_SANDBOX = {
-    "webchat": "11111111-1111-4111-8111-111111111111",
-    "voice": "22222222-2222-4222-8222-222222222222",
-    "message": "33333333-3333-4333-8333-333333333333",
-}
 # What says whether the org is a sandbox.
 ORG = ("SANDBOX", "GENESYS_API_URL", "GENESYS_LOGIN_URL")
 # Seconds to wait for the service's answer: longer than any sender's deadline.

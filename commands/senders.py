@@ -1,5 +1,6 @@
 """cobrowse-bridge senders: what is configured, secrets masked, and whether a senders file is valid."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,10 +77,8 @@ def _notes(senders: list[str]) -> dict[str, str]:
     """What the service's workers have noted about these senders; nothing is opened if there are none."""
     if not senders:
         return {}
-    store = build_ledger(load_settings(only=LEDGER))
-    try:
-        return {sender: store.notes.read(sender) for sender in senders}
-    except LedgerUnavailable as error:
-        return dict.fromkeys(senders, f"the ledger, which has its notes, can't be read: {error.message}")
-    finally:
-        store.close()
+    with closing(build_ledger(load_settings(only=LEDGER))) as store:
+        try:
+            return {sender: store.notes.read(sender) for sender in senders}
+        except LedgerUnavailable as error:
+            return dict.fromkeys(senders, f"the ledger, which has its notes, can't be read: {error.message}")

@@ -8,8 +8,9 @@ import click
 
 from app import build, new_id
 from cobrowse.flow import Attempt
+from cobrowse.initiation import Initiation
+from cobrowse.model import Channel, Failure, Outcome, Span
 from cobrowse.model import Command as Request
-from cobrowse.model import Failure, Outcome, Span
 from commands.group import Command
 from commands.needs import GENESYS, LEDGER
 from commands.terminal import complain, say, say_json, say_pairs, say_whole, waiting
@@ -19,6 +20,8 @@ from settings import load_settings
 from web import responses
 from web.error_responses import hint_of
 
+# Under which the ledger has what is asked for at a terminal.
+SENDER = "command-line"
 SETTINGS = (*GENESYS, *LEDGER, "ALLOW_LATEST", "DEADLINE_SECONDS", "GENESYS_CONVERSATION_ID")
 
 
@@ -48,7 +51,7 @@ class Steps:
 @click.option("--latest", is_flag=True, help="Take the newest active webchat (needs ALLOW_LATEST=true).")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and start nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
-def start(conversation_id: str, channel: str | None, latest: bool, dry_run: bool, as_json: bool) -> None:
+def start(conversation_id: str, channel: Channel | None, latest: bool, dry_run: bool, as_json: bool) -> None:
     """Start a session in a conversation. Its id may come from $GENESYS_CONVERSATION_ID.
 
     Exits 0 if the customer has the invitation, also where the conversation does not show it yet.
@@ -66,17 +69,15 @@ def start(conversation_id: str, channel: str | None, latest: bool, dry_run: bool
         where = "the newest active webchat" if latest else f"conversation {known}"
         say(f"Starting cobrowse in {where} on {settings.api_url}")
     request = Request(
-        sender="command-line",
+        sender=SENDER,
         correlation_id=new_id(),
         deadline_seconds=settings.deadline_seconds,
         conversation_id=known,
         latest=latest,
-        channel=channel,  # type: ignore[arg-type]  # click has checked it
+        channel=channel,
         requested_by=getpass.getuser(),
     )
-    with nullcontext() if as_json else waiting("Genesys is asked"):
-        initiate = build(settings).initiate
-        outcome = initiate.preview(request) if dry_run else initiate(request, *(() if as_json else (Steps(),)))
+    outcome = run_by_hand(build(settings).initiate, request, dry_run=dry_run, as_json=as_json)
     if as_json:
         say_json(responses.to_answer(outcome))
     elif outcome.failure is not None:
@@ -87,6 +88,12 @@ def start(conversation_id: str, channel: str | None, latest: bool, dry_run: bool
     else:
         _print_session(outcome)
     sys.exit(0 if outcome.success else 1)
+
+
+def run_by_hand(initiate: Initiation, request: Request, *, dry_run: bool, as_json: bool) -> Outcome:
+    """The outcome of a request, or with `dry_run` what it would come to; its steps are shown unless `as_json`."""
+    with nullcontext() if as_json else waiting("Genesys is asked"):
+        return initiate.preview(request) if dry_run else initiate(request, *(() if as_json else (Steps(),)))
 
 
 def checked_id(conversation_id: str) -> str:
