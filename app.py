@@ -111,7 +111,7 @@ def create_app(
         ).blueprint()
     )
     app.register_blueprint(reference_pages.blueprint())
-    callers = Callers(keys, open_to_all=settings.sandbox and not settings.api_keys)
+    callers = Callers(keys, open_to_all=settings.open_to_all)
     app.register_blueprint(
         DataActions(
             initiate,

@@ -271,10 +271,14 @@ class Settings:
         return self.genesys_login_url or f"https://login.{self.genesys_region}"
 
     @property
+    def open_to_all(self) -> bool:
+        """Whether data actions need no key: on a sandbox without any."""
+        return self.sandbox and not self.api_keys
+
+    @property
     def listen_host(self) -> str:
         """The address to listen on: loopback for a service that is open to all, unless HOST says otherwise."""
-        open_to_all = self.sandbox and not self.api_keys
-        return self.host or ("127.0.0.1" if open_to_all else "0.0.0.0")  # noqa: S104 - a server is there to be reached
+        return self.host or ("127.0.0.1" if self.open_to_all else "0.0.0.0")  # noqa: S104 - a server is there to be reached
 
 
 Settings.NAMES = tuple(rows(Settings))

@@ -49,7 +49,8 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
         ),
     )
     # Only now: what is marked counts as no live invitation for any later start.
-    for entry in known if target is None else (target, *known):
+    concerned = {entry.id: entry for entry in (*known, *([target] if target is not None else []))}
+    for entry in concerned.values():
         if ending.all_over or _session_id(entry) in ending.session_ids:
             ledger.mark_ended(entry.id, seconds=attempt.deadline.remaining())
     ended = "end" in attempt.checkpoint.completed_steps

@@ -23,10 +23,8 @@ def join_or_run(
 
     `flow` gives the flow of a name, or with "" the one in force; `sessions` looks at the conversation.
     """
-    earlier, may_be_there = (
-        acquired.previous,
-        acquired.previous is not None and (bool(acquired.history) or not acquired.previous.has_live_lease),
-    )
+    earlier = acquired.previous
+    may_be_there = earlier is not None and (bool(acquired.history) or not earlier.has_live_lease)
     for hold in leases_ahead(acquired):
         entry = earlier if earlier is not None and earlier.id == hold.id else None
         entry = entry or ledger.read(hold.id, seconds=attempt.deadline.remaining())

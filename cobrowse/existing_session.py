@@ -100,11 +100,17 @@ def _find_owner(history: tuple[InitiationRecord, ...], session: Session) -> Init
 
 def offer_is_open(session: Session, now: datetime) -> bool:
     """Whether the customer can still accept it. An end that can't be read is none."""
+    end = offer_end(session)
+    return end is not None and now < end
+
+
+def offer_end(session: Session) -> datetime | None:
+    """When its offer ends; None if that is not known or can't be read. Without a zone it is UTC."""
     try:
-        ends = datetime.fromisoformat(session.offer_ends)
+        end = datetime.fromisoformat(session.offer_ends)
     except ValueError:
-        return False
-    return now < (ends if ends.tzinfo else ends.replace(tzinfo=UTC))
+        return None
+    return end if end.tzinfo else end.replace(tzinfo=UTC)
 
 
 def _is_same_session(shown: Session, known: Session) -> bool:
@@ -120,17 +126,9 @@ def may_stand_unseen(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
         or earlier.checkpoint.session.verified
     ):
         return False
-    if earlier.updated is None or mine.updated is None or _has_offer_end(earlier.checkpoint.session):
+    if earlier.updated is None or mine.updated is None or offer_end(earlier.checkpoint.session) is not None:
         return False
     return (mine.updated - earlier.updated).total_seconds() < UNSEEN_SECONDS
-
-
-def _has_offer_end(session: Session) -> bool:
-    try:
-        datetime.fromisoformat(session.offer_ends)
-    except ValueError:
-        return False
-    return True
 
 
 def may_not_be_visible_yet(earlier: InitiationRecord, mine: InitiationRecord) -> bool:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from cobrowse import preview
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
 from cobrowse.ending import end_session
@@ -29,7 +30,7 @@ from cobrowse.ledger import (
     lock_key_for,
     released_lock_key,
 )
-from cobrowse.model import Command, Ending, Outcome, Session, Sessions, SessionView, Status
+from cobrowse.model import Command, Outcome, Status
 from cobrowse.outcomes import (
     failure_outcome,
     final_outcome,
@@ -38,8 +39,7 @@ from cobrowse.outcomes import (
     state_of,
     visible_session,
 )
-from cobrowse.preview import what_would_happen
-from cobrowse.waiting import applies_to_all_waiters, wait_for_owner
+from cobrowse.waiting import BEING_WORKED_ON, applies_to_all_waiters, wait_for_owner
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
 LEASE_MARGIN = 5.0
@@ -50,26 +50,11 @@ _INTERNAL_ERROR = "internal error"
 _KEY_REUSED = "Idempotency-Key already used with a different request"
 
 
-class Genesys(Protocol):
+class Genesys(preview.Genesys, Protocol):
     """The domain's port to Genesys Cloud."""
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""
-
-    def ending(self) -> Flow:
-        """The flow that ends the session's targets."""
-
-    def find_live(self, attempt: Attempt) -> Ending:
-        """What of the attempt's session, or of the conversation, is live, by one look."""
-
-    def view(self, attempt: Attempt, session: Session) -> SessionView:
-        """How far a session has come, by one look at its conversation."""
-
-    def sessions(self, attempt: Attempt) -> Sessions:
-        """The conversation's cobrowse sessions. ConversationError if it can't have one."""
-
-    def newest_webchat(self, attempt: Attempt) -> str:
-        """The id of the newest active webchat. NoActiveConversation if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +95,9 @@ class Initiation:
             attempt,
             lambda: (
                 self._replay_if_final(attempt)
-                or self._within_limit(attempt, lambda attempt: what_would_happen(self.genesys, self.ledger, attempt))
+                or self._within_limit(
+                    attempt, lambda attempt: preview.what_would_happen(self.genesys, self.ledger, attempt)
+                )
             ),
         )
 
@@ -189,7 +176,7 @@ class Initiation:
             return self._run_and_complete(self.ledger, attempt, claimed)
         ended = wait_for_owner(self.ledger, claimed.entry, attempt) if claimed is not None else None
         if ended is None:
-            raise InProgress("this initiation is being worked on", retry_after=1)
+            raise InProgress(BEING_WORKED_ON, retry_after=1)
         return replay_outcome(ended, attempt)
 
     def _claim(self, attempt: Attempt, lock_key: str, checkpoint: Checkpoint) -> Claim:

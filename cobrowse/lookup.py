@@ -10,11 +10,12 @@ from cobrowse.ending import can_end
 from cobrowse.errors import InitiationNotFound, InProgress
 from cobrowse.existing_session import offer_is_open
 from cobrowse.flow import Attempt, Observer
-from cobrowse.ledger import InitiationRecord, lock_key_for
-from cobrowse.model import Command, Failure, Outcome, Session, SessionState, SessionView, Status
+from cobrowse.ledger import InitiationRecord, State, lock_key_for
+from cobrowse.model import Command, Outcome, Session, SessionState, SessionView, Status
+from cobrowse.outcomes import failure_of
+from cobrowse.waiting import BEING_WORKED_ON
 
 _NOT_FOUND = "no initiation of this credential has this {what}"
-_RUNNING = "this initiation is being worked on"
 _INTERRUPTED = "the worker stopped before this initiation was finished"
 
 
@@ -104,10 +105,11 @@ def view_on_record(record: InitiationRecord, now: datetime) -> SessionView:
 
 def outcome_on_record(record: InitiationRecord, correlation_id: str) -> Outcome:
     """Its recorded outcome; while there is none, one that says it is running."""
-    if record.outcome is not None and record.state != "running":
+    if record.outcome is not None and record.state is not State.RUNNING:
         return record.outcome
-    error = InProgress(_RUNNING if record.has_live_lease else _INTERRUPTED, retry_after=record.lease_left or None)
-    failure = Failure(error.code, error.message, error.hint, error.retryable, False, error.retry_after)
+    error = InProgress(
+        BEING_WORKED_ON if record.has_live_lease else _INTERRUPTED, retry_after=record.lease_left or None
+    )
     return Outcome(
         Status.RUNNING,
         record.id,
@@ -115,5 +117,5 @@ def outcome_on_record(record: InitiationRecord, correlation_id: str) -> Outcome:
         Session(record.conversation_id),
         record.checkpoint.flow,
         attempts=record.attempts,
-        failure=failure,
+        failure=failure_of(error, is_terminal=False),
     )

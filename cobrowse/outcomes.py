@@ -37,8 +37,12 @@ def outcome_of(attempt: Attempt, status: Status, failure: Failure | None = None)
 def failure_outcome(attempt: Attempt, error: CobrowseError) -> Outcome:
     """The outcome of an attempt that ended in this error."""
     final = error.consumes_idempotency_key and not error.retryable
-    failure = Failure(error.code, error.message, error.hint, error.retryable, final, error.retry_after)
-    return outcome_of(attempt, Status.FAILED, failure)
+    return outcome_of(attempt, Status.FAILED, failure_of(error, is_terminal=final))
+
+
+def failure_of(error: CobrowseError, *, is_terminal: bool) -> Failure:
+    """What the ledger and the answers say of an error. `is_terminal`: a retry of the key would get it again."""
+    return Failure(error.code, error.message, error.hint, error.retryable, is_terminal, error.retry_after)
 
 
 def final_outcome(entry: InitiationRecord, command: Command) -> Outcome | None:

@@ -6,6 +6,8 @@ from cobrowse.errors import InProgress
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Acquired, InitiationRecord, Lease, Ledger, State
 
+BEING_WORKED_ON = "this initiation is being worked on"
+
 
 def wait_for_owner(
     ledger: Ledger, entry: InitiationRecord | None, attempt: Attempt, lease_owner: str = ""

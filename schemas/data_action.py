@@ -55,7 +55,7 @@ class LabelField(fields.Field[str]):
 class JsonObjectField(fields.Field[Mapping[str, Any]]):
     """A JSON object written into a string, since a data action can't send objects."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> Mapping[str, Any]:  # noqa: ARG002 - marshmallow's signature
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Mapping[str, Any]:
         if not isinstance(value, str):
             raise ValidationError("Must be a string that holds a JSON object.")
         raw = value.encode(errors="surrogatepass")

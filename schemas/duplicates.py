@@ -3,7 +3,12 @@
 import json
 from collections.abc import Callable, Collection
 
-from marshmallow import ValidationError
+from marshmallow import Schema, ValidationError
+
+
+def names_of(schema: Schema) -> tuple[str, ...]:
+    """The names of a schema's fields as a document has them."""
+    return tuple(str(field.data_key or name) for name, field in schema.fields.items())
 
 
 def check_names(body: bytes, names: Collection[str]) -> None:

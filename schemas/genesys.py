@@ -39,7 +39,7 @@ def text_of(value: object) -> str:
 class TextField(fields.Field[str]):
     """What `text_of` makes of a value; where it is `required`, that must not be empty."""
 
-    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **_: Any) -> str:  # noqa: ARG002 - marshmallow's signature, without its steps for other fields
+    def deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         """The text, "" without one."""
         text = text_of(value)
         if self.required and not text:
@@ -61,7 +61,7 @@ class PartsField(fields.Field[list[dict[str, Any]]]):
         self._parts = tuple(parts.items())
         self._decides = decides
 
-    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **_: Any) -> list[dict[str, Any]]:  # noqa: ARG002 - as above
+    def deserialize(self, value: Any, *_: Any, **__: Any) -> list[dict[str, Any]]:
         """Each object's texts and parts by their names."""
         is_list = isinstance(value, list)
         if self._decides and not (is_list or value is None or value is missing):

@@ -11,7 +11,7 @@ from schemas.genesys import GenesysSchema, PartsField, TextField, text_of
 class MomentField(fields.Field[datetime | None]):
     """A time in ISO 8601; what is none counts as not given."""
 
-    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **_: Any) -> datetime | None:  # noqa: ARG002 - marshmallow's signature
+    def deserialize(self, value: Any, *_: Any, **__: Any) -> datetime | None:
         """The moment, None without one."""
         try:
             moment = datetime.fromisoformat(text_of(value))
@@ -23,10 +23,10 @@ class MomentField(fields.Field[datetime | None]):
 class _TopicsField(PartsField):
     """Topics: beside their texts the permissions that a rejected one lacks."""
 
-    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> list[dict[str, Any]]:
+    def deserialize(self, value: Any, *_: Any, **__: Any) -> list[dict[str, Any]]:
         """Each topic's texts, and its missing permissions as a list of texts."""
         given = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-        found = super().deserialize(given, attr, data, **kwargs)
+        found = super().deserialize(given)
         for one, topic in zip(given, found, strict=True):
             missing = one.get("missingPermissions")
             topic["missingPermissions"] = [text_of(name) for name in missing] if isinstance(missing, list) else []

@@ -1,6 +1,20 @@
 """What marshmallow found wrong, as one line that names each field; never a value."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+
+from cobrowse.errors import InvalidRequest
+
+
+def load(schema: Schema, body: Any, known: Sequence[str] = ()) -> dict[str, Any]:
+    """What the schema makes of a parsed body. InvalidRequest names every wrong field; `known` as for in_words."""
+    try:
+        loaded: dict[str, Any] = schema.load(body)
+    except ValidationError as error:
+        raise InvalidRequest(in_words(error.messages, known)) from None
+    return loaded
 
 
 def in_words(messages: Mapping[object, object] | Sequence[object], known: Sequence[str] = ()) -> str:

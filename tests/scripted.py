@@ -13,6 +13,11 @@ def command(**fields):
     return Command(**{"sender": "crm", "correlation_id": "corr", "deadline_seconds": 10.0} | fields)
 
 
+IN_C1 = command(conversation_id="c-1")
+# What becomes of it on a ScriptedGenesys that says nothing else.
+DONE = Session("c-1", "s-1", "m-1", verified=True)
+
+
 def entry(initiation_id="theirs", state=State.RUNNING, *, of=None, **fields):
     """An entry of the ledger; `of` is its command."""
     usual = {"attempts": 1, "checkpoint": Checkpoint()}

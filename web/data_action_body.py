@@ -6,10 +6,12 @@ from flask import Request
 from marshmallow import Schema, ValidationError
 
 from cobrowse.errors import InvalidRequest
-from schemas.duplicates import check_names
+from schemas import validation_errors
+from schemas.duplicates import check_names, names_of
 from schemas.json_text import charset_of, parse_body
 from schemas.validation_errors import in_words
 from web import request_parsing
+from web.responses import ResponseMode
 
 # Bytes: the contract's longest body, its settings escaped to six bytes a character, is under half of it.
 BODY_BYTES = 65_536
@@ -26,19 +28,14 @@ def read(request: Request, schema: Schema) -> dict[str, Any]:
 
 
 def load(body: object, schema: Schema) -> dict[str, Any]:
-    """The fields of what was parsed. InvalidRequest names every wrong one."""
-    try:
-        payload = schema.load(body)  # type: ignore[arg-type]  # its own pre_load refuses what is no object
-    except ValidationError as error:
-        raise InvalidRequest(in_words(error.messages, _names(schema))) from None
-    assert isinstance(payload, dict)  # noqa: S101 - what a schema without many=True loads
-    return payload
+    """The fields of what was parsed. InvalidRequest names every wrong one, and the fields there are."""
+    return validation_errors.load(schema, body, names_of(schema))
 
 
 def check_no_repeats(raw: bytes, schema: Schema) -> None:
     """Raise InvalidRequest if the body has one of the schema's fields twice."""
     try:
-        check_names(raw, _names(schema))
+        check_names(raw, names_of(schema))
     except ValidationError as error:
         raise InvalidRequest(in_words(error.messages)) from None
 
@@ -55,5 +52,6 @@ def key(request: Request, payload: dict[str, Any]) -> str:
     return in_header or in_body
 
 
-def _names(schema: Schema) -> tuple[str, ...]:
-    return tuple(str(field.data_key or name) for name, field in schema.fields.items())
+def mode(request: Request) -> ResponseMode:
+    """How failures reach this caller: in the body only, unless it prefers the real status."""
+    return ResponseMode(always_200=not request_parsing.prefers_real_status(request.headers))

@@ -55,7 +55,7 @@ class DataActions:
         payload = data_action_body.read(request, _REQUEST)
         key = data_action_body.key(request, payload)
         dry_run, participant_data = payload.pop("dry_run"), payload["participant_data"]
-        mode = responses.ResponseMode(always_200=not request_parsing.prefers_real_status(request.headers))
+        mode = data_action_body.mode(request)
         if payload["latest"] and not self.allow_latest:
             error = LatestNotAllowed("latest: the service does not allow it")
             return responses.respond([responses.rejection_outcome(error, correlation_id)], mode)

@@ -9,6 +9,7 @@ from cobrowse.errors import CobrowseError, NotAuthenticated
 from cobrowse.model import Secret
 from integrations.observability import RequestInfo, RequestObserver
 from integrations.senders.auth.config import constant_time_equals, secret_bytes
+from integrations.senders.auth.credentials import bearer_token
 from web import responses
 from web.error_responses import hint_of
 from web.peer import is_this_machine
@@ -34,8 +35,8 @@ class HealthEndpoints:
     machine may look like it.
     """
 
+    exposition: Callable[[str], tuple[bytes, str]]
     ready: Callable[[], Problems] = dict
-    exposition: Callable[[str], tuple[bytes, str]] | None = None
     metrics_token: Secret = Secret()
     non_critical: tuple[str, ...] = ()
     passing: tuple[str, ...] = ()
@@ -46,8 +47,7 @@ class HealthEndpoints:
         blueprint = Blueprint(NAME, __name__)
         blueprint.get("/healthz")(self.healthz)
         blueprint.get("/readyz")(self.readyz)
-        if self.exposition is not None:
-            blueprint.get("/metrics")(self.metrics)
+        blueprint.get("/metrics")(self.metrics)
         return blueprint
 
     def healthz(self) -> Response:
@@ -67,7 +67,6 @@ class HealthEndpoints:
         """Counts and durations, for Prometheus."""
         if not self._may_read():
             raise NotAuthenticated("metrics require authentication", hint=_HINT)
-        assert self.exposition is not None  # noqa: S101 - there is no such route without it
         body, content_type = self.exposition(request.headers.get("Accept", ""))
         response = Response(body, content_type=content_type)
         response.headers["Cache-Control"] = "no-store"
@@ -81,11 +80,9 @@ class HealthEndpoints:
         return f"{problem.code}: {problem.message}. {hint_of(problem)}" if self._may_read() else problem.code
 
     def _may_read(self) -> bool:
-        scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
         if self.metrics_token:
-            return scheme.lower() == "bearer" and constant_time_equals(
-                secret_bytes(presented.strip()), secret_bytes(self.metrics_token)
-            )
+            presented = bearer_token(request.headers.get("Authorization", ""))
+            return constant_time_equals(secret_bytes(presented), secret_bytes(self.metrics_token))
         return self.open_locally and is_this_machine(request.remote_addr or "", request.host, request.headers.keys())
 
 

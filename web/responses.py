@@ -10,6 +10,7 @@ from flask import Response
 
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Failure, Outcome, Session, SessionView, Status
+from cobrowse.outcomes import failure_of
 from integrations.senders.response_policies import ACKNOWLEDGEMENT_TYPE, ResponsePolicy, acknowledgement, batch_status
 from web.error_responses import hint_of, status_of
 
@@ -154,7 +155,7 @@ def _comes_again(outcome: Outcome) -> bool:
 
 def rejection_outcome(error: CobrowseError, correlation_id: str, conversation_id: str = "") -> Outcome:
     """The outcome of a request that never became a Command."""
-    failure = Failure(error.code, error.message, error.hint, error.retryable, True, error.retry_after)
+    failure = failure_of(error, is_terminal=True)
     return Outcome(Status.FAILED, "", correlation_id, Session(conversation_id=conversation_id), failure=failure)
 
 

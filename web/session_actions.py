@@ -1,7 +1,7 @@
 """What callers ask of sessions they started: POST /data-actions/cobrowse/status and /end, GET /initiations."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -54,10 +54,10 @@ class SessionActions:
                 view, calls = self.lookup.look(command, record)
         except CobrowseError as error:
             refused = responses.rejection_outcome(error, g.correlation_id, payload["conversation_id"])
-            return responses.respond([refused], _mode(), responses.view_keys(SessionView()))
+            return responses.respond([refused], data_action_body.mode(request), responses.view_keys(SessionView()))
         outcome = outcome_on_record(record, g.correlation_id)
         more = responses.view_keys(view) | {"upstreamCalls": calls, "correlationId": g.correlation_id}
-        return responses.respond([outcome], _mode(), more)
+        return responses.respond([outcome], data_action_body.mode(request), more)
 
     def end(self) -> Response:
         """End an initiation's session, or every live one of a conversation; one that is over already is a success."""
@@ -71,20 +71,18 @@ class SessionActions:
                 known = self.lookup.find(self._command(credential, "", ""), ends).conversation_id
             except CobrowseError as error:
                 refused = responses.rejection_outcome(error, g.correlation_id, conversation_id)
-                return responses.respond([refused], _mode())
+                return responses.respond([refused], data_action_body.mode(request))
             if conversation_id not in ("", known):
                 raise InvalidRequest("conversationId: is not the initiation's; send one of the two")
             conversation_id = known
-        command = self._command(
-            credential,
-            conversation_id,
-            key,
+        command = replace(
+            self._command(credential, conversation_id, key),
             requested_by=payload["requested_by"],
             fingerprint=fingerprint({"action": "end", **payload}),
             action="end",
             ends=ends,
         )
-        return responses.respond([self.initiate(command)], _mode())
+        return responses.respond([self.initiate(command)], data_action_body.mode(request))
 
     def one(self, initiation_id: str) -> Response:
         """One of the caller's own initiations."""
@@ -125,8 +123,7 @@ class SessionActions:
             "updated": record.updated.isoformat() if record.updated else "",
         }
 
-    def _command(self, credential: str, conversation_id: str, key: str, **more: Any) -> Command:  # noqa: ANN401 - the command's own fields
-        usual = {"fingerprint": "of a caller's own key"} | more
+    def _command(self, credential: str, conversation_id: str, key: str) -> Command:
         return Command(
             SENDER,
             g.correlation_id,
@@ -134,10 +131,5 @@ class SessionActions:
             conversation_id=conversation_id,
             credential=credential,
             key=key,
-            **usual,
+            fingerprint="of a caller's own key",
         )
-
-
-def _mode() -> responses.ResponseMode:
-    real = request_parsing.prefers_real_status(request_parsing.current_request().headers)
-    return responses.ResponseMode(always_200=not real)

@@ -30,7 +30,7 @@ from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.registry import Sender
 from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
 from schemas.texts import SHOWN
-from web import refusals, request_parsing, responses
+from web import data_actions, refusals, request_parsing, responses
 from web.data_actions import fingerprint
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -40,14 +40,8 @@ log = structlog.stdlib.get_logger("cobrowse")
 AT_ONCE = 8
 
 
-class Initiate(Protocol):
+class Initiate(data_actions.Initiate, Protocol):
     """The domain's interface used here."""
-
-    def __call__(self, command: Command) -> Outcome:
-        """Start a session or say why not."""
-
-    def preview(self, command: Command) -> Outcome:
-        """Say what would happen."""
 
     def ignore(self, command: Command, reason: str) -> Outcome:
         """Say that nothing is started, and why."""
@@ -170,8 +164,6 @@ class Webhooks:
 
         def run(event: SessionRequested | Ignored, command: Command) -> Outcome:
             if isinstance(event, InvalidEvent) and event.error is not None:
-                if not batch:
-                    refusals.note(event.error)
                 return responses.rejection_outcome(event.error, command.correlation_id, command.conversation_id)
             if isinstance(event, Ignored):
                 self.on_ignored(

@@ -63,7 +63,7 @@ class Budgets:
         self._told[name] = told, now + told.reset
         if not told.used_up or not told.reset:
             return
-        known = max(self._closed_until.get(name, 0.0) - now, self._shared.seconds_left(name) if self._shared else 0.0)
+        known = self.seconds_left(name)
         self._closed_until[name] = now + told.reset
         if self._shared and abs(known - told.reset) > SAME_WINDOW:
             self._shared.close(name, told.reset)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from cobrowse.existing_session import offer_end
 from cobrowse.model import Session, SessionState, SessionView
-from integrations.genesys.presence import OVER, is_over
+from integrations.genesys.presence import is_over, purpose_of
 
 _AGENTS = ("agent", "user")
 
@@ -30,8 +31,7 @@ def parts_of(conversation: Mapping[str, Any]) -> tuple[CobrowsePart, ...]:
     media = [one for one in conversation["media"] if one["type"].lower() == "cobrowse"]
     parts = [_part(one, "", "") for one in media]
     for participant in conversation["participants"]:
-        purpose = participant["purpose"].strip().lower()
-        parts += [_part(one, participant["id"], purpose) for one in participant["cobrowsesessions"]]
+        parts += [_part(one, participant["id"], purpose_of(participant)) for one in participant["cobrowsesessions"]]
     return tuple(parts)
 
 
@@ -52,7 +52,8 @@ def view_of(parts: Iterable[CobrowsePart], session: Session, *, ended: bool, now
     own = [part for part in parts if _is_of(part, session)]
     people = [part for part in own if part.participant_id]
     live = [part for part in own if not part.over]
-    lapsed = _is_past(session.offer_ends, now)
+    end = offer_end(session)
+    lapsed = end is not None and end <= now
     if ended or (own and not live):
         never = not any(part.connected_time for part in people if part.purpose not in _AGENTS)
         state = SessionState.EXPIRED if lapsed and people and never else SessionState.ENDED
@@ -73,14 +74,13 @@ def view_of(parts: Iterable[CobrowsePart], session: Session, *, ended: bool, now
 
 
 def _part(medium: Mapping[str, str], participant_id: str, purpose: str) -> CobrowsePart:
-    state = medium["state"].strip().lower()
     return CobrowsePart(
         session_id=medium["cobrowseSessionId"] or medium["id"],
         id=medium["id"],
         participant_id=participant_id,
         purpose=purpose,
-        connected=state == "connected",
-        over=is_over(medium) or state in OVER,
+        connected=medium["state"].strip().lower() == "connected",
+        over=is_over(medium),
         connected_time=medium["connectedTime"],
         disconnected_time=medium["disconnectedTime"],
     )
@@ -95,11 +95,3 @@ def _is_of(part: CobrowsePart, session: Session) -> bool:
 def _latest(times: Iterable[str]) -> str:
     # ISO 8601 in UTC, as Genesys writes it, sorts as text.
     return max(times, default="")
-
-
-def _is_past(moment: str, now: datetime) -> bool:
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        return False
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)) <= now

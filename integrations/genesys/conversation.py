@@ -8,7 +8,7 @@ from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
 from cobrowse.model import Channel, Session
 from integrations.genesys.cobrowse_parts import CobrowsePart, parts_of
 from integrations.genesys.links import checked_link
-from integrations.genesys.presence import OVER, Presence, is_over, presence_of
+from integrations.genesys.presence import OVER, Presence, is_over, presence_of, purpose_of
 from integrations.genesys.redaction import redact
 
 # The participant's list of each kind, and the kind's name in a data action's `channel`.
@@ -134,7 +134,7 @@ def parse_conversation(conversation: Mapping[str, Any]) -> ConversationSnapshot:
 
 def _customer_id(participants: Iterable[Mapping[str, Any]]) -> str:
     """The id of the customer's participant, which stays when agents change; "" if none is shown."""
-    ids = {one["purpose"].strip().lower(): one["id"] for one in participants}
+    ids = {purpose_of(one): one["id"] for one in participants}
     return ids.get("customer") or ids.get("external") or ""
 
 

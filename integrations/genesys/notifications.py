@@ -20,7 +20,7 @@ CHANNEL = Operation(
 SUBSCRIBE = Operation(
     "subscribe",
     "PUT",
-    "/api/v2/notifications/channels/{id}/subscriptions?ignoreErrors=true",
+    "/api/v2/notifications/channels/{target}/subscriptions?ignoreErrors=true",
     shapes.SubscriptionsSchema(),
     repeatable=True,
     sends_json=True,
@@ -35,8 +35,6 @@ DETAILS = Operation(
     repeatable=True,
     sends_json=True,
 )
-# Most topics that Genesys lets a channel have.
-MAX_TOPICS = 1000
 # Most conversations a page of analytics has, and most pages that are read.
 PAGE, MAX_PAGES = 100, 50
 # How long ago a live conversation may have begun to be found again after a gap.
@@ -76,8 +74,7 @@ class Notifications:
     def open_channel(self, topics: Sequence[str]) -> Channel:
         """A new channel that has these topics."""
         made = self._call(CHANNEL, {})
-        subscribe = replace(SUBSCRIBE, path=SUBSCRIBE.path.replace("{id}", quote(made["id"], safe="")))
-        answered = self._call(subscribe, [{"id": topic} for topic in topics])
+        answered = self._call(SUBSCRIBE, [{"id": topic} for topic in topics], target=(made["id"],))
         rejected = {one["id"]: _why(one) for one in answered["entities"] if one["state"].lower() == "rejected"}
         return Channel(made["id"], made["connectUri"], made["expires"], rejected)
 
@@ -105,9 +102,13 @@ class Notifications:
         """The conversation's state now, as a notification about it would have it."""
         return self._call(CONVERSATION, conversation_id=conversation_id)
 
-    def _call(self, operation: Operation, json: object = None, conversation_id: str = "") -> dict[str, Any]:
+    def _call(
+        self, operation: Operation, json: object = None, conversation_id: str = "", target: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         try:
-            return self._client.call(self._new_attempt(), operation, "", conversation_id=conversation_id, json=json)
+            return self._client.call(
+                self._new_attempt(), operation, "", conversation_id=conversation_id, target=target, json=json
+            )
         except UpstreamRejected as refused:
             raise GenesysBadResponse(refused.message) from None
 

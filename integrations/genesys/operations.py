@@ -144,7 +144,7 @@ def parse_response(
 
 def check_is_sandbox(operation: Operation, status: int, headers: Fields) -> None:
     """Raise GenesysBadResponse if this is a token of something that does not say that it is a sandbox."""
-    if operation.name == TOKEN.name and 200 <= status < 300 and headers.get(SANDBOX_HEADER, "") != "1":
+    if operation is TOKEN and 200 <= status < 300 and headers.get(SANDBOX_HEADER, "") != "1":
         raise GenesysBadResponse(
             "token: SANDBOX is set, but what answers does not say that it is a sandbox",
             hint="SANDBOX=true is for `cobrowse-bridge sandbox` alone. For Genesys or a gateway to it take it out "

@@ -34,16 +34,22 @@ def presence_of(participants: Sequence[Mapping[str, Any]], *purposes: str, other
     known = [participant for participant in participants if participant["purpose"]]
     if not known:
         return Presence.UNKNOWN
-    side = [one for one in known if one["purpose"].strip().lower() in purposes]
+    side = [one for one in known if purpose_of(one) in purposes]
     if not side and otherwise:
-        side = [one for one in known if one["purpose"].strip().lower() == otherwise]
+        side = [one for one in known if purpose_of(one) == otherwise]
     if not side:
-        return Presence.UNSHOWN if len({one["purpose"].strip().lower() for one in known}) == 1 else Presence.ABSENT
+        return Presence.UNSHOWN if len({purpose_of(one) for one in known}) == 1 else Presence.ABSENT
     found = [presence for one in side for presence in _presences(one)]
     for presence in (Presence.CONNECTED, Presence.RINGING, Presence.UNKNOWN):
         if presence in found:
             return presence
     return Presence.LEFT
+
+
+def purpose_of(participant: Mapping[str, Any]) -> str:
+    """What a participant is there for: customer, agent, acd, …, in lower case; "" if it is not said."""
+    purpose: str = participant["purpose"]
+    return purpose.strip().lower()
 
 
 def is_over(communication: Mapping[str, str]) -> bool:

@@ -82,7 +82,7 @@ class Streams:
                 # The connection itself: what it is connected for is longer than a with block.
                 legacy=True,
             )
-        except (OSError, TimeoutError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
+        except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
             raise GenesysUnavailable(f"channel: no WebSocket to {host[:80]}: {redact(str(error))[:200]}") from None
         return Stream(connection)
 

@@ -56,14 +56,14 @@ _HINTS: Mapping[str, Any] = get_type_hints(Row, include_extras=True)
 _SWITCHES = frozenset(name for name, hint in get_type_hints(Row).items() if hint is bool)
 
 
-def written_by(writer: str) -> tuple[str, ...]:
+def _written_by(writer: str) -> tuple[str, ...]:
     """The columns that are marked so, in their order."""
     return tuple(name for name, hint in _HINTS.items() if get_origin(hint) is Annotated and writer in get_args(hint))
 
 
-BY_COMMAND, BY_CHECKPOINT = written_by(COMMAND), written_by(CHECKPOINT)
+BY_COMMAND, BY_CHECKPOINT = _written_by(COMMAND), _written_by(CHECKPOINT)
 
 
 def values_of(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
     """A row's values by name; SQLite has numbers where PostgreSQL has booleans."""
-    return {name: bool(value) if name in _SWITCHES else value for name in names for value in (getattr(row, name),)}
+    return {name: bool(getattr(row, name)) if name in _SWITCHES else getattr(row, name) for name in names}

@@ -38,7 +38,7 @@ class Listings:
         `search` is the start of an id, a conversation's, a key, a correlation id or who asked for it, or an error code.
         """
         wanted = {"before_seq": before_seq, "seconds": seconds, **_filters(search, state, sender)}
-        return self._newest(wanted, {**_around(search), "limit": limit})
+        return self._newest(wanted, {**around(search), "limit": limit})
 
     def own(
         self,
@@ -71,8 +71,8 @@ class Listings:
     ) -> tuple[InitiationSample, ...]:
         """Samples of those of the last so many seconds that fit, the newest first; at most MAX_SAMPLES."""
         given = {name: value for name, value in _filters(search, state, sender).items() if value is not None}
-        sql = queries.SAMPLES.replace("{conditions}", _conditions({"seconds": seconds, **given}))
-        params = {"seconds": seconds, **given, **_around(search), "limit": MAX_SAMPLES}
+        sql = queries.SAMPLES.replace("{conditions}", conditions({"seconds": seconds, **given}))
+        params = {"seconds": seconds, **given, **around(search), "limit": MAX_SAMPLES}
         return tuple(self._database.scan(sql, params, record_columns.sample))
 
     def counts(self, seconds: float) -> Mapping[State, int]:
@@ -82,7 +82,7 @@ class Listings:
 
     def _newest(self, wanted: Params, more: Params) -> tuple[InitiationRecord, ...]:
         given = {name: value for name, value in wanted.items() if value is not None}
-        sql = queries.RECENT.replace("{conditions}", _conditions(given))
+        sql = queries.RECENT.replace("{conditions}", conditions(given))
         rows = self._database.scan(
             sql, {**given, **more}, lambda values: record_columns.record(values, self._box, leniently=True)
         )
@@ -93,17 +93,18 @@ def _filters(search: str | None, state: State | None, sender: str | None) -> dic
     return {
         "search": record_columns.plain(search or "") or None,
         "state": state and state.value,
-        "sender": sender,
+        "sender": record_columns.plain(sender or "") or None,
     }
 
 
-def _around(search: str | None) -> Params:
+def around(search: str | None) -> Params:
     """What the search's condition needs besides: where its prefix ends."""
     return {"beyond": f"{record_columns.plain(search)}{queries.BEYOND}"} if search else {}
 
 
-def _conditions(given: Iterable[str]) -> str:
-    return " AND ".join(queries.CONDITIONS[name] for name in given) or "1 = 1"
+def conditions(given: Iterable[str], known: Mapping[str, str] = queries.CONDITIONS) -> str:
+    """What a WHERE needs for the parameters of these names."""
+    return " AND ".join(known[name] for name in given) or "1 = 1"
 
 
 def _pair(values: _Values) -> tuple[str, int]:

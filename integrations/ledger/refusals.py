@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from cobrowse.clock import Clock
 from integrations.ledger import queries
 from integrations.ledger.database import Database
+from integrations.ledger.listings import around, conditions
 from integrations.ledger.record_columns import plain
 from integrations.refusals import Refusal
 
@@ -35,12 +37,10 @@ class RefusalTable:
 
     def newest(self, limit: int, *, sender: str | None = None, search: str | None = None) -> tuple[Refusal, ...]:
         """The newest first. `search` is the start of a sender, a code, an address or a correlation id."""
-        found = {"refused_sender": sender, "refused_search": search and plain(search)}
-        params: dict[str, object] = {name: value for name, value in found.items() if value}
-        conditions = " AND ".join(queries.REFUSAL_CONDITIONS[name] for name in params) or "1 = 1"
-        sql = queries.REFUSALS.replace("{conditions}", conditions)
-        params |= {"beyond": f"{search}{queries.BEYOND}", "limit": limit}
-        return tuple(self._database.scan(sql, params, _refusal))
+        found = {"refused_sender": plain(sender or ""), "refused_search": plain(search or "")}
+        given = {name: value for name, value in found.items() if value}
+        sql = queries.REFUSALS.replace("{conditions}", conditions(given, queries.REFUSAL_CONDITIONS))
+        return tuple(self._database.scan(sql, {**given, **around(search), "limit": limit}, _refusal))
 
     def last_of_senders(self) -> dict[str, tuple[int, Refusal]]:
         """By sender, how many of its requests were refused in the time that is kept, and the last of them."""
@@ -64,7 +64,6 @@ def _params(refusal: Refusal) -> dict[str, object]:
     }
 
 
-def _refusal(values: tuple[object, ...]) -> Refusal:
+def _refusal(values: tuple[Any, ...]) -> Refusal:
     first, last, *others = values
-    moments = (datetime.fromtimestamp(float(str(moment)), UTC) for moment in (first, last))
-    return Refusal(*moments, *others)  # type: ignore[arg-type]  # as the statement names them
+    return Refusal(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC), *others)

@@ -8,6 +8,7 @@ import orjson
 from marshmallow import ValidationError
 
 from cobrowse.model import Command
+from integrations.genesys.streams import MAX_BYTES
 from integrations.listening.config import DEADLINE_SECONDS, SENDER
 from integrations.senders.payloads.chat_events import connected_agents
 from integrations.senders.payloads.envelopes import ENVELOPES
@@ -17,8 +18,6 @@ from integrations.senders.requests import Ignored, UnverifiedRequest
 from schemas.chat_event import NOTIFICATION
 
 _ENVELOPE = ENVELOPES["genesys-notification"]
-# As large as a channel's message is read.
-MAX_BYTES = 2_097_152
 
 
 class Answered(NamedTuple):

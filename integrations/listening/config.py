@@ -1,7 +1,7 @@
 """The [listen] table of the senders file: which queues and users are listened to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 # The name under which initiations of the listener are kept, counted and shown.
@@ -26,12 +26,12 @@ class Subscription:
 
     queues: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
-    topics: tuple[str, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What to subscribe to, the queues' first."""
         of_queues = tuple(f"v2.routing.queues.{one}.conversations" for one in self.queues)
-        of_users = tuple(f"v2.users.{one}.conversations" for one in self.users)
-        object.__setattr__(self, "topics", of_queues + of_users)
+        return of_queues + tuple(f"v2.users.{one}.conversations" for one in self.users)
 
 
 def read_listen(table: object) -> tuple[ListenConfig | None, list[str]]:

@@ -14,7 +14,7 @@ from integrations.genesys.notifications import Channel
 from integrations.genesys.streams import StreamClosed
 from integrations.listening.answered import Answered, AnsweredReader
 from integrations.listening.config import ListenConfig, Subscription, is_id
-from integrations.listening.connection import USUAL_TIMES, Connection, Socket, Times
+from integrations.listening.connection import USUAL_TIMES, Connection, Silent, Socket, Times
 from integrations.listening.starting import Starter
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -64,7 +64,7 @@ class ListenerWatcher(Protocol):
         """A change of a conversation: started, known, ignored or unreadable."""
 
     def on_reconnect(self, reason: str) -> None:
-        """A channel ended: renewed, closing, closed, silent or failed."""
+        """A channel ended: renewed, closed, silent or failed."""
 
     def on_gap(self, result: str) -> None:
         """Changes may have been missed: caught_up, or lost."""
@@ -116,10 +116,10 @@ class Listener:
             while self.lease.held and not self.stopping.is_set():
                 if connection.is_ending:
                     connection = self._replace(connection)
-                self._handle(connection, TURN)
+                self._handle(connection)
         except StreamClosed as error:
             log.warning("listener: the channel is gone", why=str(error))
-            return "silent" if type(error) is not StreamClosed else "closed"
+            return "silent" if isinstance(error, Silent) else "closed"
         except CobrowseError as error:
             log.warning("listener: not listening", error=error.code, message=error.message, hint=error.hint)
             return "failed"
@@ -164,7 +164,7 @@ class Listener:
         self.watcher.on_reconnect("renewed")
         until = self.clock.monotonic() + DRAIN
         try:
-            while self.clock.monotonic() < until and self._handle(old, TURN):
+            while self.clock.monotonic() < until and self._handle(old):
                 pass
         except StreamClosed:
             pass  # the new one has been listening since before
@@ -172,9 +172,9 @@ class Listener:
             old.close()
         return new
 
-    def _handle(self, connection: Connection, seconds: float) -> bool:
+    def _handle(self, connection: Connection) -> bool:
         """Take in one message; whether there was one. Raises StreamClosed."""
-        message = connection.receive(seconds)
+        message = connection.receive(TURN)
         if message is None:
             return False
         if message.kind == "event":

@@ -54,7 +54,6 @@ Answer = Callable[[UnverifiedRequest, AuthConfig, HandshakeRow], HandshakeAnswer
 class Handshake:
     """One vendor's. `answer` is None for what is no handshake; `keys` are those of a sender's row that it uses.
 
-    `proven`: the row's own proof comes with it and must hold first. Where it doesn't, what is told is the row's own.
     `with_credential`: it brings what comes with every request, if that is how the row's sender proves itself.
     `signs`: it is answered with the row's first secret. `leaves_notes`: it asks something of a person.
     """
@@ -62,7 +61,6 @@ class Handshake:
     name: str
     answer: Answer
     method: str = "POST"
-    proven: bool = True
     with_credential: bool = False
     keys: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
@@ -156,15 +154,13 @@ def _intercom(_incoming: UnverifiedRequest, _config: AuthConfig, _row: Handshake
 _TABLE = (
     Handshake("event-grid", _event_grid),
     # CloudEvents has no proof of its own for it; a row whose credential comes with every request asks for that.
-    Handshake(
-        "cloudevents", _cloudevents, method="OPTIONS", proven=False, with_credential=True, keys=("handshake_origins",)
-    ),
+    Handshake("cloudevents", _cloudevents, method="OPTIONS", with_credential=True, keys=("handshake_origins",)),
     Handshake("front", _front),
-    Handshake("intercom", _intercom, method="HEAD", proven=False),
+    Handshake("intercom", _intercom, method="HEAD"),
     Handshake("zoom", _zoom, signs=True),
     Handshake("slack", _slack),
     Handshake("sns", _sns, keys=("confirm_subscription",), leaves_notes=True),
-    Handshake("meta", _meta, method="GET", proven=False, keys=("verify_token",), required=("verify_token",)),
+    Handshake("meta", _meta, method="GET", keys=("verify_token",), required=("verify_token",)),
 )
 HANDSHAKES: Mapping[str, Handshake] = {handshake.name: handshake for handshake in _TABLE}
 # Keys of a sender's row that a handshake may use.

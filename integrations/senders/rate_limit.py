@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from queue import Empty, Queue
 from threading import Thread
 from typing import Any, Protocol
@@ -146,6 +147,7 @@ def _open(storage_url: str) -> MovingWindowRateLimiter:
     return MovingWindowRateLimiter(storage)
 
 
+@lru_cache(maxsize=1024)
 def parse_rate(text: str) -> RateLimitItem:
     """The rate in a text such as 60/minute. Raises ValueError."""
     items = parse_many(text)

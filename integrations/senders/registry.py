@@ -151,11 +151,8 @@ def _secret_error(reference: str, row: Mapping[str, object], scheme: Scheme, con
 
 
 def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender:
-    scheme, envelope, response_policy = (
-        context.schemes[row["signature"]],
-        ENVELOPES[row["envelope"]],
-        RESPONSE_POLICIES[response_policy_of(row, context.schemes[row["signature"]])],
-    )
+    scheme, envelope = context.schemes[row["signature"]], ENVELOPES[row["envelope"]]
+    response_policy = RESPONSE_POLICIES[response_policy_of(row, scheme)]
     own = {key: Path.of(text) for key, text in envelope.paths.items()}
     parser: dict[str, Any] = {**own, **{key: Path.of(row[key]) for key in (*PATHS, "delivery_id") if key in row}}
     max_body_bytes = row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes))

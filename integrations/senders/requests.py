@@ -8,10 +8,10 @@ from typing import Literal
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Channel
 
-# empty_batch: no event; event: by the envelope (its topic, no agent yet, a heartbeat); filter: the row's
-# `when`; channel: it can't carry cobrowse; no_conversation: none is named, nor a path to one.
 # What a header's name follows where the senders file means one: as a delivery's id, in a path, in a template.
 HEADER = "header:"
+# empty_batch: no event; event: by the envelope (its topic, no agent yet, a heartbeat); filter: the row's
+# `filter`; channel: it can't carry cobrowse; no_conversation: none is named, nor a path to one.
 IgnoredKind = Literal["empty_batch", "event", "filter", "channel", "no_conversation"]
 
 
@@ -35,6 +35,11 @@ class UnverifiedRequest:
     def target(self) -> str:
         """The path with its query, as a signature over the URI has it."""
         return f"{self.path}?{self.query_string}" if self.query_string else self.path
+
+    @property
+    def media_type(self) -> str:
+        """Its Content-Type without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True)

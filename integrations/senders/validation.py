@@ -18,6 +18,7 @@ from integrations.senders.payloads.paths import Path, conversation_id, medium
 from integrations.senders.rate_limit import parse_rate
 from integrations.senders.requests import HEADER
 from integrations.senders.response_policies import RESPONSE_POLICIES
+from schemas.addresses import is_network
 
 # Seconds: as the service's own DEADLINE_SECONDS, below a data action's 60.
 _DEADLINES = (0.5, 55.0)
@@ -59,6 +60,8 @@ def _networks(value: object) -> str:
             ipaddress.ip_network(network)
         except ValueError as error:
             return f"{network[:60]!r} is no address or network: {_network_hint(network) or str(error)[:100]}"
+        if not is_network(network):
+            return f"{network[:60]!r} is IPv4 written as IPv6; write it as IPv4, as requests are compared"
     return ""
 
 
@@ -70,10 +73,10 @@ def _network_hint(network: str) -> str:
         return ""
 
 
-# What any row may have; a scheme brings keys of its own.
 # Keys that say how a session is started.
 _FOR_STARTS = ("start_when", "reuse_live_session", "session_settings", "participant_data")
 
+# What any row may have; a scheme brings keys of its own.
 KEYS: Mapping[str, Check] = {
     "secrets": checks.texts,
     "envelope": checks.choice(tuple(ENVELOPES), "envelope"),
@@ -185,7 +188,7 @@ def _envelope_errors(
     if "max_age_seconds" in row and envelope.time is None:
         errors.append(f"max_age_seconds: the envelope {name!r} does not say when its events happened")
     for key, reads in (("conversation_id", conversation_id), ("channel", medium)):
-        if (wrong := literal_fault(sound.get(key), key, reads)) and key in sound:
+        if wrong := literal_fault(sound.get(key), key, reads):
             errors.append(f"{key}: {wrong}")
     errors += _content_errors(envelope, sound)
     if "topics" in row and not envelope.topics:

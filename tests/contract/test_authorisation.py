@@ -287,8 +287,8 @@ def table(world):
     lines = [
         "# Who may do what",
         "",
-        "Every endpoint, asked from another machine with every credential but named console users. **yes**: it opens; a number is the status",
-        "of the refusal, and nothing was started. Made from the service itself by",
+        "Every endpoint, asked from another machine with every credential but named console users. **yes**: it opens;",
+        "a number is the status of the refusal, and nothing was started. Made from the service itself by",
         "`python -m tests.contract.test_authorisation`; `make test` fails where the two differ, or a route is missing.",
         "",
         "The senders here are examples: `crm` signs its requests (Standard Webhooks), `relay` brings a bearer token",

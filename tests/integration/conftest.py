@@ -74,10 +74,16 @@ def settings_on(box, folder, **chosen):
 
 @pytest.fixture
 def service(box, tmp_path):
-    """A factory: the service on the sandbox, with these settings besides; `environ` holds its senders' secrets."""
+    """A factory: the service on the sandbox, with these settings besides.
+
+    `rows` become its senders.toml, and `environ` holds the secrets that they name.
+    """
     with contextlib.ExitStack() as stack:
 
-        def build(transport=None, ledger=None, environ=MappingProxyType({}), clock=None, **settings):
+        def build(transport=None, ledger=None, environ=MappingProxyType({}), clock=None, rows="", **settings):
+            if rows:
+                (tmp_path / "senders.toml").write_text(rows)
+                settings["senders_file"] = str(tmp_path / "senders.toml")
             chosen = settings_on(box, tmp_path, **settings)
             if transport is None:
                 transport = CurlTransport()

@@ -1,20 +1,17 @@
 """The doctor on the sandbox: with each thing wrong that can be, it names that thing and what helps."""
 
 import contextlib
-import datetime as dt
 import http.server
 import socket
 import ssl
 import threading
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from app import create_app
 from diagnostics import ConnectivityProbe, passed
 from sandbox.state import LIVE, VOICE, WEBCHAT
+from tests.certificates import self_signed
 from tests.integration.conftest import KEY
 from tests.integration.patient import (
     ENVIRON,
@@ -139,30 +136,12 @@ def test_a_host_that_keeps_silent_is_given_up(patient):
 
 
 @contextlib.contextmanager
-def served_with_tls(directory, **names):
+def served_with_tls(directory, *, days=30, host="localhost"):
     """A web server on loopback with a certificate that nobody has signed: its URL and the certificate's file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=30))
-        .not_valid_after(now + dt.timedelta(days=names.pop("days", 30)))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(names.pop("host", "localhost"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
+    certificate, key = self_signed("localhost", days=days, host=host)
     file = directory / "host.pem"
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + pem)
-    (directory / "ca.pem").write_bytes(pem)
+    file.write_bytes(key + certificate)
+    (directory / "ca.pem").write_bytes(certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
 

@@ -36,9 +36,8 @@ delivery_id = "id"
 
 
 @pytest.fixture
-def senders(service, tmp_path):
-    (tmp_path / "senders.toml").write_text(ROWS)
-    return service(environ={"SECRET": SECRET}, senders_file=str(tmp_path / "senders.toml"), cobrowse_flow="native")
+def senders(service):
+    return service(environ={"SECRET": SECRET}, rows=ROWS, cobrowse_flow="native")
 
 
 def deliver(bridge, name, body, **headers):

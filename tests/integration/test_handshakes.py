@@ -106,10 +106,8 @@ SUBSCRIBE = (
 
 
 @pytest.fixture
-def bridge(service, tmp_path):
-    file = tmp_path / "senders.toml"
-    file.write_text(ROWS)
-    return service(environ=ENVIRON, senders_file=str(file))
+def bridge(service):
+    return service(environ=ENVIRON, rows=ROWS)
 
 
 @pytest.fixture

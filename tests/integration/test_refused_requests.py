@@ -46,12 +46,9 @@ def test_what_is_refused_is_on_record_with_its_remedy(bridge, told, sender, code
     assert row.correlation_id == answer.headers["ININ-Correlation-Id"]
 
 
-def test_a_rate_that_is_used_up_is_on_record_as_429(service, tmp_path):
-    rows = tmp_path / "senders.toml"
-    rows.write_text(
-        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nrate_limit = "1/minute"\n'
-    )
-    bridge = service(environ=RELAY, senders_file=str(rows))
+def test_a_rate_that_is_used_up_is_on_record_as_429(service):
+    rows = '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nrate_limit = "1/minute"\n'
+    bridge = service(environ=RELAY, rows=rows)
     for _ in range(3):
         ask(bridge, "/webhooks/relay", Authorization=f"Bearer {RELAY['RELAY']}")
     assert {(row.code, row.count) for row in recorded(bridge)} == {("rate_limited", 2), ("invalid_request", 1)}

@@ -50,17 +50,16 @@ def ledger(tmp_path):
 
 
 @pytest.fixture
-def replayed(service, ledger, tmp_path):
+def replayed(service, ledger):
     """Sends what was captured, as often as it is called; `clock` is the service's."""
-    rows = tmp_path / "senders.toml"
-    rows.write_text(ROWS)
     clock = MovableClock()
-    bridge = service(ledger=ledger, environ=SECRETS, senders_file=str(rows), clock=clock)
+    bridge = service(ledger=ledger, environ=SECRETS, rows=ROWS, clock=clock)
+    senders = load_senders(ROWS, SECRETS)
     captured = {
         name: {
             "Content-Type": "application/json",
             "X-GitHub-Delivery": "delivery-1",
-            **load_senders(rows, SECRETS).get(name).sign("POST", f"/webhooks/{name}", BODY, datetime.now(UTC)).headers,
+            **senders.get(name).sign("POST", f"/webhooks/{name}", BODY, datetime.now(UTC)).headers,
         }
         for name in ("timed", "plain")
     }
@@ -105,11 +104,9 @@ def test_no_row_may_be_forgotten_while_its_signature_is_good():
     assert fault.startswith("[senders.timed] tolerance_seconds: the same delivery is accepted for 600 s")
 
 
-def test_a_service_that_would_forget_too_soon_does_not_start(service, tmp_path):
-    rows = tmp_path / "senders.toml"
-    rows.write_text(ROWS)
+def test_a_service_that_would_forget_too_soon_does_not_start(service):
     with pytest.raises(SettingsError, match=r"\[senders\.timed\] tolerance_seconds"):
-        service(environ=SECRETS, senders_file=str(rows), ledger_retention_seconds=599.0)
+        service(environ=SECRETS, rows=ROWS, ledger_retention_seconds=599.0)
 
 
 def test_one_without_a_time_is_new_once_it_is_forgotten_and_gets_no_second_session_while_one_lives(

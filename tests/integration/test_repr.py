@@ -42,13 +42,11 @@ def earlier():
 
 
 @pytest.fixture
-def bridge(service, tmp_path):
-    rows = tmp_path / "senders.toml"
-    rows.write_text(ROWS)
+def bridge(service):
     key = Secret(Fernet.generate_key().decode())
     return service(
         environ={"RELAY": RELAY},
-        senders_file=str(rows),
+        rows=ROWS,
         ledger_keys=(key,),
         genesys_client_id="sandbox",
         allow_user_tokens=True,

@@ -45,14 +45,9 @@ def basic(password):
 
 
 @pytest.fixture
-def bridge(service, tmp_path):
-    rows = tmp_path / "senders.toml"
-    rows.write_text(ROWS)
+def bridge(service):
     return service(
-        environ={"RELAY": RELAY},
-        senders_file=str(rows),
-        console_password=Secret(PASSWORD),
-        metrics_token=Secret(METRICS),
+        environ={"RELAY": RELAY}, rows=ROWS, console_password=Secret(PASSWORD), metrics_token=Secret(METRICS)
     )
 
 

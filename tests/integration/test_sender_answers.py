@@ -65,14 +65,12 @@ NOTIFICATION = """<Notification><Id>04l{}</Id><sObject><Conversation>{}</Convers
 
 
 @pytest.fixture
-def running(service, tmp_path):
+def running(service):
     """The service with these rows, and a function that delivers as one of their senders would."""
 
     def run(more="", **settings):
         text = ROWS.replace("MORE", more)
-        rows = tmp_path / "senders.toml"
-        rows.write_text(text)
-        built = service(environ=SECRETS, senders_file=str(rows), public_base_url=PUBLIC, **settings)
+        built = service(environ=SECRETS, rows=text, public_base_url=PUBLIC, **settings)
         senders = load_senders(text, SECRETS, public_base_url=PUBLIC)
 
         def deliver(name, body, headers=None):

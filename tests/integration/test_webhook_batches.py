@@ -73,13 +73,12 @@ def test_an_outbound_message_that_can_go_through_later_is_not_acknowledged(deliv
     assert b"<Ack>false</Ack>" in deliver("salesforce-messages", SOAP.format(WEBCHAT).encode()).data
 
 
-def test_a_batch_costs_a_sender_as_many_of_its_rate_as_it_has_events(service, tmp_path, box):
-    rows = tmp_path / "senders.toml"
-    rows.write_text(
+def test_a_batch_costs_a_sender_as_many_of_its_rate_as_it_has_events(service, box):
+    rows = (
         '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "hubspot"\n'
         'conversation_id = "propertyValue"\nrate_limit = "5/minute"\n'
     )
-    client = service(environ=RELAY, senders_file=str(rows)).client
+    client = service(environ=RELAY, rows=rows).client
     headers = {"Authorization": f"Bearer {RELAY['RELAY']}"}
 
     def deliver(*conversations):

@@ -203,12 +203,9 @@ def test_an_unknown_sender_is_404_and_the_data_actions_name_is_no_webhook(bridge
     assert bridge.client.post("/webhooks/architect", json={}).status_code == 404
 
 
-def test_a_senders_rate_is_held_with_429_and_retry_after(service, tmp_path):
-    rows = tmp_path / "senders.toml"
-    rows.write_text(
-        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nrate_limit = "2/minute"\n'
-    )
-    client = service(environ=RELAY, senders_file=str(rows)).client
+def test_a_senders_rate_is_held_with_429_and_retry_after(service):
+    rows = '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nrate_limit = "2/minute"\n'
+    client = service(environ=RELAY, rows=rows).client
     headers = {"Authorization": f"Bearer {RELAY['RELAY']}"}
     answers = [client.post("/webhooks/relay", json={"conversationId": WEBCHAT}, headers=headers) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -217,28 +214,24 @@ def test_a_senders_rate_is_held_with_429_and_retry_after(service, tmp_path):
     assert client.post("/webhooks/relay", json={}, headers={"Authorization": "Bearer no"}).status_code == 401
 
 
-def test_a_sender_told_by_body_always_gets_200(service, tmp_path):
-    rows = tmp_path / "senders.toml"
-    rows.write_text(
-        '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nalways_200 = true\n'
-    )
-    client = service(environ=RELAY, senders_file=str(rows)).client
+def test_a_sender_told_by_body_always_gets_200(service):
+    rows = '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\nalways_200 = true\n'
+    client = service(environ=RELAY, rows=rows).client
     headers = {"Authorization": f"Bearer {RELAY['RELAY']}"}
     for conversation in (ENDED, "nonsense"):
         answer = client.post("/webhooks/relay", json={"conversationId": conversation}, headers=headers)
         assert (answer.status_code, answer.json["success"]) == (200, False)
 
 
-def test_a_wrong_senders_file_stops_the_start_with_a_line_for_each_fault(service, tmp_path):
+def test_a_wrong_senders_file_stops_the_start_with_a_line_for_each_fault(service):
     from settings import SettingsError
 
-    rows = tmp_path / "senders.toml"
-    rows.write_text(
+    rows = (
         '[senders.a]\nsignature = "zendsk"\nenvelope = "custom"\n'
         '[senders.b]\nsignature = "github"\nsecrets = ["$NOT_SET"]\nenvelope = "custom"\nfilter = "]["\n'
     )
     with pytest.raises(SettingsError) as error:
-        service(senders_file=str(rows))
+        service(rows=rows)
     assert len(error.value.errors) >= 3
     assert any("zendsk" in fault and "[senders.a]" in fault for fault in error.value.errors)
 
@@ -299,13 +292,12 @@ def test_fifty_identical_signed_deliveries_at_once_get_one_invitation_and_fifty_
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_a_name_that_decides_and_comes_twice_starts_nothing(service, tmp_path, box):
-    rows = tmp_path / "senders.toml"
-    rows.write_text(
+def test_a_name_that_decides_and_comes_twice_starts_nothing(service, box):
+    rows = (
         '[senders.relay]\nsignature = "bearer"\nsecrets = ["$RELAY"]\nenvelope = "custom"\n'
         'conversation_id = "data.call"\nfilter = "kind == \'start\'"\n'
     )
-    client = service(environ=RELAY, senders_file=str(rows)).client
+    client = service(environ=RELAY, rows=rows).client
     headers = {"Authorization": f"Bearer {RELAY['RELAY']}", "Content-Type": "application/json"}
     for body in (
         f'{{"kind": "start", "data": {{"call": "{WEBCHAT}", "call": "{VOICE}"}}}}',

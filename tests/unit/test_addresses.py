@@ -92,3 +92,8 @@ def test_without_trusted_proxies_nobodys_word_counts_and_the_start_says_so():
 def test_what_is_no_network_stops_the_start(wrong):
     with pytest.raises(SendersFileError, match=r"allow_from: .* is no address or network"):
         sender(wrong)
+
+
+def test_ipv4_that_is_written_as_ipv6_would_let_nobody_in_and_stops_the_start():
+    with pytest.raises(SendersFileError, match=r"allow_from: .* is IPv4 written as IPv6; write it as IPv4"):
+        sender("::ffff:13.108.0.0/110")

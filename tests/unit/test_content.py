@@ -249,6 +249,16 @@ def test_a_name_that_counts_twice_in_a_json_text_is_refused():
         read({"Message": TWICE}, more=IN_MESSAGE)
 
 
+def test_a_name_that_is_written_with_a_hyphen_counts_twice_too():
+    with pytest.raises(InvalidRequest, match="detail-type: Comes more than once"):
+        read(b'{"detail-type": "a", "detail-type": "b"}', envelope="eventbridge")
+
+
+def test_a_sender_of_xml_hears_that_its_row_reads_xml():
+    with pytest.raises(UnsupportedType, match="reads text/xml"):
+        read("<a/>", more="conversation_id = 'id'\n", envelope="salesforce-outbound-message")
+
+
 @pytest.mark.parametrize("text", ["'header:X-A'", '`"header:X-A"`', '"header:X-A"', "{header:a}", "{a: b, header: a}"])
 def test_what_only_looks_like_a_header_is_left_as_it_is(text):
     assert not Path.of(text).reads_headers

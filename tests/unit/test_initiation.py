@@ -16,10 +16,7 @@ from cobrowse.errors import (
 from cobrowse.flow import FlowUnavailable
 from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Claim, FingerprintMismatch, Invitation, LeaseLost, State
 from cobrowse.model import Failure, Outcome, Session, Status
-from tests.scripted import ScriptedGenesys, Watch, command, entry, initiation
-
-IN_C1 = command(conversation_id="c-1")
-DONE = Session("c-1", "s-1", "m-1", verified=True)
+from tests.scripted import DONE, IN_C1, ScriptedGenesys, Watch, command, entry, initiation
 
 
 def test_a_session_is_claimed_put_on_record_started_and_completed():

@@ -14,13 +14,9 @@ from cobrowse.errors import (
     LedgerUnavailable,
 )
 from cobrowse.ledger import AlreadyHeld, LeaseLost, State
-from cobrowse.model import Session, Status
+from cobrowse.model import Status
 from tests.clocks import ManualClock
-from tests.scripted import ScriptedGenesys, Watch, command, ended, entry, initiation
-
-IN_C1 = command(conversation_id="c-1")
-DONE = Session("c-1", "s-1", "m-1", verified=True)
-
+from tests.scripted import IN_C1, ScriptedGenesys, Watch, command, ended, entry, initiation
 
 # Somebody else's run
 

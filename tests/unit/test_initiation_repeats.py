@@ -9,9 +9,8 @@ from cobrowse.errors import ConversationNotActive, GenesysUnavailable, InProgres
 from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Lease, State
 from cobrowse.model import Failure, Outcome, Session, Status
 from tests.clocks import ManualClock
-from tests.scripted import ScriptedGenesys, Watch, command, ended, entry, initiation
+from tests.scripted import IN_C1, ScriptedGenesys, Watch, command, ended, entry, initiation
 
-IN_C1 = command(conversation_id="c-1")
 LIVE = Session("", "live-1", "live-m", state="connected", viewer_url="https://view")
 THEN = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from cobrowse.errors import NotAuthenticated
 from integrations.senders.requests import UnverifiedRequest
@@ -16,12 +17,18 @@ def within(address: str, networks: tuple[str, ...]) -> bool:
     """Whether this is an address, and in one of these networks; an IPv4 address may be written as IPv6."""
     try:
         found = ipaddress.ip_address(address)
-        known = [ipaddress.ip_network(network, strict=False) for network in networks]
+        known = _parsed(networks)
     except ValueError:
         return False
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
         found = found.ipv4_mapped
     return any(found in network for network in known if network.version == found.version)
+
+
+@lru_cache(maxsize=256)
+def _parsed(networks: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """A row's networks, once for all the addresses that a request names."""
+    return tuple(ipaddress.ip_network(network, strict=False) for network in networks)
 
 
 def client_address(incoming: UnverifiedRequest, proxies: tuple[str, ...]) -> str:

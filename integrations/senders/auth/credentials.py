@@ -114,8 +114,14 @@ def verify_basic(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: dat
 
 def verify_bearer(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     """The token's name, from `Authorization: Bearer`."""
-    scheme, _, token = incoming.headers.get("authorization", "").partition(" ")
-    return _known(auth_config, header_bytes(token.strip()) if scheme.lower() == "bearer" else b"", "the bearer token")
+    token = bearer_token(incoming.headers.get("authorization", ""))
+    return _known(auth_config, header_bytes(token), "the bearer token")
+
+
+def bearer_token(header: str) -> str:
+    """The token of an Authorization header of the scheme Bearer, "" if there is none."""
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def verify_mtls(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:

@@ -82,13 +82,16 @@ def is_among(presented: list[bytes], expected: bytes) -> bool:
     return any(compared)
 
 
+def is_timed(row: Row) -> bool:
+    """Whether a timestamp comes with the signature, in a header of its own or in the signature's."""
+    return "timestamp_header" in row or "{timestamp}" in row.get("signature_format", "")
+
+
 def hmac_errors(row: Row, context: SenderContext) -> list[str]:
     """What is wrong with a row of the scheme "hmac" across its keys."""
     names = names_in(str(row.get("template", "")))
     written = row.get("signature_format", "")
-    formatted = SignatureFormat.of(written) if written else None
-    in_format = formatted is not None and formatted.timestamp is not None
-    timed = "timestamp_header" in row or in_format
+    in_format, timed = "{timestamp}" in written, is_timed(row)
     errors = []
     if "timestamp_header" in row and str(row.get("header", "")).lower() == str(row["timestamp_header"]).lower():
         errors.append("timestamp_header: is the signature's own header, and one text can't be both")
@@ -112,8 +115,7 @@ def hmac_errors(row: Row, context: SenderContext) -> list[str]:
 
 def hmac_completed(row: Row) -> Row:
     """A row with its template: the body, after the timestamp if there is one."""
-    timed = "timestamp_header" in row or "{timestamp}" in row.get("signature_format", "")
-    return {"template": "{timestamp}.{body}" if timed else "{body}", **row}
+    return {"template": "{timestamp}.{body}" if is_timed(row) else "{body}", **row}
 
 
 def hmac_warnings(row: Row) -> list[str]:

@@ -17,6 +17,7 @@ from cobrowse.errors import NotAuthenticated
 from cobrowse.model import Secret
 from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthConfig, AuthParts
+from integrations.senders.auth.credentials import bearer_token
 from integrations.senders.auth.hmac_signatures import TIMED_KEYS
 from integrations.senders.auth.jwks import Jwks
 from integrations.senders.auth.public_keys import Key, keys_of, read_pem, sample_pem
@@ -50,19 +51,19 @@ class TokenRules:
 
 def verify_jwt(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
     """The variable of the key that signed the token, else the issuer. Raises NotAuthenticated, KeysUnavailable."""
-    scheme, _, token = incoming.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = bearer_token(incoming.headers.get("authorization", ""))
+    if not token:
         raise NotAuthenticated("the bearer token is missing", hint=_HINT)
     rules = auth_config.own
     if not isinstance(rules, TokenRules):
         raise NotAuthenticated("the row names no issuer", hint=_HINT)
     try:
-        header = jwt.get_unverified_header(token.strip())
+        header = jwt.get_unverified_header(token)
         key_id, algorithm = str(header.get("kid") or ""), header.get("alg")
     except _MISFITS:
         raise NotAuthenticated("the bearer token is no JWT", hint=_HINT) from None
     for key in rules.candidates(key_id):
-        if key.algorithm == algorithm and (claims := _claims(token.strip(), key, rules)) is not None:
+        if key.algorithm == algorithm and (claims := _claims(token, key, rules)) is not None:
             _check_claims(claims, rules, auth_config.tolerance_seconds, now.timestamp())
             return auth_config.names[rules.keys.index(key)] if key in rules.keys else rules.issuer
     raise NotAuthenticated("the token is not signed by the row's issuer for the row's audience", hint=_HINT)

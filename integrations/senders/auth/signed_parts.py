@@ -15,7 +15,7 @@ _FOREIGN = re.compile(r"[{}<>$%]")
 _UNDONE = re.compile(rb"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 
 
-def _uri(auth_config: AuthConfig, incoming: UnverifiedRequest) -> bytes:
+def public_uri(auth_config: AuthConfig, incoming: UnverifiedRequest) -> bytes:
     """The public URL, from PUBLIC_BASE_URL: a Host header is whatever the client wrote."""
     return header_bytes(auth_config.public_base_url) + header_bytes(incoming.target)
 
@@ -26,9 +26,9 @@ PARTS: Mapping[str, Callable[[AuthConfig, UnverifiedRequest, str], bytes]] = {
     "timestamp": lambda _auth_config, _incoming, timestamp: header_bytes(timestamp),
     "method": lambda _auth_config, incoming, _timestamp: header_bytes(incoming.method),
     "path": lambda _auth_config, incoming, _timestamp: header_bytes(incoming.target),
-    "uri": lambda auth_config, incoming, _timestamp: _uri(auth_config, incoming),
+    "uri": lambda auth_config, incoming, _timestamp: public_uri(auth_config, incoming),
     "decoded_uri": lambda auth_config, incoming, _timestamp: _UNDONE.sub(
-        lambda found: bytes.fromhex(found[1].decode()), _uri(auth_config, incoming)
+        lambda found: bytes.fromhex(found[1].decode()), public_uri(auth_config, incoming)
     ),
 }
 _SHOWN = ", ".join((*PARTS, f"{HEADER}NAME"))

@@ -15,6 +15,7 @@ from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, AuthParts, matching_secret
 from integrations.senders.auth.hmac_signatures import hmac_warnings
 from integrations.senders.auth.scheme import Scheme
+from integrations.senders.auth.signed_parts import public_uri
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 HEADER = "X-Twilio-Signature"
@@ -50,8 +51,7 @@ def sign_twilio(auth_config: AuthConfig, secret: Secret, draft: UnverifiedReques
 
 
 def _signed_bytes(auth_config: AuthConfig, incoming: UnverifiedRequest) -> bytes:
-    url = header_bytes(auth_config.public_base_url) + header_bytes(incoming.target)
-    return url + (_fields(incoming.body) if _is_form(incoming) else b"")
+    return public_uri(auth_config, incoming) + (_fields(incoming.body) if _is_form(incoming) else b"")
 
 
 def _fields(body: bytes) -> bytes:
@@ -71,7 +71,7 @@ def _signature(key: bytes, message: bytes) -> bytes:
 
 
 def _is_form(incoming: UnverifiedRequest) -> bool:
-    return incoming.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+    return incoming.media_type == _FORM
 
 
 def _body_is_in_url(incoming: UnverifiedRequest) -> bool:

@@ -9,6 +9,7 @@ from integrations.senders.auth.hmac_signatures import (
     hmac_key,
     hmac_sample,
     hmac_warnings,
+    is_timed,
     sign_hmac,
     verify_hmac,
 )
@@ -23,8 +24,7 @@ def _vendor(
     response_policy: str = "",
     **preset: str,
 ) -> Scheme:
-    timed = "timestamp_header" in preset or "{timestamp}" in preset.get("signature_format", "")
-    keys: Mapping[str, Check] = TIMED_KEYS if timed else {}
+    keys: Mapping[str, Check] = TIMED_KEYS if is_timed(preset) else {}
     return Scheme(
         name,
         verify_hmac,

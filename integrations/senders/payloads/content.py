@@ -1,7 +1,7 @@
 """What a body holds, as its Content-Type and the row say: JSON, a form, JSON in a form's field, XML; gzipped or not."""
 
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from urllib.parse import parse_qsl
 from xml.etree.ElementTree import Element, ParseError
 
@@ -37,11 +37,10 @@ def read_content(
 
     Raises UnsupportedType, MalformedRequest, BodyTooLarge, and InvalidRequest if a name that counts is there twice.
     """
-    kind = incoming.headers.get("content-type", "")
-    plain = kind.partition(";")[0].strip().lower()
+    kind, plain = incoming.headers.get("content-type", ""), incoming.media_type
     types, read = CONTENTS[content]
     if plain not in types and not (types is _JSON and plain.endswith("+json")):
-        wanted = {"json": "application/json", "xml": "text/xml"}.get(content, "application/x-www-form-urlencoded")
+        wanted = TYPES.get(content, TYPES["form"])
         said = f"the Content-Type is {plain[:80]!r}" if plain else "there is no Content-Type"
         raise UnsupportedType(
             f"{said}, and this sender's row reads {wanted}",
@@ -53,12 +52,11 @@ def read_content(
     return read(body, kind, names, field)
 
 
-def content_for(content: str, headers: Mapping[str, str]) -> str:
+def content_for(content: str, incoming: UnverifiedRequest) -> str:
     """The content to read a delivery as: the row's, and without one what the sender says, a form or else JSON."""
     if content:
         return content
-    plain = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return "form-or-json-in-form" if plain in _FORM else "json"
+    return "form-or-json-in-form" if incoming.media_type in _FORM else "json"
 
 
 def read_json_once(body: bytes, kind: str, names: Collection[str], _field: str = "") -> object:
@@ -96,6 +94,11 @@ def _form(body: bytes, _kind: str, names: Collection[str], _field: str) -> dict[
     found: dict[str, list[str]] = {}
     for name, value in pairs:
         found.setdefault(name, []).append(value)
+    return _singled(found, names)
+
+
+def _singled(found: Mapping[str, Sequence[object]], names: Collection[str]) -> dict[str, object]:
+    """The value of each name, a list of those that come more than once; InvalidRequest if a name that counts does."""
     twice = sorted(name for name, values in found.items() if len(values) > 1 and name in names)
     if twice:
         raise InvalidRequest(f"{twice[0][:60]}: Comes more than once.")
@@ -143,10 +146,7 @@ def _element(element: Element, names: Collection[str], depth: int) -> object:
     found: dict[str, list[object]] = {}
     for child in element:
         found.setdefault(_plain(child.tag), []).append(_element(child, names, depth + 1))
-    twice = sorted(name for name, values in found.items() if len(values) > 1 and name in names)
-    if twice:
-        raise InvalidRequest(f"{twice[0][:60]}: Comes more than once.")
-    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+    return _singled(found, names)
 
 
 def _plain(tag: str) -> str:

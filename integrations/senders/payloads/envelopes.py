@@ -33,7 +33,7 @@ class Envelope:
 
     name: str
     schema: Schema
-    split: Callable[[object], list[object]] = crm_events.single_event
+    split: Callable[[Any], list[object]] = crm_events.single_event
     paths: Mapping[str, str] = field(default_factory=dict)
     transformed: Callable[[Loaded], Loaded] = lambda event: event
     check: Callable[[Loaded, Mapping[str, str]], None] = lambda _event, _headers: None
@@ -108,7 +108,7 @@ _TABLE = (
     Envelope(
         "salesforce-outbound-message",
         crm.SALESFORCE_NOTIFICATION,
-        split=crm_events.soap_notifications,  # type: ignore[arg-type]  # "soap" reads the element that it takes
+        split=crm_events.soap_notifications,  # "soap" reads the element that it takes
         delivery_id=crm_events.salesforce_id,
         content="soap",
         response_policy="salesforce-outbound-message",

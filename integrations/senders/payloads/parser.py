@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from marshmallow import Schema, ValidationError
-
 from cobrowse.errors import CobrowseError, InvalidRequest
 from integrations.senders.payloads import chat_events, paths
 from integrations.senders.payloads.content import FIELD, content_for, read_content
@@ -14,8 +12,9 @@ from integrations.senders.payloads.crm_events import one_or_more
 from integrations.senders.payloads.envelopes import Envelope, Loaded
 from integrations.senders.payloads.paths import Path
 from integrations.senders.requests import Ignored, IgnoredKind, InvalidEvent, SessionRequested, UnverifiedRequest
+from schemas.duplicates import names_of
 from schemas.texts import CHANNELS, INCAPABLE, SHOWN, label_in, medium_in
-from schemas.validation_errors import in_words
+from schemas.validation_errors import load
 
 _DELIVERY_ID_LENGTH = 255
 
@@ -51,7 +50,7 @@ class EventParser:
 
         In a batch the last is one event's own and comes as InvalidEvent, so that the others are seen to.
         """
-        content = content_for(self.content or self.envelope.content, incoming.headers)
+        content = content_for(self.content or self.envelope.content, incoming)
         body = read_content(incoming, content, self._names(), field=self.content_field, largest=self.max_body_bytes)
         split = self.envelope.split
         events = one_or_more(body, split) if self.batch and not self.envelope.batch else split(body)
@@ -67,7 +66,7 @@ class EventParser:
             *(self.conversation_id, self.channel, self.requested_by, self.session_settings),
             *(self.filter, self.delivery_id),
         )
-        return set(self.envelope.schema.fields).union(*(path.names for path in places if path is not None))
+        return set(names_of(self.envelope.schema)).union(*(path.names for path in places if path is not None))
 
     def _event_of_batch(self, event: object, incoming: UnverifiedRequest, number: int) -> SessionRequested | Ignored:
         try:
@@ -76,9 +75,10 @@ class EventParser:
             return InvalidEvent(error.message, error=error)
 
     def _event(self, body: object, incoming: UnverifiedRequest, number: int = 0) -> SessionRequested | Ignored:
+        if not isinstance(body, dict):
+            raise InvalidRequest("the event: must be a JSON object")
         headers = incoming.headers
-        loaded = _loaded(self.envelope.schema, body)
-        assert isinstance(body, dict)  # noqa: S101 - the schema takes nothing else
+        loaded = load(self.envelope.schema, body)
         self.envelope.check(loaded, headers)
         transformed = self.envelope.transformed(body)
         reason = self.envelope.ignore(loaded, self.topics) or self._too_old(loaded, incoming.received)
@@ -170,14 +170,3 @@ def _short(delivery_id: str) -> str:
 
 def _found(path: Path | None, event: Loaded, headers: Mapping[str, str]) -> tuple[object, str]:
     return (path(event, headers), path.text) if path is not None else (None, "")
-
-
-def _loaded(schema: Schema, event: object) -> Loaded:
-    if not isinstance(event, dict):
-        raise InvalidRequest("the event: must be a JSON object")
-    try:
-        loaded = schema.load(event)
-    except ValidationError as error:
-        raise InvalidRequest(in_words(error.messages)) from None
-    assert isinstance(loaded, dict)  # noqa: S101 - what a schema without many=True loads
-    return loaded

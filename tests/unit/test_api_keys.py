@@ -1,0 +1,77 @@
+"""The service's own API keys: whose a key is, and what the start says of those that are no good."""
+
+import base64
+
+import pytest
+
+from cobrowse.errors import NotAuthenticated
+from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
+
+KEYS = ApiKeys.parse("flow:0123456789abcdef, flow:fedcba9876543210 postman:schlüssel-0123456")
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("0123456789abcdef", "flow"), ("fedcba9876543210", "flow"), ("schlüssel-0123456", "postman")]
+)
+def test_a_caller_is_known_by_its_key_in_either_place(key, name):
+    as_sent = key.encode().decode("latin-1")
+    basic = base64.b64encode(f"whoever:{key}".encode()).decode()
+    assert KEYS.identify({"x-api-key": as_sent}) == name
+    assert KEYS.identify({"authorization": f"basic {basic}"}) == name
+    assert KEYS.identify({"x-api-key": "", "authorization": f"Basic {basic}"}) == name
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-api-key": "0123456789abcdeX"},
+        {"x-api-key": "0123456789abcde"},
+        {"x-api-key": "0123456789abcdef "},
+        {"x-api-key": "flow:0123456789abcdef"},
+        {"x-api-key": "é\ud800日"},
+        {"x-api-key": "wrong", "authorization": "Basic eDowMTIzNDU2Nzg5YWJjZGVm"},
+        {"authorization": "Basic eDp3cm9uZw=="},
+    ],
+)
+def test_a_key_that_is_not_one_of_ours_is_refused(headers):
+    with pytest.raises(NotAuthenticated, match="not one of the service's") as error:
+        KEYS.identify(headers)
+    assert not any(value in error.value.message for value in headers.values())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic ",
+        "Basic é",
+        "Basic =",
+        "Basic ////",
+        "Basic eA==",
+        "Bearer 0123456789abcdef",
+        "\ud800",
+    ],
+)
+def test_a_request_without_a_key_is_reported(header):
+    with pytest.raises(NotAuthenticated, match="no API key came"):
+        KEYS.identify({} if header is None else {"authorization": header})
+
+
+def test_no_keys_let_nobody_in():
+    for headers in ({}, {"x-api-key": ""}, {"x-api-key": "0123456789abcdef"}, {"authorization": "Basic Og=="}):
+        with pytest.raises(NotAuthenticated):
+            ApiKeys.parse("").identify(headers)
+
+
+def test_every_fault_of_the_keys_is_named_and_no_key_shown():
+    with pytest.raises(ApiKeysError) as error:
+        ApiKeys.parse("justakey1234567890,:nameless-1234567890,short:abc,a:0123456789abcdef,b:0123456789abcdef")
+    assert error.value.errors == [
+        "API_KEYS: pair 1: has no colon; write it as name:key",
+        "API_KEYS: pair 2: has no name before the colon",
+        "API_KEYS: pair 3 (short): the key is under 16 bytes",
+        "API_KEYS: pair 5 (b): the key is the same as an earlier pair's",
+    ]
+    assert "0123456789" not in str(error.value) + repr(KEYS)

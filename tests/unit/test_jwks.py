@@ -1,0 +1,175 @@
+"""The issuer's keys: which are taken, and when they are fetched, beside the requests and within bounds."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import jwt
+import pytest
+
+from cobrowse.errors import KeysUnavailable, NotAuthenticated
+from integrations.senders import fetching
+from integrations.senders.auth.jwks import RENEW_AT_MOST, Jwks, keys_in
+from integrations.senders.auth.scheme import CanNotSignError
+from integrations.senders.fetching import FetchError, fetch
+from integrations.senders.registry import load_senders
+from tests.clocks import ManualClock
+from tests.payloads import NOW
+from tests.unit.jwts import AUDIENCE, ISSUER, KEYS, presenting, token
+from web.error_responses import status_of
+
+
+def jwk(name, key_id, **more):
+    algorithms = {
+        "RS256": jwt.algorithms.RSAAlgorithm,
+        "ES256": jwt.algorithms.ECAlgorithm,
+        "EdDSA": jwt.algorithms.OKPAlgorithm,
+    }
+    return {**json.loads(algorithms[name].to_jwk(KEYS[name].public_key())), "kid": key_id, **more}
+
+
+def document(*keys):
+    return json.dumps({"keys": list(keys)}).encode()
+
+
+class Issuer:
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), 0
+
+    def __call__(self, _url):
+        self.asked += 1
+        answer = self.answers[min(self.asked, len(self.answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_a_key_of_another_use_kind_or_form_is_passed_over():
+    good = jwk("RS256", "a")
+    found = keys_in(
+        document(good, jwk("ES256", "b", use="enc"), {"kty": "oct", "k": "AAAA", "kid": "c"}, 7, {"kty": "RSA"})
+    )
+    assert list(found) == ["a"]
+    assert keys_in(document(jwk("RS256", "a", alg="RS512"), jwk("EdDSA", "d"))).keys() == {"d"}
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b'{"keys": 1}', b'{"keys": []}', b'{"keys": [{"kty": "oct", "k": "AAAA"}]}', b"\xff"]
+)
+def test_a_document_without_a_key_is_refused(text):
+    with pytest.raises(ValueError, match="it "):
+        keys_in(text)
+
+
+def test_before_the_keys_are_there_a_token_is_answered_with_a_retryable_failure_and_nothing_is_fetched():
+    issuer = Issuer(document(jwk("RS256", "a")))
+    keys = Jwks("https://x", issuer, ManualClock())
+    with pytest.raises(KeysUnavailable) as error:
+        keys.candidates("a")
+    assert (status_of(error.value), error.value.retryable, issuer.asked) == (503, True, 0)
+    assert keys.renew()
+    assert len(keys.candidates("a")) == 1
+
+
+def test_an_unknown_key_is_looked_for_at_most_once_a_minute():
+    clock = ManualClock()
+    issuer = Issuer(document(jwk("RS256", "a")), document(jwk("RS256", "a"), jwk("EdDSA", "b")))
+    keys = Jwks("https://x", issuer, clock)
+    keys.renew()
+    assert keys.candidates("b") == []
+    clock.sleep(RENEW_AT_MOST + 1)
+    with pytest.raises(KeysUnavailable):
+        keys.candidates("b")
+    keys.renew()
+    assert [key.algorithm for key in keys.candidates("b")] == ["EdDSA"]
+    assert {key.algorithm for key in keys.candidates("")} == {"RS256", "EdDSA"}
+
+
+def test_keys_that_were_known_stay_when_the_issuer_is_away_or_sends_nonsense():
+    keys = Jwks("https://x", Issuer(document(jwk("RS256", "a")), FetchError("away"), b"<html>"), ManualClock())
+    assert [keys.renew() for _ in range(3)] == [True, False, False]
+    assert len(keys.candidates("a")) == 1
+
+
+@pytest.fixture
+def issuer():
+    """An issuer on loopback, whose answer a test sets."""
+    said = {
+        "status": 200,
+        "body": document(jwk("EdDSA", "now")),
+        "asked": threading.Event(),
+        "headers": {},
+        "over": threading.Event(),
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(said["status"])
+            for name, value in {"Content-Length": str(len(said["body"])), **said["headers"]}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(said["body"])
+            said["asked"].set()
+            while "drips" in said and not said["over"].wait(0.02):
+                try:
+                    self.wfile.write(b" ")
+                except OSError:
+                    break
+
+        def log_message(self, *_args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    said["url"] = f"http://127.0.0.1:{server.server_port}/keys?v=2"
+    yield said
+    said["over"].set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_row_fetches_its_issuers_keys_once_it_is_started_and_never_in_a_request(issuer):
+    text = (
+        f'[senders.one]\nsignature = "jwt"\nenvelope = "custom"\nissuer = "{ISSUER}"\naudience = "{AUDIENCE}"\n'
+        f'jwks_url = "{issuer["url"]}"\n'
+    )
+    sender = load_senders(text, {}).get("one")
+    good = presenting(token(header={"kid": "now"}))
+    with pytest.raises(KeysUnavailable):
+        sender.authenticate(good, NOW)
+    assert not issuer["asked"].is_set()
+    sender.start()
+    sender.start()
+    assert issuer["asked"].wait(30)
+    for _ in range(3_000):
+        try:
+            assert sender.authenticate(good, NOW) == ISSUER
+            break
+        except KeysUnavailable:
+            threading.Event().wait(0.01)
+    else:
+        pytest.fail("the keys never came")
+    with pytest.raises(NotAuthenticated):
+        sender.authenticate(presenting(token(header={"kid": "other"})), NOW)
+    with pytest.raises(CanNotSignError):
+        sender.sign("POST", "/webhooks/one", b"{}", NOW)
+
+
+def test_what_the_issuer_may_send_is_bounded_and_a_redirect_is_not_followed(issuer):
+    assert fetch(issuer["url"]) == issuer["body"]
+    issuer["body"] = b"x" * (fetching.LARGEST + 1)
+    with pytest.raises(FetchError, match="more than"):
+        fetch(issuer["url"])
+    issuer.update(status=302, body=b"", headers={"Location": issuer["url"]})
+    with pytest.raises(FetchError, match="answered 302"):
+        fetch(issuer["url"])
+    with pytest.raises(FetchError, match="can't be reached"):
+        fetch("http://127.0.0.1:1/keys")
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "200000"}, {"Connection": "close"}, {"Transfer-Encoding": "x"}])
+def test_an_issuer_that_sends_a_byte_now_and_then_holds_nobody_up(issuer, headers):
+    """Each wait is short, and there would be no end of them."""
+    issuer.update(drips=True, headers={"Content-Length": "200000", **headers})
+    with pytest.raises(FetchError, match="did not answer within"):
+        fetch(issuer["url"], whole=0.3)
