@@ -125,7 +125,7 @@ GOALS = (
     Goal("50, 128 and 256 connections: without a good answer", "≤", 0, "", unserved),
     Goal("loads in which a request did not make exactly its calls", "≤", 0, "", inexact),
     Goal("1,000 connections, 150 ms: initiations", "≥", 1000, "/s", of("overload", "ours", "rate")),
-    Goal("1,000 connections, 150 ms: a refusal is told, p99", "≤", 150, "ms", refusal_ms),
+    Goal("1,000 connections, 150 ms: time to rejection, p99", "≤", 150, "ms", refusal_ms),
     Goal("1,000 connections, 150 ms: other failures", "≤", 0, "", of("overload", "ours", "failed")),
     Goal("1,000 connections, 150 ms: memory beside 256", "≤", 1.15, "×", memory_ratio),
     Goal("128 connections, 50 ms: the ledger's share, SQLite", "≤", 0.08, "%", of("ledgers", "share", "SQLite")),
