@@ -51,8 +51,9 @@ settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)
-def own_log_context():
-    """What one test has bound to its log lines, a trace's id say, is not on another's."""
+def own_log():
+    """The log of each test is its own: neither the level that another's command has set, nor what it has bound."""
+    structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
 

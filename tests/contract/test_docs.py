@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import click
-import structlog
 from packaging.version import Version
 
 from app import create_app
@@ -94,11 +93,8 @@ def test_every_field_of_the_log_is_documented_and_no_other():
     command = Command(sender="architect", correlation_id="c", deadline_seconds=1)
     attempt, written = SimpleNamespace(command=command, initiation_id="i"), io.StringIO()
     configure_logging("INFO", "json", written)
-    try:
-        LogObserver().on_outcome(command, Outcome(Status.INITIATED, "i", "c"))
-        LogObserver().on_span_end(attempt, Span("call", "create", 0.0, 1.0, "503"))
-    finally:
-        structlog.reset_defaults()
+    LogObserver().on_outcome(command, Outcome(Status.INITIATED, "i", "c"))
+    LogObserver().on_span_end(attempt, Span("call", "create", 0.0, 1.0, "503"))
     rows = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1])) for row in table(PAGES["operations.md"], "## Logs")}
     for line in map(json.loads, written.getvalue().splitlines()):
         assert rows[line.pop("event")] | {"level", "timestamp"} == line.keys()

@@ -1,22 +1,11 @@
 """What is no https link is not passed on, and the log says so without the link."""
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.links import checked_link
 from schemas.genesys import ConversationSchema
-
-
-@pytest.fixture(autouse=True)
-def every_level():
-    """Warnings are captured whatever level another test's service has configured."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0))
-    yield
-    structlog.configure(**before)
-
 
 NOT_HTTPS = [
     "http://cobrowse.example.com/join/1",

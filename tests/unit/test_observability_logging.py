@@ -36,8 +36,7 @@ def written():
         tell(LogObserver())
         return out.getvalue().splitlines()
 
-    yield write
-    structlog.reset_defaults()
+    return write
 
 
 def test_an_initiation_is_one_line_with_all_that_is_asked_of_it(written):
@@ -145,10 +144,7 @@ class Broken(io.StringIO):
 def test_a_log_that_can_not_be_written_stops_nothing(fault):
     broken = Broken(fault)
     configure_logging("INFO", "json", broken)
-    try:
-        LogObserver().on_outcome(COMMAND, OUTCOME)
-    finally:
-        structlog.reset_defaults()
+    LogObserver().on_outcome(COMMAND, OUTCOME)
     assert "initiation" in broken.tried
 
 
@@ -167,7 +163,6 @@ def test_a_line_costs_little(written):
     configure_logging("INFO", "json", io.StringIO())
     observer = LogObserver()
     best = min(_cpu(lambda: [observer.on_outcome(COMMAND, OUTCOME) for _ in range(500)]) for _ in range(20)) / 500
-    structlog.reset_defaults()
     # 12 µs where this was written; the bound is wide since the machine may be slow, not since the line may.
     assert best < 100e-6
 

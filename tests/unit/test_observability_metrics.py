@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from cobrowse.flow import Attempt
@@ -217,7 +216,6 @@ def test_an_observer_that_fails_stops_neither_the_work_nor_the_others(metrics, a
     assert found["cobrowse_upstream_calls_total", "create", "2xx"] == 1
     assert found["cobrowse_initiations_total", "crm", "media", "initiated"] == 1
     assert found["cobrowse_http_requests_total", "/x", "200"] == 1
-    structlog.reset_defaults()
     told = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [line["event"] for line in told] == ["telemetry failed"] * 3
     assert all("No space left on device" in line["exception"] for line in told)

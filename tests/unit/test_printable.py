@@ -102,12 +102,9 @@ def test_a_log_line_holds_nothing_hostile(style, kind):
     out = io.StringIO()
     configure_logging("INFO", style, out)
     value = HOSTILE[kind]
-    try:
-        structlog.get_logger().info("initiation", message=value, nested={"id": [value]})
-        structlog.get_logger().info(value)
-        plain = out.getvalue()
-        structlog.get_logger().error("failed", exc_info=RuntimeError(value))
-    finally:
-        structlog.reset_defaults()
+    structlog.get_logger().info("initiation", message=value, nested={"id": [value]})
+    structlog.get_logger().info(value)
+    plain = out.getvalue()
+    structlog.get_logger().error("failed", exc_info=RuntimeError(value))
     assert plain.count("\n") == 2
     assert not UNSAFE.search(out.getvalue())
