@@ -6,8 +6,8 @@ from cobrowse.ledger import State
 from cobrowse.model import Command
 from tests.simulation.service import Delivery, Service
 
-# Deliveries after which a sender that gets no final answer is a finding: mischief's budget is long used up by then, though
-# a worker can stand still for 250 seconds in all and an impatient sender comes every four.
+# Deliveries after which a sender that gets no final answer is a finding: mischief's budget is long used up by then. A
+# worker may stand still for 250 seconds in all, and an impatient sender comes every four.
 MOST_TRIES = 120
 
 

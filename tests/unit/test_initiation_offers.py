@@ -71,7 +71,7 @@ def test_an_owner_that_was_taken_for_dead_may_have_put_an_offer_on_record_since(
     else:
         assert told.status is Status.INITIATED
     looks = [call for call, _ in work.genesys.calls].count("look")
-    assert looks == {"nothing": 3, "an open offer": 4}.get(late, 6)
+    assert looks == {"nothing": 3, "a failure": 6}.get(late, 4)
 
 
 # Whose links
