@@ -17,14 +17,28 @@ from sandbox.server import Sandbox, start
 from settings import Settings
 
 ROUNDS = 20
+
+
+def _left(box: Sandbox) -> str:
+    conversation = box.add_conversation("webchat").id
+    return box.state.move(conversation, customer="disconnected").id
+
+
+def _started(box: Sandbox) -> str:
+    conversation = box.add_conversation("webchat").id
+    session = box.state.create({})
+    box.state.attach(conversation, session.id, partial(box.faults.next_visibility_delay, "attach"))
+    return conversation
+
+
 # Each makes a conversation on this sandbox and says which.
 KINDS: dict[str, Callable[[Sandbox], str]] = {
     "live": lambda box: box.add_conversation("webchat").id,
     "ended": lambda box: box.add_conversation("webchat", "ended").id,
     "an e-mail": lambda box: box.add_conversation("email").id,
     "unknown": lambda _: str(uuid4()),
-    "the customer has left": lambda box: _left(box),
-    "has a live session": lambda box: _started(box),
+    "the customer has left": _left,
+    "has a live session": _started,
 }
 
 
@@ -65,18 +79,6 @@ def table(rounds: int = ROUNDS) -> list[str]:
         without, looked = (measure(kind, look=look, rounds=rounds) for look in (False, True))
         lines.append(f"| {kind} | {without.calls:g} | {looked.calls:g} | {without.orphans:g} | {looked.orphans:g} |")
     return lines
-
-
-def _left(box: Sandbox) -> str:
-    conversation = box.add_conversation("webchat").id
-    return box.state.move(conversation, customer="disconnected").id
-
-
-def _started(box: Sandbox) -> str:
-    conversation = box.add_conversation("webchat").id
-    session = box.state.create({})
-    box.state.attach(conversation, session.id, partial(box.faults.next_visibility_delay, "attach"))
-    return conversation
 
 
 if __name__ == "__main__":
