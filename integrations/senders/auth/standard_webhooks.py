@@ -79,7 +79,7 @@ def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: d
 def sign_standard(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """The three headers of the standard."""
     message = drafted_message(draft, now)
-    signature = Webhook(str(secret)).sign(message.id, message.sent, message.body)
+    signature = Webhook(secret.reveal()).sign(message.id, message.sent, message.body)
     return signed_headers(message, signature)
 
 
@@ -126,4 +126,4 @@ def decoded_signature(signature: bytes, version: bytes) -> bytes:
 
 
 def _digest(secret: Secret, message: Message) -> bytes:
-    return decoded_signature(Webhook(str(secret)).sign(message.id, message.sent, message.body).encode(), _VERSION)
+    return decoded_signature(Webhook(secret.reveal()).sign(message.id, message.sent, message.body).encode(), _VERSION)
