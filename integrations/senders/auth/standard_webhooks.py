@@ -78,7 +78,7 @@ def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: d
 def sign_standard(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """The three headers of the standard."""
     message = drafted_message(draft, now)
-    signature = Webhook(str(secret)).sign(message.id, message.sent, message.body)
+    signature = Webhook(secret.reveal()).sign(message.id, message.sent, message.body)
     return signed_headers(message, signature)
 
 
@@ -117,4 +117,5 @@ def signature_of_version(signature: bytes, version: bytes) -> bytes:
 
 
 def _digest(secret: Secret, message: Message) -> bytes:
-    return signature_of_version(Webhook(str(secret)).sign(message.id, message.sent, message.body).encode(), _VERSION)
+    signature = Webhook(secret.reveal()).sign(message.id, message.sent, message.body)
+    return signature_of_version(signature.encode(), _VERSION)
