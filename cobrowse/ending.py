@@ -1,6 +1,7 @@
 """Ends a conversation's session: waits for what is at work there, looks once, and calls if any is live."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from cobrowse.errors import GenesysBadResponse
@@ -40,6 +41,9 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     target = _begin(genesys, ledger, attempt)
     ending = _look(genesys, attempt, acquired.entry, [target] if target is not None else known)
     attempt.update_session({"targets": ending.targets, "state": "" if ending.targets else "disconnected"})
+    if ending.targets:
+        # An earlier attempt may have ended another session, and this one began since.
+        attempt.checkpoint = replace(attempt.checkpoint, completed_steps=())
     run(
         genesys.ending(),
         attempt,

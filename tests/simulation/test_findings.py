@@ -340,3 +340,33 @@ def test_a_latest_that_finds_nothing_is_reported_though_its_row_is_gone():
     outcome = stage.play(lambda initiation: initiation(command(conversation_id="", latest=True)))
 
     assert outcome.failure.code == "no_active_conversation"
+
+
+class Unmarked(SimulatedLedger):
+    """The first time that an end is noted with a start, the ledger is away."""
+
+    away = True
+
+    def mark_ended(self, initiation_id, *, seconds=None):
+        if self.away:
+            self.away = False
+            raise LedgerUnavailable("mark ended")
+        super().mark_ended(initiation_id, seconds=seconds)
+
+
+def test_an_end_that_comes_again_ends_what_has_begun_since():
+    """Its first attempt had ended a session, so the next one called nothing and marked the new one as ended."""
+    stage = Stage("native", Unmarked)
+    stage.platform.hides_offers = stage.platform.hides_invitations = False
+    end = command("end", action="end")
+
+    def scene(initiation):
+        initiation(command())
+        first = initiation(end)
+        initiation(command())
+        return first, initiation(end)
+
+    first, again = stage.play(scene)
+
+    assert (first.failure.code, again.status) == ("ledger_unavailable", Status.ENDED)
+    assert [stage.platform.live(session) for session in stage.platform.sessions.values()] == [False, False]
