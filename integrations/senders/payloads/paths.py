@@ -118,6 +118,9 @@ def conversation_id(value: object, where: str) -> str:
     found = conversation_id_in(text)
     if found:
         return found
+    if not text and "uuid_in(" in where:
+        # A person wrote the text, and in a chat the same person reads this.
+        raise InvalidRequest("the text must have one conversation id, which is a UUID, and no other UUID")
     if not text:
         raise InvalidRequest(f"{where}: there is no conversation id")
     if placeholder := placeholder_in(text):
