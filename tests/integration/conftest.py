@@ -91,7 +91,9 @@ def service(box, tmp_path):
                 stack.callback(transport.close)
             if ledger is None:
                 ledger = connect(
-                    chosen.ledger_url, keys=chosen.ledger_keys, retention_seconds=chosen.ledger_retention_seconds
+                    chosen.ledger_url.reveal(),
+                    keys=[key.reveal() for key in chosen.ledger_keys],
+                    retention_seconds=chosen.ledger_retention_seconds,
                 )
                 stack.callback(ledger.close)
             return Service(chosen, ledger, transport, environ, clock)
