@@ -284,4 +284,5 @@ def _other_options(proxy: str | None, no_proxy: str, idle_seconds: int) -> dict[
         pycurl.PROXY: proxy or "",
         pycurl.NOPROXY: no_proxy if proxy else "*",
         pycurl.MAXAGE_CONN: idle_seconds,
+        pycurl.UPLOAD_BUFFERSIZE: 16_384,  # the least; each connection keeps one, of 64 KiB by default
     }
