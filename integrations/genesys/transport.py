@@ -6,7 +6,10 @@ Here each call takes a connection that no other call has, and puts it back.
 
 import os
 import select
+from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
+from time import monotonic  # noqa: TID251 - libcurl's idle connections count in real time
 from typing import Any
 
 import certifi
@@ -59,6 +62,7 @@ class Connection:
 
     def __init__(self, options: Mapping[int, object], max_body_bytes: int) -> None:
         self.process = os.getpid()
+        self.used_at = 0.0
         self._max_body_bytes = max_body_bytes
         self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
@@ -185,8 +189,9 @@ class CurlTransport(httpx.BaseTransport):
         no_proxy: Hosts to reach without the proxy: names (with their subdomains), addresses or networks, with commas.
         client_cert: A PEM file with the certificate chain to show to servers that ask for one.
         client_key: A PEM file with its private key; without one it is in `client_cert`.
-        idle_seconds: How long a connection may lie idle and still be used. The default is under the 60 seconds after
-            which a load balancer at AWS, where Genesys Cloud runs, drops it, so that a call seldom meets its end.
+        idle_seconds: How long a connection may lie idle and still be used; later calls end it. The default is under the
+            60 seconds after which a load balancer at AWS, where Genesys Cloud runs, drops it, so that a call seldom
+            meets its end.
     """
 
     def __init__(
@@ -203,9 +208,10 @@ class CurlTransport(httpx.BaseTransport):
         self._max_body_bytes = max_body_bytes
         self._options = _tls_options(ca_bundle or certifi.where(), client_cert, client_key)
         self._options |= _other_options(proxy, no_proxy, idle_seconds)
-        # Idle connections, the last used on top: it is the warmest. list's append and pop are atomic.
+        self._idle_seconds = idle_seconds
+        # Idle connections, the last used at the right: it is the warmest. A deque's methods are atomic.
         # By process: a child must not speak on its parent's connections, and makes its own.
-        self._idle: dict[int, list[Connection]] = {}
+        self._idle: dict[int, deque[Connection]] = {}
         self._closed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -243,14 +249,19 @@ class CurlTransport(httpx.BaseTransport):
 
     def _release(self, connection: Connection) -> None:
         # Of the connection's process: a call that ends as the process forks ends in both.
-        self._idle.setdefault(connection.process, []).append(connection)
+        connection.used_at = monotonic()
+        idle = self._idle.setdefault(connection.process, deque())
+        idle.append(connection)
+        with suppress(IndexError):  # another thread may take what is seen here
+            if connection.used_at - idle[0].used_at > self._idle_seconds:
+                idle.popleft().close()  # a burst's, too old to be used again; one at each call is enough
         if self._closed:  # by another greenlet or thread, meanwhile
             self.close()
 
     def close(self) -> None:
         """End this process's connections; those in use end with their call."""
         self._closed = True
-        idle = self._idle.get(os.getpid(), [])
+        idle = self._idle.get(os.getpid(), deque())
         while idle:
             idle.pop().close()
 
