@@ -206,8 +206,8 @@ class CurlTransport(httpx.BaseTransport):
         idle_seconds: int = 50,
     ) -> None:
         self._max_body_bytes = max_body_bytes
-        self._options = _tls_options(ca_bundle or certifi.where(), client_cert, client_key)
-        self._options |= _other_options(proxy, no_proxy, idle_seconds)
+        self._options = curl.tls_options(ca_bundle or certifi.where(), client_cert, client_key)
+        self._options |= curl.other_options(proxy, no_proxy, idle_seconds)
         self._idle_seconds = idle_seconds
         # Idle connections, the last used at the right: it is the warmest. A deque's methods are atomic.
         # By process: a child must not speak on its parent's connections, and makes its own.
@@ -253,7 +253,8 @@ class CurlTransport(httpx.BaseTransport):
         idle = self._idle.setdefault(connection.process, deque())
         idle.append(connection)
         with suppress(IndexError):  # another thread may take what is seen here
-            if connection.used_at - idle[0].used_at > self._idle_seconds:
+            old = connection.used_at - idle[0].used_at > self._idle_seconds
+            if old and connection.process == os.getpid():
                 idle.popleft().close()  # a burst's, too old to be used again; one at each call is enough
         if self._closed:  # by another greenlet or thread, meanwhile
             self.close()
@@ -264,36 +265,3 @@ class CurlTransport(httpx.BaseTransport):
         idle = self._idle.get(os.getpid(), deque())
         while idle:
             idle.pop().close()
-
-
-def _tls_options(ca_bundle: str, client_cert: str | None, client_key: str | None) -> dict[int, Any]:
-    options = {
-        # A file, not a blob: libcurl keeps a parsed file for a day.
-        pycurl.CAINFO: ca_bundle,
-        pycurl.PROXY_CAINFO: ca_bundle,
-        pycurl.SSL_VERIFYPEER: 1,
-        pycurl.SSL_VERIFYHOST: 2,
-        pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
-        pycurl.PROXY_SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
-    }
-    if client_cert:
-        options[pycurl.SSLCERT] = client_cert
-    if client_key:
-        options[pycurl.SSLKEY] = client_key
-    return options
-
-
-def _other_options(proxy: str | None, no_proxy: str, idle_seconds: int) -> dict[int, Any]:
-    return {
-        pycurl.NOSIGNAL: 1,  # libcurl would time name look-ups with SIGALRM, which threads share
-        pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
-        pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
-        pycurl.FOLLOWLOCATION: 0,
-        pycurl.PATH_AS_IS: 1,
-        pycurl.USERAGENT: "",
-        pycurl.ACCEPT_ENCODING: "gzip, deflate",  # to decode; the header itself is the request's
-        pycurl.PROXY: proxy or "",
-        pycurl.NOPROXY: no_proxy if proxy else "*",
-        pycurl.MAXAGE_CONN: idle_seconds,
-        pycurl.UPLOAD_BUFFERSIZE: 16_384,  # the least; each connection keeps one, of 64 KiB by default
-    }
