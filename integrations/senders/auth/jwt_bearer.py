@@ -75,7 +75,7 @@ def sign_jwt(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest,
     """A token of our own making, if the row has the private key: that is for a sandbox."""
     import jwt  # noqa: PLC0415 - more than a megabyte a worker, for these rows only
 
-    key, rules = read_pem(secret), auth_config.own
+    key, rules = read_pem(secret.reveal()), auth_config.own
     if key is None or key.private is None:
         raise CanNotSignError(
             "only the issuer can sign its tokens; hand one over with --header 'Authorization: Bearer …'"
