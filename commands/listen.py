@@ -39,9 +39,10 @@ CALL_SECONDS = 5.0
 @click.option("--metrics-port", type=int, default=0, help="Serve /metrics of this process on this port.")
 @click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address to serve them on.")
 def listen(metrics_port: int, metrics_host: str) -> None:
-    """Start cobrowse when an agent answers in a queue of the senders file's [listen] table. Runs until stopped.
+    """Start cobrowse when an agent answers, until it is stopped.
 
-    Of several that run with one ledger, one listens; another takes over within 15 seconds.
+    The senders file's [listen] table names the queues and users. Of several that run with one ledger, one listens;
+    another takes over within 15 seconds.
     """
     settings = load_settings(only=SETTINGS)
     clock = SystemClock()
