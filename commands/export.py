@@ -14,7 +14,7 @@ from commands.terminal import say_csv_line, say_json_line
 from web.responses import to_answer
 
 UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
-_AGO = re.compile(rf"(\d{{1,6}})\s*({'|'.join(UNITS)})")
+_AGO = re.compile(rf"([0-9]{{1,6}})\s*({'|'.join(UNITS)})")
 LINKS = ("joinUrl", "viewerUrl", "joinCode", "websocketUrl")
 # Of the answer; each is empty while an initiation runs.
 ANSWER = (
