@@ -20,6 +20,7 @@ from cobrowse.clock import SystemClock
 from commands.group import Failure
 from commands.sandbox import ON_SANDBOX
 from commands.terminal import say, say_json, say_json_line, say_whole, waiting
+from settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # Public: it is of use on the sandbox only.
@@ -78,7 +79,7 @@ def _wait() -> None:
 def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int, dict[str, str]]]:
     """The sandbox and the service, up until the block ends: their ports, and the settings to work on them with."""
     genesys_port = free_port(9099 if serve else 0)
-    port = free_port(int(os.environ.get("PORT") or 8000) if serve else 0)
+    port = free_port(load_settings(only=("PORT",)).port if serve else 0)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         genesys_url = f"http://127.0.0.1:{genesys_port}"
         settings = {
