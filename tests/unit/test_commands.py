@@ -14,8 +14,10 @@ from werkzeug.security import check_password_hash
 
 from cli import COMMANDS, program
 from commands.group import Group, run
+from commands.send import is_as_expected
 from integrations.ledger import connect
 from integrations.refusals import Refusal
+from integrations.senders.response_policies import acknowledgement
 from schemas.console_users import parse_users
 
 PASSWORD = "a-password-of-ann"
@@ -219,6 +221,37 @@ def test_an_entry_that_could_not_be_used_is_refused(bridge, words, stdin, why):
     assert (status, shown) == (2, "")
     assert why in told
     assert PASSWORD not in told
+
+
+STARTED, FAILED, IGNORED = (
+    {"success": True, "status": "initiated"},
+    {"success": False, "status": "failed"},
+    {"success": False, "status": "ignored"},
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "started", "ignored"),
+    [
+        (STARTED, True, False),
+        (FAILED, False, False),
+        (IGNORED, False, True),
+        ({"results": [STARTED, STARTED]}, True, False),
+        ({"results": [STARTED, FAILED]}, False, False),
+        ({"results": [STARTED, IGNORED]}, False, False),
+        ({"results": [IGNORED]}, False, True),
+        ({"results": []}, False, False),
+        ({"success": "true"}, False, False),
+        ([], False, False),
+        (None, False, False),
+        (b"OK", False, False),
+        (acknowledgement(taken=True), True, True),
+        (acknowledgement(taken=False), False, False),
+    ],
+)
+def test_send_tells_a_session_that_was_started_from_all_else(answer, started, ignored):
+    assert is_as_expected(answer, ignored=False) is started
+    assert is_as_expected(answer, ignored=True) is ignored
 
 
 def test_a_senders_file_is_checked_in_json(bridge, tmp_path):
