@@ -23,10 +23,13 @@ for _name in ("pygments", "rich"):
     sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
 from settings import Settings, SettingsError, load_settings
-from web.reloading import IN_FORCE
+from web.reloading import IN_FORCE, EnvFileError
 
 # The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
-IN_FORCE.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
+try:
+    IN_FORCE.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
+except EnvFileError as error:
+    sys.exit(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.")
 try:
     settings = load_settings()
 except SettingsError:  # on_starting tells all of it, and no server starts

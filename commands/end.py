@@ -32,7 +32,7 @@ _SAID = {Status.ENDED: "ended", Status.ALREADY_ENDED: "nothing was live"}
 @click.option("--dry-run", is_flag=True, help="Say what would be ended, and end nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
 def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) -> None:
-    """End every cobrowse session in CONVERSATION_ID, or that of an initiation."""
+    """End a conversation's cobrowse sessions, or one initiation's."""
     if bool(conversation_id) == bool(initiation_id):
         raise click.UsageError("Give either a CONVERSATION_ID or --initiation ID.")
     known = checked_id(conversation_id) if conversation_id else ""
