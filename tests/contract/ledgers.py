@@ -17,6 +17,7 @@ from cobrowse.ledger import Acquired, Checkpoint, Claim, State, lock_key_for
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 from integrations.ledger import connect, postgresql, queries, record_columns, sqlite_connection
 from integrations.ledger.encryption import SecretBox, StaticKeys
+from integrations.ledger.postgresql_statements import Statement, Statements
 from tests.databases import new_database
 
 RETENTION = 86_400.0
@@ -179,8 +180,8 @@ def uncommitted(url, claim):
             yield
             connection.execute("COMMIT")
     else:
-        with psycopg.connect(url) as connection:
-            connection.execute(postgresql.DIALECT.render(queries.CLAIM).encode(), params)
+        with psycopg.connect(url, autocommit=True) as connection, connection.transaction():
+            Statements(connection).run([(Statement.of(postgresql.DIALECT.render(queries.CLAIM)), params)])
             yield
 
 

@@ -212,6 +212,8 @@ def whole(number):
 gevent.spawn(tick)
 for job in [gevent.spawn(whole, number) for number in range(100)]:
     job.get()
+large = "x" * 5_000_000
+assert ledger._database.read("SELECT CAST(:large AS text)", {"large": large}) == [(large,)]
 server, backends = int(sys.argv[2]), [row[0] for row in ledger._database.read(
     "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() OR application_name = 'cobrowse-bridge'"
 )]

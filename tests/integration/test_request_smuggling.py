@@ -13,7 +13,7 @@ from tests.integration.conftest import KEY, running_gunicorn
 from tests.integration.proxies import PROXIES, proxied
 from tests.integration.wire import HEALTH, chunked, connect, exchange, post, read_all, send, statuses
 from tests.ports import free_port
-from web.request_body import TimedBody
+from web.request_body import CountedBody
 
 LIMIT = 1024
 # What an attacker hides in a body: a request whose path the service would log.
@@ -165,7 +165,7 @@ def test_a_body_that_ends_too_soon_counts_as_unread():
     request = Request()
     reader = LengthReader(IterUnreader([b"12345"]), 10)
     request.body = Body(reader)
-    body = TimedBody(request, 5)
+    body = CountedBody(request)
     assert request.must_close
     assert body.read(10) == b"12345"
     assert reader.length == 0, "gunicorn has mended this: see docs/security.md, and let this test go"
