@@ -41,7 +41,8 @@ def way(box, gateway, service, tmp_path, cli):
         transport.close()
         checks = examined(settings_on(box, tmp_path, **chosen))
         environment = {"SANDBOX": "true", "LEDGER_URL": f"sqlite:///{tmp_path}/by-hand.sqlite3"}
-        environment |= {name.upper(): str(value) for name, value in chosen.items()}
+        plain = {name: value.reveal() if isinstance(value, Secret) else str(value) for name, value in chosen.items()}
+        environment |= {name.upper(): value for name, value in plain.items()}
         return told, checks, cli("start", VOICE, "--json", cwd=ROOT, env=environment)
 
     return play
