@@ -16,7 +16,7 @@ PYTEST = $(PY) -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist works
 SCAN = --config tools/supply_chain/kingfisher.yaml --git-history none --no-dedup --quiet
 
 # What docs/operations.md says about a machine that fails.
-MACHINE = $(addprefix tests/contract/test_ledger_,file.py health.py gevent.py claims.py clock.py reach.py altered.py plans.py) \
+MACHINE = $(addprefix tests/contract/test_ledger_,file.py health.py gevent.py claims.py clock.py server_clock.py reach.py altered.py plans.py) \
 	$(addprefix tests/integration/test_,bad_machines.py crashes.py ledger_processes.py server_limits.py)
 
 SEEDS ?= 100000

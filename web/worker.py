@@ -116,9 +116,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def notify(self) -> None:
         """Called every second: notify the arbiter that the loop runs, and while stopping let go of idle connections."""
         super().notify()
-        for greenlet, client in list(self.clients.items()) if not self.alive else ():
+        for client in list(self.clients.values()) if not self.alive else ():
             if client.idle_since and monotonic() - client.idle_since > STOP_SECONDS:
-                greenlet.kill(StopIteration, block=False)
+                # Not by killing its greenlet: that may have begun to serve a request by the time it is killed.
+                client.let_go()
 
 
 def send_error(client: socket, error: CobrowseError) -> None:
