@@ -24,11 +24,16 @@ from console.views import SENDER as CONSOLE
 from console.views import About, Console
 from diagnostics.readiness import readiness, tolerated_checks
 from integrations import genesys
+from integrations.callbacks.posting import Poster
+from integrations.callbacks.sender import LEASE as CALLBACKS_LEASE
+from integrations.callbacks.sender import CallbackSender, CallbackThread, CallbackWatcher
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
+from integrations.kept_lease import KeptLease
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
+from integrations.observability.callback_metrics import CallbackMetrics
 from integrations.observability.metrics import Metrics
 from integrations.refusals import RefusalRecorder
 from integrations.secret_files import Variables
@@ -39,7 +44,7 @@ from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
 from schemas.console_users import parse_users
 from settings import ENVIRONMENT, Settings, SettingsError, load_settings
-from web import data_actions, reference_pages, root_page
+from web import callback_payload, data_actions, reference_pages, root_page
 from web.callers import Callers
 from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
@@ -129,6 +134,10 @@ def create_app(
     kept = store.notes if store is not None else None
     activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
+    if store is not None and settings.outcome_webhook_url:
+        app.extensions["callbacks"] = build_callbacks(
+            settings, store, initiate.lease_owner, CallbackMetrics(metrics.registry), clock
+        )
     console = None
     if store is not None and (settings.console_password or settings.console_users or settings.sandbox):
         console = build_console(settings, initiate, parts.flows, store, senders, clock, ignored.newest, activity)
@@ -146,6 +155,17 @@ def build_telemetry(
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
     return metrics, SafeObservers((LogObserver(), *both), both)
+
+
+def build_callbacks(
+    settings: Settings, ledger: LedgerStore, lease_owner: str, watcher: CallbackWatcher, clock: Clock
+) -> CallbackThread:
+    """What sends outcomes to OUTCOME_WEBHOOK_URL, to be started by the server's worker."""
+    lease = KeptLease(ledger.leases, CALLBACKS_LEASE, lease_owner, clock)
+    poster = Poster(
+        settings.outcome_webhook_url, settings.outcome_webhook_secret, callback_payload.payload, clock, random.random
+    )
+    return CallbackThread(CallbackSender(ledger.callbacks, lease, poster, watcher, clock), lease)
 
 
 def build_console(
@@ -278,8 +298,12 @@ def transport_of(settings: Settings) -> CurlTransport:
 def build_ledger(settings: Settings) -> LedgerStore:
     """The ledger at LEDGER_URL, opened at its first use. SettingsError if the URL or a key can't be one."""
     try:
-        ledger = settings.ledger_retention_seconds
-        return open_ledger(settings.ledger_url, keys=settings.ledger_keys, retention_seconds=ledger)
+        return open_ledger(
+            settings.ledger_url,
+            keys=settings.ledger_keys,
+            retention_seconds=settings.ledger_retention_seconds,
+            adds_callbacks=bool(settings.outcome_webhook_url),
+        )
     except ValueError as error:
         raise SettingsError([str(error)]) from None
 

@@ -15,10 +15,10 @@ from cobrowse.model import Command as Request
 from commands.group import Command
 from commands.needs import GENESYS, LEDGER, SENDERS
 from integrations.genesys.streams import Streams
+from integrations.kept_lease import KeptLease
 from integrations.listening.answered import AnsweredReader
 from integrations.listening.config import SENDER, ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
-from integrations.listening.lease import ListenerLease
 from integrations.listening.listener import Listener, ListenerWatcher
 from integrations.listening.starting import Starter
 from integrations.observability import configure_logging
@@ -74,7 +74,7 @@ def run_listener(
     """Listen until `stopping` is set; then finish what was begun and give the lease back."""
     ledger = build_ledger(settings)
     initiation, flows, _, _ = build(settings, clock, ledger=ledger, observers=observers)
-    lease = ListenerLease(ledger.leases, initiation.lease_owner, clock)
+    lease = KeptLease(ledger.leases, "listener", initiation.lease_owner, clock)
     starter = Starter(initiation, random.random)
     listener = Listener(
         config,

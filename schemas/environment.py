@@ -1,6 +1,7 @@
 """Environment variables as fields of a dataclass: their forms by type, what a value must be, and how all are read."""
 
 import os
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -131,6 +132,17 @@ def networks(words: tuple[str, ...]) -> None:
     ]
     if wrong:
         raise ValidationError(wrong)
+
+
+def webhook_secrets(words: tuple[str, ...]) -> None:
+    """Secrets of Standard Webhooks' form, each of 24 to 64 bytes."""
+    for word in words:
+        try:
+            key = b64decode(word.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            key = b""
+        if not word.startswith("whsec_") or not 24 <= len(key) <= 64:
+            raise ValidationError("must be whsec_ and the base64 of 24 to 64 bytes; .env.example has a way to make one")
 
 
 def at_least(length: int, remedy: str) -> Check:

@@ -56,6 +56,8 @@ class PipelinedRun:
             cursors = [self._connection.execute(self._render(sql), params) for sql, params in statements]
         return [_rows(cursor) for cursor in cursors]
 
+    together = pipeline
+
 
 def _rows(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Rows:
     return cursor.fetchall() if cursor.description else [()] * cursor.rowcount

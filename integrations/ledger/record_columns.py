@@ -193,6 +193,14 @@ def _outcome(text: str, spans: str, secret: Mapping[str, str]) -> Outcome:
     return replace(outcome, spans=tuple(Span(*span) for span in orjson.loads(spans)))
 
 
+def readable_outcome(text: str) -> Outcome | None:
+    """An outcome as end_params has written it, without spans and secrets; None if it can't be read."""
+    try:
+        return _outcome(text, "[]", {})
+    except _UNREADABLE:
+        return None
+
+
 def _earlier(lines: str) -> tuple[Outcome, ...]:
     """The outcomes of the attempts before, as COMPLETE has written them."""
     parts = (line.partition(_TAB) for line in lines.split(_SEPARATOR) if line)
