@@ -23,13 +23,9 @@ from cobrowse.model import Secret
 from console.views import SENDER as CONSOLE
 from console.views import About, Console
 from diagnostics.readiness import readiness, tolerated_checks
-from integrations import genesys
-from integrations.callbacks.posting import Poster
-from integrations.callbacks.sender import LEASE as CALLBACKS_LEASE
-from integrations.callbacks.sender import CallbackSender, CallbackThread, CallbackWatcher
+from integrations import callbacks, genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
-from integrations.kept_lease import KeptLease
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
@@ -135,8 +131,13 @@ def create_app(
     activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if store is not None and settings.outcome_webhook_url:
-        app.extensions["callbacks"] = build_callbacks(
-            settings, store, initiate.lease_owner, CallbackMetrics(metrics.registry), clock
+        url, secrets, watcher = (
+            settings.outcome_webhook_url,
+            settings.outcome_webhook_secret,
+            CallbackMetrics(metrics.registry),
+        )
+        app.extensions["callbacks"] = callbacks.connect(
+            url, secrets, callback_payload.payload, store, initiate.lease_owner, watcher, clock, random.random
         )
     console = None
     if store is not None and (settings.console_password or settings.console_users or settings.sandbox):
@@ -155,17 +156,6 @@ def build_telemetry(
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
     return metrics, SafeObservers((LogObserver(), *both), both)
-
-
-def build_callbacks(
-    settings: Settings, ledger: LedgerStore, lease_owner: str, watcher: CallbackWatcher, clock: Clock
-) -> CallbackThread:
-    """What sends outcomes to OUTCOME_WEBHOOK_URL, to be started by the server's worker."""
-    lease = KeptLease(ledger.leases, CALLBACKS_LEASE, lease_owner, clock)
-    poster = Poster(
-        settings.outcome_webhook_url, settings.outcome_webhook_secret, callback_payload.payload, clock, random.random
-    )
-    return CallbackThread(CallbackSender(ledger.callbacks, lease, poster, watcher, clock), lease)
 
 
 def build_console(

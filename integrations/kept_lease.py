@@ -56,7 +56,7 @@ class KeptLease:
             try:
                 self._leases.release(self._name, self._owner)
             except LedgerUnavailable as error:
-                log.warning(f"{self._name}: the lease runs out by itself", message=error.message)
+                log.warning("a lease runs out by itself", lease=self._name, message=error.message)
 
     def look(self) -> None:
         """Take or prolong the lease, once."""
@@ -65,7 +65,7 @@ class KeptLease:
             won = self._leases.hold(self._name, self._owner, LEASE_SECONDS, seconds=EVERY)
         except LedgerUnavailable as error:
             # What was held stays so until it runs out; the ledger may be back by then.
-            log.warning(f"{self._name}: the ledger is away", message=error.message)
+            log.warning("a lease can't be taken: the ledger is away", lease=self._name, message=error.message)
             return
         self._held_until = asked + LEASE_SECONDS if won else 0.0
 

@@ -2,8 +2,8 @@
 
 import orjson
 
+from cobrowse.callbacks import Callback
 from cobrowse.model import Outcome
-from integrations.callbacks.event import Callback
 from web.responses import to_answer
 
 # For the credential that asked, and not for a log of events.

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
+from cobrowse.callbacks import Callback, Delivery
 from cobrowse.clock import Clock
 from cobrowse.model import Outcome, Secret
-from integrations.callbacks.event import Callback, Delivery
 from integrations.genesys.waits import retry_after
 from integrations.senders.auth.standard_webhooks import Message, sign_message
 from integrations.senders.fetching import FetchError, exchange

@@ -6,16 +6,14 @@ from typing import Protocol
 
 import structlog
 
+from cobrowse.callbacks import Callback, Delivery
 from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
-from integrations.callbacks.event import Callback, Delivery
 from integrations.callbacks.posting import Tried
 from integrations.kept_lease import KeptLease
 
 log = structlog.stdlib.get_logger("cobrowse")
 
-# The lease's name.
-LEASE = "callbacks"
 # Callbacks that are sent at once.
 AT_ONCE = 8
 # Seconds between looks for what is due, and between counts of what is pending.

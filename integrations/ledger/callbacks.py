@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from integrations.callbacks.event import Callback, Delivery, EventType
+from cobrowse.callbacks import Callback, Delivery, EventType
 from integrations.ledger import queries
 from integrations.ledger.database import Database
 from integrations.ledger.record_columns import readable_outcome

@@ -229,14 +229,17 @@ ORDER BY at, seq LIMIT :limit
 CALLBACKS_OF = """
 SELECT {callback} FROM callbacks WHERE initiation_id = :initiation_id ORDER BY seq
 """.replace("{callback}", _CALLBACK)
-_THE_CALLBACK = "initiation_id = :initiation_id AND attempt = :attempt AND type = :type"
-MARK_CALLBACK = f"""
-UPDATE callbacks SET state = :state, at = {{now}} + :wait, tries = tries + 1, answer = :answer
-WHERE {_THE_CALLBACK} AND state = 'pending'
+MARK_CALLBACK = """
+UPDATE callbacks SET state = :state, at = {now} + :wait, tries = tries + 1, answer = :answer
+WHERE initiation_id = :initiation_id AND attempt = :attempt AND type = :type AND state = 'pending'
 """
-_DUE_AGAIN = "UPDATE callbacks SET state = 'pending', at = {now}, tries = 0 WHERE "
-RESEND_CALLBACK = _DUE_AGAIN + _THE_CALLBACK
-RESEND_CALLBACKS = f"{_DUE_AGAIN} state IN ('pending', 'given_up')"
+RESEND_CALLBACK = """
+UPDATE callbacks SET state = 'pending', at = {now}, tries = 0
+WHERE initiation_id = :initiation_id AND attempt = :attempt AND type = :type
+"""
+RESEND_CALLBACKS = """
+UPDATE callbacks SET state = 'pending', at = {now}, tries = 0 WHERE state IN ('pending', 'given_up')
+"""
 CALLBACK_BACKLOG = "SELECT count(*), coalesce({now} - min(created), 0) FROM callbacks WHERE state = 'pending'"
 # Kept for as long as any initiation of their time. One that nobody has tried to send for so long is for nobody.
 PURGE_CALLBACKS = """

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from cobrowse.callbacks import EventType
 from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import (
@@ -19,7 +20,6 @@ from cobrowse.ledger import (
     State,
 )
 from cobrowse.model import Outcome
-from integrations.callbacks.event import EventType
 from integrations.ledger import queries, record_columns
 from integrations.ledger.budgets import BudgetTable
 from integrations.ledger.callbacks import CallbackTable
