@@ -131,14 +131,10 @@ def create_app(
     activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if store is not None and settings.outcome_webhook_url:
-        url, secrets, watcher = (
-            settings.outcome_webhook_url,
-            settings.outcome_webhook_secret,
-            CallbackMetrics(metrics.registry),
-        )
-        app.extensions["callbacks"] = callbacks.connect(
-            url, secrets, callback_payload.payload, store, initiate.lease_owner, watcher, clock, random.random
-        )
+        receiver = callbacks.Receiver(settings.outcome_webhook_url, settings.outcome_webhook_secret)
+        watcher, owner, payload = CallbackMetrics(metrics.registry), initiate.lease_owner, callback_payload.payload
+        sender = callbacks.connect(receiver, payload, store, owner, watcher, clock, random.random)
+        app.extensions["callbacks"] = sender
     console = None
     if store is not None and (settings.console_password or settings.console_users or settings.sandbox):
         console = build_console(settings, initiate, parts.flows, store, senders, clock, ignored.newest, activity)

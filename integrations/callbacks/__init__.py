@@ -1,22 +1,23 @@
 """Sends what became of each initiation to OUTCOME_WEBHOOK_URL, signed as Standard Webhooks has it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from cobrowse.callbacks import Callback
 from cobrowse.clock import Clock
-from cobrowse.model import Outcome, Secret
-from integrations.callbacks.posting import Poster
+from cobrowse.model import Outcome
+from integrations.callbacks.posting import Poster, Receiver
 from integrations.callbacks.sender import CallbackSender, CallbackThread, CallbackWatcher
 from integrations.kept_lease import KeptLease
 from integrations.ledger import LedgerStore
+
+__all__ = ["LEASE", "Receiver", "connect"]
 
 # The name of the lease that lets one process send.
 LEASE = "callbacks"
 
 
 def connect(
-    url: str,
-    secrets: Sequence[Secret],
+    receiver: Receiver,
     payload: Callable[[Callback, Outcome], str],
     ledger: LedgerStore,
     lease_owner: str,
@@ -24,7 +25,7 @@ def connect(
     clock: Clock,
     jitter: Callable[[], float],
 ) -> CallbackThread:
-    """What sends the ledger's callbacks, once it is started. Each of `secrets` signs."""
+    """What sends the ledger's callbacks, once it is started."""
     lease = KeptLease(ledger.leases, LEASE, lease_owner, clock)
-    poster = Poster(url, secrets, payload, clock, jitter)
+    poster = Poster(receiver, payload, clock, jitter)
     return CallbackThread(CallbackSender(ledger.callbacks, lease, poster, watcher, clock), lease)

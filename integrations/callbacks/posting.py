@@ -34,11 +34,18 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Poster:
-    """Posts to `url`. Each of `secrets` signs. `payload` makes an event's body; `jitter` gives numbers from 0 to 1."""
+class Receiver:
+    """Where callbacks go, and the secrets that sign them: each does."""
 
     url: str
     secrets: Sequence[Secret]
+
+
+@dataclass(frozen=True, slots=True)
+class Poster:
+    """Posts to `receiver`. `payload` makes an event's body; `jitter` gives numbers from 0 to 1."""
+
+    receiver: Receiver
     payload: Callable[[Callback, Outcome], str]
     clock: Clock
     jitter: Callable[[], float]
@@ -50,9 +57,9 @@ class Poster:
             return Tried(Delivery.GIVEN_UP, "not sent: its content can't be read as this service wrote it")
         now = self.clock.now().replace(microsecond=0).astimezone(UTC)
         message = Message(callback.id, now, [], self.payload(callback, callback.outcome), "")
-        headers = {"content-type": "application/json", **sign_message(self.secrets, message).headers}
+        headers = {"content-type": "application/json", **sign_message(self.receiver.secrets, message).headers}
         try:
-            answer = exchange(self.url, self.seconds, message.body.encode(), headers)
+            answer = exchange(self.receiver.url, self.seconds, message.body.encode(), headers)
         except FetchError as error:
             return self._failed(callback, str(error))
         said = f"HTTP {answer.status}"

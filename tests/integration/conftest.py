@@ -90,7 +90,10 @@ def service(box, tmp_path):
                 stack.callback(transport.close)
             if ledger is None:
                 ledger = connect(
-                    chosen.ledger_url, keys=chosen.ledger_keys, retention_seconds=chosen.ledger_retention_seconds
+                    chosen.ledger_url,
+                    keys=chosen.ledger_keys,
+                    retention_seconds=chosen.ledger_retention_seconds,
+                    adds_callbacks=bool(chosen.outcome_webhook_url),
                 )
                 stack.callback(ledger.close)
             return Service(chosen, ledger, transport, environ, clock)
