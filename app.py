@@ -20,8 +20,7 @@ from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
 from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
-from console.views import SENDER as CONSOLE
-from console.views import About, Console
+from console import views
 from diagnostics.readiness import readiness, tolerated_checks
 from integrations import callbacks, genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
@@ -29,7 +28,6 @@ from integrations.genesys.transport import CurlTransport
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
-from integrations.observability.callback_metrics import CallbackMetrics
 from integrations.observability.metrics import Metrics
 from integrations.refusals import RefusalRecorder
 from integrations.secret_files import Variables
@@ -42,7 +40,6 @@ from schemas.console_users import parse_users
 from settings import ENVIRONMENT, Settings, SettingsError, load_settings
 from web import callback_payload, data_actions, reference_pages, root_page
 from web.callers import Callers
-from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
 from web.health import HealthEndpoints, observe_requests
 from web.refusals import observe_refusals
@@ -114,7 +111,7 @@ def create_app(
     app.register_blueprint(reference_pages.blueprint())
     callers = Callers(keys, open_to_all=settings.open_to_all)
     app.register_blueprint(
-        DataActions(
+        data_actions.DataActions(
             initiate,
             callers,
             settings.deadline_seconds,
@@ -127,14 +124,15 @@ def create_app(
         lookup = Lookup(store, parts.flows, clock, initiate.observers)
         app.register_blueprint(SessionActions(initiate, lookup, callers, settings.deadline_seconds).blueprint())
     ignored = IgnoredEvents(metrics.ignored)
-    kept = store.notes if store is not None else None
-    activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
+    activity = SenderActivities(
+        store and store.notes, frozenset(sender.name for sender in senders if sender.leaves_notes)
+    )
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if store is not None and settings.outcome_webhook_url:
         receiver = callbacks.Receiver(settings.outcome_webhook_url, settings.outcome_webhook_secret)
-        watcher, owner, payload = CallbackMetrics(metrics.registry), initiate.lease_owner, callback_payload.payload
-        sender = callbacks.connect(receiver, payload, store, owner, watcher, clock, random.random)
-        app.extensions["callbacks"] = sender
+        app.extensions["callbacks"] = callbacks.connect(
+            receiver, callback_payload.payload, store, initiate.lease_owner, metrics.registry, clock, random.random
+        )
     console = None
     if store is not None and (settings.console_password or settings.console_users or settings.sandbox):
         console = build_console(settings, initiate, parts.flows, store, senders, clock, ignored.newest, activity)
@@ -147,7 +145,7 @@ def build_telemetry(
     settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
-    names = (data_actions.SENDER, CONSOLE, *senders.names)
+    names = (data_actions.SENDER, views.SENDER, *senders.names)
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
@@ -163,13 +161,10 @@ def build_console(
     clock: Clock,
     ignored: Callable[[], Sequence[IgnoredEvent]],
     activity: SenderActivities,
-) -> Console:
+) -> views.Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
-    return Console(
-        recent=ledger.recent,
-        read=ledger.read,
-        recent_samples=ledger.recent_samples,
-        refusals=ledger.refusals,
+    return views.Console(
+        records=ledger,
         retry=initiate.retry,
         end=initiate,
         clock=clock,
@@ -178,8 +173,8 @@ def build_console(
         csrf_key=settings.console_password or Secret(",".join(settings.console_users)) or settings.ledger_url,
         password=settings.console_password,
         users=parse_users(settings.console_users),
-        about=About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
-        senders=(data_actions.SENDER, CONSOLE, *senders.names),
+        about=views.About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
+        senders=(data_actions.SENDER, views.SENDER, *senders.names),
         ignored=ignored,
         activity=lambda: activity.of_all(senders.rows),
         open_circuits=flows.open_circuits,

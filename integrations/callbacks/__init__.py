@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 
+from prometheus_client import CollectorRegistry
+
 from cobrowse.callbacks import Callback
 from cobrowse.clock import Clock
 from cobrowse.model import Outcome
 from integrations.callbacks.posting import Poster, Receiver
-from integrations.callbacks.sender import CallbackSender, CallbackThread, CallbackWatcher
+from integrations.callbacks.sender import CallbackSender, CallbackThread
 from integrations.kept_lease import KeptLease
 from integrations.ledger import LedgerStore
+from integrations.observability.callback_metrics import CallbackMetrics
 
 __all__ = ["LEASE", "Receiver", "connect"]
 
@@ -21,11 +24,11 @@ def connect(
     payload: Callable[[Callback, Outcome], str],
     ledger: LedgerStore,
     lease_owner: str,
-    watcher: CallbackWatcher,
+    registry: CollectorRegistry,
     clock: Clock,
     jitter: Callable[[], float],
 ) -> CallbackThread:
-    """What sends the ledger's callbacks, once it is started."""
+    """What sends the ledger's callbacks, once it is started. `registry` counts them."""
     lease = KeptLease(ledger.leases, LEASE, lease_owner, clock)
     poster = Poster(receiver, payload, clock, jitter)
-    return CallbackThread(CallbackSender(ledger.callbacks, lease, poster, watcher, clock), lease)
+    return CallbackThread(CallbackSender(ledger.callbacks, lease, poster, CallbackMetrics(registry), clock), lease)

@@ -28,6 +28,10 @@ class CallbackTable:
         """An initiation's callbacks in their order."""
         return self._database.scan(queries.CALLBACKS_OF, {"initiation_id": initiation_id}, _callback)
 
+    def undelivered(self, limit: int) -> list[Callback]:
+        """Those that are pending or were given up, by when they are due or were given up: the latest first."""
+        return self._database.scan(queries.UNDELIVERED_CALLBACKS, {"limit": limit}, _callback)
+
     def resend(self, callback: Callback) -> None:
         """Make it due now, whatever came of it, with all its tries before it."""
         self._database.execute(queries.RESEND_CALLBACK, _key(callback), durable=False)

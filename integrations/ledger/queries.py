@@ -229,6 +229,9 @@ ORDER BY at, seq LIMIT :limit
 CALLBACKS_OF = """
 SELECT {callback} FROM callbacks WHERE initiation_id = :initiation_id ORDER BY seq
 """.replace("{callback}", _CALLBACK)
+UNDELIVERED_CALLBACKS = """
+SELECT {callback} FROM callbacks WHERE state IN ('pending', 'given_up') ORDER BY at DESC LIMIT :limit
+""".replace("{callback}", _CALLBACK)
 MARK_CALLBACK = """
 UPDATE callbacks SET state = :state, at = {now} + :wait, tries = tries + 1, answer = :answer
 WHERE initiation_id = :initiation_id AND attempt = :attempt AND type = :type AND state = 'pending'
