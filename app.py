@@ -124,9 +124,8 @@ def create_app(
         lookup = Lookup(store, parts.flows, clock, initiate.observers)
         app.register_blueprint(SessionActions(initiate, lookup, callers, settings.deadline_seconds).blueprint())
     ignored = IgnoredEvents(metrics.ignored)
-    activity = SenderActivities(
-        store and store.notes, frozenset(sender.name for sender in senders if sender.leaves_notes)
-    )
+    kept = store.notes if store is not None else None
+    activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if store is not None and settings.outcome_webhook_url:
         receiver = callbacks.Receiver(settings.outcome_webhook_url, settings.outcome_webhook_secret)
@@ -279,12 +278,8 @@ def transport_of(settings: Settings) -> CurlTransport:
 def build_ledger(settings: Settings) -> LedgerStore:
     """The ledger at LEDGER_URL, opened at its first use. SettingsError if the URL or a key can't be one."""
     try:
-        return open_ledger(
-            settings.ledger_url,
-            keys=settings.ledger_keys,
-            retention_seconds=settings.ledger_retention_seconds,
-            adds_callbacks=bool(settings.outcome_webhook_url),
-        )
+        kept, tells = settings.ledger_retention_seconds, bool(settings.outcome_webhook_url)
+        return open_ledger(settings.ledger_url, keys=settings.ledger_keys, retention_seconds=kept, adds_callbacks=tells)
     except ValueError as error:
         raise SettingsError([str(error)]) from None
 
