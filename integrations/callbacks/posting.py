@@ -11,7 +11,7 @@ from integrations.genesys.waits import retry_after
 from integrations.senders.auth.standard_webhooks import Message, sign_message
 from integrations.senders.fetching import FetchError, exchange
 
-# Seconds for a try; Standard Webhooks names 15 to 30.
+# Seconds for a try as a whole, of which the receiver has fetching.TIMEOUT until its answer begins.
 TRY_SECONDS = 15.0
 # Seconds before each further try, jittered to up to a fifth more; after the last the callback is given up, a day on.
 # The spacing is Standard Webhooks' own.

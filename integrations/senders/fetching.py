@@ -48,11 +48,10 @@ def exchange(
     """The answer to one GET, or POST of a body, whatever its status. FetchError if there is none in `whole` seconds."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
-    timeout = min(TIMEOUT, whole)
     connection = (
-        HTTPSConnection(host, port, timeout=timeout, context=_trust())
+        HTTPSConnection(host, port, timeout=TIMEOUT, context=_trust())
         if parts.scheme == "https"
-        else HTTPConnection(host, port, timeout=timeout)
+        else HTTPConnection(host, port, timeout=TIMEOUT)
     )
     too_late = Event()
     watch = Timer(whole, lambda: _end(connected, too_late))
