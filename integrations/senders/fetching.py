@@ -65,9 +65,10 @@ def exchange(
         answer = connection.getresponse()
         content = answer.read(LARGEST + 1)
     except (OSError, HTTPException, ValueError) as error:
-        late = (
-            f"did not answer within {whole:g} s" if too_late.is_set() else f"can't be reached: {type(error).__name__}"
-        )
+        if too_late.is_set() or isinstance(error, TimeoutError):
+            late = f"did not answer within {whole if too_late.is_set() else TIMEOUT:g} s"
+        else:
+            late = f"can't be reached: {type(error).__name__}"
         raise FetchError(f"{host} {late}") from None
     finally:
         watch.cancel()
