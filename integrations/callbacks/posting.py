@@ -1,6 +1,6 @@
 """One try: a signed POST of a callback, and what its answer means."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -9,7 +9,7 @@ from cobrowse.clock import Clock
 from cobrowse.model import Outcome, Secret
 from integrations.genesys.waits import retry_after
 from integrations.senders.auth.standard_webhooks import Message, sign_message
-from integrations.senders.fetching import FetchError, exchange
+from integrations.senders.fetching import Answer, FetchError, exchange
 
 # Seconds for a try as a whole, of which the receiver has fetching.TIMEOUT until its answer begins.
 TRY_SECONDS = 15.0
@@ -43,13 +43,17 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Poster:
-    """Posts to `receiver`. `payload` makes an event's body; `jitter` gives numbers from 0 to 1."""
+    """Posts to `receiver`. `payload` makes an event's body; `jitter` gives numbers from 0 to 1.
+
+    `send` is a POST to a URL, within so many seconds, of a body with these headers; it raises FetchError.
+    """
 
     receiver: Receiver
     payload: Callable[[Callback, Outcome], str]
     clock: Clock
     jitter: Callable[[], float]
     seconds: float = TRY_SECONDS
+    send: Callable[[str, float, bytes, Mapping[str, str]], Answer] = exchange
 
     def __call__(self, callback: Callback) -> Tried:
         """Send it once. Redirects are not followed."""
@@ -59,7 +63,7 @@ class Poster:
         message = Message(callback.id, now, [], self.payload(callback, callback.outcome), "")
         headers = {"content-type": "application/json", **sign_message(self.receiver.secrets, message).headers}
         try:
-            answer = exchange(self.receiver.url, self.seconds, message.body.encode(), headers)
+            answer = self.send(self.receiver.url, self.seconds, message.body.encode(), headers)
         except FetchError as error:
             return self._failed(callback, str(error))
         said = f"HTTP {answer.status}"

@@ -1,6 +1,7 @@
 """Sends callbacks while this process has the lease: what is due, a few at once, until it is stopped."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Event, Thread
 from typing import Protocol
 
@@ -53,17 +54,33 @@ class CallbackWatcher(Protocol):
         """What is pending now."""
 
 
+def in_threads(works: Sequence[Callable[[], None]]) -> None:
+    """Do the works beside each other, and return when all are done."""
+    threads = [Thread(target=work, name="callback", daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 class CallbackSender:
     """Sends what is due, AT_ONCE at a time. `post` sends one callback and raises nothing."""
 
     def __init__(
-        self, outbox: Outbox, lease: Lease, post: Callable[[Callback], Tried], watcher: CallbackWatcher, clock: Clock
+        self,
+        outbox: Outbox,
+        lease: Lease,
+        post: Callable[[Callback], Tried],
+        watcher: CallbackWatcher,
+        clock: Clock,
+        do_all: Callable[[Sequence[Callable[[], None]]], None] = in_threads,
     ) -> None:
         self._outbox = outbox
         self._lease = lease
         self._post = post
         self._watcher = watcher
         self._clock = clock
+        self._do_all = do_all
         self._paused_until = self._count_at = 0.0
         self._counted = False
 
@@ -80,11 +97,7 @@ class CallbackSender:
         except LedgerUnavailable as error:
             log.warning("callbacks: the ledger is away", message=error.message)
             return False
-        senders = [Thread(target=self._send, args=(one,), name="callback", daemon=True) for one in due]
-        for sender in senders:
-            sender.start()
-        for sender in senders:
-            sender.join()
+        self._do_all([partial(self._send, one) for one in due])
         return len(due) == AT_ONCE
 
     def _count(self) -> None:

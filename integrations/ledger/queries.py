@@ -205,11 +205,11 @@ RETURNING name
 """
 RELEASE_LEASE = "UPDATE leases SET lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
 
-# Callbacks. An event holds a copy of the outcome that it tells: a retry goes on in the initiation's own row. A second
-# run of the same commit adds nothing.
+# Callbacks. An event holds the outcome that it tells: a retry goes on in the initiation's own row. A second run of the
+# same commit adds nothing.
 _ADD_CALLBACK = """
 INSERT INTO callbacks (initiation_id, attempt, type, sender, action, key, outcome, created, at)
-SELECT id, attempts, :type, sender, action, key, outcome, {now}, {now} FROM initiations
+SELECT id, attempts, :type, sender, action, key, :outcome, {now}, {now} FROM initiations
 WHERE id = :id AND {condition}
 ON CONFLICT (initiation_id, attempt, type) DO NOTHING
 """

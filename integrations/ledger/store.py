@@ -19,6 +19,7 @@ from cobrowse.ledger import (
     LeaseLost,
     State,
 )
+from cobrowse.lookup import outcome_on_record
 from cobrowse.model import Outcome
 from integrations.ledger import queries, record_columns
 from integrations.ledger.budgets import BudgetTable
@@ -160,8 +161,13 @@ class LedgerStore(Listings):
 
     def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
         """Commit that its session is over."""
-        ended = (queries.MARK_ENDED, {"id": initiation_id})
-        self._tell(ended, queries.ADD_ENDED_CALLBACK, EventType.ENDED, seconds)
+        params: Params = {"id": initiation_id}
+        if self._adds_callbacks:
+            found = self._database.read(queries.BY_ID, params, seconds=seconds)
+            # One whose worker died has a session that can be ended, and no outcome of its own.
+            outcomes = [outcome_on_record(entry, entry.command.correlation_id) for entry in map(self._listed, found)]
+            params = {**params, "outcome": next(map(record_columns.outcome_text, outcomes), "")}
+        self._tell((queries.MARK_ENDED, params), queries.ADD_ENDED_CALLBACK, EventType.ENDED, seconds)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
@@ -217,6 +223,9 @@ class LedgerStore(Listings):
 
     def _record(self, values: _Values, *, leniently: bool = False) -> InitiationRecord:
         return record_columns.record(values, self._box, leniently=leniently)
+
+    def _listed(self, values: _Values) -> InitiationRecord:
+        return self._record(values, leniently=True)
 
     def _holder(self, initiation_id: str, seconds: float) -> str:
         found = self._database.read(
