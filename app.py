@@ -72,8 +72,7 @@ def create_app(
 
     `environ` holds the senders' secrets, and the settings where none are handed in.
     """
-    settings = settings or load_settings(environ)
-    clock = clock or SystemClock()
+    settings, clock = settings or load_settings(environ), clock or SystemClock()
     keys, senders, rates = load_auth(settings, clock, environ, in_force.senders)
     configure_logging(settings.log_level, settings.log_format)
     for fault in in_force.refused:
@@ -162,6 +161,7 @@ def build_console(
     activity: SenderActivities,
 ) -> views.Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
+    users = [user.reveal() for user in settings.console_users]
     return views.Console(
         records=ledger,
         retry=initiate.retry,
@@ -169,9 +169,9 @@ def build_console(
         clock=clock,
         deadline_seconds=settings.deadline_seconds,
         # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
-        csrf_key=settings.console_password or Secret(",".join(settings.console_users)) or settings.ledger_url,
+        csrf_key=settings.console_password or Secret(",".join(users)) or settings.ledger_url,
         password=settings.console_password,
-        users=parse_users(settings.console_users),
+        users=parse_users(users),
         about=views.About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
         senders=(data_actions.SENDER, views.SENDER, *senders.names),
         ignored=ignored,
@@ -191,7 +191,7 @@ def load_auth(
     errors: list[str] = []
     keys, senders, rates = ApiKeys(), Senders(), RateLimiter(clock=clock)
     try:
-        keys = ApiKeys.parse(settings.api_keys)
+        keys = ApiKeys.parse(settings.api_keys.reveal())
     except ApiKeysError as error:
         errors += error.errors
     try:
@@ -209,7 +209,7 @@ def load_auth(
     except SendersFileError as error:
         errors += error.errors
     try:
-        rates = RateLimiter(settings.rate_limit_storage, clock)
+        rates = RateLimiter(settings.rate_limit_storage.reveal(), clock)
     except RateStorageError as error:
         errors += error.errors
     if errors:
@@ -229,8 +229,7 @@ def build(
     """The use case and its parts, on this org and this ledger."""
     clock = clock or SystemClock()
     transport = transport or transport_of(settings)
-    if ledger is None:
-        ledger = build_ledger(settings)
+    ledger = ledger or build_ledger(settings)
     store = ledger if isinstance(ledger, LedgerStore) else None
     lease_owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     flows, tokens = genesys.connect(
@@ -268,7 +267,7 @@ def transport_of(settings: Settings) -> CurlTransport:
     return CurlTransport(
         max_body_bytes=settings.max_upstream_bytes,
         ca_bundle=settings.genesys_ca_file or None,
-        proxy=settings.genesys_proxy or None,
+        proxy=settings.genesys_proxy.reveal() or None,
         no_proxy=settings.no_proxy,
         client_cert=settings.genesys_client_cert or None,
         client_key=settings.genesys_client_key or None,
@@ -278,8 +277,9 @@ def transport_of(settings: Settings) -> CurlTransport:
 def build_ledger(settings: Settings) -> LedgerStore:
     """The ledger at LEDGER_URL, opened at its first use. SettingsError if the URL or a key can't be one."""
     try:
-        kept, tells = settings.ledger_retention_seconds, bool(settings.outcome_webhook_url)
-        return open_ledger(settings.ledger_url, keys=settings.ledger_keys, retention_seconds=kept, adds_callbacks=tells)
+        seconds, tells = settings.ledger_retention_seconds, bool(settings.outcome_webhook_url)
+        url, keys = settings.ledger_url.reveal(), [key.reveal() for key in settings.ledger_keys]
+        return open_ledger(url, keys=keys, retention_seconds=seconds, adds_callbacks=tells)
     except ValueError as error:
         raise SettingsError([str(error)]) from None
 

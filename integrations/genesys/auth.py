@@ -118,7 +118,7 @@ class Tokens:
         self._clock = clock
         self._origin = Origin(login_url)
         self._client_id = client_id
-        pair = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
+        pair = base64.b64encode(f"{client_id}:{client_secret.reveal()}".encode()).decode()
         self._headers: tuple[Header, ...] = (
             (b"Authorization", f"Basic {pair}".encode()),
             (b"Content-Type", b"application/x-www-form-urlencoded"),

@@ -179,7 +179,7 @@ def ledger_not_a_database(it):
 
 def ledger_newer(it):
     with contextlib.closing(
-        ledger.connect(it.settings.ledger_url, keys=(), retention_seconds=it.settings.ledger_retention_seconds)
+        ledger.connect(it.settings.ledger_url.reveal(), keys=(), retention_seconds=it.settings.ledger_retention_seconds)
     ) as store:
         store.ping()
     with contextlib.closing(sqlite3.connect(it.directory / "ledger.sqlite3")) as connection:

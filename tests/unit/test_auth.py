@@ -69,7 +69,7 @@ def attempt(clock):
 
 
 def test_it_is_asked_for_as_rfc_6749_says_with_the_secret_in_the_header_alone(tokens, login, attempt):
-    assert tokens.get(attempt, "a b") == "token-1"
+    assert tokens.get(attempt, "a b").reveal() == "token-1"
     [request] = login.requests
     assert str(request.url) == "https://login.example.com/oauth/token"
     assert request.headers["Authorization"] == "Basic Y2xpZW50OnMzY3JldA=="
@@ -87,9 +87,9 @@ def test_it_is_kept_until_a_minute_before_it_expires(tokens, login, attempt, clo
     tokens.get(attempt, "")
     clock.time += 86_400 - 61
     attempt.deadline = type(attempt.deadline).after(10, clock)
-    assert tokens.get(attempt, "") == "token-1"
+    assert tokens.get(attempt, "").reveal() == "token-1"
     clock.time += 2
-    assert tokens.get(attempt, "") == "token-2"
+    assert tokens.get(attempt, "").reveal() == "token-2"
 
 
 def test_one_that_lives_for_less_than_two_minutes_is_used_for_half_of_it(clock, attempt):
@@ -97,24 +97,24 @@ def test_one_that_lives_for_less_than_two_minutes_is_used_for_half_of_it(clock, 
     tokens = make(clock, login)
     tokens.get(attempt, "")
     clock.time += 29
-    assert tokens.get(attempt, "") == "token-1"
+    assert tokens.get(attempt, "").reveal() == "token-1"
     clock.time += 2
     attempt.deadline = type(attempt.deadline).after(10, clock)
-    assert tokens.get(attempt, "") == "token-2"
+    assert tokens.get(attempt, "").reveal() == "token-2"
 
 
 def test_each_set_of_scopes_has_its_own(tokens, attempt):
-    assert tokens.get(attempt, "a") == "token-1"
-    assert tokens.get(attempt, "b") == "token-2"
-    assert tokens.get(attempt, "a") == "token-1"
+    assert tokens.get(attempt, "a").reveal() == "token-1"
+    assert tokens.get(attempt, "b").reveal() == "token-2"
+    assert tokens.get(attempt, "a").reveal() == "token-1"
 
 
 def test_a_refused_one_is_replaced_and_a_late_refusal_of_the_old_changes_nothing(tokens, login, attempt):
     old = tokens.get(attempt, "")
     tokens.invalidate("", old)
-    assert tokens.get(attempt, "") == "token-2"
+    assert tokens.get(attempt, "").reveal() == "token-2"
     tokens.invalidate("", old)
-    assert tokens.get(attempt, "") == "token-2"
+    assert tokens.get(attempt, "").reveal() == "token-2"
     assert len(login.requests) == 2
 
 
@@ -123,7 +123,7 @@ def test_fifty_threads_make_one_request(clock, attempt):
     login.gate = threading.Event()
     tokens = make(clock, login)
     got = []
-    threads = [threading.Thread(target=lambda: got.append(tokens.get(attempt, ""))) for _ in range(50)]
+    threads = [threading.Thread(target=lambda: got.append(tokens.get(attempt, "").reveal())) for _ in range(50)]
     for thread in threads:
         thread.start()
     login.gate.set()
@@ -146,7 +146,7 @@ def test_a_wrong_client_is_unauthorized_and_the_next_request_tries_anew(clock, a
     with pytest.raises(GenesysUnauthorized):
         tokens.get(attempt, "")
     login.status = 200
-    assert tokens.get(attempt, "") == "token-2"
+    assert tokens.get(attempt, "").reveal() == "token-2"
 
 
 def test_refused_scopes_are_named(clock, attempt):
@@ -156,7 +156,7 @@ def test_refused_scopes_are_named(clock, attempt):
 
 
 def test_a_store_that_is_away_is_no_reason_to_have_no_token(clock, login, attempt):
-    assert make(clock, login, Away()).get(attempt, "") == "token-1"
+    assert make(clock, login, Away()).get(attempt, "").reveal() == "token-1"
 
 
 def test_its_repr_hides_it(tokens, attempt):
@@ -180,10 +180,12 @@ class InvalidatingLock:
 def test_a_token_invalidated_before_it_is_returned_is_never_handed_out_empty(clock, attempt, expires_in):
     login = Login(expires_in=expires_in)
     tokens = make(
-        clock, login, new_lock=lambda: InvalidatingLock(lambda: tokens.invalidate("", f"token-{len(login.requests)}"))
+        clock,
+        login,
+        new_lock=lambda: InvalidatingLock(lambda: tokens.invalidate("", Secret(f"token-{len(login.requests)}"))),
     )
-    assert tokens.get(attempt, "") == "token-1"
-    assert tokens.get(attempt, "") == "token-2"
+    assert tokens.get(attempt, "").reveal() == "token-1"
+    assert tokens.get(attempt, "").reveal() == "token-2"
 
 
 class InvalidatingClock(ManualClock):
@@ -204,18 +206,18 @@ def test_a_token_invalidated_while_its_expiry_is_checked_is_not_handed_out_empty
 
     def invalidate():
         clock.on_read = lambda: None
-        tokens.invalidate("", "token-1")
+        tokens.invalidate("", Secret("token-1"))
 
     clock.on_read = invalidate
-    assert tokens.get(attempt, "") == "token-1"
-    assert tokens.get(attempt, "") == "token-2"
+    assert tokens.get(attempt, "").reveal() == "token-1"
+    assert tokens.get(attempt, "").reveal() == "token-2"
 
 
 @pytest.mark.parametrize("expires_in", ["soon", "", None, -1, [3600], {}, "86400", 3600.5])
 def test_a_token_whose_time_cannot_be_read_is_a_token_all_the_same(clock, attempt, expires_in):
     login = Login(expires_in=expires_in)
     tokens = make(clock, login)
-    assert [tokens.get(attempt, ""), tokens.get(attempt, "")] == ["token-1", "token-1"]
+    assert [tokens.get(attempt, "").reveal(), tokens.get(attempt, "").reveal()] == ["token-1", "token-1"]
 
 
 @pytest.mark.parametrize("expires_in", [0, 1, 9])

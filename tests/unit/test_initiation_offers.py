@@ -10,7 +10,7 @@ from cobrowse.model import Secret, Session, Status
 from tests.scripted import ScriptedGenesys, command, ended, entry
 from tests.unit.test_initiation_repeats import asked, won
 
-LIVE = Session("", "live-1", "live-m", state="connected", viewer_url="https://view")
+LIVE = Session("", "live-1", "live-m", state="connected", viewer_url=Secret("https://view"))
 THEN = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 
 
@@ -41,7 +41,7 @@ def test_an_open_offer_stands_though_the_conversation_does_not_show_it(ends, ove
     )
     assert told.status is (Status.INITIATED if started else Status.ALREADY_ACTIVE)
     if not started:
-        assert (told.session.cobrowse_session_id, told.session.join_code) == ("offered", "123")
+        assert (told.session.cobrowse_session_id, told.session.join_code.reveal()) == ("offered", "123")
 
 
 def test_an_open_offer_is_found_behind_one_that_failed_later():
@@ -79,7 +79,7 @@ def test_links_and_code_are_for_the_credential_that_started_the_session(how, sen
         assert (session.join_url, session.viewer_url, session.join_code) == tuple(LINKS.values())
     for session in told(replace(of, sender=sender, credential=credential)):
         assert session.cobrowse_session_id == "live-1"
-        assert (session.join_url, session.viewer_url, session.join_code) == ("", "", "")
+        assert (session.join_url, session.viewer_url, session.join_code) == (Secret(),) * 3
 
 
 @pytest.mark.parametrize("how", ["replayed", "replayed after a wait", "taken over"])
@@ -96,9 +96,9 @@ def test_a_delivery_that_is_redelivered_by_another_credential_gets_no_links(how)
     }
 
     def told(to):
-        return asked(ScriptedGenesys(live=[(replace(LIVE, viewer_url=""),)] * 3), to, **scripts[how])[1].session
+        return asked(ScriptedGenesys(live=[(replace(LIVE, viewer_url=Secret()),)] * 3), to, **scripts[how])[1].session
 
     assert (told(of).join_url, told(of).join_code) == (LINKS["join_url"], LINKS["join_code"])
     other = told(replace(of, credential="CN=another"))
     assert other.conversation_id == "c-1"
-    assert (other.join_url, other.viewer_url, other.join_code) == ("", "", "")
+    assert (other.join_url, other.viewer_url, other.join_code) == (Secret(),) * 3

@@ -104,7 +104,7 @@ def _credential(sender: Sender) -> Json:
     draft = UnverifiedRequest("POST", "/", "", {}, b"")
     parts = sender.scheme.sign(config, secret, draft, datetime.fromtimestamp(0, UTC))
     if parts.headers.get("Authorization", "").startswith("Basic "):
-        return {"auth": basic(config.username or "cobrowse", str(secret))}
+        return {"auth": basic(config.username or "cobrowse", secret.reveal())}
     return {"more": parts.headers, "query": parts.query}
 
 

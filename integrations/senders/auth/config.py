@@ -54,7 +54,7 @@ class AuthConfig:
 
     def key(self, secret: Secret) -> bytes:
         """The key that this secret holds."""
-        return decoded_secret(secret, self.secret_encoding) or b""
+        return decoded_secret(secret.reveal(), self.secret_encoding) or b""
 
 
 @dataclass(frozen=True, slots=True)

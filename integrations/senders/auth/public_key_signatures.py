@@ -48,7 +48,7 @@ def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
 
 def _sign_v1a(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     message = standard_webhooks.drafted_message(draft, now)
-    made = _signed(read_ed25519(secret), message.signed)
+    made = _signed(read_ed25519(secret.reveal()), message.signed)
     return standard_webhooks.signed_headers(message, f"v1a,{base64.b64encode(made).decode()}")
 
 
@@ -67,7 +67,7 @@ def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now
 
 
 def _sign_freshchat(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    made = _signed(read_pem(secret), draft.body)
+    made = _signed(read_pem(secret.reveal()), draft.body)
     return AuthParts({_FRESHCHAT: base64.b64encode(made).decode()})
 
 

@@ -82,7 +82,7 @@ def read_ed25519(secret: str) -> Key | None:
 
 def keys_of(auth_config: AuthConfig, read: Callable[[str], Key | None]) -> tuple[Key, ...]:
     """The keys in a row's secrets, in their order."""
-    return tuple(key for secret in auth_config.secrets if (key := read(secret)) is not None)
+    return tuple(key for secret in auth_config.secrets if (key := read(secret.reveal())) is not None)
 
 
 def fits(key: Key, signature: bytes, message: bytes) -> bool:

@@ -84,7 +84,7 @@ def sign_standard(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedReq
 
 def sign_message(secrets: Sequence[Secret], message: Message) -> AuthParts:
     """The three headers of the standard, with a signature by each secret."""
-    signed = (Webhook(str(secret)).sign(message.id, message.sent, message.body) for secret in secrets)
+    signed = (Webhook(secret.reveal()).sign(message.id, message.sent, message.body) for secret in secrets)
     return signed_headers(message, " ".join(signed))
 
 
@@ -131,4 +131,4 @@ def decoded_signature(signature: bytes, version: bytes) -> bytes:
 
 
 def _digest(secret: Secret, message: Message) -> bytes:
-    return decoded_signature(Webhook(str(secret)).sign(message.id, message.sent, message.body).encode(), _VERSION)
+    return decoded_signature(Webhook(secret.reveal()).sign(message.id, message.sent, message.body).encode(), _VERSION)
