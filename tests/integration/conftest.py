@@ -20,6 +20,7 @@ from integrations.ledger import connect
 from sandbox.server import start
 from settings import Settings
 from tests.clocks import HANGS, wait_until
+from tests.http_client import HTTP
 from tests.ports import free_port
 from tests.watch import WATCH
 
@@ -90,8 +91,8 @@ def service(box, tmp_path):
                 stack.callback(transport.close)
             if ledger is None:
                 ledger = connect(
-                    chosen.ledger_url,
-                    keys=chosen.ledger_keys,
+                    chosen.ledger_url.reveal(),
+                    keys=[key.reveal() for key in chosen.ledger_keys],
                     retention_seconds=chosen.ledger_retention_seconds,
                     adds_callbacks=bool(chosen.outcome_webhook_url),
                 )
@@ -126,7 +127,7 @@ class Gunicorn:
     def _answers(self):
         assert self.process.poll() is None, self.log
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == 200
+            return HTTP.get(f"{self.url}/healthz", timeout=2).status_code == 200
 
     def workers(self):
         """The workers' process ids."""

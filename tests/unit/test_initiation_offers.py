@@ -53,6 +53,27 @@ def test_an_open_offer_is_found_behind_one_that_failed_later():
     assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
 
 
+@pytest.mark.parametrize("late", ["an open offer", "a lapsed offer", "a failure", "nothing"])
+def test_an_owner_that_was_taken_for_dead_may_have_put_an_offer_on_record_since(late):
+    """A worker that stood still past its lease wakes up between another's claim and its check."""
+    tried = Checkpoint("native", pending_step="cobrowse", may_have_notified=True, session=Session("c-1"))
+    then = entry("first", lease_left=0.0, checkpoint=tried)
+    now = {
+        "an open offer": offered("2026-11-25T09:00:01Z"),
+        "a lapsed offer": offered("2026-11-25T09:00:00Z"),
+        "a failure": ended("first", State.FAILED_RETRYABLE, checkpoint=tried),
+        "nothing": then,
+    }[late]
+    claimed = Acquired(entry("row"), then, (), (then,))
+    work, told = asked(ScriptedGenesys(), claims=[claimed], reads=[now])
+    if late == "an open offer":
+        assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
+    else:
+        assert told.status is Status.INITIATED
+    looks = [call for call, _ in work.genesys.calls].count("look")
+    assert looks == {"nothing": 3, "a failure": 6}.get(late, 4)
+
+
 # Whose links
 
 

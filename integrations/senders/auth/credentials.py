@@ -1,7 +1,6 @@
 """Callers known by something they hold: API keys, Basic, bearer tokens, and the subject of a client certificate."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,7 +9,14 @@ from urllib.parse import parse_qsl
 from cobrowse.errors import NotAuthenticated
 from cobrowse.model import Secret
 from integrations.senders.auth.addresses import within
-from integrations.senders.auth.config import AuthConfig, AuthParts, constant_time_equals, matching_secret, secret_bytes
+from integrations.senders.auth.config import (
+    AuthConfig,
+    AuthParts,
+    constant_time_equals,
+    decoded,
+    matching_secret,
+    secret_bytes,
+)
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 # Bytes of a key or secret below which it can be guessed.
@@ -82,11 +88,7 @@ def basic_parts(header: str) -> tuple[bytes, bytes]:
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return b"", b""
-    try:
-        decoded = base64.b64decode(header_bytes(encoded.strip()), validate=True)
-    except binascii.Error:
-        return b"", b""
-    username, _, password = decoded.partition(b":")
+    username, _, password = (decoded(header_bytes(encoded.strip()), "base64") or b"").partition(b":")
     return username, password
 
 
