@@ -127,7 +127,7 @@ def create_app(
     activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if store is not None and settings.outcome_webhook_url:
-        receiver = callbacks.Receiver(settings.outcome_webhook_url, settings.outcome_webhook_secret)
+        receiver = callbacks.Receiver(settings.outcome_webhook_url.reveal(), settings.outcome_webhook_secret)
         app.extensions["callbacks"] = callbacks.connect(
             receiver, callback_payload.payload, store, initiate.lease_owner, metrics.registry, clock, random.random
         )

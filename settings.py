@@ -24,6 +24,7 @@ from schemas.environment import (
     proxy_url,
     read,
     readable_file,
+    receiver_url,
     rows,
     safe_url,
     setting,
@@ -212,11 +213,11 @@ class Settings:
         True, "`false`: start sessions while the ledger is unreachable, at the risk of duplicates."
     )
 
-    outcome_webhook_url: str = setting(
-        "",
+    outcome_webhook_url: Secret = setting(
+        Secret(),
         "Where each outcome is sent to, signed as Standard Webhooks has it; http for loopback only "
         "(docs/lifecycle.md#tell).",
-        safe_url,
+        receiver_url,
         section="Outcome callbacks",
         example="https://crm.example.com/cobrowse-outcomes",
     )

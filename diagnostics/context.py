@@ -63,7 +63,7 @@ class DoctorSettings(Protocol):
     @property
     def rate_limit_storage(self) -> Secret: ...  # noqa: D102
     @property
-    def outcome_webhook_url(self) -> str: ...  # noqa: D102
+    def outcome_webhook_url(self) -> Secret: ...  # noqa: D102
     @property
     def ledger_url(self) -> Secret: ...  # noqa: D102
     @property

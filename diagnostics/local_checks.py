@@ -126,7 +126,7 @@ def public_url(context: DiagnosticContext) -> Iterator[Check]:
 
 def outcome_webhook(context: DiagnosticContext) -> Iterator[Check]:
     """Whether the receiver of callbacks can be reached, by a GET of its root; no event is sent to it."""
-    url = context.settings.outcome_webhook_url
+    url = context.settings.outcome_webhook_url.reveal()
     if not url:
         yield Check("outcome webhook", None, "OUTCOME_WEBHOOK_URL is not set: no outcome is sent to anybody")
         return

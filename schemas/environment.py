@@ -113,6 +113,15 @@ def safe_url(url: str) -> None:
         )
 
 
+def receiver_url(url: str) -> None:
+    """Where callbacks go; its query may hold a token and so it is not shown."""
+    parts = http_url(url)
+    if parts is None or parts.fragment or "@" in parts.netloc:
+        raise ValidationError("must be a URL such as https://crm.example.com/cobrowse-outcomes, without a user in it")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValidationError("must be https, since outcomes go there; http is for a receiver on loopback only")
+
+
 def collector_url(url: str) -> None:
     """Where a collector of traces listens."""
     if http_url(url) is None:

@@ -240,7 +240,7 @@ def asked():
             api_keys=Secret(f"flow:{KEY}"),
             senders_file=str(rows),
             console_password=Secret(PASSWORD),
-            outcome_webhook_url="http://127.0.0.1:9/",
+            outcome_webhook_url=Secret("http://127.0.0.1:9/"),
             outcome_webhook_secret=(Secret(SECRET),),
             **more,
         ) as (app, _):

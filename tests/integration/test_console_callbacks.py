@@ -23,7 +23,7 @@ __all__ = ["client"]
 def bridge(service):
     return service(
         deadline_seconds=2.0,
-        outcome_webhook_url="http://127.0.0.1:9/outcomes",
+        outcome_webhook_url=Secret("http://127.0.0.1:9/outcomes"),
         outcome_webhook_secret=(Secret(SECRET),),
     )
 

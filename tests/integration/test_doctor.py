@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from app import create_app
+from cobrowse.model import Secret
 from diagnostics import ConnectivityProbe, passed
 from sandbox.state import LIVE, VOICE, WEBCHAT
 from tests.certificates import self_signed
@@ -238,7 +239,7 @@ def test_a_reload_that_the_running_service_refused_is_told(patient, service):
 def test_the_receiver_of_callbacks_is_reached_and_no_event_is_sent(patient):
     assert patient.checks()["outcome webhook"].ok is None
     with Receiver() as receiver:
-        patient.set(outcome_webhook_url=receiver.url)
+        patient.set(outcome_webhook_url=Secret(receiver.url))
         assert patient.checks()["outcome webhook"].ok
         assert receiver.received == []
     check = patient.checks()["outcome webhook"]

@@ -15,6 +15,7 @@ from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from integrations.callbacks import Receiver as Target
 from integrations.callbacks.posting import LONGEST_PAUSE, WAITS, Poster, Tried
 from integrations.callbacks.sender import AT_ONCE, COUNT, UNRECORDED_PAUSE, CallbackSender, CallbackThread
+from schemas.callbacks import CallbackOutcomeSchema, CallbackSchema
 from tests.clocks import HANGS, LeapingClock, ManualClock, wait_until
 from tests.ports import free_port
 from tests.receivers import SECRET, Receiver
@@ -63,6 +64,8 @@ def test_it_says_what_the_data_action_says_without_what_lets_anyone_in():
         1,
     )
     assert "https://join" not in str(said)
+    assert CallbackSchema().validate(said) == {}
+    assert data.keys() == CallbackOutcomeSchema().fields.keys()
     assert all(isinstance(value, str | int | bool) for value in data.values())
 
 
