@@ -18,8 +18,9 @@ from typing import Any
 HOME = str(Path(__file__).resolve().parent)
 sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 
-# httpx and structlog would load it, 4 MB a worker, for what only a terminal shows.
-sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
+# httpx and structlog would load them, 5 MB a worker, for what only a terminal shows.
+for _name in ("pygments", "rich"):
+    sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
 from settings import Settings, SettingsError, load_settings
 from web.reloading import IN_FORCE, EnvFileError

@@ -6,7 +6,7 @@ import sys
 import click
 import structlog
 
-from app import build, new_id
+from app import build
 from cobrowse.ending import command_to_end
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import InitiationRecord
@@ -17,6 +17,7 @@ from commands.ledger import ledger_needed
 from commands.needs import GENESYS, LEDGER
 from commands.start import SENDER, checked_id, complain_of, run_by_hand
 from commands.terminal import say, say_json
+from integrations.ids import new_id
 from integrations.observability import configure_logging
 from settings import load_settings
 from web import responses

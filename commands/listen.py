@@ -8,7 +8,7 @@ from types import FrameType
 import click
 from prometheus_client import start_http_server
 
-from app import build, build_ledger, build_telemetry, load_auth, new_id
+from app import build, build_ledger, build_telemetry, load_auth
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
@@ -16,6 +16,7 @@ from commands.group import Command, Failure
 from commands.needs import GENESYS, LEDGER, SENDERS
 from commands.sandbox import PORT
 from integrations.genesys.streams import Streams
+from integrations.ids import new_id
 from integrations.listening.answered import AnsweredReader
 from integrations.listening.config import SENDER, ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
