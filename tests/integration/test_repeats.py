@@ -5,10 +5,10 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from app import build_ledger
 from cobrowse.admission import LIMIT
 from cobrowse.model import Secret
 from integrations.genesys.transport import CurlTransport
-from integrations.ledger import connect
 from sandbox.state import ENDED, LIVE_SESSION, MESSAGE, VOICE, WEBCHAT
 from tests.clocks import HANGS
 from tests.integration.conftest import KEY, OTHER_KEY, settings_on
@@ -170,7 +170,7 @@ class HeldInvitation(CurlTransport):
 
 
 def test_two_at_once_without_a_key_are_one_and_the_second_says_that_it_joined(service, box, tmp_path):
-    claims = Claims(connect(settings_on(box, tmp_path).ledger_url.reveal(), keys=(), retention_seconds=3600))
+    claims = Claims(build_ledger(settings_on(box, tmp_path)))
     transport = HeldInvitation(claims, 5)
     bridge = service(ledger=claims, transport=transport, deadline_seconds=55.0)
     with closing(claims), closing(transport):
