@@ -41,6 +41,8 @@ def test_an_attempt_that_begins_a_new_call_is_history_again_though_an_earlier_on
     assert isinstance(ledger.claim(second), Acquired)
     ledger.save_checkpoint(claim.id, second.lease_owner, INVITED)
     assert ledger.read(claim.id).ended is None
+    outcome = Outcome(Status.INITIATED, claim.id, "corr", INVITED.session, "native")
+    ledger.complete(claim.id, second.lease_owner, State.SUCCEEDED, INVITED, outcome)
     assert [entry.id for entry in ledger.claim(keyed(conversation_id="c-1", key="later")).history] == [claim.id]
 
 
