@@ -10,7 +10,7 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
-from gevent import Greenlet, getcurrent
+from gevent import Greenlet, getcurrent, sleep
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.socket import socket
@@ -101,6 +101,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             raise StopIteration from None
         if not req.unreader.buf.getbuffer():  # else the next one has begun to come, behind this one
             sock.await_request()
+        sleep(0)  # the others' turn: a client that sends without a pause would have all
 
     def handle_error(self, _req: object, client: ClientSocket, _addr: object, exc: BaseException) -> None:
         """Answer what never reached the application, in the form of all answers, and close the connection."""
@@ -116,9 +117,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def notify(self) -> None:
         """Called every second: notify the arbiter that the loop runs, and while stopping let go of idle connections."""
         super().notify()
-        for greenlet, client in list(self.clients.items()) if not self.alive else ():
+        for client in list(self.clients.values()) if not self.alive else ():
             if client.idle_since and monotonic() - client.idle_since > STOP_SECONDS:
-                greenlet.kill(StopIteration, block=False)
+                # Not by killing its greenlet: that may have begun to serve a request by the time it is killed.
+                client.let_go()
 
 
 def send_error(client: socket, error: CobrowseError) -> None:

@@ -13,13 +13,13 @@ from types import MappingProxyType
 import httpx
 import pytest
 
-from app import create_app
+from app import build_ledger, create_app
 from cobrowse.model import Secret
 from integrations.genesys.transport import CurlTransport
-from integrations.ledger import connect
 from sandbox.server import start
 from settings import Settings
 from tests.clocks import HANGS, wait_until
+from tests.forks import Forks
 from tests.http_client import HTTP
 from tests.ports import free_port
 from tests.watch import WATCH
@@ -90,12 +90,7 @@ def service(box, tmp_path):
                 transport = CurlTransport()
                 stack.callback(transport.close)
             if ledger is None:
-                ledger = connect(
-                    chosen.ledger_url.reveal(),
-                    keys=[key.reveal() for key in chosen.ledger_keys],
-                    retention_seconds=chosen.ledger_retention_seconds,
-                    adds_callbacks=bool(chosen.outcome_webhook_url),
-                )
+                ledger = build_ledger(chosen)
                 stack.callback(ledger.close)
             return Service(chosen, ledger, transport, environ, clock)
 
@@ -196,6 +191,14 @@ def gunicorn(box, tmp_path):
     """A factory: gunicorn on the sandbox, with these variables besides."""
     with running_gunicorn(box, tmp_path) as run:
         yield run
+
+
+@pytest.fixture(scope="session")
+def cli(tmp_path_factory):
+    """Runs a command of the command line in a process of its own."""
+    forks = Forks(tmp_path_factory.mktemp("commands"))
+    yield forks.run
+    forks.close()
 
 
 @pytest.fixture

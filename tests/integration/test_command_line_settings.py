@@ -22,19 +22,11 @@ SECRET = "crm-secret-0123456789abcdef"
 
 
 @pytest.fixture
-def bridge(tmp_path):
+def bridge(tmp_path, cli):
     """Runs a command in a folder that is not the repository's, with these variables and no others."""
 
     def run(*words, **variables):
-        return subprocess.run(
-            [*PROGRAM, *words],
-            cwd=tmp_path,
-            env={**PATH, **variables},
-            capture_output=True,
-            text=True,
-            timeout=HANGS,
-            check=False,
-        )
+        return cli(*words, cwd=tmp_path, env={**PATH, **variables})
 
     return run
 
