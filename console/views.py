@@ -19,8 +19,11 @@ from cobrowse.model import Secret
 from console import auth, view_model
 from console.access import Access, refused
 from console.curl import first_request
+from console.entrance import SIGN_IN, SIGN_OUT, Entrance
 from console.last_hour import Figure, figures
 from console.ports import End, Recent, Refusals, Retry, Samples
+from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
+from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
 from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
@@ -63,9 +66,9 @@ class About:
 class Console:
     """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
-    Without a `password` and `users` it answers this machine alone: only on a sandbox. `csrf_key` must be the same in
-    every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now;
-    `budgets`: what Genesys told this worker of the calls that it allows.
+    Without a `password`, `users` and `sso` it answers this machine alone: only on a sandbox. `key` signs cookies and
+    forms and must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just
+    now; `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
     recent: Recent
@@ -76,9 +79,11 @@ class Console:
     end: End
     clock: Clock
     deadline_seconds: float
-    csrf_key: Secret
+    key: Secret
     password: Secret = Secret()
     users: Sequence[ConsoleUser] = ()
+    sso: SingleSignOn | None = None
+    public_url: str = ""
     about: About = About()
     senders: tuple[str, ...] = ()
     open_circuits: Callable[[], tuple[str, ...]] = tuple
@@ -100,11 +105,11 @@ class Console:
         blueprint.get("/live")(self.live)
         blueprint.get("/refused")(self.refused_requests)
         blueprint.get("/senders")(self.sender_activity)
-        blueprint.get("/sign-out")(self.sign_out)
         blueprint.get("/initiations/<initiation_id>")(self.one)
         blueprint.get("/initiations/<initiation_id>/detail")(self.detail)
         blueprint.post("/initiations/<initiation_id>/retry")(self.again)
         blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
+        Entrance(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
         blueprint.before_request(self._access.admit)
         blueprint.context_processor(self._shared)
         blueprint.after_request(_guarded)
@@ -134,10 +139,6 @@ class Console:
         return render_template(
             "console/senders.html", activity=self.activity(), ignored=self.ignored(), refusals=last, nothing=(0, None)
         )
-
-    def sign_out(self) -> AnyResponse:
-        """Let the browser forget name and password."""
-        return self._access.challenge("Signed out.")
 
     def one(self, initiation_id: str) -> str:
         """An initiation on a page of its own."""
@@ -251,12 +252,18 @@ class Console:
 
     @cached_property
     def _access(self) -> Access:
-        return Access(self.csrf_key, self.password, self.users, self.clock)
+        passwords = NamedUsers(self.users) if self.users else OnePassword(self.password) if self.password else None
+        sign_in = SignIn(passwords, self.clock) if passwords is not None else None
+        return Access(auth.Seals(self.key), sign_in, self.sso.name if self.sso else "", self.public_url)
 
     def _shared(self) -> dict[str, object]:
         """What every page shows: who is signed in where, and what the service is."""
-        person = g.get("person")
-        return {"about": self.about, "person": person if self._access.requires_sign_in else None}
+        seen: dict[str, object] = {"about": self.about, "person": None}
+        if self._access.requires_sign_in:
+            person = g.get("person")
+            seen["person"] = person
+            seen["door_token"] = self._access.token(SIGN_OUT if person else SIGN_IN)
+        return seen
 
     @cached_property
     def _strip(self) -> Callable[..., tuple[Figure, ...]]:
