@@ -20,8 +20,8 @@ from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
 from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
-from console.views import SENDER as CONSOLE
 from console.single_sign_on import SingleSignOn, values_of
+from console.views import SENDER as CONSOLE
 from console.views import About, Console
 from diagnostics.readiness import readiness, tolerated_checks
 from integrations import genesys

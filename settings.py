@@ -375,4 +375,7 @@ def _oidc_faults(settings: Settings) -> Iterator[tuple[str, str]]:
     if public is not None and public.scheme == "http" and not is_loopback(public.hostname or ""):
         yield "PUBLIC_BASE_URL", "must be https with CONSOLE_OIDC_ISSUER, since people come back there with a code"
     if not settings.console_oidc_operators and not settings.console_oidc_viewers:
-        yield "CONSOLE_OIDC_OPERATORS", "required with CONSOLE_OIDC_ISSUER, or CONSOLE_OIDC_VIEWERS; else nobody gets in"
+        yield (
+            "CONSOLE_OIDC_OPERATORS",
+            "required with CONSOLE_OIDC_ISSUER, or CONSOLE_OIDC_VIEWERS; else nobody gets in",
+        )

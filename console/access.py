@@ -63,7 +63,7 @@ class Access:
         g.person = found = self.person_with(name, password)
         return None if isinstance(found, SignedIn) else found
 
-    def person_with(self, name: str, password: str) -> SignedIn | Response:
+    def person_with(self, name: str, password: str, to: str = "") -> SignedIn | Response:
         """The person with this name and password, or the page that says that there is none."""
         address = request.remote_addr or ""
         try:
@@ -73,7 +73,7 @@ class Access:
             return throttled(error)
         if person is None:
             log.warning("console sign-in refused", path=request.path, client=address)
-            return self.sign_in_page("This name and password don't belong together.")
+            return self.sign_in_page("This name and password don't belong together.", to=to)
         return person
 
     def sign_in_page(self, message: str, status: int = 401, to: str = "") -> Response:
@@ -90,7 +90,9 @@ class Access:
 
     def let_in(self, person: SignedIn, to: str, **said: str) -> AnyResponse:
         """Signed in: on to the page that was asked for, with a cookie made now."""
-        log.info("console sign-in", client=request.remote_addr or "", requested_by=person.name, role=person.role, **said)
+        log.info(
+            "console sign-in", client=request.remote_addr or "", requested_by=person.name, role=person.role, **said
+        )
         path = self.seals.open("to", to)
         answer = redirect(path if isinstance(path, str) else url_for("console.newest"), 303)
         self.set_cookie(answer, COOKIE, self.seals.put("person", [person.name, person.role]), auth.PAGE_SECONDS)
@@ -100,9 +102,7 @@ class Access:
         """Give the browser a cookie that it shows to the console alone; 0 seconds: take it back."""
         # A proxy in front may speak https where this service speaks http. Lax: a link in an alert leads to the page.
         secure = (self._public_url or request.headers.get("Origin", "")).startswith("https://")
-        answer.set_cookie(
-            name, value, max_age=seconds, path=COOKIE_PATH, secure=secure, httponly=True, samesite="Lax"
-        )
+        answer.set_cookie(name, value, max_age=seconds, path=COOKIE_PATH, secure=secure, httponly=True, samesite="Lax")
 
     def token(self, subject: str) -> str:
         """The token of a form about this."""

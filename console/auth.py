@@ -43,7 +43,7 @@ class Seals:
         """The value signed for this purpose alone; anybody can read it."""
         return str(self._serializer.dumps(value, salt=purpose))
 
-    def open(self, purpose: str, text: str, seconds: float = PAGE_SECONDS) -> Any:  # noqa: ANN401 - whatever was put in
+    def open(self, purpose: str, text: str, seconds: int = PAGE_SECONDS) -> Any:  # noqa: ANN401 - whatever was put in
         """The value; None if it was not signed here, for this purpose and so many seconds ago at most."""
         try:
             return self._serializer.loads(text, max_age=seconds, salt=purpose)

@@ -40,13 +40,13 @@ class Entrance:
         to = request.form.get("to", "")
         if not self._access.is_ours(request.form.get("token", ""), SIGN_IN):
             return self._access.sign_in_page("That page was too old; sign in on this one.", 403)
-        found = self._access.person_with(request.form.get("name", ""), request.form.get("password", ""))
+        found = self._access.person_with(request.form.get("name", ""), request.form.get("password", ""), to)
         return self._access.let_in(found, to) if isinstance(found, SignedIn) else found
 
     def sign_out(self) -> AnyResponse:
         """Take the cookie back."""
         if not self._access.is_ours(request.form.get("token", ""), SIGN_OUT):
-            return redirect(url_for("console.newest"), 303)
+            return refused(403, "This was not sent from a page of the console.", "Press “Sign out” on one.")
         page = self._access.sign_in_page("Signed out.", 200)
         self._access.set_cookie(page, COOKIE, "", 0)
         return page
@@ -99,4 +99,6 @@ class Entrance:
         return self._access.let_in(person, kept[3], subject=subject)
 
     def _not_let_in(self, message: str) -> Response:
-        return make_response(self._access.sign_in_page(message, 401, self._access.seals.put("to", url_for("console.newest"))))
+        return make_response(
+            self._access.sign_in_page(message, 401, self._access.seals.put("to", url_for("console.newest")))
+        )

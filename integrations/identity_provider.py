@@ -110,6 +110,7 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # Authl
     """Authlib's client, with a description of the provider that is checked before it is used."""
 
     client_cls = _Session
+    server_metadata: dict[str, Any]
 
     def __init__(self, issuer: str, client_id: str, client_secret: Secret, scope: str, clock: Clock) -> None:
         super().__init__(
@@ -127,8 +128,7 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # Authl
                 answer = session.request("GET", self._issuer.rstrip("/") + _PATH, withhold_token=True)
             answer.raise_for_status()
             self.server_metadata = _checked(answer.json(), self._issuer)
-        found: dict[str, Any] = self.server_metadata
-        return found
+        return self.server_metadata
 
 
 def _checked(told: Mapping[str, Any], issuer: str) -> dict[str, Any]:

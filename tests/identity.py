@@ -63,7 +63,9 @@ class Provider:
         claims = {"iss": self.url, "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": asked["nonce"], **self.claims}
         claims = {name: value for name, value in claims.items() if value is not None}
         header = {"alg": self.algorithm, "kid": self.signing.kid if self.signing else "one"}
-        id_token = jwt.encode(header, claims, self.signing, algorithms=[self.algorithm]) if self.signing else unsigned(claims)
+        id_token = (
+            jwt.encode(header, claims, self.signing, algorithms=[self.algorithm]) if self.signing else unsigned(claims)
+        )
         return 200, {"access_token": "an-access-token", "token_type": "Bearer", "id_token": id_token}
 
 

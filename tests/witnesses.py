@@ -41,7 +41,8 @@ def secrets(settings, environ):
         *(pair.partition(":")[2] for pair in pairs),
         *(environ[name] for name in named if name in environ),
         *settings.ledger_keys,
-        *(settings.console_password, settings.genesys_client_secret, settings.metrics_token),
+        *(settings.console_password, settings.console_oidc_client_secret),
+        *(settings.genesys_client_secret, settings.metrics_token),
     ]
 
 
