@@ -4,34 +4,34 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
-from marshmallow import Schema, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from cobrowse.clock import Clock
 from cobrowse.ending import can_end, command_to_end
-from cobrowse.errors import CobrowseError, InternalError, InvalidRequest, UnknownPath
+from cobrowse.errors import CobrowseError, UnknownPath
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Secret
 from console import auth, view_model
-from console.access import Access, refused
+from console.access import Access
 from console.curl import first_request
 from console.entrance import SIGN_IN, SIGN_OUT, Entrance
-from console.last_hour import Figure, figures
+from console.figures import HOUR, Figure, figures
 from console.ports import End, Recent, Refusals, Retry, Samples
+from console.rendering import guard, loaded, on_error, page_or_part, part
 from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
 from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
+from integrations.ledger.listings import MAX_SAMPLES
 from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
-from schemas.console import RANGES, ListQuerySchema, RetrySchema
+from schemas.console import RANGES, ListQuerySchema, Range, RetrySchema
 from schemas.console_users import ConsoleUser
 from schemas.texts import label_in
-from schemas.validation_errors import in_words
-from web.error_responses import hint_of, status_of
+from web.error_responses import hint_of
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -40,7 +40,6 @@ SENDER = "console"
 # Rows of a page: more than a screen, and few enough to send again every few seconds.
 PAGE = 50
 REFUSALS = 200
-HOUR = 3_600.0
 # Seconds for which the strip is not reckoned anew, however many look at it.
 STRIP_SECONDS = 5.0
 
@@ -112,33 +111,31 @@ class Console:
         Entrance(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
         blueprint.before_request(self._access.admit)
         blueprint.context_processor(self._shared)
-        blueprint.after_request(_guarded)
-        blueprint.errorhandler(CobrowseError)(_failed)
+        blueprint.after_request(guard)
+        blueprint.errorhandler(CobrowseError)(on_error)
         return blueprint
 
     def newest(self) -> str:
-        """The page: the last hour in figures, and the newest initiations."""
+        """The page: the time of late in figures, and the newest initiations."""
         return render_template("console/list.html", **self._listed(), states=view_model.STATES, ranges=RANGES)
 
     def live(self) -> AnyResponse:
         """The part of the page that changes, for the script to put in place; 304 while nothing has changed."""
-        response = make_response(render_template("console/_live.html", **self._listed()))
-        response.add_etag()
-        return response.make_conditional(request)
+        return part("console/_live.html", self._listed())
 
-    def refused_requests(self) -> str:
+    def refused_requests(self) -> AnyResponse:
         """The requests that were refused before they became initiations, each with cause and remedy."""
-        query = _loaded(_QUERY, request.args)
+        query = loaded(_QUERY, request.args)
         rows = self.refusals.newest(REFUSALS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
-        return render_template("console/refusals.html", refusals=rows, query=query, senders=senders)
+        words = {"refusals": rows, "query": query, "senders": senders}
+        return page_or_part("refusals", words)
 
-    def sender_activity(self) -> str:
+    def sender_activity(self) -> AnyResponse:
         """What each sender has sent of late, and what of it was refused."""
         last = self.refusals.last_of_senders()
-        return render_template(
-            "console/senders.html", activity=self.activity(), ignored=self.ignored(), refusals=last, nothing=(0, None)
-        )
+        words = {"activity": self.activity(), "ignored": self.ignored(), "refusals": last, "nothing": (0, None)}
+        return page_or_part("senders", words)
 
     def one(self, initiation_id: str) -> str:
         """An initiation on a page of its own."""
@@ -200,10 +197,10 @@ class Console:
 
     def _check_form(self, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
-        return self._access.check_form(_loaded(_AGAIN, request.form).get("token", ""), subject, button)
+        return self._access.check_form(loaded(_AGAIN, request.form).get("token", ""), subject, button)
 
     def _listed(self) -> dict[str, Any]:
-        query = _loaded(_QUERY, request.args)
+        query = loaded(_QUERY, request.args)
         chosen = {
             "search": query["q"] or None,
             "state": State(query["state"]) if query["state"] else None,
@@ -217,7 +214,8 @@ class Console:
         kept = {name: query[name] for name in ("state", "sender", "within", "q") if query[name]}
         more = len(entries) > PAGE
         return {
-            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS), **chosen),
+            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS), within or HOUR, **chosen),
+            "figures_of": f"The last {(within or HOUR).words.removeprefix('1 ')}",
             "open_circuits": self.open_circuits(),
             "budgets": self.budgets(),
             "first_request": first_request(request.host_url),
@@ -268,9 +266,9 @@ class Console:
     @cached_property
     def _strip(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
-        def reckoned(_tick: int, *, search: str | None, state: State | None, sender: str | None) -> tuple[Figure, ...]:
-            samples = self.recent_samples(HOUR, search=search, state=state, sender=sender)
-            return figures(samples, self.clock.now())
+        def reckoned(_tick: int, within: Range, **chosen: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
+            samples = self.recent_samples(within.seconds, **chosen)
+            return figures(samples, self.clock.now(), within, MAX_SAMPLES)
 
         return reckoned
 
@@ -278,27 +276,3 @@ class Console:
 def _end_of(initiation_id: str) -> str:
     """What the token of an end's form is about: no other form's token may end anything."""
     return f"end {initiation_id}"
-
-
-def _loaded(schema: Schema, given: object) -> dict[str, Any]:
-    try:
-        loaded = schema.load(given)  # type: ignore[arg-type]  # its own pre_load takes werkzeug's mappings
-    except ValidationError as error:
-        raise InvalidRequest(in_words(error.messages)) from None
-    return cast("dict[str, Any]", loaded)
-
-
-def _guarded(response: Response) -> Response:
-    """After every request: security headers, and `no-store` but for static files."""
-    response.headers.update(auth.HEADERS)
-    static = request.endpoint == "console.static"
-    response.headers["Cache-Control"] = "no-cache" if static else "no-store"
-    return response
-
-
-def _failed(error: CobrowseError) -> Response:
-    if isinstance(error, InternalError):
-        log.error("internal error", exc_info=error.__cause__ or error)
-    else:
-        log.warning("console request refused", error=error.code, message=error.message, path=request.path)
-    return refused(status_of(error), error.message, hint_of(error))

@@ -29,11 +29,16 @@ FLAGS = (
 expect.set_options(timeout=1000 * HANGS)
 
 
+def find_chromium():
+    """The path of an installed Chromium; None without one."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 # Not for the session: while it is there, asyncio has a loop running, and other tests want one of their own.
 @pytest.fixture(scope="module")
 def chromium():
     """An installed Chromium. Without one these tests are skipped, or fail where REQUIRE_CHROMIUM=1."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = find_chromium()
     if found is None:
         words = f"no Chromium is installed (looked for {', '.join(NAMES)}); Debian's package is chromium"
         if os.environ.get("REQUIRE_CHROMIUM") == "1":

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobrowse.ledger import State
-from console.last_hour import figures, in_words, percentile
+from console.figures import figures, in_words, percentile
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 
