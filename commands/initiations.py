@@ -86,7 +86,9 @@ def show(search: str, as_json: bool) -> None:
     if seen.failure is not None:
         say_pairs((("cause", seen.failure.cause), ("hint", seen.failure.hint), ("next", seen.failure.next)), wrap=True)
     say("")
-    say_pairs((name, value if isinstance(value, str) else f"{value:%Y-%m-%d %H:%M:%S} UTC") for name, value in seen.facts)
+    say_pairs(
+        (name, value if isinstance(value, str) else f"{value:%Y-%m-%d %H:%M:%S} UTC") for name, value in seen.facts
+    )
     timeline = seen.latest.timeline if seen.latest else None
     if timeline is not None:
         say("")

@@ -51,9 +51,9 @@ def chromium():
 
 
 @contextmanager
-def served(app):
-    """The app on a port of its own: its URL."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def served(app, port=0):
+    """The app on this port, or one of its own: its URL."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
     server.log_startup = lambda: None
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -8,10 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from cobrowse.ledger import Claim, lock_key_for
-from cobrowse.model import Command, Secret
+from cobrowse.model import Command
 from sandbox.state import EMAIL, ENDED, LIVE, MESSAGE, VOICE, WEBCHAT
-from tests.browser.conftest import served
-from tests.integration.consoles import PASSWORD, ask, console, failing
+from tests.integration.consoles import ask, failing
 
 PHONE = {"viewport": {"width": 380, "height": 800}}
 # Longer than the script waits between two looks.
@@ -161,7 +160,7 @@ def test_the_waterfall_is_drawn_to_scale(site, open_page, bridge, box):
     line = page.locator(".waterfall .waiting").bounding_box()
     total = max(span.start + span.seconds for span in waited.spans)
     total = max(total, waited.seconds)
-    assert line["width"] / width == pytest.approx(wait.seconds / total, abs=0.01)
+    assert line["width"] == pytest.approx(width * wait.seconds / total, abs=3)
     band = page.locator(".waterfall .wait .within").bounding_box()
     assert band["x"] - 1 <= line["x"]
     assert line["x"] + line["width"] <= band["x"] + band["width"] + 1
@@ -247,15 +246,6 @@ def test_the_way_past_the_header_works(site, open_page):
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
-
-
-def test_with_a_password_it_is_live_too(bridge, open_page):
-    with served(console(bridge, password=Secret(PASSWORD))) as url:
-        page = open_page(f"{url}/console", http_credentials={"username": "ops", "password": PASSWORD})
-        outcome = ask(bridge, WEBCHAT)
-        expect(row(page, outcome)).to_be_visible()
-        row(page, outcome).locator("a.open").click()
-        expect(row(page, outcome).locator(".waterfall")).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
