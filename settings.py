@@ -296,9 +296,10 @@ class Settings:
         return self.genesys_login_url or f"https://login.{self.genesys_region}"
 
     @property
-    def console_secrets(self) -> tuple[Secret, ...]:
-        """What people sign in to the console with; a change signs everybody out."""
-        return (self.console_password, *self.console_users, self.console_oidc_client_secret)
+    def console_key(self) -> Secret:
+        """Of all that people sign in to the console with, so that a change signs everybody out; empty without any."""
+        secrets = (self.console_password, *self.console_users, self.console_oidc_client_secret)
+        return Secret("\n".join(each.reveal() for each in secrets if each))
 
     @property
     def has_console(self) -> bool:

@@ -116,7 +116,7 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # Authl
         super().__init__(
             None,
             client_id=client_id,
-            client_secret=str(client_secret),
+            client_secret=client_secret.reveal(),
             client_kwargs={"scope": scope, "code_challenge_method": "S256", "clock": clock},
         )
         self._issuer = issuer

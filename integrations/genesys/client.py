@@ -8,6 +8,7 @@ import orjson
 
 from cobrowse.errors import GenesysForbidden, GenesysUnauthorized
 from cobrowse.flow import Attempt
+from cobrowse.model import Secret
 from integrations.genesys.auth import Tokens
 from integrations.genesys.budget import BudgetState
 from integrations.genesys.operations import Operation
@@ -85,10 +86,10 @@ class Client:
         return self._caller.call(attempt, operation, self._origin, path, _headers(attempt, token, content), content)
 
 
-def _headers(attempt: Attempt, token: str, content: bytes | None) -> list[Header]:
+def _headers(attempt: Attempt, token: Secret, content: bytes | None) -> list[Header]:
     headers = [
         *_SAME_FOR_ALL,
-        (b"Authorization", b"Bearer " + token.encode()),
+        (b"Authorization", b"Bearer " + token.reveal().encode()),
         (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()),
     ]
     if content is not None:
