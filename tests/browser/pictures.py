@@ -19,7 +19,8 @@ from tests.integration.consoles import PASSWORD
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 DESK = {"viewport": {"width": 1280, "height": 800}}
-HERE = {"X-Api-Key": "a-key-that-is-wrong"}
+# What a README has room for.
+PAPER = {"viewport": {"width": 1200, "height": 600}}
 
 
 def write(folder, *, every):
@@ -30,11 +31,8 @@ def write(folder, *, every):
         door = Service(settings_on(box, Path(work), console_password=Secret(PASSWORD)), None, None, {}, None)
         with served(bridge.app) as url, served(door.app) as locked, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
-            for theme in ("light", "dark"):
-                pages = {"empty": f"{url}/console?q=nothing", "first": f"{url}/console"} if every else {}
-                if not every:
-                    break
-                shoot(browser, folder, pages, theme)
+            for theme in ("light", "dark") if every else ():
+                shoot(browser, folder, {"empty": f"{url}/console?q=nothing", "first": f"{url}/console"}, theme)
             waited, failed = a_busy_hour(bridge, box)
             for _ in range(3):
                 bridge.post(key="a-wrong-key-of-somebodys", conversationId=LIVE)
@@ -56,9 +54,9 @@ def write(folder, *, every):
             browser.close()
 
 
-def shoot(browser, folder, pages, theme, prefix="", phone=True):
+def shoot(browser, folder, pages, theme, *, prefix="", phone=True):
     """A picture of each page in this theme."""
-    for device, options in (("desk", DESK), ("phone", PHONE)) if phone else (("desk", DESK),):
+    for device, options in (("desk", DESK), ("phone", PHONE)) if phone else (("paper", PAPER),):
         page = browser.new_context(color_scheme=theme, locale="en-GB", **options).new_page()
         for name, url in pages.items():
             page.goto(url)

@@ -151,3 +151,27 @@ def test_refusals_and_senders_appear_by_themselves(bridge, open_page):
         expect(refused.get_by_role("row").filter(has_text="not_authenticated")).to_be_visible()
         senders = open_page(f"{url}/console/senders")
         expect(senders.get_by_text("Live", exact=True)).to_be_visible()
+
+
+HOSTILE = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+def test_what_a_sender_wrote_runs_nowhere(bridge, open_page, box):
+    box.faults.add(operation="create", kind="status", status=400, message=HOSTILE)
+    written = {"key": HOSTILE, "sender": HOSTILE, "requested_by": HOSTILE, "correlation_id": HOSTILE}
+    failed = ask(bridge, WEBCHAT, **written)
+    with served(bridge.app) as url:
+        page = open_page(f"{url}/console", permissions=COPIES)
+        page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+        row(page, failed).locator("a.open").click()
+        expect(page.get_by_role("heading", name="Why it failed")).to_be_visible()
+        page.get_by_role("button", name="Copy key", exact=True).click()
+        expect(page.locator("#copied")).to_have_text("Copied")
+        assert copied(page) == HOSTILE
+        # Comes live, from the script's own look.
+        second = ask(bridge, VOICE, **written | {"key": f"{HOSTILE}2"})
+        expect(row(page, second)).to_be_visible()
+        bridge.client.post("/webhooks/nobody", json={}, headers={"X-Correlation-Id": HOSTILE, "Content-Type": HOSTILE})
+        page.goto(f"{url}/console/refused")
+        expect(page.get_by_role("row").filter(has_text="not_found")).to_be_visible()
+        assert page.locator("img, main script").count() == 0

@@ -159,6 +159,24 @@ def test_a_cookie_that_the_sign_in_did_not_make_opens_nothing(client, cookie):
     assert client.get("/console").status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/console/initiations/a\r\nSet-Cookie: b=c", "/console?q=a%0d%0aSet-Cookie:%20b=c"])
+def test_a_path_brings_no_header_into_the_answer(client, path):
+    answer = sign_in(client, path=path)
+    assert (answer.status_code, answer.headers["Location"].startswith("/console")) == (303, True)
+    assert [line.partition("=")[0] for line in answer.headers.getlist("Set-Cookie")] == [COOKIE]
+    assert not re.search(r"[\r\n]", answer.headers["Location"])
+
+
+def test_what_is_sent_to_the_sign_in_stays_text(client):
+    hostile = "\"'><script>alert(1)</script>"
+    for path in ("/console", f"/console?q={hostile}"):
+        answer = sign_in(client, hostile, "wrong", path=path, to=hostile)
+        assert "<script>alert" not in answer.text
+    sign_in(client, hostile)
+    page = client.get("/console").text
+    assert ("<script>alert" in page, "&lt;script&gt;alert(1)" in page) == (False, True)
+
+
 def test_a_cookie_that_was_planted_before_is_not_the_one_after(client):
     planted = Seals(FORM_KEY).put("journey", ["a", "b", "c", ""])
     client.set_cookie(COOKIE, planted, path="/console")
