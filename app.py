@@ -27,6 +27,7 @@ from diagnostics.readiness import readiness, tolerated_checks
 from integrations import genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
+from integrations.ids import new_id
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
@@ -313,8 +314,3 @@ def faults_of(environ: Mapping[str, str], senders_text: str | None = None) -> li
     except SettingsError as error:
         return error.errors
     return []
-
-
-def new_id() -> str:
-    """A new id for an initiation or a correlation."""
-    return str(uuid4())

@@ -18,14 +18,18 @@ from typing import Any
 HOME = str(Path(__file__).resolve().parent)
 sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 
-# httpx and structlog would load it, 4 MB a worker, for what only a terminal shows.
-sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
+# httpx and structlog would load them, 5 MB a worker, for what only a terminal shows.
+for _name in ("pygments", "rich"):
+    sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
 from settings import Settings, SettingsError, load_settings
-from web.reloading import IN_FORCE
+from web.reloading import IN_FORCE, EnvFileError
 
 # The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
-IN_FORCE.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
+try:
+    IN_FORCE.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
+except EnvFileError as error:
+    sys.exit(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.")
 try:
     settings = load_settings()
 except SettingsError:  # on_starting tells all of it, and no server starts

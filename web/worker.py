@@ -10,7 +10,7 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
-from gevent import Greenlet, getcurrent
+from gevent import Greenlet, getcurrent, sleep
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.socket import socket
@@ -100,6 +100,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             raise StopIteration from None
         if not req.unreader.buf.getbuffer():  # else the next one has begun to come, behind this one
             sock.await_request()
+        sleep(0)  # the others' turn: a client that sends without a pause would have all
 
     def handle_error(self, _req: object, client: ClientSocket, _addr: object, exc: BaseException) -> None:
         """Answer what never reached the application, in the form of all answers, and close the connection."""

@@ -1,5 +1,6 @@
 """The ledger's port to a database: run work in one committed transaction, read rows."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -11,8 +12,8 @@ Rows = list[tuple[Any, ...]]
 Params = Mapping[str, object]
 
 NO_PARAMS: Params = {}
-# A parameter in a statement.
-NAMED = r"(?<![\w:]):([a-z_]+)"
+
+_NAMED = re.compile(r"(?<![\w:]):([a-z_]+)")
 
 # Seconds that a caller waits for the ledger in all, unless it says how long.
 DEFAULT_TIMEOUT = 3.0
@@ -105,3 +106,18 @@ class Dialect:
         for word in ("now", "row_number", "text", "storage", "serialise_clause"):
             sql = sql.replace(f"{{{word}}}", getattr(self, word))
         return sql
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """A statement whose parameters are numbered and have these names in that order; drivers are slow with names."""
+
+    sql: str
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, sql: str, mark: str) -> "Statement":
+        """The statement of a text with `:name` for each parameter. `mark` is what stands before a number."""
+        names = tuple(dict.fromkeys(_NAMED.findall(sql)))
+        places = {name: f"{mark}{place}" for place, name in enumerate(names, 1)}
+        return cls(_NAMED.sub(lambda found: places[found[1]], sql), names)

@@ -91,6 +91,7 @@ CONDITIONS = {
     "key": "key <> '' AND key = :key",
     "correlation_id": "correlation_id = :correlation_id",
     "since": "created >= :since",
+    "until": "created < :until",
     # A union, because one index each finds them; :beyond is the first text after all those that begin with :search.
     "search": """seq IN (
         SELECT seq FROM initiations WHERE id >= :search AND id < :beyond

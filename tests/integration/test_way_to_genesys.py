@@ -20,6 +20,7 @@ from settings import Settings
 from tests.integration.conftest import ROOT, settings_on
 from tests.integration.gateways import Gateway, certified, tunnel
 from tests.integration.upstreams import serve
+from tools.reference_tables import as_written
 
 __all__ = ["certified", "serve"]
 
@@ -63,7 +64,7 @@ def examined(settings):
 
 def command_line(settings, folder):
     env = {"PATH": os.environ["PATH"], "SANDBOX": "true", "LEDGER_URL": f"sqlite:///{folder}/by-hand.sqlite3"}
-    env |= {name.upper(): str(value) for name, value in settings.items()}
+    env |= {name.upper(): as_written(value) for name, value in settings.items()}
     words = [sys.executable, str(ROOT / "cli.py"), "start", VOICE, "--json"]
     return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from console.sign_in import user_row
 from settings import REGIONS, SettingsError, load_settings
 
 GOOD = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "s3cr3t-value", "API_KEYS": "flow:0123456789abcdef"}
@@ -89,6 +90,19 @@ def test_what_is_wrong_of_itself_and_what_is_missing_are_told_together_and_show_
 
 def test_a_switch_that_is_neither_on_nor_off_says_nothing_about_what_else_is_needed():
     assert faults(SANDBOX="perhaps") == ["SANDBOX: Not a valid boolean. It is 'perhaps'."]
+
+
+def test_a_password_is_set_once(tmp_path):
+    (tmp_path / "password").write_text("a-password-of-all\n")
+    file = {"CONSOLE_PASSWORD_FILE": str(tmp_path / "password")}
+    assert load_settings(GOOD | file).console_password.reveal() == "a-password-of-all"
+    assert faults(**GOOD, **file, CONSOLE_PASSWORD="another-password") == [
+        "CONSOLE_PASSWORD_FILE: set beside CONSOLE_PASSWORD; set one of the two"
+    ]
+    entry = user_row("ann", "operator", "a-password-of-ann")
+    (both,) = faults(**GOOD, CONSOLE_PASSWORD="a-password-of-all", CONSOLE_USERS=entry)
+    assert both.startswith("CONSOLE_USERS: set beside CONSOLE_PASSWORD, which would let anybody with it in")
+    assert "a-password" not in both
 
 
 def test_an_empty_number_switch_or_choice_is_at_its_default():
