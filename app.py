@@ -20,11 +20,10 @@ from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
 from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
+from console import views
 from console.single_sign_on import SingleSignOn, values_of
-from console.views import SENDER as CONSOLE
-from console.views import About, Console
 from diagnostics.readiness import readiness, tolerated_checks
-from integrations import genesys
+from integrations import callbacks, genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
 from integrations.ids import new_id
@@ -41,9 +40,8 @@ from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
 from schemas.console_users import parse_users
 from settings import ENVIRONMENT, Settings, SettingsError, load_settings
-from web import data_actions, reference_pages, root_page
+from web import callback_payload, data_actions, reference_pages, root_page
 from web.callers import Callers
-from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
 from web.health import HealthEndpoints, observe_requests
 from web.refusals import observe_refusals
@@ -114,7 +112,7 @@ def create_app(
     app.register_blueprint(reference_pages.blueprint())
     callers = Callers(keys, open_to_all=settings.open_to_all)
     app.register_blueprint(
-        DataActions(
+        data_actions.DataActions(
             initiate,
             callers,
             settings.deadline_seconds,
@@ -130,6 +128,11 @@ def create_app(
     kept = store.notes if store is not None else None
     activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
+    if store is not None and settings.outcome_webhook_url:
+        receiver = callbacks.Receiver(settings.outcome_webhook_url.reveal(), settings.outcome_webhook_secret)
+        app.extensions["callbacks"] = callbacks.connect(
+            receiver, callback_payload.payload, store, initiate.lease_owner, metrics.registry, clock, random.random
+        )
     console = None
     if store is not None and settings.has_console:
         console = build_console(settings, initiate, parts.flows, store, senders, clock, ignored.newest, activity)
@@ -142,7 +145,7 @@ def build_telemetry(
     settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
-    names = (data_actions.SENDER, CONSOLE, *senders.names)
+    names = (data_actions.SENDER, views.SENDER, *senders.names)
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
@@ -158,14 +161,11 @@ def build_console(
     clock: Clock,
     ignored: Callable[[], Sequence[IgnoredEvent]],
     activity: SenderActivities,
-) -> Console:
+) -> views.Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
     users = [user.reveal() for user in settings.console_users]
-    return Console(
-        recent=ledger.recent,
-        read=ledger.read,
-        recent_samples=ledger.recent_samples,
-        refusals=ledger.refusals,
+    return views.Console(
+        records=ledger,
         retry=initiate.retry,
         end=initiate,
         clock=clock,
@@ -176,8 +176,8 @@ def build_console(
         users=parse_users(users),
         sso=build_sso(settings, clock) if settings.console_oidc_issuer else None,
         public_url=settings.public_base_url,
-        about=About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
-        senders=(data_actions.SENDER, CONSOLE, *senders.names),
+        about=views.About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
+        senders=(data_actions.SENDER, views.SENDER, *senders.names),
         ignored=ignored,
         activity=lambda: activity.of_all(senders.rows),
         open_circuits=flows.open_circuits,
@@ -250,8 +250,7 @@ def build(
     """The use case and its parts, on this org and this ledger."""
     clock = clock or SystemClock()
     transport = transport or transport_of(settings)
-    if ledger is None:
-        ledger = build_ledger(settings)
+    ledger = ledger or build_ledger(settings)
     store = ledger if isinstance(ledger, LedgerStore) else None
     lease_owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     flows, tokens = genesys.connect(
@@ -299,8 +298,9 @@ def transport_of(settings: Settings) -> CurlTransport:
 def build_ledger(settings: Settings) -> LedgerStore:
     """The ledger at LEDGER_URL, opened at its first use. SettingsError if the URL or a key can't be one."""
     try:
-        seconds, keys = settings.ledger_retention_seconds, [key.reveal() for key in settings.ledger_keys]
-        return open_ledger(settings.ledger_url.reveal(), keys=keys, retention_seconds=seconds)
+        seconds, tells = settings.ledger_retention_seconds, bool(settings.outcome_webhook_url)
+        url, keys = settings.ledger_url.reveal(), [key.reveal() for key in settings.ledger_keys]
+        return open_ledger(url, keys=keys, retention_seconds=seconds, adds_callbacks=tells)
     except ValueError as error:
         raise SettingsError([str(error)]) from None
 

@@ -97,14 +97,22 @@ def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
         server.log.error("Reload refused, the configuration of before stays in force: %s", fault)
 
 
-def post_worker_init(_worker: object) -> None:
-    """What a worker has built by now lives as long as it does: take it out of the garbage collector's rounds.
+def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    """Start what works in the background, and take what is built by now out of the garbage collector's rounds.
 
-    Otherwise each full collection walks through every module and schema again.
+    It lives as long as the worker. Otherwise each full collection walks through every module and schema again.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
+    if worker.callbacks is not None:
+        worker.callbacks.start(lambda: worker.alive)
+
+
+def worker_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    """Let another worker send the callbacks at once."""
+    if getattr(worker, "callbacks", None) is not None:  # a worker that failed to start has not loaded them
+        worker.callbacks.stop()
 
 
 def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types

@@ -25,9 +25,11 @@ from schemas.environment import (
     proxy_url,
     read,
     readable_file,
+    receiver_url,
     rows,
     safe_url,
     setting,
+    webhook_secrets,
 )
 
 # The process's own environment, in which NAME_FILE stands for NAME.
@@ -236,6 +238,22 @@ class Settings:
         True, "`false`: start sessions while the ledger is unreachable, at the risk of duplicates."
     )
 
+    outcome_webhook_url: Secret = setting(
+        Secret(),
+        "Where each outcome is sent to, signed as Standard Webhooks has it; http for loopback only "
+        "(docs/lifecycle.md#tell).",
+        receiver_url,
+        section="Outcome callbacks",
+        example="https://crm.example.com/cobrowse-outcomes",
+    )
+    outcome_webhook_secret: tuple[Secret, ...] = setting(
+        (),
+        "Its secrets, `whsec_` and base64 of 24 to 64 bytes, with commas; each signs, so that one can be replaced. "
+        'Make one: `python -c "import base64, secrets; '
+        "print('whsec_' + base64.b64encode(secrets.token_bytes(32)).decode())\"`",
+        webhook_secrets,
+    )
+
     log_level: str = setting(
         "INFO",
         "`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
@@ -357,6 +375,8 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
     if settings.console_oidc_issuer:
         yield from _oidc_faults(settings)
+    if settings.outcome_webhook_url and not settings.outcome_webhook_secret:
+        yield "OUTCOME_WEBHOOK_SECRET", "required with OUTCOME_WEBHOOK_URL; the receiver checks signatures with it"
     required, remedy = _CLIENT, "copy it from your Genesys OAuth client (client credentials)"
     if settings.sandbox:
         required, remedy = _HOSTS, "set the sandbox's URL, such as http://127.0.0.1:9099"

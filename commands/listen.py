@@ -17,10 +17,10 @@ from commands.needs import GENESYS, LEDGER, SENDERS
 from commands.sandbox import PORT
 from integrations.genesys.streams import Streams
 from integrations.ids import new_id
+from integrations.kept_lease import KeptLease
 from integrations.listening.answered import AnsweredReader
 from integrations.listening.config import SENDER, ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
-from integrations.listening.lease import ListenerLease
 from integrations.listening.listener import Listener, ListenerWatcher
 from integrations.listening.starting import Starter
 from integrations.observability import configure_logging
@@ -81,7 +81,7 @@ def run_listener(
     """Listen until `stopping` is set; then finish what was begun and give the lease back."""
     ledger = build_ledger(settings)
     initiation, flows, _, _ = build(settings, clock, ledger=ledger, observers=observers)
-    lease = ListenerLease(ledger.leases, initiation.lease_owner, clock)
+    lease = KeptLease(ledger.leases, "listener", initiation.lease_owner, clock)
     starter = Starter(initiation, random.random)
     listener = Listener(
         config,

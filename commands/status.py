@@ -5,7 +5,7 @@ from contextlib import closing
 
 import click
 
-from app import build, build_ledger, new_id
+from app import build, build_ledger
 from cobrowse.clock import SystemClock
 from cobrowse.errors import CobrowseError
 from cobrowse.ledger import State
@@ -19,6 +19,7 @@ from commands.needs import GENESYS, LEDGER
 from commands.start import SENDER
 from commands.terminal import say, say_json, say_pairs, say_whole, waiting
 from console import view_model
+from integrations.ids import new_id
 from integrations.observability import configure_logging
 from settings import load_settings
 from web.error_responses import hint_of

@@ -30,7 +30,9 @@ COOKIE, COOKIE_PATH = "cobrowse_console", "/console"
 # What those see who have not signed in: the sign-in itself, and how it looks.
 OPEN = frozenset(f"console.{name}" for name in ("static", "sign_in", "leave_for_provider", "return_from_provider"))
 # The pages that a person gets to see after the sign-in that was asked for there.
-_PAGES = frozenset(f"console.{name}" for name in ("newest", "one", "refused_requests", "sender_activity"))
+_PAGES = frozenset(
+    f"console.{name}" for name in ("newest", "one", "refused_requests", "sender_activity", "undelivered")
+)
 # Who works at this machine where nobody signs in.
 LOCAL = SignedIn("local", "operator")
 

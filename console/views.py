@@ -15,12 +15,12 @@ from cobrowse.ending import can_end, command_to_end
 from cobrowse.errors import CobrowseError, UnknownPath
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Secret
-from console import auth, view_model
+from console import auth, callbacks, view_model
 from console.access import Access
 from console.curl import first_request
 from console.entrance import SIGN_IN, SIGN_OUT, Entrance
 from console.figures import HOUR, Figure, figures
-from console.ports import End, Recent, Refusals, Retry, Samples
+from console.ports import End, Records, Retry
 from console.rendering import guard, loaded, on_error, page_or_part, part
 from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
 from console.single_sign_on import SingleSignOn
@@ -39,7 +39,7 @@ log = structlog.stdlib.get_logger("cobrowse")
 SENDER = "console"
 # Rows of a page: more than a screen, and few enough to send again every few seconds.
 PAGE = 50
-REFUSALS = 200
+ROWS = 200
 # Seconds for which the strip is not reckoned anew, however many look at it.
 STRIP_SECONDS = 5.0
 
@@ -70,10 +70,7 @@ class Console:
     now; `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
-    recent: Recent
-    read: Callable[[str], InitiationRecord | None]
-    recent_samples: Samples
-    refusals: Refusals
+    records: Records
     retry: Retry
     end: End
     clock: Clock
@@ -104,10 +101,12 @@ class Console:
         blueprint.get("/live")(self.live)
         blueprint.get("/refused")(self.refused_requests)
         blueprint.get("/senders")(self.sender_activity)
+        blueprint.get("/callbacks")(self.undelivered)
         blueprint.get("/initiations/<initiation_id>")(self.one)
         blueprint.get("/initiations/<initiation_id>/detail")(self.detail)
         blueprint.post("/initiations/<initiation_id>/retry")(self.again)
         blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
+        blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.send_again)
         Entrance(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
         blueprint.before_request(self._access.admit)
         blueprint.context_processor(self._shared)
@@ -126,16 +125,21 @@ class Console:
     def refused_requests(self) -> AnyResponse:
         """The requests that were refused before they became initiations, each with cause and remedy."""
         query = loaded(_QUERY, request.args)
-        rows = self.refusals.newest(REFUSALS, sender=query["sender"] or None, search=query["q"] or None)
+        rows = self.records.refusals.newest(ROWS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
         words = {"refusals": rows, "query": query, "senders": senders}
         return page_or_part("refusals", words)
 
     def sender_activity(self) -> AnyResponse:
         """What each sender has sent of late, and what of it was refused."""
-        last = self.refusals.last_of_senders()
+        last = self.records.refusals.last_of_senders()
         words = {"activity": self.activity(), "ignored": self.ignored(), "refusals": last, "nothing": (0, None)}
         return page_or_part("senders", words)
+
+    def undelivered(self) -> str:
+        """The callbacks that nobody has accepted."""
+        found = self.records.callbacks.undelivered(ROWS)
+        return render_template("console/callbacks.html", callbacks=callbacks.shown(found))
 
     def one(self, initiation_id: str) -> str:
         """An initiation on a page of its own."""
@@ -189,11 +193,16 @@ class Console:
             conversation_id=command.conversation_id,
             client=request.remote_addr or "",
         )
-        if self.read(outcome.initiation_id) is None:
+        if self.records.read(outcome.initiation_id) is None:
             failure = outcome.failure
             why = f"{failure.message}. {hint_of(failure)}" if failure is not None else ""
             return make_response(self._page(entry, why), 503)
         return redirect(url_for("console.one", initiation_id=outcome.initiation_id), 303)
+
+    def send_again(self, initiation_id: str, webhook_id: str) -> AnyResponse:
+        """Let a callback be sent again."""
+        no = self._check_form(callbacks.subject(webhook_id), "Send again")
+        return no or callbacks.send_again(self.records.callbacks, initiation_id, webhook_id)
 
     def _check_form(self, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
@@ -207,7 +216,7 @@ class Console:
             "sender": query["sender"] or None,
         }
         within = RANGES.get(query["within"])
-        entries = self.recent(
+        entries = self.records.recent(
             PAGE + 1, before_seq=query["before"], seconds=within.seconds if within else None, **chosen
         )
         today = self.clock.now()
@@ -235,6 +244,7 @@ class Console:
         may = g.person.may_act
         number = request.args.get("attempt", type=int)
         return {
+            "callbacks": callbacks.shown(self.records.callbacks.of(entry.id), self._access.token if may else None),
             "chosen": next((each for each in shown.attempts if each.number == number), shown.latest),
             "shown": shown,
             "token": self._access.token(entry.id) if may and shown.again else "",
@@ -242,7 +252,7 @@ class Console:
         }
 
     def _entry(self, initiation_id: str) -> InitiationRecord:
-        entry = self.read(initiation_id) if _ID.fullmatch(initiation_id) else None
+        entry = self.records.read(initiation_id) if _ID.fullmatch(initiation_id) else None
         if entry is None:
             hint = "It may be older than LEDGER_RETENTION_SECONDS; search the list for its conversation."
             raise UnknownPath("there is no initiation with this id", hint=hint)
@@ -267,7 +277,7 @@ class Console:
     def _strip(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
         def reckoned(_tick: int, within: Range, **chosen: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
-            samples = self.recent_samples(within.seconds, **chosen)
+            samples = self.records.recent_samples(within.seconds, **chosen)
             return figures(samples, self.clock.now(), within, MAX_SAMPLES)
 
         return reckoned

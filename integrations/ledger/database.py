@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -35,6 +36,9 @@ class Run(Protocol):
     def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
         """The rows of each statement, in order; the statements are pipelined."""
 
+    def together(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
+        """The rows of each statement, in order; all of them take effect or none does."""
+
 
 class SequentialRun:
     """A Run for a database in this process: there is nothing to save by sending statements together."""
@@ -49,6 +53,20 @@ class SequentialRun:
     def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
         """The rows of each, one after the other."""
         return [self._execute(sql, params) for sql, params in statements]
+
+    def together(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
+        """The rows of each, one after the other; what a failing one leaves behind is undone, and nothing else."""
+        if len(statements) == 1:
+            return self.pipeline(statements)
+        self("SAVEPOINT together")
+        try:
+            rows = self.pipeline(statements)
+        except BaseException:
+            with suppress(Exception):  # the database may have rolled the whole transaction back by itself
+                self.pipeline([("ROLLBACK TO together", {}), ("RELEASE together", {})])
+            raise
+        self("RELEASE together")
+        return rows
 
 
 class Database(Protocol):
@@ -65,7 +83,8 @@ class Database(Protocol):
 
         What is `durable` has reached the disk by then, and so has all that was committed before it. The rest survives
         the end of this process, and of the machine or the database server only if that comes a moment later.
-        A work may be done a second time when its commit's answer was lost, and it writes by one statement at most.
+        A work may be done a second time when its commit's answer was lost. It writes by one statement at most,
+        or by one `run.together`.
         """
 
     def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:

@@ -79,6 +79,8 @@ class PipelinedRun:
         """One transaction: what the first one locks, it holds until the last has run. Each sees what is committed."""
         return self._statements.run([(self._render(sql), params) for sql, params in statements])
 
+    together = pipeline
+
 
 def breaks_connection(fault: psycopg.Error) -> bool:
     """Whether its session must not be used again: another one may do what this one can't."""

@@ -26,10 +26,7 @@ def console(bridge, **told):
     """An app that has the console of this service and nothing besides."""
     ledger = bridge.initiate.ledger
     parts = {
-        "recent": ledger.recent,
-        "read": ledger.read,
-        "recent_samples": ledger.recent_samples,
-        "refusals": ledger.refusals,
+        "records": ledger,
         "retry": bridge.initiate.retry,
         "end": bridge.initiate,
         "clock": SystemClock(),

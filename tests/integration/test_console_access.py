@@ -39,6 +39,7 @@ EVERYWHERE = (
     "/live",
     "/refused",
     "/senders",
+    "/callbacks",
     "/initiations/x",
     "/initiations/x/detail",
     "/static/console.css",

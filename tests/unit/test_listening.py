@@ -9,10 +9,10 @@ import pytest
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.model import Failure, Outcome, Status
 from integrations.genesys.no_proxy import is_direct
+from integrations.kept_lease import EVERY, LEASE_SECONDS, KeptLease
 from integrations.listening.answered import Answered, AnsweredReader
 from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
 from integrations.listening.connection import PONG, QUIET, RENEW_BEFORE, Connection, Silent
-from integrations.listening.lease import EVERY, LEASE_SECONDS, ListenerLease
 from integrations.listening.messages import PING, read_message
 from integrations.listening.starting import TRIES, Starter
 from integrations.senders.registry import SendersFileError, load_senders
@@ -172,7 +172,7 @@ class Leases:
 
 def test_a_lease_is_held_only_while_no_other_can_have_it():
     clock = ManualClock()
-    lease = ListenerLease(Leases(True, None, False), "me", clock)
+    lease = KeptLease(Leases(True, None, False), "listener", "me", clock)
     assert not lease.held
     lease.look()
     assert lease.held

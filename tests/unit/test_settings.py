@@ -206,6 +206,46 @@ def test_a_url_that_could_leak_the_secret_is_refused(url):
     assert faults(**GOOD, GENESYS_API_URL=url)[0].startswith("GENESYS_API_URL")
 
 
+RECEIVER = {"OUTCOME_WEBHOOK_URL": "https://crm.example.com/outcomes?code=hidden-word"}
+SIGNING = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+
+
+def test_outcomes_are_sent_to_a_url_that_may_hold_a_token_with_secrets_that_sign(tmp_path):
+    settings = load_settings({**GOOD, **RECEIVER, "OUTCOME_WEBHOOK_SECRET": f"{SIGNING},{SIGNING}"})
+    assert settings.outcome_webhook_url.reveal() == RECEIVER["OUTCOME_WEBHOOK_URL"]
+    assert [secret.reveal() for secret in settings.outcome_webhook_secret] == [SIGNING] * 2
+    assert "hidden-word" not in repr(settings)
+    files = {}
+    for name, value in (("OUTCOME_WEBHOOK_URL", "http://127.0.0.1:9/"), ("OUTCOME_WEBHOOK_SECRET", SIGNING)):
+        (tmp_path / name).write_text(f"{value}\n")
+        files[f"{name}_FILE"] = str(tmp_path / name)
+    read = load_settings({**GOOD, **files})
+    assert (read.outcome_webhook_url.reveal(), len(read.outcome_webhook_secret)) == ("http://127.0.0.1:9/", 1)
+
+
+def test_a_receiver_without_a_secret_is_refused():
+    (found,) = faults(**GOOD, **RECEIVER)
+    assert found.startswith("OUTCOME_WEBHOOK_SECRET: required with OUTCOME_WEBHOOK_URL")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://crm.example.com", "ftp://x", "https://user:hidden-word@x", "https://x#y", "crm"]
+)
+def test_a_receiver_that_could_be_overheard_is_refused(url):
+    (found,) = faults(**GOOD, OUTCOME_WEBHOOK_URL=url, OUTCOME_WEBHOOK_SECRET=SIGNING)
+    assert found.startswith("OUTCOME_WEBHOOK_URL: must be ")
+    assert "hidden-word" not in found
+
+
+@pytest.mark.parametrize(
+    "secret", ["whsec_c2hvcnQ=", "whsec_not-base64!", SIGNING.removeprefix("whsec_"), "whsec_", "x"]
+)
+def test_a_signing_secret_of_another_form_is_refused_and_not_shown(secret):
+    (found,) = faults(**GOOD, **RECEIVER, OUTCOME_WEBHOOK_SECRET=f"{SIGNING} {secret}")
+    assert "24 to 64 bytes" in found
+    assert secret == "x" or secret not in found.replace("whsec_ and", "")
+
+
 def test_a_wrong_proxy_network_is_named():
     found = faults(**GOOD, TRUSTED_PROXIES="::ffff:10.0.0.7")
     assert found == ["TRUSTED_PROXIES: '::ffff:10.0.0.7' is not an address or network; use a form such as 10.0.0.0/8"]

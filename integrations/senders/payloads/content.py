@@ -97,7 +97,7 @@ def _form(body: bytes, _kind: str, names: Collection[str], _field: str) -> dict[
         raise InvalidRequest(f"the form: more than {_MOST_FIELDS} fields") from None
     found: dict[str, list[str]] = {}
     for name, value in pairs:
-        found.setdefault(name, []).append(value)
+        found.setdefault(name.removeprefix("\ufeff"), []).append(value)  # a byte order mark stands before the first one
     return _singled(found, names)
 
 
