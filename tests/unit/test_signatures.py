@@ -273,6 +273,37 @@ def test_a_basic_user_name_counts_only_if_the_row_names_one():
             named.authenticate(basic(wrong), NOW)
 
 
+@pytest.mark.parametrize(
+    ("scheme", "more", "headers", "query"),
+    [
+        ("api-key", "", {"X-Api-Key": SECRET}, {}),
+        ("api-key", 'header = "X-Key"', {"X-Key": SECRET}, {}),
+        ("api-key", 'query = "code"', {}, {"code": SECRET}),
+        # Where no user name counts, one is sent all the same.
+        ("basic", "", {"Authorization": f"Basic {base64.b64encode(f'cobrowse:{SECRET}'.encode()).decode()}"}, {}),
+        (
+            "basic",
+            'username = "them"',
+            {"Authorization": f"Basic {base64.b64encode(f'them:{SECRET}'.encode()).decode()}"},
+            {},
+        ),
+        ("bearer", "", {"Authorization": f"Bearer {SECRET}"}, {}),
+        ("mtls", 'subjects = ["CN=a", "CN=b"]\nsubject_header = "X-Subject"', {"X-Subject": "CN=a"}, {}),
+    ],
+)
+def test_a_credential_is_sent_where_the_row_has_it(scheme, more, headers, query):
+    signed = row(scheme, more=more, trusted_proxies=("10.0.0.0/24",)).sign("POST", "/", b"", NOW)
+    assert (signed.headers, signed.query) == (headers, query)
+
+
+def test_a_key_in_the_query_is_looked_for_among_a_hundred_parameters():
+    sender = row("api-key", more='query = "code"')
+    others = "&".join(["p="] * 99)
+    assert sender.authenticate(incoming({}, query=f"{others}&code={SECRET}"), NOW) == "S"
+    with pytest.raises(NotAuthenticated, match="is missing"):
+        sender.authenticate(incoming({}, query=f"{others}&p=&code={SECRET}"), NOW)
+
+
 SUBJECT = "CN=dataactions.prod.us-east-1.mypurecloud.com"
 MTLS = f'subjects = ["{SUBJECT}"]\nsubject_header = "X-Client-Subject"'
 
