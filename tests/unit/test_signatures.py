@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from standardwebhooks.webhooks import Webhook
@@ -209,13 +209,28 @@ def test_a_hex_signature_may_be_in_capitals():
     assert row("github").authenticate(incoming({"X-Hub-Signature-256": f"sha256={raw}"}, b"{}"), NOW) == "S"
 
 
-def test_the_tolerance_is_the_rows():
+@pytest.mark.parametrize(("off", "side"), [(-11, "behind"), (11, "ahead of")])
+def test_the_tolerance_is_the_rows(off, side):
     sender = row("zendesk", more="tolerance_seconds = 10")
-    request = incoming(
-        sender.sign("POST", "/", b"{}", datetime.fromtimestamp(NOW.timestamp() - 11, UTC)).headers, b"{}"
-    )
-    with pytest.raises(StaleTimestamp, match="11 s behind this service's clock; 10 s are allowed"):
-        sender.authenticate(request, NOW)
+
+    def sent(seconds):
+        return incoming(sender.sign("POST", "/", b"{}", NOW + timedelta(seconds=seconds)).headers, b"{}")
+
+    with pytest.raises(StaleTimestamp) as refused:
+        sender.authenticate(sent(off), NOW)
+    assert refused.value.message == (f"the signature's timestamp is 11 s {side} this service's clock; 10 s are allowed")
+    assert sender.authenticate(sent(off * 10 / 11), NOW) == "S"
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "iso"])
+def test_a_rows_timestamp_may_be_in_each_unit_and_one_in_another_form_is_refused(unit):
+    more = f'header = "X-Sig"\ntimestamp_header = "X-Sent"\ntimestamp_unit = "{unit}"'
+    sender = row("hmac", more=more)
+    assert sender.authenticate(incoming(sender.sign("POST", "/", b"", NOW).headers), NOW) == "S"
+    signature = hmac_by_hand(SECRET.encode(), b"yesterday.").hex()
+    with pytest.raises(SignatureInvalid) as refused:
+        sender.authenticate(incoming({"X-Sig": signature, "X-Sent": "yesterday"}), NOW)
+    assert refused.value.message == "the signature's timestamp is not one"
 
 
 @pytest.mark.parametrize(
