@@ -20,7 +20,19 @@ from cobrowse.ledger import (
     lock_key_for,
     released_lock_key,
 )
-from cobrowse.model import Command, Failure, Outcome, Secret, Session, SessionState, Span, Status
+from cobrowse.model import (
+    Command,
+    Ending,
+    Failure,
+    Outcome,
+    Secret,
+    Session,
+    Sessions,
+    SessionState,
+    SessionView,
+    Span,
+    Status,
+)
 
 COMMAND = Command("crm", "corr", 10.0)
 
@@ -105,7 +117,11 @@ def test_a_command_asks_for_nothing_that_is_not_said():
             key="",
             fingerprint="",
             reuse_live_session=False,
+            start_when="customer_connected",
             user_token=Secret(""),
+            action="start",
+            ends="",
+            hand_over=False,
         )
         == COMMAND
     )
@@ -113,7 +129,15 @@ def test_a_command_asks_for_nothing_that_is_not_said():
 
 def test_a_session_of_which_nothing_is_known_is_empty():
     nothing = Secret("")
-    assert Session("", "", "", nothing, nothing, nothing, nothing, "", "", verified=False) == Session()
+    unseen = {"verified": False, "targets": (), "customer_id": "", "handed_over": False, "hand_over_error": ""}
+    assert Session("", "", "", nothing, nothing, nothing, nothing, "", "", **unseen) == Session()
+
+
+def test_a_look_that_shows_nothing_says_nothing():
+    assert Sessions(live=(), over=(), unanswered="") == Sessions()
+    assert Ending(targets=(), session_ids=(), all_over=False, customer_left=False) == Ending()
+    unknown = SessionView(SessionState.UNKNOWN, customer_connected=False, agent_connected=False, since="")
+    assert unknown == SessionView()
 
 
 def test_progress_and_a_span_begin_with_nothing():
