@@ -126,6 +126,7 @@ def test_a_redactor_tells_nothing_of_what_it_holds():
         ("https://@host/x", "https://@host/x"),
         ("https://host/x?a=b and more", f"https://host/x?{MASK} and more"),
         ("https://host/x#f", f"https://host/x?{MASK}"),
+        ("https://host/x#f#g", f"https://host/x?{MASK}"),
         ("https://host/x#f?a", f"https://host/x?{MASK}"),
         ("https://host/x?a#f", f"https://host/x?{MASK}"),
         ("https://host?a=b", f"https://host?{MASK}"),
@@ -178,8 +179,21 @@ def test_a_calls_own_credential_is_masked_and_so_are_the_pair_and_the_password_i
     )
 
 
+def test_a_password_begins_at_the_first_colon_of_its_pair():
+    pair = base64.b64encode(b"client:pass:word").decode()
+    redactor = Redactor((), Session(), ((b"authorization", f"Basic {pair}".encode()),))
+    assert redactor("<pass:word>") == f"<{MASK}>"
+
+
 @pytest.mark.parametrize(
-    "credential", ["no-base64!", base64.b64encode(b"\xff:pass").decode(), base64.b64encode(b"nocolon").decode()]
+    "credential",
+    [
+        "no-base64!",
+        # Base64 of user:pass, but for one character.
+        "dXNl!cjpwYXNz",
+        base64.b64encode(b"\xff:pass").decode(),
+        base64.b64encode(b"nocolon").decode(),
+    ],
 )
 def test_a_credential_that_is_no_pair_is_masked_as_it_stands(credential):
     redactor = Redactor((), Session(), ((b"authorization", f"Bearer {credential}".encode()),))
