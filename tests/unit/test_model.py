@@ -90,6 +90,7 @@ def test_a_secret_is_revealed_by_name_and_equals_its_like_only():
     assert Secret(TEXT) == SECRET != Secret("another")
     assert SECRET != TEXT
     assert len({SECRET, Secret(TEXT)}) == 1
+    assert len({hash(Secret(str(number))) for number in range(10)}) > 1
     assert (bool(SECRET), bool(Secret()), Secret().reveal()) == (True, False, "")
 
 
