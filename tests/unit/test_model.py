@@ -163,7 +163,9 @@ def test_an_outcome_is_a_success_if_an_invitation_came_of_it(status):
 
 def test_an_entry_and_a_claim_say_what_they_are_told():
     entry = InitiationRecord("i", COMMAND, State.RUNNING, 1, Checkpoint())
-    assert InitiationRecord("i", COMMAND, State.RUNNING, 1, Checkpoint(), "", 0.0, 0, None, None, None) == entry
+    nothing = (Checkpoint(), "", 0.0, 0, None, None, None, None, 0, ())
+    assert InitiationRecord("i", COMMAND, State.RUNNING, 1, *nothing) == entry
+    assert Acquired(entry, None, (), ()) == Acquired(entry)
     claim = Claim("i", "slot", "lease_owner", COMMAND, 15.0)
     assert Claim("i", "slot", "lease_owner", COMMAND, 15.0, Checkpoint()) == claim
 
@@ -183,6 +185,10 @@ def test_what_a_command_must_hold_alone():
     assert lock_key_for(replace(without_key, key="k", fingerprint="f"), "i") == "key:crm:ada:k"
     assert lock_key_for(replace(without_key, key="k"), "i") == "key:crm::k"
     assert lock_key_for(COMMAND, "i") == released_lock_key("i") == "id:i"
+    # An end is beside the conversation's start, and beside the end of another of its initiations.
+    end = replace(without_key, action="end")
+    assert lock_key_for(end, "i") == "conversation:crm:ada:c:end:"
+    assert lock_key_for(replace(end, ends="a:b%"), "i") == "conversation:crm:ada:c:end:a%3Ab%25"
 
 
 def test_no_two_callers_and_keys_make_one_lock_key():
