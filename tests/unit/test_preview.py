@@ -9,7 +9,7 @@ from cobrowse.preview import what_would_happen
 from tests.clocks import ManualClock
 from tests.scripted import ScriptedLedger, command
 
-LIVE = Session("", "s-1", "m-1", join_url=Secret("https://join"), state="connected")
+LIVE = Session("C-1", "s-1", "m-1", join_url=Secret("https://join"), state="connected")
 
 
 class Genesys:
