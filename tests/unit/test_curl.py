@@ -16,7 +16,7 @@ def test_a_head_has_its_version_status_phrase_and_headers():
     assert [head.get(name) for name in ("x-one", "empty", "one", "absent")] == ["c", "", "", ""]
     assert head.get("absent", "default") == "default"
     assert curl.ResponseHead(b"HTTP/1.1 200\r\n", []).reason == b""
-    assert curl.ResponseHead(OK, [b"X: \xe9\r\n"]).get("x") == "\xe9"
+    assert curl.ResponseHead(OK, [b"X:\xe9\r\n"]).get("x") == "\xe9"
 
 
 def test_servers_and_proxies_are_verified_and_a_certificate_is_shown_where_there_is_one():
