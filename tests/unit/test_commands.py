@@ -31,7 +31,8 @@ def bridge(tmp_path):
     here.mkdir()
 
     def call(*words, stdin="", **variables):
-        bare = dict.fromkeys(name for name in os.environ if name not in ("PATH", "HOME"))
+        # With what a .env may add, so that it is taken away again.
+        bare = dict.fromkeys({*os.environ, "LEDGER_URL", "LOG_LEVEL"} - {"PATH", "HOME"})
         with contextlib.chdir(here), runner.isolation(stdin, {**bare, **variables}) as (out, err, _):
             try:
                 status = run(program, words)
@@ -94,7 +95,6 @@ ON_SANDBOX = {"SANDBOX": "true"} | dict.fromkeys(("GENESYS_API_URL", "GENESYS_LO
         (("sandbox", "--rate-limit", "-1"), {}, 2, "-1 is not in the range x>=0"),
         (("sandbox", "--host", "0.0.0.0"), {}, 1, "→ --allow-remote lets other machines reach it"),
         (("listen", "--metrics-port", "-1"), {}, 2, "-1 is not in the range 0<=x<=65535"),
-        (("demo", "--serve"), {"PORT": "soon"}, 2, "PORT: Not a valid integer. It is 'soon'."),
         (("list", "--env-file", "gone"), {}, 2, "File 'gone' does not exist"),
         (("list", "--env-file", "."), {}, 2, "File '.' is a directory"),
         (("list",), {"LEDGER_URL": "sqlite:////proc/none/l.sqlite3"}, 1, "→ Check that LEDGER_URL's directory exists"),
