@@ -12,6 +12,9 @@ from marshmallow.validate import Range
 
 from cobrowse.model import Secret
 from integrations.genesys.flows import AUTO, MODES
+from integrations.genesys.grants import AUTO as GRANT_AUTO
+from integrations.genesys.grants import GRANTS, USER
+from integrations.genesys.user_login import UserClient
 from integrations.regions import REGIONS, region_of
 from integrations.secret_files import Variables
 from schemas.console_users import parse_users
@@ -24,6 +27,7 @@ from schemas.environment import (
     proxy_url,
     read,
     readable_file,
+    redirect_uri,
     rows,
     safe_url,
     setting,
@@ -56,6 +60,26 @@ class Settings:
         asked=True,
     )
     genesys_client_secret: Secret = setting(Secret(), "The OAuth client's secret.", asked=True)
+    genesys_grant: str = setting(
+        GRANT_AUTO,
+        "Whose token calls go out with. `client_credentials`: the OAuth client's. `service_user`: that of the user who "
+        "has run `cobrowse-bridge login`. `auto`: the client's, and the user's for the operations that Genesys refuses "
+        "to a client for lack of a user (docs/genesys-setup.md#act-as-a-user).",
+        choice(*GRANTS),
+    )
+    genesys_user_client_id: str = setting(
+        "",
+        "A second OAuth client, grant type code authorization, through which a service user logs in; without it there "
+        "is none.",
+    )
+    genesys_user_client_secret: Secret = setting(
+        Secret(), "Its secret. Without one the client is public, and the login uses PKCE."
+    )
+    genesys_user_redirect_uri: str = setting(
+        "http://localhost:8765/callback",
+        "The redirect URI of that client, exactly as Genesys has it; `login` listens there if it is on loopback.",
+        redirect_uri,
+    )
     genesys_region: str = setting(
         "mypurecloud.com",
         "The org's region: its host in any case, with `https://`, `api.`, `login.` or `apps.` or not, AWS's name "
@@ -271,6 +295,12 @@ class Settings:
         return self.genesys_login_url or f"https://login.{self.genesys_region}"
 
     @property
+    def user_client(self) -> UserClient | None:
+        """The OAuth client through which a service user logs in, if there is one."""
+        client_id, secret = self.genesys_user_client_id, self.genesys_user_client_secret
+        return UserClient(self.login_url, client_id, secret, self.genesys_user_redirect_uri) if client_id else None
+
+    @property
     def open_to_all(self) -> bool:
         """Whether data actions need no key: on a sandbox without any."""
         return self.sandbox and not self.api_keys
@@ -283,6 +313,7 @@ class Settings:
 
 Settings.NAMES = tuple(rows(Settings))
 _CLIENT = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
+_USER_CLIENT = ("GENESYS_USER_CLIENT_ID",)
 _HOSTS = ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
 
 
@@ -314,7 +345,12 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "GENESYS_CLIENT_KEY", "set without GENESYS_CLIENT_CERT, whose key it is"
     if settings.console_password and settings.console_users:
         yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
+    if settings.genesys_user_client_secret and not settings.genesys_user_client_id:
+        yield "GENESYS_USER_CLIENT_SECRET", "set without GENESYS_USER_CLIENT_ID, whose secret it is"
+    required: tuple[str, ...]
     required, remedy = _CLIENT, "copy it from your Genesys OAuth client (client credentials)"
+    if settings.genesys_grant == USER:
+        required, remedy = _USER_CLIENT, "copy it from your Genesys OAuth client (code authorization)"
     if settings.sandbox:
         required, remedy = _HOSTS, "set the sandbox's URL, such as http://127.0.0.1:9099"
     for name in required:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple, Protocol
 from urllib.parse import urlencode
@@ -83,14 +83,30 @@ class _CachedToken(NamedTuple):
 _NO_TOKEN = _CachedToken(Secret(), 0, 0.0)
 
 
+class Invalidations:
+    """How often tokens were invalidated of late."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._recent: deque[float] = deque(maxlen=MAX_INVALIDATIONS)
+
+    def allow(self) -> bool:
+        """Count one more, unless there were MAX_INVALIDATIONS within INVALIDATION_WINDOW; whether it counts."""
+        now, recent = self._clock.monotonic(), self._recent
+        if len(recent) == MAX_INVALIDATIONS and now - recent[0] < INVALIDATION_WINDOW:
+            return False
+        recent.append(now)
+        return True
+
+
 @dataclass(slots=True)
 class _ScopeState:
     """What this process knows of the token for one set of scopes. `guard` is held during a fetch."""
 
     guard: Guard
+    invalidations: Invalidations
     token: _CachedToken = _NO_TOKEN
     invalid_version: int = 0  # and all before it
-    invalidations: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_INVALIDATIONS))
 
 
 class Tokens:
@@ -156,14 +172,9 @@ class Tokens:
         """
         state = self._state(scope)
         token = state.token
-        if token.value != value:
-            return
-        now, recent = self._clock.monotonic(), state.invalidations
-        if len(recent) == MAX_INVALIDATIONS and now - recent[0] < INVALIDATION_WINDOW:
-            return
-        recent.append(now)
-        state.invalid_version = token.version
-        state.token = token._replace(value=Secret())
+        if token.value == value and state.invalidations.allow():
+            state.invalid_version = token.version
+            state.token = token._replace(value=Secret())
 
     def seconds_left(self) -> float:
         """Seconds that the token with the longest life still has in this process; 0 if there is none."""
@@ -176,7 +187,9 @@ class Tokens:
 
     def _state(self, scope: str) -> _ScopeState:
         state = self._states.get(scope)
-        return state if state is not None else self._states.setdefault(scope, _ScopeState(self._new_lock()))
+        if state is None:
+            state = self._states.setdefault(scope, _ScopeState(self._new_lock(), Invalidations(self._clock)))
+        return state
 
     def _renew(self, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:
         if self._store is not None:
@@ -216,8 +229,9 @@ class Tokens:
     def _fetch(self, attempt: Attempt, scope: str) -> tuple[Secret, float]:
         form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
         headers = (*self._headers, (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()))
+        content = urlencode(form).encode()
         try:
-            answer = self._caller.call(attempt, TOKEN, self._origin, TOKEN.path, headers, urlencode(form).encode())
+            answer = self._caller.call(attempt, TOKEN, self._origin, TOKEN.path, headers, content, payer="token")
         except GenesysForbidden as error:
             if error.by_role:
                 error.append(f"; scopes requested: {scope or 'none'}")

@@ -9,6 +9,8 @@ from integrations.genesys import curl
 
 Header = tuple[bytes, bytes]
 
+_SAME_FOR_ALL: tuple[Header, ...] = ((b"Accept", b"application/json"), (b"User-Agent", b"cobrowse-bridge"))
+
 
 class Origin:
     """Where an API is. `url` may have a path, which comes before each request's.
@@ -65,3 +67,15 @@ class OriginRequest(httpx.Request):
         else:
             raise AttributeError(name)
         return self.__dict__[name]
+
+
+def api_headers(token: str, correlation_id: str, content: bytes | None) -> list[Header]:
+    """What a call to the Platform API carries with this token; `content` is JSON, None without a body."""
+    headers = [
+        *_SAME_FOR_ALL,
+        (b"Authorization", b"Bearer " + token.encode()),
+        (b"ININ-Correlation-Id", correlation_id.encode()),
+    ]
+    if content is not None:
+        headers.append((b"Content-Type", b"application/json"))
+    return headers

@@ -24,6 +24,7 @@ from integrations.ledger.budgets import BudgetTable
 from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
+from integrations.ledger.grants import GrantTable
 from integrations.ledger.leases import LeaseTable
 from integrations.ledger.listings import Listings
 from integrations.ledger.notes import NoteTable
@@ -45,7 +46,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens`, `notes`, `budgets`, `refusals` and `leases` lie there too.
+    """The ledger, kept in a database: `tokens`, `grants`, `notes`, `budgets`, `refusals` and `leases` too.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
     least. `seconds`: what a method may wait for the database, by default database.DEFAULT_TIMEOUT.
@@ -65,6 +66,7 @@ class LedgerStore(Listings):
         self._notifier = CompletionNotifier()
         self._purge = Purge(database, retention_seconds, self._clock, invited_seconds)
         self.tokens = TokenTable(database, box)
+        self.grants = GrantTable(database, box)
         self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
         self.refusals = RefusalTable(database, retention_seconds, self._clock)

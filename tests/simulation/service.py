@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 from cobrowse.admission import Admission
 from cobrowse.errors import InternalError, KeyReused
@@ -67,7 +68,7 @@ class Worker(Process):
             clock=clock,
             jitter=world.random.random,
             lease_owner=name,
-            store=service.store,
+            shared=SimpleNamespace(tokens=service.store, budgets=None, grants=None),
             new_lock=lambda: Lock(world),
         )
         self.initiation = service.initiation(
