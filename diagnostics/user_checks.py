@@ -56,6 +56,9 @@ def tokens(_context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:
     if org.grants.mode == USER:
         yield Check("tokens", True, "the service user's, for every operation")
         return
+    if org.grants.user is None:
+        yield Check("tokens", True, "the OAuth client's, for every operation")
+        return
     operation, made_up = _INVITING[org.row.name], org.new_id()
     json = {"type": "cobrowse", "cobrowseSessionId": made_up} if operation.sends_json else None
     unknown = ""

@@ -43,7 +43,7 @@ def url(request, tmp_path):
         return f"sqlite:///{tmp_path}/ledger.sqlite3"
     shared = _shared_database(request.getfixturevalue("server"))
     with psycopg.connect(shared, autocommit=True) as connection:
-        connection.execute("TRUNCATE initiations, tokens, budgets, refusals, leases")
+        connection.execute("TRUNCATE initiations, tokens, budgets, refusals, leases, grants")
     return shared
 
 
