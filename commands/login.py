@@ -62,9 +62,7 @@ def _settings() -> tuple[Settings, UserClient]:
     settings = load_settings(only=(*GENESYS, *LEDGER))
     if settings.user_client is None:
         raise SettingsError(
-            [
-                "GENESYS_USER_CLIENT_ID: required for a login; make an OAuth client with the grant Code Authorization"
-            ]
+            ["GENESYS_USER_CLIENT_ID: required for a login; make an OAuth client with the grant Code Authorization"]
         )
     return settings, settings.user_client
 

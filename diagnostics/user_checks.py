@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from cobrowse.errors import CobrowseError, LoginRequired, UserTokenRequired
+from cobrowse.errors import CobrowseError, GenesysUnauthorized, LoginRequired, UserTokenRequired
 from diagnostics.context import Check, DiagnosticContext, failing
 from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys import grant_name
 from integrations.genesys.grants import AUTO, CLIENT, USER
 from integrations.genesys.operations import ATTACH, COBROWSE, Operation, UpstreamRejected
+from integrations.genesys.user_login import Person, UserLogin
+from integrations.genesys.user_token import UserTokens
 
 # What invites the customer in each flow.
 _INVITING: Mapping[str, Operation] = {"media": ATTACH, "native": COBROWSE}
@@ -33,9 +35,7 @@ def service_user(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Che
             told = "nobody has logged in" + ("" if needed else "; needed only if Genesys demands a user for a call")
             yield Check(name, False if needed else None, told, _LOG_IN)
             return
-        attempt = org.attempt()
-        token = org.grants.user.get(attempt)
-        person = org.login.whose(attempt, token, settings.api_url)
+        person = _whose(org, org.login, org.grants.user, settings.api_url)
     except LoginRequired as error:
         yield failing(name, error, _LOG_IN)
     except UpstreamRejected as refused:
@@ -49,6 +49,17 @@ def service_user(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Che
         yield Check(name, True, f"{person.user}{of}, {since}; its token is good until {until:%Y-%m-%d %H:%M} UTC")
         if found.refused:
             yield Check("login", False, f"can't be renewed any more: {found.refused}", _LOG_IN)
+
+
+def _whose(org: GenesysChecks, login: UserLogin, user: UserTokens, api_url: str) -> Person:
+    """Whose token it is, of one that is renewed where Genesys rejects it."""
+    attempt = org.attempt()
+    token = user.get(attempt)
+    try:
+        return login.whose(attempt, token, api_url)
+    except GenesysUnauthorized:
+        user.invalidate(token)
+    return login.whose(attempt, user.get(attempt), api_url)
 
 
 def tokens(_context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:

@@ -45,6 +45,8 @@ class Logins:
         # The refresh tokens in force, each with the access token beside it, and whether its client showed a secret.
         self._refresh: dict[str, tuple[str, bool]] = {}
         self.renewed = 0
+        # Every code and refresh token there ever was, for those who watch that none gets out.
+        self.given: set[str] = set()
 
     def clear(self) -> None:
         """Forget every login."""
@@ -98,6 +100,7 @@ class Logins:
             seconds = self._options.expires_in
             token = self._tokens.add_user(USER_PREFIX + self._new_id(), SCOPES, seconds)
             refresh = self._new_id()
+            self.given.add(refresh)
             self._refresh[refresh] = token.value, bool(secret)
         return {
             "access_token": token.value,
@@ -108,6 +111,7 @@ class Logins:
 
     def _new_code(self, asked: Mapping[str, str]) -> str:
         code = self._new_id()
+        self.given.add(code)
         with self._lock:
             until = self._clock() + CODE_SECONDS
             self._codes[code] = _Code(asked["redirect_uri"], asked.get("code_challenge", ""), until)

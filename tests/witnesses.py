@@ -41,7 +41,8 @@ def secrets(settings, environ):
         *(pair.partition(":")[2] for pair in pairs),
         *(environ[name] for name in named if name in environ),
         *settings.ledger_keys,
-        *(settings.console_password, settings.genesys_client_secret, settings.metrics_token),
+        *(settings.console_password, settings.metrics_token),
+        *(settings.genesys_client_secret, settings.genesys_user_client_secret),
     ]
 
 

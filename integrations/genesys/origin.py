@@ -12,6 +12,15 @@ Header = tuple[bytes, bytes]
 _SAME_FOR_ALL: tuple[Header, ...] = ((b"Accept", b"application/json"), (b"User-Agent", b"cobrowse-bridge"))
 
 
+class HiddenBytes(bytes):
+    """Bytes whose repr is masked, since tools show the variables of a traceback's frames."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "•••"
+
+
 class Origin:
     """Where an API is. `url` may have a path, which comes before each request's.
 

@@ -11,7 +11,7 @@ from cobrowse.errors import GenesysBadResponse, LoginRequired
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
 from integrations.genesys.operations import ME, USER_TOKEN
-from integrations.genesys.origin import Header, Origin, api_headers
+from integrations.genesys.origin import Header, HiddenBytes, Origin, api_headers
 from integrations.genesys.retry import RetryingCaller
 
 AUTHORIZE_PATH = "/oauth/authorize"
@@ -105,7 +105,7 @@ class UserLogin:
         else:
             pair = f"{self._client.client_id}:{self._client.client_secret}".encode()
             headers.append((b"Authorization", b"Basic " + base64.b64encode(pair)))
-        content = urlencode(form).encode()
+        content = HiddenBytes(urlencode(form).encode())
         held = (*held, self._client.client_secret)
         answer = self._caller.call(
             attempt, USER_TOKEN, self._origin, USER_TOKEN.path, headers, content, payer="token", held=held
