@@ -74,8 +74,7 @@ def create_app(
 
     `environ` holds the senders' secrets, and the settings where none are handed in.
     """
-    settings = settings or load_settings(environ)
-    clock = clock or SystemClock()
+    settings, clock = settings or load_settings(environ), clock or SystemClock()
     keys, senders, rates = load_auth(settings, clock, environ, in_force.senders)
     configure_logging(settings.log_level, settings.log_format)
     for fault in in_force.refused:
@@ -159,6 +158,7 @@ def build_console(
     activity: SenderActivities,
 ) -> Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
+    users = [user.reveal() for user in settings.console_users]
     return Console(
         recent=ledger.recent,
         read=ledger.read,
@@ -169,9 +169,9 @@ def build_console(
         clock=clock,
         deadline_seconds=settings.deadline_seconds,
         # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
-        csrf_key=settings.console_password or Secret(",".join(settings.console_users)) or settings.ledger_url,
+        csrf_key=settings.console_password or Secret(",".join(users)) or settings.ledger_url,
         password=settings.console_password,
-        users=parse_users(settings.console_users),
+        users=parse_users(users),
         about=About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
         senders=(data_actions.SENDER, CONSOLE, *senders.names),
         ignored=ignored,
@@ -191,7 +191,7 @@ def load_auth(
     errors: list[str] = []
     keys, senders, rates = ApiKeys(), Senders(), RateLimiter(clock=clock)
     try:
-        keys = ApiKeys.parse(settings.api_keys)
+        keys = ApiKeys.parse(settings.api_keys.reveal())
     except ApiKeysError as error:
         errors += error.errors
     try:
@@ -209,7 +209,7 @@ def load_auth(
     except SendersFileError as error:
         errors += error.errors
     try:
-        rates = RateLimiter(settings.rate_limit_storage, clock)
+        rates = RateLimiter(settings.rate_limit_storage.reveal(), clock)
     except RateStorageError as error:
         errors += error.errors
     if errors:
@@ -268,7 +268,7 @@ def transport_of(settings: Settings) -> CurlTransport:
     return CurlTransport(
         max_body_bytes=settings.max_upstream_bytes,
         ca_bundle=settings.genesys_ca_file or None,
-        proxy=settings.genesys_proxy or None,
+        proxy=settings.genesys_proxy.reveal() or None,
         no_proxy=settings.no_proxy,
         client_cert=settings.genesys_client_cert or None,
         client_key=settings.genesys_client_key or None,
@@ -278,8 +278,8 @@ def transport_of(settings: Settings) -> CurlTransport:
 def build_ledger(settings: Settings) -> LedgerStore:
     """The ledger at LEDGER_URL, opened at its first use. SettingsError if the URL or a key can't be one."""
     try:
-        ledger = settings.ledger_retention_seconds
-        return open_ledger(settings.ledger_url, keys=settings.ledger_keys, retention_seconds=ledger)
+        seconds, keys = settings.ledger_retention_seconds, [key.reveal() for key in settings.ledger_keys]
+        return open_ledger(settings.ledger_url.reveal(), keys=keys, retention_seconds=seconds)
     except ValueError as error:
         raise SettingsError([str(error)]) from None
 

@@ -9,7 +9,7 @@ from cobrowse.flow import Attempt, Flow, FlowUnavailable, run
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
-from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner, without_ended
+from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner, with_late_answers, without_ended
 
 
 def join_or_run(
@@ -38,6 +38,8 @@ def join_or_run(
     if may_be_there or _looks_first(attempt.command):
         try:
             active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
+            if active is None and (late := with_late_answers(ledger, attempt, acquired)) is not None:
+                active = already_active_outcome(attempt, late, lambda: sessions(attempt))
         except ConversationError as error:
             # Whether it was over before this initiation's own invitation is for the flow's probe to say.
             if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:

@@ -10,10 +10,26 @@ StartWhen = Literal["customer_connected", "agent_connected"]
 Action = Literal["start", "end"]
 
 
-class Secret(str):
-    """A string whose repr is masked. str(), f-strings and JSON show it: hand it on, don't format it."""
+class Secret:
+    """A text that only `reveal()` gives: str(), formats, repr, the log and exceptions show dots, JSON refuses it."""
 
-    __slots__ = ()
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, to sign, send or store."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     def __repr__(self) -> str:
         return "•••"

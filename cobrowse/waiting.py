@@ -46,6 +46,19 @@ def without_ended(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Acqui
     return replace(acquired, history=tuple(entry for entry in history if entry is not None and entry.ended is None))
 
 
+def with_late_answers(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Acquired | None:
+    """The claim once one of its history that ran at that time has ended; None if none has.
+
+    An owner that was taken for dead may come back and put on record what its conversation does not show.
+    """
+    running = {entry.id for entry in acquired.history if entry.state is State.RUNNING}
+    if not running:
+        return None
+    now = without_ended(ledger, attempt, acquired)
+    late = any(entry.id in running and entry.state is not State.RUNNING for entry in now.history)
+    return now if late else None
+
+
 def applies_to_all_waiters(ended: InitiationRecord) -> bool:
     """Whether its answer is valid for all that waited; a permanent failure may be its request's own error."""
     outcome = ended.outcome

@@ -90,7 +90,7 @@ def _show(ledger: LedgerStore, client: UserClient) -> bool:
 def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[UserTokenPair, Person]:
     """The tokens of the person who logs in now, and who that is."""
     clock, transport = SystemClock(), transport_of(settings)
-    state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
+    state, verifier = secrets.token_urlsafe(24), Secret(secrets.token_urlsafe(48))
     try:
         caller = RetryingCaller(transport, clock, random.random, sandbox=settings.sandbox)
         calls = UserLogin(caller, client)

@@ -120,9 +120,9 @@ def _print_session(outcome: Outcome) -> None:
     say_pairs(
         (
             ("session", session.cobrowse_session_id),
-            ("join URL", str(session.join_url)),
-            ("join code", str(session.join_code)),
-            ("viewer URL", str(session.viewer_url)),
+            ("join URL", session.join_url.reveal()),
+            ("join code", session.join_code.reveal()),
+            ("viewer URL", session.viewer_url.reveal()),
         )
     )
     if not session.verified:

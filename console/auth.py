@@ -52,7 +52,7 @@ class CsrfTokens:
     @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:
         # Slow on purpose: a token must not allow faster guesses of the password than the sign-in.
-        key = scrypt(secret_bytes(self._key), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
+        key = scrypt(secret_bytes(self._key.reveal()), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
         return URLSafeTimedSerializer(key, salt="run again", signer_kwargs={"digest_method": sha256})
 
 

@@ -52,7 +52,7 @@ class OnePassword:
     """CONSOLE_PASSWORD: with it, everybody is an operator by the name that is given."""
 
     def __init__(self, password: Secret) -> None:
-        self._digest = _digest(password)
+        self._digest = _digest(password.reveal())
 
     def check(self, name: str, password: str) -> SignedIn | None:
         """The person with any name. Digests have one length, so the comparison reveals nothing of the password's."""

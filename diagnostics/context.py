@@ -101,7 +101,9 @@ class DiagnosticContext:
         settings = self.settings
         with suppress(ValueError):  # which the ledger's own check tells
             self.ledger = ledgers.connect(
-                settings.ledger_url, keys=settings.ledger_keys, retention_seconds=settings.ledger_retention_seconds
+                settings.ledger_url.reveal(),
+                keys=[key.reveal() for key in settings.ledger_keys],
+                retention_seconds=settings.ledger_retention_seconds,
             )
 
     def close(self) -> None:

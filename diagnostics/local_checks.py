@@ -24,7 +24,7 @@ _UNSET = re.compile(r"\$(\w+) is not set")
 def api_keys(context: DiagnosticContext) -> Iterator[Check]:
     """The data action's keys: whose they are, never what they are."""
     try:
-        keys = ApiKeys.parse(context.settings.api_keys)
+        keys = ApiKeys.parse(context.settings.api_keys.reveal())
     except ApiKeysError as error:
         hint = "Write API_KEYS as name:key pairs with keys of 16 bytes or more, separated by commas."
         yield Check("API keys", False, "; ".join(error.errors), hint)
@@ -60,7 +60,7 @@ def senders(context: DiagnosticContext) -> Iterator[Check]:
 
 def rates(context: DiagnosticContext) -> Iterator[Check]:
     """Where senders' rates are counted."""
-    storage = context.settings.rate_limit_storage
+    storage = context.settings.rate_limit_storage.reveal()
     try:
         RateLimiter(storage, context.clock).ping()
     except RateStorageError as error:
@@ -78,7 +78,9 @@ def ledger(context: DiagnosticContext) -> Iterator[Check]:
     settings = context.settings
     try:
         store = ledgers.connect(
-            settings.ledger_url, keys=settings.ledger_keys, retention_seconds=settings.ledger_retention_seconds
+            settings.ledger_url.reveal(),
+            keys=[key.reveal() for key in settings.ledger_keys],
+            retention_seconds=settings.ledger_retention_seconds,
         )
     except ValueError as error:
         yield Check("ledger", False, str(error), "Correct LEDGER_URL or LEDGER_KEYS; .env.example shows the forms.")

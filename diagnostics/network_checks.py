@@ -75,7 +75,7 @@ def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
 
 def _proxied(context: DiagnosticContext, dns: str, tls: str) -> Iterator[Check]:
     """The proxy itself; what lies behind it is for the service's own engine: the token and a conversation show that."""
-    parts = urlsplit(context.settings.genesys_proxy)
+    parts = urlsplit(context.settings.genesys_proxy.reveal())
     port = parts.port or (443 if parts.scheme == "https" else 1080)
     where = f"{parts.scheme}://{parts.hostname}:{port} of GENESYS_PROXY{', with a user' if parts.username else ''}"
     try:

@@ -52,5 +52,14 @@ def start_off_loop(work: Callable[[], T], then: Callable[[T], None]) -> None:
         then(work())
 
 
+def wait_for_socket(handle: int, seconds: float | None, *, writable: bool = False) -> None:
+    """Under gevent: return once there is something to read, or with `writable` also once there is room to write.
+
+    TimeoutError after so many seconds.
+    """
+    wait = _gevent().socket.wait_readwrite if writable else _gevent().socket.wait_read
+    wait(handle, seconds)
+
+
 def _gevent() -> Any:  # noqa: ANN401 - a module without types
     return sys.modules["gevent"]

@@ -16,6 +16,10 @@ Check = Callable[[Any], object]
 """Raises ValidationError, whose text has the remedy and never a secret, if the value is not a good one."""
 
 
+def _itself(value: Any) -> Any:
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """What a setting's field tells besides its name, its type and its default.
@@ -27,7 +31,7 @@ class Row:
 
     text: str
     checks: tuple[Check, ...] = ()
-    meant: Callable[[Any], Any] = lambda value: value
+    meant: Callable[[Any], Any] = _itself
     example: str = ""
     section: str = ""
     asked: bool = False
@@ -46,12 +50,17 @@ def rows(kind: type) -> dict[str, Row]:
 # What makes a value of each type from a variable's text.
 _FORMS: Mapping[object, Callable[[str], Any]] = {
     str: str.strip,
-    Secret: lambda text: Secret(text.strip()),
+    Secret: str.strip,
     bool: forms.Boolean().deserialize,
     int: forms.Integer().deserialize,
     float: forms.Float().deserialize,
     tuple[str, ...]: lambda text: tuple(_words(text)),
-    tuple[Secret, ...]: lambda text: tuple(map(Secret, _words(text))),
+    tuple[Secret, ...]: lambda text: tuple(_words(text)),
+}
+# What is made of a value once it has been checked.
+_KEPT: Mapping[object, Callable[[Any], Any]] = {
+    Secret: Secret,
+    tuple[Secret, ...]: lambda words: tuple(map(Secret, words)),
 }
 
 
@@ -69,7 +78,7 @@ def read(kind: type, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[s
             value = _FORMS[one.type](environ[name])
             for check in row.checks if value not in ("", ()) else ():
                 check(value)
-            values[one.name] = row.meant(value)
+            values[one.name] = _KEPT.get(one.type, _itself)(row.meant(value))
         except ValidationError as error:
             came = f" It is {environ[name][:60]!r}." if plain else ""
             wrong[name] = [f"{message}{came}" for message in map(str, error.messages)]

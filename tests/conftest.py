@@ -8,6 +8,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.databases import database, server
+from tests.leftovers import Leftovers
 from tests.watch import WATCH
 
 __all__ = ["database", "server"]
@@ -51,10 +52,13 @@ settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)
-def own_log():
-    """The log of each test is its own: neither the level that another's command has set, nor what it has bound."""
+def own_process():
+    """Each test finds the process as the first one did, and fails if it leaves it otherwise."""
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
+    leftovers = Leftovers()
+    yield
+    assert leftovers.found() == [], "this test leaves something to the next"
 
 
 def pytest_configure(config):

@@ -13,6 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.clocks import HANGS
+
 _numbers = count(1)
 
 
@@ -41,7 +43,7 @@ def _started():
 def crash(server):
     """End it at once, and wait until it is gone."""
     os.kill(server.get_pid(), signal.SIGQUIT)
-    server.get_postmaster_info().process.wait(10)
+    server.get_postmaster_info().process.wait(HANGS)
 
 
 def new_database(server, name):

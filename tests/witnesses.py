@@ -29,20 +29,23 @@ _KEPT = ("*.sqlite3", "*.sqlite3-wal", "*.sqlite3-shm", "*.sqlite3-journal", "co
 _GREETING = b"(client id sandbox, secret sandbox-secret)"
 _HANDED_HEADERS = ("integrations/senders/", "web/request_parsing.py")
 _SESSIONS = [outcome.session for outcome in samples.OUTCOMES.values()]
-_MADE_UP = {str(value) for one in _SESSIONS for value in (one.join_url, one.viewer_url, one.join_code) if value}
+_MADE_UP = {value.reveal() for one in _SESSIONS for value in (one.join_url, one.viewer_url, one.join_code) if value}
 _SAMPLES = re.compile("|".join(map(re.escape, _MADE_UP)).encode())
 
 
 def secrets(settings, environ):
     """The secrets among a service's settings, and those of `environ` that its senders file names."""
-    pairs = settings.api_keys.replace(",", " ").split()
+    pairs = settings.api_keys.reveal().replace(",", " ").split()
     named = re.findall(r"\$([A-Z0-9_]+)", Path(settings.senders_file).read_text()) if settings.senders_file else ()
     return [
         *(pair.partition(":")[2] for pair in pairs),
         *(environ[name] for name in named if name in environ),
-        *settings.ledger_keys,
-        *(settings.console_password, settings.metrics_token),
-        *(settings.genesys_client_secret, settings.genesys_user_client_secret),
+        *(key.reveal() for key in settings.ledger_keys),
+        *(
+            each.reveal()
+            for each in (settings.console_password, settings.genesys_client_secret, settings.metrics_token)
+        ),
+        settings.genesys_user_client_secret.reveal(),
     ]
 
 

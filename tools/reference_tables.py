@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from cobrowse.errors import error_types_by_code
+from cobrowse.model import Secret
 from schemas.environment import Row, rows
 from settings import Settings
 from web.error_responses import ERROR_RESPONSES
@@ -36,6 +37,8 @@ def as_written(value: object) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return " ".join(value)
+    if isinstance(value, Secret):
+        return value.reveal()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -3,12 +3,11 @@
 Every response also gets the default security headers; HTML pages override the CSP.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask, Response, g, request
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from cobrowse.errors import (
@@ -22,6 +21,9 @@ from cobrowse.errors import (
     UnsupportedType,
 )
 from web import refusals, request_parsing, responses
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -63,17 +65,24 @@ def refuse_other_spellings(target: str, path: str) -> None:
         raise UnknownPath("the path is not in its one spelling: no escapes, no double slash, no host in front")
 
 
-def _add_missing(headers: Headers) -> None:
-    there = {name.lower() for name, _ in headers}
-    for lower, name, value in _HEADERS:
-        if lower not in there:
-            headers.add(name, value)
+def with_default_headers(application: "WSGIApplication") -> "WSGIApplication":
+    """The application, with the default headers in each response that lacks them."""
+
+    def run(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:  # noqa: ANN401 - as WSGI has it
+            there = {name.lower() for name, _ in headers}
+            return start_response(status, headers + [added[1:] for added in _HEADERS if added[0] not in there], *error)
+
+        return application(environ, start)
+
+    return run
 
 
 def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
     """Put the edge around an app."""
     # Werkzeug would redirect other spellings of a path, to whatever host the Host header names.
     app.url_map.merge_slashes = False
+    app.wsgi_app = with_default_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's own way to do so
 
     @app.before_request
     def correlate() -> None:
@@ -88,7 +97,6 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
     @app.after_request
     def echo(response: Response) -> Response:
         response.headers["ININ-Correlation-Id"] = g.get("correlation_id", "")
-        _add_missing(response.headers)
         return response
 
     @app.teardown_request

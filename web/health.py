@@ -82,7 +82,7 @@ class HealthEndpoints:
     def _may_read(self) -> bool:
         if self.metrics_token:
             presented = bearer_token(request.headers.get("Authorization", ""))
-            return constant_time_equals(secret_bytes(presented), secret_bytes(self.metrics_token))
+            return constant_time_equals(secret_bytes(presented), secret_bytes(self.metrics_token.reveal()))
         return self.open_locally and is_this_machine(request.remote_addr or "", request.host, request.headers.keys())
 
 

@@ -1,22 +1,18 @@
-"""A request's body under a time limit, and whether it was read to its end."""
+"""A request's body, and whether it was read to its end."""
 
-from time import monotonic
 from typing import Any
 
-from gevent import Timeout
 
-
-class TimedBody:
-    """gunicorn's body, for reading only, all of it within `seconds`: TimeoutError past that.
+class CountedBody:
+    """gunicorn's body, for reading only.
 
     Until it has been read to its end, the request's connection must not be kept: what is left of the body would be read
     as the next request. gunicorn sends what `must_close` says as `Connection: close`, and stops reading.
     """
 
-    def __init__(self, request: Any, seconds: float) -> None:  # noqa: ANN401 - gunicorn has no types
+    def __init__(self, request: Any) -> None:  # noqa: ANN401 - gunicorn has no types
         self._request = request
         self._body = request.body
-        self._ends = monotonic() + seconds
         # What is still to come of a body of known length; None for a chunked one.
         self._left: int | None = getattr(request.body.reader, "length", None)
         self._may_be_kept = not request.must_close
@@ -26,11 +22,7 @@ class TimedBody:
         """The next `size` bytes; fewer at the body's end only."""
         if self._left == 0:
             return b""
-        if self._left is not None and 0 <= size <= len(self._body.reader.unreader.buf.getbuffer()):
-            data: bytes = self._body.read(size)  # it came with the head: there is nothing to wait for
-        else:
-            with Timeout(max(0.0, self._ends - monotonic()), TimeoutError("the body did not arrive in time")):
-                data = self._body.read(size)
+        data: bytes = self._body.read(size)
         if self._left is None:
             self._note_end(size < 0 or len(data) < size)
         else:

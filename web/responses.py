@@ -2,17 +2,22 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import orjson
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Failure, Outcome, Session, SessionView, Status
 from cobrowse.outcomes import failure_of
 from integrations.senders.response_policies import ACKNOWLEDGEMENT_TYPE, ResponsePolicy, acknowledgement, batch_status
 from web.error_responses import hint_of, status_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # Seconds to wait that a retryable failure names when Genesys named none.
 DEFAULT_RETRY_AFTER = 2.0
@@ -43,10 +48,10 @@ def to_answer(outcome: Outcome) -> Answer:
         "conversationId": session.conversation_id,
         "cobrowseSessionId": session.cobrowse_session_id,
         "mediaId": session.media_id,
-        "joinUrl": str(links.join_url),
-        "viewerUrl": str(links.viewer_url),
-        "joinCode": str(links.join_code),
-        "websocketUrl": str(links.websocket_url),
+        "joinUrl": links.join_url.reveal(),
+        "viewerUrl": links.viewer_url.reveal(),
+        "joinCode": links.join_code.reveal(),
+        "websocketUrl": links.websocket_url.reveal(),
         "handedOver": session.handed_over,
         "handOverError": session.hand_over_error,
         "offerEnds": session.offer_ends,
@@ -168,9 +173,18 @@ def error_response(error: CobrowseError, correlation_id: str) -> Response:
     return response
 
 
+class WholeResponse(Response):
+    """A response that has all of its body and all of its headers: werkzeug would copy and look through both."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - werkzeug's signature
+        """The headers as they are."""
+        return self.headers
+
+    def get_app_iter(self, environ: "WSGIEnvironment") -> Iterable[bytes]:
+        """The body as it is."""
+        return () if environ["REQUEST_METHOD"] == "HEAD" else [self.get_data()]
+
+
 def json(content: object, status: int = 200) -> Response:
-    """A JSON response that nothing on the way may keep or guess at."""
-    response = Response(orjson.dumps(content), status, mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    """A JSON response."""
+    return WholeResponse(orjson.dumps(content), status, mimetype="application/json")

@@ -4,13 +4,14 @@ import base64
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import NamedTuple, Protocol
 from urllib.parse import urlencode
 
 from cobrowse.clock import Clock
-from cobrowse.errors import GenesysForbidden, GenesysTimeout, LedgerUnavailable
+from cobrowse.errors import GenesysError, GenesysForbidden, GenesysTimeout, GenesysUnavailable, LedgerUnavailable
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
 from integrations.genesys.operations import TOKEN
@@ -21,10 +22,11 @@ from integrations.genesys.retry import RetryingCaller
 EXPIRY_MARGIN = 60.0
 # Seconds for which a new token is used at least, however soon it is said to expire.
 MIN_USE = 5.0
-# Tokens of one set of scopes that may be invalidated within so many seconds. An API that rejects every token would
-# otherwise cost a fetch for each call; so the callers get the 401.
-MAX_INVALIDATIONS = 5
-INVALIDATION_WINDOW = 10.0
+# Tokens of one set of scopes that may be invalidated, and fetches that may be refused, within so many seconds. An API
+# that rejects every token, or a login host that refuses every request, would otherwise cost a fetch for each call; so
+# the callers get the 401, or what the last fetch got.
+MAX_RENEWALS = 5
+RENEWAL_WINDOW = 10.0
 # Seconds a fetch may take before another worker may try in its place; and between checks whether it is done.
 FETCH_LEASE = 10.0
 POLL_INTERVAL = 0.05
@@ -83,20 +85,15 @@ class _CachedToken(NamedTuple):
 _NO_TOKEN = _CachedToken(Secret(), 0, 0.0)
 
 
-class Invalidations:
-    """How often tokens were invalidated of late."""
+@dataclass(slots=True)
+class Recent:
+    """When the last few of something happened, in the clock's monotonic seconds."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._recent: deque[float] = deque(maxlen=MAX_INVALIDATIONS)
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_RENEWALS))
 
-    def allow(self) -> bool:
-        """Count one more, unless there were MAX_INVALIDATIONS within INVALIDATION_WINDOW; whether it counts."""
-        now, recent = self._clock.monotonic(), self._recent
-        if len(recent) == MAX_INVALIDATIONS and now - recent[0] < INVALIDATION_WINDOW:
-            return False
-        recent.append(now)
-        return True
+    def is_full(self, now: float) -> bool:
+        """Whether it may not happen again yet."""
+        return len(self.times) == MAX_RENEWALS and now - self.times[0] < RENEWAL_WINDOW
 
 
 @dataclass(slots=True)
@@ -104,9 +101,12 @@ class _ScopeState:
     """What this process knows of the token for one set of scopes. `guard` is held during a fetch."""
 
     guard: Guard
-    invalidations: Invalidations
     token: _CachedToken = _NO_TOKEN
     invalid_version: int = 0  # and all before it
+    invalidations: Recent = field(default_factory=Recent)
+    refusals: Recent = field(default_factory=Recent)
+    refusal: GenesysError | None = None  # the last one
+    refused: int = 0  # how many there were
 
 
 class Tokens:
@@ -134,7 +134,7 @@ class Tokens:
         self._clock = clock
         self._origin = Origin(login_url)
         self._client_id = client_id
-        pair = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
+        pair = base64.b64encode(f"{client_id}:{client_secret.reveal()}".encode()).decode()
         self._headers: tuple[Header, ...] = (
             (b"Authorization", f"Basic {pair}".encode()),
             (b"Content-Type", b"application/x-www-form-urlencoded"),
@@ -149,17 +149,20 @@ class Tokens:
         """The token for these scopes (space-separated; empty: whatever the client's roles allow).
 
         Raises:
-            GenesysError: There is none to be had within the attempt's deadline.
+            GenesysError: There is none to be had within the attempt's deadline; or the fetch that this request waited
+                for, or one fetch too many in the last seconds, was refused.
         """
         state = self._state(scope)
         token = state.token
         if self._is_usable(token):
             return token.value
+        refused = state.refused
         if not state.guard.acquire(timeout=attempt.deadline.remaining()):
             raise GenesysTimeout("token: no time was left while another request was fetching it")
         try:
             token = state.token
             if not self._is_usable(token):
+                self._check_refusals(attempt, state, waited=state.refused != refused)
                 token = state.token = self._renew(attempt, scope, state)
             return token.value
         finally:
@@ -168,13 +171,18 @@ class Tokens:
     def invalidate(self, scope: str, value: Secret) -> None:
         """Genesys answered 401 to this token: the next `get` brings another, unless that has happened by now.
 
-        Past `MAX_INVALIDATIONS` within `INVALIDATION_WINDOW` it changes nothing.
+        Past `MAX_RENEWALS` within `RENEWAL_WINDOW` it changes nothing.
         """
         state = self._state(scope)
         token = state.token
-        if token.value == value and state.invalidations.allow():
-            state.invalid_version = token.version
-            state.token = token._replace(value=Secret())
+        if token.value != value:
+            return
+        now = self._clock.monotonic()
+        if state.invalidations.is_full(now):
+            return
+        state.invalidations.times.append(now)
+        state.invalid_version = token.version
+        state.token = token._replace(value=Secret())
 
     def seconds_left(self) -> float:
         """Seconds that the token with the longest life still has in this process; 0 if there is none."""
@@ -185,19 +193,35 @@ class Tokens:
     def _is_usable(self, token: _CachedToken) -> bool:
         return bool(token.value) and self._clock.monotonic() < token.usable_until
 
+    def _check_refusals(self, attempt: Attempt, state: _ScopeState, *, waited: bool) -> None:
+        """Raise the last refusal to whoever `waited` for it and, past the limit, to everyone.
+
+        A deadline that has room for the wait that the login host named gets its own fetch.
+        """
+        refusal = state.refusal
+        if refusal is None or not (waited or state.refusals.is_full(self._clock.monotonic())):
+            return
+        if refusal.retry_after is None or not attempt.deadline.allows(refusal.retry_after):
+            raise copy(refusal)
+
     def _state(self, scope: str) -> _ScopeState:
         state = self._states.get(scope)
-        if state is None:
-            state = self._states.setdefault(scope, _ScopeState(self._new_lock(), Invalidations(self._clock)))
-        return state
+        return state if state is not None else self._states.setdefault(scope, _ScopeState(self._new_lock()))
 
     def _renew(self, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:
-        if self._store is not None:
-            try:
-                return self._share(self._store, attempt, scope, state)
-            except LedgerUnavailable:
-                pass  # a token can be had without the store; what must be exactly once is guarded by the ledger itself
-        value, expires_in = self._fetch(attempt, scope)
+        try:
+            if self._store is not None:
+                try:
+                    return self._share(self._store, attempt, scope, state)
+                except LedgerUnavailable:
+                    pass  # a token can be had without the store; what must be exactly once is guarded by the ledger
+            value, expires_in = self._fetch(attempt, scope)
+        except (GenesysTimeout, GenesysUnavailable):
+            raise  # a host that is away is the circuit breaker's matter, and the next request may have more time
+        except GenesysError as error:
+            state.refusal, state.refused = copy(error), state.refused + 1
+            state.refusals.times.append(self._clock.monotonic())
+            raise
         return self._cached(value, state.token.version + 1, expires_in)
 
     def _share(self, store: TokenStore, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:

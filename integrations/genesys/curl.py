@@ -6,7 +6,7 @@ again. Every other exception leaves it open.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,8 @@ _UNASKED = {name.lower(): name + b":" for name in (b"Accept", b"Accept-Encoding"
 
 # RFC 9110, 5.6.2. h11 checks this for httpx's own transport; libcurl sends what it is given, line breaks and all.
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(rb"[^\x00\r\n]*")
+_BREAKS = re.compile(rb"[\x00\r\n]")
+_LENGTHS = (b"content-length:", b"content-length;")
 
 # libcurl reads 0 as "no limit"; longer than a day is no limit either, and keeps infinity out of the integers.
 _LONGEST_SECONDS = 86_400.0
@@ -80,51 +81,49 @@ def _milliseconds(seconds: float | None) -> int:
     return 0 if seconds is None else max(1, int(min(seconds, _LONGEST_SECONDS) * 1000))
 
 
-def header_lines(headers: Iterable[tuple[bytes, bytes]], *, has_body: bool) -> list[bytes]:
+def header_lines(headers: Sequence[tuple[bytes, bytes]], *, has_body: bool) -> list[bytes]:
     """The request's headers, as libcurl's list: exactly these on the wire, plus a body's length.
 
     Raises:
         httpx.LocalProtocolError: A name or a value would break the line it stands on.
     """
-    lines = []
-    named = set()
-    for name, value in headers:
-        lower = _lower_name(name)
-        if not (lower and _VALUE.fullmatch(value)):
-            raise httpx.LocalProtocolError("a header's name or value holds bytes that HTTP does not allow")
-        named.add(lower)
-        if has_body and lower == b"content-length":
-            continue  # libcurl counts the body itself; two lengths would be an invitation to request smuggling
-        # "Name:" would take the header out, "Name;" sends it empty (CURLOPT_HTTPHEADER).
-        lines.append(name + b": " + value if value.strip() else name + b";")
-    lines += [line for name, line in _UNASKED.items() if name not in named]
-    return lines
+    missing = _lines_against(tuple([name for name, _ in headers]))
+    # "Name:" would take the header out, "Name;" sends it empty (CURLOPT_HTTPHEADER).
+    lines = [name + b": " + value if value.strip() else name + b";" for name, value in headers]
+    if missing is None or _BREAKS.search(b"".join(lines)):
+        raise httpx.LocalProtocolError("a header's name or value holds bytes that HTTP does not allow")
+    if has_body:
+        # libcurl counts the body itself; two lengths would be an invitation to request smuggling.
+        lines = [line for line in lines if line[:15].lower() not in _LENGTHS]
+    return lines + missing
 
 
 @lru_cache(64)
-def _lower_name(name: bytes) -> bytes:
-    """The name in lower case, or nothing if it is no token. There are few names, and they come with every call."""
-    return name.lower() if _TOKEN.fullmatch(name) else b""
+def _lines_against(names: tuple[bytes, ...]) -> list[bytes] | None:
+    """The lines that keep libcurl from adding headers that are not among these; None if one of these is no token.
+
+    Few sets of names come, with many calls each.
+    """
+    if not all(map(_TOKEN.fullmatch, names)):
+        return None
+    named = {name.lower() for name in names}
+    return [line for name, line in _UNASKED.items() if name not in named]
 
 
-def method_options(method: str, body: bytes, *, has_body: bool) -> list[tuple[int, object]]:
-    """The options that make a handle send this method, whichever it sent before.
+@lru_cache(16)
+def method_options(method: str, *, has_body: bool) -> tuple[tuple[int, object], ...]:
+    """The options that make a handle send this method, whichever it sent before; a body comes after them.
 
     Raises:
         httpx.LocalProtocolError: The method is no token, or a HEAD has a body.
     """
-    if not _lower_name(method.encode()):
+    if not _TOKEN.fullmatch(method.encode()):
         raise httpx.LocalProtocolError("the method holds bytes that HTTP does not allow")
+    if method == "HEAD" and has_body:
+        raise httpx.LocalProtocolError("a HEAD carries no body")
     # HTTPGET first: it also takes back a HEAD's NOBODY and a POST's body.
-    options: list[tuple[int, object]] = [(pycurl.HTTPGET, 1)]
-    if has_body:
-        options.append((pycurl.POSTFIELDS, body))
-    if method == "HEAD":
-        if body:
-            raise httpx.LocalProtocolError("a HEAD carries no body")
-        options.append((pycurl.NOBODY, 1))
-    options.append((pycurl.CUSTOMREQUEST, method))
-    return options
+    head = ((pycurl.NOBODY, 1),) if method == "HEAD" else ()
+    return ((pycurl.HTTPGET, 1), *head, (pycurl.CUSTOMREQUEST, method))
 
 
 def has_length(method: str, body: bytes) -> bool:

@@ -16,9 +16,9 @@ def hand_over(client: Client, attempt: Attempt, scope: str) -> SessionUpdate:
     if not session.customer_id:
         return _told("the conversation did not show the customer's participant")
     attributes = {
-        "cobrowse.joinUrl": session.join_url,
-        "cobrowse.viewerUrl": session.viewer_url,
-        "cobrowse.joinCode": session.join_code,
+        "cobrowse.joinUrl": session.join_url.reveal(),
+        "cobrowse.viewerUrl": session.viewer_url.reveal(),
+        "cobrowse.joinCode": session.join_code.reveal(),
         "cobrowse.initiationId": attempt.initiation_id,
         "cobrowse.state": SessionState.OFFERED.value,
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from cobrowse.model import Secret
 from integrations.genesys import curl
 
 Header = tuple[bytes, bytes]
@@ -78,11 +79,11 @@ class OriginRequest(httpx.Request):
         return self.__dict__[name]
 
 
-def api_headers(token: str, correlation_id: str, content: bytes | None) -> list[Header]:
+def api_headers(token: Secret, correlation_id: str, content: bytes | None) -> list[Header]:
     """What a call to the Platform API carries with this token; `content` is JSON, None without a body."""
     headers = [
         *_SAME_FOR_ALL,
-        (b"Authorization", b"Bearer " + token.encode()),
+        (b"Authorization", b"Bearer " + token.reveal().encode()),
         (b"ININ-Correlation-Id", correlation_id.encode()),
     ]
     if content is not None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from cobrowse.model import Session
+from cobrowse.model import Secret, Session
 
 MASK = "•••"
 # Characters below which a held value is too common to be searched for; a join code has six.
@@ -48,7 +48,7 @@ def redact(text: str, held: Iterable[str] = ()) -> str:
 class Redactor:
     """`redact` for one call: `secrets`, its headers' credential, and its session's links and code are masked too."""
 
-    def __init__(self, secrets: Sequence[str], session: Session, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(self, secrets: Sequence[Secret], session: Session, headers: Sequence[tuple[bytes, bytes]]) -> None:
         # In an object whose repr says nothing, since tools show the variables of a traceback's frames.
         self._secrets = secrets
         self._session = session
@@ -59,8 +59,8 @@ class Redactor:
         return redact(text, self._held())
 
     def _held(self) -> Iterator[str]:
-        yield from self._secrets
-        yield from (self._session.join_url, self._session.viewer_url, self._session.join_code)
+        links = (self._session.join_url, self._session.viewer_url, self._session.join_code)
+        yield from (secret.reveal() for secret in (*self._secrets, *links))
         for name, value in self._headers:
             if name.lower() == b"authorization":
                 credential = value.decode(errors="replace").partition(" ")[2]
@@ -82,7 +82,7 @@ def _spellings(value: str) -> Iterator[str]:
     """A value as it is, percent-encoded, without its URL's scheme, and in base64."""
     if len(value) < SHORTEST_HELD:
         return
-    yield str(value)
+    yield value
     yield quote(value, safe="")
     if "://" in value:
         yield value.partition("://")[2]

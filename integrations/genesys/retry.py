@@ -85,7 +85,7 @@ class RetryingCaller:
         content: bytes | None,
         *,
         payer: str = "api",
-        held: Sequence[str] = (),
+        held: Sequence[Secret] = (),
     ) -> dict[str, Any]:
         """The content of the response, after at most three attempts. `path` is percent-encoded.
 
@@ -128,7 +128,7 @@ class RetryingCaller:
         headers: Sequence[Header],
         content: bytes | None,
         payer: str,
-        held: Sequence[str],
+        held: Sequence[Secret],
         *,
         last: bool,
     ) -> dict[str, Any]:

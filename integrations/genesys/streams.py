@@ -9,6 +9,7 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 
 from cobrowse.errors import GenesysBadResponse, GenesysUnavailable
+from cobrowse.model import Secret
 from integrations.genesys.no_proxy import is_direct
 from integrations.genesys.redaction import redact
 
@@ -54,7 +55,7 @@ class Stream:
 class Streams:
     """Opens sockets the way the other calls to Genesys go: `proxy`, `no_proxy` and `ca_file` are the settings'."""
 
-    proxy: str = ""
+    proxy: Secret = Secret()
     no_proxy: str = ""
     ca_file: str = ""
 
@@ -69,7 +70,7 @@ class Streams:
                 uri,
                 ssl=self._tls() if place.scheme == "wss" else None,
                 # None: none at all; what HTTPS_PROXY says is not read, as by the other calls.
-                proxy=None if is_direct(host, self.no_proxy) else self.proxy or None,
+                proxy=None if is_direct(host, self.no_proxy) else self.proxy.reveal() or None,
                 user_agent_header="cobrowse-bridge",
                 compression=None,
                 open_timeout=OPEN_SECONDS,

@@ -89,15 +89,19 @@ class Connection:
         """
         connect, total = curl.limits(request.extensions)
         body = request.read()
-        set_option = self._curl.setopt
         has_body = curl.has_length(request.method, body)
-        for option, value in curl.method_options(request.method, body, has_body=has_body):
-            set_option(option, value)
+        set_option = self._curl.setopt
+        options = curl.method_options(request.method, has_body=has_body)
         if isinstance(request, OriginRequest):
             target, headers = request.target, request.raw_headers
         else:
             target, headers = curl.target(request.url), request.headers.raw
-        set_option(pycurl.HTTPHEADER, curl.header_lines(headers, has_body=has_body))
+        lines = curl.header_lines(headers, has_body=has_body)
+        for option, value in options:
+            set_option(option, value)
+        if has_body:
+            set_option(pycurl.POSTFIELDS, body)
+        set_option(pycurl.HTTPHEADER, lines)
         set_option(pycurl.URL, target)
         set_option(pycurl.CONNECTTIMEOUT_MS, connect)
         set_option(pycurl.TIMEOUT_MS, total)

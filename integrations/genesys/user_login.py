@@ -55,7 +55,7 @@ class UserLogin:
         self._client = client
         self._origin = Origin(client.login_url)
 
-    def page(self, state: str, verifier: str) -> str:
+    def page(self, state: str, verifier: Secret) -> str:
         """The URL at which a person logs in. `verifier` is this login's own secret, used where the client is public."""
         asked = {
             "response_type": "code",
@@ -64,15 +64,16 @@ class UserLogin:
             "state": state,
         }
         if self._client.is_public:
-            asked |= {"code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}
+            asked |= {"code_challenge": challenge_of(verifier.reveal()), "code_challenge_method": "S256"}
         return f"{self._client.login_url}{AUTHORIZE_PATH}?{urlencode(asked)}"
 
-    def exchange(self, attempt: Attempt, code: Secret, verifier: str) -> UserTokenPair:
+    def exchange(self, attempt: Attempt, code: Secret, verifier: Secret) -> UserTokenPair:
         """The tokens for the code that the login came back with. GenesysBadResponse if there is no refresh token."""
-        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self._client.redirect_uri}
+        uri = self._client.redirect_uri
+        form: dict[str, str | Secret] = {"grant_type": "authorization_code", "code": code, "redirect_uri": uri}
         if self._client.is_public:
             form["code_verifier"] = verifier
-        pair = self._ask(attempt, form, (code, verifier))
+        pair = self._ask(attempt, form)
         if not pair.refresh:
             raise GenesysBadResponse(
                 "user_token: Genesys gave no refresh token, so the login would end with its first token",
@@ -83,7 +84,7 @@ class UserLogin:
 
     def refresh(self, attempt: Attempt, refresh: Secret) -> UserTokenPair:
         """The next pair for a refresh token, which is void from then on if the pair has another."""
-        pair = self._ask(attempt, {"grant_type": "refresh_token", "refresh_token": refresh}, (refresh,))
+        pair = self._ask(attempt, {"grant_type": "refresh_token", "refresh_token": refresh})
         return pair if pair.refresh else pair._replace(refresh=refresh)
 
     def whose(self, attempt: Attempt, token: Secret, api_url: str) -> Person:
@@ -94,7 +95,7 @@ class UserLogin:
         named = org.get("name", "") if isinstance(org, dict) else ""
         return Person(me["email"] or me["name"] or me["id"], str(named))
 
-    def _ask(self, attempt: Attempt, form: Mapping[str, str], held: tuple[str, ...]) -> UserTokenPair:
+    def _ask(self, attempt: Attempt, form: Mapping[str, str | Secret]) -> UserTokenPair:
         headers: list[Header] = [
             (b"Content-Type", b"application/x-www-form-urlencoded"),
             (b"Accept", b"application/json"),
@@ -103,12 +104,23 @@ class UserLogin:
         if self._client.is_public:
             form = {**form, "client_id": self._client.client_id}
         else:
-            pair = f"{self._client.client_id}:{self._client.client_secret}".encode()
+            pair = f"{self._client.client_id}:{self._client.client_secret.reveal()}".encode()
             headers.append((b"Authorization", b"Basic " + base64.b64encode(pair)))
-        content = HiddenBytes(urlencode(form).encode())
-        held = (*held, self._client.client_secret)
+        held = [value for value in form.values() if isinstance(value, Secret)]
+        content = HiddenBytes(
+            urlencode(
+                {name: value.reveal() if isinstance(value, Secret) else value for name, value in form.items()}
+            ).encode()
+        )
         answer = self._caller.call(
-            attempt, USER_TOKEN, self._origin, USER_TOKEN.path, headers, content, payer="token", held=held
+            attempt,
+            USER_TOKEN,
+            self._origin,
+            USER_TOKEN.path,
+            headers,
+            content,
+            payer="token",
+            held=(*held, self._client.client_secret),
         )
         return UserTokenPair(Secret(answer["access_token"]), Secret(answer["refresh_token"]), answer["expires_in"])
 

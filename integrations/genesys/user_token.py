@@ -12,7 +12,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError, GenesysTimeout, InternalError, LedgerUnavailable, LoginRequired
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
-from integrations.genesys.auth import EXPIRY_MARGIN, POLL_INTERVAL, Guard, Invalidations
+from integrations.genesys.auth import EXPIRY_MARGIN, POLL_INTERVAL, Guard, Recent
 from integrations.genesys.user_login import UserLogin, UserTokenPair
 
 # Seconds for which a process uses a token before it looks into the store again: so soon a login or logout is in force.
@@ -105,7 +105,7 @@ class UserTokens:
         self._run = run
         self._token = _Cached(Secret(), 0, 0.0, 0.0)
         self._invalid_version = 0  # and all before it
-        self._invalidations = Invalidations(clock)
+        self._invalidations = Recent()
         self._renewal: _Renewal | None = None
         # What Genesys gave for a version and the store could not take yet.
         self._uncommitted: tuple[int, UserTokenPair] | None = None
@@ -132,8 +132,9 @@ class UserTokens:
 
     def invalidate(self, value: Secret) -> None:
         """Genesys answered 401 to this token: the next `get` brings another, unless that happens too often."""
-        token = self._token
-        if token.value == value and self._invalidations.allow():
+        token, now = self._token, self._clock.monotonic()
+        if token.value == value and not self._invalidations.is_full(now):
+            self._invalidations.times.append(now)
             self._invalid_version = token.version
             self._token = token._replace(value=Secret())
 

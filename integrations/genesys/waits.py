@@ -72,14 +72,18 @@ def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float |
 def budget_of(headers: Fields) -> BudgetHeaders | None:
     """The budget that a response states, whatever its status; None without one, or if it is not in numbers."""
     count = _number(headers.get("inin-ratelimit-count", ""))
+    if count is None:
+        return None
     allowed = _number(headers.get("inin-ratelimit-allowed", ""))
     reset = _number(headers.get("inin-ratelimit-reset", ""))
-    if count is None or allowed is None or reset is None:
+    if allowed is None or reset is None:
         return None
     return BudgetHeaders(count, allowed, min(reset, _LONGEST_WAIT))
 
 
 def _number(value: str) -> float | None:
+    if not value:
+        return None
     try:
         number = float(value)
     except ValueError:

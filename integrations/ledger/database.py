@@ -1,6 +1,5 @@
 """The ledger's port to a database: run work in one committed transaction, read rows."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -11,7 +10,9 @@ T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
 Params = Mapping[str, object]
 
-_NO_PARAMS: Params = {}
+NO_PARAMS: Params = {}
+# A parameter in a statement.
+NAMED = r"(?<![\w:]):([a-z_]+)"
 
 # Seconds that a caller waits for the ledger in all, unless it says how long.
 DEFAULT_TIMEOUT = 3.0
@@ -27,7 +28,7 @@ POOL_SIZE = 8
 class Run(Protocol):
     """Runs one statement inside a work's transaction."""
 
-    def __call__(self, sql: str, params: Params = _NO_PARAMS, /) -> Rows:
+    def __call__(self, sql: str, params: Params = NO_PARAMS, /) -> Rows:
         """The rows it gives; from a statement that gives none, an empty one for each row it has changed."""
 
     def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
@@ -40,7 +41,7 @@ class SequentialRun:
     def __init__(self, execute: Callable[[str, Params], Rows]) -> None:
         self._execute = execute
 
-    def __call__(self, sql: str, params: Params = _NO_PARAMS, /) -> Rows:
+    def __call__(self, sql: str, params: Params = NO_PARAMS, /) -> Rows:
         """The rows of one statement."""
         return self._execute(sql, params)
 
@@ -69,7 +70,7 @@ class Database(Protocol):
     def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:
         """As `write`, for a single statement."""
 
-    def read(self, sql: str, params: Params = _NO_PARAMS, *, seconds: float | None = None) -> Rows:
+    def read(self, sql: str, params: Params = NO_PARAMS, *, seconds: float | None = None) -> Rows:
         """The rows of one select that finds a few of them."""
 
     def scan(self, sql: str, params: Params, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
@@ -87,7 +88,7 @@ class Database(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A database's SQL dialect. `now`: seconds since 1970 by the database's clock; `name` rewrites `:name`.
+    """A database's SQL dialect. `now`: seconds since 1970 by the database's clock.
 
     `serialise_clause` ends a select whose row must not be made before others of the same :turn are committed.
     """
@@ -97,11 +98,10 @@ class Dialect:
     text: str
     storage: str
     serialise_clause: str
-    named: str = r":\1"
 
     def render(self, sql: str) -> str:
         """The statement in this database's dialect."""
         sql = sql.replace("{columns}", COLUMNS)
         for word in ("now", "row_number", "text", "storage", "serialise_clause"):
             sql = sql.replace(f"{{{word}}}", getattr(self, word))
-        return re.sub(r"(?<![\w:]):([a-z_]+)", self.named, sql)
+        return sql

@@ -78,5 +78,5 @@ class GrantTable:
         self._database.execute(queries.END_ROTATION, {"name": name, "lease_owner": lease_owner}, durable=False)
 
     def _pair(self, name: str, access: Secret, refresh: Secret, expires_in: float) -> dict[str, object]:
-        secret = self._box.encrypt({"access": access, "refresh": refresh})
+        secret = self._box.encrypt({"access": access.reveal(), "refresh": refresh.reveal()})
         return {"name": name, "secret": secret, "expires_in": expires_in}

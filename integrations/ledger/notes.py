@@ -27,4 +27,4 @@ class NoteTable:
     def read(self, sender: str) -> str:
         """The note, "" if there is none that still counts. Raises LedgerUnavailable."""
         found = self._tokens.read(f"note:{sender}")
-        return str(found.value) if found is not None and found.seconds_left > 0 else ""
+        return found.value.reveal() if found is not None and found.seconds_left > 0 else ""

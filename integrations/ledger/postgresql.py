@@ -32,6 +32,7 @@ from integrations.ledger.postgresql_connection import (
     first_line,
     is_servers,
 )
+from integrations.ledger.postgresql_statements import Statement
 
 T = TypeVar("T")
 
@@ -42,7 +43,6 @@ DIALECT = Dialect(
     " WITH (fillfactor = 70)",  # room for a row's next version beside it: its steps touch no index then
     # OFFSET 0 is an optimisation fence: take the advisory lock before the identity value is assigned.
     "FROM (SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0)) OFFSET 0) AS in_turn",
-    r"%(\1)s",
 )
 
 # Seconds until a silent server counts as unreachable; and that a statement may take on the server's side.
@@ -76,7 +76,7 @@ class PostgreSQL:
         self._clock = clock or SystemClock()
         self._options = f"{given.get('options') or ''} -c statement_timeout={STATEMENT_TIMEOUT}s"
         self._reasons: list[str] = []
-        self._rendered: dict[str, bytes] = {}
+        self._rendered: dict[str, Statement] = {}
         self._lock = Lock()
         self._state: _ProcessState | None = None
         self._inherited: list[object] = []
@@ -209,10 +209,10 @@ class PostgreSQL:
     def _run(self, connection: Connection) -> Run:
         return PipelinedRun(connection, self._render)
 
-    def _render(self, sql: str) -> bytes:
+    def _render(self, sql: str) -> Statement:
         rendered = self._rendered.get(sql)
         if rendered is None:
-            rendered = self._rendered[sql] = DIALECT.render(sql).encode()
+            rendered = self._rendered[sql] = Statement.of(DIALECT.render(sql))
         return rendered
 
     @contextmanager

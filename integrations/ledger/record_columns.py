@@ -249,7 +249,7 @@ def _secrets(checkpoint: Session, outcome: Outcome | None) -> dict[str, dict[str
 
 
 def _hidden(session: Session) -> dict[str, str]:
-    return {name: value for name in _SECRETS if (value := getattr(session, name))}
+    return {name: value.reveal() for name in _SECRETS if (value := getattr(session, name))}
 
 
 def _stored(value: object) -> object:

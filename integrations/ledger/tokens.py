@@ -42,7 +42,7 @@ class TokenTable:
 
     def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> StoredToken:  # noqa: ARG002 - a token is valid even if the lease has passed to another owner
         """Keep what was fetched and let others lead again. `expires_in` in seconds."""
-        params = {"name": name, "value": self._box.encrypt({"token": value}), "expires_in": expires_in}
+        params = {"name": name, "value": self._box.encrypt({"token": value.reveal()}), "expires_in": expires_in}
         version = self._database.execute(queries.PUT, params, durable=False)[0][0]
         return StoredToken(value, expires_in, version)
 

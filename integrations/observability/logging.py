@@ -10,7 +10,7 @@ import orjson
 import structlog
 
 from cobrowse.flow import Attempt
-from cobrowse.model import Command, Outcome, Secret, Span
+from cobrowse.model import Command, Outcome, Span
 from integrations.observability.printable import printable_json, printable_lines
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -103,10 +103,9 @@ class _SafeStream:
 
 def _json(_logger: object, _method: str, event: Any) -> str:  # noqa: ANN401 - structlog's own signature
     try:
-        # Subclasses of str go through `_shown`: orjson would write a Secret out like any text.
-        return printable_json(orjson.dumps(event, default=_shown, option=orjson.OPT_PASSTHROUGH_SUBCLASS).decode())
+        return printable_json(orjson.dumps(event, default=str).decode())
     except TypeError:
-        # Half a surrogate pair, or a number of more than 64 bits: a repr holds everything, and a Secret's is dots.
+        # Half a surrogate pair, or a number of more than 64 bits: a repr holds everything.
         return json.dumps({"event": str(event.get("event")), "unwritable": repr(event)})
 
 
@@ -117,13 +116,9 @@ def _plain_traceback(out: TextIO, failure: Any) -> None:  # noqa: ANN401 - struc
     out.write(printable_lines(written.getvalue()))
 
 
-def _shown(value: object) -> str:
-    return repr(value) if isinstance(value, Secret) else str(value)
-
-
 def _plain(_logger: object, _method: str, event: Any) -> Any:  # noqa: ANN401 - structlog's own signature
-    """For a terminal: no secret, and no control character that would move its cursor or forge a line."""
+    """For a terminal: no control character that would move its cursor or forge a line."""
     for key, value in event.items():
-        if isinstance(value, Secret) or (isinstance(value, str) and not value.isprintable()):
+        if isinstance(value, str) and not value.isprintable():
             event[key] = repr(value)
     return event

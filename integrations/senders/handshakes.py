@@ -141,7 +141,7 @@ def _meta(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -
     presented = header_bytes(pairs.get("hub.verify_token", ""))
     if pairs.get("hub.mode") != "subscribe" or not presented:
         raise NotAuthenticated("hub.mode or hub.verify_token is missing")
-    if not constant_time_equals(presented, secret_bytes(row.verify_token)):
+    if not constant_time_equals(presented, secret_bytes(row.verify_token.reveal())):
         raise NotAuthenticated("hub.verify_token is not the row's verify_token")
     return HandshakeAnswer(_token(pairs.get("hub.challenge"), "hub.challenge"))
 

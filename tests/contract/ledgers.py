@@ -17,11 +17,11 @@ from cobrowse.ledger import Acquired, Checkpoint, Claim, State, lock_key_for
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 from integrations.ledger import connect, postgresql, queries, record_columns, sqlite_connection
 from integrations.ledger.encryption import SecretBox, StaticKeys
+from integrations.ledger.postgresql_statements import Statement, Statements
 from tests.databases import new_database
 
 RETENTION = 86_400.0
 LEASE = 30.0
-SHORT = 0.15
 KEY = Fernet.generate_key().decode()
 
 _numbers = count(1)
@@ -154,6 +154,21 @@ def execute(url, *statements):
         return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
 
+# Every time that the ledger keeps.
+TIMES = {
+    "initiations": ("created", "updated", "lease_until"),
+    "tokens": ("expires", "lease_until"),
+    "leases": ("lease_until",),
+    "grants": ("expires", "lease_until"),
+}
+
+
+def pass_time(url, seconds):
+    """Let so many seconds pass for all that the ledger keeps, without waiting for them."""
+    moved = {table: ", ".join(f"{name} = {name} - {seconds}" for name in names) for table, names in TIMES.items()}
+    execute(url, *(f"UPDATE {table} SET {times}" for table, times in moved.items()))
+
+
 @contextmanager
 def uncommitted(url, claim):
     """Another machine's claim on its way: made, and committed at the end."""
@@ -166,8 +181,8 @@ def uncommitted(url, claim):
             yield
             connection.execute("COMMIT")
     else:
-        with psycopg.connect(url) as connection:
-            connection.execute(postgresql.DIALECT.render(queries.CLAIM).encode(), params)
+        with psycopg.connect(url, autocommit=True) as connection, connection.transaction():
+            Statements(connection).run([(Statement.of(postgresql.DIALECT.render(queries.CLAIM)), params)])
             yield
 
 

@@ -8,11 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from http.client import HTTPConnection
 from pathlib import Path
 
 from settings import Settings
+from tests.clocks import HANGS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -72,7 +72,7 @@ def seconds_to_finish():
 
 def asked(port, method, path, body=None, **headers):
     """One HTTP exchange: status, headers, body."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=15)
+    connection = HTTPConnection("127.0.0.1", port, timeout=HANGS)
     try:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, names)
@@ -89,20 +89,20 @@ def placed(words, folder):
     return [str(BIN / words[0]), *words[1:]]
 
 
+def answers(process, log, port, path):
+    """Whether a process that has not ended serves this path."""
+    assert process.poll() is None, Path(log).read_text()
+    with contextlib.suppress(OSError):
+        return asked(port, "GET", path)[0] == 200
+
+
 @contextlib.contextmanager
 def running(words, folder, environment, port, path="/healthz"):
     """A command of the virtual environment, up until the block ends."""
     with (folder / f"{words[0]}-{port}.log").open("wb") as log:
         process = subprocess.Popen(placed(words, folder), cwd=folder, env=environment, stdout=log, stderr=log)
     try:
-        ends = time.monotonic() + 30
-        while True:
-            assert process.poll() is None, Path(log.name).read_text()
-            with contextlib.suppress(OSError):
-                if asked(port, "GET", path)[0] == 200:
-                    break
-            assert time.monotonic() < ends, Path(log.name).read_text()
-            time.sleep(0.05)
+        wait_until(lambda: answers(process, log.name, port, path), f"{words[0]} did not come up; its log is {log.name}")
         yield process
     finally:
         process.send_signal(signal.SIGTERM)

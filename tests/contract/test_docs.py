@@ -24,8 +24,8 @@ from settings import Settings
 from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
 from tests.robustness.matrix import cells
 from tools import reference_tables
+from web.client_socket import READ_SECONDS
 from web.error_responses import ERROR_RESPONSES
-from web.worker import READ_SECONDS
 
 # What there is
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from cobrowse.ledger import Acquired, State
+from cobrowse.model import Secret
 from integrations.ledger import record_columns
 from tests.contract.ledgers import CREATED, FINAL, RETRYABLE, SPANS, failed, keyed, outcome, won
 
@@ -29,7 +30,7 @@ def test_a_retry_hides_no_attempt_before_it(ledger):
         ("genesys_unavailable", "corr-3"),
     ]
     assert entry.earlier[0].spans == SPANS
-    assert not any((each.session.join_url, each.session.join_code) != ("", "") for each in entry.earlier)
+    assert not any((each.session.join_url, each.session.join_code) != (Secret(), Secret()) for each in entry.earlier)
 
 
 def test_of_very_many_attempts_the_first_ones_and_the_last_are_kept(ledger):

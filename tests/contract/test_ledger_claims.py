@@ -1,7 +1,6 @@
 """Whose a request is, on each engine: claims by keys and conversations, and leases that run out."""
 
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,13 +12,13 @@ from tests.contract.ledgers import (
     CREATED,
     FINAL,
     LEASE,
-    SHORT,
     again,
     claim_of,
     command,
     failed,
     keyed,
     outcome,
+    pass_time,
     settle,
     together,
     won,
@@ -200,13 +199,13 @@ def test_text_no_database_holds_is_no_fault(ledger):
 # Leases
 
 
-def test_what_a_dead_owner_left_is_taken_over_once_its_lease_ran_out(ledger):
-    first = keyed(lease=SHORT)
+def test_what_a_dead_owner_left_is_taken_over_once_its_lease_ran_out(ledger, url):
+    first = keyed()
     won(ledger, first)
     ledger.save_checkpoint(first.id, first.lease_owner, CREATED)
     assert isinstance(ledger.claim(again(first)), AlreadyHeld)
 
-    time.sleep(SHORT + 0.05)
+    pass_time(url, LEASE)
 
     entry = won(ledger, again(first, lease_seconds=LEASE)).entry
     assert (entry.id, entry.attempts) == (first.id, 2)

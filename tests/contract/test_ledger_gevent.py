@@ -1,12 +1,16 @@
 """Under gevent a wait for the disk, a lock or a server holds up nobody else, and many share one sync."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.clocks import HANGS
 from tests.contract.ledgers import url
 
 __all__ = ["url"]
@@ -18,6 +22,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import json, os, sqlite3, sys, time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,15 +35,16 @@ from tests.contract.ledgers import ATTACHED, INVITING, keyed, outcome, settle, w
 from tests.contract.test_ledger_durability import store_on
 
 native_sleep = monkey.get_original("time", "sleep")
-slow = 0.0
+file = sys.argv[1]
+is_held = lambda: False
 syncs = []
 
 def sync(handle):
     syncs.append(handle)
-    native_sleep(slow)
+    while is_held():
+        native_sleep(0.005)
     os.fdatasync(handle)
 
-file = sys.argv[1]
 ledger = store_on(SQLite(Path(file), fdatasync=sync, checkpoint_interval=20))
 ledger.ping()
 
@@ -49,10 +55,9 @@ def tick():
         ticks.append(time.monotonic())
         gevent.sleep(0.002)
 
-def ticked(work):
-    del ticks[:]
-    result = work()
-    return len(ticks), result
+def written():
+    with closing(sqlite3.connect(file)) as reader:
+        return reader.execute("SELECT count(*) FROM initiations").fetchone()[0]
 
 def inviting(number):
     claim = replace(keyed(key=f"{number}"), checkpoint=INVITING)
@@ -66,25 +71,26 @@ gevent.spawn(tick)
 gevent.sleep(0)
 """
 
+# The first sync ends once the loop has gone on and all have written: it would never end if either waited for it.
 SYNC = """
-slow = 0.3
-del syncs[:]
-count, claims = ticked(lambda: together(inviting, range(100)))
-slow = 0.0
-print(json.dumps({"ticks": count, "syncs": len(syncs), "has_live_lease": sum(ledger.read(one.id).has_live_lease for
-one in claims)}))
+del syncs[:], ticks[:]
+is_held = lambda: len(syncs) == 1 and (len(ticks) < 20 or written() < 100)
+claims = together(inviting, range(100))
+print(json.dumps({"syncs": len(syncs), "has_live_lease": sum(ledger.read(one.id).has_live_lease for one in claims)}))
 """
 
 LOCK = """
 other = sqlite3.connect(file, isolation_level=None)
 other.execute("BEGIN IMMEDIATE")
 waiting = [gevent.spawn(inviting, number) for number in range(20)]
-count, _ = ticked(lambda: gevent.sleep(0.3))
+del ticks[:]
+while len(ticks) < 20:
+    gevent.sleep(0.01)
 unread = ledger.read("any") is None
 begun = [one.ready() for one in waiting]
 other.execute("ROLLBACK")
 won_after = [one.get().id for one in waiting]
-print(json.dumps({"ticks": count, "unread": unread, "begun": any(begun), "won": len(set(won_after))}))
+print(json.dumps({"unread": unread, "begun": any(begun), "won": len(set(won_after))}))
 """
 
 WHOLE = """
@@ -103,7 +109,7 @@ ledger.close()
 """
 
 HUNG = """
-slow = 60.0
+is_held = lambda: True
 faults = []
 
 def bounded(number):
@@ -130,7 +136,6 @@ def hang(row):
     native_sleep(600)
 
 won(ledger, keyed())
-slow = 0.0
 faults = []
 
 def scan():
@@ -152,7 +157,7 @@ def patched(tmp_path):
 
     def run(script):
         words = [sys.executable, "-c", SCRIPT + script, str(tmp_path / "ledger.sqlite3")]
-        ended = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, timeout=HANGS)
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
 
@@ -160,16 +165,11 @@ def patched(tmp_path):
 
 
 def test_many_share_a_sync_and_others_go_on_while_the_disk_takes_its_time(patched):
-    seen = patched(SYNC)
-    assert seen["has_live_lease"] == 100
-    assert 1 <= seen["syncs"] <= 3
-    assert seen["ticks"] > 20, "the loop stood still while the disk worked"
+    assert patched(SYNC) == {"syncs": 2, "has_live_lease": 100}
 
 
 def test_a_lock_of_another_process_holds_up_only_those_who_write(patched):
-    seen = patched(LOCK)
-    assert seen["ticks"] > 20
-    assert (seen["unread"], seen["begun"], seen["won"]) == (True, False, 20)
+    assert patched(LOCK) == {"unread": True, "begun": False, "won": 20}
 
 
 def test_initiations_go_through_beside_checkpoints(patched):
@@ -212,6 +212,8 @@ def whole(number):
 gevent.spawn(tick)
 for job in [gevent.spawn(whole, number) for number in range(100)]:
     job.get()
+large = "x" * 5_000_000
+assert ledger._database.read("SELECT CAST(:large AS text)", {"large": large}) == [(large,)]
 server, backends = int(sys.argv[2]), [row[0] for row in ledger._database.read(
     "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() OR application_name = 'cobrowse-bridge'"
 )]
@@ -236,11 +238,22 @@ ledger.close()
 """
 
 
+def go_on(server):
+    """Let the server that all tests share run again, even if the script was ended before it could."""
+    children = Path(f"/proc/{server.get_pid()}/task/{server.get_pid()}/children").read_text().split()
+    for pid in (server.get_pid(), *map(int, children)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_postgresql_server_that_hangs_holds_up_only_those_who_ask_it(server, url):
     words = [sys.executable, "-c", POSTGRESQL, url, str(server.get_pid())]
-    ended = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    try:
+        ended = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, timeout=HANGS)
+    finally:
+        go_on(server)
     assert ended.returncode == 0, ended.stderr
     seen = json.loads(ended.stdout)
     assert (seen["ended"], seen["faults"]) == (100, 2)
-    assert seen["ticks"] > 20, "the loop stood still while the server did"
+    assert seen["ticks"] > 5, "the loop stood still while the server did"

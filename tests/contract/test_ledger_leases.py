@@ -1,12 +1,6 @@
 """Leases by name, on both engines: one owner at a time, until it releases, or until it has not prolonged in time."""
 
-import time
-
-import pytest
-
-from tests.contract.ledgers import SHORT
-
-pytestmark = pytest.mark.usefixtures("url")
+from tests.contract.ledgers import pass_time
 
 
 def test_one_owner_has_a_lease_and_may_prolong_it(ledger):
@@ -24,8 +18,8 @@ def test_a_released_lease_is_free_at_once_and_only_its_owner_can_release_it(ledg
     assert ledger.leases.hold("listener", "b", 30.0)
 
 
-def test_a_lease_that_ran_out_goes_to_who_asks_next(ledger):
-    assert ledger.leases.hold("listener", "a", SHORT)
-    time.sleep(2 * SHORT)
+def test_a_lease_that_ran_out_goes_to_who_asks_next(ledger, url):
+    assert ledger.leases.hold("listener", "a", 30.0)
+    pass_time(url, 30.0)
     assert ledger.leases.hold("listener", "b", 30.0)
     assert not ledger.leases.hold("listener", "a", 30.0)

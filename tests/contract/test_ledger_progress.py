@@ -1,6 +1,5 @@
 """What the ledger holds of an initiation, on each engine: how far it came, its outcome, and claiming it again."""
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -14,13 +13,13 @@ from tests.contract.ledgers import (
     LEASE,
     RETRYABLE,
     SESSION,
-    SHORT,
     SPANS,
     again,
     claim_of,
     failed,
     keyed,
     outcome,
+    pass_time,
     settle,
     won,
 )
@@ -72,11 +71,11 @@ def test_calls_are_summed_over_the_attempts(ledger):
     assert (entry.upstream_calls, entry.attempts, entry.outcome.upstream_calls) == (7, 2, 3)
 
 
-def test_a_conversation_that_was_looked_up_is_part_of_the_command_from_then_on(ledger):
-    first = keyed(conversation_id="", latest=True, lease=SHORT)
+def test_a_conversation_that_was_looked_up_is_part_of_the_command_from_then_on(ledger, url):
+    first = keyed(conversation_id="", latest=True)
     won(ledger, first)
     ledger.save_checkpoint(first.id, first.lease_owner, replace(CREATED, session=Session(conversation_id="found")))
-    time.sleep(SHORT + 0.05)
+    pass_time(url, LEASE)
 
     assert won(ledger, again(first)).entry.command.conversation_id == "found"
 

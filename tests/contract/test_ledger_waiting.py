@@ -14,11 +14,11 @@ from tests.contract.ledgers import (
     FIRST,
     LEASE,
     SESSION,
-    SHORT,
     again,
     claim_of,
     failed,
     keyed,
+    pass_time,
     settle,
     together,
     uncommitted,
@@ -47,22 +47,22 @@ def test_the_newest_that_may_have_invited_is_named(ledger):
     assert previous.outcome.session == SESSION
 
 
-def test_one_that_invited_and_died_is_named(ledger):
-    dead = keyed(lease=SHORT)
+def test_one_that_invited_and_died_is_named(ledger, url):
+    dead = keyed()
     won(ledger, dead)
     ledger.save_checkpoint(dead.id, dead.lease_owner, CREATED)
-    time.sleep(SHORT + 0.05)
+    pass_time(url, LEASE)
 
     previous = won(ledger, claim_of()).previous
 
     assert (previous.id, previous.has_live_lease) == (dead.id, False)
 
 
-def test_one_of_yesterday_is_named_too(ledger):
+def test_one_of_yesterday_is_named_too(ledger, url):
     first = claim_of()
     won(ledger, first)
     settle(ledger, first)
-    ledger._database.execute("UPDATE initiations SET created = created - 80000, updated = updated - 80000", {})
+    pass_time(url, 80_000)
 
     assert won(ledger, claim_of()).previous.id == first.id
 

@@ -17,13 +17,14 @@ from commands import demo
 from integrations.genesys.transport import CurlTransport
 from integrations.ledger import connect
 from integrations.senders.auth.schemes import SCHEMES
+from integrations.senders.sample_deliveries import sample_delivery
 from sandbox.server import start
 from sandbox.state import ABSENT, WEBCHAT
 from schemas.data_action import AnswerSchema
 from settings import Settings
 from tools.api_reference import postman
 from tools.api_reference.__main__ import EXAMPLE, ROOT, example_senders, sandbox_secrets
-from tools.api_reference.deliveries import can_be_sent, recorded
+from tools.api_reference.deliveries import can_be_sent
 from tools.api_reference.openapi import document
 
 FOLDER = ROOT / "deploy" / "postman"
@@ -92,13 +93,13 @@ def test_every_sender_of_the_example_file_has_one_recorded_delivery_as_its_examp
     paths = {item["request"]["url"]["path"][1] for folder, item in REQUESTS if folder == "Webhook senders"}
     assert paths == {name for name, sender in SENDERS.items() if can_be_sent(sender)}
     assert set(SENDERS) - paths == {"twilio-flex", "freshchat", "crm-ed25519", "okta"}
-    assert all(recorded(name)["example"] for name in SENDERS)
+    assert all(sample_delivery(name).what for name in SENDERS)
 
 
 @pytest.mark.parametrize("name", SENDERS)
 def test_no_recorded_id_or_time_is_left_in_a_request(name):
     sent = json.dumps([item["request"] for _, item in REQUESTS if item["name"].startswith(f"{name}: ")])
-    [event] = recorded(name)["expect"]
+    [event] = sample_delivery(name).expect
     about = event.get("wanted", event)
     kept = [about["conversation_id"], about.get("delivery_id"), "1763974845013", "2026-11-24T09:00:45"]
     assert [one for one in kept if one and one in sent] == []

@@ -20,6 +20,7 @@ from integrations.ledger import connect
 from sandbox.server import start
 from settings import Settings
 from tests.clocks import HANGS, wait_until
+from tests.http_client import HTTP
 from tests.ports import free_port
 from tests.watch import WATCH
 
@@ -123,7 +124,7 @@ class Gunicorn:
     def _answers(self):
         assert self.process.poll() is None, self.log
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == 200
+            return HTTP.get(f"{self.url}/healthz", timeout=2).status_code == 200
 
     def workers(self):
         """The workers' process ids."""

@@ -11,6 +11,7 @@ from cobrowse.clock import SystemClock
 from cobrowse.model import Command, Secret
 from console.views import Console
 from sandbox.state import WEBCHAT
+from tests.clocks import LeapingClock
 from web.error_handlers import register_error_handlers
 
 PASSWORD = "console-password-0123456789"
@@ -44,7 +45,7 @@ def console(bridge, **told):
 
 @pytest.fixture
 def bridge(service):
-    return service(deadline_seconds=2.0)
+    return service(clock=LeapingClock())
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def client(bridge):
     return console(bridge).test_client()
 
 
-def ask(bridge, conversation_id, *, key="", sender="crm", correlation_id="corr-1", seconds=2.0, **fields):
+def ask(bridge, conversation_id, *, key="", sender="crm", correlation_id="corr-1", seconds=10.0, **fields):
     """An initiation by this sender: its outcome."""
     command = Command(sender, correlation_id, seconds, conversation_id, key=key, fingerprint="f", **fields)
     return bridge.initiate(command)

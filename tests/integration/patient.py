@@ -16,6 +16,7 @@ from diagnostics import ConnectivityProbe, diagnose
 from integrations import ledger
 from sandbox.state import ABSENT, EMAIL, ENDED
 from tests.integration.conftest import KEY, settings_on
+from tests.ports import free_port
 
 SENDERS = """
 [senders.crm]
@@ -116,9 +117,7 @@ def two_regions(it):
 
 
 def refused_connection(it):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        it.set(genesys_login_url=f"http://127.0.0.1:{free.getsockname()[1]}")
+    it.set(genesys_login_url=f"http://127.0.0.1:{free_port()}")
 
 
 def https_to_a_plain_port(it):
@@ -179,7 +178,7 @@ def ledger_not_a_database(it):
 
 def ledger_newer(it):
     with contextlib.closing(
-        ledger.connect(it.settings.ledger_url, keys=(), retention_seconds=it.settings.ledger_retention_seconds)
+        ledger.connect(it.settings.ledger_url.reveal(), keys=(), retention_seconds=it.settings.ledger_retention_seconds)
     ) as store:
         store.ping()
     with contextlib.closing(sqlite3.connect(it.directory / "ledger.sqlite3")) as connection:
@@ -212,9 +211,7 @@ def unknown_counter(it):
 
 
 def counter_away(it):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        it.set(rate_limit_storage=Secret(f"redis://127.0.0.1:{free.getsockname()[1]}"))
+    it.set(rate_limit_storage=Secret(f"redis://127.0.0.1:{free_port()}"))
 
 
 def public_without_tls(it):

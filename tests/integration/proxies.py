@@ -4,10 +4,12 @@ import contextlib
 import os
 import shutil
 import subprocess
-import time
 
 import httpx
 import pytest
+
+from tests.clocks import wait_until
+from tests.http_client import HTTP
 
 NGINX = """
 daemon off;
@@ -87,11 +89,9 @@ class Proxy:
 
 
 def wait_until_up(url, process):
-    ends = time.monotonic() + 30
-    while time.monotonic() < ends:
+    def answers():
         assert process.poll() is None, "the proxy has ended"
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/healthz", timeout=5, trust_env=False).status_code == 200:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the proxy did not come up")
+            return HTTP.get(f"{url}/healthz", timeout=5).status_code == 200
+
+    wait_until(answers, "the proxy did not come up")

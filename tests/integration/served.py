@@ -23,5 +23,5 @@ def box(served):
 
 @pytest.fixture
 def api(box):
-    with httpx.Client(base_url=f"{box.url}/api/v2", headers=USER, timeout=HANGS) as client:
+    with httpx.Client(base_url=f"{box.url}/api/v2", headers=USER, timeout=HANGS, verify=False) as client:
         yield client

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from integrations.genesys.auth import INVALIDATION_WINDOW, MAX_INVALIDATIONS
+from integrations.genesys.auth import MAX_RENEWALS, RENEWAL_WINDOW
 from sandbox.server import start
 from sandbox.state import WEBCHAT
 from tests.clocks import LeapingClock, wait_until
@@ -129,7 +129,7 @@ def test_a_login_that_flaps_between_200_and_401_costs_answers_and_no_second_invi
     told = []
     for conversation, key in conversations(box, 30):
         headers = {"Idempotency-Key": key, "Prefer": "status"}
-        clock.sleep(INVALIDATION_WINDOW / MAX_INVALIDATIONS)  # beyond that rate a refused token is not replaced
+        clock.sleep(RENEWAL_WINDOW / MAX_RENEWALS)  # beyond that rate a refused token is not replaced
         box.faults.clear()
         if dice.random() < 0.5:
             for token in list(box.tokens._tokens):

@@ -191,7 +191,7 @@ def test_each_error_kind_is_reported_by_its_fault(service, box, operation, fault
 )
 def test_the_deadline_holds_whatever_the_fault(service, box, operation, fault):
     box.faults.add(operation=operation, times="always", **fault)
-    body = service(deadline_seconds=1.5).start(WEBCHAT)
+    body = service(deadline_seconds=0.6).start(WEBCHAT)
     # Without a deadline each of these lasts for as long as it is asked; how exactly it is kept is the unit tests'.
     assert 0 < body["durationMs"] < 1000 * HANGS
     assert box.invitations(WEBCHAT) <= 1

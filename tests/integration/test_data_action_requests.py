@@ -5,6 +5,7 @@ import pytest
 from cobrowse.model import Secret
 from sandbox.state import VOICE, WEBCHAT
 from schemas.data_action import AnswerSchema
+from tests.clocks import LeapingClock
 from tests.integration.conftest import KEY, OTHER_KEY
 
 KEYS = list(AnswerSchema().fields)
@@ -138,7 +139,8 @@ def test_an_upstream_that_quotes_the_request_shows_nobody_its_credentials(
     service, box, tmp_path, capfd, flow, operation, status
 ):
     box.faults.add(operation=operation, kind="echo", status=status, times="always")
-    bridge = service(cobrowse_flow=flow, deadline_seconds=1.0, console_password=Secret("console-password-0123456789"))
+    password = Secret("console-password-0123456789")
+    bridge = service(cobrowse_flow=flow, clock=LeapingClock(), console_password=password)
     answer = bridge.post(conversationId=WEBCHAT)
     held = {"sandbox-secret", "c2FuZGJveDpzYW5kYm94LXNlY3JldA", *box.tokens._tokens}
     console = bridge.client.get("/console", auth=("", "console-password-0123456789"))

@@ -132,7 +132,7 @@ def test_what_a_killed_process_had_begun_is_on_record_and_taken_over_later(ledge
 
 
 def test_a_worker_that_forks_goes_on_in_both_processes(ledger, start):
-    output, _ = start("worker", FORK).communicate(timeout=20)
+    output, _ = start("worker", FORK).communicate(timeout=HANGS)
 
     assert len(json.loads(output)) == 2
     assert [entry.state for entry in ledger.recent(10)] == [State.SUCCEEDED] * 3

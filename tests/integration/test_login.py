@@ -107,7 +107,7 @@ def test_a_login_by_paste_is_kept_and_whose_it_is_is_said(person, box, tmp_path,
     assert f"Logged in as {EMAIL} of Sandbox" in told
     found = stored(tmp_path, box)
     assert (found.account, found.org, found.refused) == (EMAIL, "Sandbox", "")
-    assert found.access in box.tokens._tokens
+    assert found.access.reveal() in box.tokens._tokens
     status, told, _ = person.run("login", "--status")
     assert status == 0
     assert EMAIL in told

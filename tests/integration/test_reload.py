@@ -49,8 +49,8 @@ def test_senders_are_reloaded_and_a_broken_file_keeps_those_in_force(gunicorn, t
     ready = requests.get(f"{server.url}/readyz", timeout=60)
     assert "guthib" in ready.json()["checks"]["configuration"]
     assert ready.status_code == 200
-    assert "cobrowse_reload_refused 1.0" in requests.get(f"{server.url}/metrics", timeout=60).text
-    assert "Reload refused" in server.log
+    wait_until(lambda: "cobrowse_reload_refused 1.0" in requests.get(f"{server.url}/metrics", timeout=60).text)
+    wait_until(lambda: "Reload refused" in server.log)
 
     file.write_text(TWO)
     reload(server)

@@ -1,14 +1,16 @@
 """The contract of a repeat, over HTTP: one session for a request however often it is asked for, and the same answer."""
 
 import threading
-import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
 from cobrowse.admission import LIMIT
+from integrations.genesys.transport import CurlTransport
+from integrations.ledger import connect
 from sandbox.state import ENDED, LIVE_SESSION, MESSAGE, VOICE, WEBCHAT
-from tests.integration.conftest import KEY, OTHER_KEY
+from tests.clocks import HANGS
+from tests.integration.conftest import KEY, OTHER_KEY, settings_on
 
 
 def keyed(key, **more):
@@ -137,24 +139,41 @@ def test_fifty_identical_requests_at_once_get_one_session_and_fifty_equal_answer
     assert box.invitations(WEBCHAT) == 1
 
 
-def test_a_retry_that_cannot_wait_any_longer_learns_that_it_is_in_progress(service, box):
-    box.faults.add(operation="attach", kind="delay", seconds=2, times=1)
-    slow, quick = service(deadline_seconds=5.0), service(deadline_seconds=0.5)
-    first = threading.Thread(target=slow.post, kwargs={"conversationId": WEBCHAT, **keyed("k-1")})
-    first.start()
-    while not box.calls("attach"):
-        time.sleep(0.01)
-    body = quick.post(conversationId=WEBCHAT, **keyed("k-1"))
-    assert (body.status_code, body.json["errorCode"], body.json["retryable"]) == (200, "in_progress", True)
-    real = quick.post(conversationId=WEBCHAT, **keyed("k-1", Prefer="status"))
-    assert (real.status_code, int(real.headers["Retry-After"]) > 0) == (409, True)
-    first.join()
-    assert box.invitations(WEBCHAT) == 1
+class Claims:
+    """A ledger that counts the claims that were answered."""
+
+    def __init__(self, ledger):
+        self._ledger, self.answered = ledger, threading.Semaphore(0)
+
+    def __getattr__(self, name):
+        return getattr(self._ledger, name)
+
+    def claim(self, *given, **more):
+        claimed = self._ledger.claim(*given, **more)
+        self.answered.release()
+        return claimed
 
 
-def test_two_at_once_without_a_key_are_one_and_the_second_says_that_it_joined(service, box):
-    box.faults.add(operation="attach", kind="delay", seconds=0.3, times=1)
-    answers = at_once(service(), 5, json={"conversationId": WEBCHAT})
+class HeldInvitation(CurlTransport):
+    """Sends the call that invites the customer once so many claims were answered."""
+
+    def __init__(self, claims, number):
+        super().__init__()
+        self._claims, self._number = claims, number
+
+    def handle_request(self, request):
+        if request.url.path.endswith("/media"):
+            for _ in range(self._number):
+                assert self._claims.answered.acquire(timeout=HANGS)
+        return super().handle_request(request)
+
+
+def test_two_at_once_without_a_key_are_one_and_the_second_says_that_it_joined(service, box, tmp_path):
+    claims = Claims(connect(settings_on(box, tmp_path).ledger_url, keys=(), retention_seconds=3600))
+    transport = HeldInvitation(claims, 5)
+    bridge = service(ledger=claims, transport=transport, deadline_seconds=55.0)
+    with closing(claims), closing(transport):
+        answers = at_once(bridge, 5, json={"conversationId": WEBCHAT})
     assert sorted(answer.json["status"] for answer in answers) == ["initiated", *["joined"] * 4]
     assert len({answer.json["cobrowseSessionId"] for answer in answers}) == 1
     assert box.invitations(WEBCHAT) == 1
@@ -279,7 +298,7 @@ def test_a_live_session_of_another_origin_is_no_answer_to_a_data_action(service,
 
 def test_a_budget_that_one_worker_has_used_up_stops_the_calls_of_all(service, box):
     box.options.rate_limit = 4
-    first, other = service(deadline_seconds=2.0), service(deadline_seconds=2.0)
+    first, other = service(), service()
     assert first.start(WEBCHAT)["success"]
     assert first.start(VOICE)["errorCode"] == "genesys_rate_limited"
     calls = len(box.calls())

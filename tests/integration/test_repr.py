@@ -69,7 +69,14 @@ def test_no_object_of_the_service_shows_a_secret(earlier, bridge, box):
     assert links
     assert len(issued) >= 2
     objects = of_ours(but=earlier)
-    secrets = {KEY, OTHER_KEY, RELAY, *SETTINGS.values(), *bridge.settings.ledger_keys, *links, *issued}
+    secrets = {
+        KEY,
+        OTHER_KEY,
+        RELAY,
+        *(each.reveal() for each in (*SETTINGS.values(), *bridge.settings.ledger_keys)),
+        *links,
+        *issued,
+    }
     assert shown(objects, secrets) == set()
     looked_at = {type(one).__qualname__ for one in (*objects, senders)}
     assert looked_at >= {

@@ -2,18 +2,18 @@
 
 import json
 
-import httpx
 import pytest
 from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.unreader import IterUnreader
 
 from sandbox.server import start
 from sandbox.state import WEBCHAT
+from tests.http_client import HTTP
 from tests.integration.conftest import KEY, running_gunicorn
 from tests.integration.proxies import PROXIES, proxied
 from tests.integration.wire import HEALTH, chunked, connect, exchange, post, read_all, send, statuses
 from tests.ports import free_port
-from web.request_body import TimedBody
+from web.request_body import CountedBody
 
 LIMIT = 1024
 # What an attacker hides in a body: a request whose path the service would log.
@@ -152,7 +152,7 @@ def test_behind_a_proxy_no_body_opens_a_path_that_the_proxy_closes_nor_answers_a
                     send(attacker, head, body[:size], body[size:], pause=0.02)
                     # Over the proxy's connection to the server, which it may use again.
                     for _ in range(3):
-                        other = httpx.get(f"{front.url}/healthz", timeout=30, trust_env=False)
+                        other = HTTP.get(f"{front.url}/healthz", timeout=30)
                         assert (other.status_code, other.json()) == (200, {"status": "ok"})
 
 
@@ -165,7 +165,7 @@ def test_a_body_that_ends_too_soon_counts_as_unread():
     request = Request()
     reader = LengthReader(IterUnreader([b"12345"]), 10)
     request.body = Body(reader)
-    body = TimedBody(request, 5)
+    body = CountedBody(request)
     assert request.must_close
     assert body.read(10) == b"12345"
     assert reader.length == 0, "gunicorn has mended this: see docs/security.md, and let this test go"

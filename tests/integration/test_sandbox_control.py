@@ -13,7 +13,7 @@ __all__ = ["served"]
 @pytest.fixture
 def http(served):
     served.reset()
-    with httpx.Client(base_url=served.url, headers=USER, timeout=HANGS) as client:
+    with httpx.Client(base_url=served.url, headers=USER, timeout=HANGS, verify=False) as client:
         yield client
 
 

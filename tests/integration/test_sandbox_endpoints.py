@@ -2,12 +2,12 @@
 
 import uuid
 
-import httpx
 import pytest
 
 from sandbox.options import SCOPES
 from sandbox.server import start
 from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, LIVE_SESSION, MESSAGE, VOICE, WEBCHAT
+from tests.http_client import HTTP
 from tests.integration.served import api, box, served
 
 __all__ = ["api", "box", "served"]
@@ -44,15 +44,15 @@ def refused(answer, status, code):
 @pytest.mark.parametrize("how", ["basic", "form"])
 def test_a_client_gets_a_token_that_works(box, how):
     form = FORM if how == "basic" else FORM | {"client_id": ME[0], "client_secret": ME[1]}
-    answer = httpx.post(f"{box.url}/oauth/token", data=form, auth=ME if how == "basic" else None)
+    answer = HTTP.post(f"{box.url}/oauth/token", data=form, auth=ME if how == "basic" else None)
     assert answer.status_code == 200
     assert set(answer.json()) == {"access_token", "token_type", "expires_in"}
     header = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-    assert httpx.get(f"{box.url}/api/v2/conversations/{WEBCHAT}", headers=header).status_code == 200
+    assert HTTP.get(f"{box.url}/api/v2/conversations/{WEBCHAT}", headers=header).status_code == 200
 
 
 def test_a_wrong_secret_is_refused_in_the_words_of_the_login_host(box):
-    answer = httpx.post(f"{box.url}/oauth/token", data=FORM, auth=("sandbox", "guess"))
+    answer = HTTP.post(f"{box.url}/oauth/token", data=FORM, auth=("sandbox", "guess"))
     assert answer.status_code == 401
     assert answer.json()["error"] == "invalid_client"
     assert answer.headers["ININ-Correlation-Id"]
@@ -60,10 +60,10 @@ def test_a_wrong_secret_is_refused_in_the_words_of_the_login_host(box):
 
 def test_a_client_has_only_the_scopes_that_it_was_granted():
     with start(grants=("conversation:read",), client_id="me", client_secret="mine") as box:
-        token = httpx.post(f"{box.url}/oauth/token", data=FORM, auth=("me", "mine")).json()["access_token"]
+        token = HTTP.post(f"{box.url}/oauth/token", data=FORM, auth=("me", "mine")).json()["access_token"]
         header = {"Authorization": f"Bearer {token}"}
-        assert httpx.get(f"{box.url}/api/v2/conversations/{WEBCHAT}", headers=header).status_code == 200
-        refused(httpx.post(f"{box.url}/api/v2/cobrowse/sessions", json={}, headers=header), 403, "missing.permissions")
+        assert HTTP.get(f"{box.url}/api/v2/conversations/{WEBCHAT}", headers=header).status_code == 200
+        refused(HTTP.post(f"{box.url}/api/v2/cobrowse/sessions", json={}, headers=header), 403, "missing.permissions")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_client_has_only_the_scopes_that_it_was_granted():
     ],
 )
 def test_no_call_is_done_without_a_good_token(box, method, path, header, code):
-    refused(httpx.request(method, f"{box.url}/api/v2{path}", headers=header), 401, code)
+    refused(HTTP.request(method, f"{box.url}/api/v2{path}", headers=header), 401, code)
     assert box.invitations() == 0
 
 
@@ -104,13 +104,13 @@ def test_no_call_is_done_without_a_good_token(box, method, path, header, code):
 )
 def test_the_scope_that_a_call_lacks_is_named(box, method, path, missing):
     header = with_scopes(box, *(one for one in SCOPES if one != missing))
-    body = refused(httpx.request(method, f"{box.url}/api/v2{path}", headers=header), 403, "missing.permissions")
+    body = refused(HTTP.request(method, f"{box.url}/api/v2{path}", headers=header), 403, "missing.permissions")
     assert body["message"].endswith(missing)
 
 
 def test_the_native_call_names_the_permissions_that_genesys_would_name(box):
     header = with_scopes(box, "conversation:read")
-    answer = httpx.post(f"{box.url}/api/v2/conversations/{MESSAGE}/cobrowse", headers=header)
+    answer = HTTP.post(f"{box.url}/api/v2/conversations/{MESSAGE}/cobrowse", headers=header)
     body = refused(answer, 403, "missing.any.permissions")
     assert "conversation:cobrowse:add, conversation:cobrowseVoice:add" in body["message"]
 

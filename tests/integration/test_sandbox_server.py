@@ -17,6 +17,8 @@ from sandbox.fake_genesys import FakeGenesys
 from sandbox.server import serve, start
 from sandbox.state import MESSAGE, WEBCHAT
 from tests.clocks import HANGS
+from tests.http_client import HTTP
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = {"Authorization": "Bearer user-token-test"}
@@ -33,19 +35,19 @@ def test_it_refuses_to_listen_where_others_can_reach_it(host):
 
 def test_it_listens_elsewhere_when_told_so():
     with start("0.0.0.0", allow_remote=True) as box:
-        assert httpx.get(f"http://127.0.0.1:{box.port}/sandbox/state").status_code == 200
+        assert HTTP.get(f"http://127.0.0.1:{box.port}/sandbox/state").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_it_listens_on_a_free_port_of_this_machine(host):
     with start(host) as box:
         assert box.url == f"http://127.0.0.1:{box.port}"
-        assert httpx.get(f"{box.url}/sandbox/state").json()["api"] == "both"
+        assert HTTP.get(f"{box.url}/sandbox/state").json()["api"] == "both"
 
 
 def test_two_sandboxes_know_nothing_of_each_other():
     with start() as one, start() as other:
-        httpx.post(f"{one.url}/api/v2/conversations/{MESSAGE}/cobrowse", headers=USER)
+        HTTP.post(f"{one.url}/api/v2/conversations/{MESSAGE}/cobrowse", headers=USER)
         assert (one.invitations(), other.invitations()) == (1, 0)
 
 
@@ -55,7 +57,7 @@ def test_a_port_in_use_is_told_to_the_caller():
 
 
 def test_a_stopped_sandbox_frees_its_port_and_can_be_stopped_again():
-    box = start()
+    box = start(port=free_port())
     box.stop()
     box.stop()
     with start(port=box.port) as again:
@@ -66,7 +68,7 @@ def test_a_stopped_sandbox_frees_its_port_and_can_be_stopped_again():
 
 def test_stopping_ends_connections_that_stand_open():
     box = start()
-    with httpx.Client(timeout=2) as client:
+    with httpx.Client(timeout=2, verify=False) as client:
         client.get(f"{box.url}{PATH}", headers=USER)
         box.stop()
         with pytest.raises(httpx.TransportError):
@@ -96,7 +98,7 @@ def test_a_connection_stays_open_from_call_to_call():
 
 
 def test_a_chunked_body_is_read_to_its_end():
-    with start() as box, httpx.Client(headers=USER, timeout=HANGS) as client:
+    with start() as box, httpx.Client(headers=USER, timeout=HANGS, verify=False) as client:
         for _ in range(2):
             answer = client.post(
                 f"{box.url}/api/v2/cobrowse/sessions",
@@ -121,7 +123,7 @@ def test_a_body_that_cannot_be_read_ends_the_connection(request_bytes):
         with socket.create_connection(("127.0.0.1", box.port), timeout=HANGS) as connection:
             connection.sendall(request_bytes)
             assert connection.recv(100) == b""
-        assert httpx.get(f"{box.url}/sandbox/calls").json()["total"] == {}
+        assert HTTP.get(f"{box.url}/sandbox/calls").json()["total"] == {}
 
 
 def test_a_hundred_callers_at_once_are_all_served_and_counted():
@@ -146,8 +148,8 @@ def test_a_hundred_callers_at_once_are_all_served_and_counted():
 
 def test_it_writes_no_access_log(capfd):
     with start() as box:
-        httpx.get(f"{box.url}{PATH}", headers=USER)
-        httpx.get(f"{box.url}/nothing")
+        HTTP.get(f"{box.url}{PATH}", headers=USER)
+        HTTP.get(f"{box.url}/nothing")
     assert capfd.readouterr() == ("", "")
 
 
@@ -159,7 +161,7 @@ def test_serving_in_the_foreground_tells_when_it_is_ready_and_ends_when_stopped(
         threading.Thread(target=ask, args=(box,)).start()
 
     def ask(box):
-        seen.append(httpx.get(f"{box.url}{PATH}", headers=USER).json()["state"])
+        seen.append(HTTP.get(f"{box.url}{PATH}", headers=USER).json()["state"])
         box.stop()
 
     serve(port=0, api="media", ready=ready)
@@ -174,7 +176,7 @@ def test_an_interrupt_in_the_foreground_stops_it_and_is_told_to_the_caller():
         "except KeyboardInterrupt: print('stopped')"
     )
     with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert httpx.get(f"{process.stdout.readline().strip()}/sandbox/state").status_code == 200
+        assert HTTP.get(f"{process.stdout.readline().strip()}/sandbox/state").status_code == 200
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=HANGS)[0] == "stopped\n"
 
@@ -190,9 +192,9 @@ def test_time_is_what_the_clock_of_the_test_says():
     now = [1_700_000_000.0]
     with start(clock=lambda: now[0], expires_in=600) as box:
         form = {"grant_type": "client_credentials"}
-        login = httpx.post(f"{box.url}/oauth/token", data=form, auth=("sandbox", "sandbox-secret")).json()
+        login = HTTP.post(f"{box.url}/oauth/token", data=form, auth=("sandbox", "sandbox-secret")).json()
         header = {"Authorization": f"Bearer {login['access_token']}"}
         assert login["expires_in"] == 600
-        assert httpx.get(f"{box.url}{PATH}", headers=header).status_code == 200
+        assert HTTP.get(f"{box.url}{PATH}", headers=header).status_code == 200
         now[0] += 600
-        assert httpx.get(f"{box.url}{PATH}", headers=header).json()["code"] == "bad.credentials"
+        assert HTTP.get(f"{box.url}{PATH}", headers=header).json()["code"] == "bad.credentials"

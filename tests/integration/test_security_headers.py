@@ -2,7 +2,6 @@
 
 import base64
 
-import httpx
 import pytest
 from flask import Flask, abort
 from werkzeug.exceptions import default_exceptions
@@ -10,7 +9,7 @@ from werkzeug.exceptions import default_exceptions
 from cobrowse.errors import error_types_by_code
 from cobrowse.model import Secret
 from sandbox.state import WEBCHAT
-from tests.clocks import HANGS
+from tests.http_client import HTTP
 from tests.integration.conftest import KEY
 from web.error_handlers import register_error_handlers
 
@@ -108,7 +107,7 @@ def test_no_answer_tells_which_version_of_what_it_was_made_by(gunicorn, box):
         ("GET", path) for path in ("/healthz", "/docs", "/console", "/metrics", "/absent", "/docs/static/docs.css")
     ]
     for method, path in (*asked, ("POST", "/data-actions/cobrowse"), ("no-method", "/healthz")):
-        answer = httpx.request(method, f"{server.url}{path}", timeout=HANGS, trust_env=False)
+        answer = HTTP.request(method, f"{server.url}{path}")
         assert answer.headers["Server"] == "gunicorn", path
         assert not {"x-powered-by", "via"} & set(answer.headers)
         assert b"werkzeug" not in answer.content.lower()

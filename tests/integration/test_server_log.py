@@ -2,10 +2,10 @@
 
 import json
 
-import httpx
 import pytest
 
 from sandbox.state import WEBCHAT
+from tests.http_client import HTTP
 from tests.integration.conftest import KEY
 from tests.integration.wire import ask
 
@@ -15,7 +15,7 @@ def test_no_secret_is_in_the_log(gunicorn, box, secret):
     server = gunicorn(LOG_LEVEL="DEBUG")
     box.faults.add(operation="create", kind="status", status=403, times=1)
     for body in ({"conversationId": WEBCHAT}, {"conversationId": WEBCHAT}, {"conversationId": "x"}):
-        httpx.post(f"{server.url}/data-actions/cobrowse", json=body, headers={"X-Api-Key": KEY}, trust_env=False)
+        HTTP.post(f"{server.url}/data-actions/cobrowse", json=body, headers={"X-Api-Key": KEY})
     assert '"status":"initiated"' in server.log
     assert secret not in server.log
 

@@ -49,7 +49,7 @@ def test_fifty_threads_each_get_their_own_answers(transport, serve):
         fine = True
         for number in range(20):
             path = f"/{thread}/{number}"
-            response = call(transport, "POST", upstream.url + path, content=path * (1 + number), deadline=10)
+            response = call(transport, "POST", upstream.url + path, content=path * (1 + number))
             fine &= response.text == f"{path} {path * (1 + number)}" and response.headers["x-path"] == path
         return fine
 
@@ -66,6 +66,7 @@ def test_calls_one_after_another_share_a_connection(transport, serve):
     assert upstream.connections == 1
 
 
+@pytest.mark.parametrize("company", ["alone"], indirect=True)
 def test_a_connection_that_lay_idle_too_long_is_not_used(serve):
     upstream = serve()
     with a_transport(idle_seconds=1) as transport:

@@ -105,7 +105,9 @@ def test_headers_without_end_are_a_failed_answer(transport, serve):
     ids=["the body", "the head", "interim answers"],
 )
 def test_a_server_that_drips_does_not_outlive_the_deadline(transport, serve, pieces):
-    upstream = serve(slowly(pieces, 0.05))
+    drip = slowly(pieces, 0.05)
+    upstream = serve(lambda exchange: drip(exchange) if exchange.number else OK)
+    call(transport, "GET", upstream.url)  # from now on there is a connection
     began = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
         call(transport, "POST", upstream.url, deadline=0.3)

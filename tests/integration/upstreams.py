@@ -159,7 +159,7 @@ def company(request: pytest.FixtureRequest) -> Iterator[None]:
 
     def keep_calling() -> None:
         while not stop:
-            answers.append(call(other, "POST", upstream.url, deadline=20.0, content=b"x" * 2000).content)
+            answers.append(call(other, "POST", upstream.url, content=b"x" * 2000).content)
             gevent.sleep(0.01)
 
     callers = [gevent.spawn(keep_calling) for _ in range(8)]
@@ -176,7 +176,9 @@ def company(request: pytest.FixtureRequest) -> Iterator[None]:
     assert set(answers) == {b"ok"}
 
 
-def call(transport: CurlTransport, method: str, url: str, *, deadline: float = 5.0, **parts: object) -> httpx.Response:
+def call(
+    transport: CurlTransport, method: str, url: str, *, deadline: float = HANGS, **parts: object
+) -> httpx.Response:
     return transport.handle_request(httpx.Request(method, url, extensions={"deadline": deadline}, **parts))
 
 

@@ -5,9 +5,8 @@ import socket
 import struct
 import time
 
-import httpx
-
 from sandbox.state import WEBCHAT
+from tests.http_client import HTTP
 from tests.integration.conftest import KEY
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -67,10 +66,9 @@ def chunked(*parts):
 
 def ask(server, conversation_id=WEBCHAT, timeout=30, **headers):
     """What an ordinary client asks for, and its response."""
-    return httpx.post(
+    return HTTP.post(
         f"{server.url}/data-actions/cobrowse",
         json={"conversationId": conversation_id},
         headers={"X-Api-Key": KEY, **headers},
         timeout=timeout,
-        trust_env=False,
     )

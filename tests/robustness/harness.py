@@ -73,13 +73,15 @@ class RedirectingTransport(httpx.BaseTransport):
         """Carry it on, or astray."""
         if self._left > 0 and operation_of(request) == self._operation:
             self._left -= 1
+            extensions = request.extensions
             request = httpx.Request(
                 request.method,
                 httpx.URL(self._where).copy_with(raw_path=request.url.raw_path),
                 headers=[(name, value) for name, value in request.headers.raw if name.lower() != b"host"],
                 content=request.read(),
-                extensions=request.extensions,
             )
+            # httpx would make a copy, and what the transport says there would not be heard.
+            request.extensions = extensions
         return self._inner.handle_request(request)
 
     def close(self) -> None:

@@ -6,8 +6,9 @@ from cobrowse.ledger import State
 from cobrowse.model import Command
 from tests.simulation.service import Delivery, Service
 
-# Deliveries after which a sender that gets no final answer is a finding: mischief's budget is long used up by then.
-MOST_TRIES = 60
+# Deliveries after which a sender that gets no final answer is a finding: mischief's budget is long used up by then. A
+# worker may stand still for 250 seconds in all, and an impatient sender comes every four.
+MOST_TRIES = 120
 
 
 @dataclass

@@ -85,6 +85,8 @@ class Platform:
         # Whose call to invite was answered with a success; and when with one that can't be read, by conversation.
         self.taken: set[str] = set()
         self.unread: dict[str, list[float]] = {}
+        # When whose call to create was first answered with a success that does not say what it made.
+        self.nameless: dict[str, float] = {}
         # Whose call to end was answered with a page that says nothing.
         self.garbled: set[str] = set()
 
@@ -150,7 +152,9 @@ class Platform:
             self.sessions[content["id"]].heard = self.world.now
 
     def succeeded(self, path: str, correlation: str, *, readable: bool) -> None:
-        """A call to invite was answered with a success: whatever it says, it is never made again."""
+        """A call with an effect was answered with a success: whatever it says, it is never made again."""
+        if path == "/api/v2/cobrowse/sessions" and not readable:
+            self.nameless.setdefault(correlation, self.world.now)
         _, found, rest = path.partition("/conversations/")
         if not found:
             return

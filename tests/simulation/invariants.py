@@ -293,16 +293,22 @@ def answers_come_in_time(evidence: Evidence) -> Iterator[str]:
 
 
 def one_created_session_a_key(evidence: Evidence) -> Iterator[str]:
-    """A second one is made only if nobody could know of the first: its answer or the note of it was lost."""
+    """A second one is made only if nobody could know of the first: its answer or the note of it was lost.
+
+    A success that does not say what it made is no lost answer; only a person may have another one made after it.
+    """
+    nameless = evidence.platform.nameless
     last: dict[str, Session] = {}
     for session in evidence.platform.sessions.values():
         if session.flow != "media":
             continue
         identity = evidence.identity(session.created_by)
         before = last.get(identity)
+        by_hand = evidence.by_correlation[session.created_by].again is not None
         if (
             before is not None
-            and before.heard < session.asked
+            and min(before.heard, float("inf") if by_hand else nameless.get(before.created_by, float("inf")))
+            < session.asked
             and not _cut_short(evidence.by_correlation[before.created_by])
         ):
             yield f"{identity}: made {session.id} though it had {before.id}"

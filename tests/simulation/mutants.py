@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from cobrowse.errors import ConversationNotActive
+from cobrowse.errors import ConversationNotActive, GenesysBadResponse, SessionNotIdentified
 from cobrowse.flow import Attempt, Flow
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Ledger, State, lock_key_for
@@ -42,6 +42,19 @@ class _Hasty(_Rowwise):
 
     def rewritten(self, step):
         return replace(step, probe=None)
+
+
+class _Prolific(_Rowwise):
+    """A created session that has no name is a failure like any other, and another one is made."""
+
+    def rewritten(self, step):
+        def run(attempt: Attempt):
+            try:
+                return step.run(attempt)
+            except SessionNotIdentified as error:
+                raise GenesysBadResponse(error.message) from None
+
+        return replace(step, run=run) if step.name == "create" else step
 
 
 class _Unmindful(_Rowwise):
@@ -222,6 +235,7 @@ class _Forgetful(SimulatedLedger):
 MUTANTS = (
     Mutant("no look before a repeat", "invited again", disguise=_Blind),
     Mutant("a lost answer is a failure", "invited again", disguise=_Hasty),
+    Mutant("a session without a name is made again", "though it had", disguise=_Prolific),
     Mutant("no lease check", "another answer than", _AnyHolder),
     Mutant("no unique key", "invited again", _NoUniqueKey),
     Mutant("no commit before the call", "invited again", _NoCommitBeforeCall),

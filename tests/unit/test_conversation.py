@@ -85,7 +85,7 @@ def test_live_sessions_are_found_in_the_participants_and_counted_once():
         participants=[participant(cobrowsesessions=[session]), participant(cobrowsesessions=[dict(session, id="m-2")])]
     )
     assert [s.cobrowse_session_id for s in conversation.live] == ["s-1"]
-    assert conversation.live[0].viewer_url == "https://v"
+    assert conversation.live[0].viewer_url.reveal() == "https://v"
 
 
 def test_a_disconnected_session_is_not_live():

@@ -10,7 +10,7 @@ from cobrowse.model import Secret, Session, Status
 from tests.scripted import ScriptedGenesys, command, ended, entry
 from tests.unit.test_initiation_repeats import asked, won
 
-LIVE = Session("", "live-1", "live-m", state="connected", viewer_url="https://view")
+LIVE = Session("", "live-1", "live-m", state="connected", viewer_url=Secret("https://view"))
 THEN = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 
 
@@ -41,7 +41,7 @@ def test_an_open_offer_stands_though_the_conversation_does_not_show_it(ends, ove
     )
     assert told.status is (Status.INITIATED if started else Status.ALREADY_ACTIVE)
     if not started:
-        assert (told.session.cobrowse_session_id, told.session.join_code) == ("offered", "123")
+        assert (told.session.cobrowse_session_id, told.session.join_code.reveal()) == ("offered", "123")
 
 
 def test_an_open_offer_is_found_behind_one_that_failed_later():
@@ -51,6 +51,27 @@ def test_an_open_offer_is_found_behind_one_that_failed_later():
     claimed = Acquired(entry("row"), later, (), (later, offered("2026-11-25T09:00:01Z")))
     _, told = asked(ScriptedGenesys(), claims=[claimed])
     assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
+
+
+@pytest.mark.parametrize("late", ["an open offer", "a lapsed offer", "a failure", "nothing"])
+def test_an_owner_that_was_taken_for_dead_may_have_put_an_offer_on_record_since(late):
+    """A worker that stood still past its lease wakes up between another's claim and its check."""
+    tried = Checkpoint("native", pending_step="cobrowse", may_have_notified=True, session=Session("c-1"))
+    then = entry("first", lease_left=0.0, checkpoint=tried)
+    now = {
+        "an open offer": offered("2026-11-25T09:00:01Z"),
+        "a lapsed offer": offered("2026-11-25T09:00:00Z"),
+        "a failure": ended("first", State.FAILED_RETRYABLE, checkpoint=tried),
+        "nothing": then,
+    }[late]
+    claimed = Acquired(entry("row"), then, (), (then,))
+    work, told = asked(ScriptedGenesys(), claims=[claimed], reads=[now])
+    if late == "an open offer":
+        assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
+    else:
+        assert told.status is Status.INITIATED
+    looks = [call for call, _ in work.genesys.calls].count("look")
+    assert looks == {"nothing": 3, "a failure": 6}.get(late, 4)
 
 
 # Whose links
@@ -79,7 +100,7 @@ def test_links_and_code_are_for_the_credential_that_started_the_session(how, sen
         assert (session.join_url, session.viewer_url, session.join_code) == tuple(LINKS.values())
     for session in told(replace(of, sender=sender, credential=credential)):
         assert session.cobrowse_session_id == "live-1"
-        assert (session.join_url, session.viewer_url, session.join_code) == ("", "", "")
+        assert (session.join_url, session.viewer_url, session.join_code) == (Secret(),) * 3
 
 
 @pytest.mark.parametrize("how", ["replayed", "replayed after a wait", "taken over"])
@@ -96,9 +117,9 @@ def test_a_delivery_that_is_redelivered_by_another_credential_gets_no_links(how)
     }
 
     def told(to):
-        return asked(ScriptedGenesys(live=[(replace(LIVE, viewer_url=""),)] * 3), to, **scripts[how])[1].session
+        return asked(ScriptedGenesys(live=[(replace(LIVE, viewer_url=Secret()),)] * 3), to, **scripts[how])[1].session
 
     assert (told(of).join_url, told(of).join_code) == (LINKS["join_url"], LINKS["join_code"])
     other = told(replace(of, credential="CN=another"))
     assert other.conversation_id == "c-1"
-    assert (other.join_url, other.viewer_url, other.join_code) == ("", "", "")
+    assert (other.join_url, other.viewer_url, other.join_code) == (Secret(),) * 3

@@ -7,11 +7,11 @@ import pytest
 
 from cobrowse.errors import ConversationNotActive, GenesysUnavailable, InProgress
 from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Lease, State
-from cobrowse.model import Failure, Outcome, Session, Status
+from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from tests.clocks import ManualClock
 from tests.scripted import IN_C1, ScriptedGenesys, Watch, command, ended, entry, initiation
 
-LIVE = Session("", "live-1", "live-m", state="connected", viewer_url="https://view")
+LIVE = Session("", "live-1", "live-m", state="connected", viewer_url=Secret("https://view"))
 THEN = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 
 
@@ -72,7 +72,7 @@ def test_a_live_session_is_the_answer_and_nothing_is_started():
     work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
     assert told.status is Status.ALREADY_ACTIVE
     # Nobody knows who started it, so nobody gets its links.
-    assert told.session == replace(LIVE, conversation_id="c-1", verified=True, viewer_url="")
+    assert told.session == replace(LIVE, conversation_id="c-1", verified=True, viewer_url=Secret(""))
     assert [span.name for span in told.spans if span.kind != "commit"] == ["check"]
     assert work.genesys.calls == [("look", "c-1")]
     assert work.ledger.settled[0][2:] == (State.SUCCEEDED, Checkpoint(session=told.session), told)
@@ -81,21 +81,23 @@ def test_a_live_session_is_the_answer_and_nothing_is_started():
 @pytest.mark.parametrize("by", ["session", "medium"])
 def test_of_several_live_sessions_the_one_on_record_is_reported_with_what_is_known_of_it(by):
     other = Session("c-1", "other", "other-m")
-    known = Session("c-1", "live-1" if by == "session" else "live-m", join_url="https://join", join_code="123456")
+    known = Session(
+        "c-1", "live-1" if by == "session" else "live-m", join_url=Secret("https://join"), join_code=Secret("123456")
+    )
     earlier = ended("first", checkpoint=Checkpoint("media", session=known))
     _, told = asked(ScriptedGenesys(live=[(other, LIVE)]), claims=[won(earlier, after=60)])
-    assert told.session == replace(known, state="connected", viewer_url="https://view", verified=True)
+    assert told.session == replace(known, state="connected", viewer_url=Secret("https://view"), verified=True)
 
 
 def test_what_is_on_record_of_its_viewer_stays():
-    known = Session("c-1", "live-1", viewer_url="https://known")
+    known = Session("c-1", "live-1", viewer_url=Secret("https://known"))
     earlier = ended("first", checkpoint=Checkpoint("media", session=known))
     _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
-    assert told.session.viewer_url == "https://known"
+    assert told.session.viewer_url.reveal() == "https://known"
 
 
 def test_an_earlier_one_whose_answer_was_lost_may_be_behind_any_live_session():
-    earlier = ended("first", checkpoint=Checkpoint("native", session=Session("c-1", join_url="https://join")))
+    earlier = ended("first", checkpoint=Checkpoint("native", session=Session("c-1", join_url=Secret("https://join"))))
     _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
     assert told.session == replace(LIVE, conversation_id="c-1", verified=True)
 

@@ -3,6 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
+from cobrowse.model import Secret
 from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.links import checked_link
 from schemas.genesys import ConversationSchema
@@ -32,7 +33,7 @@ NOT_HTTPS = [
 @pytest.mark.parametrize("url", NOT_HTTPS)
 def test_what_is_not_https_is_left_out_with_a_warning(url):
     with capture_logs() as lines:
-        assert checked_link(url, "joinUrl", "c-1") == ""
+        assert checked_link(url, "joinUrl", "c-1") == Secret()
     [line] = lines
     assert (line["log_level"], line["field"], line["conversation_id"]) == ("warning", "joinUrl", "c-1")
     assert url not in str(line)
@@ -43,7 +44,7 @@ def test_what_is_not_https_is_left_out_with_a_warning(url):
 )
 def test_an_https_link_is_passed_on_as_it_is(url):
     with capture_logs() as lines:
-        assert checked_link(url, "joinUrl", "c-1") == url
+        assert checked_link(url, "joinUrl", "c-1").reveal() == url
     assert lines == []
 
 
@@ -51,5 +52,5 @@ def test_a_conversations_viewer_url_is_checked_too():
     medium = {"id": "m", "type": "cobrowse", "cobrowseSessionId": "s", "viewerUrl": "http://v"}
     with capture_logs() as lines:
         [session] = parse_conversation(ConversationSchema().load({"id": "c-1", "media": [medium]})).sessions
-    assert session.viewer_url == ""
+    assert session.viewer_url == Secret()
     assert [line["field"] for line in lines] == ["viewerUrl"]

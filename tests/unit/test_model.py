@@ -1,8 +1,12 @@
 """The heart's words: what they are in whoever's mouth, and what each is when nothing more is said."""
 
-from dataclasses import replace
+import json
+import logging
+from dataclasses import asdict, replace
 from itertools import product
+from string import Template
 
+import orjson
 import pytest
 
 from cobrowse.ledger import (
@@ -21,11 +25,60 @@ from cobrowse.model import Command, Failure, Outcome, Secret, Session, SessionSt
 COMMAND = Command("crm", "corr", 10.0)
 
 
-def test_a_secret_is_its_text_and_never_shows_it():
-    secret = Secret("https://join")
-    assert secret == "https://join"
-    assert (repr(secret), repr([secret]), f"{secret!r}") == ("•••", "[•••]", "•••")
-    assert "https://join" not in repr(Session(join_url=secret))
+TEXT = "https://join"
+SECRET = Secret(TEXT)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        str(SECRET),
+        repr(SECRET),
+        f"{SECRET}",
+        f"{SECRET!s}",
+        f"{SECRET!r}",
+        "{}".format(SECRET),  # noqa: UP032 - each way is another
+        "%s" % SECRET,  # noqa: UP031
+        "%r" % SECRET,  # noqa: UP031
+        str([SECRET]),
+        str({"link": SECRET}),
+        str(Session(join_url=SECRET)),
+        str(ValueError(SECRET)),
+        Template("$link").substitute(link=SECRET),
+        logging.LogRecord("l", logging.INFO, "", 1, "%s", (SECRET,), None).getMessage(),
+        json.dumps({"link": SECRET}, default=str, ensure_ascii=False),
+        orjson.dumps(asdict(Session(join_url=SECRET)), default=str).decode(),
+    ],
+)
+def test_no_way_to_format_a_secret_shows_it(shown):
+    assert "•••" in shown
+    assert TEXT not in shown
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        json.dumps,
+        orjson.dumps,
+        lambda secret: json.dumps({secret: 1}),
+        ",".join,
+        str.encode,
+        lambda secret: secret[0],
+        lambda secret: "a" + secret,
+        lambda secret: format(secret, ">20"),
+    ],
+)
+def test_a_secret_is_no_text_that_could_be_written_by_oversight(use):
+    with pytest.raises(TypeError):
+        use([SECRET] if use == ",".join else SECRET)
+
+
+def test_a_secret_is_revealed_by_name_and_equals_its_like_only():
+    assert SECRET.reveal() == TEXT
+    assert Secret(TEXT) == SECRET != Secret("another")
+    assert SECRET != TEXT
+    assert len({SECRET, Secret(TEXT)}) == 1
+    assert (bool(SECRET), bool(Secret()), Secret().reveal()) == (True, False, "")
 
 
 def test_the_words_of_a_status_and_of_a_state():
@@ -60,7 +113,7 @@ def test_a_command_asks_for_nothing_that_is_not_said():
 
 def test_a_session_of_which_nothing_is_known_is_empty():
     nothing = Secret("")
-    assert Session("", "", "", nothing, nothing, nothing, "", "", verified=False) == Session()
+    assert Session("", "", "", nothing, nothing, nothing, nothing, "", "", verified=False) == Session()
 
 
 def test_progress_and_a_span_begin_with_nothing():

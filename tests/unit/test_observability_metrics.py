@@ -26,7 +26,7 @@ FAILURE = Failure("genesys_timeout", "attach: no answer", "ask again", retryable
 
 def samples(metrics):
     """Every sample by its name and its labels' values, in the rows' order."""
-    order = ["sender", "flow", "outcome", "success", "step", "operation", "reason", "route", "status", "le"]
+    order = ["sender", "flow", "outcome", "success", "step", "operation", "reason", "route", "status", "token", "le"]
     body, content_type = metrics.exposition()
     assert content_type.startswith("text/plain")
     return {
@@ -164,6 +164,16 @@ def test_a_request_is_in_flight_until_it_is_answered(metrics):
     found = samples(metrics)
     assert found["cobrowse_in_flight",] == 0
     assert found["cobrowse_http_requests_total", "/webhooks/<name>", "401"] == 1
+
+
+def test_a_tokens_budget_is_the_part_of_its_calls_that_is_used(metrics):
+    metrics.budget("api", 75.0, 300.0, 30.0)
+    metrics.budget("token", 1.0, 0.0, 30.0)
+    found = samples(metrics)
+    assert found["cobrowse_genesys_budget_used_ratio", "api"] == 0.25
+    assert found["cobrowse_genesys_budget_used_ratio", "token"] == 0.0
+    metrics.budget("api", 300.0, 300.0, 20.0)
+    assert samples(metrics)["cobrowse_genesys_budget_used_ratio", "api"] == 1.0
 
 
 def test_no_label_holds_what_an_outsider_chose(metrics):

@@ -202,7 +202,7 @@ ROT13 = Scheme(
     "rot13",
     _verify_rot13,
     lambda _auth_config, secret, draft, _now: AuthParts(
-        {"X-Rot13": codecs.encode(str(secret), "rot13"), "X-Of": f"{draft.target} {draft.headers}"}
+        {"X-Rot13": codecs.encode(secret.reveal(), "rot13"), "X-Of": f"{draft.target} {draft.headers}"}
     ),
     openapi={"type": "apiKey", "in": "header", "name": "X-Rot13", "description": "Turned by thirteen."},
     keys={"ring": checks.number(1, 9)},

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from cobrowse.model import Secret
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.registry import SendersFileError, load_senders
@@ -48,7 +49,7 @@ def test_a_file_that_needs_no_sender_has_none():
 def test_a_file_is_read_by_its_path(tmp_path):
     path = tmp_path / "who.toml"
     path.write_text(f"[senders.one]\n{GOOD}")
-    assert load_senders(path, {"S": SECRET}).get("one").secrets == (SECRET,)
+    assert load_senders(path, {"S": SECRET}).get("one").secrets == (Secret(SECRET),)
     assert load_senders(str(path), {"S": SECRET}).get("one").name == "one"
     path.write_text("[senders.one]\n")
     with pytest.raises(SendersFileError, match=r"^who\.toml: \[senders\.one\] signature: is missing"):
@@ -254,7 +255,7 @@ def test_a_standard_webhooks_secret_that_is_no_base64_is_refused_at_the_start():
 def test_several_secrets_may_be_good_at_once_and_whitespace_around_them_is_the_shells():
     row = GOOD.replace('["$S"]', '["$NEW", "$OLD"]')
     sender = load(row, env={"NEW": "new-" + SECRET + "\n", "OLD": "old-" + SECRET}).get("one")
-    assert sender.secrets == ("new-" + SECRET, "old-" + SECRET)
+    assert sender.secrets == (Secret("new-" + SECRET), Secret("old-" + SECRET))
 
 
 def test_what_is_shown_of_the_senders_holds_no_secret():

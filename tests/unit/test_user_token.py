@@ -154,7 +154,7 @@ def refused(_request):
 
 
 def test_the_one_in_the_store_is_used_without_a_call(tokens, login, attempt):
-    assert tokens.get(attempt()) == "access-1"
+    assert tokens.get(attempt()).reveal() == "access-1"
     assert login.forms == []
 
 
@@ -170,13 +170,13 @@ def test_it_is_renewed_half_of_its_life_ahead_and_nobody_waits_for_that(clock, l
     begun = []
     tokens = make(clock, login, store, run=begun.append)
     clock.time += LIFE / 2 - 1
-    assert (tokens.get(attempt()), len(begun)) == ("access-1", 0)
+    assert (tokens.get(attempt()).reveal(), len(begun)) == ("access-1", 0)
     clock.time += LOOK_AGAIN
-    assert (tokens.get(attempt()), len(begun)) == ("access-1", 1)
+    assert (tokens.get(attempt()).reveal(), len(begun)) == ("access-1", 1)
     begun[0]()
     clock.time += LOOK_AGAIN
-    assert tokens.get(attempt()) == "access-2"
-    assert store.grant.refresh == "refresh-2"
+    assert tokens.get(attempt()).reveal() == "access-2"
+    assert store.grant.refresh.reveal() == "refresh-2"
     assert len(login.forms) == 1
 
 
@@ -197,8 +197,8 @@ def test_a_public_client_names_itself_in_the_form(clock, login, store, attempt):
 def test_a_login_host_that_gives_no_new_refresh_token_leaves_the_old_one_in_force(clock, login, store, attempt):
     login.rotates = False
     clock.time += LIFE
-    assert make(clock, login, store).get(attempt()) == "access-2"
-    assert store.grant.refresh == "refresh-1"
+    assert make(clock, login, store).get(attempt()).reveal() == "access-2"
+    assert store.grant.refresh.reveal() == "refresh-1"
 
 
 def test_thirty_threads_of_two_processes_make_one_call_and_all_get_the_fresh_one(clock, login, store):
@@ -219,7 +219,7 @@ def test_thirty_threads_of_two_processes_make_one_call_and_all_get_the_fresh_one
     got = []
 
     def ask(number):
-        got.append(processes[number % 2].get(Attempt(Command("architect", "c", HANGS), "i", "h", clock)))
+        got.append(processes[number % 2].get(Attempt(Command("architect", "c", HANGS), "i", "h", clock)).reveal())
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(30)]
     for thread in threads:
@@ -240,7 +240,7 @@ def test_who_cannot_wait_gets_a_timeout_and_the_renewal_goes_on(clock, login, st
             tokens.get(attempt(0.01))
     assert len(begun) == 1
     begun[0]()
-    assert tokens.get(attempt()) == "access-2"
+    assert tokens.get(attempt()).reveal() == "access-2"
     assert len(login.forms) == 1
 
 
@@ -256,23 +256,23 @@ def test_while_another_process_renews_it_a_request_waits_until_its_deadline(cloc
 def test_a_process_that_died_before_genesys_had_its_call_is_followed_by_another(clock, login, store, attempt):
     clock.time += LIFE
     store.lease = "dead", clock.time + 1.0
-    assert make(clock, login, store).get(attempt()) == "access-2"
+    assert make(clock, login, store).get(attempt()).reveal() == "access-2"
 
 
 def test_a_process_that_died_with_the_new_pair_costs_a_login_half_a_life_later(clock, login, store, attempt):
     clock.time += LIFE / 2
     login.newest = 2  # its call was done, and its commit never came
     tokens = make(clock, login, store)
-    assert tokens.get(attempt()) == "access-1"
+    assert tokens.get(attempt()).reveal() == "access-1"
     assert "it is void" in tokens.problem(needed=False).message
     clock.time += LIFE / 2 - 100
-    assert tokens.get(attempt()) == "access-1"
+    assert tokens.get(attempt()).reveal() == "access-1"
     assert len(login.forms) == 1, "a refused login is tried once"
     clock.time += 100
     with pytest.raises(LoginRequired, match="it is void"):
         tokens.get(attempt())
     store.rotate("g", 1, Secret("access-9"), Secret("refresh-9"), LIFE)
-    assert tokens.get(attempt()) == "access-9"
+    assert tokens.get(attempt()).reveal() == "access-9"
 
 
 def test_a_pair_that_could_not_be_committed_is_committed_at_the_next_look(clock, login, store, attempt):
@@ -290,8 +290,8 @@ def test_a_pair_that_could_not_be_committed_is_committed_at_the_next_look(clock,
     store.away = False
     # Meanwhile another process has tried the old one, and Genesys has refused it.
     store.refuse("g", 1, "invalid_grant")
-    assert tokens.get(attempt()) == "access-2"
-    assert (store.grant.refresh, store.grant.refused, len(login.forms)) == ("refresh-2", "", 1)
+    assert tokens.get(attempt()).reveal() == "access-2"
+    assert (store.grant.refresh.reveal(), store.grant.refused, len(login.forms)) == ("refresh-2", "", 1)
 
 
 def test_readiness_commits_such_a_pair_too(clock, login, store, attempt):
@@ -302,7 +302,7 @@ def test_readiness_commits_such_a_pair_too(clock, login, store, attempt):
         UserLogin(RetryingCaller(login, clock, lambda: 0.0), CONFIDENTIAL).refresh(attempt(), Secret("refresh-1")),
     )
     assert tokens.problem(needed=True) is None
-    assert store.grant.refresh == "refresh-2"
+    assert store.grant.refresh.reveal() == "refresh-2"
 
 
 def test_while_the_store_is_away_the_token_is_used_until_its_end(clock, login, store, attempt):
@@ -310,7 +310,7 @@ def test_while_the_store_is_away_the_token_is_used_until_its_end(clock, login, s
     tokens.get(attempt())
     store.away = True
     clock.time += LIFE - 100
-    assert tokens.get(attempt()) == "access-1"
+    assert tokens.get(attempt()).reveal() == "access-1"
     clock.time += 100
     with pytest.raises(LedgerUnavailable):
         tokens.get(attempt())
@@ -323,7 +323,7 @@ def test_an_outage_of_the_login_host_is_no_refusal(clock, login, store, attempt)
     with pytest.raises(GenesysUnavailable):
         tokens.get(attempt())
     assert (store.grant.refused, store.lease[0]) == ("", "")
-    assert tokens.get(attempt()) == "access-2"
+    assert tokens.get(attempt()).reveal() == "access-2"
 
 
 def test_a_wrong_secret_is_no_refusal_of_the_login(clock, login, store, attempt):
@@ -346,7 +346,7 @@ def test_a_login_and_a_logout_elsewhere_are_in_force_within_a_minute(clock, logi
     tokens.get(attempt())
     store.grant = Grant(Secret("access-b"), Secret("refresh-b"), clock.time + LIFE, LIFE, 2, clock)
     clock.time += LOOK_AGAIN
-    assert tokens.get(attempt()) == "access-b"
+    assert tokens.get(attempt()).reveal() == "access-b"
     store.grant = None
     clock.time += LOOK_AGAIN
     with pytest.raises(LoginRequired):
@@ -390,11 +390,13 @@ def calls(login, client, clock=None):
 
 
 def test_the_page_of_a_public_client_carries_a_challenge_and_a_confidential_one_s_does_not(login):
-    asked = parse_qs(urlsplit(calls(login, PUBLIC).page("st", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")).query)
+    asked = parse_qs(
+        urlsplit(calls(login, PUBLIC).page("st", Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"))).query
+    )
     # RFC 7636, appendix B.
     assert asked["code_challenge"] == ["E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"]
     assert asked["code_challenge_method"] == ["S256"]
-    page = urlsplit(calls(login, CONFIDENTIAL).page("st", "v"))
+    page = urlsplit(calls(login, CONFIDENTIAL).page("st", Secret("v")))
     assert page.path == "/oauth/authorize"
     assert parse_qs(page.query) == {
         "response_type": ["code"],
@@ -406,20 +408,20 @@ def test_the_page_of_a_public_client_carries_a_challenge_and_a_confidential_one_
 
 @pytest.mark.parametrize(("client", "verifier"), [(PUBLIC, {"code_verifier": "v"}), (CONFIDENTIAL, {})])
 def test_the_code_is_exchanged_with_the_same_redirect_uri(login, attempt, client, verifier):
-    pair = calls(login, client).exchange(attempt(), Secret("the-code"), "v")
+    pair = calls(login, client).exchange(attempt(), Secret("the-code"), Secret("v"))
     own = {"client_id": "user-client"} if client is PUBLIC else {}
     assert login.forms == [
         {"grant_type": "authorization_code", "code": "the-code", "redirect_uri": "http://localhost:1/back"}
         | verifier
         | own
     ]
-    assert (pair.access, pair.refresh, pair.expires_in) == ("access-2", "refresh-2", LIFE)
+    assert (pair.access.reveal(), pair.refresh.reveal(), pair.expires_in) == ("access-2", "refresh-2", LIFE)
 
 
 def test_a_login_without_a_refresh_token_is_no_use(login, attempt):
     login.rotates = False
     with pytest.raises(GenesysBadResponse, match="no refresh token"):
-        calls(login, CONFIDENTIAL).exchange(attempt(), Secret("c"), "v")
+        calls(login, CONFIDENTIAL).exchange(attempt(), Secret("c"), Secret("v"))
 
 
 @pytest.mark.parametrize(
@@ -432,7 +434,7 @@ def test_a_login_without_a_refresh_token_is_no_use(login, attempt):
     ],
 )
 def test_the_code_is_read_from_the_address_or_its_query(came_back):
-    assert code_of(came_back, "st") == "abc"
+    assert code_of(came_back, "st").reveal() == "abc"
 
 
 @pytest.mark.parametrize(

@@ -4,26 +4,17 @@ A sample of integrations/senders/deliveries is its sender's delivery; "example" 
 """
 
 import json
-import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from cobrowse.model import Secret
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
 from integrations.senders.requests import UnverifiedRequest
-from integrations.senders.sample_deliveries import HERE
+from integrations.senders.sample_deliveries import Replaced, sample_delivery
 from tools.api_reference.postman_items import Json, basic, item, request
 
 _SIGN = Path(__file__).with_name("postman_sign.js").read_text("utf-8").splitlines()
-# When the recorded events happened; an old one would be ignored.
-_TIMES = {
-    r"2026-11-24T09:00:45(\.\d+)?Z": "{{deliveryTime}}",
-    "1763974845013": "{{deliveryNumber}}",
-    "1763974845": "{{deliverySeconds}}",
-}
 # The variables with a conversation of each channel.
 CONVERSATIONS = {"webchat": "conversationId", "voice": "voiceConversationId", "message": "messageConversationId"}
 _NEW = [
@@ -34,24 +25,19 @@ _NEW = [
 ]
 
 
-def recorded(sender: str) -> Mapping[str, Any] | None:
-    """The file of this sender's sample; None if there is none."""
-    path = HERE / f"{sender}.json"
-    held: Mapping[str, Any] | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
-    return held
-
-
 def items(sender: Sender) -> list[Json]:
     """A sender's delivery, the same again if it is known by an id, and one without its signature.
 
     None for a sender whose proof Postman can't make.
     """
-    held = recorded(sender.name)
-    if held is None or not can_be_sent(sender):
+    sample = sample_delivery(sender.name)
+    if sample is None or not can_be_sent(sender):
         return []
-    [event] = held["expect"]
-    about = event.get("wanted", event)
-    headers, body = _generalised(held, about)
+    conversation = "{{" + CONVERSATIONS[sample.channel] + "}}"
+    variables = ("{{deliveryId}}", "{{deliveryNumber}}", "{{deliverySeconds}}", "{{deliveryTime}}")
+    headers, body = sample.made_another(Replaced(conversation, *variables))
+    headers = {name: text for name, text in headers.items() if name.lower().startswith(("content-type", "x-"))}
+    [event] = sample.expect
     wanted = "wanted" in event
     expected: Json = {"status": 200, "type": "application/json"}
     expected["answer"] = {"success": True} if wanted else {"status": "ignored"}
@@ -62,8 +48,8 @@ def items(sender: Sender) -> list[Json]:
     signed = sender.scheme.covers_body
     script = _script(sender) if signed else []
     send = request("POST", f"/webhooks/{sender.name}", headers, body, **({} if signed else _credential(sender)))
-    made = [item(f"{sender.name}: {held['example']}", send, expected | {"replayed": False}, [*_NEW, *script])]
-    if wanted and (about.get("delivery_id") or sender.scheme.covers_delivery_id):
+    made = [item(f"{sender.name}: {sample.what}", send, expected | {"replayed": False}, [*_NEW, *script])]
+    if wanted and (sample.delivery_id or sender.scheme.covers_delivery_id):
         made.append(item(f"{sender.name}: the same again", send, expected | {"replayed": True}, script))
     if signed:
         answer = {"success": False, "errorCode": "signature_missing"}
@@ -83,28 +69,13 @@ def can_be_sent(sender: Sender) -> bool:
     return True
 
 
-def _generalised(held: Mapping[str, Any], about: Mapping[str, Any]) -> tuple[dict[str, str], Any]:
-    """Headers and body with variables for the conversation, the delivery's id and its time."""
-    conversation = "{{" + CONVERSATIONS[about.get("channel") or "webchat"] + "}}"
-    names = {about.get("conversation_id"): conversation, about.get("delivery_id"): "{{deliveryId}}"}
-    patterns = _TIMES | {re.escape(json.dumps(text)[1:-1]): name for text, name in names.items() if text}
-    headers = {name: text for name, text in held["headers"].items() if name.lower().startswith(("content-type", "x-"))}
-    text = json.dumps([headers, held.get("raw", held.get("body"))])
-    for pattern, name in patterns.items():
-        # A number is quoted to keep it JSON here; the request has it without the quotation marks.
-        text = re.sub(rf"(?<![\w\"]){pattern}(?![\w\"])", f'"{name}"', text) if pattern.isdigit() else text
-        text = re.sub(pattern, name, text, flags=re.IGNORECASE)
-    replaced: tuple[dict[str, str], Any] = tuple(json.loads(text))
-    return replaced
-
-
 def _credential(sender: Sender) -> Json:
     """Headers, query and auth of a scheme that sends its secret or name as it is."""
     config, secret = sender.auth_config, Secret("{{" + sender.auth_config.names[0] + "}}" if sender.secrets else "")
     draft = UnverifiedRequest("POST", "/", "", {}, b"")
     parts = sender.scheme.sign(config, secret, draft, datetime.fromtimestamp(0, UTC))
     if parts.headers.get("Authorization", "").startswith("Basic "):
-        return {"auth": basic(config.username or "cobrowse", str(secret))}
+        return {"auth": basic(config.username or "cobrowse", secret.reveal())}
     return {"more": parts.headers, "query": parts.query}
 
 

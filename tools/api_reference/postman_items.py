@@ -41,11 +41,8 @@ def request(
     listed = [{"key": key, "value": value} for key, value in {**headers, **(more or {})}.items()]
     made: Json = {"method": method, "header": listed, "url": url, "auth": auth or {"type": "noauth"}}
     if body is not None:
-        # A variable that stands for a number is written without the quotation marks that kept it JSON.
         text = body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False)
-        text = text.replace('"{{deliveryNumber}}"', "{{deliveryNumber}}")
-        kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "json")
-        language = "json" if "json" in kind or not isinstance(body, str) else "xml" if "xml" in kind else "text"
+        language = {"{": "json", "[": "json", "<": "xml"}.get(text[:1], "text")
         made["body"] = {"mode": "raw", "raw": text, "options": {"raw": {"language": language}}}
     return made
 

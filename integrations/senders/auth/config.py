@@ -10,6 +10,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 from cobrowse.model import Secret
+from integrations.senders.requests import header_bytes
 
 # Seconds that a signature's timestamp may lie off our clock, either way: what Standard Webhooks and HubSpot allow.
 TOLERANCE = 300.0
@@ -54,7 +55,7 @@ class AuthConfig:
 
     def key(self, secret: Secret) -> bytes:
         """The key that this secret holds."""
-        return decoded_secret(secret, self.secret_encoding) or b""
+        return decoded_secret(secret.reveal(), self.secret_encoding) or b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,22 @@ def secret_bytes(secret: str) -> bytes:
 
 def decoded_secret(secret: str, encoding: SecretEncoding) -> bytes | None:
     """The key that a secret of this encoding holds; None if it is not written so."""
-    written = secret_bytes(secret)
+    return decoded(secret_bytes(secret), encoding)
+
+
+def decoded(written: bytes, encoding: SecretEncoding) -> bytes | None:
+    """The bytes that are written so; None if these are not."""
     try:
         if encoding == "hex":
             return binascii.unhexlify(written)
         return base64.b64decode(written, validate=True) if encoding == "base64" else written
     except (binascii.Error, ValueError):
         return None
+
+
+def decoded_signature(written: str, encoding: SecretEncoding) -> bytes:
+    """The bytes of a signature in a header; b"", which fits nothing, if it is not written so."""
+    return decoded(header_bytes(written), encoding) or b""
 
 
 def constant_time_equals(presented: bytes, secret: bytes) -> bool:

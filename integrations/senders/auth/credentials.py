@@ -1,7 +1,6 @@
 """Callers known by something they hold: API keys, Basic, bearer tokens, and the subject of a client certificate."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,7 +9,14 @@ from urllib.parse import parse_qsl
 from cobrowse.errors import NotAuthenticated
 from cobrowse.model import Secret
 from integrations.senders.auth.addresses import within
-from integrations.senders.auth.config import AuthConfig, AuthParts, constant_time_equals, matching_secret, secret_bytes
+from integrations.senders.auth.config import (
+    AuthConfig,
+    AuthParts,
+    constant_time_equals,
+    decoded,
+    matching_secret,
+    secret_bytes,
+)
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 # Bytes of a key or secret below which it can be guessed.
@@ -55,7 +61,7 @@ class ApiKeys:
                 errors.append(f"{who}: has no name before the colon")
             if len(secret_bytes(key)) < SHORTEST:
                 errors.append(f"{who}: the key is under {SHORTEST} bytes")
-            elif any(key == other for _, other in pairs):
+            elif any(Secret(key) == other for _, other in pairs):
                 errors.append(f"{who}: the key is the same as an earlier pair's")
             else:
                 pairs.append((name, Secret(key)))
@@ -70,7 +76,7 @@ class ApiKeys:
             _, presented = basic_parts(headers.get("authorization", ""))
         if not presented:
             raise NotAuthenticated("no API key came with the request")
-        matches = [(name, constant_time_equals(presented, secret_bytes(key))) for name, key in self.pairs]
+        matches = [(name, constant_time_equals(presented, secret_bytes(key.reveal()))) for name, key in self.pairs]
         found = [name for name, matched in matches if matched]
         if not found:
             raise NotAuthenticated("the API key is not one of the service's")
@@ -82,11 +88,7 @@ def basic_parts(header: str) -> tuple[bytes, bytes]:
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return b"", b""
-    try:
-        decoded = base64.b64decode(header_bytes(encoded.strip()), validate=True)
-    except binascii.Error:
-        return b"", b""
-    username, _, password = decoded.partition(b":")
+    username, _, password = (decoded(header_bytes(encoded.strip()), "base64") or b"").partition(b":")
     return username, password
 
 
@@ -142,21 +144,21 @@ def verify_mtls(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: date
 def sign_api_key(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
     """The key, where the row wants it."""
     return (
-        AuthParts(query={auth_config.query: str(secret)})
+        AuthParts(query={auth_config.query: secret.reveal()})
         if auth_config.query
-        else AuthParts({auth_config.header: str(secret)})
+        else AuthParts({auth_config.header: secret.reveal()})
     )
 
 
 def sign_basic(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
     """HTTP Basic with this password."""
-    pair = secret_bytes(auth_config.username or "cobrowse") + b":" + secret_bytes(secret)
+    pair = secret_bytes(auth_config.username or "cobrowse") + b":" + secret_bytes(secret.reveal())
     return AuthParts({"Authorization": f"Basic {base64.b64encode(pair).decode()}"})
 
 
 def sign_bearer(_auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
     """The bearer token."""
-    return AuthParts({"Authorization": f"Bearer {secret!s}"})
+    return AuthParts({"Authorization": f"Bearer {secret.reveal()}"})
 
 
 def sign_mtls(auth_config: AuthConfig, _secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:

@@ -1,7 +1,6 @@
 """HMAC signatures: how they are made, written and compared, and what a row may say of one."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 from datetime import datetime
@@ -9,11 +8,11 @@ from datetime import datetime
 from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
 from integrations.senders.auth import checks, timestamps
-from integrations.senders.auth.config import AuthConfig, AuthParts, decoded_secret, matching_secret
+from integrations.senders.auth.config import AuthConfig, AuthParts, decoded_secret, decoded_signature, matching_secret
 from integrations.senders.auth.scheme import Row, SenderContext
 from integrations.senders.auth.signature_format import MOST, SignatureFormat, check_format
 from integrations.senders.auth.signed_parts import check_template, names_in, signed_bytes
-from integrations.senders.requests import UnverifiedRequest, header_bytes
+from integrations.senders.requests import UnverifiedRequest
 
 # Seconds: past a day a timestamp protects from nothing.
 TIMED_KEYS = {"tolerance_seconds": checks.number(1.0, 86_400.0)}
@@ -46,7 +45,7 @@ def verify_hmac(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
         if name and not _header(name, incoming):
             raise SignatureMissing(f"the header {name} is missing or empty")
     signatures, timestamp = _presented(auth_config, incoming)
-    presented = [_decoded(auth_config, signature) for signature in signatures]
+    presented = [decoded_signature(signature, auth_config.encoding) for signature in signatures]
     message = signed_bytes(auth_config, incoming, timestamp or "")
     signer = matching_secret(auth_config, lambda key: is_among(presented, digest(auth_config, key, message)))
     if signer is None:
@@ -155,14 +154,3 @@ def _presented(auth_config: AuthConfig, incoming: UnverifiedRequest) -> tuple[li
 
 def _header(name: str, incoming: UnverifiedRequest) -> str:
     return incoming.headers.get(name.lower(), "")
-
-
-def _decoded(auth_config: AuthConfig, text: str) -> bytes:
-    """The signature's bytes; b"", which fits nothing, if it is not written as the scheme writes it."""
-    try:
-        encoded = header_bytes(text)
-        return (
-            binascii.unhexlify(encoded) if auth_config.encoding == "hex" else base64.b64decode(encoded, validate=True)
-        )
-    except binascii.Error:
-        return b""

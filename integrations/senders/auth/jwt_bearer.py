@@ -71,7 +71,7 @@ def verify_jwt(auth_config: AuthConfig, incoming: UnverifiedRequest, now: dateti
 
 def sign_jwt(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """A token of our own making, if the row has the private key: that is for a sandbox."""
-    key, rules = read_pem(secret), auth_config.own
+    key, rules = read_pem(secret.reveal()), auth_config.own
     if key is None or key.private is None:
         raise CanNotSignError(
             "only the issuer can sign its tokens; hand one over with --header 'Authorization: Bearer …'"

@@ -1,19 +1,18 @@
 """Signatures that are verified with a public key: Standard Webhooks' v1a (Ed25519), and Freshchat's RSA."""
 
 import base64
-import binascii
 from datetime import datetime
 from hashlib import sha256
 
 from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
 from integrations.senders.auth import hmac_signatures, standard_webhooks
-from integrations.senders.auth.config import AuthConfig, AuthParts
+from integrations.senders.auth.config import AuthConfig, AuthParts, decoded_signature
 from integrations.senders.auth.public_keys import Key, fits, keys_of, read_ed25519, read_pem, signature_of
 from integrations.senders.auth.scheme import CanNotSignError, Scheme
 from integrations.senders.auth.signature_format import MOST
 from integrations.senders.auth.timestamps import check_age
-from integrations.senders.requests import UnverifiedRequest, header_bytes
+from integrations.senders.requests import UnverifiedRequest
 
 _VERSION = b"v1a,"
 _FRESHCHAT = "X-Freshchat-Signature"
@@ -33,7 +32,7 @@ _SAMPLE = (
 
 def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
     message = standard_webhooks.read_message(incoming)
-    presented = [standard_webhooks.decoded_signature(one, _VERSION) for one in message.signatures]
+    presented = [standard_webhooks.signature_of_version(one, _VERSION) for one in message.signatures]
     presented = [one for one in presented if one][:MOST]
     signed = message.signed
     signer = auth_config.named(
@@ -48,7 +47,7 @@ def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
 
 def _sign_v1a(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     message = standard_webhooks.drafted_message(draft, now)
-    made = _signed(read_ed25519(secret), message.signed)
+    made = _signed(read_ed25519(secret.reveal()), message.signed)
     return standard_webhooks.signed_headers(message, f"v1a,{base64.b64encode(made).decode()}")
 
 
@@ -56,10 +55,7 @@ def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now
     written = incoming.headers.get(_FRESHCHAT.lower(), "")
     if not written:
         raise SignatureMissing(f"the header {_FRESHCHAT} is missing or empty")
-    try:
-        signature = base64.b64decode(header_bytes(written), validate=True)
-    except binascii.Error:
-        signature = b""
+    signature = decoded_signature(written, "base64")
     signer = auth_config.named(fits(key, signature, incoming.body) for key in auth_config.own or ())
     if signer is None:
         raise SignatureInvalid(f"the signature in {_FRESHCHAT} does not fit this request")
@@ -67,7 +63,7 @@ def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now
 
 
 def _sign_freshchat(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    made = _signed(read_pem(secret), draft.body)
+    made = _signed(read_pem(secret.reveal()), draft.body)
     return AuthParts({_FRESHCHAT: base64.b64encode(made).decode()})
 
 

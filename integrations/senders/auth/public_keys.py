@@ -7,6 +7,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -53,6 +54,8 @@ class Key:
                 return "EdDSA"
 
 
+# A row's key is asked for by each of its checks, and OpenSSL takes tens of milliseconds to check a private one.
+@lru_cache(64)
 def read_pem(secret: str) -> Key | None:
     """The key in a PEM text, whose lines may be divided by a backslash and n; None if it is of no use."""
     pem = secret.replace("\\n", "\n").encode("utf-8", "surrogateescape")
@@ -82,7 +85,7 @@ def read_ed25519(secret: str) -> Key | None:
 
 def keys_of(auth_config: AuthConfig, read: Callable[[str], Key | None]) -> tuple[Key, ...]:
     """The keys in a row's secrets, in their order."""
-    return tuple(key for secret in auth_config.secrets if (key := read(secret)) is not None)
+    return tuple(key for secret in auth_config.secrets if (key := read(secret.reveal())) is not None)
 
 
 def fits(key: Key, signature: bytes, message: bytes) -> bool:

@@ -5,7 +5,6 @@ exception comes up; its reading of a secret and its signing are sound, and those
 """
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from standardwebhooks.webhooks import Webhook
 
 from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
-from integrations.senders.auth.config import AuthConfig, AuthParts
+from integrations.senders.auth.config import AuthConfig, AuthParts, decoded, secret_bytes
 from integrations.senders.auth.hmac_signatures import is_among
 from integrations.senders.auth.timestamps import check_age
 from integrations.senders.requests import UnverifiedRequest, header_bytes
@@ -68,7 +67,7 @@ def read_message(incoming: UnverifiedRequest) -> Message:
 def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
     """The name of the secret that signed this message. Raises SignatureMissing, SignatureInvalid, StaleTimestamp."""
     message = read_message(incoming)
-    presented = [decoded_signature(one, _VERSION) for one in message.signatures]
+    presented = [signature_of_version(one, _VERSION) for one in message.signatures]
     signer = auth_config.named([is_among(presented, _digest(secret, message)) for secret in auth_config.secrets])
     if signer is None:
         raise SignatureInvalid(f"no v1 signature in {message.named} fits this request")
@@ -79,7 +78,7 @@ def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: d
 def sign_standard(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """The three headers of the standard."""
     message = drafted_message(draft, now)
-    signature = Webhook(str(secret)).sign(message.id, message.sent, message.body)
+    signature = Webhook(secret.reveal()).sign(message.id, message.sent, message.body)
     return signed_headers(message, signature)
 
 
@@ -103,11 +102,8 @@ def signed_headers(message: Message, signature: str) -> AuthParts:
 
 def key_bytes(secret: str) -> bytes | None:
     """The key inside a `whsec_…` secret; None if what follows (or the whole, without it) is not base64."""
-    try:
-        encoded = secret.removeprefix(PREFIX).rstrip("=").encode("ascii")
-        return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
-        return None
+    encoded = secret_bytes(secret.removeprefix(PREFIX).rstrip("="))
+    return decoded(encoded + b"=" * (-len(encoded) % 4), "base64")
 
 
 def sample(text: str) -> str:
@@ -115,15 +111,11 @@ def sample(text: str) -> str:
     return PREFIX + base64.b64encode(text.encode()).decode()
 
 
-def decoded_signature(signature: bytes, version: bytes) -> bytes:
+def signature_of_version(signature: bytes, version: bytes) -> bytes:
     """The bytes of a signature of this version; b"", which fits nothing, for any other version or form."""
-    if not signature.startswith(version):
-        return b""
-    try:
-        return base64.b64decode(signature[len(version) :], validate=True)
-    except binascii.Error:
-        return b""
+    return (decoded(signature[len(version) :], "base64") or b"") if signature.startswith(version) else b""
 
 
 def _digest(secret: Secret, message: Message) -> bytes:
-    return decoded_signature(Webhook(str(secret)).sign(message.id, message.sent, message.body).encode(), _VERSION)
+    signature = Webhook(secret.reveal()).sign(message.id, message.sent, message.body)
+    return signature_of_version(signature.encode(), _VERSION)

@@ -1,0 +1,43 @@
+"""What no test may leave to the next: a changed environment, directory or signal handler, a thread or a process."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+# Seconds in which what was told to end may still do so.
+ENDING = 10.0
+
+
+def changeable():
+    """What belongs to the whole process and must be as it was, by what it is."""
+    return {
+        "the environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
+        "the working directory": str(Path.cwd()),
+        "the handlers of signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+    }
+
+
+def running():
+    """The threads that would keep this process from ending, and its child processes where /proc shows them."""
+    threads = {f"the thread {one.name}" for one in threading.enumerate() if not one.daemon}
+    children = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
+    return threads | {f"the process {pid}" for pid in " ".join(children).split()}
+
+
+class Leftovers:
+    """Compares what is there after a test with what was there before it."""
+
+    def __init__(self, ending=ENDING):
+        self._ending = ending
+        self._before, self._ran = changeable(), running()
+
+    def found(self):
+        """What the test has changed or left running, a word or two each."""
+        after = changeable()
+        changed = [name for name, was in self._before.items() if after[name] != was]
+        ends = time.monotonic() + self._ending
+        while (left := running() - self._ran) and time.monotonic() < ends:
+            time.sleep(0.01)
+        return changed + sorted(left)
