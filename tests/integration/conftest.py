@@ -13,10 +13,9 @@ from types import MappingProxyType
 import httpx
 import pytest
 
-from app import create_app
+from app import build_ledger, create_app
 from cobrowse.model import Secret
 from integrations.genesys.transport import CurlTransport
-from integrations.ledger import connect
 from sandbox.server import start
 from settings import Settings
 from tests.clocks import HANGS, wait_until
@@ -90,9 +89,7 @@ def service(box, tmp_path):
                 transport = CurlTransport()
                 stack.callback(transport.close)
             if ledger is None:
-                ledger = connect(
-                    chosen.ledger_url, keys=chosen.ledger_keys, retention_seconds=chosen.ledger_retention_seconds
-                )
+                ledger = build_ledger(chosen)
                 stack.callback(ledger.close)
             return Service(chosen, ledger, transport, environ, clock)
 

@@ -169,7 +169,7 @@ class HeldInvitation(CurlTransport):
 
 
 def test_two_at_once_without_a_key_are_one_and_the_second_says_that_it_joined(service, box, tmp_path):
-    claims = Claims(connect(settings_on(box, tmp_path).ledger_url, keys=(), retention_seconds=3600))
+    claims = Claims(connect(settings_on(box, tmp_path).ledger_url.reveal(), keys=(), retention_seconds=3600))
     transport = HeldInvitation(claims, 5)
     bridge = service(ledger=claims, transport=transport, deadline_seconds=55.0)
     with closing(claims), closing(transport):
