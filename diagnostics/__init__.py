@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from cobrowse.clock import Clock
-from diagnostics import local_checks, network_checks, user_checks
+from diagnostics import listen_checks, local_checks, network_checks, user_checks
 from diagnostics.connectivity import ConnectivityProbe
 from diagnostics.context import Check, DiagnosticContext, DoctorSettings
 from diagnostics.genesys_checks import GenesysChecks
@@ -39,6 +39,7 @@ QUESTIONS = (
     Question("ending", lambda _, org: org.ending(), _GENESYS),
     Question("participant data", lambda _, org: org.participant_data(), _GENESYS),
     Question("conversation", lambda _, org: org.conversation(), _GENESYS),
+    Question("listening", listen_checks.listening, _GENESYS),
     # Last of those to Genesys, for it tells what they have learnt.
     Question("service user", user_checks.service_user, _HOSTS),
     Question("tokens", user_checks.tokens, _GENESYS),

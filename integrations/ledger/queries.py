@@ -203,6 +203,7 @@ ON CONFLICT (name) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until
 WHERE leases.lease_owner = excluded.lease_owner OR leases.lease_until <= {now}
 RETURNING name
 """
+LEASE = "SELECT lease_owner, lease_until - {now} FROM leases WHERE name = :name AND lease_until > {now}"
 RELEASE_LEASE = "UPDATE leases SET lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
 
 # Logins of a service user. A pair is replaced only where it is the one that the new pair was had for: whoever comes
