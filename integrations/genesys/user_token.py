@@ -8,12 +8,16 @@ from collections.abc import Callable
 from threading import Event, Lock, Thread
 from typing import NamedTuple, Protocol
 
+import structlog
+
 from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError, GenesysTimeout, InternalError, LedgerUnavailable, LoginRequired
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from integrations.genesys.auth import EXPIRY_MARGIN, POLL_INTERVAL, Guard, Recent
 from integrations.genesys.user_login import UserLogin, UserTokenPair
+
+log = structlog.stdlib.get_logger("cobrowse")
 
 # Seconds for which a process uses a token before it looks into the store again: so soon a login or logout is in force.
 LOOK_AGAIN = 60.0
@@ -22,6 +26,7 @@ RENEW_AT = 0.5
 # Seconds that a renewal's calls may take; that its commit waits between tries; and for which nobody else may renew.
 RENEWAL_SECONDS, BETWEEN_COMMITS, RENEWAL_LEASE = 8.0, 0.5, 20.0
 COMMIT_TRIES = 3
+_NOBODY = "no service user has logged in"
 
 
 class StoredGrant(Protocol):
@@ -164,9 +169,9 @@ class UserTokens:
                 if token.value and now < token.ends:
                     return token._replace(fresh_until=min(token.ends, now + LOOK_AGAIN))
                 raise
-            lacking = _login_required(grant)
             if grant is None:
-                raise lacking or AssertionError
+                raise LoginRequired(_NOBODY)
+            lacking = _login_required(grant)
             left = grant.seconds_left - min(EXPIRY_MARGIN, grant.lifetime / 4)
             good = left > 0 and grant.version > self._invalid_version
             renewal = None
@@ -213,8 +218,12 @@ class UserTokens:
             attempt = Attempt(Command("service user", "service-user", RENEWAL_SECONDS), "", self._holder, self._clock)
             self._commit_soon(grant.version, self._login.refresh(attempt, grant.refresh))
             renewal.error = None
+            log.info("the service user's token was renewed")
         except CobrowseError as error:
+            log.warning("the service user's token was not renewed", error=error.code, message=error.message)
             renewal.error = self._failed(grant, error)
+        except Exception:
+            log.exception("the service user's token was not renewed")
         finally:
             renewal.done.set()
 
@@ -249,5 +258,5 @@ class UserTokens:
 
 def _login_required(grant: StoredGrant | None) -> LoginRequired | None:
     if grant is None:
-        return LoginRequired("no service user has logged in")
+        return LoginRequired(_NOBODY)
     return LoginRequired(grant.refused) if grant.refused else None
