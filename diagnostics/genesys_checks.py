@@ -77,7 +77,7 @@ class GenesysChecks:
         if settings.user_client is not None and grants is not None:
             self.login = UserLogin(caller, settings.user_client)
             name = grant_name(settings.user_client)
-            # An owner of its own, for another doctor may run. A renewal is waited for: the connections close in the end.
+            # An owner of its own, for another doctor may run. A renewal is waited for: connections close in the end.
             owner = f"doctor:{context.new_id()}"
             user = UserTokens(self.login, grants, context.clock, name, lease_owner=owner, run=lambda work: work())
         self.grants = Grants(settings.genesys_grant, self._tokens(caller), user)

@@ -9,10 +9,10 @@ from cobrowse.errors import InternalError, KeyReused
 from cobrowse.initiation import Genesys, Initiation
 from cobrowse.ledger import InitiationRecord, lock_key_for
 from cobrowse.model import Command, Outcome, Secret
-from integrations.genesys import Flows, connect
+from integrations.genesys import Flows, UserClient, connect
 from tests.simulation.genesys import API, LOGIN, Platform
 from tests.simulation.ledger import SimulatedLedger
-from tests.simulation.parts import Lock, SimulatedClock, SimulatedTokenStore
+from tests.simulation.parts import Lock, LoggedIn, SimulatedClock, SimulatedTokenStore
 from tests.simulation.scheduler import Actor, Process, Scheduler
 from tests.simulation.wire import Wire
 
@@ -68,7 +68,9 @@ class Worker(Process):
             clock=clock,
             jitter=world.random.random,
             lease_owner=name,
-            shared=SimpleNamespace(tokens=service.store, budgets=None, grants=None),
+            shared=SimpleNamespace(tokens=service.store, budgets=None, grants=LoggedIn()),
+            grant="auto",
+            user_client=UserClient(LOGIN, "user-client", Secret("user-secret")),
             new_lock=lambda: Lock(world),
         )
         self.initiation = service.initiation(
