@@ -106,8 +106,7 @@ def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[Use
         hint = error.hint or "Run the command again: a code is good once, and for a few minutes."
         raise Failure(f"{error.code}: {error.message}", hint) from None
     except CobrowseError as error:
-        hint = hint_of(error).replace("GENESYS_CLIENT_", "GENESYS_USER_CLIENT_")
-        raise Failure(f"{error.code}: {error.message}", hint) from None
+        raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
     finally:
         transport.close()
     return pair, person

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from cobrowse.errors import GenesysBadResponse, LoginRequired
+from cobrowse.errors import GenesysBadResponse, GenesysUnauthorized, LoginRequired
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
 from integrations.genesys.operations import ME, USER_TOKEN
@@ -15,6 +15,9 @@ from integrations.genesys.origin import Header, HiddenBytes, Origin, api_headers
 from integrations.genesys.retry import RetryingCaller
 
 AUTHORIZE_PATH = "/oauth/authorize"
+_WRONG_CLIENT = (
+    "Genesys rejects the OAuth client of the service user: check GENESYS_USER_CLIENT_ID and GENESYS_USER_CLIENT_SECRET."
+)
 
 
 class UserTokenPair(NamedTuple):
@@ -112,16 +115,20 @@ class UserLogin:
                 {name: value.reveal() if isinstance(value, Secret) else value for name, value in form.items()}
             ).encode()
         )
-        answer = self._caller.call(
-            attempt,
-            USER_TOKEN,
-            self._origin,
-            USER_TOKEN.path,
-            headers,
-            content,
-            payer="token",
-            held=(*held, self._client.client_secret),
-        )
+        try:
+            answer = self._caller.call(
+                attempt,
+                USER_TOKEN,
+                self._origin,
+                USER_TOKEN.path,
+                headers,
+                content,
+                payer="token",
+                held=(*held, self._client.client_secret),
+            )
+        except GenesysUnauthorized as error:
+            error.hint = error.hint or _WRONG_CLIENT
+            raise
         return UserTokenPair(Secret(answer["access_token"]), Secret(answer["refresh_token"]), answer["expires_in"])
 
 

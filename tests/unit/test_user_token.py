@@ -330,8 +330,9 @@ def test_an_outage_of_the_login_host_is_no_refusal(clock, login, store, attempt)
 def test_a_wrong_secret_is_no_refusal_of_the_login(clock, login, store, attempt):
     clock.time += LIFE
     login.strikes.append(lambda _: httpx.Response(401, json={"error": "invalid_client"}))
-    with pytest.raises(GenesysUnauthorized):
+    with pytest.raises(GenesysUnauthorized) as raised:
         make(clock, login, store).get(attempt())
+    assert "GENESYS_USER_CLIENT_SECRET" in raised.value.hint
     assert store.grant.refused == ""
 
 
