@@ -3,17 +3,20 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PY := .venv/bin/python
 
-# Processes that run the tests, the seed of their order, and how often `make test-under-load` runs them.
-WORKERS ?= auto
+# Processes that run the tests, two for each core since most tests wait for something; the seed of their order; and how
+# often `make test-under-load` runs them.
+WORKERS ?= $(shell echo $$((2 * $$($(PYTHON) -c 'import os; print(os.cpu_count())'))))
 ORDER ?= $(shell echo $$RANDOM)
 RUNS ?= 5
+# Python keeps what it compiles: the tests start it some hundred times.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST = $(PY) -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --randomly-seed $(ORDER)
 
 # The scan for secrets, in the files that git has or would take.
 SCAN = --config tools/supply_chain/kingfisher.yaml --git-history none --no-dedup --quiet
 
 # What docs/operations.md says about a machine that fails.
-MACHINE = $(addprefix tests/contract/test_ledger_,file.py health.py gevent.py claims.py clock.py reach.py altered.py plans.py) \
+MACHINE = $(addprefix tests/contract/test_ledger_,file.py health.py gevent.py claims.py clock.py server_clock.py reach.py altered.py plans.py) \
 	$(addprefix tests/integration/test_,bad_machines.py crashes.py ledger_processes.py server_limits.py)
 
 SEEDS ?= 100000

@@ -20,12 +20,12 @@ from cobrowse.initiation import Initiation
 from cobrowse.ledger import Ledger
 from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
-from console.views import SENDER as CONSOLE
-from console.views import About, Console
+from console import views
 from diagnostics.readiness import readiness, tolerated_checks
-from integrations import genesys
+from integrations import callbacks, genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
+from integrations.ids import new_id
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
@@ -39,9 +39,8 @@ from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
 from schemas.console_users import parse_users
 from settings import ENVIRONMENT, Settings, SettingsError, load_settings
-from web import data_actions, reference_pages, root_page
+from web import callback_payload, data_actions, reference_pages, root_page
 from web.callers import Callers
-from web.data_actions import DataActions
 from web.error_handlers import App, register_error_handlers
 from web.health import HealthEndpoints, observe_requests
 from web.refusals import observe_refusals
@@ -112,7 +111,7 @@ def create_app(
     app.register_blueprint(reference_pages.blueprint())
     callers = Callers(keys, open_to_all=settings.open_to_all)
     app.register_blueprint(
-        DataActions(
+        data_actions.DataActions(
             initiate,
             callers,
             settings.deadline_seconds,
@@ -128,6 +127,11 @@ def create_app(
     kept = store.notes if store is not None else None
     activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
+    if store is not None and settings.outcome_webhook_url:
+        receiver = callbacks.Receiver(settings.outcome_webhook_url.reveal(), settings.outcome_webhook_secret)
+        app.extensions["callbacks"] = callbacks.connect(
+            receiver, callback_payload.payload, store, initiate.lease_owner, metrics.registry, clock, random.random
+        )
     console = None
     if store is not None and (settings.console_password or settings.console_users or settings.sandbox):
         console = build_console(settings, initiate, parts.flows, store, senders, clock, ignored.newest, activity)
@@ -140,7 +144,7 @@ def build_telemetry(
     settings: Settings, clock: Clock, senders: Senders, environ: Mapping[str, str]
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
-    names = (data_actions.SENDER, CONSOLE, *senders.names)
+    names = (data_actions.SENDER, views.SENDER, *senders.names)
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
@@ -156,14 +160,11 @@ def build_console(
     clock: Clock,
     ignored: Callable[[], Sequence[IgnoredEvent]],
     activity: SenderActivities,
-) -> Console:
+) -> views.Console:
     """The console; without a password, which is on the sandbox only, it answers this machine alone."""
     users = [user.reveal() for user in settings.console_users]
-    return Console(
-        recent=ledger.recent,
-        read=ledger.read,
-        recent_samples=ledger.recent_samples,
-        refusals=ledger.refusals,
+    return views.Console(
+        records=ledger,
         retry=initiate.retry,
         end=initiate,
         clock=clock,
@@ -172,8 +173,8 @@ def build_console(
         csrf_key=settings.console_password or Secret(",".join(users)) or settings.ledger_url,
         password=settings.console_password,
         users=parse_users(users),
-        about=About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
-        senders=(data_actions.SENDER, CONSOLE, *senders.names),
+        about=views.About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
+        senders=(data_actions.SENDER, views.SENDER, *senders.names),
         ignored=ignored,
         activity=lambda: activity.of_all(senders.rows),
         open_circuits=flows.open_circuits,
@@ -228,8 +229,7 @@ def build(
 ) -> Parts:
     """The use case and its parts, on this org and this ledger."""
     clock, transport = clock or SystemClock(), transport or transport_of(settings)
-    if ledger is None:
-        ledger = build_ledger(settings)
+    ledger = ledger or build_ledger(settings)
     store = ledger if isinstance(ledger, LedgerStore) else None
     lease_owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     flows, grants = genesys.connect(
@@ -278,8 +278,9 @@ def transport_of(settings: Settings) -> CurlTransport:
 def build_ledger(settings: Settings) -> LedgerStore:
     """The ledger at LEDGER_URL, opened at its first use. SettingsError if the URL or a key can't be one."""
     try:
-        seconds, keys = settings.ledger_retention_seconds, [key.reveal() for key in settings.ledger_keys]
-        return open_ledger(settings.ledger_url.reveal(), keys=keys, retention_seconds=seconds)
+        seconds, tells = settings.ledger_retention_seconds, bool(settings.outcome_webhook_url)
+        url, keys = settings.ledger_url.reveal(), [key.reveal() for key in settings.ledger_keys]
+        return open_ledger(url, keys=keys, retention_seconds=seconds, adds_callbacks=tells)
     except ValueError as error:
         raise SettingsError([str(error)]) from None
 
@@ -293,8 +294,3 @@ def faults_of(environ: Mapping[str, str], senders_text: str | None = None) -> li
     except SettingsError as error:
         return error.errors
     return []
-
-
-def new_id() -> str:
-    """A new id for an initiation or a correlation."""
-    return str(uuid4())

@@ -18,14 +18,18 @@ from typing import Any
 HOME = str(Path(__file__).resolve().parent)
 sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 
-# httpx and structlog would load it, 4 MB a worker, for what only a terminal shows.
-sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
+# httpx and structlog would load them, 5 MB a worker, for what only a terminal shows.
+for _name in ("pygments", "rich"):
+    sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
 from settings import Settings, SettingsError, load_settings
-from web.reloading import IN_FORCE
+from web.reloading import IN_FORCE, EnvFileError
 
 # The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
-IN_FORCE.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
+try:
+    IN_FORCE.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
+except EnvFileError as error:
+    sys.exit(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.")
 try:
     settings = load_settings()
 except SettingsError:  # on_starting tells all of it, and no server starts
@@ -93,14 +97,22 @@ def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
         server.log.error("Reload refused, the configuration of before stays in force: %s", fault)
 
 
-def post_worker_init(_worker: object) -> None:
-    """What a worker has built by now lives as long as it does: take it out of the garbage collector's rounds.
+def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    """Start what works in the background, and take what is built by now out of the garbage collector's rounds.
 
-    Otherwise each full collection walks through every module and schema again.
+    It lives as long as the worker. Otherwise each full collection walks through every module and schema again.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
+    if worker.callbacks is not None:
+        worker.callbacks.start(lambda: worker.alive)
+
+
+def worker_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    """Let another worker send the callbacks at once."""
+    if getattr(worker, "callbacks", None) is not None:  # a worker that failed to start has not loaded them
+        worker.callbacks.stop()
 
 
 def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types

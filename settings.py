@@ -27,10 +27,12 @@ from schemas.environment import (
     proxy_url,
     read,
     readable_file,
+    receiver_url,
     redirect_uri,
     rows,
     safe_url,
     setting,
+    webhook_secrets,
 )
 
 # The process's own environment, in which NAME_FILE stands for NAME.
@@ -235,6 +237,22 @@ class Settings:
         True, "`false`: start sessions while the ledger is unreachable, at the risk of duplicates."
     )
 
+    outcome_webhook_url: Secret = setting(
+        Secret(),
+        "Where each outcome is sent to, signed as Standard Webhooks has it; http for loopback only "
+        "(docs/lifecycle.md#tell).",
+        receiver_url,
+        section="Outcome callbacks",
+        example="https://crm.example.com/cobrowse-outcomes",
+    )
+    outcome_webhook_secret: tuple[Secret, ...] = setting(
+        (),
+        "Its secrets, `whsec_` and base64 of 24 to 64 bytes, with commas; each signs, so that one can be replaced. "
+        'Make one: `python -c "import base64, secrets; '
+        "print('whsec_' + base64.b64encode(secrets.token_bytes(32)).decode())\"`",
+        webhook_secrets,
+    )
+
     log_level: str = setting(
         "INFO",
         "`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
@@ -314,6 +332,21 @@ class Settings:
 Settings.NAMES = tuple(rows(Settings))
 _CLIENT = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
 _USER_CLIENT = ("GENESYS_USER_CLIENT_ID",)
+# A variable that is set, one without which it makes no sense, which of them to name, and what to say.
+_NEEDS = (
+    (
+        *("GENESYS_CLIENT_KEY", "GENESYS_CLIENT_CERT", "GENESYS_CLIENT_KEY"),
+        "set without GENESYS_CLIENT_CERT, whose key it is",
+    ),
+    (
+        *("GENESYS_USER_CLIENT_SECRET", "GENESYS_USER_CLIENT_ID", "GENESYS_USER_CLIENT_SECRET"),
+        "set without GENESYS_USER_CLIENT_ID, whose secret it is",
+    ),
+    (
+        *("OUTCOME_WEBHOOK_URL", "OUTCOME_WEBHOOK_SECRET", "OUTCOME_WEBHOOK_SECRET"),
+        "required with OUTCOME_WEBHOOK_URL; the receiver checks signatures with it",
+    ),
+)
 _HOSTS = ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
 
 
@@ -341,12 +374,11 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     if not (settings.genesys_api_url and settings.genesys_login_url) and settings.genesys_region not in REGIONS:
         remedy = f"known regions: {', '.join(REGIONS)}; for another host set GENESYS_API_URL and GENESYS_LOGIN_URL"
         yield "GENESYS_REGION", f"{settings.genesys_region[:60]!r} is not a region; {remedy}"
-    if settings.genesys_client_key and not settings.genesys_client_cert:
-        yield "GENESYS_CLIENT_KEY", "set without GENESYS_CLIENT_CERT, whose key it is"
+    for given, needed, name, why in _NEEDS:
+        if getattr(settings, given.lower()) and not getattr(settings, needed.lower()):
+            yield name, why
     if settings.console_password and settings.console_users:
         yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
-    if settings.genesys_user_client_secret and not settings.genesys_user_client_id:
-        yield "GENESYS_USER_CLIENT_SECRET", "set without GENESYS_USER_CLIENT_ID, whose secret it is"
     required: tuple[str, ...]
     required, remedy = _CLIENT, "copy it from your Genesys OAuth client (client credentials)"
     if settings.genesys_grant == USER:

@@ -1,6 +1,7 @@
 """Ends a conversation's session: waits for what is at work there, looks once, and calls if any is live."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from cobrowse.errors import GenesysBadResponse
@@ -9,7 +10,7 @@ from cobrowse.flow import PROBE_DELAYS, Attempt, Flow, run
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger
 from cobrowse.model import Command, Ending, Outcome, Status
 from cobrowse.outcomes import outcome_of
-from cobrowse.waiting import leases_ahead, wait_for_owner
+from cobrowse.waiting import leases_ahead, wait_for_owner, with_late_answers
 
 _UNSEEN = "conversation {id} does not show a session that the customer may still accept"
 _UNSEEN_HINT = "Nothing was ended: retry, until the offer has ended or the conversation shows it."
@@ -38,8 +39,15 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
         waited.append(wait_for_owner(ledger, entry, attempt, lease.lease_owner))
     known = [entry for entry in (*waited, *acquired.history) if entry is not None and entry.command.action == "start"]
     target = _begin(genesys, ledger, attempt)
-    ending = _look(genesys, attempt, acquired.entry, [target] if target is not None else known)
+    concerned = [target] if target is not None else known
+    ending = _look(genesys, attempt, acquired.entry, concerned)
+    if not ending.targets and (late := with_late_answers(ledger, attempt, concerned)) is not None:
+        concerned = list(late)
+        ending = _look(genesys, attempt, acquired.entry, concerned)
     attempt.update_session({"targets": ending.targets, "state": "" if ending.targets else "disconnected"})
+    if ending.targets:
+        # An earlier attempt may have ended another session, and this one began since.
+        attempt.checkpoint = replace(attempt.checkpoint, completed_steps=())
     run(
         genesys.ending(),
         attempt,
@@ -49,8 +57,7 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
         ),
     )
     # Only now: what is marked counts as no live invitation for any later start.
-    concerned = {entry.id: entry for entry in (*known, *([target] if target is not None else []))}
-    for entry in concerned.values():
+    for entry in {entry.id: entry for entry in (*known, *concerned)}.values():
         if ending.all_over or _session_id(entry) in ending.session_ids:
             ledger.mark_ended(entry.id, seconds=attempt.deadline.remaining())
     ended = "end" in attempt.checkpoint.completed_steps

@@ -38,8 +38,9 @@ def join_or_run(
     if may_be_there or _looks_first(attempt.command):
         try:
             active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
-            if active is None and (late := with_late_answers(ledger, attempt, acquired)) is not None:
-                active = already_active_outcome(attempt, late, lambda: sessions(attempt))
+            if active is None and (late := with_late_answers(ledger, attempt, acquired.history)) is not None:
+                acquired = replace(acquired, history=late)
+                active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
         except ConversationError as error:
             # Whether it was over before this initiation's own invitation is for the flow's probe to say.
             if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:

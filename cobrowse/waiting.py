@@ -1,5 +1,6 @@
 """Waits for a running initiation: of the same request, or of another one for the same conversation."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cobrowse.errors import InProgress
@@ -46,17 +47,21 @@ def without_ended(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Acqui
     return replace(acquired, history=tuple(entry for entry in history if entry is not None and entry.ended is None))
 
 
-def with_late_answers(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Acquired | None:
-    """The claim once one of its history that ran at that time has ended; None if none has.
+def with_late_answers(
+    ledger: Ledger, attempt: Attempt, known: Sequence[InitiationRecord]
+) -> tuple[InitiationRecord, ...] | None:
+    """These as they are now, once one of them that ran when it was read has ended; None if none has.
 
     An owner that was taken for dead may come back and put on record what its conversation does not show.
     """
-    running = {entry.id for entry in acquired.history if entry.state is State.RUNNING}
-    if not running:
+    if all(entry.state is not State.RUNNING for entry in known):
         return None
-    now = without_ended(ledger, attempt, acquired)
-    late = any(entry.id in running and entry.state is not State.RUNNING for entry in now.history)
-    return now if late else None
+    read = tuple(ledger.read(entry.id, seconds=attempt.deadline.remaining()) for entry in known)
+    late = any(
+        now is not None and now.state is not State.RUNNING and then.state is State.RUNNING
+        for then, now in zip(known, read, strict=True)
+    )
+    return tuple(entry for entry in read if entry is not None and entry.ended is None) if late else None
 
 
 def applies_to_all_waiters(ended: InitiationRecord) -> bool:

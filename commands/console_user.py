@@ -6,7 +6,7 @@ import click
 from marshmallow import ValidationError
 
 from commands.group import Command
-from commands.terminal import say_whole
+from commands.terminal import say_json, say_whole
 from console.sign_in import user_row
 from schemas.console_users import ROLES, Role, parse_users
 
@@ -17,7 +17,8 @@ SHORTEST = 12
 @click.command("console-user", cls=Command)
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), default="operator", show_default=True)
-def console_user(name: str, role: Role) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, and nothing else.")
+def console_user(name: str, role: Role, as_json: bool) -> None:
     """Print the entry of CONSOLE_USERS for NAME. The password is asked for, or read from standard input."""
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -30,4 +31,7 @@ def console_user(name: str, role: Role) -> None:
         parse_users([row])
     except ValidationError:
         raise click.UsageError(f"{name[:60]!r} is not a name: letters, digits and ._@+- only, 64 at most") from None
-    say_whole(row)
+    if as_json:
+        say_json({"name": name, "role": role, "entry": row})
+    else:
+        say_whole(row)

@@ -20,6 +20,7 @@ from cobrowse.clock import SystemClock
 from commands.group import Failure
 from commands.sandbox import ON_SANDBOX
 from commands.terminal import say, say_json, say_json_line, say_whole, waiting
+from settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # Public: it is of use on the sandbox only.
@@ -44,16 +45,17 @@ PROGRAM = (sys.executable, str(ROOT / "cli.py"))
 @click.option("--serve", is_flag=True, help="Stay up until Ctrl-C, for curl and Postman.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer, or with --serve where both are, as JSON only.")
 def demo(serve: bool, as_json: bool) -> None:
-    """Show it at work on this machine: a sandbox of Genesys, and the service. Needs no settings."""
+    """Show it at work here: a sandbox of Genesys and the service. Needs no settings."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = CLOCK.monotonic()
-    with running(serve, quiet=as_json) as (genesys_port, port):
+    with running(serve, quiet=as_json) as (genesys_port, port, settings):
         url = f"http://127.0.0.1:{port}"
         if as_json:
             if not serve:
                 status, _, answer = call(port, "POST", "/data-actions/cobrowse", BODY, HEADERS)
                 sys.exit(0 if _answered(status, answer) else 1)
-            say_json_line({"sandbox": f"http://127.0.0.1:{genesys_port}", "service": url, "console": f"{url}/console"})
+            places = {"sandbox": settings["GENESYS_API_URL"], "service": url, "console": f"{url}/console"}
+            say_json_line({**places, "settings": settings})
             _wait()
             return
         say(f"✓ Both are up after {CLOCK.monotonic() - began:.1f} s.", style="green")
@@ -62,6 +64,8 @@ def demo(serve: bool, as_json: bool) -> None:
         say_whole(f"Genesys's sandbox: http://127.0.0.1:{genesys_port}    service: {url}    console: {url}/console")
         say_whole(f"curl -sS {url}/data-actions/cobrowse -H 'X-Api-Key: {SANDBOX_KEY}' \\")
         say_whole(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'")
+        say("The commands work on it in another terminal after:")
+        say_whole(f"export {' '.join(f'{name}={value}' for name, value in settings.items())}")
         say("Ctrl-C stops both.")
         _wait()
 
@@ -72,19 +76,21 @@ def _wait() -> None:
 
 
 @contextlib.contextmanager
-def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int]]:
-    """The sandbox and the service, up until the block ends: their ports."""
+def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int, dict[str, str]]]:
+    """The sandbox and the service, up until the block ends: their ports, and the settings to work on them with."""
     genesys_port = free_port(9099 if serve else 0)
-    port = free_port(int(os.environ.get("PORT") or 8000) if serve else 0)
+    port = free_port(load_settings(only=("PORT",)).port if serve else 0)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         genesys_url = f"http://127.0.0.1:{genesys_port}"
-        environment = os.environ | (every_sender() if serve else {})
-        environment |= {
+        settings = {
             "SANDBOX": "true",
             "GENESYS_API_URL": genesys_url,
             "GENESYS_LOGIN_URL": genesys_url,
-            "API_KEYS": f"demo:{SANDBOX_KEY}",
             "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
+        }
+        environment = os.environ | (every_sender() if serve else {}) | settings
+        environment |= {
+            "API_KEYS": f"demo:{SANDBOX_KEY}",
             "HOST": "127.0.0.1",
             "PORT": str(port),
             "LOG_FORMAT": "json",
@@ -103,7 +109,7 @@ def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int]]:
                 wait_until_up(wait_port, path, process, command)
             if not quiet:
                 say_whole(f"✓ {what} is on http://127.0.0.1:{wait_port}", style="green")
-        yield genesys_port, port
+        yield genesys_port, port, settings
 
 
 def every_sender() -> dict[str, str]:

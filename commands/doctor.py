@@ -4,11 +4,12 @@ import sys
 
 import click
 
-from app import new_id, transport_of
+from app import transport_of
 from cobrowse.clock import SystemClock
 from commands.group import Command
 from commands.terminal import say, say_check, say_json
 from diagnostics import Check, diagnose, passed, unsettled
+from integrations.ids import new_id
 from settings import ENVIRONMENT, SettingsError, load_settings
 
 # Columns of a check's name.

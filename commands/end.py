@@ -6,7 +6,7 @@ import sys
 import click
 import structlog
 
-from app import build, new_id
+from app import build
 from cobrowse.ending import command_to_end
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import InitiationRecord
@@ -17,6 +17,7 @@ from commands.ledger import ledger_needed
 from commands.needs import GENESYS, LEDGER
 from commands.start import SENDER, checked_id, complain_of, run_by_hand
 from commands.terminal import say, say_json
+from integrations.ids import new_id
 from integrations.observability import configure_logging
 from settings import load_settings
 from web import responses
@@ -31,7 +32,7 @@ _SAID = {Status.ENDED: "ended", Status.ALREADY_ENDED: "nothing was live"}
 @click.option("--dry-run", is_flag=True, help="Say what would be ended, and end nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
 def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) -> None:
-    """End every cobrowse session in CONVERSATION_ID, or that of an initiation."""
+    """End a conversation's cobrowse sessions, or one initiation's."""
     if bool(conversation_id) == bool(initiation_id):
         raise click.UsageError("Give either a CONVERSATION_ID or --initiation ID.")
     known = checked_id(conversation_id) if conversation_id else ""

@@ -68,8 +68,13 @@ class Group(click.Group):
 
 
 def load_environment(chosen: Path | None) -> None:
-    """Add the file's variables to the process's; those that are already set win."""
-    load_dotenv(chosen or Path(".env"))
+    """Add the file's variables to the process's; those that are already set win. Failure if it can't be read."""
+    file = chosen or Path(".env")
+    try:
+        load_dotenv(file)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not a text in UTF-8"
+        raise Failure(f"{file} can't be read: {why}.", "Write NAME=value lines, as .env.example shows.") from None
 
 
 def run(program: Group, arguments: Sequence[str] | None = None) -> int:
@@ -95,7 +100,8 @@ def run(program: Group, arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         return 130
     except OSError as error:
-        if error.errno != errno.EPIPE:
-            raise
-        drop_output()
+        if error.errno == errno.EPIPE:
+            drop_output()
+        else:
+            complain(str(error), hint="It came from the system: look at this file, folder or port.")
         return 1

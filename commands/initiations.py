@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
+from heapq import merge
+from itertools import islice
 
 import click
 from rich.text import Text
@@ -19,7 +22,7 @@ from web.responses import to_answer
 
 # Seconds between two looks at the ledger.
 PAUSE = 1.0
-# Initiations that `tail` looks at: those that are at work are among the newest.
+# Initiations that are read at once, and that `tail` looks at: those that are at work are among the newest.
 PAGE = 200
 STYLES = {"good": "green", "bad": "red", "retry": "yellow", "unsure": "yellow", "running": "cyan"}
 MARKS = {"good": "✓", "bad": "✗", "retry": "✗", "unsure": "!", "running": "…"}
@@ -42,12 +45,8 @@ def list_initiations(search: str, failed: bool, refused: bool, sender: str | Non
         with open_ledger() as store:
             list_refusals(store.refusals.newest(limit, sender=sender, search=search or None), as_json=as_json)
         return
-    states = (State.FAILED_FINAL, State.FAILED_RETRYABLE) if failed else (None,)
     with open_ledger() as store:
-        found = [
-            each for state in states for each in store.recent(limit, search=search or None, state=state, sender=sender)
-        ]
-    found = sorted(found, key=lambda each: -each.seq)[:limit]
+        found = list(islice(matching(store, search, sender, failed=failed), limit))
     if as_json:
         say_json([document(each) for each in found])
     elif not found:
@@ -66,21 +65,49 @@ def list_initiations(search: str, failed: bool, refused: bool, sender: str | Non
         say_table(("Ago", "Conversation", "Result", "Sender"), rows)
 
 
+def matching(
+    store: LedgerStore,
+    search: str = "",
+    sender: str | None = None,
+    *,
+    failed: bool = False,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[InitiationRecord]:
+    """The initiations that fit, the newest first, read from the ledger a page at a time."""
+
+    def pages(state: State | None) -> Iterator[InitiationRecord]:
+        before: int | None = None
+        filters = {"search": search or None, "sender": sender, "since": since, "until": until}
+        while page := store.recent(PAGE, before_seq=before, state=state, **filters):  # type: ignore[arg-type]  # by name
+            yield from page
+            before = page[-1].seq
+
+    states = (State.FAILED_FINAL, State.FAILED_RETRYABLE) if failed else (None,)
+    return merge(*map(pages, states), key=lambda each: -each.seq)
+
+
+def newest(store: LedgerStore, search: str) -> InitiationRecord:
+    """The newest initiation that an id finds, a start before an end. Failure where there is none."""
+    found = store.recent(PAGE, search=search)
+    if not found:
+        hint = "cobrowse-bridge list shows what there is; older ones are purged after LEDGER_RETENTION_SECONDS."
+        raise Failure(f"No initiation has an id, conversation, key or correlation id of {search[:60]!r}.", hint)
+    return next((each for each in found if each.command.action == "start"), found[0])
+
+
 @click.command(cls=Command)
 @click.argument("search", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, and nothing else.")
 def show(search: str, as_json: bool) -> None:
     """Show an initiation and its steps. ID is the start of its id, its conversation's, its key or correlation id."""
     with open_ledger() as store:
-        found = store.recent(1, search=search)
-    if not found:
-        hint = "cobrowse-bridge list shows what there is; older ones are purged after LEDGER_RETENTION_SECONDS."
-        raise Failure(f"No initiation has an id, conversation, key or correlation id of {search[:60]!r}.", hint)
+        found = newest(store, search)
     if as_json:
-        say_json(document(found[0]))
+        say_json(document(found))
         return
-    seen = view_model.detail(found[0], SystemClock().now())
-    say_whole(result(found[0]))
+    seen = view_model.detail(found, SystemClock().now())
+    say_whole(result(found))
     if seen.meaning:
         say(seen.meaning, indent=2)
     if seen.failure is not None:
@@ -136,11 +163,17 @@ def result(entry: InitiationRecord) -> Text:
 def document(entry: InitiationRecord) -> dict[str, object]:
     """The initiation for --json; `answer` is what its caller got, its secrets masked, null while it runs."""
     ended = entry.outcome is not None and entry.state is not State.RUNNING
+    return facts(entry) | {"answer": to_answer(view_model.masked(entry.outcome)) if ended and entry.outcome else None}
+
+
+def facts(entry: InitiationRecord) -> dict[str, object]:
+    """What is known of an initiation besides its answer; times are ISO 8601, in UTC."""
     return {
         "initiationId": entry.id,
         "state": entry.state.value,
         "created": entry.created.isoformat() if entry.created else "",
         "updated": entry.updated.isoformat() if entry.updated else "",
+        "action": entry.command.action,
         "conversationId": view_model.known_conversation(entry),
         "sender": entry.command.sender,
         "credential": entry.command.credential,
@@ -148,7 +181,6 @@ def document(entry: InitiationRecord) -> dict[str, object]:
         "correlationId": entry.command.correlation_id,
         "idempotencyKey": entry.command.key,
         "attempts": entry.attempts,
-        "answer": to_answer(view_model.masked(entry.outcome)) if ended and entry.outcome else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""cobrowse-bridge ledger: bring its schema up to date, remove what is older than LEDGER_RETENTION_SECONDS."""
+"""cobrowse-bridge ledger: bring its schema up to date, remove what is too old, send callbacks again."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -61,3 +61,15 @@ def purge(as_json: bool) -> None:
         say_json({"removed": removed})
         return
     say(f"{removed} initiation{'' if removed == 1 else 's'} removed.")
+
+
+@ledger.command()
+@AS_JSON
+def resend(as_json: bool) -> None:
+    """Send all outcome callbacks that are not delivered now, also those that were given up. The service sends them."""
+    with open_ledger() as store:
+        due = store.callbacks.resend_all()
+    if as_json:
+        say_json({"due": due})
+        return
+    say(f"{due} callback{'' if due == 1 else 's'} due now.")

@@ -8,17 +8,19 @@ from types import FrameType
 import click
 from prometheus_client import start_http_server
 
-from app import build, build_ledger, build_telemetry, load_auth, new_id
+from app import build, build_ledger, build_telemetry, load_auth
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
-from commands.group import Command
+from commands.group import Command, Failure
 from commands.needs import GENESYS, LEDGER, SENDERS
+from commands.sandbox import PORT
 from integrations.genesys.streams import Streams
+from integrations.ids import new_id
+from integrations.kept_lease import KeptLease
 from integrations.listening.answered import AnsweredReader
 from integrations.listening.config import SENDER, ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
-from integrations.listening.lease import ListenerLease
 from integrations.listening.listener import Listener, ListenerWatcher
 from integrations.listening.starting import Starter
 from integrations.observability import configure_logging
@@ -36,12 +38,13 @@ CALL_SECONDS = 5.0
 
 
 @click.command(cls=Command)
-@click.option("--metrics-port", type=int, default=0, help="Serve /metrics of this process on this port.")
+@click.option("--metrics-port", type=PORT, default=0, help="Serve /metrics of this process on this port.")
 @click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address to serve them on.")
 def listen(metrics_port: int, metrics_host: str) -> None:
-    """Start cobrowse when an agent answers in a queue of the senders file's [listen] table. Runs until stopped.
+    """Start cobrowse when an agent answers, until it is stopped.
 
-    Of several that run with one ledger, one listens; another takes over within 15 seconds.
+    The senders file's [listen] table names the queues and users. Of several that run with one ledger, one listens;
+    another takes over within 15 seconds.
     """
     settings = load_settings(only=SETTINGS)
     clock = SystemClock()
@@ -51,7 +54,11 @@ def listen(metrics_port: int, metrics_host: str) -> None:
     configure_logging(settings.log_level, settings.log_format)
     metrics, telemetry = build_telemetry(settings, clock, senders, {})
     if metrics_port:
-        start_http_server(metrics_port, metrics_host, metrics.registry)
+        try:
+            start_http_server(metrics_port, metrics_host, metrics.registry)
+        except OSError as error:
+            cause = f"/metrics can't be served on {metrics_host}:{metrics_port}: {error.strerror}."
+            raise Failure(cause, "Choose another --metrics-port, or end what listens there.") from None
     stopping = Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -74,7 +81,7 @@ def run_listener(
     """Listen until `stopping` is set; then finish what was begun and give the lease back."""
     ledger = build_ledger(settings)
     initiation, flows, _, _ = build(settings, clock, ledger=ledger, observers=observers)
-    lease = ListenerLease(ledger.leases, initiation.lease_owner, clock)
+    lease = KeptLease(ledger.leases, "listener", initiation.lease_owner, clock)
     starter = Starter(initiation, random.random)
     listener = Listener(
         config,

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import click
 
-from app import build_ledger, new_id, transport_of
+from app import build_ledger, transport_of
 from cobrowse.clock import SystemClock
 from cobrowse.errors import CobrowseError, LoginRequired
 from cobrowse.flow import Attempt
@@ -22,6 +22,7 @@ from integrations.genesys import UserClient, grant_name
 from integrations.genesys.operations import UpstreamRejected
 from integrations.genesys.retry import RetryingCaller
 from integrations.genesys.user_login import Person, UserLogin, UserTokenPair, code_of
+from integrations.ids import new_id
 from integrations.ledger import LedgerStore
 from settings import Settings, SettingsError, load_settings
 from web.error_responses import hint_of

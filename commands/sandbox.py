@@ -8,6 +8,7 @@ import click
 from commands.group import Command, Failure
 from commands.terminal import say, say_json_line, say_whole
 
+PORT = click.IntRange(0, 65_535)
 # The conversations that every sandbox has, by their channels.
 ON_SANDBOX = {
     "webchat": "11111111-1111-4111-8111-111111111111",
@@ -17,12 +18,14 @@ ON_SANDBOX = {
 
 
 @click.command(cls=Command)
-@click.option("--port", type=int, default=9099, show_default=True)
+@click.option("--port", type=PORT, default=9099, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(
     "--api", type=click.Choice(["media", "native", "both"]), default="both", envvar="SANDBOX_API", show_default=True
 )
-@click.option("--rate-limit", type=int, default=300, show_default=True, help="Calls a minute for each token.")
+@click.option(
+    "--rate-limit", type=click.IntRange(0), default=300, show_default=True, help="Calls a minute for each token."
+)
 @click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
 @click.option(
     "--user-required", multiple=True, metavar="OPERATION", help="Demand a user's token for this call, such as attach."
@@ -56,7 +59,12 @@ def sandbox(
     try:
         server.serve(host, port, allow_remote=allow_remote, ready=ready, **options)
     except (ValueError, OSError) as error:
-        hint = "Choose another --port, or end what listens there."
+        taken = isinstance(error, OSError)
+        hint = (
+            "Choose another --port, or end what listens there."
+            if taken
+            else "--allow-remote lets other machines reach it."
+        )
         raise Failure(f"The sandbox can't listen on {host}:{port}: {error}", hint) from None
     except KeyboardInterrupt:
         if not as_json:

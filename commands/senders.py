@@ -35,9 +35,14 @@ def senders(context: click.Context, as_json: bool, env_file: Path | None) -> Non
 
 @senders.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def check(file: Path) -> None:
-    """Validate FILE as a start would, with the secrets of this environment; nothing is started."""
-    for sender in configured_senders(file):
+@click.option("--json", "as_json", is_flag=True, help="Print the senders and their warnings as JSON.")
+def check(file: Path, as_json: bool) -> None:
+    """Validate FILE as a start would, and start nothing. Secrets are this environment's."""
+    known = configured_senders(file)
+    if as_json:
+        say_json([{"name": sender.name, "warnings": list(sender.warnings)} for sender in known])
+        return
+    for sender in known:
         say(f"{sender.name}: valid")
         for warning in sender.warnings:
             say(f"warning: {warning}", style="yellow", indent=2)

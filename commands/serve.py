@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from commands.group import ENV_FILE, load_environment
-from commands.terminal import say
+from commands.terminal import say, say_json
 from settings import SettingsError
 
 # The Procfile's own words, with the file where it is.
@@ -18,16 +18,23 @@ GUNICORN = ("gunicorn", "-c", str(Path(__file__).resolve().parent.parent / "guni
 @click.command()
 @click.option("--env-file", **ENV_FILE)
 @click.option("--check", "only_check", is_flag=True, help="Start nothing; exit 0 if the settings let it start.")
-def serve(env_file: Path | None, only_check: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="With --check: print what is wrong as JSON, and nothing else.")
+def serve(env_file: Path | None, only_check: bool, as_json: bool) -> None:
     """Run the service until it is stopped. HOST, PORT and WEB_CONCURRENCY say where and with how many workers."""
     if only_check:
         from app import faults_of  # noqa: PLC0415 - the server imports it after it has patched
 
         load_environment(env_file)
-        if faults := faults_of(os.environ):
+        faults = faults_of(os.environ)
+        if as_json:
+            say_json({"ok": not faults, "errors": faults})
+            sys.exit(2 if faults else 0)
+        if faults:
             raise SettingsError(faults)
         say("The settings let the service start.")
         return
+    if as_json:
+        raise click.UsageError("--json needs --check: the service's log is JSON where LOG_FORMAT says so.")
     if env_file:
         os.environ["COBROWSE_ENV_FILE"] = str(env_file.resolve())
     # In this process's place, so that signals reach gunicorn; -P: nothing is imported from the working folder.

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import click
 
-from app import build, new_id
+from app import build
 from cobrowse.flow import Attempt
 from cobrowse.initiation import Initiation
 from cobrowse.model import Channel, Failure, Outcome, Span
@@ -14,6 +14,7 @@ from cobrowse.model import Command as Request
 from commands.group import Command
 from commands.needs import GENESYS, LEDGER
 from commands.terminal import complain, say, say_json, say_pairs, say_whole, waiting
+from integrations.ids import new_id
 from integrations.observability import configure_logging
 from schemas.texts import SHOWN, conversation_id_in, placeholder_in
 from settings import load_settings

@@ -3,6 +3,8 @@
 Colour is for terminals only, and NO_COLOR turns it off. What is said passes `printable` here.
 """
 
+import csv
+import io
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +19,8 @@ from integrations.observability.printable import printable, printable_json
 
 # Columns beyond which lines of prose are hard to read, however wide the terminal is.
 WIDEST = 100
+# With which a spreadsheet's formula begins.
+_FORMULA = frozenset("=+-@")
 OUT = Console(highlight=False)
 ERR = Console(highlight=False, stderr=True)
 
@@ -46,6 +50,20 @@ def say_json(document: object) -> None:
 def say_json_line(document: object) -> None:
     """Print a document as JSON on one line."""
     OUT.out(printable_json(orjson.dumps(document).decode()), highlight=False)
+
+
+def say_csv_line(cells: Iterable[object]) -> None:
+    """Print cells as a line of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(map(csv_cell, cells))
+    OUT.out(line.getvalue(), highlight=False)
+
+
+def csv_cell(value: object) -> str:
+    """A value as a cell's text, on one line; an apostrophe stands before what a spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return f"'{printable(value)}" if value[:1] in _FORMULA else printable(value)
 
 
 def say_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:

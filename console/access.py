@@ -8,13 +8,14 @@ from flask import Response, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from cobrowse.clock import Clock
-from cobrowse.errors import SenderRateLimited, UnknownPath
+from cobrowse.errors import CobrowseError, InternalError, SenderRateLimited, UnknownPath
 from cobrowse.model import Secret
 from console import auth
 from console.sign_in import NamedUsers, OnePassword, SignedIn, SignIn
 from integrations.senders.auth.credentials import basic_parts
 from schemas.console_users import ConsoleUser
 from web import responses
+from web.error_responses import hint_of, status_of
 from web.peer import is_this_machine
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -104,6 +105,23 @@ def refused(status: int, message: str, hint: str) -> Response:
         "console/refused.html", title=title, message=message, hint=hint, correlation_id=g.correlation_id
     )
     return make_response(page, status)
+
+
+def guarded(response: Response) -> Response:
+    """After every request: security headers, and `no-store` but for static files."""
+    response.headers.update(auth.HEADERS)
+    static = request.endpoint == "console.static"
+    response.headers["Cache-Control"] = "no-cache" if static else "no-store"
+    return response
+
+
+def failed(error: CobrowseError) -> Response:
+    """The page that says what kept a request from being served."""
+    if isinstance(error, InternalError):
+        log.error("internal error", exc_info=error.__cause__ or error)
+    else:
+        log.warning("console request refused", error=error.code, message=error.message, path=request.path)
+    return refused(status_of(error), error.message, hint_of(error))
 
 
 def _basic(header: str) -> tuple[str, str]:

@@ -3,16 +3,48 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from cobrowse.callbacks import Callback
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Command, Outcome
 from console.last_hour import Sample
 from integrations.refusals import Refusal
 
 
-class Recent(Protocol):
-    """Lists the newest initiations."""
+class Refusals(Protocol):
+    """The refused requests on record."""
 
-    def __call__(
+    def newest(self, limit: int, *, sender: str | None = None, search: str | None = None) -> Sequence[Refusal]:
+        """The newest first."""
+
+    def last_of_senders(self) -> Mapping[str, tuple[int, Refusal]]:
+        """By sender, how many there are and the last."""
+
+
+class Callbacks(Protocol):
+    """The callbacks on record."""
+
+    def of(self, initiation_id: str) -> Sequence[Callback]:
+        """An initiation's, in their order."""
+
+    def undelivered(self, limit: int) -> Sequence[Callback]:
+        """Those that are pending or were given up, the latest first."""
+
+    def resend(self, callback: Callback) -> None:
+        """Make it due now."""
+
+
+class Records(Protocol):
+    """The ledger, as the console reads it."""
+
+    @property
+    def refusals(self) -> Refusals:
+        """The refused requests."""
+
+    @property
+    def callbacks(self) -> Callbacks:
+        """The callbacks."""
+
+    def recent(
         self,
         limit: int,
         *,
@@ -24,11 +56,7 @@ class Recent(Protocol):
     ) -> Sequence[InitiationRecord]:
         """The newest first, each with its place in the ledger as `seq`; `seconds`: of the time until now."""
 
-
-class Samples(Protocol):
-    """Reads samples for the figures."""
-
-    def __call__(
+    def recent_samples(
         self,
         seconds: float,
         *,
@@ -38,15 +66,8 @@ class Samples(Protocol):
     ) -> Iterable[Sample]:
         """Those of the last so many seconds that fit."""
 
-
-class Refusals(Protocol):
-    """The refused requests on record."""
-
-    def newest(self, limit: int, *, sender: str | None = None, search: str | None = None) -> Sequence[Refusal]:
-        """The newest first."""
-
-    def last_of_senders(self) -> Mapping[str, tuple[int, Refusal]]:
-        """By sender, how many there are and the last."""
+    def read(self, initiation_id: str) -> InitiationRecord | None:
+        """An initiation as it stands now."""
 
 
 class End(Protocol):

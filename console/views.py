@@ -13,14 +13,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from cobrowse.clock import Clock
 from cobrowse.ending import can_end, command_to_end
-from cobrowse.errors import CobrowseError, InternalError, InvalidRequest, UnknownPath
+from cobrowse.errors import CobrowseError, InvalidRequest, UnknownPath
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Secret
-from console import auth, view_model
-from console.access import Access, refused
+from console import callbacks, view_model
+from console.access import Access, failed, guarded
 from console.curl import first_request
 from console.last_hour import Figure, figures
-from console.ports import End, Recent, Refusals, Retry, Samples
+from console.ports import End, Records, Retry
 from integrations.genesys.budget import BudgetState
 from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
@@ -28,7 +28,7 @@ from schemas.console import RANGES, ListQuerySchema, RetrySchema
 from schemas.console_users import ConsoleUser
 from schemas.texts import label_in
 from schemas.validation_errors import in_words
-from web.error_responses import hint_of, status_of
+from web.error_responses import hint_of
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -36,7 +36,7 @@ log = structlog.stdlib.get_logger("cobrowse")
 SENDER = "console"
 # Rows of a page: more than a screen, and few enough to send again every few seconds.
 PAGE = 50
-REFUSALS = 200
+ROWS = 200
 HOUR = 3_600.0
 # Seconds for which the strip is not reckoned anew, however many look at it.
 STRIP_SECONDS = 5.0
@@ -68,10 +68,7 @@ class Console:
     `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
-    recent: Recent
-    read: Callable[[str], InitiationRecord | None]
-    recent_samples: Samples
-    refusals: Refusals
+    records: Records
     retry: Retry
     end: End
     clock: Clock
@@ -100,15 +97,17 @@ class Console:
         blueprint.get("/live")(self.live)
         blueprint.get("/refused")(self.refused_requests)
         blueprint.get("/senders")(self.sender_activity)
+        blueprint.get("/callbacks")(self.undelivered)
         blueprint.get("/sign-out")(self.sign_out)
         blueprint.get("/initiations/<initiation_id>")(self.one)
         blueprint.get("/initiations/<initiation_id>/detail")(self.detail)
         blueprint.post("/initiations/<initiation_id>/retry")(self.again)
         blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
+        blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.send_again)
         blueprint.before_request(self._access.admit)
         blueprint.context_processor(self._shared)
-        blueprint.after_request(_guarded)
-        blueprint.errorhandler(CobrowseError)(_failed)
+        blueprint.after_request(guarded)
+        blueprint.errorhandler(CobrowseError)(failed)
         return blueprint
 
     def newest(self) -> str:
@@ -124,16 +123,21 @@ class Console:
     def refused_requests(self) -> str:
         """The requests that were refused before they became initiations, each with cause and remedy."""
         query = _loaded(_QUERY, request.args)
-        rows = self.refusals.newest(REFUSALS, sender=query["sender"] or None, search=query["q"] or None)
+        rows = self.records.refusals.newest(ROWS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
         return render_template("console/refusals.html", refusals=rows, query=query, senders=senders)
 
     def sender_activity(self) -> str:
         """What each sender has sent of late, and what of it was refused."""
-        last = self.refusals.last_of_senders()
+        last = self.records.refusals.last_of_senders()
         return render_template(
             "console/senders.html", activity=self.activity(), ignored=self.ignored(), refusals=last, nothing=(0, None)
         )
+
+    def undelivered(self) -> str:
+        """The callbacks that nobody has accepted."""
+        found = self.records.callbacks.undelivered(ROWS)
+        return render_template("console/callbacks.html", callbacks=callbacks.shown(found))
 
     def sign_out(self) -> AnyResponse:
         """Let the browser forget name and password."""
@@ -191,11 +195,16 @@ class Console:
             conversation_id=command.conversation_id,
             client=request.remote_addr or "",
         )
-        if self.read(outcome.initiation_id) is None:
+        if self.records.read(outcome.initiation_id) is None:
             failure = outcome.failure
             why = f"{failure.message}. {hint_of(failure)}" if failure is not None else ""
             return make_response(self._page(entry, why), 503)
         return redirect(url_for("console.one", initiation_id=outcome.initiation_id), 303)
+
+    def send_again(self, initiation_id: str, webhook_id: str) -> AnyResponse:
+        """Let a callback be sent again."""
+        no = self._check_form(callbacks.subject(webhook_id), "Send again")
+        return no or callbacks.send_again(self.records.callbacks, initiation_id, webhook_id)
 
     def _check_form(self, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
@@ -209,7 +218,7 @@ class Console:
             "sender": query["sender"] or None,
         }
         within = RANGES.get(query["within"])
-        entries = self.recent(
+        entries = self.records.recent(
             PAGE + 1, before_seq=query["before"], seconds=within.seconds if within else None, **chosen
         )
         today = self.clock.now()
@@ -236,6 +245,7 @@ class Console:
         may = g.person.may_act
         number = request.args.get("attempt", type=int)
         return {
+            "callbacks": callbacks.shown(self.records.callbacks.of(entry.id), self._access.token if may else None),
             "chosen": next((each for each in shown.attempts if each.number == number), shown.latest),
             "shown": shown,
             "token": self._access.token(entry.id) if may and shown.again else "",
@@ -243,7 +253,7 @@ class Console:
         }
 
     def _entry(self, initiation_id: str) -> InitiationRecord:
-        entry = self.read(initiation_id) if _ID.fullmatch(initiation_id) else None
+        entry = self.records.read(initiation_id) if _ID.fullmatch(initiation_id) else None
         if entry is None:
             hint = "It may be older than LEDGER_RETENTION_SECONDS; search the list for its conversation."
             raise UnknownPath("there is no initiation with this id", hint=hint)
@@ -262,7 +272,7 @@ class Console:
     def _strip(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
         def reckoned(_tick: int, *, search: str | None, state: State | None, sender: str | None) -> tuple[Figure, ...]:
-            samples = self.recent_samples(HOUR, search=search, state=state, sender=sender)
+            samples = self.records.recent_samples(HOUR, search=search, state=state, sender=sender)
             return figures(samples, self.clock.now())
 
         return reckoned
@@ -279,19 +289,3 @@ def _loaded(schema: Schema, given: object) -> dict[str, Any]:
     except ValidationError as error:
         raise InvalidRequest(in_words(error.messages)) from None
     return cast("dict[str, Any]", loaded)
-
-
-def _guarded(response: Response) -> Response:
-    """After every request: security headers, and `no-store` but for static files."""
-    response.headers.update(auth.HEADERS)
-    static = request.endpoint == "console.static"
-    response.headers["Cache-Control"] = "no-cache" if static else "no-store"
-    return response
-
-
-def _failed(error: CobrowseError) -> Response:
-    if isinstance(error, InternalError):
-        log.error("internal error", exc_info=error.__cause__ or error)
-    else:
-        log.warning("console request refused", error=error.code, message=error.message, path=request.path)
-    return refused(status_of(error), error.message, hint_of(error))

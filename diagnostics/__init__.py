@@ -47,6 +47,7 @@ QUESTIONS = (
     Question("senders", lambda context, _: local_checks.senders(context)),
     Question("rates", lambda context, _: local_checks.rates(context)),
     Question("ledger", lambda context, _: local_checks.ledger(context)),
+    Question("outcome webhook", lambda context, _: local_checks.outcome_webhook(context)),
     Question("public URL", lambda context, _: local_checks.public_url(context)),
 )
 

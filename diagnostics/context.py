@@ -71,6 +71,8 @@ class DoctorSettings(Protocol):
     @property
     def rate_limit_storage(self) -> Secret: ...  # noqa: D102
     @property
+    def outcome_webhook_url(self) -> Secret: ...  # noqa: D102
+    @property
     def ledger_url(self) -> Secret: ...  # noqa: D102
     @property
     def ledger_keys(self) -> tuple[Secret, ...]: ...  # noqa: D102

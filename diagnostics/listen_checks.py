@@ -9,7 +9,6 @@ from diagnostics.context import Check, DiagnosticContext, failing
 from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys.notifications import Notifications
 from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
-from integrations.listening.lease import NAME
 
 _PERMISSION = (
     "Give the client a role with the permission in the message, in the queue's or user's division (docs/listening.md)."
@@ -73,7 +72,7 @@ def _listener(context: DiagnosticContext) -> Iterator[Check]:
     if context.ledger is None:
         return
     try:
-        found = context.ledger.leases.read(NAME)
+        found = context.ledger.leases.read("listener")
     except LedgerUnavailable:
         return  # which the ledger's own check tells
     if found is None:

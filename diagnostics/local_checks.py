@@ -14,6 +14,7 @@ from diagnostics.context import Check, DiagnosticContext, failing
 from integrations import ledger as ledgers
 from integrations.ledger.migrations import VERSION
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
+from integrations.senders.fetching import FetchError, exchange
 from integrations.senders.rate_limit import RateLimiter, RateStorageError
 from integrations.senders.registry import Sender, SendersFileError, load_senders
 
@@ -121,6 +122,26 @@ def public_url(context: DiagnosticContext) -> Iterator[Check]:
         return
     hint = "Something else answers there: let the proxy pass every path to this service, and check PUBLIC_BASE_URL."
     yield Check("public URL", False, f"{url}/healthz answers {answer.status}, and not as this service does", hint)
+
+
+def outcome_webhook(context: DiagnosticContext) -> Iterator[Check]:
+    """Whether the receiver of callbacks can be reached, by a GET of its root; no event is sent to it."""
+    url = context.settings.outcome_webhook_url.reveal()
+    if not url:
+        yield Check("outcome webhook", None, "OUTCOME_WEBHOOK_URL is not set: no outcome is sent to anybody")
+        return
+    parts = urlsplit(url)
+    try:
+        exchange(f"{parts.scheme}://{parts.netloc}/", context.probe.patience)
+    except FetchError as error:
+        hint = (
+            "Check the URL, the way to it and its certificate: SSL_CERT_FILE names authorities of your own. "
+            "Outcomes wait meanwhile, for a day."
+        )
+        yield Check("outcome webhook", False, str(error), hint)
+    else:
+        found = f"{parts.hostname} answers; whether it takes the signature shows at the first outcome"
+        yield Check("outcome webhook", True, found)
 
 
 def _refused_reload(context: DiagnosticContext, url: str) -> Iterator[Check]:

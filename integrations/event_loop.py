@@ -36,8 +36,20 @@ def run_off_loop(work: Callable[[], T], seconds: float | None = None) -> T:
     """
     if not is_patched():
         return work()
+    error: Exception | None = None
+
+    def caught() -> T | None:
+        nonlocal error
+        try:
+            return work()
+        except Exception as fault:  # noqa: BLE001 - raised below: gevent would also print it
+            error = fault
+            return None
+
     with _gevent().Timeout(seconds, TimeoutError):
-        done: T = _gevent().get_hub().threadpool.apply(work)
+        done: T = _gevent().get_hub().threadpool.apply(caught)
+    if error is not None:
+        raise error
     return done
 
 

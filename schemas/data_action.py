@@ -156,6 +156,7 @@ class StartRequestSchema(Schema):
     idempotency_key = fields.String(
         data_key="idempotencyKey",
         load_default="",
+        error_messages={"invalid": "Must be a text."},
         metadata=described(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
     )
 

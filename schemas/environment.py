@@ -1,6 +1,7 @@
 """Environment variables as fields of a dataclass: their forms by type, what a value must be, and how all are read."""
 
 import os
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -119,6 +120,15 @@ def redirect_uri(url: str) -> None:
         raise ValidationError("must be an https URL, or http on localhost, as the OAuth client in Genesys has it")
 
 
+def receiver_url(url: str) -> None:
+    """Where callbacks go; its query may hold a token and so it is not shown."""
+    parts = http_url(url)
+    if parts is None or parts.fragment or "@" in parts.netloc:
+        raise ValidationError("must be a URL such as https://crm.example.com/cobrowse-outcomes, without a user in it")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValidationError("must be https, since outcomes go there; http is for a receiver on loopback only")
+
+
 def collector_url(url: str) -> None:
     """Where a collector of traces listens."""
     if http_url(url) is None:
@@ -147,6 +157,17 @@ def networks(words: tuple[str, ...]) -> None:
     ]
     if wrong:
         raise ValidationError(wrong)
+
+
+def webhook_secrets(words: tuple[str, ...]) -> None:
+    """Secrets of Standard Webhooks' form, each of 24 to 64 bytes."""
+    for word in words:
+        try:
+            key = b64decode(word.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            key = b""
+        if not word.startswith("whsec_") or not 24 <= len(key) <= 64:
+            raise ValidationError("must be whsec_ and the base64 of 24 to 64 bytes; .env.example has a way to make one")
 
 
 def at_least(length: int, remedy: str) -> Check:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 # Seconds in which what was told to end may still do so.
 ENDING = 10.0
+# pytest-timeout's own is set for each test, and gone once that has failed.
+SIGNALS = signal.valid_signals() - {signal.SIGALRM}
 
 
 def changeable():
@@ -15,7 +17,7 @@ def changeable():
     return {
         "the environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
         "the working directory": str(Path.cwd()),
-        "the handlers of signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+        "the handlers of signals": {number: signal.getsignal(number) for number in SIGNALS},
     }
 
 

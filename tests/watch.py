@@ -40,7 +40,7 @@ class Watch:
         self._always = re.compile(b"|".join(re.escape(secret.encode()) for secret in secrets))
         self._app = app
         self._root = root
-        self._issued = set()
+        self._issued, self._codes = set(), set()
         self._presented = deque(maxlen=RECENT)
         # The same page is served many times: its bytes are kept once.
         self._seen = {}
@@ -48,7 +48,7 @@ class Watch:
 
     def taint(self, *values):
         """Until this test is over these may show nowhere."""
-        self._issued.update(_literally(str(value).encode()) for value in values if len(str(value)) >= SHORTEST)
+        self._issued.update(str(value).encode() for value in values if len(str(value)) >= SHORTEST)
 
     def saw(self, place, told):
         """The service has told this there."""
@@ -57,8 +57,9 @@ class Watch:
     def leaks(self, told, also=()):
         """The secrets that a text holds."""
         told = _bytes(told)
-        patterns = (self._always, _JOIN_CODE, *self._issued, *map(_literally, also))
-        return sorted({found[0].decode(errors="replace") for one in patterns for found in one.finditer(told)})
+        found = {match[0] for one in (self._always, _JOIN_CODE, *self._codes) for match in one.finditer(told)}
+        found.update(one for one in (*self._issued, *also) if one in told)
+        return sorted(one.decode(errors="replace") for one in found)
 
     def follow(self, settings, initiate, environ):
         """A service of this process: the secrets among its settings are some, and its traces are looked at."""
@@ -91,7 +92,7 @@ class Watch:
             self.saw(place, told)
             self.taint(*links)
             # Six digits are looked for where they are no part of a time or of a longer number.
-            self._issued.update(re.compile(rb"(?<![\d.:])%b(?!\d)" % code.encode()) for code in codes)
+            self._codes.update(re.compile(rb"(?<![\d.:])%b(?!\d)" % code.encode()) for code in codes)
 
     def logged(self, _logger, _method, event):
         """A processor of structlog's: a failure that is logged."""
@@ -152,17 +153,13 @@ class Watch:
         for told, place in self._seen.items():
             self._note(place, self.leaks(told, also))
         found = sorted(self._leaked)
-        for kept in (self._issued, self._presented, self._seen, self._leaked):
+        for kept in (self._issued, self._codes, self._presented, self._seen, self._leaked):
             kept.clear()
         return found
 
 
 def _bytes(told):
     return told if isinstance(told, bytes) else told.encode(errors="replace")
-
-
-def _literally(value):
-    return re.compile(re.escape(value))
 
 
 WATCH = Watch()

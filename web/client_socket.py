@@ -1,9 +1,10 @@
 """A client's connection as gunicorn reads from it and writes to it: under time limits, and a response in one piece."""
 
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from gevent.socket import socket
+from gevent.socket import SHUT_RD, cancel_wait_ex, socket
 
 from cobrowse.errors import RequestTimeout
 
@@ -50,7 +51,10 @@ class ClientSocket:
         """
         try:
             self.wrapped.settimeout(max(0.0, self._ends - monotonic()))
-            data: bytes = self.wrapped.recv(size)
+            try:
+                data: bytes = self.wrapped.recv(size)
+            except cancel_wait_ex:
+                data = self.wrapped.recv(size)  # it was let go meanwhile: what has come, or nothing
         except (TimeoutError, BlockingIOError):
             if self._is_first:
                 return b""
@@ -58,6 +62,11 @@ class ClientSocket:
         if self._is_first:
             self.await_rest()
         return data
+
+    def let_go(self) -> None:
+        """Read what has come, and nothing after it: an idle connection ends, a request that is there is served."""
+        with suppress(OSError):
+            self.wrapped.shutdown(SHUT_RD)
 
     def sendall(self, data: bytes) -> None:
         """Send it with what comes next, so that a head and its body are one packet; or at once if it is much."""

@@ -13,6 +13,10 @@ Check = Callable[[Mapping[str, str], str | None], list[str]]
 """What is wrong with an environment and the text of its senders file, a line each."""
 
 
+class EnvFileError(ValueError):
+    """A .env that can't be read; the text names it and says why."""
+
+
 class InForce:
     """The configuration in force. `senders` is the senders file's text, None: as it is on the disk.
 
@@ -28,7 +32,10 @@ class InForce:
         self.refused: tuple[str, ...] = ()
 
     def read_env_file(self, environ: MutableMapping[str, str], path: str) -> None:
-        """Add the variables of a .env to the process's environment, whose own win. Nothing the second time."""
+        """Add the variables of a .env to the process's environment, whose own win. Nothing the second time.
+
+        Raises EnvFileError if it can't be read; that there is none is no fault.
+        """
         if self._outer is None:
             self._environ, self._outer, self._env_file = environ, dict(environ), path
             self._apply(self._candidate())
@@ -39,7 +46,11 @@ class InForce:
 
     def renew(self, check: Check) -> tuple[str, ...]:
         """Read all again and put it in force if it is valid; else keep what is. `refused`, as it is from now on."""
-        candidate = self._candidate()
+        try:
+            candidate = self._candidate()
+        except EnvFileError as error:
+            self.refused = (str(error),)
+            return self.refused
         senders = _text(candidate)
         self.refused = tuple(check(candidate, senders))
         if not self.refused:
@@ -50,7 +61,11 @@ class InForce:
     def _candidate(self) -> dict[str, str]:
         """The environment as it would be: what the process was started with, and .env as it is now."""
         outer = self._outer if self._outer is not None else dict(self._environ)
-        found = dotenv_values(self._env_file) if self._env_file else {}
+        try:
+            found = dotenv_values(self._env_file) if self._env_file else {}
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not a text in UTF-8"
+            raise EnvFileError(f"{self._env_file} can't be read: {why}") from None
         return {**{name: value for name, value in found.items() if value is not None}, **outer}
 
     def _apply(self, candidate: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
-from gevent import Greenlet, getcurrent
+from gevent import Greenlet, getcurrent, sleep
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.socket import socket
@@ -63,6 +63,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         # gunicorn looks a setting up anew each time, some twenty times a request.
         self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         application = self.wsgi  # type: ignore[has-type]  # gunicorn has no types
+        self.callbacks = application.extensions.get("callbacks")
 
         def run(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401 - WSGI's own types
             def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:  # noqa: ANN401
@@ -100,6 +101,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             raise StopIteration from None
         if not req.unreader.buf.getbuffer():  # else the next one has begun to come, behind this one
             sock.await_request()
+        sleep(0)  # the others' turn: a client that sends without a pause would have all
 
     def handle_error(self, _req: object, client: ClientSocket, _addr: object, exc: BaseException) -> None:
         """Answer what never reached the application, in the form of all answers, and close the connection."""
@@ -115,9 +117,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def notify(self) -> None:
         """Called every second: notify the arbiter that the loop runs, and while stopping let go of idle connections."""
         super().notify()
-        for greenlet, client in list(self.clients.items()) if not self.alive else ():
+        for client in list(self.clients.values()) if not self.alive else ():
             if client.idle_since and monotonic() - client.idle_since > STOP_SECONDS:
-                greenlet.kill(StopIteration, block=False)
+                # Not by killing its greenlet: that may have begun to serve a request by the time it is killed.
+                client.let_go()
 
 
 def send_error(client: socket, error: CobrowseError) -> None:

@@ -8,6 +8,8 @@ from typing import Protocol
 from cobrowse.clock import Clock
 from integrations.genesys.waits import BudgetHeaders
 
+# Seconds between two that are passed on for the metrics: each count would cost each call.
+TOLD_EVERY = 1.0
 # Seconds that one answer's reset may differ from another's about the same window.
 SAME_WINDOW = 2.0
 
@@ -50,6 +52,7 @@ class Budgets:
         # By name: until when no call goes out, in the clock's monotonic seconds.
         self._closed_until: dict[str, float] = {}
         self._told: dict[str, tuple[BudgetHeaders, float]] = {}
+        self._next_told: dict[str, float] = {}
 
     def seconds_left(self, name: str) -> float:
         """Seconds until a call may go out; 0 if it may now."""
@@ -58,8 +61,10 @@ class Budgets:
 
     def record(self, name: str, told: BudgetHeaders) -> None:
         """Record the budget that a response's headers state; one that is used up is passed on, once a window."""
-        self._on_budget(name, told.count, told.allowed, told.reset)
         now = self._clock.monotonic()
+        if told.used_up or now >= self._next_told.get(name, now):
+            self._next_told[name] = now + TOLD_EVERY
+            self._on_budget(name, told.count, told.allowed, told.reset)
         self._told[name] = told, now + told.reset
         if not told.used_up or not told.reset:
             return

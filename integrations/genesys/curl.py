@@ -53,6 +53,41 @@ class ResponseHead:
         return [(name, value.strip()) for name, _, value in pairs]
 
 
+def tls_options(ca_bundle: str, client_cert: str | None, client_key: str | None) -> dict[int, Any]:
+    """Whom to trust, and who we are; for the server and for a proxy."""
+    options = {
+        # A file, not a blob: libcurl keeps a parsed file for a day.
+        pycurl.CAINFO: ca_bundle,
+        pycurl.PROXY_CAINFO: ca_bundle,
+        pycurl.SSL_VERIFYPEER: 1,
+        pycurl.SSL_VERIFYHOST: 2,
+        pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
+        pycurl.PROXY_SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
+    }
+    if client_cert:
+        options[pycurl.SSLCERT] = client_cert
+    if client_key:
+        options[pycurl.SSLKEY] = client_key
+    return options
+
+
+def other_options(proxy: str | None, no_proxy: str, idle_seconds: int) -> dict[int, Any]:
+    """What is the same for all requests, and undoes what libcurl would do by itself."""
+    return {
+        pycurl.NOSIGNAL: 1,  # libcurl would time name look-ups with SIGALRM, which threads share
+        pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
+        pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+        pycurl.FOLLOWLOCATION: 0,
+        pycurl.PATH_AS_IS: 1,
+        pycurl.USERAGENT: "",
+        pycurl.ACCEPT_ENCODING: "gzip, deflate",  # to decode; the header itself is the request's
+        pycurl.PROXY: proxy or "",
+        pycurl.NOPROXY: no_proxy if proxy else "*",
+        pycurl.MAXAGE_CONN: idle_seconds,
+        pycurl.UPLOAD_BUFFERSIZE: 16_384,  # the least; each connection keeps one, of 64 KiB by default
+    }
+
+
 def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
     """Milliseconds for connecting and for the whole call, 0 for no limit.
 

@@ -6,7 +6,10 @@ Here each call takes a connection that no other call has, and puts it back.
 
 import os
 import select
+from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
+from time import monotonic  # noqa: TID251 - libcurl's idle connections count in real time
 from typing import Any
 
 import certifi
@@ -59,6 +62,7 @@ class Connection:
 
     def __init__(self, options: Mapping[int, object], max_body_bytes: int) -> None:
         self.process = os.getpid()
+        self.used_at = 0.0
         self._max_body_bytes = max_body_bytes
         self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
@@ -185,8 +189,9 @@ class CurlTransport(httpx.BaseTransport):
         no_proxy: Hosts to reach without the proxy: names (with their subdomains), addresses or networks, with commas.
         client_cert: A PEM file with the certificate chain to show to servers that ask for one.
         client_key: A PEM file with its private key; without one it is in `client_cert`.
-        idle_seconds: How long a connection may lie idle and still be used. The default is under the 60 seconds after
-            which a load balancer at AWS, where Genesys Cloud runs, drops it, so that a call seldom meets its end.
+        idle_seconds: How long a connection may lie idle and still be used; later calls end it. The default is under the
+            60 seconds after which a load balancer at AWS, where Genesys Cloud runs, drops it, so that a call seldom
+            meets its end.
     """
 
     def __init__(
@@ -201,11 +206,12 @@ class CurlTransport(httpx.BaseTransport):
         idle_seconds: int = 50,
     ) -> None:
         self._max_body_bytes = max_body_bytes
-        self._options = _tls_options(ca_bundle or certifi.where(), client_cert, client_key)
-        self._options |= _other_options(proxy, no_proxy, idle_seconds)
-        # Idle connections, the last used on top: it is the warmest. list's append and pop are atomic.
+        self._options = curl.tls_options(ca_bundle or certifi.where(), client_cert, client_key)
+        self._options |= curl.other_options(proxy, no_proxy, idle_seconds)
+        self._idle_seconds = idle_seconds
+        # Idle connections, the last used at the right: it is the warmest. A deque's methods are atomic.
         # By process: a child must not speak on its parent's connections, and makes its own.
-        self._idle: dict[int, list[Connection]] = {}
+        self._idle: dict[int, deque[Connection]] = {}
         self._closed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -243,45 +249,19 @@ class CurlTransport(httpx.BaseTransport):
 
     def _release(self, connection: Connection) -> None:
         # Of the connection's process: a call that ends as the process forks ends in both.
-        self._idle.setdefault(connection.process, []).append(connection)
+        connection.used_at = monotonic()
+        idle = self._idle.setdefault(connection.process, deque())
+        idle.append(connection)
+        with suppress(IndexError):  # another thread may take what is seen here
+            old = connection.used_at - idle[0].used_at > self._idle_seconds
+            if old and connection.process == os.getpid():
+                idle.popleft().close()  # a burst's, too old to be used again; one at each call is enough
         if self._closed:  # by another greenlet or thread, meanwhile
             self.close()
 
     def close(self) -> None:
         """End this process's connections; those in use end with their call."""
         self._closed = True
-        idle = self._idle.get(os.getpid(), [])
+        idle = self._idle.get(os.getpid(), deque())
         while idle:
             idle.pop().close()
-
-
-def _tls_options(ca_bundle: str, client_cert: str | None, client_key: str | None) -> dict[int, Any]:
-    options = {
-        # A file, not a blob: libcurl keeps a parsed file for a day.
-        pycurl.CAINFO: ca_bundle,
-        pycurl.PROXY_CAINFO: ca_bundle,
-        pycurl.SSL_VERIFYPEER: 1,
-        pycurl.SSL_VERIFYHOST: 2,
-        pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
-        pycurl.PROXY_SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
-    }
-    if client_cert:
-        options[pycurl.SSLCERT] = client_cert
-    if client_key:
-        options[pycurl.SSLKEY] = client_key
-    return options
-
-
-def _other_options(proxy: str | None, no_proxy: str, idle_seconds: int) -> dict[int, Any]:
-    return {
-        pycurl.NOSIGNAL: 1,  # libcurl would time name look-ups with SIGALRM, which threads share
-        pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
-        pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
-        pycurl.FOLLOWLOCATION: 0,
-        pycurl.PATH_AS_IS: 1,
-        pycurl.USERAGENT: "",
-        pycurl.ACCEPT_ENCODING: "gzip, deflate",  # to decode; the header itself is the request's
-        pycurl.PROXY: proxy or "",
-        pycurl.NOPROXY: no_proxy if proxy else "*",
-        pycurl.MAXAGE_CONN: idle_seconds,
-    }

@@ -23,12 +23,14 @@ def connect(
     invited_seconds: float = INVITED_SECONDS,
     clock: Clock | None = None,
     pool_size: int = POOL_SIZE,
+    adds_callbacks: bool = False,
 ) -> LedgerStore:
     """The ledger at that URL. ValueError, without the password, if the URL or a key is invalid.
 
     Nothing is opened before the first use; an unreachable ledger is LedgerUnavailable then, and each use retries.
     What has ended is kept for `retention_seconds`, what may have invited a customer for `invited_seconds` at least.
     `keys`: the first encrypts, all decrypt. `pool_size` is PostgreSQL's connections a process.
+    `adds_callbacks`: outcomes are to be sent to somebody.
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
@@ -42,7 +44,14 @@ def connect(
         box = SecretBox(StaticKeys(keys))
     else:
         raise ValueError(f"LEDGER_URL must be {FORMS}")
-    return LedgerStore(database, box, retention_seconds=retention_seconds, invited_seconds=invited_seconds, clock=clock)
+    return LedgerStore(
+        database,
+        box,
+        retention_seconds=retention_seconds,
+        invited_seconds=invited_seconds,
+        clock=clock,
+        adds_callbacks=adds_callbacks,
+    )
 
 
 def _file(rest: str) -> str:

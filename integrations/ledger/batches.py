@@ -169,7 +169,7 @@ class Batches:
             return [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
 
     def _run_batch(self, batch: Sequence[_Job]) -> None:
-        """All in one transaction. A work writes by one statement at most, so one that fails has written nothing."""
+        """All in one transaction. A work writes at once or not at all, so one that fails has written nothing."""
         try:
             for job in batch:
                 try:

@@ -1,6 +1,8 @@
 """The ledger's port to a database: run work in one committed transaction, read rows."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -11,8 +13,8 @@ Rows = list[tuple[Any, ...]]
 Params = Mapping[str, object]
 
 NO_PARAMS: Params = {}
-# A parameter in a statement.
-NAMED = r"(?<![\w:]):([a-z_]+)"
+
+_NAMED = re.compile(r"(?<![\w:]):([a-z_]+)")
 
 # Seconds that a caller waits for the ledger in all, unless it says how long.
 DEFAULT_TIMEOUT = 3.0
@@ -34,6 +36,9 @@ class Run(Protocol):
     def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
         """The rows of each statement, in order; the statements are pipelined."""
 
+    def together(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
+        """The rows of each statement, in order; all of them take effect or none does."""
+
 
 class SequentialRun:
     """A Run for a database in this process: there is nothing to save by sending statements together."""
@@ -48,6 +53,20 @@ class SequentialRun:
     def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
         """The rows of each, one after the other."""
         return [self._execute(sql, params) for sql, params in statements]
+
+    def together(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
+        """The rows of each, one after the other; what a failing one leaves behind is undone, and nothing else."""
+        if len(statements) == 1:
+            return self.pipeline(statements)
+        self("SAVEPOINT together")
+        try:
+            rows = self.pipeline(statements)
+        except BaseException:
+            with suppress(Exception):  # the database may have rolled the whole transaction back by itself
+                self.pipeline([("ROLLBACK TO together", {}), ("RELEASE together", {})])
+            raise
+        self("RELEASE together")
+        return rows
 
 
 class Database(Protocol):
@@ -64,7 +83,8 @@ class Database(Protocol):
 
         What is `durable` has reached the disk by then, and so has all that was committed before it. The rest survives
         the end of this process, and of the machine or the database server only if that comes a moment later.
-        A work may be done a second time when its commit's answer was lost, and it writes by one statement at most.
+        A work may be done a second time when its commit's answer was lost. It writes by one statement at most,
+        or by one `run.together`.
         """
 
     def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:
@@ -105,3 +125,18 @@ class Dialect:
         for word in ("now", "row_number", "text", "storage", "serialise_clause"):
             sql = sql.replace(f"{{{word}}}", getattr(self, word))
         return sql
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """A statement whose parameters are numbered and have these names in that order; drivers are slow with names."""
+
+    sql: str
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, sql: str, mark: str) -> "Statement":
+        """The statement of a text with `:name` for each parameter. `mark` is what stands before a number."""
+        names = tuple(dict.fromkeys(_NAMED.findall(sql)))
+        places = {name: f"{mark}{place}" for place, name in enumerate(names, 1)}
+        return cls(_NAMED.sub(lambda found: places[found[1]], sql), names)

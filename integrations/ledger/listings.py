@@ -32,12 +32,20 @@ class Listings:
         state: State | None = None,
         sender: str | None = None,
         seconds: float | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> tuple[InitiationRecord, ...]:
-        """The newest first; with `seconds`, of the last so many.
+        """The newest first; with `seconds`, of the last so many; those that came at `since` or later, before `until`.
 
         `search` is the start of an id, a conversation's, a key, a correlation id or who asked for it, or an error code.
         """
-        wanted = {"before_seq": before_seq, "seconds": seconds, **_filters(search, state, sender)}
+        wanted = {
+            "before_seq": before_seq,
+            "seconds": seconds,
+            "since": since and since.timestamp(),
+            "until": until and until.timestamp(),
+            **_filters(search, state, sender),
+        }
         return self._newest(wanted, {**around(search), "limit": limit})
 
     def own(

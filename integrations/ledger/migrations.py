@@ -128,8 +128,32 @@ MIGRATIONS = (
             )""",
         ),
     ),
+    # What became of an initiation, to be sent to OUTCOME_WEBHOOK_URL. `at` is when it is due, or when that ended.
     Migration(
         5,
+        2,
+        (
+            """CREATE TABLE callbacks (
+                seq {row_number},
+                initiation_id {text} NOT NULL,
+                attempt INTEGER NOT NULL,
+                type {text} NOT NULL,
+                sender {text} NOT NULL,
+                action {text} NOT NULL,
+                key {text} NOT NULL,
+                outcome {text} NOT NULL,
+                created DOUBLE PRECISION NOT NULL,
+                state {text} NOT NULL DEFAULT 'pending',
+                at DOUBLE PRECISION NOT NULL,
+                tries INTEGER NOT NULL DEFAULT 0,
+                answer {text} NOT NULL DEFAULT '',
+                UNIQUE (initiation_id, attempt, type)
+            )""",
+            "CREATE INDEX callbacks_due ON callbacks (state, at)",
+        ),
+    ),
+    Migration(
+        6,
         2,
         (
             """CREATE TABLE grants (

@@ -24,6 +24,7 @@ from integrations.ledger.database import (
     Params,
     Rows,
     Run,
+    Statement,
 )
 from integrations.ledger.postgresql_connection import (
     Connection,
@@ -32,7 +33,6 @@ from integrations.ledger.postgresql_connection import (
     first_line,
     is_servers,
 )
-from integrations.ledger.postgresql_statements import Statement
 
 T = TypeVar("T")
 
@@ -212,7 +212,7 @@ class PostgreSQL:
     def _render(self, sql: str) -> Statement:
         rendered = self._rendered.get(sql)
         if rendered is None:
-            rendered = self._rendered[sql] = Statement.of(DIALECT.render(sql))
+            rendered = self._rendered[sql] = Statement.of(DIALECT.render(sql), "$")
         return rendered
 
     @contextmanager

@@ -10,8 +10,8 @@ from psycopg.waiting import Ready, Wait
 
 from cobrowse.clock import Deadline
 from integrations.event_loop import is_patched, wait_for_socket
-from integrations.ledger.database import NO_PARAMS, Params, Rows
-from integrations.ledger.postgresql_statements import Statement, Statements
+from integrations.ledger.database import NO_PARAMS, Params, Rows, Statement
+from integrations.ledger.postgresql_statements import Statements
 
 # Seconds between the driver's checks for signals: its own default.
 WAIT_INTERVAL = 0.1
@@ -78,6 +78,8 @@ class PipelinedRun:
     def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
         """One transaction: what the first one locks, it holds until the last has run. Each sees what is committed."""
         return self._statements.run([(self._render(sql), params) for sql, params in statements])
+
+    together = pipeline
 
 
 def breaks_connection(fault: psycopg.Error) -> bool:

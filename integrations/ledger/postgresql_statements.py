@@ -4,9 +4,7 @@ The driver's cursors would cost the service more CPU time than the server takes 
 libpq as they are, by the driver's own binding of it, and each is prepared when it is first run.
 """
 
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -17,25 +15,10 @@ from psycopg.generators import fetch_many, send
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from integrations.ledger.database import NAMED, Params, Rows
+from integrations.ledger.database import Params, Rows, Statement
 
 # Statements that stay prepared in a session. Lists with yet another choice of filters are parsed each time beyond that.
 MAX_PREPARED = 100
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Statement:
-    """A statement with $1, $2 … for its parameters, which have these names in that order."""
-
-    sql: bytes
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, sql: str) -> "Statement":
-        """The statement of a text with `:name` for each parameter."""
-        names = tuple(dict.fromkeys(re.findall(NAMED, sql)))
-        places = {name: f"${place}" for place, name in enumerate(names, 1)}
-        return cls(re.sub(NAMED, lambda found: places[found[1]], sql).encode(), names)
 
 
 _Prepared = dict[tuple[Statement, tuple[int, ...]], bytes]
@@ -64,10 +47,10 @@ class Statements:
             name = self._prepared.get((statement, types))
             if name is None and len(self._prepared) + len(new) < MAX_PREPARED:
                 name = new[statement, types] = b"cobrowse-%d" % next(self._numbers)
-                pgconn.send_prepare(name, statement.sql, types)
+                pgconn.send_prepare(name, statement.sql.encode(), types)
                 of_asked.append(False)
             if name is None:
-                pgconn.send_query_params(statement.sql, values, types)
+                pgconn.send_query_params(statement.sql.encode(), values, types)
             else:
                 pgconn.send_query_prepared(name, values)
             of_asked.append(True)

@@ -1,4 +1,4 @@
-"""Deletes initiations older than the retention, periodically and alongside requests."""
+"""Deletes initiations and callbacks older than the retention, periodically and alongside requests."""
 
 from threading import Lock, Thread
 
@@ -15,6 +15,8 @@ BATCH = 50
 PAUSE = 0.01
 # Seconds for which an invitation may live: the row of one is how the next request for its conversation knows of it.
 INVITED_SECONDS = 86_400.0
+# Seconds that a callback which is due waits for a process that sends.
+UNTRIED_SECONDS = 7 * 86_400.0
 
 
 class Purge:
@@ -25,6 +27,7 @@ class Purge:
         self._params = {
             "retention": retention_seconds,
             "invited_retention": max(retention_seconds, invited_seconds),
+            "untried": UNTRIED_SECONDS,
             "batch": BATCH,
         }
         self._clock = clock
@@ -35,14 +38,9 @@ class Purge:
         self._closing = False
 
     def __call__(self) -> int:
-        """How many rows it has deleted."""
-        total = 0
-        while not self._closing:
-            gone = len(self._database.execute(queries.PURGE, self._params, durable=False))
-            total += gone
-            if gone < BATCH:
-                break
-            self._clock.sleep(PAUSE)
+        """How many initiations it has deleted."""
+        total = self._delete(queries.PURGE)
+        self._delete(queries.PURGE_CALLBACKS)
         return total
 
     def claimed(self) -> None:
@@ -62,6 +60,16 @@ class Purge:
         if self._thread is not None:
             self._thread.join()
         self._closing = False
+
+    def _delete(self, sql: str) -> int:
+        total = 0
+        while not self._closing:
+            gone = len(self._database.execute(sql, self._params, durable=False))
+            total += gone
+            if gone < BATCH:
+                break
+            self._clock.sleep(PAUSE)
+        return total
 
     def _quietly(self) -> None:
         try:

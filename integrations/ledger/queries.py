@@ -91,6 +91,7 @@ CONDITIONS = {
     "key": "key <> '' AND key = :key",
     "correlation_id": "correlation_id = :correlation_id",
     "since": "created >= :since",
+    "until": "created < :until",
     # A union, because one index each finds them; :beyond is the first text after all those that begin with :search.
     "search": """seq IN (
         SELECT seq FROM initiations WHERE id >= :search AND id < :beyond
@@ -241,3 +242,52 @@ REFUSE_GRANT = """
 UPDATE grants SET refused = :refused, lease_owner = '', lease_until = 0 WHERE name = :name AND version = :version
 """
 END_ROTATION = "UPDATE grants SET lease_owner = '', lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
+
+# Callbacks. An event holds the outcome that it tells: a retry goes on in the initiation's own row. A second run of the
+# same commit adds nothing.
+_ADD_CALLBACK = """
+INSERT INTO callbacks (initiation_id, attempt, type, sender, action, key, outcome, created, at)
+SELECT id, attempts, :type, sender, action, key, :outcome, {now}, {now} FROM initiations
+WHERE id = :id AND {condition}
+ON CONFLICT (initiation_id, attempt, type) DO NOTHING
+"""
+ADD_OUTCOME_CALLBACK = _ADD_CALLBACK.replace("{condition}", "lease_owner = :lease_owner AND state = :state")
+# Marked by the statement before: later its row may have been purged, so that nothing would show that it was sent.
+ADD_ENDED_CALLBACK = _ADD_CALLBACK.replace("{condition}", "ended > {now} - 60")
+
+_CALLBACK = "initiation_id, attempt, type, sender, action, key, outcome, created, state, at, tries, answer"
+# A later event of an initiation waits for the earlier one.
+DUE_CALLBACKS = """
+SELECT {callback} FROM callbacks AS due
+WHERE state = 'pending' AND at <= {now} AND NOT EXISTS (
+    SELECT seq FROM callbacks AS earlier
+    WHERE earlier.initiation_id = due.initiation_id AND earlier.seq < due.seq AND earlier.state = 'pending')
+ORDER BY at, seq LIMIT :limit
+""".replace("{callback}", _CALLBACK)
+CALLBACKS_OF = """
+SELECT {callback} FROM callbacks WHERE initiation_id = :initiation_id ORDER BY seq
+""".replace("{callback}", _CALLBACK)
+UNDELIVERED_CALLBACKS = """
+SELECT {callback} FROM callbacks WHERE state IN ('pending', 'given_up') ORDER BY at DESC LIMIT :limit
+""".replace("{callback}", _CALLBACK)
+MARK_CALLBACK = """
+UPDATE callbacks SET state = :state, at = {now} + :wait, tries = tries + 1, answer = :answer
+WHERE initiation_id = :initiation_id AND attempt = :attempt AND type = :type AND state = 'pending'
+"""
+RESEND_CALLBACK = """
+UPDATE callbacks SET state = 'pending', at = {now}, tries = 0
+WHERE initiation_id = :initiation_id AND attempt = :attempt AND type = :type
+"""
+RESEND_CALLBACKS = """
+UPDATE callbacks SET state = 'pending', at = {now}, tries = 0 WHERE state IN ('pending', 'given_up')
+"""
+CALLBACK_BACKLOG = "SELECT count(*), coalesce({now} - min(created), 0) FROM callbacks WHERE state = 'pending'"
+# Kept for as long as any initiation of their time. One that nobody has tried to send for so long is for nobody.
+PURGE_CALLBACKS = """
+DELETE FROM callbacks WHERE seq IN (
+    SELECT seq FROM callbacks
+    WHERE state IN ('delivered', 'given_up') AND at < {now} - :invited_retention
+        OR state = 'pending' AND at < {now} - :untried
+    LIMIT :batch
+)
+"""

@@ -72,12 +72,10 @@ def end_params(
     state: State, initiation_id: str, checkpoint: Checkpoint, outcome: Outcome, box: SecretBox
 ) -> dict[str, object]:
     """The columns that an attempt's end sets."""
-    answered = {name: getattr(outcome, name) for name in _OUTCOME_FIELDS}
-    answered["session"] = _clear(outcome.session)
     return checkpoint_params(checkpoint, box, outcome) | {
         "id": initiation_id,
         "state": state.value,
-        "outcome": _json(answered),
+        "outcome": outcome_text(outcome),
         "spans": _json([(span.kind, span.name, span.start, span.seconds, span.result) for span in outcome.spans]),
         "error_code": outcome.failure.code if outcome.failure else "",
         "separator": _SEPARATOR,
@@ -191,6 +189,20 @@ def _outcome(text: str, spans: str, secret: Mapping[str, str]) -> Outcome:
         },
     )
     return replace(outcome, spans=tuple(Span(*span) for span in orjson.loads(spans)))
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """An outcome's column, which has neither its spans nor its secrets."""
+    answered = {name: getattr(outcome, name) for name in _OUTCOME_FIELDS}
+    return _json(answered | {"session": _clear(outcome.session)})
+
+
+def readable_outcome(text: str) -> Outcome | None:
+    """The outcome of such a column; None if it can't be read."""
+    try:
+        return _outcome(text, "[]", {})
+    except _UNREADABLE:
+        return None
 
 
 def _earlier(lines: str) -> tuple[Outcome, ...]:

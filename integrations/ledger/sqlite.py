@@ -24,7 +24,7 @@ from integrations.ledger.batches import Closed, Locked, TimedOut
 from integrations.ledger.checkpoints import CHECKPOINT_INTERVAL
 from integrations.ledger.database import CHECK_INTERVAL, DEFAULT_TIMEOUT, PING_TIMEOUT, Params, Rows, Run
 from integrations.ledger.group_sync import SyncFailed, SyncTimedOut
-from integrations.ledger.sqlite_connection import OpenLedger, connect, open_ledger, render
+from integrations.ledger.sqlite_connection import OpenLedger, connect, open_ledger, statement_of, values_of
 from integrations.ledger.sqlite_faults import FAULTS, breaks_connection, unavailable
 
 T = TypeVar("T")
@@ -89,13 +89,14 @@ class SQLite:
 
         def read(state: OpenLedger, deadline: Deadline) -> list[T]:
             state.file.check()
-            now = state.file.now
+            now, statement = state.file.now, statement_of(sql)
 
             def make_all() -> list[T]:
                 self._scans.append(None)
                 try:
-                    with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT, now)) as connection:
-                        return [make(row) for row in connection.execute(render(sql), params)]
+                    with closing(connect(self._file.absolute(), "ro", DEFAULT_TIMEOUT)) as connection:
+                        values = values_of(statement, params, now)
+                        return [make(row) for row in connection.execute(statement.sql, values)]
                 finally:
                     self._scans.pop()
 

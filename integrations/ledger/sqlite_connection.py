@@ -13,12 +13,14 @@ from integrations.event_loop import run_off_loop
 from integrations.ledger import migrations
 from integrations.ledger.batches import Batches, retry_while_busy
 from integrations.ledger.checkpoints import Checkpoints, empty_log
-from integrations.ledger.database import PING_TIMEOUT, Dialect, Params, Rows, Run, SequentialRun
+from integrations.ledger.database import PING_TIMEOUT, Dialect, Params, Rows, Run, SequentialRun, Statement
 from integrations.ledger.group_sync import GroupSync
 from integrations.ledger.ledger_file import LedgerFile
 
+# A parameter like any other: SQLite would call a function of ours a dozen times for an initiation.
+NOW = "now"
 DIALECT = Dialect(
-    "ledger_now()",
+    f":{NOW}",
     "INTEGER PRIMARY KEY AUTOINCREMENT",
     "TEXT",
     "",
@@ -87,7 +89,7 @@ def open_ledger(
     file = LedgerFile(path, deadline.clock)
     try:
         file.enter(deadline)
-        connection = connect(path, "rw", 0, file.now)
+        connection = connect(path, "rw", 0)
     except BaseException:
         file.leave()
         raise
@@ -95,7 +97,7 @@ def open_ledger(
         retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), deadline)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-        run = SequentialRun(lambda sql, params: _execute(connection, sql, params))
+        run = SequentialRun(lambda sql, params: _execute(connection, sql, params, file.now))
         versions = _upgrade(connection, run, deadline)
         found = migrations.check_schema(migrations.read_schema(run), location)
         for statement in CAP_LEASES if file.alone else ():
@@ -115,27 +117,27 @@ def open_ledger(
     return OpenLedger(os.getpid(), location, file, run, batches, sync, checkpoints, versions, found.ledger_id)
 
 
-def connect(path: Path, mode: str, timeout: float, now: Callable[[], float] | None = None) -> sqlite3.Connection:
-    """A connection to an existing file, `rw` or `ro`; SQLite itself waits so many seconds for others, off the loop.
-
-    `now` is the ledger's clock, for statements that ask for the time.
-    """
-    connection = sqlite3.connect(
+def connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
+    """A connection to an existing file, `rw` or `ro`; SQLite itself waits so many seconds for others, off the loop."""
+    return sqlite3.connect(
         f"{path.as_uri()}?mode={mode}", timeout, isolation_level=None, check_same_thread=False, uri=True
     )
-    if now is not None:
-        connection.create_function("ledger_now", 0, now)
-    return connection
 
 
 @cache
-def render(sql: str) -> str:
+def statement_of(sql: str) -> Statement:
     """The statement in SQLite's words."""
-    return DIALECT.render(sql)
+    return Statement.of(DIALECT.render(sql), "?")
 
 
-def _execute(connection: sqlite3.Connection, sql: str, params: Params) -> Rows:
-    cursor = connection.execute(render(sql), params)
+def values_of(statement: Statement, params: Params, now: Callable[[], float]) -> list[object]:
+    """The statement's parameters in their order, and the ledger's time where it asks for that."""
+    return [now() if name == NOW else params[name] for name in statement.names]
+
+
+def _execute(connection: sqlite3.Connection, sql: str, params: Params, now: Callable[[], float]) -> Rows:
+    statement = statement_of(sql)
+    cursor = connection.execute(statement.sql, values_of(statement, params, now))
     return cursor.fetchall() if cursor.description else [()] * cursor.rowcount
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from cobrowse.callbacks import EventType
 from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import (
@@ -18,9 +19,11 @@ from cobrowse.ledger import (
     LeaseLost,
     State,
 )
+from cobrowse.lookup import outcome_on_record
 from cobrowse.model import Outcome
 from integrations.ledger import queries, record_columns
 from integrations.ledger.budgets import BudgetTable
+from integrations.ledger.callbacks import CallbackTable
 from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
@@ -46,10 +49,11 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens`, `grants`, `notes`, `budgets`, `refusals` and `leases` too.
+    """The ledger, kept in a database: `tokens`, `notes`, `budgets`, `refusals`, `leases`, `callbacks`, `grants` too.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
-    least. `seconds`: what a method may wait for the database, by default database.DEFAULT_TIMEOUT.
+    least. With `adds_callbacks` each outcome is committed together with its callback. `seconds`: what a method may
+    wait for the database, by default database.DEFAULT_TIMEOUT.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class LedgerStore(Listings):
         retention_seconds: float,
         invited_seconds: float = INVITED_SECONDS,
         clock: Clock | None = None,
+        adds_callbacks: bool = False,
     ) -> None:
         super().__init__(database, box)
         self._clock = clock or SystemClock()
@@ -71,6 +76,8 @@ class LedgerStore(Listings):
         self.budgets = BudgetTable(database, self._clock)
         self.refusals = RefusalTable(database, retention_seconds, self._clock)
         self.leases = LeaseTable(database)
+        self.callbacks = CallbackTable(database)
+        self._adds_callbacks = adds_callbacks
 
     @property
     def location(self) -> str:
@@ -149,14 +156,20 @@ class LedgerStore(Listings):
             "lease_owner": lease_owner
         }
         # The second look is for a commit whose answer was lost: what it wanted to write is there then.
-        settled = self._database.execute(queries.COMPLETE, params, durable=False, seconds=seconds)
+        settled = self._tell((queries.COMPLETE, params), queries.ADD_OUTCOME_CALLBACK, EventType.of(state), seconds)
         if not settled and not self._database.read(queries.COMPLETED, params, seconds=seconds):
             raise LeaseLost(initiation_id)
         self._notifier.notify(initiation_id)
 
     def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
         """Commit that its session is over."""
-        self._database.execute(queries.MARK_ENDED, {"id": initiation_id}, durable=False, seconds=seconds)
+        params: Params = {"id": initiation_id}
+        if self._adds_callbacks:
+            found = self._database.read(queries.BY_ID, params, seconds=seconds)
+            # One whose worker died has a session that can be ended, and no outcome of its own.
+            outcomes = [outcome_on_record(entry, entry.command.correlation_id) for entry in map(self._listed, found)]
+            params = {**params, "outcome": next(map(record_columns.outcome_text, outcomes), "")}
+        self._tell((queries.MARK_ENDED, params), queries.ADD_ENDED_CALLBACK, EventType.ENDED, seconds)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
@@ -197,6 +210,11 @@ class LedgerStore(Listings):
         self._purge.close()
         self._database.close()
 
+    def _tell(self, told: tuple[str, Params], add: str, event: EventType, seconds: float | None) -> Rows:
+        """The rows of the statement `told`, committed in one with the callback of what it writes, if there is one."""
+        added = [(add, {**told[1], "type": event.value})] if self._adds_callbacks else []
+        return self._database.write(lambda run: run.together([told, *added]), durable=False, seconds=seconds)[0]
+
     def _won(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
         at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
         ahead = tuple(Lease(row.id, row.lease_owner) for row in at_work)
@@ -207,6 +225,9 @@ class LedgerStore(Listings):
 
     def _record(self, values: _Values, *, leniently: bool = False) -> InitiationRecord:
         return record_columns.record(values, self._box, leniently=leniently)
+
+    def _listed(self, values: _Values) -> InitiationRecord:
+        return self._record(values, leniently=True)
 
     def _holder(self, initiation_id: str, seconds: float) -> str:
         found = self._database.read(

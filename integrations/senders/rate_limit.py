@@ -6,15 +6,14 @@ from contextlib import suppress
 from functools import lru_cache
 from queue import Empty, Queue
 from threading import Thread
-from typing import Any, Protocol
-
-from limits import RateLimitItem, parse_many
-from limits.errors import ConfigurationError
-from limits.storage import Storage, storage_from_string
-from limits.strategies import MovingWindowRateLimiter
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.errors import RateLimitStorageUnavailable, SenderRateLimited
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.strategies import MovingWindowRateLimiter
 
 # Seconds after which to ask again when the counter itself can't be reached.
 _COUNTER_AWAY = 5.0
@@ -130,7 +129,12 @@ def _in_time(count: Callable[[], float | None], storage: Any) -> float | None:  
     return resets
 
 
-def _open(storage_url: str) -> MovingWindowRateLimiter:
+def _open(storage_url: str) -> "MovingWindowRateLimiter":
+    # More than a megabyte a worker, for senders with a rate only.
+    from limits.errors import ConfigurationError  # noqa: PLC0415
+    from limits.storage import Storage, storage_from_string  # noqa: PLC0415
+    from limits.strategies import MovingWindowRateLimiter  # noqa: PLC0415
+
     is_redis = storage_url.startswith(("redis", "valkey"))
     options = {"socket_connect_timeout": _CONNECT, "socket_timeout": _ANSWER} if is_redis else {}
     try:
@@ -148,8 +152,10 @@ def _open(storage_url: str) -> MovingWindowRateLimiter:
 
 
 @lru_cache(maxsize=1024)
-def parse_rate(text: str) -> RateLimitItem:
+def parse_rate(text: str) -> "RateLimitItem":
     """The rate in a text such as 60/minute. Raises ValueError."""
+    from limits import parse_many  # noqa: PLC0415 - as above
+
     items = parse_many(text)
     if len(items) != 1 or items[0].amount < 1:
         raise ValueError("not one rate that allows something")

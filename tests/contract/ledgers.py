@@ -16,8 +16,9 @@ from cryptography.fernet import Fernet
 from cobrowse.ledger import Acquired, Checkpoint, Claim, State, lock_key_for
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 from integrations.ledger import connect, postgresql, queries, record_columns, sqlite_connection
+from integrations.ledger.database import Statement
 from integrations.ledger.encryption import SecretBox, StaticKeys
-from integrations.ledger.postgresql_statements import Statement, Statements
+from integrations.ledger.postgresql_statements import Statements
 from tests.databases import new_database
 
 RETENTION = 86_400.0
@@ -43,7 +44,7 @@ def url(request, tmp_path):
         return f"sqlite:///{tmp_path}/ledger.sqlite3"
     shared = _shared_database(request.getfixturevalue("server"))
     with psycopg.connect(shared, autocommit=True) as connection:
-        connection.execute("TRUNCATE initiations, tokens, budgets, refusals, leases, grants")
+        connection.execute("TRUNCATE initiations, tokens, budgets, refusals, leases, callbacks, grants")
     return shared
 
 
@@ -175,14 +176,14 @@ def uncommitted(url, claim):
     params = record_columns.claim_params(claim, SecretBox(StaticKeys(())))
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
-            connection.create_function("ledger_now", 0, time.time)
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(sqlite_connection.DIALECT.render(queries.CLAIM), params).fetchall()
+            now = {"now": time.time()}
+            connection.execute(sqlite_connection.DIALECT.render(queries.CLAIM), params | now).fetchall()
             yield
             connection.execute("COMMIT")
     else:
         with psycopg.connect(url, autocommit=True) as connection, connection.transaction():
-            Statements(connection).run([(Statement.of(postgresql.DIALECT.render(queries.CLAIM)), params)])
+            Statements(connection).run([(Statement.of(postgresql.DIALECT.render(queries.CLAIM), "$"), params)])
             yield
 
 

@@ -21,6 +21,7 @@ from integrations.senders.registry import load_senders
 from sandbox.server import start
 from sandbox.state import ABSENT, VOICE, WEBCHAT
 from settings import Settings
+from tests.receivers import SECRET
 from tests.robustness.inside import KEY, service
 from web.error_handlers import register_error_handlers
 from web.health import HealthEndpoints
@@ -146,6 +147,7 @@ TABLE = [
     ("GET", "/console/live", "/console/live", OPERATOR),
     ("GET", "/console/refused", "/console/refused", OPERATOR),
     ("GET", "/console/senders", "/console/senders", OPERATOR),
+    ("GET", "/console/callbacks", "/console/callbacks", OPERATOR),
     ("GET", "/console/sign-out", "/console/sign-out", frozenset()),
     ("GET", "/console/static/<path:filename>", "/console/static/console.css", OPERATOR),
     ("GET", "/console/initiations/<initiation_id>", "/console/initiations/{id}", OPERATOR),
@@ -160,6 +162,12 @@ TABLE = [
         "POST",
         "/console/initiations/<initiation_id>/end",
         "/console/initiations/{started}/end",
+        frozenset({"console password, from its own page"}),
+    ),
+    (
+        "POST",
+        "/console/initiations/<initiation_id>/callbacks/<webhook_id>",
+        "/console/initiations/{id}/callbacks/{id}:failed:1",
         frozenset({"console password, from its own page"}),
     ),
 ]
@@ -200,7 +208,8 @@ class RequestInfo:
         """The token of the console's own form, for whoever has opened its page."""
         if not headers.pop("X-Own-Page", ""):
             return "made-up"
-        page = self.app.test_client().get(path.rpartition("/")[0], headers=basic(PASSWORD), environ_base=far())
+        one = "/".join(path.split("/")[:4])
+        page = self.app.test_client().get(one, headers=basic(PASSWORD), environ_base=far())
         found = re.search(rf'action="{path}">\s*<input type="hidden" name="token" value="([^"]+)"', page.text)
         return html.unescape(found[1])
 
@@ -231,6 +240,8 @@ def asked():
             api_keys=Secret(f"flow:{KEY}"),
             senders_file=str(rows),
             console_password=Secret(PASSWORD),
+            outcome_webhook_url=Secret("http://127.0.0.1:9/"),
+            outcome_webhook_secret=(Secret(SECRET),),
             **more,
         ) as (app, _):
             yield RequestInfo(app, box)

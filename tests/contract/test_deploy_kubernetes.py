@@ -1,9 +1,13 @@
 """deploy/kubernetes: held to the API's schemas, and to how the service is probed, stopped and upgraded."""
 
+import shutil
+import subprocess
+
 import pytest
 import yaml
 
 from cobrowse import __version__
+from tests.clocks import HANGS
 from tests.contract.processes import COMMAND, DEPLOY, given, seconds_to_finish
 
 FOLDER = DEPLOY / "kubernetes"
@@ -23,6 +27,24 @@ def test_every_file_is_part_of_it_and_the_image_is_this_version():
     files = {path.name for path in FOLDER.iterdir()} - {"kustomization.yaml"}
     assert files == set(OBJECTS)
     assert KUSTOMIZATION["images"] == [{"name": SERVICE["image"], "newTag": __version__}]
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl builds what kustomization.yaml describes")
+def test_what_kustomize_builds_is_what_the_api_takes_with_this_version_in_its_namespace():
+    validator = pytest.importorskip("kubernetes_validate", reason="requirements/dev.txt has it")
+    done = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, timeout=HANGS, check=False)
+    assert done.returncode == 0, done.stderr
+    built = {one["kind"]: one for one in yaml.safe_load_all(done.stdout)}
+    assert built.keys() == {one["kind"] for one in OBJECTS.values()} | {"ConfigMap"}
+    for kind, one in built.items():
+        validator.validate(one, validator.latest_version(), strict=True)
+        assert kind == "Namespace" or one["metadata"]["namespace"] == KUSTOMIZATION["namespace"]
+    # The name that was made of its content stands wherever the settings are read.
+    settings = {"configMapRef": {"name": built["ConfigMap"]["metadata"]["name"]}}
+    for kind in ("Deployment", "Job"):
+        (container,) = built[kind]["spec"]["template"]["spec"]["containers"]
+        assert container["image"] == f"cobrowse-bridge:{__version__}"
+        assert (settings in container["envFrom"]) is (kind == "Deployment")
 
 
 def test_two_serve_and_one_may_be_taken_away():

@@ -14,6 +14,7 @@ from sandbox.state import WEBCHAT
 from tests.clocks import HANGS
 from tests.contract.pages import PAGES, ROOT, SHELLS, blocks, table
 from tests.ports import free_port
+from tests.unit.test_commands import EVERY
 
 # Commands that can't be run here: how each begins, and why. `make` targets and named files are checked all the same.
 NOT_RUN = {
@@ -133,6 +134,17 @@ def test_what_a_command_names_exists():
                 assert command.split()[1] in targets, command
             for path in re.findall(r"(?<![\w/.-])(?:tests|deploy|examples)/[\w./-]+\.\w+", command):
                 assert (ROOT / path).exists(), command
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_is_named_exists_with_its_options(page):
+    known = {" ".join(words): {name for one in command.params for name in one.opts} for words, command in EVERY.items()}
+    code = "\n".join((*commands(page), *re.findall(r"`([^`\n]+)`", PAGES[page])))
+    for first, second, rest in re.findall(r"(?m)^cobrowse-bridge ([a-z-]+)( [a-z]+)?([^\n|]*)", code):
+        command = first + second if first + second in known else first
+        assert command in known, f"cobrowse-bridge {first}{second}"
+        options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", rest)) - {"--help"}
+        assert options <= known[command], f"cobrowse-bridge {first}{second}{rest}"
 
 
 def test_every_make_target_is_explained_to_who_contributes():

@@ -1,13 +1,12 @@
 """With a million rows no statement may walk through all of them: what each one uses to find its rows, in SQLite."""
 
-import re
 import sqlite3
 from contextlib import closing
 
 import pytest
 
 from integrations.ledger import queries
-from integrations.ledger.sqlite_connection import CAP_LEASES, render
+from integrations.ledger.sqlite_connection import CAP_LEASES, statement_of
 from tests.contract.ledgers import keyed, opened, won
 
 __all__ = ["opened"]
@@ -32,10 +31,9 @@ STEPWISE = {"the newest"}
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_it_is_found_by_an_index(tmp_path, opened, name):
     won(opened(f"sqlite:///{tmp_path}/ledger.sqlite3"), keyed())
-    sql = render(STATEMENTS[name])
+    statement = statement_of(STATEMENTS[name])
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as connection:
-        connection.create_function("ledger_now", 0, lambda: 0.0)
-        names = re.findall(r":([a-z_]+)", sql)
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names, ""))]
+        values = [""] * len(statement.names)
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", values)]
     walks = [step for step in plan if step.startswith("SCAN initiations") and "INDEX" not in step]
     assert len(walks) == (name in STEPWISE), plan

@@ -67,6 +67,7 @@ def test_tables_older_than_the_service_are_upgraded_on_sqlite_and_asked_for_on_p
         "DROP TABLE tokens",
         "DROP TABLE budgets",
         "DROP TABLE leases",
+        "DROP TABLE callbacks",
         "DROP TABLE refusals",
         "DROP TABLE health",
     )

@@ -3,15 +3,21 @@
 import psycopg
 import pytest
 
-from integrations.ledger.postgresql_statements import MAX_PREPARED, Statement, Statements
+from integrations.ledger.database import Statement
+from integrations.ledger.postgresql_statements import MAX_PREPARED, Statements
 from tests.contract.ledgers import url
 
 __all__ = ["url"]
 
 pytestmark = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 
-INSERT = Statement.of("INSERT INTO kept (number) VALUES (:number)")
-COUNT = Statement.of("SELECT count(*) FROM kept")
+
+def statement(sql):
+    return Statement.of(sql, "$")
+
+
+INSERT = statement("INSERT INTO kept (number) VALUES (:number)")
+COUNT = statement("SELECT count(*) FROM kept")
 
 
 @pytest.fixture
@@ -37,12 +43,12 @@ def test_values_come_back_as_they_went(statements):
     }
     sql = "SELECT CAST(:text AS text), :yes, :no, :whole, :real, CAST(:none AS text), CAST(:text AS text)"
     for _ in range(2):
-        assert statements.run([(Statement.of(sql), values)]) == [[(*values.values(), values["text"])]]
+        assert statements.run([(statement(sql), values)]) == [[(*values.values(), values["text"])]]
 
 
 def test_a_changed_row_is_an_empty_one(statements):
     changed, counted, none = statements.run(
-        [(INSERT, {"number": 1}), (COUNT, {}), (Statement.of("DELETE FROM kept WHERE number = 2"), {})]
+        [(INSERT, {"number": 1}), (COUNT, {}), (statement("DELETE FROM kept WHERE number = 2"), {})]
     )
     assert (changed, counted, none) == ([()], [(1,)], [])
 
@@ -56,20 +62,20 @@ def test_one_that_fails_undoes_all_and_the_connection_serves_on(statements):
 
 def test_a_text_with_a_nul_is_refused_and_not_cut(statements):
     with pytest.raises(psycopg.DataError, match="text: PostgreSQL has no NUL"):
-        statements.run([(Statement.of("SELECT CAST(:text AS text)"), {"text": "cut\0here"})])
+        statements.run([(statement("SELECT CAST(:text AS text)"), {"text": "cut\0here"})])
     with pytest.raises(psycopg.DataError, match="text: PostgreSQL has no NUL"):
-        statements.run([(INSERT, {"number": 1}), (Statement.of("SELECT CAST(:text AS text)"), {"text": "\0"})])
+        statements.run([(INSERT, {"number": 1}), (statement("SELECT CAST(:text AS text)"), {"text": "\0"})])
     assert statements.run([(COUNT, {})]) == [[(0,)]]
 
 
 def test_no_more_than_so_many_stay_prepared(connection, statements):
     for number in range(MAX_PREPARED + 5):
-        assert statements.run([(Statement.of(f"SELECT {number} + :one"), {"one": 1})]) == [[(number + 1,)]]
+        assert statements.run([(statement(f"SELECT {number} + :one"), {"one": 1})]) == [[(number + 1,)]]
     prepared = connection.execute("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'cobrowse-%'")
     assert prepared.fetchall() == [(MAX_PREPARED,)]
 
 
 def test_an_answer_of_megabytes_is_taken_beside_a_statement_of_megabytes(statements):
     text = "x" * 5_000_000
-    same = Statement.of("SELECT CAST(:text AS text)")
+    same = statement("SELECT CAST(:text AS text)")
     assert statements.run([(same, {"text": text}), (same, {"text": text})]) == [[(text,)], [(text,)]]

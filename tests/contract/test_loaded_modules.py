@@ -12,7 +12,18 @@ import os, runpy, sys
 runpy.run_path("gunicorn.conf.py")
 from app import create_app
 create_app()
-print(*(name for name in ("psycopg", "rich") if sys.modules.get(name)))
+print(*(name for name in ("jwt", "limits", "psycopg", "pygments", "rich") if sys.modules.get(name)))
+"""
+
+SENDERS = """
+[senders.issuer]
+signature = "jwt"
+issuer = "https://idp.example.com"
+audience = "cobrowse"
+jwks_url = "https://127.0.0.1:1/keys"
+envelope = "custom"
+conversation_id = "conversationId"
+rate_limit = "60/minute"
 """
 
 
@@ -23,8 +34,15 @@ def loaded(**settings):
     return subprocess.run(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
 
 
-def test_a_worker_with_a_ledger_in_a_file_loads_no_driver_and_nothing_for_terminals(tmp_path):
+def test_a_worker_with_a_ledger_in_a_file_loads_no_driver_and_nothing_for_terminals_or_senders_it_lacks(tmp_path):
     assert loaded(LEDGER_URL=f"sqlite:///{tmp_path}/ledger.sqlite3") == []
+
+
+def test_what_a_senders_row_needs_is_there_before_its_first_request(tmp_path):
+    senders = tmp_path / "senders.toml"
+    senders.write_text(SENDERS)
+    url = f"sqlite:///{tmp_path}/ledger.sqlite3"
+    assert loaded(LEDGER_URL=url, SENDERS_FILE=str(senders)) == ["jwt", "limits"]
 
 
 def test_the_driver_is_there_for_a_ledger_in_postgresql():

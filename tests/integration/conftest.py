@@ -19,6 +19,7 @@ from integrations.genesys.transport import CurlTransport
 from sandbox.server import start
 from settings import Settings
 from tests.clocks import HANGS, wait_until
+from tests.forks import Forks
 from tests.http_client import HTTP
 from tests.ports import free_port
 from tests.watch import WATCH
@@ -190,6 +191,14 @@ def gunicorn(box, tmp_path):
     """A factory: gunicorn on the sandbox, with these variables besides."""
     with running_gunicorn(box, tmp_path) as run:
         yield run
+
+
+@pytest.fixture(scope="session")
+def cli(tmp_path_factory):
+    """Runs a command of the command line in a process of its own."""
+    forks = Forks(tmp_path_factory.mktemp("commands"))
+    yield forks.run
+    forks.close()
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import re
 import pytest
 from flask import Flask
 
-from app import new_id
 from cobrowse.clock import SystemClock
 from cobrowse.model import Command, Secret
 from console.views import Console
+from integrations.ids import new_id
 from sandbox.state import WEBCHAT
 from tests.clocks import LeapingClock
 from web.error_handlers import register_error_handlers
@@ -26,10 +26,7 @@ def console(bridge, **told):
     """An app that has the console of this service and nothing besides."""
     ledger = bridge.initiate.ledger
     parts = {
-        "recent": ledger.recent,
-        "read": ledger.read,
-        "recent_samples": ledger.recent_samples,
-        "refusals": ledger.refusals,
+        "records": ledger,
         "retry": bridge.initiate.retry,
         "end": bridge.initiate,
         "clock": SystemClock(),

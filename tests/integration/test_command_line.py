@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from contextlib import closing
 
@@ -17,7 +16,7 @@ PROGRAM = [sys.executable, str(ROOT / "cli.py")]
 
 
 @pytest.fixture
-def bridge(box, tmp_path):
+def bridge(box, tmp_path, cli):
     """Runs a command on the sandbox in a terminal of 80 columns."""
 
     def run(*words, **variables):
@@ -30,15 +29,7 @@ def bridge(box, tmp_path):
             "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.sqlite3",
             **variables,
         }
-        return subprocess.run(
-            [*PROGRAM, *words],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return cli(*words, cwd=ROOT, env=environment)
 
     return run
 
@@ -123,31 +114,15 @@ def test_wrong_settings_are_listed_in_plain_lines_without_a_traceback(bridge):
     assert "Traceback" not in done.stderr
 
 
-def test_a_dot_env_file_is_read(tmp_path):
+def test_a_dot_env_file_is_read(tmp_path, cli):
     (tmp_path / ".env").write_text("GENESYS_REGION=mars\n")
-    done = subprocess.run(
-        [*PROGRAM, "start", WEBCHAT],
-        cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = cli("start", WEBCHAT, cwd=tmp_path, env={"PATH": "/usr/bin:/bin"})
     assert "GENESYS_REGION: 'mars' is not a region" in done.stderr
 
 
-def test_the_sandbox_needs_no_setting_and_keeps_to_this_machine():
+def test_the_sandbox_needs_no_setting_and_keeps_to_this_machine(cli):
     environment = dict.fromkeys(Settings.NAMES, "") | {"PATH": "/usr/bin:/bin"}
-    refused = subprocess.run(
-        [*PROGRAM, "sandbox", "--host", "0.0.0.0", "--port", "0"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    refused = cli("sandbox", "--host", "0.0.0.0", "--port", "0", cwd=ROOT, env=environment)
     assert refused.returncode == 1
     assert "not a loopback" in refused.stderr
 
@@ -231,6 +206,7 @@ def test_the_ledger_is_upgraded_and_purged_by_hand(bridge):
     assert "The schema is at version " in bridge("ledger", "upgrade").stdout
     assert bridge("start", WEBCHAT).returncode == 0
     assert bridge("ledger", "purge").stdout == "0 initiations removed.\n"
+    assert bridge("ledger", "resend").stdout == "0 callbacks due now.\n"
     away = bridge("ledger", "upgrade", LEDGER_URL="mysql://x")
     assert away.returncode == 2
     assert "LEDGER_URL must be" in away.stderr
@@ -265,13 +241,11 @@ def test_a_dry_run_says_what_would_happen_and_starts_nothing(bridge, box):
     assert (box.invitations(), box.sessions()) == (0, [])
 
 
-def test_a_senders_file_is_checked_without_a_start_and_without_a_setting_of_genesyss(tmp_path, senders_file):
+def test_a_senders_file_is_checked_without_a_start_and_without_a_setting_of_genesyss(tmp_path, senders_file, cli):
     def check(text):
         file = tmp_path / "checked.toml"
         file.write_text(text)
-        words = [*PROGRAM, "senders", "check", str(file)]
-        environment = {"PATH": "/usr/bin:/bin", **senders_file}
-        return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return cli("senders", "check", str(file), cwd=ROOT, env={"PATH": "/usr/bin:/bin", **senders_file})
 
     row = '[senders.crm]\nsignature = "{}"\nsecrets = ["$CRM_SECRET"]\nenvelope = "custom"\n'
     good = check(row.format("intercom"))

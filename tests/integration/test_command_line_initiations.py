@@ -1,5 +1,6 @@
 """cobrowse-bridge list, show and tail: what the ledger holds, for a person and for a program."""
 
+import csv
 import json
 import os
 import pty
@@ -63,6 +64,66 @@ def test_an_initiation_that_is_not_there_says_where_to_look(filled):
     done = filled("show", "nope")
     assert done.returncode == 1
     assert "→ cobrowse-bridge list shows what there is" in done.stderr
+
+
+def test_what_became_of_a_start_is_told_from_the_record_and_if_asked_from_genesys(filled, box):
+    looked = len(box.calls("conversation"))
+    kept = filled("status", WEBCHAT)
+    assert (kept.returncode, kept.stdout.splitlines()[0]) == (0, "✓ initiated")
+    assert "→ --live asks Genesys how far the session is." in kept.stdout
+    assert len(box.calls("conversation")) == looked
+    box.state.turn(WEBCHAT, "joined")
+    live = filled("status", WEBCHAT, "--live")
+    assert re.findall(r"^  (session|customer) +(\w+)$", live.stdout, re.MULTILINE) == [
+        ("session", "joined"),
+        ("customer", "yes"),
+    ]
+    told = json.loads(filled("status", WEBCHAT, "--live", "--json").stdout)
+    assert (told["sessionState"], told["customerConnected"], told["answer"]["joinUrl"]) == ("joined", True, "•••")
+    assert len(box.calls("conversation")) == looked + 2
+
+
+def test_the_status_of_a_failed_start_has_its_cause_and_exits_1(filled, box):
+    done = filled("status", ENDED, "--live")
+    assert done.returncode == 1
+    assert done.stdout.startswith("✗ conversation_not_active\n  cause  conversation 4444")
+    assert filled("status", "nope").returncode == 1
+    away = filled("status", WEBCHAT, "--live", GENESYS_API_URL="http://127.0.0.1:1")
+    assert (away.returncode, away.stderr[:24]) == (1, "✗ genesys_unavailable: c")
+    assert "Traceback" not in away.stderr
+
+
+def test_an_export_is_a_table_for_a_spreadsheet_or_an_object_a_line_and_holds_no_link(filled):
+    shown = filled("export").stdout
+    rows = list(csv.DictReader(shown.splitlines()))
+    assert [(row["conversationId"], row["status"], row["errorCode"]) for row in rows] == [
+        (VOICE, "initiated", ""),
+        (ENDED, "failed", "conversation_not_active"),
+        (WEBCHAT, "initiated", ""),
+    ]
+    lines = [json.loads(line) for line in filled("export", "--json").stdout.splitlines()]
+    assert [line["initiationId"] for line in lines] == [row["initiationId"] for row in rows]
+    assert list(lines[0]) == list(rows[0])
+    assert "https://" not in shown
+    (linked,) = csv.DictReader(filled("export", WEBCHAT, "--links").stdout.splitlines())
+    assert linked["joinUrl"].startswith("https://")
+
+
+def test_an_export_takes_the_lists_filters_and_a_time_range(filled):
+    def found(*words):
+        done = filled("export", "--json", *words)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line)["conversationId"] for line in done.stdout.splitlines()]
+
+    assert found("--failed") == [ENDED]
+    assert found(WEBCHAT[:8]) == [WEBCHAT]
+    assert found("--sender", "nobody") == []
+    first, _, last = (json.loads(line)["created"] for line in filled("export", "--json").stdout.splitlines()[::-1])
+    assert found("--since", last) == [VOICE]
+    assert found("--until", last) == [ENDED, WEBCHAT]
+    assert found("--since", "1h", "--until", first) == []
+    wrong = filled("export", "--since", "1h", "--until", "2h")
+    assert (wrong.returncode, "nothing can be between them" in wrong.stderr) == (2, True)
 
 
 # What a background job of a shell inherits ignores Ctrl-C; a terminal's does not.

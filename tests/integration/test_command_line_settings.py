@@ -22,19 +22,11 @@ SECRET = "crm-secret-0123456789abcdef"
 
 
 @pytest.fixture
-def bridge(tmp_path):
+def bridge(tmp_path, cli):
     """Runs a command in a folder that is not the repository's, with these variables and no others."""
 
     def run(*words, **variables):
-        return subprocess.run(
-            [*PROGRAM, *words],
-            cwd=tmp_path,
-            env={**PATH, **variables},
-            capture_output=True,
-            text=True,
-            timeout=HANGS,
-            check=False,
-        )
+        return cli(*words, cwd=tmp_path, env={**PATH, **variables})
 
     return run
 
@@ -66,6 +58,7 @@ def test_the_senders_commands_need_no_client_of_genesys_and_no_counter(bridge, t
 def test_the_ledgers_commands_speak_json(bridge):
     assert json.loads(bridge("ledger", "upgrade", "--json").stdout) == {"from": 0, "to": VERSION}
     assert json.loads(bridge("ledger", "purge", "--json").stdout) == {"removed": 0}
+    assert json.loads(bridge("ledger", "resend", "--json").stdout) == {"due": 0}
 
 
 def test_the_sandbox_says_in_json_where_it_is():

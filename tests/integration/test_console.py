@@ -4,6 +4,7 @@ import html
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -248,6 +249,13 @@ def test_an_entry_without_readable_secrets_is_listed_all_the_same(bridge):
     ask(bridge, WEBCHAT)
     [entry] = bridge.initiate.ledger.recent(1)
     bare = replace(entry, outcome=replace(entry.outcome, session=replace(entry.outcome.session, join_url=Secret())))
-    client = console(bridge, recent=lambda limit, **_: [bare], read=lambda _: bare).test_client()
+    ledger = bridge.initiate.ledger
+    records = SimpleNamespace(
+        recent=lambda limit, **_: [bare],
+        read=lambda _: bare,
+        recent_samples=ledger.recent_samples,
+        callbacks=ledger.callbacks,
+    )
+    client = console(bridge, records=records).test_client()
     assert client.get("/console").status_code == 200
     assert client.get(f"/console/initiations/{bare.id}").status_code == 200

@@ -40,6 +40,7 @@ EVERYWHERE = (
     "/live",
     "/refused",
     "/senders",
+    "/callbacks",
     "/initiations/x",
     "/initiations/x/detail",
     "/static/console.css",

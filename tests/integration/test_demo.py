@@ -6,7 +6,10 @@ import socket
 import subprocess
 import sys
 
+from sandbox.state import WEBCHAT
+from tests.clocks import HANGS
 from tests.integration.conftest import ROOT
+from tests.ports import free_port
 
 
 def demo(*words, **environment):
@@ -48,3 +51,23 @@ def test_a_taken_port_and_foreign_settings_are_in_nobodys_way():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert demo(PORT=port, GENESYS_REGION="mypurecloud.ie", COBROWSE_FLOW="auto").returncode == 0
+
+
+def test_the_commands_work_on_a_demo_that_stays_up(tmp_path):
+    words = [sys.executable, str(ROOT / "cli.py")]
+    bare = {"PATH": "/usr/bin:/bin", "PORT": str(free_port())}
+    with subprocess.Popen(
+        [*words, "demo", "--serve", "--json"], cwd=tmp_path, env=bare, stdout=subprocess.PIPE, text=True
+    ) as stays:
+        try:
+            settings = {**bare, **json.loads(stays.stdout.readline())["settings"]}
+            start = [*words, "start", WEBCHAT]
+            assert subprocess.run(start, env=settings, cwd=tmp_path, check=False, timeout=HANGS).returncode == 0
+            listed = subprocess.run(
+                [*words, "export", "--json"], env=settings, cwd=tmp_path, capture_output=True, check=True, timeout=HANGS
+            )
+            assert json.loads(listed.stdout)["conversationId"] == WEBCHAT
+        finally:
+            stays.terminate()
+        assert stays.wait(HANGS) == 143
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from app import create_app
+from cobrowse.model import Secret
 from diagnostics import ConnectivityProbe, passed
 from sandbox.state import LIVE, VOICE, WEBCHAT
 from tests.certificates import self_signed
@@ -26,6 +27,7 @@ from tests.integration.patient import (
     without_media,
     wrong_secret,
 )
+from tests.receivers import Receiver
 from web.reloading import InForce
 
 __all__ = ["patient"]
@@ -232,3 +234,14 @@ def test_a_reload_that_the_running_service_refused_is_told(patient, service):
     assert checks["reload"].ok is False
     assert "refused its last reload" in checks["reload"].found
     assert "SIGHUP" in checks["reload"].hint
+
+
+def test_the_receiver_of_callbacks_is_reached_and_no_event_is_sent(patient):
+    assert patient.checks()["outcome webhook"].ok is None
+    with Receiver() as receiver:
+        patient.set(outcome_webhook_url=Secret(receiver.url))
+        assert patient.checks()["outcome webhook"].ok
+        assert receiver.received == []
+    check = patient.checks()["outcome webhook"]
+    assert (check.ok, check.found) == (False, "127.0.0.1 can't be reached: ConnectionRefusedError")
+    assert "SSL_CERT_FILE" in check.hint

@@ -2,6 +2,8 @@
 
 import uuid
 
+import pytest
+
 from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
 from tests.clocks import LeapingClock
 
@@ -26,12 +28,14 @@ def test_requests_are_refused_without_a_call_while_genesys_is_away_and_served_on
     assert bridge.start(str(uuid.uuid4()))["status"] == "initiated"
 
 
-def test_an_open_circuit_shows_in_readyz_metrics_and_the_console(service, box):
+@pytest.mark.parametrize(("strict", "status"), [(False, (200, "degraded")), (True, (503, "failing"))])
+def test_an_open_circuit_shows_in_readyz_metrics_and_the_console(service, box, strict, status):
     box.faults.add(operation="token", kind="drop", times="always")
-    bridge = service(clock=LeapingClock())
+    bridge = service(clock=LeapingClock(), readyz_strict=strict)
     for _ in range(FAIL_MAX):
         bridge.start(str(uuid.uuid4()))
     ready = bridge.client.get("/readyz")
+    assert (ready.status_code, ready.json["status"]) == status
     assert "127.0.0.1" in ready.json["checks"]["circuit"]
     assert 'cobrowse_circuit_open{host="127.0.0.1"} 1.0' in bridge.client.get("/metrics").text
     assert "Circuit breaker open for 127.0.0.1" in bridge.client.get("/console").text

@@ -14,9 +14,10 @@ import pytest
 from cryptography.fernet import Fernet
 from structlog.testing import capture_logs
 
-from app import build, build_ledger, new_id
+from app import build, build_ledger
 from cobrowse.clock import SystemClock
 from commands.listen import run_listener
+from integrations.ids import new_id
 from integrations.ledger import connect
 from integrations.listening.answered import AnsweredReader
 from integrations.listening.config import ListenConfig

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 
 import httpx
@@ -183,7 +181,7 @@ def test_a_collector_that_is_away_costs_a_log_line(gunicorn, box, unused_tcp_por
 
 
 @pytest.fixture
-def doctor(box, tmp_path):
+def doctor(box, tmp_path, cli):
     """Runs `cobrowse-bridge doctor …` on the sandbox."""
 
     def run(*words, **variables):
@@ -195,10 +193,7 @@ def doctor(box, tmp_path):
             "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.sqlite3",
             **variables,
         }
-        command = [sys.executable, "cli.py", "doctor", *words]
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        return cli("doctor", *words, cwd=ROOT, env=environment)
 
     return run
 

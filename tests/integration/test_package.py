@@ -19,7 +19,7 @@ from tests.integration.conftest import ROOT
 
 UV = str(Path(sys.executable).with_name("uv"))
 NAME = f"cobrowse_bridge-{__version__}"
-KINDS = {"wheel": f"{NAME}-py3-none-any.whl", "sdist": f"{NAME}.tar.gz"}
+WHEEL, SDIST = f"{NAME}-py3-none-any.whl", f"{NAME}.tar.gz"
 
 
 def run(*words, folder, patience=2 * HANGS):
@@ -39,12 +39,11 @@ def built(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_it_is_installed_into_an_empty_environment_and_used_from_an_empty_folder(built, tmp_path, kind):
+def test_it_is_installed_into_an_empty_environment_and_used_from_an_empty_folder(built, tmp_path):
     python, here = tmp_path / "venv/bin/python", tmp_path / "here"
     here.mkdir()
     run(UV, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv"), folder=here)
-    run(UV, "pip", "install", "--quiet", "--python", str(python), str(built / KINDS[kind]), folder=here)
+    run(UV, "pip", "install", "--quiet", "--python", str(python), str(built / WHEEL), folder=here)
     bridge = str(python.with_name("cobrowse-bridge"))
     assert run(bridge, "--version", folder=here) == f"cobrowse-bridge, version {__version__}\n"
     shown = run(bridge, "demo", folder=here)
@@ -55,7 +54,7 @@ def test_it_is_installed_into_an_empty_environment_and_used_from_an_empty_folder
 @pytest.fixture
 def checkout(built, tmp_path):
     """A folder with the sources, as a clone has them; a build leaves its files there."""
-    with tarfile.open(built / KINDS["sdist"]) as sdist:
+    with tarfile.open(built / SDIST) as sdist:
         sdist.extractall(tmp_path, filter="data")
     return tmp_path / NAME
 
@@ -75,7 +74,7 @@ def test_the_lines_of_the_readme_do_what_it_says(checkout, tmp_path, line):
 
 
 def test_it_holds_the_licence_and_the_versions_that_are_tested(built):
-    with zipfile.ZipFile(built / KINDS["wheel"]) as wheel:
+    with zipfile.ZipFile(built / WHEEL) as wheel:
         names = wheel.namelist()
         about = wheel.read(f"{NAME}.dist-info/METADATA").decode()
         assert wheel.read(f"{NAME}.dist-info/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
@@ -90,7 +89,7 @@ def test_it_holds_the_licence_and_the_versions_that_are_tested(built):
 
 
 def test_no_file_of_a_persons_own_is_in_it(built):
-    with tarfile.open(built / KINDS["sdist"]) as sdist:
+    with tarfile.open(built / SDIST) as sdist:
         names = [Path(name) for name in sdist.getnames()]
     assert [str(name) for name in names if name.suffix in (".key", ".sqlite3", ".pyc") or name.name == ".env"] == []
     assert Path(NAME, "LICENSE") in names

@@ -5,9 +5,10 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from app import build_ledger
 from cobrowse.admission import LIMIT
+from cobrowse.model import Secret
 from integrations.genesys.transport import CurlTransport
-from integrations.ledger import connect
 from sandbox.state import ENDED, LIVE_SESSION, MESSAGE, VOICE, WEBCHAT
 from tests.clocks import HANGS
 from tests.integration.conftest import KEY, OTHER_KEY, settings_on
@@ -169,7 +170,7 @@ class HeldInvitation(CurlTransport):
 
 
 def test_two_at_once_without_a_key_are_one_and_the_second_says_that_it_joined(service, box, tmp_path):
-    claims = Claims(connect(settings_on(box, tmp_path).ledger_url.reveal(), keys=(), retention_seconds=3600))
+    claims = Claims(build_ledger(settings_on(box, tmp_path)))
     transport = HeldInvitation(claims, 5)
     bridge = service(ledger=claims, transport=transport, deadline_seconds=55.0)
     with closing(claims), closing(transport):
@@ -263,7 +264,7 @@ def test_beyond_what_may_be_running_a_request_is_refused_at_once_and_a_retry_is_
 
 def test_without_its_ledger_nothing_is_started(service, box, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    bridge = service(ledger_url=f"sqlite:///{tmp_path}/file/ledger.sqlite3")
+    bridge = service(ledger_url=Secret(f"sqlite:///{tmp_path}/file/ledger.sqlite3"))
     answer = bridge.post(conversationId=WEBCHAT, headers={"Prefer": "status"})
     assert (answer.status_code, answer.json["errorCode"]) == (503, "ledger_unavailable")
     assert "Retry-After" in answer.headers
@@ -272,7 +273,7 @@ def test_without_its_ledger_nothing_is_started(service, box, tmp_path):
 
 def test_where_that_was_chosen_sessions_are_started_without_the_ledger(service, box, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    bridge = service(ledger_url=f"sqlite:///{tmp_path}/file/ledger.sqlite3", ledger_required=False)
+    bridge = service(ledger_url=Secret(f"sqlite:///{tmp_path}/file/ledger.sqlite3"), ledger_required=False)
     assert bridge.start(WEBCHAT)["status"] == "initiated"
     assert box.invitations(WEBCHAT) == 1
 

@@ -26,6 +26,9 @@ HALF_REQUESTS = {
 }
 
 
+HEALTH_AND_CLOSE = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
 @pytest.mark.slow
 def test_slow_clients_hold_up_nobody_and_are_ended(gunicorn):
     server = gunicorn(WEB_CONCURRENCY="1")
@@ -168,6 +171,22 @@ def test_no_accepted_request_is_lost_at_a_reload_or_a_stop(gunicorn, box, how):
         assert server.process.wait(40) == 0
     assert lost == []
     assert set(done) == {200}
+
+
+def test_a_client_that_pipelines_without_end_leaves_the_others_their_turn(gunicorn):
+    server = gunicorn(WEB_CONCURRENCY="1")
+    with connect(server) as greedy:
+        sender = threading.Thread(target=greedy.sendall, args=(HEALTH * 5_000 + HEALTH_AND_CLOSE,))
+        reader = threading.Thread(target=read_all, args=(greedy,))
+        sender.start()
+        greedy.recv(1)  # the worker is at it
+        reader.start()
+        with connect(server) as other:
+            send(other, HEALTH_AND_CLOSE)
+            assert statuses(read_all(other)) == [200]
+        assert reader.is_alive(), "the greedy client had all of its answers first"
+        sender.join()
+        reader.join()
 
 
 def test_a_client_that_reads_slowly_gets_all_of_a_long_response(gunicorn):

@@ -76,6 +76,28 @@ def test_a_connection_that_lay_idle_too_long_is_not_used(serve):
     assert upstream.connections == 2
 
 
+def test_the_connections_of_a_burst_are_ended_once_nobody_may_use_them_any_more(serve):
+    together = threading.Barrier(4)
+
+    def answer(exchange: Exchange) -> bytes:
+        if exchange.body == b"burst":
+            together.wait(HANGS)
+        return OK
+
+    upstream = serve(answer)
+    with a_transport(idle_seconds=1) as transport:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda _: call(transport, "POST", upstream.url, content="burst"), range(4)))
+        assert upstream.connections == 4
+        time.sleep(2.1)  # libcurl counts whole seconds
+        for _ in range(3):
+            call(transport, "POST", upstream.url)
+        for thread in upstream.threads[1:5]:
+            thread.join(HANGS)
+            assert not thread.is_alive()
+        assert upstream.connections == 5
+
+
 def test_closing_ends_the_connections_and_refuses_calls(transport, serve):
     upstream = serve()
     call(transport, "GET", upstream.url)

@@ -1,10 +1,7 @@
 """The way to Genesys through a proxy or a gateway, end to end: the service, the doctor and the command line alike."""
 
 import base64
-import os
 import ssl
-import subprocess
-import sys
 from dataclasses import replace
 from uuid import uuid4
 
@@ -20,6 +17,7 @@ from settings import Settings
 from tests.integration.conftest import ROOT, settings_on
 from tests.integration.gateways import Gateway, certified, tunnel
 from tests.integration.upstreams import serve
+from tools.reference_tables import as_written
 
 __all__ = ["certified", "serve"]
 
@@ -33,7 +31,7 @@ def gateway(box, certified):
 
 
 @pytest.fixture
-def way(box, gateway, service, tmp_path):
+def way(box, gateway, service, tmp_path, cli):
     """Starts a session by the service and one by the command line, and examines: its settings are this way's."""
 
     def play(**settings):
@@ -43,7 +41,9 @@ def way(box, gateway, service, tmp_path):
         told = bridge.start(MESSAGE)
         transport.close()
         checks = examined(settings_on(box, tmp_path, **chosen))
-        return told, checks, command_line(chosen, tmp_path)
+        environment = {"SANDBOX": "true", "LEDGER_URL": f"sqlite:///{tmp_path}/by-hand.sqlite3"}
+        environment |= {name.upper(): as_written(value) for name, value in chosen.items()}
+        return told, checks, cli("start", VOICE, "--json", cwd=ROOT, env=environment)
 
     return play
 
@@ -59,13 +59,6 @@ def examined(settings):
         )
     )
     return {check.name: check for check in checks if check.name != "public URL"}
-
-
-def command_line(settings, folder):
-    env = {"PATH": os.environ["PATH"], "SANDBOX": "true", "LEDGER_URL": f"sqlite:///{folder}/by-hand.sqlite3"}
-    env |= {name.upper(): str(value) for name, value in settings.items()}
-    words = [sys.executable, str(ROOT / "cli.py"), "start", VOICE, "--json"]
-    return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

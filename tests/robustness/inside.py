@@ -32,9 +32,10 @@ def service(
         log_format="json",
     )
     transport = CurlTransport()
-    ledger = connect(f"sqlite:///{folder}/ledger.sqlite3", keys=(), retention_seconds=3600)
+    settings = replace(defaults, **chosen)
+    tells = bool(settings.outcome_webhook_url)
+    ledger = connect(f"sqlite:///{folder}/ledger.sqlite3", keys=(), retention_seconds=3600, adds_callbacks=tells)
     try:
-        settings = replace(defaults, **chosen)
         yield create_app(settings, ledger=ledger, transport=transport, environ=environ), ledger
     finally:
         ledger.close()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from cobrowse.callbacks import Callback
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import (
     Acquired,
@@ -53,6 +54,9 @@ class SimulatedLedger:
 
     def close(self) -> None:
         """The run is over."""
+
+    def events(self) -> list[Callback] | None:
+        """The callbacks in the outbox, initiation by initiation; None where there is none."""
 
     # The protocol: each method is one statement on the way there, a commit, and an answer on the way back.
 
@@ -175,7 +179,7 @@ class SimulatedLedger:
             del self.slots[row.lock_key]
             row.lock_key = released_lock_key(row.id)
             self.slots[row.lock_key] = row
-        self.settled.append(Settled(self.world.now, row, lease_owner, state, row.outcome))
+        self.settled.append(Settled(self.world.now, row, lease_owner, state, row.outcome, row.attempts))
         for actor in row.waiting:
             if not actor.dead:
                 self.world.wake(actor)

@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from cobrowse.callbacks import Callback, Delivery
 from cobrowse.errors import ConversationNotActive, GenesysBadResponse, SessionNotIdentified
 from cobrowse.flow import Attempt, Flow
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Ledger, State, lock_key_for
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import outcome_of
+from integrations.callbacks.sender import CallbackSender
 from tests.simulation.ledger import Row, SimulatedLedger
 from tests.simulation.scenario import Mutant
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.stored import StoredLedger
 
 
 class _Rowwise:
@@ -232,6 +236,33 @@ class _Forgetful(SimulatedLedger):
         return super()._settle(initiation_id, lease_owner, state, checkpoint, replace(outcome, upstream_calls=0))
 
 
+class _EventBeside(StoredLedger):
+    """The event of an outcome is written by a commit of its own, which may not come."""
+
+    def _settle(
+        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
+    ) -> bool:
+        self.store._adds_callbacks = self.world.random.random() < 0.9
+        return super()._settle(initiation_id, lease_owner, state, checkpoint, outcome)
+
+
+class _MarksFirst(CallbackSender):
+    """A callback counts as delivered before it is."""
+
+    def _send(self, callback: Callback) -> None:
+        self._outbox.mark(callback, Delivery.DELIVERED, 0.0, "")
+        super()._send(callback)
+
+
+class _AnyOrder(StoredLedger):
+    """Every event that is due is sent, whatever came before it."""
+
+    def __init__(self, world: Scheduler, legs: tuple[float, float]) -> None:
+        super().__init__(world, legs)
+        table = self.store.callbacks
+        table.due = lambda limit: [event for event in self.events() if event.state is Delivery.PENDING][::-1][:limit]
+
+
 MUTANTS = (
     Mutant("no look before a repeat", "invited again", disguise=_Blind),
     Mutant("a lost answer is a failure", "invited again", disguise=_Hasty),
@@ -256,4 +287,7 @@ MUTANTS = (
     Mutant("links for who did not start it", "shown to", _LinksForAll),
     Mutant("a lease shorter than the deadline", "though it had", _ShortLease),
     Mutant("an answer kept otherwise than it was given", "another answer than", _Forgetful),
+    Mutant("an event beside its outcome", "without its event", _EventBeside),
+    Mutant("a callback that is marked before it is sent", "was never received", StoredLedger, sender=_MarksFirst),
+    Mutant("callbacks in any order", "out of order", _AnyOrder),
 )

@@ -48,13 +48,14 @@ class Win:
 
 @dataclass(frozen=True)
 class Settled:
-    """An attempt that was settled: when, which row, by whom, as what."""
+    """An attempt that was settled: when, which row, by whom, as what, and which attempt of the row it was."""
 
     at: float
     row: Row
     lease_owner: str
     state: State
     outcome: Outcome
+    attempt: int
 
 
 class PowerCut:

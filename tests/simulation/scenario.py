@@ -7,6 +7,7 @@ from random import Random
 from cobrowse.initiation import Genesys, Initiation
 from cobrowse.ledger import State
 from cobrowse.model import Command, Secret, Status
+from integrations.callbacks.sender import CallbackSender
 from integrations.genesys import Flows
 from tests.simulation.callers import Callers, Request
 from tests.simulation.genesys import USER_TOKEN, Platform, Session
@@ -14,6 +15,7 @@ from tests.simulation.invariants import violations
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.service import Service
+from tests.simulation.telling import told
 
 # (COBROWSE_FLOW, what the org has)
 _ORGS = (
@@ -47,6 +49,7 @@ class Mutant:
     ledger: type[SimulatedLedger] = SimulatedLedger
     disguise: Callable[[Flows], Genesys] = lambda flows: flows
     initiation: type[Initiation] = Initiation
+    sender: type[CallbackSender] = CallbackSender
 
 
 @dataclass
@@ -104,6 +107,8 @@ def run(seed: int, mutant: Mutant = SOUND) -> Run:
         _sweep(world, callers)
         rested = world.run()
     found = violations(service, callers) if rested else ["the run did not come to rest"]
+    if rested and ledger.events() is not None:
+        found += told(world, ledger, mutant.sender)
     ledger.close()
     return Run(seed, found, world.trace, world.events)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from cryptography.fernet import Fernet
 
+from cobrowse.callbacks import Callback
 from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, LeaseLost, State
 from cobrowse.model import Outcome
 from integrations.ledger import LedgerStore, migrations
@@ -55,6 +56,9 @@ class InMemory:
         cursor = self._connection.execute(said, params or {})
         return cursor.fetchall() if cursor.description else [()] * cursor.rowcount
 
+    def scan(self, sql: str, params: Params, make: Callable[[tuple[object, ...]], object]) -> list[object]:
+        return list(map(make, self.read(sql, params)))
+
     def upgrade(self) -> tuple[int, int]:
         return migrations.VERSION, migrations.VERSION
 
@@ -67,10 +71,13 @@ class StoredLedger(SimulatedLedger):
 
     def __init__(self, world: Scheduler, legs: tuple[float, float]) -> None:
         super().__init__(world, legs)
-        self.store = LedgerStore(InMemory(lambda: self.now() + 1.7e9), _BOX, retention_seconds=1e9)
+        self.store = LedgerStore(InMemory(lambda: self.now() + 1.7e9), _BOX, retention_seconds=1e9, adds_callbacks=True)
 
     def close(self) -> None:
         self.store.close()
+
+    def events(self) -> list[Callback]:
+        return [event for row in self.rows for event in self.store.callbacks.of(row.id)]
 
     def picture(self) -> object:
         return self.store._database.picture(), super().picture()

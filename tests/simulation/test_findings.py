@@ -340,3 +340,56 @@ def test_a_latest_that_finds_nothing_is_reported_though_its_row_is_gone():
     outcome = stage.play(lambda initiation: initiation(command(conversation_id="", latest=True)))
 
     assert outcome.failure.code == "no_active_conversation"
+
+
+class Unmarked(SimulatedLedger):
+    """The first time that an end is noted with a start, the ledger is away."""
+
+    away = True
+
+    def mark_ended(self, initiation_id, *, seconds=None):
+        if self.away:
+            self.away = False
+            raise LedgerUnavailable("mark ended")
+        super().mark_ended(initiation_id, seconds=seconds)
+
+
+def test_an_end_that_comes_again_ends_what_has_begun_since():
+    """Its first attempt had ended a session, so the next one called nothing and marked the new one as ended."""
+    stage = Stage("native", Unmarked)
+    stage.platform.hides_offers = stage.platform.hides_invitations = False
+    end = command("end", action="end")
+
+    def scene(initiation):
+        initiation(command())
+        first = initiation(end)
+        initiation(command())
+        return first, initiation(end)
+
+    first, again = stage.play(scene)
+
+    assert (first.failure.code, again.status) == ("ledger_unavailable", Status.ENDED)
+    assert [stage.platform.live(session) for session in stage.platform.sessions.values()] == [False, False]
+
+
+class BackFromTheDead(SimulatedLedger):
+    """A start whose owner was taken for dead puts its offer on record as soon as anybody reads its row again."""
+
+    offer = Session("c1", "session-1", offer_ends="2030-01-01T00:00:00Z")
+
+    def read(self, initiation_id, *, seconds=None):
+        row = self.by_id.get(initiation_id)
+        if row is not None and row.state is State.RUNNING and row.lease_owner == "dead":
+            row.state, row.checkpoint = State.SUCCEEDED, Checkpoint("native", ("cobrowse",), "", True, self.offer)
+            row.outcome = Outcome(Status.UNVERIFIED, initiation_id, "corr", self.offer, "native", 1.0, 1)
+        return super().read(initiation_id, seconds=seconds)
+
+
+def test_an_end_is_not_told_while_an_owner_that_was_taken_for_dead_puts_its_offer_on_record():
+    stage = Stage("native", BackFromTheDead)
+    died = Checkpoint("native", pending_step="cobrowse", may_have_notified=True, session=Session("c1"))
+    stage.ledger._new(Claim("initiation-0", "conversation:c1", "dead", command(), 0.0, died))
+
+    outcome = stage.play(lambda initiation: initiation(command("end", action="end")))
+
+    assert (outcome.failure.code, outcome.failure.retryable) == ("genesys_bad_response", True)

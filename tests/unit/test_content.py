@@ -39,6 +39,13 @@ GOOD = {
     "a form": (urlencode(EVENT), FORM, ""),
     "a form, said by the row": (urlencode(EVENT), FORM, 'content = "form"\n'),
     "a form with a charset": (urlencode(EVENT), FORM + "; charset=UTF-8", ""),
+    "a form behind a byte order mark": (b"\xef\xbb\xbf" + urlencode(EVENT).encode(), FORM, ""),
+    "a form behind an encoded byte order mark": ("%EF%BB%BF" + urlencode(EVENT), FORM, ""),
+    "JSON behind a byte order mark in a form": (
+        b"\xef\xbb\xbf" + urlencode({"payload": json.dumps(EVENT)}).encode(),
+        FORM,
+        "",
+    ),
     "JSON in a form": (urlencode({"payload": json.dumps(EVENT)}), FORM, ""),
     "JSON in a field that the row names": (
         urlencode({"data": json.dumps(EVENT), "token": "x"}),
@@ -339,3 +346,9 @@ def test_no_wrapping_makes_a_row_fail_with_anything_but_an_error_of_ours(name, b
         assert status_of(error) in (400, 413, 415, 422)  # noqa: PT017 - no error at all is as good
     else:
         assert events
+
+
+@pytest.mark.parametrize("text", ["", "hello", f"{C} or {D}"])
+def test_a_person_is_told_what_the_text_must_have_and_not_how_the_row_finds_it(text):
+    with pytest.raises(InvalidRequest, match=r"^the text must have one conversation id, which is a UUID, and no other"):
+        read({"text": text}, more='conversation_id = "uuid_in(text)"\n')

@@ -3,6 +3,7 @@
 import pytest
 
 from cobrowse.errors import InvalidRequest, MalformedRequest, UnsupportedType
+from integrations.senders.payloads.paths import Path
 from integrations.senders.registry import Ignored, SessionRequested, load_senders
 from tests.unit.envelopes import C, came, read
 from tests.unit.test_texts import PLACEHOLDERS
@@ -246,3 +247,26 @@ def test_a_scheme_knows_the_header_its_vendor_puts_the_delivery_id_into(signatur
     sender = load_senders(text, {"S": "whsec_" + "A" * 32}).get("one")
     (event,) = sender.read(came({"conversationId": C}, {header: "abc-1"}))
     assert event.delivery_id == "abc-1"
+
+
+U = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"start {U}, please", U),
+        (f"<at>cobrowse</at>&nbsp;{U.upper()}", U.upper()),
+        (f"start {U.replace('-', '')}", U.replace("-", "")),
+        (f"{U} is {U.upper()} is {U.replace('-', '')}", U.replace("-", "")),
+        (f"{U} or 3{U[1:]}", None),
+        (f"x{U}", None),
+        (f"{U}-1", None),
+        (f"{U.replace('-', '')}0", None),
+        (f"ü{U}", U),
+        ("start", None),
+        (7, None),
+    ],
+)
+def test_the_one_uuid_in_a_text_is_found_and_no_part_of_anything_longer(text, found):
+    assert Path.of("uuid_in(text)")({"text": text}) == found

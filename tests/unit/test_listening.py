@@ -10,10 +10,10 @@ from cobrowse.errors import LedgerUnavailable
 from cobrowse.model import Failure, Outcome, Status
 from integrations.genesys.no_proxy import is_direct
 from integrations.genesys.notifications import Channel
+from integrations.kept_lease import EVERY, LEASE_SECONDS, KeptLease
 from integrations.listening.answered import Answered, AnsweredReader
 from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
 from integrations.listening.connection import PONG, QUIET, RENEW_BEFORE, Connection, Silent
-from integrations.listening.lease import EVERY, LEASE_SECONDS, ListenerLease
 from integrations.listening.listener import Listener
 from integrations.listening.messages import PING, read_message
 from integrations.listening.starting import TRIES, Starter
@@ -174,7 +174,7 @@ class Leases:
 
 def test_a_lease_is_held_only_while_no_other_can_have_it():
     clock = ManualClock()
-    lease = ListenerLease(Leases(True, None, False), "me", clock)
+    lease = KeptLease(Leases(True, None, False), "listener", "me", clock)
     assert not lease.held
     lease.look()
     assert lease.held
@@ -353,12 +353,12 @@ def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
     """In the clock's time: wherever between two looks of its own the dead one ended, and the other one looks."""
     clock = ManualClock()
     shared = SharedLease(clock)
-    dead = ListenerLease(shared, "dead", clock)
+    dead = KeptLease(shared, "listener", "dead", clock)
     dead.look()
     assert dead.held
     clock.sleep(died_after)
     died = clock.monotonic()
-    lease = ListenerLease(shared, "heir", clock)
+    lease = KeptLease(shared, "listener", "heir", clock)
     stopping = Simulated(clock, lease)
     stopping.next_look += phase
     began = []

@@ -10,9 +10,11 @@ import yaml
 from cobrowse.errors import error_types_by_code
 from cobrowse.model import Status
 from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, TOKEN
-from integrations.observability.metrics import ROWS, STATUSES
+from integrations.observability import callback_metrics
+from integrations.observability import metrics as service_metrics
 from web.error_responses import ERROR_RESPONSES
 
+ROWS, STATUSES = (*service_metrics.ROWS, *callback_metrics.ROWS), service_metrics.STATUSES
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())
 ALERTS = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())
@@ -34,6 +36,7 @@ VALUES = {
     "status": {*STATUSES.values(), *(str(row.status) for row in ERROR_RESPONSES.values()), "200"},
     "job": {"cobrowse-bridge"},
     "sender": {"$sender"},
+    "result": {"delivered", "failed", "given_up"},
 }
 
 

@@ -1,8 +1,10 @@
 """What is in force: .env and the senders file as they were last found valid, and why what is on the disk is not."""
 
+import re
+
 import pytest
 
-from web.reloading import InForce
+from web.reloading import EnvFileError, InForce
 
 
 @pytest.fixture
@@ -66,6 +68,15 @@ def test_what_is_broken_leaves_all_as_it_was_until_it_is_corrected(in_force, env
     assert (in_force.senders, in_force.refused) == ("first", tuple(faults))
     assert in_force.renew(lambda _environ, _senders: []) == ()
     assert (environ["API_KEYS"], in_force.senders, in_force.refused) == ("two", "broken", ())
+
+
+def test_an_env_file_that_is_no_text_ends_a_start_and_leaves_a_running_service_as_it_was(in_force, environ, folder):
+    (folder / ".env").write_bytes(b"API_KEYS=\xff\xfe")
+    fault = f"{folder}/.env can't be read: it is not a text in UTF-8"
+    with pytest.raises(EnvFileError, match=re.escape(fault)):
+        InForce().read_env_file({}, str(folder / ".env"))
+    assert in_force.renew(lambda *_: []) == in_force.refused == (fault,)
+    assert (environ["API_KEYS"], in_force.senders) == ("one", "first")
 
 
 def test_a_file_that_is_gone_is_left_to_the_check(in_force, folder):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from console.sign_in import user_row
 from settings import REGIONS, SettingsError, load_settings
 
 GOOD = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "s3cr3t-value", "API_KEYS": "flow:0123456789abcdef"}
@@ -89,6 +90,19 @@ def test_what_is_wrong_of_itself_and_what_is_missing_are_told_together_and_show_
 
 def test_a_switch_that_is_neither_on_nor_off_says_nothing_about_what_else_is_needed():
     assert faults(SANDBOX="perhaps") == ["SANDBOX: Not a valid boolean. It is 'perhaps'."]
+
+
+def test_a_password_is_set_once(tmp_path):
+    (tmp_path / "password").write_text("a-password-of-all\n")
+    file = {"CONSOLE_PASSWORD_FILE": str(tmp_path / "password")}
+    assert load_settings(GOOD | file).console_password.reveal() == "a-password-of-all"
+    assert faults(**GOOD, **file, CONSOLE_PASSWORD="another-password") == [
+        "CONSOLE_PASSWORD_FILE: set beside CONSOLE_PASSWORD; set one of the two"
+    ]
+    entry = user_row("ann", "operator", "a-password-of-ann")
+    (both,) = faults(**GOOD, CONSOLE_PASSWORD="a-password-of-all", CONSOLE_USERS=entry)
+    assert both.startswith("CONSOLE_USERS: set beside CONSOLE_PASSWORD, which would let anybody with it in")
+    assert "a-password" not in both
 
 
 def test_an_empty_number_switch_or_choice_is_at_its_default():
@@ -190,6 +204,46 @@ def test_a_client_certificate_is_a_file_that_can_be_read_and_a_key_goes_with_one
 )
 def test_a_url_that_could_leak_the_secret_is_refused(url):
     assert faults(**GOOD, GENESYS_API_URL=url)[0].startswith("GENESYS_API_URL")
+
+
+RECEIVER = {"OUTCOME_WEBHOOK_URL": "https://crm.example.com/outcomes?code=hidden-word"}
+SIGNING = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+
+
+def test_outcomes_are_sent_to_a_url_that_may_hold_a_token_with_secrets_that_sign(tmp_path):
+    settings = load_settings({**GOOD, **RECEIVER, "OUTCOME_WEBHOOK_SECRET": f"{SIGNING},{SIGNING}"})
+    assert settings.outcome_webhook_url.reveal() == RECEIVER["OUTCOME_WEBHOOK_URL"]
+    assert [secret.reveal() for secret in settings.outcome_webhook_secret] == [SIGNING] * 2
+    assert "hidden-word" not in repr(settings)
+    files = {}
+    for name, value in (("OUTCOME_WEBHOOK_URL", "http://127.0.0.1:9/"), ("OUTCOME_WEBHOOK_SECRET", SIGNING)):
+        (tmp_path / name).write_text(f"{value}\n")
+        files[f"{name}_FILE"] = str(tmp_path / name)
+    read = load_settings({**GOOD, **files})
+    assert (read.outcome_webhook_url.reveal(), len(read.outcome_webhook_secret)) == ("http://127.0.0.1:9/", 1)
+
+
+def test_a_receiver_without_a_secret_is_refused():
+    (found,) = faults(**GOOD, **RECEIVER)
+    assert found.startswith("OUTCOME_WEBHOOK_SECRET: required with OUTCOME_WEBHOOK_URL")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://crm.example.com", "ftp://x", "https://user:hidden-word@x", "https://x#y", "crm"]
+)
+def test_a_receiver_that_could_be_overheard_is_refused(url):
+    (found,) = faults(**GOOD, OUTCOME_WEBHOOK_URL=url, OUTCOME_WEBHOOK_SECRET=SIGNING)
+    assert found.startswith("OUTCOME_WEBHOOK_URL: must be ")
+    assert "hidden-word" not in found
+
+
+@pytest.mark.parametrize(
+    "secret", ["whsec_c2hvcnQ=", "whsec_not-base64!", SIGNING.removeprefix("whsec_"), "whsec_", "x"]
+)
+def test_a_signing_secret_of_another_form_is_refused_and_not_shown(secret):
+    (found,) = faults(**GOOD, **RECEIVER, OUTCOME_WEBHOOK_SECRET=f"{SIGNING} {secret}")
+    assert "24 to 64 bytes" in found
+    assert secret == "x" or secret not in found.replace("whsec_ and", "")
 
 
 def test_a_wrong_proxy_network_is_named():

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from cobrowse.errors import error_types_by_code
 from integrations.senders.payloads.envelopes import ENVELOPES
+from schemas.callbacks import CallbackOutcomeSchema, CallbackSchema
 from schemas.data_action import (
     AnswerSchema,
     ChannelField,
@@ -80,7 +81,7 @@ def add_to(spec: APISpec, made: MarshmallowPlugin) -> None:
         )
     schemas = (
         *(AnswerSchema(), DeliveryAnswerSchema(), StatusAnswerSchema(), InitiationSchema(), InitiationsSchema()),
-        *(HealthSchema(), ReadinessSchema()),
+        *(CallbackOutcomeSchema(), CallbackSchema(), HealthSchema(), ReadinessSchema()),
     )
     for schema in (*schemas, *{type(envelope.schema): envelope.schema for envelope in ENVELOPES.values()}.values()):
         spec.components.schema(name_of(schema), {"description": type(schema).__doc__}, schema=schema)

@@ -6,7 +6,7 @@ from apispec import APISpec
 
 from cobrowse import __version__
 from cobrowse.errors import error_types_by_code
-from tools.api_reference import components, json_schemas
+from tools.api_reference import callbacks, components, json_schemas
 from tools.api_reference.operations import ENDPOINTS
 from web.error_responses import ERROR_RESPONSES
 
@@ -20,6 +20,7 @@ _INTRODUCTION = (
 _TAGS = {
     "Architect": "The data action of a flow, or a person with an API key.",
     "Senders": "Chat events, CRMs and other webhooks: each has its row in the senders file.",
+    "Receivers": "Your own endpoint at `OUTCOME_WEBHOOK_URL`, which the service tells what became of each request.",
     "Operations": "For operators of the service. No credential is needed.",
 }
 
@@ -41,6 +42,7 @@ def document() -> Json:
     for endpoint in ENDPOINTS:
         spec.path(endpoint.path, operations={endpoint.method: endpoint.operation()})
     made: Json = spec.to_dict()
+    made["webhooks"] = callbacks.webhooks()
     made["x-error-kinds"] = [
         {
             "code": kind.code,

@@ -10,7 +10,6 @@ from threading import Event, Thread
 import orjson
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
-from jwt import PyJWK, PyJWTError
 
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.errors import KeysUnavailable
@@ -77,6 +76,8 @@ class Jwks:
 
 def keys_in(document: bytes) -> dict[str, Key]:
     """The keys of a JWK set that tokens can be signed with. ValueError if it is none, or has none."""
+    from jwt import PyJWK, PyJWTError  # noqa: PLC0415 - more than a megabyte a worker, for rows with JWTs only
+
     try:
         listed = orjson.loads(document)["keys"]
     except (orjson.JSONDecodeError, KeyError, TypeError):

@@ -7,11 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import jwt
-from jwt.types import Options
 
 from cobrowse.errors import NotAuthenticated
 from cobrowse.model import Secret
@@ -24,14 +21,17 @@ from integrations.senders.auth.public_keys import Key, keys_of, read_pem, sample
 from integrations.senders.auth.scheme import CanNotSignError, Row, Scheme, SenderContext
 from integrations.senders.requests import UnverifiedRequest
 
+if TYPE_CHECKING:
+    from jwt.types import Options
+
 # Seconds that a token of our own making is good for.
 _LIFE = 300
 _HINT = "Compare issuer, audience and claims in the sender's row with what the identity provider puts into the token."
 _LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|localhost|::1")
 # What is wrong with a token is asked of the claims themselves, by the clock that is handed in.
-_OPTIONS: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": ["exp", "iss", "aud"]}
+_OPTIONS: "Options" = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": ["exp", "iss", "aud"]}
 # Errors beside the library's own that a hostile token may cause.
-_MISFITS = (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_MISFITS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class TokenRules:
 
 def verify_jwt(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
     """The variable of the key that signed the token, else the issuer. Raises NotAuthenticated, KeysUnavailable."""
+    import jwt  # noqa: PLC0415 - more than a megabyte a worker, for these rows only
+
     token = bearer_token(incoming.headers.get("authorization", ""))
     if not token:
         raise NotAuthenticated("the bearer token is missing", hint=_HINT)
@@ -60,7 +62,7 @@ def verify_jwt(auth_config: AuthConfig, incoming: UnverifiedRequest, now: dateti
     try:
         header = jwt.get_unverified_header(token)
         key_id, algorithm = str(header.get("kid") or ""), header.get("alg")
-    except _MISFITS:
+    except (jwt.PyJWTError, *_MISFITS):
         raise NotAuthenticated("the bearer token is no JWT", hint=_HINT) from None
     for key in rules.candidates(key_id):
         if key.algorithm == algorithm and (claims := _claims(token, key, rules)) is not None:
@@ -71,6 +73,8 @@ def verify_jwt(auth_config: AuthConfig, incoming: UnverifiedRequest, now: dateti
 
 def sign_jwt(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """A token of our own making, if the row has the private key: that is for a sandbox."""
+    import jwt  # noqa: PLC0415 - more than a megabyte a worker, for these rows only
+
     key, rules = read_pem(secret.reveal()), auth_config.own
     if key is None or key.private is None:
         raise CanNotSignError(
@@ -89,11 +93,13 @@ def sign_jwt(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest,
 
 
 def _claims(token: str, key: Key, rules: TokenRules) -> dict[str, Any] | None:
+    import jwt  # noqa: PLC0415 - more than a megabyte a worker, for these rows only
+
     try:
         claims: dict[str, Any] = jwt.decode(
             token, key.public, [key.algorithm], _OPTIONS, audience=rules.audience, issuer=rules.issuer
         )
-    except _MISFITS:
+    except (jwt.PyJWTError, *_MISFITS):
         return None
     return claims
 
@@ -117,6 +123,8 @@ def _has(claim: object, value: str) -> bool:
 
 
 def _rules(auth_config: AuthConfig, row: Row) -> TokenRules:
+    import jwt  # noqa: F401, PLC0415 - as above, and now, so that no request waits for it
+
     keys, url = keys_of(auth_config, read_pem), row.get("jwks_url")
     return TokenRules(row["issuer"], row["audience"], row.get("claims", {}), keys, Jwks(url) if url else None)
 

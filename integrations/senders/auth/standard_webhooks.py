@@ -6,6 +6,7 @@ exception comes up; its reading of a secret and its signing are sound, and those
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -77,9 +78,13 @@ def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: d
 
 def sign_standard(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """The three headers of the standard."""
-    message = drafted_message(draft, now)
-    signature = Webhook(secret.reveal()).sign(message.id, message.sent, message.body)
-    return signed_headers(message, signature)
+    return sign_message([secret], drafted_message(draft, now))
+
+
+def sign_message(secrets: Sequence[Secret], message: Message) -> AuthParts:
+    """The three headers of the standard, with a signature by each secret."""
+    signed = (Webhook(secret.reveal()).sign(message.id, message.sent, message.body) for secret in secrets)
+    return signed_headers(message, " ".join(signed))
 
 
 def drafted_message(draft: UnverifiedRequest, now: datetime) -> Message:

@@ -25,6 +25,8 @@ _XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 _JSON = frozenset({"application/json", "text/json", "text/plain"})
 _FORM = frozenset({"application/x-www-form-urlencoded"})
 _GZIP = frozenset({"gzip", "x-gzip"})
+# Bytes from which the reading would hold up all other requests of the worker for milliseconds.
+_LARGE = 65_536
 
 Reader = Callable[[bytes, str, Collection[str], str], object]
 """The value of a body: its bytes, its Content-Type, the names that must not be there twice, the field with the JSON."""
@@ -49,6 +51,8 @@ def read_content(
     body = _inflated(incoming, largest)
     if not body.strip():
         raise MalformedRequest("the body is empty")
+    if len(body) > _LARGE:
+        return run_off_loop(lambda: read(body, kind, names, field))
     return read(body, kind, names, field)
 
 
@@ -93,7 +97,7 @@ def _form(body: bytes, _kind: str, names: Collection[str], _field: str) -> dict[
         raise InvalidRequest(f"the form: more than {_MOST_FIELDS} fields") from None
     found: dict[str, list[str]] = {}
     for name, value in pairs:
-        found.setdefault(name, []).append(value)
+        found.setdefault(name.removeprefix("\ufeff"), []).append(value)  # a byte order mark stands before the first one
     return _singled(found, names)
 
 

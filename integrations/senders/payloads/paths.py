@@ -30,7 +30,9 @@ STEPS = 100_000
 _HEADERS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`)|(?<![\w.{,])header:([\w-]+)""")
 
 
-_UUID = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z-])")
+_UUID = re.compile(
+    r"(?<![\w-])(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?![\w-])", re.ASCII
+)
 
 
 class _Functions(Functions):
@@ -47,8 +49,9 @@ class _Functions(Functions):
     @signature({"types": []})
     def _func_uuid_in(self, held: object) -> str | None:
         """The one UUID in a text that people write; null if there is none, or more than one."""
-        found = set(_UUID.findall(held)) if isinstance(held, str) else set()
-        return str(found.pop()) if len(found) == 1 else None
+        written = _UUID.findall(held) if isinstance(held, str) else []
+        found = {one.replace("-", "").lower(): str(one) for one in written}
+        return next(iter(found.values())) if len(found) == 1 else None
 
     @signature({"types": []})
     def _func_from_json(self, held: object) -> object:
@@ -115,6 +118,9 @@ def conversation_id(value: object, where: str) -> str:
     found = conversation_id_in(text)
     if found:
         return found
+    if not text and "uuid_in(" in where:
+        # A person wrote the text, and in a chat the same person reads this.
+        raise InvalidRequest("the text must have one conversation id, which is a UUID, and no other UUID")
     if not text:
         raise InvalidRequest(f"{where}: there is no conversation id")
     if placeholder := placeholder_in(text):
@@ -165,7 +171,7 @@ def _text(value: object, where: str) -> str:
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise InvalidRequest(f"{where}: is not a text")
+        raise InvalidRequest(f"{where}: is not a text; a value of type {type(value).__name__} came")
     return str(value).strip()
 
 

@@ -1,4 +1,4 @@
-"""Holds the listener's lease beside what the listener does, so that no slow call lets it run out."""
+"""Keeps a lease of the ledger beside what it is for, so that no slow call lets it run out."""
 
 from threading import Event, Thread
 from typing import Protocol
@@ -10,7 +10,6 @@ from cobrowse.errors import LedgerUnavailable
 
 log = structlog.stdlib.get_logger("cobrowse")
 
-NAME = "listener"
 # Seconds the lease is good for, and between looks at it. Together with a connection they stay below 15.
 LEASE_SECONDS, EVERY = 9.0, 2.0
 
@@ -25,11 +24,12 @@ class Leases(Protocol):
         """Let another have it."""
 
 
-class ListenerLease:
+class KeptLease:
     """One owner's lease. `held` is true only while no other can have it, by this process's monotonic clock."""
 
-    def __init__(self, leases: Leases, owner: str, clock: Clock) -> None:
+    def __init__(self, leases: Leases, name: str, owner: str, clock: Clock) -> None:
         self._leases = leases
+        self._name = name
         self._owner = owner
         self._clock = clock
         self._held_until = 0.0
@@ -38,12 +38,12 @@ class ListenerLease:
 
     @property
     def held(self) -> bool:
-        """Whether this process is the one that listens."""
+        """Whether this process is the one that the lease lets work."""
         return self._clock.monotonic() < self._held_until
 
     def start(self) -> None:
         """Try for it, and keep it, in a thread of its own until `stop`."""
-        self._thread = Thread(target=self._keep, name="listener-lease", daemon=True)
+        self._thread = Thread(target=self._keep, name=f"{self._name}-lease", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -54,18 +54,18 @@ class ListenerLease:
         was_held, self._held_until = self.held, 0.0
         if was_held:
             try:
-                self._leases.release(NAME, self._owner)
+                self._leases.release(self._name, self._owner)
             except LedgerUnavailable as error:
-                log.warning("listener: the lease runs out by itself", message=error.message)
+                log.warning("a lease runs out by itself", lease=self._name, message=error.message)
 
     def look(self) -> None:
         """Take or prolong the lease, once."""
         asked = self._clock.monotonic()  # before the question: what was waited for the answer is gone from the lease
         try:
-            won = self._leases.hold(NAME, self._owner, LEASE_SECONDS, seconds=EVERY)
+            won = self._leases.hold(self._name, self._owner, LEASE_SECONDS, seconds=EVERY)
         except LedgerUnavailable as error:
             # What was held stays so until it runs out; the ledger may be back by then.
-            log.warning("listener: the ledger is away", message=error.message)
+            log.warning("a lease can't be taken: the ledger is away", lease=self._name, message=error.message)
             return
         self._held_until = asked + LEASE_SECONDS if won else 0.0
 

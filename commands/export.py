@@ -1,0 +1,85 @@
+"""cobrowse-bridge export: the initiations of a time range, a line each, for a spreadsheet or a program."""
+
+import re
+from datetime import datetime, timedelta
+
+import click
+
+from cobrowse.clock import SystemClock
+from cobrowse.ledger import InitiationRecord, State
+from commands.group import Command
+from commands.initiations import facts, matching
+from commands.ledger import open_ledger
+from commands.terminal import say_csv_line, say_json_line
+from web.responses import to_answer
+
+UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+_AGO = re.compile(rf"([0-9]{{1,6}})\s*({'|'.join(UNITS)})")
+LINKS = ("joinUrl", "viewerUrl", "joinCode", "websocketUrl")
+# Of the answer; each is empty while an initiation runs.
+ANSWER = (
+    *("status", "cobrowseSessionId", "verified", "flow", "durationMs", "upstreamCalls"),
+    *("errorCode", "errorMessage", "retryable"),
+)
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment: ISO 8601, in this machine's zone unless it names one, or how long ago."""
+
+    name = "when"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The moment, with its zone."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        try:
+            if ago := _AGO.fullmatch(text):
+                return SystemClock().now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+            return datetime.fromisoformat(text).astimezone()
+        except (ValueError, OverflowError):
+            known = "such as 2026-11-27, 2026-11-27T09:00, 2026-11-27T09:00:00Z, or 90min, 24h, 7d ago"
+            self.fail(f"{text[:60]!r} is no moment {known}", param, ctx)
+
+
+@click.command(cls=Command)
+@click.argument("search", required=False, default="")
+@click.option("--since", type=Moment(), help="Those that came then or later: 2026-11-27T09:00, or 24h for a day ago.")
+@click.option("--until", type=Moment(), help="Those that came before then.")
+@click.option("--failed", is_flag=True, help="Those that failed, only.")
+@click.option("--sender", help="Those of this sender, only.")
+@click.option("--links", is_flag=True, help="Add the links and codes, with which anybody can join.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line in place of CSV.")
+def export(
+    search: str,
+    since: datetime | None,
+    until: datetime | None,
+    failed: bool,
+    sender: str | None,
+    links: bool,
+    as_json: bool,
+) -> None:
+    """Print the initiations of a time range as CSV.
+
+    The newest come first; times are UTC; SEARCH is as for list. Nothing secret is in it, unless --links asks for
+    the links.
+    """
+    if since and until and since >= until:
+        raise click.UsageError("--since is not before --until, so nothing can be between them")
+    with open_ledger() as store:
+        found = matching(store, search, sender, failed=failed, since=since, until=until)
+        for number, each in enumerate(found):
+            line = row(each, links=links)
+            if as_json:
+                say_json_line(line)
+                continue
+            if number == 0:
+                say_csv_line(line)
+            say_csv_line(line.values())
+
+
+def row(entry: InitiationRecord, *, links: bool) -> dict[str, object]:
+    """The initiation, flat; every one has the same names in the same order."""
+    ended = entry.outcome is not None and entry.state is not State.RUNNING
+    answer = to_answer(entry.outcome) if ended and entry.outcome else {}
+    return facts(entry) | {name: answer.get(name, "") for name in (*ANSWER, *(LINKS if links else ()))}

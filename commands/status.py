@@ -1,0 +1,83 @@
+"""cobrowse-bridge status: what became of a start, on record or by one look at its conversation."""
+
+import sys
+from contextlib import closing
+
+import click
+
+from app import build, build_ledger
+from cobrowse.clock import SystemClock
+from cobrowse.errors import CobrowseError
+from cobrowse.ledger import State
+from cobrowse.lookup import Lookup, view_on_record
+from cobrowse.model import Command as Request
+from cobrowse.model import SessionState, SessionView
+from commands.group import Command, Failure
+from commands.initiations import document, newest, result
+from commands.ledger import ledger_needed
+from commands.needs import GENESYS, LEDGER
+from commands.start import SENDER
+from commands.terminal import say, say_json, say_pairs, say_whole, waiting
+from console import view_model
+from integrations.ids import new_id
+from integrations.observability import configure_logging
+from settings import load_settings
+from web.error_responses import hint_of
+from web.responses import view_keys
+
+YES_NO = {True: "yes", False: "no"}
+
+
+@click.command(cls=Command)
+@click.argument("search", metavar="ID")
+@click.option("--live", is_flag=True, help="Ask Genesys too, by one look at the conversation.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, and nothing else.")
+def status(search: str, live: bool, as_json: bool) -> None:
+    """Say what became of a start and how far its session is.
+
+    ID is the start of its id, its conversation's, its key or correlation id. Without --live the ledger answers, and a
+    session that it knows no end of is "offered" or "unknown".
+
+    Exits 0 if the customer was invited or had a session, else 1.
+    """
+    needed = (*LEDGER, *GENESYS, "DEADLINE_SECONDS") if live else LEDGER
+    settings, clock = load_settings(only=needed), SystemClock()
+    configure_logging("ERROR", settings.log_format)
+    with closing(build_ledger(settings)) as store, ledger_needed():
+        record = newest(store, search)
+        view = view_on_record(record, clock.now())
+        if live:
+            parts = build(settings, clock, ledger=store)
+            seconds, where = settings.deadline_seconds, view_model.known_conversation(record)
+            asked = Request(SENDER, new_id(), seconds, conversation_id=where)
+            try:
+                with waiting("Genesys is asked"):
+                    view, _ = Lookup(store, parts.flows, clock).look(asked, record)
+            except CobrowseError as error:
+                raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
+    if as_json:
+        say_json(document(record) | view_keys(view))
+    else:
+        say_whole(result(record))
+        meaning = view_model.detail(record, clock.now()).meaning
+        if meaning:
+            say(meaning, indent=2)
+        if record.outcome is not None and record.outcome.failure is not None:
+            failure = record.outcome.failure
+            say_pairs((("cause", failure.message), ("hint", hint_of(failure))), wrap=True)
+        if live or view.state is not SessionState.UNKNOWN:
+            _say_view(view, live=live)
+        elif record.state is State.SUCCEEDED:
+            say("→ --live asks Genesys how far the session is.")
+    sys.exit(0 if record.state is State.SUCCEEDED else 1)
+
+
+def _say_view(view: SessionView, *, live: bool) -> None:
+    say_pairs(
+        (
+            ("session", view.state.value),
+            ("since", view.since),
+            ("customer", YES_NO[view.customer_connected] if live else ""),
+            ("agent", YES_NO[view.agent_connected] if live else ""),
+        )
+    )

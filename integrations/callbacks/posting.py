@@ -1,0 +1,81 @@
+"""One try: a signed POST of a callback, and what its answer means."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from cobrowse.callbacks import Callback, Delivery
+from cobrowse.clock import Clock
+from cobrowse.model import Outcome, Secret
+from integrations.genesys.waits import retry_after
+from integrations.senders.auth.standard_webhooks import Message, sign_message
+from integrations.senders.fetching import Answer, FetchError, exchange
+
+# Seconds for a try as a whole, of which the receiver has fetching.TIMEOUT until its answer begins.
+TRY_SECONDS = 15.0
+# Seconds before each further try, jittered to up to a fifth more; after the last the callback is given up, a day on.
+# The spacing is Standard Webhooks' own.
+WAITS = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 28_800.0, 28_800.0)
+# Seconds that nothing at all is sent: at most after an answer with Retry-After, and after a 410, by which a receiver
+# says that it is gone for good.
+LONGEST_PAUSE = 3_600.0
+# By these answers a receiver asks to be spared.
+_BUSY = (429, 502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of a try. `wait`: seconds until the next; `pause`: until anything else may be sent."""
+
+    state: Delivery
+    answer: str
+    wait: float = 0.0
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Where callbacks go, and the secrets that sign them: each does."""
+
+    url: str
+    secrets: Sequence[Secret]
+
+
+@dataclass(frozen=True, slots=True)
+class Poster:
+    """Posts to `receiver`. `payload` makes an event's body; `jitter` gives numbers from 0 to 1.
+
+    `send` is a POST to a URL, within so many seconds, of a body with these headers; it raises FetchError.
+    """
+
+    receiver: Receiver
+    payload: Callable[[Callback, Outcome], str]
+    clock: Clock
+    jitter: Callable[[], float]
+    seconds: float = TRY_SECONDS
+    send: Callable[[str, float, bytes, Mapping[str, str]], Answer] = exchange
+
+    def __call__(self, callback: Callback) -> Tried:
+        """Send it once. Redirects are not followed."""
+        if callback.outcome is None:
+            return Tried(Delivery.GIVEN_UP, "not sent: its content can't be read as this service wrote it")
+        now = self.clock.now().replace(microsecond=0).astimezone(UTC)
+        message = Message(callback.id, now, [], self.payload(callback, callback.outcome), "")
+        headers = {"content-type": "application/json", **sign_message(self.receiver.secrets, message).headers}
+        try:
+            answer = self.send(self.receiver.url, self.seconds, message.body.encode(), headers)
+        except FetchError as error:
+            return self._failed(callback, str(error))
+        said = f"HTTP {answer.status}"
+        if 200 <= answer.status < 300:
+            return Tried(Delivery.DELIVERED, said)
+        if answer.status == 410:
+            return Tried(Delivery.GIVEN_UP, said, pause=LONGEST_PAUSE)
+        asked = retry_after(answer.retry_after, self.clock) if answer.status in _BUSY else None
+        return self._failed(callback, said, min(asked or 0.0, LONGEST_PAUSE))
+
+    def _failed(self, callback: Callback, said: str, pause: float = 0.0) -> Tried:
+        if callback.tries >= len(WAITS):
+            return Tried(Delivery.GIVEN_UP, said, pause=pause)
+        wait = WAITS[callback.tries] * (1 + self.jitter() / 5)
+        return Tried(Delivery.PENDING, said, max(wait, pause), pause)

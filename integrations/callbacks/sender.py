@@ -1,0 +1,162 @@
+"""Sends callbacks while this process has the lease: what is due, a few at once, until it is stopped."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from threading import Event, Thread
+from typing import Protocol
+
+import structlog
+
+from cobrowse.callbacks import Callback, Delivery
+from cobrowse.clock import Clock
+from cobrowse.errors import LedgerUnavailable
+from integrations.callbacks.posting import Tried
+from integrations.kept_lease import KeptLease
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# Callbacks that are sent at once.
+AT_ONCE = 8
+# Seconds between looks for what is due, and between counts of what is pending.
+TURN, COUNT = 1.0, 10.0
+# Seconds without sending after a try could not be recorded: it is sent again then, and must not be every second.
+UNRECORDED_PAUSE = 60.0
+
+
+class Outbox(Protocol):
+    """Where callbacks lie. Every method raises LedgerUnavailable."""
+
+    def due(self, limit: int) -> Sequence[Callback]:
+        """Those to be sent now."""
+
+    def mark(self, callback: Callback, state: Delivery, wait: float, answer: str) -> None:
+        """Record a try."""
+
+    def backlog(self) -> tuple[int, float]:
+        """How many are pending, and the age of the oldest in seconds."""
+
+
+class Lease(Protocol):
+    """Whether this process is the one that sends."""
+
+    @property
+    def held(self) -> bool:
+        """Whether it is."""
+
+
+class CallbackWatcher(Protocol):
+    """Counts what is sent."""
+
+    def on_try(self, result: str) -> None:
+        """A try: delivered, failed or given_up."""
+
+    def on_backlog(self, pending: int, oldest_seconds: float) -> None:
+        """What is pending now."""
+
+
+def in_threads(works: Sequence[Callable[[], None]]) -> None:
+    """Do the works beside each other, and return when all are done."""
+    threads = [Thread(target=work, name="callback", daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+class CallbackSender:
+    """Sends what is due, AT_ONCE at a time. `post` sends one callback and raises nothing."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        lease: Lease,
+        post: Callable[[Callback], Tried],
+        watcher: CallbackWatcher,
+        clock: Clock,
+        do_all: Callable[[Sequence[Callable[[], None]]], None] = in_threads,
+    ) -> None:
+        self._outbox = outbox
+        self._lease = lease
+        self._post = post
+        self._watcher = watcher
+        self._clock = clock
+        self._do_all = do_all
+        self._paused_until = self._count_at = 0.0
+        self._counted = False
+
+    def turn(self) -> bool:
+        """Send what is due now; whether there may be more. A ledger that is away is for the next turn."""
+        if not self._lease.held:
+            if self._counted:  # who sends now counts it
+                self._watcher.on_backlog(0, 0.0)
+            self._counted = False
+            return False
+        try:
+            self._count()
+            due = self._outbox.due(AT_ONCE) if self._clock.monotonic() >= self._paused_until else ()
+        except LedgerUnavailable as error:
+            log.warning("callbacks: the ledger is away", message=error.message)
+            return False
+        self._do_all([partial(self._send, one) for one in due])
+        return len(due) == AT_ONCE
+
+    def _count(self) -> None:
+        if self._clock.monotonic() >= self._count_at:
+            self._count_at = self._clock.monotonic() + COUNT
+            self._watcher.on_backlog(*self._outbox.backlog())
+            self._counted = True
+
+    def _send(self, callback: Callback) -> None:
+        tried = self._post(callback)
+        said = {"webhook_id": callback.id, "tries": callback.tries + 1, "answer": tried.answer}
+        if tried.state is Delivery.GIVEN_UP:
+            log.error("callbacks: given up; it can be sent again from the console", **said)
+        elif tried.state is Delivery.PENDING:
+            log.warning("callbacks: not accepted", next_try_seconds=round(tried.wait), **said)
+        self._watcher.on_try("failed" if tried.state is Delivery.PENDING else tried.state.value)
+        self._pause(tried.pause)
+        try:
+            self._outbox.mark(callback, tried.state, tried.wait, tried.answer)
+        except LedgerUnavailable as error:
+            log.warning("callbacks: the try is not on record and is made again", message=error.message, **said)
+            self._pause(UNRECORDED_PAUSE)
+
+    def _pause(self, seconds: float) -> None:
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+
+
+class CallbackThread:
+    """Runs a sender, and keeps its lease, in threads of this process."""
+
+    def __init__(self, sender: CallbackSender, lease: KeptLease) -> None:
+        self._sender = sender
+        self._lease = lease
+        self._stopping = Event()
+        self._thread: Thread | None = None
+
+    def start(self, alive: Callable[[], bool] = lambda: True) -> None:
+        """Send in the background until `stop`, or until `alive` is false."""
+        self._thread = Thread(target=self._run, args=(alive,), name="callbacks", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the tries that are under way, and let another process send."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, alive: Callable[[], bool]) -> None:
+        self._lease.start()
+        try:
+            while alive() and not self._stopping.is_set():
+                if not self._turn():
+                    self._stopping.wait(TURN)
+        finally:
+            self._lease.stop()
+
+    def _turn(self) -> bool:
+        try:
+            return self._sender.turn()
+        except Exception:
+            log.exception("callbacks: internal error")
+            return False

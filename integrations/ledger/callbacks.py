@@ -1,0 +1,67 @@
+"""The outbox: callbacks that are due, and what came of those that were sent."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from cobrowse.callbacks import Callback, Delivery, EventType
+from integrations.ledger import queries
+from integrations.ledger.database import Database
+from integrations.ledger.record_columns import readable_outcome
+
+
+class CallbackTable:
+    """Reads and marks callbacks; LedgerStore adds them. Every method raises LedgerUnavailable as the ledger's do."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due(self, limit: int) -> list[Callback]:
+        """Those to be sent now, the longest due first; of each initiation the earliest event that is pending."""
+        return [_callback(row) for row in self._database.read(queries.DUE_CALLBACKS, {"limit": limit})]
+
+    def mark(self, callback: Callback, state: Delivery, wait: float, answer: str) -> None:
+        """Record a try. A pending one is due again after `wait` seconds; one that is delivered stays so."""
+        marked = {"state": state.value, "wait": wait, "answer": answer}
+        self._database.execute(queries.MARK_CALLBACK, _key(callback) | marked, durable=False)
+
+    def of(self, initiation_id: str) -> list[Callback]:
+        """An initiation's callbacks in their order."""
+        return self._database.scan(queries.CALLBACKS_OF, {"initiation_id": initiation_id}, _callback)
+
+    def undelivered(self, limit: int) -> list[Callback]:
+        """Those that are pending or were given up, by when they are due or were given up: the latest first."""
+        return self._database.scan(queries.UNDELIVERED_CALLBACKS, {"limit": limit}, _callback)
+
+    def resend(self, callback: Callback) -> None:
+        """Make it due now, whatever came of it, with all its tries before it."""
+        self._database.execute(queries.RESEND_CALLBACK, _key(callback), durable=False)
+
+    def resend_all(self) -> int:
+        """Make all that are not delivered due now: how many."""
+        return len(self._database.execute(queries.RESEND_CALLBACKS, {}, durable=False))
+
+    def backlog(self) -> tuple[int, float]:
+        """How many are pending, and the age of the oldest in seconds."""
+        return self._database.scan(queries.CALLBACK_BACKLOG, {}, lambda row: (row[0], row[1]))[0]
+
+
+def _key(callback: Callback) -> dict[str, object]:
+    return {"initiation_id": callback.initiation_id, "attempt": callback.attempt, "type": callback.type.value}
+
+
+def _callback(row: tuple[Any, ...]) -> Callback:
+    initiation_id, attempt, kind, sender, action, key, outcome, created, state, at, tries, answer = row
+    return Callback(
+        initiation_id,
+        attempt,
+        EventType(kind),
+        sender,
+        action,
+        key,
+        readable_outcome(outcome),
+        datetime.fromtimestamp(created, UTC),
+        Delivery(state),
+        datetime.fromtimestamp(at, UTC),
+        tries,
+        answer,
+    )

@@ -1,0 +1,34 @@
+"""What a callback says, for the API reference and the tests: the service sends these, and reads none."""
+
+from typing import ClassVar, get_args
+
+from marshmallow import INCLUDE, Schema, fields, validate
+
+from cobrowse.callbacks import EventType
+from cobrowse.model import Action
+from schemas.data_action import AnswerSchema, described
+
+
+class CallbackOutcomeSchema(AnswerSchema):
+    """The answer of the initiation that the event is about, without links and codes, and what it was asked with."""
+
+    class Meta(AnswerSchema.Meta):
+        exclude = ("joinUrl", "viewerUrl", "joinCode", "websocketUrl")
+
+    action = fields.String(
+        required=True, validate=validate.OneOf(get_args(Action)), metadata=described("What was requested.")
+    )
+    sender = fields.String(required=True, metadata=described("Who sent it: architect, or a sender's name."))
+    idempotencyKey = fields.String(required=True, metadata=described("The key it was sent with."))
+    attempt = fields.Integer(required=True, metadata=described("Which attempt of the initiation this tells of."))
+
+
+class CallbackSchema(Schema):
+    """An event as Standard Webhooks has it."""
+
+    class Meta:
+        unknown: ClassVar[str] = INCLUDE
+
+    type = fields.String(required=True, validate=validate.OneOf(tuple(EventType)), metadata=described("What happened."))
+    timestamp = fields.String(required=True, metadata=described("ISO 8601: when it happened."))
+    data = fields.Nested(CallbackOutcomeSchema, required=True)

@@ -1,0 +1,344 @@
+"""Callbacks: what a try means, when the next one is, and who sends."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from cobrowse.callbacks import Callback, Delivery, EventType
+from cobrowse.clock import SystemClock
+from cobrowse.errors import LedgerUnavailable
+from cobrowse.ledger import State
+from cobrowse.model import Failure, Outcome, Secret, Session, Status
+from integrations.callbacks import Receiver as Target
+from integrations.callbacks.posting import LONGEST_PAUSE, WAITS, Poster, Tried
+from integrations.callbacks.sender import AT_ONCE, COUNT, UNRECORDED_PAUSE, CallbackSender, CallbackThread
+from schemas.callbacks import CallbackOutcomeSchema, CallbackSchema
+from tests.clocks import HANGS, LeapingClock, ManualClock, wait_until
+from tests.ports import free_port
+from tests.receivers import SECRET, Receiver
+from web.callback_payload import payload
+
+NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+SESSION = Session("c-1", "s-1", join_url=Secret("https://join"), join_code=Secret("123"), offer_ends="later")
+OUTCOME = Outcome(Status.INITIATED, "i-1", "corr-1", SESSION, "native", 0.25, 2)
+
+
+def callback(**fields):
+    values = {
+        "initiation_id": "i-1",
+        "attempt": 1,
+        "type": EventType.SUCCEEDED,
+        "sender": "architect",
+        "action": "start",
+        "key": "case-1",
+        "outcome": OUTCOME,
+        "created": NOW,
+        "state": Delivery.PENDING,
+        "at": NOW,
+        "tries": 0,
+        "answer": "",
+    }
+    return Callback(**values | fields)
+
+
+def poster(url, secrets=(SECRET,), **more):
+    return Poster(Target(url, tuple(map(Secret, secrets))), payload, SystemClock(), lambda: 0.5, **more)
+
+
+# --- the payload ------------------------------------------------------------------------------------
+
+
+def test_it_says_what_the_data_action_says_without_what_lets_anyone_in():
+    said = orjson.loads(payload(callback(), OUTCOME))
+    assert (said["type"], said["timestamp"]) == ("initiation.succeeded", "2026-11-27T09:00:00+00:00")
+    data = said["data"]
+    assert not {"joinUrl", "viewerUrl", "joinCode", "websocketUrl"} & data.keys()
+    assert (data["status"], data["conversationId"], data["initiationId"]) == ("initiated", "c-1", "i-1")
+    assert (data["action"], data["sender"], data["idempotencyKey"], data["attempt"]) == (
+        "start",
+        "architect",
+        "case-1",
+        1,
+    )
+    assert "https://join" not in str(said)
+    assert CallbackSchema().validate(said) == {}
+    assert data.keys() == CallbackOutcomeSchema().fields.keys()
+    assert all(isinstance(value, str | int | bool) for value in data.values())
+
+
+def test_a_failure_says_why_and_whether_a_retry_helps():
+    failure = Failure("conversation_not_active", "it ended", "start earlier", retryable=False, is_terminal=True)
+    failed = replace(OUTCOME, status=Status.FAILED, failure=failure)
+    data = orjson.loads(payload(callback(type=EventType.FAILED), failed))["data"]
+    assert (data["success"], data["errorCode"], data["retryable"]) == (False, "conversation_not_active", False)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        (State.SUCCEEDED, EventType.SUCCEEDED),
+        (State.FAILED_FINAL, EventType.FAILED),
+        (State.FAILED_RETRYABLE, EventType.FAILED),
+    ],
+)
+def test_an_attempts_end_is_one_event(state, kind):
+    assert EventType.of(state) is kind
+
+
+# --- a try ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as served:
+        yield served
+
+
+def test_it_is_signed_so_that_the_standards_package_takes_it(receiver):
+    assert poster(receiver.url)(callback()) == Tried(Delivery.DELIVERED, "HTTP 204")
+    [got] = receiver.received
+    assert (got.id, got.type) == ("i-1:succeeded:1", "initiation.succeeded")
+    assert got.path == "/outcomes"
+
+
+def test_each_secret_signs_so_that_one_can_be_replaced(receiver):
+    new = "whsec_" + "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
+    assert poster(receiver.url, (new, SECRET))(callback()).state is Delivery.DELIVERED
+    assert len(receiver.received) == 1
+
+
+def test_the_id_stays_and_the_timestamp_is_new_at_each_try(receiver):
+    receiver.answer = lambda _: (500, {})
+    clock = LeapingClock()
+    post = Poster(Target(receiver.url, (Secret(SECRET),)), payload, clock, lambda: 0.0)
+    post(callback())
+    clock.sleep(5.0)
+    post(callback(tries=1))
+    assert receiver.ids() == ["i-1:succeeded:1"] * 2
+    assert receiver.received[1].timestamp - receiver.received[0].timestamp >= 5
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 401, 404, 500])
+def test_any_other_answer_is_tried_again_and_no_redirect_is_followed(receiver, status):
+    with Receiver() as elsewhere:
+        receiver.answer = lambda _: (status, {"Location": elsewhere.url})
+        tried = poster(receiver.url)(callback())
+        assert tried == Tried(Delivery.PENDING, f"HTTP {status}", WAITS[0] * 1.1)
+        assert elsewhere.received == []
+
+
+def test_the_waits_last_a_day_and_then_it_is_given_up(receiver):
+    receiver.answer = lambda _: (500, {})
+    assert 0.9 * 86_400 < sum(WAITS) < 86_400 * 1.1
+    assert list(WAITS) == sorted(WAITS)
+    tried = poster(receiver.url)(callback(tries=len(WAITS) - 1))
+    assert (tried.state, tried.wait) == (Delivery.PENDING, WAITS[-1] * 1.1)
+    assert poster(receiver.url)(callback(tries=len(WAITS))).state is Delivery.GIVEN_UP
+
+
+def test_a_receiver_that_is_gone_is_asked_nothing_more(receiver):
+    receiver.answer = lambda _: (410, {})
+    assert poster(receiver.url)(callback()) == Tried(Delivery.GIVEN_UP, "HTTP 410", pause=LONGEST_PAUSE)
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "pause"),
+    [(429, "90", 90.0), (503, "1000000", LONGEST_PAUSE), (503, "soon", 0.0), (502, "-5", 0.0), (500, "90", 0.0)],
+)
+def test_a_busy_receiver_is_spared_as_long_as_it_asks(receiver, status, asked, pause):
+    receiver.answer = lambda _: (status, {"Retry-After": asked})
+    tried = poster(receiver.url)(callback())
+    assert (tried.state, tried.pause) == (Delivery.PENDING, pause)
+    assert tried.wait >= pause
+
+
+def test_a_receiver_that_hangs_is_left_after_a_bounded_time(receiver):
+    hang = threading.Event()
+    receiver.answer = lambda _: (hang.wait(HANGS), (200, {}))[1]
+    tried = poster(receiver.url, seconds=0.3)(callback())
+    hang.set()
+    assert (tried.state, tried.answer) == (Delivery.PENDING, "127.0.0.1 did not answer within 0.3 s")
+
+
+def test_a_receiver_that_is_away_is_tried_again():
+    tried = poster(f"http://127.0.0.1:{free_port()}/")(callback())
+    assert (tried.state, tried.answer) == (Delivery.PENDING, "127.0.0.1 can't be reached: ConnectionRefusedError")
+
+
+def test_what_cannot_be_read_is_given_up_and_nothing_is_sent(receiver):
+    assert poster(receiver.url)(callback(outcome=None)).state is Delivery.GIVEN_UP
+    assert receiver.received == []
+
+
+# --- who sends --------------------------------------------------------------------------------------
+
+
+class Outbox:
+    """Callbacks in memory. `away`: how many of the next calls fail."""
+
+    def __init__(self, *due):
+        self.pending, self.marked, self.away = list(due), [], {"due": 0, "mark": 0}
+
+    def due(self, limit):
+        self._reach("due")
+        return self.pending[:limit]
+
+    def mark(self, one, state, wait, answer):
+        self._reach("mark")
+        self.marked.append((one.id, state, wait, answer))
+        self.pending.remove(one)
+
+    def backlog(self):
+        return len(self.pending), 5.0
+
+    def _reach(self, what):
+        if self.away[what]:
+            self.away[what] -= 1
+            raise LedgerUnavailable("away")
+
+
+class Lease:
+    held = True
+
+
+class Watcher:
+    def __init__(self):
+        self.tries, self.backlog = [], []
+
+    def on_try(self, result):
+        self.tries.append(result)
+
+    def on_backlog(self, pending, oldest_seconds):
+        self.backlog.append((pending, oldest_seconds))
+
+
+def numbered(count):
+    return [callback(initiation_id=f"i-{number}") for number in range(count)]
+
+
+ACCEPTED = Tried(Delivery.DELIVERED, "HTTP 200")
+
+
+class World:
+    """A sender and what it works with; `said` is what each try comes to."""
+
+    def __init__(self, *due, said=ACCEPTED):
+        self.outbox, self.lease, self.watcher, self.clock = Outbox(*due), Lease(), Watcher(), ManualClock()
+        self.posted, self.said = [], said
+        self.sender = CallbackSender(self.outbox, self.lease, self._post, self.watcher, self.clock)
+
+    def _post(self, one):
+        self.posted.append(one.id)
+        return self.said
+
+
+def test_what_is_due_is_sent_a_few_at_once_until_nothing_is():
+    world = World(*numbered(AT_ONCE + 1))
+    assert world.sender.turn()
+    assert len(world.posted) == AT_ONCE
+    assert not world.sender.turn()
+    assert sorted(world.posted) == sorted(one.id for one in numbered(AT_ONCE + 1))
+    assert world.watcher.tries == ["delivered"] * (AT_ONCE + 1)
+
+
+def test_who_does_not_have_the_lease_sends_nothing_and_counts_nothing():
+    world = World(callback())
+    world.lease.held = False
+    assert not world.sender.turn()
+    assert (world.posted, world.watcher.backlog) == ([], [])
+    world.lease.held = True
+    world.sender.turn()
+    world.lease.held = False
+    world.sender.turn()
+    assert world.watcher.backlog == [(1, 5.0), (0, 0.0)]
+
+
+def test_the_backlog_is_counted_now_and_then():
+    world = World()
+    world.sender.turn()
+    world.sender.turn()
+    world.clock.sleep(COUNT)
+    world.sender.turn()
+    assert len(world.watcher.backlog) == 2
+
+
+def test_a_ledger_that_is_away_is_asked_again_at_the_next_turn():
+    world = World(callback())
+    world.outbox.away["due"] = 1
+    assert not world.sender.turn()
+    world.sender.turn()
+    assert world.posted == ["i-1:succeeded:1"]
+
+
+def test_a_try_that_is_not_on_record_is_made_again_and_not_every_second():
+    world = World(callback())
+    world.outbox.away["mark"] = 1
+    world.sender.turn()
+    world.sender.turn()
+    assert len(world.posted) == 1
+    world.clock.sleep(UNRECORDED_PAUSE)
+    world.sender.turn()
+    assert world.posted == ["i-1:succeeded:1"] * 2
+    assert [state for _, state, _, _ in world.outbox.marked] == [Delivery.DELIVERED]
+
+
+def test_nothing_is_sent_while_the_receiver_asks_to_be_spared():
+    world = World(*numbered(1), said=Tried(Delivery.PENDING, "HTTP 429", 60.0, pause=60.0))
+    world.sender.turn()
+    world.outbox.pending = numbered(1)
+    world.clock.sleep(59.0)
+    world.sender.turn()
+    assert len(world.posted) == 1
+    world.clock.sleep(1.0)
+    world.sender.turn()
+    assert len(world.posted) == 2
+    assert world.watcher.tries == ["failed"] * 2
+
+
+class KeptLease(Lease):
+    def __init__(self):
+        self.said = []
+
+    def start(self):
+        self.said.append("start")
+
+    def stop(self):
+        self.said.append("stop")
+
+
+def test_it_runs_until_it_is_stopped_and_then_gives_the_lease_back():
+    world, lease = World(callback()), KeptLease()
+    running = CallbackThread(world.sender, lease)
+    running.start()
+    wait_until(lambda: world.outbox.marked)
+    running.stop()
+    assert lease.said == ["start", "stop"]
+
+
+def test_it_ends_with_the_worker_it_runs_in():
+    world, lease, alive = World(), KeptLease(), [True]
+    running = CallbackThread(world.sender, lease)
+    running.start(lambda: bool(alive))
+    wait_until(lambda: lease.said == ["start"])
+    alive.clear()
+    wait_until(lambda: lease.said == ["start", "stop"])
+    running.stop()
+
+
+def test_a_fault_of_ours_ends_no_thread():
+    world, lease, faults = World(callback()), KeptLease(), [ZeroDivisionError()]
+    due = world.outbox.due
+
+    def faulty(limit):
+        if faults:
+            raise faults.pop()
+        return due(limit)
+
+    world.outbox.due = faulty
+    running = CallbackThread(world.sender, lease)
+    running.start()
+    wait_until(lambda: world.outbox.marked)
+    running.stop()

@@ -1,0 +1,70 @@
+"""A client's connection: what a stopping worker lets go of, and what it still serves."""
+
+import os
+from contextlib import closing
+from time import monotonic
+from types import SimpleNamespace
+
+import gevent
+import pytest
+from gevent.socket import socketpair
+
+from tests.clocks import HANGS
+from web.client_socket import ClientSocket
+from web.worker import STOP_SECONDS, Worker
+
+
+@pytest.fixture
+def connection():
+    ours, theirs = socketpair()
+    with closing(ours), closing(theirs):
+        client = ClientSocket(ours, 60.0)
+        client.await_request()
+        yield client, theirs
+
+
+def stopping_worker(*clients):
+    worker = Worker.__new__(Worker)
+    worker.alive, worker.ppid, worker.tmp = False, os.getppid(), SimpleNamespace(notify=lambda: None)
+    worker.clients = {gevent.Greenlet(): client for client in clients}
+    return worker
+
+
+def test_a_stopping_worker_ends_a_connection_that_has_lain_idle(connection):
+    client, _ = connection
+    reading = gevent.spawn(client.recv, 100)
+    gevent.sleep(0)
+    client.idle_since = monotonic() - STOP_SECONDS - 1
+    stopping_worker(client).notify()
+    assert reading.get(timeout=HANGS) == b""
+
+
+def test_a_request_that_comes_as_a_stopping_worker_lets_go_is_served_whole(connection):
+    client, theirs = connection
+    served = []
+
+    def serve():
+        served.append(client.recv(100))
+        gevent.sleep(0)  # as it waits for the ledger
+        served.append("answered")
+
+    serving = gevent.spawn(serve)
+    gevent.sleep(0)
+    client.idle_since = monotonic() - STOP_SECONDS - 1
+    theirs.sendall(b"GET / HTTP/1.1")
+    stopping_worker(client).notify()
+    serving.get(timeout=HANGS)
+    assert served == [b"GET / HTTP/1.1", "answered"]
+
+
+def test_a_connection_that_asked_a_moment_ago_is_kept(connection):
+    client, theirs = connection
+    stopping_worker(client).notify()
+    theirs.sendall(b"x")
+    assert client.recv(100) == b"x"
+
+
+def test_one_that_the_client_has_closed_is_let_go_without_a_fault(connection):
+    client, _ = connection
+    client.wrapped.close()
+    client.let_go()
