@@ -92,6 +92,7 @@ def create_app(world: FakeGenesys) -> Flask:
 def _respond(world: FakeGenesys, route: Route, **path: str) -> Response:
     """Do one call, with the fault that strikes it."""
     wire = Wire(request.environ.get("werkzeug.socket"), world.stopping.wait)
+    request.get_data(cache=True)  # before the form, which would take it away
     if route.operation == "token" and request.form.get("grant_type") in GRANTS:
         route = route._replace(operation="user_token")
     call = _noted(world, route.operation, path.get("conversation_id"))
