@@ -21,6 +21,7 @@ from cobrowse.ledger import Ledger
 from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
 from console import views
+from console.single_sign_on import SingleSignOn, values_of
 from diagnostics.readiness import readiness, tolerated_checks
 from integrations import callbacks, genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
@@ -133,7 +134,7 @@ def create_app(
             receiver, callback_payload.payload, store, initiate.lease_owner, metrics.registry, clock, random.random
         )
     console = None
-    if store is not None and (settings.console_password or settings.console_users or settings.sandbox):
+    if store is not None and settings.has_console:
         console = build_console(settings, initiate, parts.flows, store, senders, clock, ignored.newest, activity)
         app.register_blueprint(console.blueprint())
     app.register_blueprint(root_page.blueprint("/console" if console else ""))
@@ -170,9 +171,11 @@ def build_console(
         clock=clock,
         deadline_seconds=settings.deadline_seconds,
         # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
-        csrf_key=settings.console_password or Secret(",".join(users)) or settings.ledger_url,
+        key=settings.console_key or settings.ledger_url,
         password=settings.console_password,
         users=parse_users(users),
+        sso=build_sso(settings, clock) if settings.console_oidc_issuer else None,
+        public_url=settings.public_base_url,
         about=views.About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
         senders=(data_actions.SENDER, views.SENDER, *senders.names),
         ignored=ignored,
@@ -180,6 +183,23 @@ def build_console(
         open_circuits=flows.open_circuits,
         budgets=flows.budgets,
     )
+
+
+def build_sso(settings: Settings, clock: Clock) -> SingleSignOn:
+    """The identity provider that people sign in to the console at."""
+    # 5 MB of a worker's memory, which only this needs.
+    from integrations.identity_provider import IdentityProvider  # noqa: PLC0415
+
+    provider = IdentityProvider(
+        settings.console_oidc_issuer,
+        settings.console_oidc_client_id,
+        settings.console_oidc_client_secret,
+        settings.console_oidc_scope,
+        f"{settings.public_base_url}/console/sign-in/callback",
+        clock,
+    )
+    operators, viewers = values_of(settings.console_oidc_operators), values_of(settings.console_oidc_viewers)
+    return SingleSignOn(provider, settings.console_oidc_claim, operators, viewers)
 
 
 def load_auth(

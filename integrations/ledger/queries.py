@@ -48,9 +48,10 @@ RETURNING {columns}
 """
 
 # A conversation that was looked up on the way is part of the command from then on: a take-over must go on with it.
+# An end that is noted is of what an earlier attempt started, and what is sent out now may start another.
 SAVE_CHECKPOINT = """
 UPDATE initiations SET
-    {checkpoint},
+    {checkpoint}, ended = 0,
     conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END, updated = {now}
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running' AND lease_until > {now}
 """.replace("{checkpoint}", _CHECKPOINT)
