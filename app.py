@@ -57,7 +57,7 @@ class Parts(NamedTuple):
 
     initiate: Initiation
     flows: genesys.Flows
-    tokens: genesys.Tokens
+    grants: genesys.Grants
     store: LedgerStore | None
 
 
@@ -99,7 +99,7 @@ def create_app(
     app.register_blueprint(
         HealthEndpoints(
             ready=readiness(
-                parts.flows, parts.tokens, initiate.lease_owner, store, clock, telemetry, rates, in_force.refused
+                parts.flows, parts.grants, initiate.lease_owner, store, clock, telemetry, rates, in_force.refused
             ),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
@@ -248,12 +248,11 @@ def build(
     on_budget: Callable[[str, float, float, float], None] = lambda _token, _count, _allowed, _reset: None,
 ) -> Parts:
     """The use case and its parts, on this org and this ledger."""
-    clock = clock or SystemClock()
-    transport = transport or transport_of(settings)
+    clock, transport = clock or SystemClock(), transport or transport_of(settings)
     ledger = ledger or build_ledger(settings)
     store = ledger if isinstance(ledger, LedgerStore) else None
     lease_owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-    flows, tokens = genesys.connect(
+    flows, grants = genesys.connect(
         api_url=settings.api_url,
         login_url=settings.login_url,
         client_id=settings.genesys_client_id or "sandbox",
@@ -265,10 +264,11 @@ def build(
         clock=clock,
         jitter=random.random,
         lease_owner=lease_owner,
-        store=store.tokens if store is not None else None,
-        budgets=store.budgets if store is not None else None,
+        shared=store,
         on_circuit=on_circuit,
         on_budget=on_budget,
+        grant=settings.genesys_grant,
+        user_client=settings.user_client,
     )
     initiation = Initiation(
         genesys=flows,
@@ -280,7 +280,7 @@ def build(
         admission=Admission(settings.max_concurrent_initiations),
         observers=observers,
     )
-    return Parts(initiation, flows, tokens, store)
+    return Parts(initiation, flows, grants, store)
 
 
 def transport_of(settings: Settings) -> CurlTransport:
