@@ -1,7 +1,13 @@
 """An issuer's keys, the tokens that it signs, and the requests that present them."""
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+import base64
+import hashlib
+import hmac
+import json
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import NOW
