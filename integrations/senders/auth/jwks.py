@@ -21,7 +21,7 @@ from integrations.senders.fetching import FetchError, fetch
 
 log = structlog.stdlib.get_logger("cobrowse")
 
-_KINDS: dict[object, type[RSAKey | ECKey | OKPKey]] = {kind.key_type: kind for kind in (RSAKey, ECKey, OKPKey)}
+_KINDS: dict[str, type[RSAKey | ECKey | OKPKey]] = {kind.key_type: kind for kind in (RSAKey, ECKey, OKPKey)}
 # Seconds: keys are announced a day and more before they are used.
 RENEW_EVERY = 3600.0
 RENEW_AT_MOST = 60.0
@@ -97,10 +97,8 @@ def keys_in(document: bytes) -> dict[str, Key]:
 
 
 def _key_in(jwk: dict[str, Any]) -> Key | None:
-    kind = _KINDS.get(jwk.get("kty"))
     try:
-        if kind is None:
-            return None
+        kind = _KINDS[jwk["kty"]]
         # The parts of import_key, which warns of a short key that is passed over here.
         kind.validate_dict_key(jwk)
         found = kind.binding.import_from_dict(jwk)
