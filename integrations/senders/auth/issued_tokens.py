@@ -36,7 +36,7 @@ def _registry() -> JWSRegistry:
     found = JWSRegistry(algorithms=allowed, strict_check_header=False)
     found.algorithms = allowed
     # What a token may call critical: an extension such as b64, which JWTs can't have, is not among these.
-    found.header_registry = {name: found.header_registry[name] for name in ("alg", "kid", "typ", "cty", "crit")}
+    found.header_registry = {name: found.header_registry[name] for name in ("alg", "kid", "crit")}
     found.max_header_length = found.max_signature_length = _LONGEST
     return found
 
