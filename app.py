@@ -190,7 +190,7 @@ def build_sso(settings: Settings, clock: Clock) -> SingleSignOn:
         settings.console_oidc_issuer,
         settings.console_oidc_client_id,
         settings.console_oidc_client_secret,
-        settings.console_oidc_scope,
+        settings.console_oidc_scope.replace(",", " "),
         f"{settings.public_base_url}/console/sign-in/callback",
         clock,
     )

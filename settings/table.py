@@ -62,7 +62,8 @@ class Settings(GenesysSettings):
         Secret(), "Its secret, 16 bytes or more.", at_least(16, "let the provider make one")
     )
     console_oidc_scope: str = setting(
-        "openid profile email", "The scopes asked for; some providers give groups for a scope of their own only."
+        "openid,profile,email",
+        "The scopes asked for, with commas or blanks; some providers give groups for a scope of their own only.",
     )
     console_oidc_claim: str = setting(
         "roles", "The claim of the ID token, a text or a list, that says who may what: `roles`, `groups`, `email`."
