@@ -15,7 +15,7 @@ from integrations.senders.auth.hmac_signatures import TIMED_KEYS
 from integrations.senders.auth.public_keys import read_pem, sample_pem
 from integrations.senders.auth.scheme import CanNotSignError, Row, Scheme, SenderContext
 from integrations.senders.requests import UnverifiedRequest
-from schemas.addresses import http_url, is_loopback
+from schemas.addresses import http_url, is_in_the_clear
 
 if TYPE_CHECKING:
     from integrations.senders.auth.issued_tokens import TokenRules
@@ -52,9 +52,8 @@ def _rules(auth_config: AuthConfig, row: Row) -> "TokenRules":
 
 def _url(value: object) -> str:
     parts = http_url(value) if isinstance(value, str) else None
-    if parts is None or "@" in parts.netloc or parts.fragment:
-        return "must be an https URL"
-    return "" if parts.scheme == "https" or is_loopback(parts.hostname or "") else "must be an https URL"
+    wrong = parts is None or "@" in parts.netloc or parts.fragment or is_in_the_clear(parts)
+    return "must be an https URL" if wrong else ""
 
 
 def _errors(row: Row, _context: SenderContext) -> list[str]:
