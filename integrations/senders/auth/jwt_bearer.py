@@ -25,10 +25,10 @@ def verify_jwt(auth_config: AuthConfig, incoming: UnverifiedRequest, now: dateti
     """The variable of the key that signed the token, else the issuer. Raises NotAuthenticated, KeysUnavailable."""
     token = bearer_token(incoming.headers.get("authorization", ""))
     if not token:
-        raise NotAuthenticated(
-            "the bearer token is missing", hint="The sender presents its token as Authorization: Bearer …"
-        )
-    rules: TokenRules = auth_config.own
+        raise NotAuthenticated("the bearer token is missing", hint="It is presented as Authorization: Bearer …")
+    rules: TokenRules | None = auth_config.own
+    if rules is None:
+        raise NotAuthenticated("the row names no issuer")
     return rules.verify(token, auth_config.tolerance_seconds, now.timestamp())
 
 
