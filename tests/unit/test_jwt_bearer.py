@@ -1,6 +1,7 @@
 """JWT bearers: whose, for whom, until when, signed with what."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -9,6 +10,8 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc.jwk import OKPKey
 
 from cobrowse.errors import CobrowseError, NotAuthenticated
@@ -146,6 +149,30 @@ def test_a_hostile_token_is_refused_with_an_error_of_ours(name):
     with pytest.raises(NotAuthenticated) as error:
         row(*KEYS.values()).authenticate(presenting(HOSTILE[name]()), NOW)
     assert error.value.__cause__ is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = ("typ", "kid", "crit", "b64", "jwk", "x5c", "iss", "aud", "sub", "exp", "nbf", "iat", "jti", "azp")
+ODD = st.dictionaries(st.sampled_from(NAMES), JSON, max_size=4)
+
+
+@given(ODD, ODD | JSON)
+def test_whatever_a_signed_token_says_it_is_taken_or_refused(header, claims):
+    """The issuer's own signature on anything: what comes after the signature has no error of its own either."""
+    said = claims_of(**claims) if isinstance(claims, dict) and claims.keys() <= set(NAMES) else claims
+    held = token(header=header, payload=b64(json.dumps(said).encode()))
+    with contextlib.suppress(NotAuthenticated):
+        assert row(KEYS["EdDSA"]).authenticate(presenting(held), NOW) == "K0"
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200), st.binary(max_size=80))
+def test_three_parts_of_anything_are_refused(header, content, signature):
+    with pytest.raises(NotAuthenticated):
+        row(*KEYS.values()).authenticate(presenting(".".join(map(b64, (header, content, signature)))), NOW)
 
 
 def test_no_token_and_another_scheme_are_refused():
