@@ -109,18 +109,18 @@ class Console:
         blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.send_again)
         Entrance(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
         blueprint.before_request(self._access.admit)
-        blueprint.context_processor(self._shared)
+        blueprint.context_processor(self._page_context)
         blueprint.after_request(guard)
         blueprint.errorhandler(CobrowseError)(on_error)
         return blueprint
 
     def newest(self) -> str:
         """The page: the time of late in figures, and the newest initiations."""
-        return render_template("console/list.html", **self._listed(), states=view_model.STATES, ranges=RANGES)
+        return render_template("console/list.html", **self._list_context(), states=view_model.STATES, ranges=RANGES)
 
     def live(self) -> AnyResponse:
         """The part of the page that changes, for the script to put in place; 304 while nothing has changed."""
-        return part("console/_live.html", self._listed())
+        return part("console/_live.html", self._list_context())
 
     def refused_requests(self) -> AnyResponse:
         """The requests that were refused before they became initiations, each with cause and remedy."""
@@ -150,7 +150,7 @@ class Console:
     def detail(self, initiation_id: str) -> str:
         """The same, to be opened in its row."""
         alone = request.args.get("alone") == "1"
-        return render_template("console/_detail.html", **self._shown(self._entry(initiation_id)), alone=alone)
+        return render_template("console/_detail.html", **self._detail_context(self._entry(initiation_id)), alone=alone)
 
     def again(self, initiation_id: str) -> AnyResponse:
         """Retry a failed initiation and show the outcome."""
@@ -208,7 +208,7 @@ class Console:
         """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
         return self._access.check_form(loaded(_AGAIN, request.form).get("token", ""), subject, button)
 
-    def _listed(self) -> dict[str, Any]:
+    def _list_context(self) -> dict[str, Any]:
         query = loaded(_QUERY, request.args)
         chosen = {
             "search": query["q"] or None,
@@ -237,9 +237,9 @@ class Console:
         }
 
     def _page(self, entry: InitiationRecord, flash: str) -> str:
-        return render_template("console/one.html", **self._shown(entry), flash=flash, alone=True)
+        return render_template("console/one.html", **self._detail_context(entry), flash=flash, alone=True)
 
-    def _shown(self, entry: InitiationRecord) -> dict[str, Any]:
+    def _detail_context(self, entry: InitiationRecord) -> dict[str, Any]:
         shown = view_model.detail(entry, self.clock.now(), request.host_url, self.about.apps_url)
         may = g.person.may_act
         number = request.args.get("attempt", type=int)
@@ -264,7 +264,7 @@ class Console:
         sign_in = SignIn(passwords, self.clock) if passwords is not None else None
         return Access(auth.Seals(self.key), sign_in, self.sso.name if self.sso else "", self.public_url)
 
-    def _shared(self) -> dict[str, object]:
+    def _page_context(self) -> dict[str, object]:
         """What every page shows: who is signed in where, and what the service is."""
         seen: dict[str, object] = {"about": self.about, "person": None}
         if self._access.requires_sign_in:
@@ -276,11 +276,11 @@ class Console:
     @cached_property
     def _strip(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
-        def reckoned(_tick: int, within: Range, **chosen: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
+        def compute_figures(_tick: int, within: Range, **chosen: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
             samples = self.records.recent_samples(within.seconds, **chosen)
             return figures(samples, self.clock.now(), within, MAX_SAMPLES)
 
-        return reckoned
+        return compute_figures
 
 
 def _end_of(initiation_id: str) -> str:

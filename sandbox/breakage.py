@@ -130,7 +130,7 @@ def _drip(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wi
 
 
 def _huge(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:  # noqa: ARG001
-    opening = _padded(answer.body)
+    opening = _pad(answer.body)
     yield opening
     left = _padding(fault)
     while left > 0:
@@ -158,7 +158,7 @@ def sent(
     """
     length = len(answer.body)
     if fault is not None and fault.kind == "huge":
-        length = len(_padded(answer.body)) + _padding(fault) + len(b'"}')
+        length = len(_pad(answer.body)) + _padding(fault) + len(b'"}')
     kind = answer.content_type if answer.content_type != JSON else f"{JSON}; charset=utf-8"
     headers = [
         ("Content-Type", kind),
@@ -174,7 +174,7 @@ def sent(
     return headers, send(fault, answer, headers, wire)
 
 
-def _padded(body: bytes) -> bytes:
+def _pad(body: bytes) -> bytes:
     """The good response up to the field that makes it huge; read whole it is still valid."""
     start = body.rstrip()[:-1] if body.startswith(b"{") else b"{"
     return start + (b"" if start == b"{" else b",") + b'"padding":"'

@@ -164,7 +164,7 @@ def _participant(there: Conversation, purpose: str) -> dict[str, object]:
         {
             "id": communication_id(one, purpose),
             "provider": "PureCloud Cobrowse",
-            **_connected_time(one, purpose),
+            **_connected_since(one, purpose),
             **({} if one.ended is None else {"disconnectedTime": stamp(one.ended), "disconnectType": "client"}),
             **_end(one, purpose),
         }
@@ -217,7 +217,7 @@ def _end(medium: Medium, purpose: str) -> dict[str, object]:
     }
 
 
-def _connected_time(medium: Medium, purpose: str) -> dict[str, object]:
+def _connected_since(medium: Medium, purpose: str) -> dict[str, object]:
     """Since when one participant is in a cobrowse; the customer only once it has been accepted."""
     since = medium.joined if purpose == "customer" else medium.attached
     return {} if since is None else {"connectedTime": stamp(since)}

@@ -45,7 +45,7 @@ class ListQuerySchema(Schema):
     before = fields.Integer(load_default=None, validate=validate.Range(min=1, max=2**63 - 1))
 
     @pre_load
-    def _given(self, data: Any, **_: Any) -> Any:
+    def _drop_empty(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
         given = {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}

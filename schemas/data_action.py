@@ -32,7 +32,7 @@ class ConversationIdField(fields.Field[str]):
         if placeholder := placeholder_in(value):
             name = input_named_by(placeholder)
             raise ValidationError(f"The data action's input {name} was not set; {value[:SHOWN]!r} came.")
-        raise ValidationError(f"Must be a UUID; {_shown(value)} came.")
+        raise ValidationError(f"Must be a UUID; {_describe_value(value)} came.")
 
 
 class ChannelField(fields.Field["Channel | None"]):
@@ -41,7 +41,7 @@ class ChannelField(fields.Field["Channel | None"]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Channel | None:
         medium = medium_in(value) if isinstance(value, str) else "none"
         if medium not in CHANNELS:
-            raise ValidationError(f"Must be one of webchat, voice, message; {_shown(value)} came.")
+            raise ValidationError(f"Must be one of webchat, voice, message; {_describe_value(value)} came.")
         return CHANNELS[medium]
 
 
@@ -161,7 +161,7 @@ class StartRequestSchema(Schema):
     )
 
     @pre_load
-    def _given(self, data: Any, **_: Any) -> Any:
+    def _drop_unset(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError("Must be one JSON object.")
         given = {key: value for key, value in data.items() if not _is_unset(key, value)}
@@ -190,7 +190,7 @@ def _says_latest(value: object) -> bool:
     return isinstance(value, (str, bool, int)) and value in fields.Boolean.truthy
 
 
-def _shown(value: object) -> str:
+def _describe_value(value: object) -> str:
     return repr(value[:SHOWN]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
 
 

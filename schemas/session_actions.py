@@ -20,7 +20,7 @@ class _OptionalInputsSchema(Schema):
         unknown: ClassVar[str] = RAISE
 
     @pre_load
-    def _given(self, data: Any, **_: Any) -> Any:
+    def _drop_unset(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError("Must be one JSON object.")
         return {key: value for key, value in data.items() if value not in (None, "") and not placeholder_in(value)}

@@ -78,7 +78,7 @@ def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: d
 
 def sign_standard(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """The three headers of the standard."""
-    return sign_message([secret], drafted_message(draft, now))
+    return sign_message([secret], draft_message(draft, now))
 
 
 def sign_message(secrets: Sequence[Secret], message: Message) -> AuthParts:
@@ -87,7 +87,7 @@ def sign_message(secrets: Sequence[Secret], message: Message) -> AuthParts:
     return signed_headers(message, " ".join(signed))
 
 
-def drafted_message(draft: UnverifiedRequest, now: datetime) -> Message:
+def draft_message(draft: UnverifiedRequest, now: datetime) -> Message:
     """What is to be signed. The id is made of the body and the second, so a repeat has the same one."""
     when = now.replace(microsecond=0).astimezone(UTC)
     message_id = "msg_" + sha256(f"{now.replace(microsecond=0).isoformat()}\n".encode() + draft.body).hexdigest()[:24]
