@@ -8,7 +8,7 @@ from app import transport_of
 from cobrowse.clock import SystemClock
 from commands.group import Command
 from commands.terminal import say, say_check, say_json
-from diagnostics import Check, diagnose, passed, unsettled
+from diagnostics import Check, all_passed, diagnose, settings_checks
 from integrations.ids import new_id
 from settings import ENVIRONMENT, SettingsError, load_settings
 
@@ -26,7 +26,7 @@ def doctor(conversation_id: str, as_json: bool) -> None:
     try:
         settings = load_settings()
     except SettingsError as error:
-        made = [_print_check(check, quiet=as_json) for check in unsettled(error.errors)]
+        made = [_print_check(check, quiet=as_json) for check in settings_checks(error.errors)]
     else:
         checks = diagnose(
             settings,
@@ -41,7 +41,7 @@ def doctor(conversation_id: str, as_json: bool) -> None:
         say_json([{"name": each.name, "ok": each.ok, "found": each.found, "hint": each.hint} for each in made])
     else:
         say("", summary(made))
-    sys.exit(0 if passed(made) else 1)
+    sys.exit(0 if all_passed(made) else 1)
 
 
 def summary(checks: list[Check]) -> str:

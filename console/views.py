@@ -21,7 +21,7 @@ from console.curl import first_request
 from console.entrance import SIGN_IN, SIGN_OUT, Entrance
 from console.figures import HOUR, Figure, figures
 from console.ports import End, Records, Retry
-from console.rendering import guard, loaded, on_error, page_or_part, part
+from console.rendering import guard, load_form, on_error, page_or_part, part
 from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
 from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
@@ -124,7 +124,7 @@ class Console:
 
     def refused_requests(self) -> AnyResponse:
         """The requests that were refused before they became initiations, each with cause and remedy."""
-        query = loaded(_QUERY, request.args)
+        query = load_form(_QUERY, request.args)
         rows = self.records.refusals.newest(ROWS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
         words = {"refusals": rows, "query": query, "senders": senders}
@@ -139,7 +139,7 @@ class Console:
     def undelivered(self) -> str:
         """The callbacks that nobody has accepted."""
         found = self.records.callbacks.undelivered(ROWS)
-        return render_template("console/callbacks.html", callbacks=callbacks.shown(found))
+        return render_template("console/callbacks.html", callbacks=callbacks.to_views(found))
 
     def one(self, initiation_id: str) -> str:
         """An initiation on a page of its own."""
@@ -206,10 +206,10 @@ class Console:
 
     def _check_form(self, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
-        return self._access.check_form(loaded(_AGAIN, request.form).get("token", ""), subject, button)
+        return self._access.check_form(load_form(_AGAIN, request.form).get("token", ""), subject, button)
 
     def _list_context(self) -> dict[str, Any]:
-        query = loaded(_QUERY, request.args)
+        query = load_form(_QUERY, request.args)
         chosen = {
             "search": query["q"] or None,
             "state": State(query["state"]) if query["state"] else None,
@@ -244,7 +244,7 @@ class Console:
         may = g.person.may_act
         number = request.args.get("attempt", type=int)
         return {
-            "callbacks": callbacks.shown(self.records.callbacks.of(entry.id), self._access.token if may else None),
+            "callbacks": callbacks.to_views(self.records.callbacks.of(entry.id), self._access.token if may else None),
             "chosen": next((each for each in shown.attempts if each.number == number), shown.latest),
             "shown": shown,
             "token": self._access.token(entry.id) if may and shown.again else "",

@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox import endpoints, listening
-from sandbox.answers import Answer, said, status_line
+from sandbox.answers import Answer, json_answer, status_line
 from sandbox.breakage import Wire, apply_response_fault, sent
 from sandbox.calls import Call
 from sandbox.control import control
@@ -121,7 +121,7 @@ def _apply_faults(
         return GenesysError("service.unavailable").answer(call.correlation_id), None
     if before and fault.kind == "expire_token":
         _revoke(world, None)
-    answer = do() if not before or fault.kind in {"delay", "expire_token"} else said({}, route.status)
+    answer = do() if not before or fault.kind in {"delay", "expire_token"} else json_answer({}, route.status)
     if not before and answer.status >= 400:
         world.faults.give_back(armed)
         return answer, None

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import orjson
 from flask import request
 
-from sandbox.answers import JSON, Answer, head, said, status_line
+from sandbox.answers import JSON, Answer, head, json_answer, status_line
 from sandbox.errors import CODES, USUAL_CODE, OAuthError, error_body
 from sandbox.faults import Fault
 
@@ -48,7 +48,7 @@ def _status(fault: Fault, answer: Answer, context_id: str, operation: str) -> An
     blanks = {"seconds": str(retry), "permissions": "conversation:cobrowse:add", "maximumBytes": "512000"}
     blanks |= {"limit": "300", "window": "60", "value": "", "type": "", "allowableValues": ""}
     message = str(given["message"] or (row.message.format(**blanks) if row else code))
-    return said(error_body(status, code, message, context_id), status, headers)
+    return json_answer(error_body(status, code, message, context_id), status, headers)
 
 
 def _wrong_json(fault: Fault, answer: Answer, *_: str) -> Answer:
@@ -74,7 +74,7 @@ def _echo(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answ
     presented = request.headers.get("Authorization", "")
     where = f"{request.url}?token={presented.partition(' ')[2]}"
     quoted = f"{presented} was refused for {where} {request.get_data(as_text=True)}"
-    return said({"code": "echo", "message": quoted, "error_description": quoted, "contextId": presented}, status)
+    return json_answer({"code": "echo", "message": quoted, "error_description": quoted, "contextId": presented}, status)
 
 
 def _redirect(fault: Fault, answer: Answer, *_: str) -> Answer:

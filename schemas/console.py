@@ -50,11 +50,11 @@ class ListQuerySchema(Schema):
             return data
         given = {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}
         if "q" in given:
-            given["q"] = searched(given["q"])
+            given["q"] = parse_search(given["q"])
         return given
 
 
-def searched(text: str) -> str:
+def parse_search(text: str) -> str:
     """What is meant by a text that was pasted: the id in a URL, a log line or JSON, or the text without quotes."""
     found = _UUID.search(text)
     return found[0].lower() if found else text.strip("\"'`,;: \t")

@@ -96,7 +96,7 @@ class Webhooks:
         if answer.note:
             log.warning("handshake", sender=sender.name, note=answer.note)
             # With its time: it is read for days, also once it has been done.
-            self.activity.noted(sender.name, f"{self.clock.now():%Y-%m-%d %H:%M} UTC: {answer.note}")
+            self.activity.record_note(sender.name, f"{self.clock.now():%Y-%m-%d %H:%M} UTC: {answer.note}")
         if answer.call:
             self.call(answer.call)
         response = (
@@ -140,7 +140,7 @@ class Webhooks:
             return responses.respond(refused, mode)
         commands = [_command(sender, event, credential, key) for event in events]
         outcomes = list(self._outcomes(events, commands, deadline, dry_run=dry_run))
-        self.activity.delivered(name, self.clock.now(), responses.summary(outcomes))
+        self.activity.record_delivery(name, self.clock.now(), responses.summary(outcomes))
         return responses.respond(outcomes, mode)
 
     def _count_events(self, sender: Sender, events: int = 1) -> RequestError | None:

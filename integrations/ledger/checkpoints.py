@@ -20,7 +20,7 @@ class Checkpoints:
         self._next = interval
         self._running = False
 
-    def committed(self, commits: int) -> None:
+    def record_commits(self, commits: int) -> None:
         """Note that this process has committed so many times in all."""
         if commits < self._next or self._running:
             return

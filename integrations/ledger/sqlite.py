@@ -71,7 +71,7 @@ class SQLite:
             done = state.batches.write(work, deadline)
             if durable:
                 state.sync.wait(deadline.remaining())
-            state.checkpoints.committed(state.batches.commits)
+            state.checkpoints.record_commits(state.batches.commits)
             return done
 
         return self._use(write, seconds)

@@ -79,10 +79,10 @@ def secret_bytes(secret: str) -> bytes:
 
 def decode_secret(secret: str, encoding: SecretEncoding) -> bytes | None:
     """The key that a secret of this encoding holds; None if it is not written so."""
-    return decoded(secret_bytes(secret), encoding)
+    return decode(secret_bytes(secret), encoding)
 
 
-def decoded(written: bytes, encoding: SecretEncoding) -> bytes | None:
+def decode(written: bytes, encoding: SecretEncoding) -> bytes | None:
     """The bytes that are written so; None if these are not."""
     try:
         if encoding == "hex":
@@ -94,7 +94,7 @@ def decoded(written: bytes, encoding: SecretEncoding) -> bytes | None:
 
 def decode_signature(written: str, encoding: SecretEncoding) -> bytes:
     """The bytes of a signature in a header; b"", which fits nothing, if it is not written so."""
-    return decoded(header_bytes(written), encoding) or b""
+    return decode(header_bytes(written), encoding) or b""
 
 
 def constant_time_equals(presented: bytes, secret: bytes) -> bool:

@@ -13,7 +13,7 @@ from integrations.senders.auth.config import (
     AuthConfig,
     AuthParts,
     constant_time_equals,
-    decoded,
+    decode,
     matching_secret,
     secret_bytes,
 )
@@ -88,7 +88,7 @@ def basic_parts(header: str) -> tuple[bytes, bytes]:
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return b"", b""
-    username, _, password = (decoded(header_bytes(encoded.strip()), "base64") or b"").partition(b":")
+    username, _, password = (decode(header_bytes(encoded.strip()), "base64") or b"").partition(b":")
     return username, password
 
 
