@@ -165,7 +165,9 @@ def result(entry: InitiationRecord) -> Text:
 def document(entry: InitiationRecord) -> dict[str, object]:
     """The initiation for --json; `answer` is what its caller got, its secrets masked, null while it runs."""
     ended = entry.outcome is not None and entry.state is not State.RUNNING
-    return facts(entry) | {"answer": to_answer(view_model.masked(entry.outcome)) if ended and entry.outcome else None}
+    return facts(entry) | {
+        "answer": to_answer(view_model.mask_outcome(entry.outcome)) if ended and entry.outcome else None
+    }
 
 
 def facts(entry: InitiationRecord) -> dict[str, object]:

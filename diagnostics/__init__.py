@@ -81,7 +81,7 @@ def diagnose(
                 yield check
 
 
-def unsettled(errors: Iterable[str]) -> Iterator[Check]:
+def settings_checks(errors: Iterable[str]) -> Iterator[Check]:
     """The checks where the settings themselves are wrong, a line for each: nothing else can be looked at then."""
     for fault in errors:
         name, _, what = fault.partition(":")
@@ -89,6 +89,6 @@ def unsettled(errors: Iterable[str]) -> Iterator[Check]:
         yield Check("settings", False, f"{name}:{what}", hint)
 
 
-def passed(checks: Iterable[Check]) -> bool:
+def all_passed(checks: Iterable[Check]) -> bool:
     """Whether no check failed. Skipped checks don't count as failed."""
     return all(check.ok is not False for check in checks)

@@ -43,7 +43,7 @@ def login(context: DiagnosticContext) -> Iterator[Check]:
 def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
     dns, tls = f"{which} host: DNS", f"{which} host: TLS"
     if is_proxied(context.settings, url):
-        yield from _proxied(context, dns, tls)
+        yield from _check_proxy(context, dns, tls)
         return
     try:
         addresses = context.probe.addresses(url)
@@ -74,7 +74,7 @@ def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
     yield Check(tls, True, answer.tls or "answers over http, which is for a sandbox on this machine")
 
 
-def _proxied(context: DiagnosticContext, dns: str, tls: str) -> Iterator[Check]:
+def _check_proxy(context: DiagnosticContext, dns: str, tls: str) -> Iterator[Check]:
     """The proxy itself; what lies behind it is for the service's own engine: the token and a conversation show that."""
     parts = urlsplit(context.settings.genesys_proxy.reveal())
     port = parts.port or (443 if parts.scheme == "https" else 1080)

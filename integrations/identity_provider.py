@@ -127,11 +127,11 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # Authl
             with self._get_session() as session:
                 answer = session.request("GET", self._issuer.rstrip("/") + _PATH, withhold_token=True)
             answer.raise_for_status()
-            self.server_metadata = _checked(answer.json(), self._issuer)
+            self.server_metadata = _check_metadata(answer.json(), self._issuer)
         return self.server_metadata
 
 
-def _checked(told: Mapping[str, Any], issuer: str) -> dict[str, Any]:
+def _check_metadata(told: Mapping[str, Any], issuer: str) -> dict[str, Any]:
     """What of the provider's description is used. ValueError if it is another's, or has no safe endpoints."""
     if told["issuer"].rstrip("/") != issuer.rstrip("/"):
         raise ValueError(f"it is the description of {str(told['issuer'])[:200]!r}")

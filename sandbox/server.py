@@ -42,7 +42,7 @@ class _Handler(WSGIRequestHandler):
             serve_stream(self.connection, self.path, self.headers.items(), world.channels, world.stopping.is_set)
             return
         environ = self.make_environ()
-        body = self._read(environ["wsgi.input"] if environ.get("wsgi.input_terminated") else None)
+        body = self._read_body(environ["wsgi.input"] if environ.get("wsgi.input_terminated") else None)
         if body is None:
             self.close_connection = True
             return
@@ -70,7 +70,7 @@ class _Handler(WSGIRequestHandler):
             close: Callable[[], None] = getattr(pieces, "close", lambda: None)
             close()
 
-    def _read(self, chunked: io.RawIOBase | None) -> bytes | None:
+    def _read_body(self, chunked: io.RawIOBase | None) -> bytes | None:
         """The whole body, so that the next request starts where this one ends; None if it can't be read."""
         try:
             if chunked is not None:

@@ -65,16 +65,16 @@ class Poster:
         try:
             answer = self.send(self.receiver.url, self.seconds, message.body.encode(), headers)
         except FetchError as error:
-            return self._failed(callback, str(error))
+            return self._retry_later(callback, str(error))
         said = f"HTTP {answer.status}"
         if 200 <= answer.status < 300:
             return Tried(Delivery.DELIVERED, said)
         if answer.status == 410:
             return Tried(Delivery.GIVEN_UP, said, pause=LONGEST_PAUSE)
         asked = retry_after(answer.retry_after, self.clock) if answer.status in _BUSY else None
-        return self._failed(callback, said, min(asked or 0.0, LONGEST_PAUSE))
+        return self._retry_later(callback, said, min(asked or 0.0, LONGEST_PAUSE))
 
-    def _failed(self, callback: Callback, said: str, pause: float = 0.0) -> Tried:
+    def _retry_later(self, callback: Callback, said: str, pause: float = 0.0) -> Tried:
         if callback.tries >= len(WAITS):
             return Tried(Delivery.GIVEN_UP, said, pause=pause)
         wait = WAITS[callback.tries] * (1 + self.jitter() / 5)
