@@ -49,6 +49,18 @@ def poster(url, secrets=(SECRET,), **more):
     return Poster(Target(url, tuple(map(Secret, secrets))), payload, SystemClock(), lambda: 0.5, **more)
 
 
+def test_the_words_of_an_event_and_of_a_delivery_are_those_on_record():
+    assert [*EventType] == ["initiation.succeeded", "initiation.failed", "initiation.ended"]
+    assert [*Delivery] == ["pending", "delivered", "given_up"]
+    assert [callback(type=kind, attempt=2).id for kind in EventType] == [
+        "i-1:succeeded:2",
+        "i-1:failed:2",
+        "i-1:ended:2",
+    ]
+    types = {state: EventType.of(state) for state in State}
+    assert [state for state, kind in types.items() if kind is EventType.SUCCEEDED] == [State.SUCCEEDED]
+
+
 # --- the payload ------------------------------------------------------------------------------------
 
 

@@ -52,7 +52,7 @@ def _sign_v1a(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest
 
 
 def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    written = incoming.headers.get(_FRESHCHAT.lower(), "")
+    written = incoming.headers.get(_FRESHCHAT.lower())
     if not written:
         raise SignatureMissing(f"the header {_FRESHCHAT} is missing or empty")
     signature = decode_signature(written, "base64")
