@@ -17,7 +17,8 @@ class CallbackTable:
 
     def due(self, limit: int) -> list[Callback]:
         """Those to be sent now, the longest due first; of each initiation the earliest event that is pending."""
-        return [_callback(row) for row in self._database.read(queries.DUE_CALLBACKS, {"limit": limit})]
+        # A scan: after a long outage of the receiver many wait for an earlier one, and each is looked at.
+        return self._database.scan(queries.DUE_CALLBACKS, {"limit": limit}, _callback)
 
     def mark(self, callback: Callback, state: Delivery, wait: float, answer: str) -> None:
         """Record a try. A pending one is due again after `wait` seconds; one that is delivered stays so."""
