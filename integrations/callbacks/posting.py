@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
+import structlog
+
 from cobrowse.callbacks import Callback, Delivery
 from cobrowse.clock import Clock
 from cobrowse.model import Outcome, Secret
 from integrations.genesys.waits import retry_after
 from integrations.senders.auth.standard_webhooks import Message, sign_message
 from integrations.senders.fetching import Answer, FetchError, exchange
+
+log = structlog.stdlib.get_logger("cobrowse")
 
 # Seconds for a try as a whole, of which the receiver has fetching.TIMEOUT until its answer begins.
 TRY_SECONDS = 15.0
@@ -56,13 +60,20 @@ class Poster:
     send: Callable[[str, float, bytes, Mapping[str, str]], Answer] = exchange
 
     def __call__(self, callback: Callback) -> Tried:
-        """Send it once. Redirects are not followed."""
-        if callback.outcome is None:
-            return Tried(Delivery.GIVEN_UP, "not sent: its content can't be read as this service wrote it")
+        """Send it once, and raise nothing: one that can't be sent would be due again at once, for ever."""
+        try:
+            return self._try(callback)
+        except Exception as fault:
+            log.exception("callbacks: internal error", webhook_id=callback.id)
+            return self._failed(callback, f"not sent: internal error ({type(fault).__name__})")
+
+    def _try(self, callback: Callback) -> Tried:
+        if callback.outcome is None:  # a newer release may have written it, which sends it once this one has gone
+            return self._failed(callback, "not sent: its content can't be read as this service wrote it")
         now = self.clock.now().replace(microsecond=0).astimezone(UTC)
         message = Message(callback.id, now, [], self.payload(callback, callback.outcome), "")
         headers = {"content-type": "application/json", **sign_message(self.receiver.secrets, message).headers}
-        try:
+        try:  # redirects are not followed
             answer = self.send(self.receiver.url, self.seconds, message.body.encode(), headers)
         except FetchError as error:
             return self._failed(callback, str(error))
