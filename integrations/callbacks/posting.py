@@ -23,6 +23,8 @@ WAITS = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 28_800.0, 28_800.0)
 # Seconds that nothing at all is sent: at most after an answer with Retry-After, and after a 410, by which a receiver
 # says that it is gone for good.
 LONGEST_PAUSE = 3_600.0
+# And after a try that was not answered: a long backlog would be tried, and logged, hundreds of times a second.
+UNREACHABLE_PAUSE = 5.0
 # By these answers a receiver asks to be spared.
 _BUSY = (429, 502, 503, 504)
 
@@ -76,7 +78,7 @@ class Poster:
         try:  # redirects are not followed
             answer = self.send(self.receiver.url, self.seconds, message.body.encode(), headers)
         except FetchError as error:
-            return self._failed(callback, str(error))
+            return self._failed(callback, str(error), UNREACHABLE_PAUSE)
         said = f"HTTP {answer.status}"
         if 200 <= answer.status < 300:
             return Tried(Delivery.DELIVERED, said)
