@@ -79,16 +79,16 @@ class Poster:
             answer = self.send(self.receiver.url, self.seconds, message.body.encode(), headers)
         except FetchError as error:
             return self._failed(callback, str(error), UNREACHABLE_PAUSE)
-        said = f"HTTP {answer.status}"
+        status = f"HTTP {answer.status}"
         if 200 <= answer.status < 300:
-            return Tried(Delivery.DELIVERED, said)
+            return Tried(Delivery.DELIVERED, status)
         if answer.status == 410:
-            return Tried(Delivery.GIVEN_UP, said, pause=LONGEST_PAUSE)
+            return Tried(Delivery.GIVEN_UP, status, pause=LONGEST_PAUSE)
         asked = retry_after(answer.retry_after, self.clock) if answer.status in _BUSY else None
-        return self._failed(callback, said, min(asked or 0.0, LONGEST_PAUSE))
+        return self._failed(callback, status, min(asked or 0.0, LONGEST_PAUSE))
 
-    def _failed(self, callback: Callback, said: str, pause: float = 0.0) -> Tried:
+    def _failed(self, callback: Callback, answer: str, pause: float = 0.0) -> Tried:
         if callback.tries >= len(WAITS):
-            return Tried(Delivery.GIVEN_UP, said, pause=pause)
+            return Tried(Delivery.GIVEN_UP, answer, pause=pause)
         wait = WAITS[callback.tries] * (1 + self.jitter() / 5)
-        return Tried(Delivery.PENDING, said, max(wait, pause), pause)
+        return Tried(Delivery.PENDING, answer, max(wait, pause), pause)
