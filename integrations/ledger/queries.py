@@ -282,7 +282,8 @@ UPDATE callbacks SET state = 'pending', at = {now}, tries = 0
 WHERE initiation_id = :initiation_id AND attempt = :attempt AND type = :type
 """
 RESEND_CALLBACKS = """
-UPDATE callbacks SET state = 'pending', at = {now}, tries = 0 WHERE state IN ('pending', 'given_up')
+UPDATE callbacks SET state = 'pending', at = {now}, tries = 0 WHERE seq IN (
+    SELECT seq FROM callbacks WHERE state = 'given_up' OR state = 'pending' AND at > {now} LIMIT :batch)
 """
 CALLBACK_BACKLOG = "SELECT count(*), coalesce({now} - min(created), 0) FROM callbacks WHERE state = 'pending'"
 # Kept for as long as any initiation of their time. One that nobody has tried to send for so long is for nobody.
