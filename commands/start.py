@@ -32,7 +32,7 @@ class Steps:
     def __init__(self) -> None:
         self._number = 0
 
-    def on_span_end(self, attempt: Attempt, span: Span) -> None:  # noqa: ARG002 - an observer's signature
+    def on_span_end(self, _attempt: Attempt, span: Span) -> None:
         """A line for a step; waits are shown between them."""
         if span.kind == "step":
             self._number += 1

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from cobrowse.clock import Clock
 from diagnostics import listen_checks, local_checks, network_checks, user_checks
 from diagnostics.connectivity import ConnectivityProbe
-from diagnostics.context import Check, DiagnosticContext, DoctorSettings
+from diagnostics.context import Check, DiagnosticContext
 from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys.transport import CurlTransport
+from settings import Settings
 
-__all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "DoctorSettings", "diagnose", "passed", "unsettled"]
+__all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "diagnose", "passed", "unsettled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ QUESTIONS = (
 
 
 def diagnose(
-    settings: DoctorSettings,
+    settings: Settings,
     *,
     environ: Mapping[str, str],
     clock: Clock,

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from diagnostics.connectivity import Unreachable
-from diagnostics.context import Check, DiagnosticContext, DoctorSettings
+from diagnostics.context import Check, DiagnosticContext
 from integrations.genesys.no_proxy import is_direct
+from settings import Settings
 
 PROXY_HINT = (
     "Check GENESYS_PROXY: its scheme, host and port, its user and password, and whether it lets this host through."
@@ -88,7 +89,7 @@ def _proxied(context: DiagnosticContext, dns: str, tls: str) -> Iterator[Check]:
     yield Check(tls, None, "through the proxy: see credentials and reading")
 
 
-def is_proxied(settings: DoctorSettings, url: str) -> bool:
+def is_proxied(settings: Settings, url: str) -> bool:
     """Whether libcurl takes the proxy for this URL."""
     return bool(settings.genesys_proxy) and not is_direct(urlsplit(url).hostname or "", settings.no_proxy)
 

@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from cobrowse.clock import Clock
 from cobrowse.model import Secret
 from integrations.identity import Journey, ProviderAway, SignInRefused
-from schemas.addresses import http_url, is_loopback
+from schemas.addresses import http_url, is_in_the_clear
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -138,7 +138,7 @@ def _checked(told: Mapping[str, Any], issuer: str) -> dict[str, Any]:
     endpoints = {name: told[name] for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
     for name, url in endpoints.items():
         parts = http_url(url)
-        if parts is None or not (parts.scheme == "https" or is_loopback(parts.hostname or "")):
+        if parts is None or is_in_the_clear(parts):
             raise ValueError(f"its {name} is no https URL")
     ways = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return {

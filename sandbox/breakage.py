@@ -60,7 +60,7 @@ def _not_json(fault: Fault, answer: Answer, *_: str) -> Answer:
     return replace(answer, status=int(fault.parameters["status"]), body=page, content_type="text/html")
 
 
-def _empty(fault: Fault, answer: Answer, *_: str) -> Answer:  # noqa: ARG001 - it has no fields
+def _empty(_fault: Fault, answer: Answer, *_: str) -> Answer:
     return replace(answer, body=b"")
 
 
@@ -68,7 +68,7 @@ def _wrong_type(fault: Fault, answer: Answer, *_: str) -> Answer:
     return replace(answer, content_type=str(fault.parameters["content_type"]))
 
 
-def _echo(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:  # noqa: ARG001 - the row's own signature
+def _echo(fault: Fault, *_: object) -> Answer:
     """A gateway that quotes the request in its error, in all the places that a message is read from."""
     status = int(fault.parameters["status"])
     presented = request.headers.get("Authorization", "")
@@ -100,14 +100,14 @@ def apply_response_fault(fault: Fault, answer: Answer, context_id: str, operatio
     return answer if reword is None else reword(fault, answer, context_id, operation)
 
 
-def _drop(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:  # noqa: ARG001
+def _drop(fault: Fault, _answer: Answer, _headers: object, wire: Wire) -> Iterator[bytes]:
     yield from ()  # what makes this a generator: it fails when it is sent, not when it is made
     if fault.parameters["how"] == "rst" and wire.connection is not None:
         wire.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     raise ConnectionAbortedError("a fault: no answer")
 
 
-def _truncate(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:  # noqa: ARG001
+def _truncate(_fault: Fault, answer: Answer, *_: object) -> Iterator[bytes]:
     yield answer.body[: len(answer.body) // 2]
     raise ConnectionAbortedError("a fault: half an answer")
 
@@ -129,7 +129,7 @@ def _drip(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wi
         raise ConnectionAbortedError("all of it is sent already")
 
 
-def _huge(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:  # noqa: ARG001
+def _huge(fault: Fault, answer: Answer, *_: object) -> Iterator[bytes]:
     opening = _padded(answer.body)
     yield opening
     left = _padding(fault)

@@ -34,7 +34,8 @@ def control(world: FakeGenesys) -> Blueprint:
         return _json({"message": str(error)}, 400)
 
     @plan.errorhandler(GenesysError)
-    def absent(error: GenesysError) -> Response:  # noqa: ARG001 - here it can only be a conversation that isn't there
+    def absent(_error: GenesysError) -> Response:
+        # Here it can only be a conversation that isn't there.
         return _json({"message": "id: there is no such conversation"}, 404)
 
     @plan.get("/state")

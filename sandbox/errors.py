@@ -126,8 +126,8 @@ class OAuthError(Refusal):
         self.error = error
         self.description = description
 
-    def answer(self, context_id: str) -> Answer:  # noqa: ARG002 - the login host names no context in its body
-        """The OAuth error, its description under both names that the login host uses."""
+    def answer(self, _context_id: str) -> Answer:
+        """The OAuth error, its description under both names that the login host uses; it names no context."""
         body = {"error": self.error, "description": self.description, "error_description": self.description}
         return said(body, self.status)
 

@@ -51,13 +51,13 @@ class _Handler(WSGIRequestHandler):
         environ["CONTENT_LENGTH"] = str(len(body))
         opening = b""
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., None]:  # noqa: ARG001
+        def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> Callable[..., None]:
             nonlocal opening
             length = any(name.lower() == "content-length" for name, _ in headers)
             self.close_connection = self.close_connection or not length
             last = [("Connection", "close")] if self.close_connection else []
             opening = head(status, [("Date", formatdate(usegmt=True)), *headers, *last])
-            return lambda data: None  # noqa: ARG005 - the old way to write; Flask doesn't use it
+            return lambda *_: None  # the old way to write; Flask doesn't use it
 
         pieces: Iterable[bytes] = self.server.app(environ, start_response)
         try:

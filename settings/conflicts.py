@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from integrations.genesys.grants import USER
 from integrations.regions import REGIONS
-from schemas.addresses import http_url, is_loopback
+from schemas.addresses import http_url, is_in_the_clear
 from settings.table import Settings
 
 _CLIENT = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
@@ -67,7 +67,7 @@ def _oidc_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         if not getattr(settings, name.lower()):
             yield name, f"required with CONSOLE_OIDC_ISSUER; {remedy}"
     public = http_url(settings.public_base_url)
-    if public is not None and public.scheme == "http" and not is_loopback(public.hostname or ""):
+    if public is not None and is_in_the_clear(public):
         yield "PUBLIC_BASE_URL", "must be https with CONSOLE_OIDC_ISSUER, since people come back there with a code"
     if not settings.console_oidc_operators and not settings.console_oidc_viewers:
         yield (

@@ -57,7 +57,7 @@ class TokenStore(Protocol):
     def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
         """Whether this owner is to fetch the token that follows `stale_version`."""
 
-    def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> StoredToken:
+    def put(self, name: str, value: Secret, expires_in: float) -> StoredToken:
         """Keep what was fetched."""
 
     def release(self, name: str, lease_owner: str) -> None:
@@ -240,7 +240,7 @@ class Tokens:
                 except BaseException:
                     store.release(name, self._holder)
                     raise
-                return self._cached(value, store.put(name, self._holder, value, expires_in).version, expires_in)
+                return self._cached(value, store.put(name, value, expires_in).version, expires_in)
             if not attempt.deadline.allows(POLL_INTERVAL):
                 raise GenesysTimeout("token: no time was left while another worker was fetching it")
             self._clock.sleep(POLL_INTERVAL)

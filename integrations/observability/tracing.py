@@ -80,7 +80,7 @@ class Traces:
 
         return ended
 
-    def on_span_end(self, attempt: Attempt, span: Span) -> None:  # noqa: ARG002 - an observer's signature
+    def on_span_end(self, _attempt: Attempt, span: Span) -> None:
         """Note when this thread's attempt began, by the clock that traces go by: spans know seconds since then."""
         self._here.began = self._clock.now() - timedelta(seconds=span.start + span.seconds)
 

@@ -5,8 +5,9 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from cobrowse.errors import KeysUnavailable, NotAuthenticated
 from integrations.senders import fetching
@@ -16,17 +17,13 @@ from integrations.senders.fetching import FetchError, fetch
 from integrations.senders.registry import load_senders
 from tests.clocks import ManualClock
 from tests.payloads import NOW
-from tests.unit.jwts import AUDIENCE, ISSUER, KEYS, presenting, token
+from tests.unit.jwts import AUDIENCE, ISSUER, KEYS, b64, presenting, token
 from web.error_responses import status_of
 
 
 def jwk(name, key_id, **more):
-    algorithms = {
-        "RS256": jwt.algorithms.RSAAlgorithm,
-        "ES256": jwt.algorithms.ECAlgorithm,
-        "EdDSA": jwt.algorithms.OKPAlgorithm,
-    }
-    return {**json.loads(algorithms[name].to_jwk(KEYS[name].public_key())), "kid": key_id, **more}
+    kinds = {"RS256": RSAKey, "ES256": ECKey, "EdDSA": OKPKey}
+    return {**kinds[name].import_key(KEYS[name].public_key()).as_dict(), "kid": key_id, **more}
 
 
 def document(*keys):
@@ -51,7 +48,16 @@ def test_a_key_of_another_use_kind_or_form_is_passed_over():
         document(good, jwk("ES256", "b", use="enc"), {"kty": "oct", "k": "AAAA", "kid": "c"}, 7, {"kty": "RSA"})
     )
     assert list(found) == ["a"]
+    private = OKPKey.import_key(KEYS["EdDSA"]).as_dict(private=True)
+    assert list(keys_in(document({**private, "kid": "published"}, {"kty": ["RSA"]}, good))) == ["a"]
     assert keys_in(document(jwk("RS256", "a", alg="RS512"), jwk("EdDSA", "d"))).keys() == {"d"}
+
+
+def test_a_key_that_can_be_broken_is_passed_over():
+    n = rsa.generate_private_key(65537, 1024).public_key().public_numbers().n
+    weak = {"kty": "RSA", "kid": "weak", "e": "AQAB", "n": b64(n.to_bytes(128, "big"))}
+    other = {**ECKey.import_key(ec.generate_private_key(ec.SECP384R1()).public_key()).as_dict(), "kid": "P-384"}
+    assert keys_in(document(weak, other, jwk("ES256", "b"))).keys() == {"b"}
 
 
 @pytest.mark.parametrize(
@@ -138,6 +144,9 @@ def test_a_row_fetches_its_issuers_keys_once_it_is_started_and_never_in_a_reques
     good = presenting(token(header={"kid": "now"}))
     with pytest.raises(KeysUnavailable):
         sender.authenticate(good, NOW)
+    for hopeless in ({"alg": "none"}, {"alg": "RS512"}, {"crit": ["x"], "x": 1}):
+        with pytest.raises(NotAuthenticated, match="no JWT of RS256"):
+            sender.authenticate(presenting(token(header={"kid": "now", **hopeless})), NOW)
     assert not issuer["asked"].is_set()
     sender.start()
     sender.start()

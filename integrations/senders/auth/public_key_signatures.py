@@ -36,7 +36,7 @@ def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
     presented = [one for one in presented if one][:MOST]
     signed = message.signed
     signer = auth_config.named(
-        any([fits(key, one, signed) for one in presented])  # noqa: C419 - each is tried
+        True in [fits(key, one, signed) for one in presented]  # each is tried
         for key in auth_config.own or ()
     )
     if signer is None:
