@@ -139,7 +139,7 @@ class Console:
     def undelivered(self) -> str:
         """The callbacks that nobody has accepted."""
         found = self.records.callbacks.undelivered(ROWS)
-        return render_template("console/callbacks.html", callbacks=callbacks.to_views(found))
+        return render_template("console/callbacks.html", callbacks=callbacks.make_views(found))
 
     def one(self, initiation_id: str) -> str:
         """An initiation on a page of its own."""
@@ -244,7 +244,7 @@ class Console:
         may = g.person.may_act
         number = request.args.get("attempt", type=int)
         return {
-            "callbacks": callbacks.to_views(self.records.callbacks.of(entry.id), self._access.token if may else None),
+            "callbacks": callbacks.make_views(self.records.callbacks.of(entry.id), self._access.token if may else None),
             "chosen": next((each for each in shown.attempts if each.number == number), shown.latest),
             "shown": shown,
             "token": self._access.token(entry.id) if may and shown.again else "",

@@ -1,6 +1,7 @@
 """The issuer's keys: which are taken, and when they are fetched, beside the requests and within bounds."""
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -182,3 +183,16 @@ def test_an_issuer_that_sends_a_byte_now_and_then_holds_nobody_up(issuer, header
     issuer.update(drips=True, headers={"Content-Length": "200000", **headers})
     with pytest.raises(FetchError, match="did not answer within"):
         fetch(issuer["url"], whole=0.3)
+
+
+def test_a_tls_handshake_that_never_ends_holds_nobody_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(FetchError, match=r"within 0\.3 s"):
+        fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/keys", whole=0.3)
+
+
+@pytest.mark.parametrize("host", ["[::1]", "[::ffff:127.0.0.1]"])
+def test_an_ipv6_address_needs_no_port(host):
+    """Its last part is none: the rest of it would be looked for as a name."""
+    with pytest.raises(FetchError) as refused:
+        fetch(f"http://{host}/keys")
+    assert "gaierror" not in str(refused.value)
