@@ -66,10 +66,10 @@ def purge(as_json: bool) -> None:
 @ledger.command()
 @AS_JSON
 def resend(as_json: bool) -> None:
-    """Send all outcome callbacks that are not delivered now, also those that were given up. The service sends them."""
+    """Make undelivered outcome callbacks due now. Also those that were given up; the service sends them."""
     with open_ledger() as store:
         due = store.callbacks.resend_all()
     if as_json:
         say_json({"due": due})
         return
-    say(f"{due} callback{'' if due == 1 else 's'} due now.")
+    say(f"{due} callback{'' if due == 1 else 's'} made due now.")

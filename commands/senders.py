@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from app import build_ledger, load_auth
+from app import build_ledger
 from cobrowse.clock import SystemClock
 from cobrowse.errors import LedgerUnavailable
 from commands.group import ENV_FILE, Group, load_environment
 from commands.needs import LEDGER, SENDERS
 from commands.terminal import say, say_json, say_pairs
 from integrations.senders.registry import Senders
-from settings import load_settings
+from settings import load_auth, load_settings
 
 
-def configured_senders(file: Path | None = None) -> Senders:
+def load_configured_senders(file: Path | None = None) -> Senders:
     """The senders of this file, or of SENDERS_FILE. SettingsError for whatever is wrong; needs no other setting."""
     settings = load_settings(only=SENDERS)
     return load_auth(replace(settings, senders_file=str(file)) if file else settings, SystemClock())[1]
@@ -38,7 +38,7 @@ def senders(context: click.Context, as_json: bool, env_file: Path | None) -> Non
 @click.option("--json", "as_json", is_flag=True, help="Print the senders and their warnings as JSON.")
 def check(file: Path, as_json: bool) -> None:
     """Validate FILE as a start would, and start nothing. Secrets are this environment's."""
-    known = configured_senders(file)
+    known = load_configured_senders(file)
     if as_json:
         say_json([{"name": sender.name, "warnings": list(sender.warnings)} for sender in known])
         return
@@ -49,7 +49,7 @@ def check(file: Path, as_json: bool) -> None:
 
 
 def _list(as_json: bool) -> None:
-    known = configured_senders()
+    known = load_configured_senders()
     notes = _notes([sender.name for sender in known if sender.leaves_notes])
     rows = [{**row, "note": notes.get(str(row["name"]), "")} for row in known.masked()]
     if as_json:

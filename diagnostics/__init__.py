@@ -5,13 +5,14 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from cobrowse.clock import Clock
-from diagnostics import local_checks, network_checks
+from diagnostics import listen_checks, local_checks, network_checks, user_checks
 from diagnostics.connectivity import ConnectivityProbe
-from diagnostics.context import Check, DiagnosticContext, DoctorSettings
+from diagnostics.context import Check, DiagnosticContext
 from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys.transport import CurlTransport
+from settings import Settings
 
-__all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "DoctorSettings", "diagnose", "passed", "unsettled"]
+__all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "diagnose", "passed", "unsettled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Question:
 
 
 _STRAIGHT = ConnectivityProbe()
+_HOSTS = ("api host", "login host")
 _GENESYS = ("api host", "login host", "credentials")
 QUESTIONS = (
     Question("region", lambda context, _: network_checks.region(context)),
@@ -38,6 +40,10 @@ QUESTIONS = (
     Question("ending", lambda _, org: org.ending(), _GENESYS),
     Question("participant data", lambda _, org: org.participant_data(), _GENESYS),
     Question("conversation", lambda _, org: org.conversation(), _GENESYS),
+    Question("listening", listen_checks.listening, _GENESYS),
+    # Last of those to Genesys, for it tells what they have learnt.
+    Question("service user", user_checks.service_user, _HOSTS),
+    Question("tokens", user_checks.tokens, _GENESYS),
     Question("API keys", lambda context, _: local_checks.api_keys(context)),
     Question("senders", lambda context, _: local_checks.senders(context)),
     Question("rates", lambda context, _: local_checks.rates(context)),
@@ -48,7 +54,7 @@ QUESTIONS = (
 
 
 def diagnose(
-    settings: DoctorSettings,
+    settings: Settings,
     *,
     environ: Mapping[str, str],
     clock: Clock,
@@ -63,7 +69,7 @@ def diagnose(
     `conversation_id` that conversation is checked too.
     """
     context = DiagnosticContext(settings, environ, clock, new_id, probe, transport, conversation_id)
-    with closing(GenesysChecks(context)) as org:
+    with closing(context), closing(GenesysChecks(context, context.ledger.grants if context.ledger else None)) as org:
         for question in QUESTIONS:
             missing = [name for name in question.needs if name in context.failed]
             if missing:
@@ -75,7 +81,7 @@ def diagnose(
                 yield check
 
 
-def unsettled(errors: Iterable[str]) -> Iterator[Check]:
+def settings_checks(errors: Iterable[str]) -> Iterator[Check]:
     """The checks where the settings themselves are wrong, a line for each: nothing else can be looked at then."""
     for fault in errors:
         name, _, what = fault.partition(":")
@@ -83,6 +89,6 @@ def unsettled(errors: Iterable[str]) -> Iterator[Check]:
         yield Check("settings", False, f"{name}:{what}", hint)
 
 
-def passed(checks: Iterable[Check]) -> bool:
+def all_passed(checks: Iterable[Check]) -> bool:
     """Whether no check failed. Skipped checks don't count as failed."""
     return all(check.ok is not False for check in checks)

@@ -53,7 +53,7 @@ def senders(context: DiagnosticContext) -> Iterator[Check]:
     except SendersFileError as error:
         yield from _faulty(file, error.errors)
         return
-    if not loaded:
+    if not loaded and loaded.listen is None:
         yield Check("senders", False, f"{file.name} has no sender", "Add a [senders.NAME], or leave SENDERS_FILE out.")
     for sender in loaded:
         yield Check(f"sender {sender.name}", True, _row(sender))
@@ -118,7 +118,7 @@ def public_url(context: DiagnosticContext) -> Iterator[Check]:
         return
     if answer.status == 200 and b'"status"' in answer.body:
         yield Check("public URL", True, f"{url} leads to a running service")
-        yield from _refused_reload(context, url)
+        yield from _check_last_reload(context, url)
         return
     hint = "Something else answers there: let the proxy pass every path to this service, and check PUBLIC_BASE_URL."
     yield Check("public URL", False, f"{url}/healthz answers {answer.status}, and not as this service does", hint)
@@ -144,7 +144,7 @@ def outcome_webhook(context: DiagnosticContext) -> Iterator[Check]:
         yield Check("outcome webhook", True, found)
 
 
-def _refused_reload(context: DiagnosticContext, url: str) -> Iterator[Check]:
+def _check_last_reload(context: DiagnosticContext, url: str) -> Iterator[Check]:
     """Whether the running service has refused its last reload, which /readyz says to everybody."""
     try:
         answer = context.probe.get(url, "/readyz")

@@ -13,7 +13,7 @@ from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import parse
 from sandbox.fields import Refused, choice, flag, mapping, text, texts, whole
-from sandbox.options import SCOPES, YEAR, changed
+from sandbox.options import SCOPES, YEAR, change_options
 
 FIXED: Mapping[str, str] = {
     "webchat": state.WEBCHAT,
@@ -34,7 +34,8 @@ def control(world: FakeGenesys) -> Blueprint:
         return _json({"message": str(error)}, 400)
 
     @plan.errorhandler(GenesysError)
-    def absent(error: GenesysError) -> Response:  # noqa: ARG001 - here it can only be a conversation that isn't there
+    def absent(_error: GenesysError) -> Response:
+        # Here it can only be a conversation that isn't there.
         return _json({"message": "id: there is no such conversation"}, 404)
 
     @plan.get("/state")
@@ -57,7 +58,7 @@ def control(world: FakeGenesys) -> Blueprint:
 
     @plan.post("/settings")
     def change_settings() -> Response:
-        world.options.take(changed(world.options, _document()))
+        world.options.take(change_options(world.options, _document()))
         return _json(world.options.document())
 
     @plan.post("/tokens")
@@ -68,6 +69,11 @@ def control(world: FakeGenesys) -> Blueprint:
         seconds = whole(given["expiresIn"], "expiresIn", 1, YEAR) if "expiresIn" in given else None
         token = world.add_user_token(value, scopes, seconds)
         return _json({"access_token": token.value, "scopes": sorted(token.scopes), "expires_in": seconds}, 201)
+
+    @plan.delete("/logins")
+    def revoke_logins() -> Response:
+        world.logins.revoke()
+        return _json({"renewed": world.logins.renewed})
 
     _conversations(plan, world)
     _channels(plan, world)
@@ -155,7 +161,7 @@ def snapshot(world: FakeGenesys) -> dict[str, object]:
             for medium in one.media
         ],
         "invitations": {"total": sum(counted.values()), "byConversation": counted},
-        "tokens": {"issued": world.tokens.issued},
+        "tokens": {"issued": world.tokens.issued, "renewed": world.logins.renewed},
     }
 
 

@@ -50,6 +50,7 @@ def secrets(settings, environ):
                 settings.metrics_token,
             )
         ),
+        settings.genesys_user_client_secret.reveal(),
     ]
 
 

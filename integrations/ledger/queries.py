@@ -205,7 +205,44 @@ ON CONFLICT (name) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until
 WHERE leases.lease_owner = excluded.lease_owner OR leases.lease_until <= {now}
 RETURNING name
 """
+LEASE = "SELECT lease_owner, lease_until - {now} FROM leases WHERE name = :name AND lease_until > {now}"
 RELEASE_LEASE = "UPDATE leases SET lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
+
+# Logins of a service user. A pair is replaced only where it is the one that the new pair was had for: whoever comes
+# late with an older one must not undo a newer login. A refusal leaves the version, so that a pair which was renewed and
+# not committed in time still takes its place.
+GRANT = """
+SELECT secret, expires - {now}, lifetime, version, refused, account, org, logged_in
+FROM grants WHERE name = :name AND secret <> ''
+"""
+LOG_IN = """
+INSERT INTO grants
+    (name, version, secret, expires, lifetime, refused, account, org, logged_in, lease_owner, lease_until)
+VALUES (:name, 1, :secret, {now} + :expires_in, :expires_in, '', :account, :org, {now}, '', 0)
+ON CONFLICT (name) DO UPDATE SET
+    version = grants.version + 1, secret = excluded.secret, expires = excluded.expires, lifetime = excluded.lifetime,
+    refused = '', account = excluded.account, org = excluded.org, logged_in = excluded.logged_in, lease_owner = '',
+    lease_until = 0
+"""
+# The row stays, so that its version goes on.
+LOG_OUT = """
+UPDATE grants SET version = version + 1, secret = '', lease_owner = '', lease_until = 0
+WHERE name = :name AND secret <> ''
+"""
+BEGIN_ROTATION = """
+UPDATE grants SET lease_owner = :lease_owner, lease_until = {now} + :seconds
+WHERE name = :name AND version = :version AND refused = ''
+    AND (lease_owner IN ('', :lease_owner) OR lease_until <= {now})
+"""
+ROTATE = """
+UPDATE grants SET version = version + 1, secret = :secret, expires = {now} + :expires_in, lifetime = :expires_in,
+    refused = '', lease_owner = '', lease_until = 0
+WHERE name = :name AND version = :version
+"""
+REFUSE_GRANT = """
+UPDATE grants SET refused = :refused, lease_owner = '', lease_until = 0 WHERE name = :name AND version = :version
+"""
+END_ROTATION = "UPDATE grants SET lease_owner = '', lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
 
 # Callbacks. An event holds the outcome that it tells: a retry goes on in the initiation's own row. A second run of the
 # same commit adds nothing.
@@ -220,12 +257,14 @@ ADD_OUTCOME_CALLBACK = _ADD_CALLBACK.replace("{condition}", "lease_owner = :leas
 ADD_ENDED_CALLBACK = _ADD_CALLBACK.replace("{condition}", "ended > {now} - 60")
 
 _CALLBACK = "initiation_id, attempt, type, sender, action, key, outcome, created, state, at, tries, answer"
-# A later event of an initiation waits for the earlier one.
+# A later event of an initiation waits for the earlier one. coalesce: by the index on the state, each of them would be
+# looked for among all that are pending.
 DUE_CALLBACKS = """
 SELECT {callback} FROM callbacks AS due
 WHERE state = 'pending' AND at <= {now} AND NOT EXISTS (
     SELECT seq FROM callbacks AS earlier
-    WHERE earlier.initiation_id = due.initiation_id AND earlier.seq < due.seq AND earlier.state = 'pending')
+    WHERE earlier.initiation_id = due.initiation_id AND earlier.seq < due.seq
+        AND coalesce(earlier.state, '') = 'pending')
 ORDER BY at, seq LIMIT :limit
 """.replace("{callback}", _CALLBACK)
 CALLBACKS_OF = """
@@ -243,7 +282,8 @@ UPDATE callbacks SET state = 'pending', at = {now}, tries = 0
 WHERE initiation_id = :initiation_id AND attempt = :attempt AND type = :type
 """
 RESEND_CALLBACKS = """
-UPDATE callbacks SET state = 'pending', at = {now}, tries = 0 WHERE state IN ('pending', 'given_up')
+UPDATE callbacks SET state = 'pending', at = {now}, tries = 0 WHERE seq IN (
+    SELECT seq FROM callbacks WHERE state = 'given_up' OR state = 'pending' AND at > {now} LIMIT :batch)
 """
 CALLBACK_BACKLOG = "SELECT count(*), coalesce({now} - min(created), 0) FROM callbacks WHERE state = 'pending'"
 # Kept for as long as any initiation of their time. One that nobody has tried to send for so long is for nobody.

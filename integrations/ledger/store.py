@@ -27,6 +27,7 @@ from integrations.ledger.callbacks import CallbackTable
 from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
+from integrations.ledger.grants import GrantTable
 from integrations.ledger.leases import LeaseTable
 from integrations.ledger.listings import Listings
 from integrations.ledger.notes import NoteTable
@@ -48,7 +49,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens`, `notes`, `budgets`, `refusals`, `leases`, `callbacks` lie there too.
+    """The ledger, kept in a database: `tokens`, `notes`, `budgets`, `refusals`, `leases`, `callbacks`, `grants` too.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
     least. With `adds_callbacks` each outcome is committed together with its callback. `seconds`: what a method may
@@ -70,6 +71,7 @@ class LedgerStore(Listings):
         self._notifier = CompletionNotifier()
         self._purge = Purge(database, retention_seconds, self._clock, invited_seconds)
         self.tokens = TokenTable(database, box)
+        self.grants = GrantTable(database, box)
         self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
         self.refusals = RefusalTable(database, retention_seconds, self._clock)
@@ -154,7 +156,9 @@ class LedgerStore(Listings):
             "lease_owner": lease_owner
         }
         # The second look is for a commit whose answer was lost: what it wanted to write is there then.
-        settled = self._tell((queries.COMPLETE, params), queries.ADD_OUTCOME_CALLBACK, EventType.of(state), seconds)
+        settled = self._write_event(
+            (queries.COMPLETE, params), queries.ADD_OUTCOME_CALLBACK, EventType.of(state), seconds
+        )
         if not settled and not self._database.read(queries.COMPLETED, params, seconds=seconds):
             raise LeaseLost(initiation_id)
         self._notifier.notify(initiation_id)
@@ -167,7 +171,7 @@ class LedgerStore(Listings):
             # One whose worker died has a session that can be ended, and no outcome of its own.
             outcomes = [outcome_on_record(entry, entry.command.correlation_id) for entry in map(self._listed, found)]
             params = {**params, "outcome": next(map(record_columns.outcome_text, outcomes), "")}
-        self._tell((queries.MARK_ENDED, params), queries.ADD_ENDED_CALLBACK, EventType.ENDED, seconds)
+        self._write_event((queries.MARK_ENDED, params), queries.ADD_ENDED_CALLBACK, EventType.ENDED, seconds)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
@@ -184,9 +188,9 @@ class LedgerStore(Listings):
         deadline = Deadline.after(seconds, self._clock)
         pause = FIRST_LOOK
         with self._notifier.subscribe(initiation_id) as event:
-            lease_owner = self._holder(initiation_id, seconds)
+            lease_owner = self._read_owner(initiation_id, seconds)
             while lease_owner and not event.wait(min(pause, deadline.remaining())) and deadline.remaining() > 0:
-                if self._holder(initiation_id, deadline.remaining()) != lease_owner:
+                if self._read_owner(initiation_id, deadline.remaining()) != lease_owner:
                     return
                 pause = min(pause * SLOWER, LAST_LOOK)
 
@@ -208,10 +212,10 @@ class LedgerStore(Listings):
         self._purge.close()
         self._database.close()
 
-    def _tell(self, told: tuple[str, Params], add: str, event: EventType, seconds: float | None) -> Rows:
-        """The rows of the statement `told`, committed in one with the callback of what it writes, if there is one."""
-        added = [(add, {**told[1], "type": event.value})] if self._adds_callbacks else []
-        return self._database.write(lambda run: run.together([told, *added]), durable=False, seconds=seconds)[0]
+    def _write_event(self, written: tuple[str, Params], add: str, event: EventType, seconds: float | None) -> Rows:
+        """The rows of the statement `written`, committed in one with its callback by `add` where those are kept."""
+        added = [(add, {**written[1], "type": event.value})] if self._adds_callbacks else []
+        return self._database.write(lambda run: run.together([written, *added]), durable=False, seconds=seconds)[0]
 
     def _won(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
         at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
@@ -227,7 +231,7 @@ class LedgerStore(Listings):
     def _listed(self, values: _Values) -> InitiationRecord:
         return self._record(values, leniently=True)
 
-    def _holder(self, initiation_id: str, seconds: float) -> str:
+    def _read_owner(self, initiation_id: str, seconds: float) -> str:
         found = self._database.read(
             queries.LIVE_LEASE_OWNER, {"id": initiation_id}, seconds=max(seconds, MIN_READ_SECONDS)
         )

@@ -84,4 +84,6 @@ def test_the_provider_signs_in_who_comes_back(bridge, open_page):
             expect(page.get_by_text("ann, operator")).to_be_visible()
             page.get_by_role("button", name="Sign out").click()
             expect(page.get_by_role("link", name="Sign in with 127.0.0.1")).to_be_visible()
+            # Its icon too, before the server goes.
+            page.wait_for_load_state("networkidle")
     forget_401s(open_page)

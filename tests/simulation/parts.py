@@ -1,9 +1,11 @@
 """The small parts of a worker: its clock, a lock its threads wait at, and the store it shares tokens through."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cobrowse.model import Secret
+from integrations.ledger.grants import StoredGrant
+from tests.simulation.genesys import SERVICE_TOKEN
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.scheduler import START, WRONG, Actor, Scheduler
 
@@ -80,8 +82,8 @@ class SimulatedTokenStore:
     def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
         return self._ledger.reached("token lead", name, lambda: self._lead(name, lease_owner, seconds, stale_version))
 
-    def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> Stored:
-        return self._ledger.reached("token put", name, lambda: self._put(name, lease_owner, value, expires_in))
+    def put(self, name: str, value: Secret, expires_in: float) -> Stored:
+        return self._ledger.reached("token put", name, lambda: self._put(name, value, expires_in))
 
     def release(self, name: str, lease_owner: str) -> None:
         self._ledger.reached("token release", name, lambda: self._release(name, lease_owner))
@@ -99,10 +101,10 @@ class SimulatedTokenStore:
         self._leads[name] = (lease_owner, self._ledger.now() + seconds)
         return True
 
-    def _put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> Stored:
+    def _put(self, name: str, value: Secret, expires_in: float) -> Stored:
         stored = self._stored(name)
         self._tokens[name] = (value, self._ledger.now() + expires_in, stored.version + 1 if stored else 1)
-        self._release(name, lease_owner)
+        self._leads.pop(name, None)
         return self._stored(name)
 
     def _release(self, name: str, lease_owner: str) -> None:
@@ -111,3 +113,16 @@ class SimulatedTokenStore:
 
 
 __all__ = ["Lock", "SimulatedClock", "SimulatedTokenStore", "Stored"]
+
+
+class LoggedIn:
+    """A ledger in which the service user is logged in, and another process has just renewed the token, at each look."""
+
+    def __init__(self) -> None:
+        self._version = 0
+
+    def read(self, _name: str) -> StoredGrant:
+        self._version += 1
+        far = 1e9
+        since = datetime(2026, 1, 1, tzinfo=UTC)
+        return StoredGrant(Secret(SERVICE_TOKEN), Secret("r"), far, far, self._version, "", "service", "org", since)

@@ -3,7 +3,9 @@
 import pytest
 
 from console.sign_in import user_row
-from settings import REGIONS, SettingsError, load_settings
+from integrations.regions import REGIONS
+from integrations.senders.auth.standard_webhooks import sample
+from settings import SettingsError, load_settings
 
 GOOD = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "s3cr3t-value", "API_KEYS": "flow:0123456789abcdef"}
 
@@ -207,7 +209,7 @@ def test_a_url_that_could_leak_the_secret_is_refused(url):
 
 
 RECEIVER = {"OUTCOME_WEBHOOK_URL": "https://crm.example.com/outcomes?code=hidden-word"}
-SIGNING = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+SIGNING = sample("of twenty-four bytes or more")
 
 
 def test_outcomes_are_sent_to_a_url_that_may_hold_a_token_with_secrets_that_sign(tmp_path):

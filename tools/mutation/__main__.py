@@ -92,7 +92,7 @@ def _run(file: str, source: str, tests: Sequence[str]) -> None:
     os._exit(next((code for test in tests if (code := int(pytest.main([*_PYTEST, test])))), 0))
 
 
-def unnoticed(file: str, tests: Sequence[str], workers: int, score: float, part: slice) -> Iterator[str]:
+def surviving_mutants(file: str, tests: Sequence[str], workers: int, score: float, part: slice) -> Iterator[str]:
     """The diffs of a module's mutants that live, if they are too many; the score is printed."""
     source, began = Path(file).read_text("utf-8"), time.monotonic()
     if not passes(file, source, tests):
@@ -135,7 +135,7 @@ def main() -> int:
         line
         for file, tests in targets
         if given.only in file
-        for line in unnoticed(file, tests, given.workers, given.score, given.part)
+        for line in surviving_mutants(file, tests, given.workers, given.score, given.part)
     ]
     print(*wrong, sep="\n")
     return 1 if wrong else 0

@@ -1,20 +1,14 @@
-"""Every setting of the service, a line each: name, type, default, help. All errors are reported, secrets masked.
+"""Every setting of the service, a line each: name, type, default, help; those of Genesys Cloud are in genesys.py.
 
-.env.example and the table in docs/operations.md are written from this one: `make generate`.
+.env.example and the table in docs/operations.md are written from these: `make generate`.
 """
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from marshmallow.validate import Range
 
 from cobrowse.model import Secret
-from integrations.genesys.flows import AUTO, MODES
-from integrations.regions import REGIONS, region_of
-from integrations.secret_files import Variables
-from schemas.addresses import http_url, is_loopback
 from schemas.console_users import parse_users
 from schemas.environment import (
     at_least,
@@ -22,106 +16,18 @@ from schemas.environment import (
     collector_url,
     networks,
     plain_url,
-    proxy_url,
-    read,
-    readable_file,
     receiver_url,
     rows,
     safe_url,
     setting,
     webhook_secrets,
 )
-
-# The process's own environment, in which NAME_FILE stands for NAME.
-ENVIRONMENT = Variables(os.environ)
-
-
-class SettingsError(Exception):
-    """The environment is not one to start with. `errors` has one line for each variable that is wrong."""
-
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = errors
-
-
-def _without_slash(url: str) -> str:
-    return url.rstrip("/")
+from settings.genesys import GenesysSettings, without_slash
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(GenesysSettings):
     """The service's settings. Times are seconds, sizes bytes. Field names are the variables' names."""
-
-    genesys_client_id: str = setting(
-        "",
-        "The OAuth client: Admin, Integrations, OAuth, grant type client credentials (docs/genesys-setup.md).",
-        section="Genesys Cloud",
-        asked=True,
-    )
-    genesys_client_secret: Secret = setting(Secret(), "The OAuth client's secret.", asked=True)
-    genesys_region: str = setting(
-        "mypurecloud.com",
-        "The org's region: its host in any case, with `https://`, `api.`, `login.` or `apps.` or not, AWS's name "
-        "(`us-east-1`) or Genesys's (`prod-euw2`, `usw2`).",
-        asked=True,
-        meant=lambda region: region_of(region or "mypurecloud.com"),
-    )
-    sandbox: bool = setting(
-        False,
-        "`true`: Genesys is a sandbox (`cobrowse-bridge sandbox`), which must identify itself as one. Needs no "
-        "OAuth client and no `API_KEYS`; without keys the service is open to all callers, so it listens on "
-        "loopback only.",
-    )
-    genesys_api_url: str = setting(
-        "",
-        "A gateway or a sandbox instead of `https://api.{region}`; http for loopback only.",
-        safe_url,
-        example="http://127.0.0.1:9099",
-        meant=_without_slash,
-    )
-    genesys_login_url: str = setting(
-        "", "The same for `https://login.{region}`.", safe_url, example="http://127.0.0.1:9099", meant=_without_slash
-    )
-    genesys_ca_file: str = setting("", "A file of additional trusted CA certificates, for a gateway.")
-    genesys_proxy: Secret = setting(
-        Secret(),
-        "A forward proxy for all calls to Genesys, http or https, with a user and password if it requires them; "
-        "the commands and `doctor` use it too, and `HTTPS_PROXY` is not read.",
-        proxy_url,
-        example="http://user:password@proxy.example.com:3128",
-    )
-    no_proxy: str = setting(
-        "",
-        "Hosts reached without it, with commas: names (with their subdomains), addresses, networks; `*` is all.",
-    )
-    genesys_client_cert: str = setting(
-        "", "A PEM file with the client certificate for a gateway that requires one.", readable_file
-    )
-    genesys_client_key: str = setting("", "A PEM file with its key, if the certificate's file has none.", readable_file)
-    max_upstream_bytes: int = setting(
-        8_388_608,
-        "Most bytes of a Genesys response, unpacked; a larger one is `genesys_bad_response`, which names this setting. "
-        "A conversation with thousands of messages has a few million. A worker that reads one takes up to eight times "
-        "its bytes of memory, one conversation at a time.",
-        Range(65_536, 1 << 30),
-    )
-    cobrowse_flow: str = setting(
-        AUTO,
-        "`media`: create, attach. `native`: one call, as in Genesys's published API. `auto`: media unless the "
-        "org lacks it (docs/genesys-setup.md#which-flow-your-org-has).",
-        choice(*MODES),
-    )
-
-    end_media_sessions: bool = setting(
-        False,
-        "Whether an end tries the native flow's call on a session of the media flow, which is not confirmed "
-        "(docs/lifecycle.md#end).",
-    )
-    participant_data: bool = setting(
-        False,
-        "Whether a start writes its links, code and id into the customer's participant data where the request does "
-        "not say; anyone with access to the interaction's data can see them (docs/lifecycle.md#hand-over).",
-    )
 
     api_keys: Secret = setting(
         Secret(),
@@ -156,7 +62,8 @@ class Settings:
         Secret(), "Its secret, 16 bytes or more.", at_least(16, "let the provider make one")
     )
     console_oidc_scope: str = setting(
-        "openid profile email", "The scopes asked for; some providers give groups for a scope of their own only."
+        "openid,profile,email",
+        "The scopes asked for, with commas or blanks; some providers give groups for a scope of their own only.",
     )
     console_oidc_claim: str = setting(
         "roles", "The claim of the ID token, a text or a list, that says who may what: `roles`, `groups`, `email`."
@@ -183,7 +90,7 @@ class Settings:
         "This service's address as senders see it; some signatures cover it.",
         plain_url,
         example="https://cobrowse.example.com",
-        meant=_without_slash,
+        meant=without_slash,
     )
     trusted_proxies: tuple[str, ...] = setting(
         (),
@@ -299,21 +206,6 @@ class Settings:
     NAMES: ClassVar[tuple[str, ...]]
 
     @property
-    def api_url(self) -> str:
-        """Where Genesys's Platform API is."""
-        return self.genesys_api_url or f"https://api.{self.genesys_region}"
-
-    @property
-    def apps_url(self) -> str:
-        """Where Genesys's own pages are; "" for a region that is not known, behind a gateway."""
-        return f"https://apps.{self.genesys_region}" if self.genesys_region in REGIONS else ""
-
-    @property
-    def login_url(self) -> str:
-        """Where Genesys's tokens come from."""
-        return self.genesys_login_url or f"https://login.{self.genesys_region}"
-
-    @property
     def console_key(self) -> Secret:
         """Of all that people sign in to the console with, so that a change signs everybody out; empty without any."""
         secrets = (self.console_password, *self.console_users, self.console_oidc_client_secret)
@@ -336,67 +228,3 @@ class Settings:
 
 
 Settings.NAMES = tuple(rows(Settings))
-_CLIENT = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
-_HOSTS = ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
-_OIDC = {
-    "CONSOLE_OIDC_CLIENT_ID": "copy it from the console's client at the provider",
-    "CONSOLE_OIDC_CLIENT_SECRET": "copy it from the same place",
-    "PUBLIC_BASE_URL": "the address at which people open this service",
-}
-
-
-def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[str] = ()) -> Settings:
-    """The settings in `environ`. SettingsError has a line for each that is wrong, all at once.
-
-    With `only`, the names of some, the others have their defaults whatever is set, and none of them is required.
-    """
-    names = only or Settings.NAMES
-    given, errors = Variables.of(environ).chosen(names)
-    values, wrong = read(Settings, given)
-    settings = Settings(**values)
-    unread = {error.partition("_FILE:")[0] for error in errors}
-    errors += [f"{name}: {what}" for name, said in wrong.items() for what in said]
-    for name, what in _conflicts(settings):
-        if name in names and not {name, "SANDBOX"} & (wrong.keys() | unread):
-            errors.append(f"{name}: {what}")
-    if errors:
-        raise SettingsError(errors)
-    return settings
-
-
-def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is wrong with settings that contradict each other: the variable and what to do."""
-    if not (settings.genesys_api_url and settings.genesys_login_url) and settings.genesys_region not in REGIONS:
-        remedy = f"known regions: {', '.join(REGIONS)}; for another host set GENESYS_API_URL and GENESYS_LOGIN_URL"
-        yield "GENESYS_REGION", f"{settings.genesys_region[:60]!r} is not a region; {remedy}"
-    if settings.genesys_client_key and not settings.genesys_client_cert:
-        yield "GENESYS_CLIENT_KEY", "set without GENESYS_CLIENT_CERT, whose key it is"
-    if settings.console_password and settings.console_users:
-        yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
-    if settings.console_oidc_issuer:
-        yield from _oidc_faults(settings)
-    if settings.outcome_webhook_url and not settings.outcome_webhook_secret:
-        yield "OUTCOME_WEBHOOK_SECRET", "required with OUTCOME_WEBHOOK_URL; the receiver checks signatures with it"
-    required, remedy = _CLIENT, "copy it from your Genesys OAuth client (client credentials)"
-    if settings.sandbox:
-        required, remedy = _HOSTS, "set the sandbox's URL, such as http://127.0.0.1:9099"
-    for name in required:
-        if not getattr(settings, name.lower()):
-            yield name, f"required{' with SANDBOX' if settings.sandbox else ''}; {remedy}"
-    if not (settings.sandbox or settings.api_keys or settings.senders_file):
-        yield "API_KEYS", "required without SENDERS_FILE; one name:key for each caller, the key 16 bytes or longer"
-
-
-def _oidc_faults(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What CONSOLE_OIDC_ISSUER needs besides."""
-    for name, remedy in _OIDC.items():
-        if not getattr(settings, name.lower()):
-            yield name, f"required with CONSOLE_OIDC_ISSUER; {remedy}"
-    public = http_url(settings.public_base_url)
-    if public is not None and public.scheme == "http" and not is_loopback(public.hostname or ""):
-        yield "PUBLIC_BASE_URL", "must be https with CONSOLE_OIDC_ISSUER, since people come back there with a code"
-    if not settings.console_oidc_operators and not settings.console_oidc_viewers:
-        yield (
-            "CONSOLE_OIDC_OPERATORS",
-            "required with CONSOLE_OIDC_ISSUER, or CONSOLE_OIDC_VIEWERS; else nobody gets in",
-        )
