@@ -5,9 +5,11 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from cobrowse.errors import GenesysUnavailable
 from cobrowse.flow import Attempt
-from cobrowse.model import Command
+from cobrowse.model import Command, Secret
 from integrations.genesys.steps import Calls
 from tests.clocks import ManualClock
 from tests.scripted import initiation
@@ -57,7 +59,7 @@ def test_a_medium_that_shows_under_its_own_id_alone_is_the_session():
 def test_what_the_answer_did_not_tell_is_taken_from_the_conversation():
     shown = [{"id": "m-2", "cobrowseSessionId": "s-1", "state": "connected"}]
     session = start(Media(shown=shown), "media").session
-    assert session.media_id == "m-1"
+    assert (session.media_id, session.verified) == ("m-1", True)
     org = Media(shown=shown)
     org.answers[ATTACH] = httpx.Response(202)
     assert start(org, "media").session.media_id == "m-2"
@@ -68,8 +70,8 @@ def test_what_the_answer_did_not_tell_is_taken_from_the_conversation():
     [(400, "check sessionSettings against the org's configuration."), (404, "set COBROWSE_FLOW=native or auto.")],
 )
 def test_a_session_that_is_not_made_says_what_to_look_at(status, hint):
-    failure = start(Media(CREATE=refused(status, "x")), "media").failure
-    assert failure.code == "cobrowse_not_supported"
+    failure = start(Media(CREATE=refused(status, "x", "no")), "media").failure
+    assert (failure.code, failure.message) == ("cobrowse_not_supported", f"create: Genesys answered {status} x: no")
     assert failure.hint.endswith(hint)
 
 
@@ -79,7 +81,10 @@ def test_a_refusal_by_a_conversation_in_order_says_so(mode, path):
     org.answers[path] = refused(400, "bad.request", "because")
     failure = start(org, mode).failure
     assert (failure.code, "because" in failure.message) == ("cobrowse_not_supported", True)
-    assert "another reason" in failure.hint
+    assert failure.hint == (
+        "The conversation is live and of a kind that can carry cobrowse, so Genesys has another reason; "
+        "check that cobrowse is enabled in the org and in its deployment."
+    )
 
 
 @pytest.mark.parametrize(("mode", "path"), [("media", ATTACH), ("native", POST)])
@@ -205,3 +210,28 @@ def test_a_channel_without_scopes_of_its_own_asks_for_none():
     assert calls.scope(attempt) == ""
     attempt.command = Command("architect", "corr", 10.0, channel="voice")
     assert calls.scope(attempt) == "of-voice"
+
+
+class Away:
+    """A client whose every call fails."""
+
+    def call(self, *_args, **_more):
+        raise GenesysUnavailable("away")
+
+
+def test_a_look_that_fails_after_the_invitation_is_no_failure_and_forgets_no_customer():
+    attempt = Attempt(Command("architect", "corr", 10.0), "i", "h", ManualClock())
+    attempt.update_session({"customer_id": "customer-1"})
+    seen = Calls(Away(), {}, lambda: False, "", {}).verify(attempt)
+    assert seen == {"verified": False, "customer_id": "customer-1"}
+
+
+@pytest.mark.parametrize(("mode", "fields"), [("media", ["joinUrl", "viewerUrl"]), ("native", ["websocketUrl"])])
+def test_a_link_of_another_scheme_is_not_kept_and_the_log_says_which_and_where(mode, fields):
+    answer = {"id": "s-1", "joinUrl": "http://a/1", "viewerUrl": "http://a/2", "websocketUrl": "https://a/3"}
+    org = Media(CREATE=httpx.Response(200, json=answer), POST=httpx.Response(200, json=answer))
+    with capture_logs() as lines:
+        session = start(org, mode).session
+    assert (session.join_url, session.viewer_url, session.websocket_url) == (Secret(), Secret(), Secret())
+    warned = [(line["field"], line["conversation_id"]) for line in lines if line["event"] == "link not passed on"]
+    assert warned == [(field, C) for field in fields]
