@@ -266,6 +266,7 @@ def test_run_again_checks_first_and_goes_on_where_the_row_stood():
         4,
     )
     assert work.ledger.told[0] == ("reclaim", "old", "worker/id-1", 13.0)
+    assert work.ledger.waits[0] == ("reclaim", 8.0)
     assert [what for what, _ in work.genesys.calls] == ["look", "attach", "verify"]
 
 

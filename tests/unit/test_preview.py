@@ -7,7 +7,7 @@ from cobrowse.flow import Attempt, Flow
 from cobrowse.model import Ending, Secret, Session, Sessions, Status
 from cobrowse.preview import what_would_happen
 from tests.clocks import ManualClock
-from tests.scripted import ScriptedLedger, command
+from tests.scripted import ScriptedLedger, command, ended, initiation
 
 LIVE = Session("C-1", "s-1", "m-1", join_url=Secret("https://join"), state="connected")
 
@@ -78,3 +78,13 @@ def test_an_end_would_end_what_is_live(ending, status):
     assert outcome.status is status
     assert genesys.calls == [("live", "c-1")]
     assert [span.name for span in attempt.spans] == ["look"]
+
+
+def test_an_initiation_previews_what_it_would_do_and_answers_a_used_key_from_the_ledger():
+    work = initiation()
+    assert work.preview(command(conversation_id="c-1")).status is Status.WOULD_START
+    assert (work.ledger.told, work.ledger.claims) == ([], [])
+    kept = ended(of=command(conversation_id="c-1", key="k"))
+    work = initiation(finds=[kept])
+    again = work.preview(command(conversation_id="c-1", key="k"))
+    assert (again.status, again.replayed, work.genesys.calls) == (Status.INITIATED, True, [])
