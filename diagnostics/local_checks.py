@@ -103,6 +103,9 @@ def public_url(context: DiagnosticContext) -> Iterator[Check]:
     if not url:
         yield Check("public URL", None, "PUBLIC_BASE_URL is not set; only senders that sign the URL need it")
         return
+    if context.settings.sandbox and (urlsplit(url).hostname or "").endswith(".example.com"):
+        yield Check("public URL", None, f"{url} is an example: senders on the sandbox sign it, and it leads nowhere")
+        return
     if urlsplit(url).scheme != "https" and not context.settings.sandbox:
         hint = "Put TLS in front and set PUBLIC_BASE_URL to the https address: Genesys and CRMs call no other."
         yield Check("public URL", False, f"{url} is not https", hint)
