@@ -21,6 +21,7 @@ from cobrowse.ledger import Ledger
 from cobrowse.lookup import Lookup
 from cobrowse.model import Secret
 from console import views
+from console.single_sign_on import SingleSignOn, values_of
 from diagnostics.readiness import readiness, tolerated_checks
 from integrations import callbacks, genesys
 from integrations.genesys.flows import ATTACHING, PREPARING
@@ -56,7 +57,7 @@ class Parts(NamedTuple):
 
     initiate: Initiation
     flows: genesys.Flows
-    tokens: genesys.Tokens
+    grants: genesys.Grants
     store: LedgerStore | None
 
 
@@ -98,7 +99,7 @@ def create_app(
     app.register_blueprint(
         HealthEndpoints(
             ready=readiness(
-                parts.flows, parts.tokens, initiate.lease_owner, store, clock, telemetry, rates, in_force.refused
+                parts.flows, parts.grants, initiate.lease_owner, store, clock, telemetry, rates, in_force.refused
             ),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
@@ -133,7 +134,7 @@ def create_app(
             receiver, callback_payload.payload, store, initiate.lease_owner, metrics.registry, clock, random.random
         )
     console = None
-    if store is not None and (settings.console_password or settings.console_users or settings.sandbox):
+    if store is not None and settings.has_console:
         console = build_console(settings, initiate, parts.flows, store, senders, clock, ignored.newest, activity)
         app.register_blueprint(console.blueprint())
     app.register_blueprint(root_page.blueprint("/console" if console else ""))
@@ -170,9 +171,11 @@ def build_console(
         clock=clock,
         deadline_seconds=settings.deadline_seconds,
         # The same in every worker. Where nobody signs in there is nothing to forge that a person here could not do.
-        csrf_key=settings.console_password or Secret(",".join(users)) or settings.ledger_url,
+        key=settings.console_key or settings.ledger_url,
         password=settings.console_password,
         users=parse_users(users),
+        sso=build_sso(settings, clock) if settings.console_oidc_issuer else None,
+        public_url=settings.public_base_url,
         about=views.About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
         senders=(data_actions.SENDER, views.SENDER, *senders.names),
         ignored=ignored,
@@ -180,6 +183,23 @@ def build_console(
         open_circuits=flows.open_circuits,
         budgets=flows.budgets,
     )
+
+
+def build_sso(settings: Settings, clock: Clock) -> SingleSignOn:
+    """The identity provider that people sign in to the console at."""
+    # 5 MB of a worker's memory, which only this needs.
+    from integrations.identity_provider import IdentityProvider  # noqa: PLC0415
+
+    provider = IdentityProvider(
+        settings.console_oidc_issuer,
+        settings.console_oidc_client_id,
+        settings.console_oidc_client_secret,
+        settings.console_oidc_scope,
+        f"{settings.public_base_url}/console/sign-in/callback",
+        clock,
+    )
+    operators, viewers = values_of(settings.console_oidc_operators), values_of(settings.console_oidc_viewers)
+    return SingleSignOn(provider, settings.console_oidc_claim, operators, viewers)
 
 
 def load_auth(
@@ -228,12 +248,11 @@ def build(
     on_budget: Callable[[str, float, float, float], None] = lambda _token, _count, _allowed, _reset: None,
 ) -> Parts:
     """The use case and its parts, on this org and this ledger."""
-    clock = clock or SystemClock()
-    transport = transport or transport_of(settings)
+    clock, transport = clock or SystemClock(), transport or transport_of(settings)
     ledger = ledger or build_ledger(settings)
     store = ledger if isinstance(ledger, LedgerStore) else None
     lease_owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-    flows, tokens = genesys.connect(
+    flows, grants = genesys.connect(
         api_url=settings.api_url,
         login_url=settings.login_url,
         client_id=settings.genesys_client_id or "sandbox",
@@ -245,10 +264,11 @@ def build(
         clock=clock,
         jitter=random.random,
         lease_owner=lease_owner,
-        store=store.tokens if store is not None else None,
-        budgets=store.budgets if store is not None else None,
+        shared=store,
         on_circuit=on_circuit,
         on_budget=on_budget,
+        grant=settings.genesys_grant,
+        user_client=settings.user_client,
     )
     initiation = Initiation(
         genesys=flows,
@@ -260,7 +280,7 @@ def build(
         admission=Admission(settings.max_concurrent_initiations),
         observers=observers,
     )
-    return Parts(initiation, flows, tokens, store)
+    return Parts(initiation, flows, grants, store)
 
 
 def transport_of(settings: Settings) -> CurlTransport:

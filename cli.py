@@ -15,6 +15,8 @@ COMMANDS = {
     "serve": "commands.serve:serve",
     "listen": "commands.listen:listen",
     "doctor": "commands.doctor:doctor",
+    "login": "commands.login:login",
+    "logout": "commands.login:logout",
     "start": "commands.start:start",
     "end": "commands.end:end",
     "status": "commands.status:status",

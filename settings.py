@@ -12,8 +12,12 @@ from marshmallow.validate import Range
 
 from cobrowse.model import Secret
 from integrations.genesys.flows import AUTO, MODES
+from integrations.genesys.grants import AUTO as GRANT_AUTO
+from integrations.genesys.grants import GRANTS, USER
+from integrations.genesys.user_login import UserClient
 from integrations.regions import REGIONS, region_of
 from integrations.secret_files import Variables
+from schemas.addresses import http_url, is_loopback
 from schemas.console_users import parse_users
 from schemas.environment import (
     at_least,
@@ -25,6 +29,7 @@ from schemas.environment import (
     read,
     readable_file,
     receiver_url,
+    redirect_uri,
     rows,
     safe_url,
     setting,
@@ -58,6 +63,26 @@ class Settings:
         asked=True,
     )
     genesys_client_secret: Secret = setting(Secret(), "The OAuth client's secret.", asked=True)
+    genesys_grant: str = setting(
+        GRANT_AUTO,
+        "Whose token calls go out with. `client_credentials`: the OAuth client's. `service_user`: that of the user who "
+        "has run `cobrowse-bridge login`. `auto`: the client's, and the user's for the operations that Genesys refuses "
+        "to a client for lack of a user (docs/genesys-setup.md#act-as-a-user).",
+        choice(*GRANTS),
+    )
+    genesys_user_client_id: str = setting(
+        "",
+        "A second OAuth client, grant type code authorization, through which a service user logs in; without it there "
+        "is none.",
+    )
+    genesys_user_client_secret: Secret = setting(
+        Secret(), "Its secret. Without one the client is public, and the login uses PKCE."
+    )
+    genesys_user_redirect_uri: str = setting(
+        "http://localhost:8765/callback",
+        "The redirect URI of that client, exactly as Genesys has it; `login` listens there if it is on loopback.",
+        redirect_uri,
+    )
     genesys_region: str = setting(
         "mypurecloud.com",
         "The org's region: its host in any case, with `https://`, `api.`, `login.` or `apps.` or not, AWS's name "
@@ -132,8 +157,8 @@ class Settings:
     )
     console_password: Secret = setting(
         Secret(),
-        "The password of the console at `/console`, with any user name; 12 bytes or more. Without it and "
-        "`CONSOLE_USERS`: no console, or on the sandbox one on loopback.",
+        "The password of the console at `/console`, with any user name; 12 bytes or more. Without it, "
+        "`CONSOLE_USERS` and `CONSOLE_OIDC_ISSUER`: no console, or on the sandbox one on loopback.",
         at_least(12, "a shorter password can be guessed"),
     )
     console_users: tuple[Secret, ...] = setting(
@@ -141,6 +166,30 @@ class Settings:
         "Named users of the console instead of one password, `name:role:hash` with commas; role `viewer` or `operator` "
         "(may run again and end sessions). Make one: `cobrowse-bridge console-user NAME`",
         parse_users,
+    )
+    console_oidc_issuer: str = setting(
+        "",
+        "An OpenID Connect provider that people sign in to the console at, beside passwords or without; needs "
+        "`PUBLIC_BASE_URL`, whose `/console/sign-in/callback` is the redirect URI "
+        "(docs/operations.md#single-sign-on).",
+        safe_url,
+        example="https://login.microsoftonline.com/your-tenant-id/v2.0",
+    )
+    console_oidc_client_id: str = setting("", "The console's client at the provider.")
+    console_oidc_client_secret: Secret = setting(
+        Secret(), "Its secret, 16 bytes or more.", at_least(16, "let the provider make one")
+    )
+    console_oidc_scope: str = setting(
+        "openid profile email", "The scopes asked for; some providers give groups for a scope of their own only."
+    )
+    console_oidc_claim: str = setting(
+        "roles", "The claim of the ID token, a text or a list, that says who may what: `roles`, `groups`, `email`."
+    )
+    console_oidc_operators: str = setting(
+        "", "Values of that claim, with commas, that make a person an operator.", example="cobrowse-operators"
+    )
+    console_oidc_viewers: str = setting(
+        "", "Those that make a viewer. Nobody else gets in.", example="cobrowse-viewers,contact-centre"
     )
     console_label: str = setting(
         "",
@@ -289,6 +338,23 @@ class Settings:
         return self.genesys_login_url or f"https://login.{self.genesys_region}"
 
     @property
+    def user_client(self) -> UserClient | None:
+        """The OAuth client through which a service user logs in, if there is one."""
+        client_id, secret = self.genesys_user_client_id, self.genesys_user_client_secret
+        return UserClient(self.login_url, client_id, secret, self.genesys_user_redirect_uri) if client_id else None
+
+    @property
+    def console_key(self) -> Secret:
+        """Of all that people sign in to the console with, so that a change signs everybody out; empty without any."""
+        secrets = (self.console_password, *self.console_users, self.console_oidc_client_secret)
+        return Secret("\n".join(each.reveal() for each in secrets if each))
+
+    @property
+    def has_console(self) -> bool:
+        """Whether there is a console: where people can sign in, and on a sandbox."""
+        return bool(self.sandbox or self.console_password or self.console_users or self.console_oidc_issuer)
+
+    @property
     def open_to_all(self) -> bool:
         """Whether data actions need no key: on a sandbox without any."""
         return self.sandbox and not self.api_keys
@@ -301,7 +367,28 @@ class Settings:
 
 Settings.NAMES = tuple(rows(Settings))
 _CLIENT = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
+_USER_CLIENT = ("GENESYS_USER_CLIENT_ID",)
+# A variable that is set, one without which it makes no sense, which of them to name, and what to say.
+_NEEDS = (
+    (
+        *("GENESYS_CLIENT_KEY", "GENESYS_CLIENT_CERT", "GENESYS_CLIENT_KEY"),
+        "set without GENESYS_CLIENT_CERT, whose key it is",
+    ),
+    (
+        *("GENESYS_USER_CLIENT_SECRET", "GENESYS_USER_CLIENT_ID", "GENESYS_USER_CLIENT_SECRET"),
+        "set without GENESYS_USER_CLIENT_ID, whose secret it is",
+    ),
+    (
+        *("OUTCOME_WEBHOOK_URL", "OUTCOME_WEBHOOK_SECRET", "OUTCOME_WEBHOOK_SECRET"),
+        "required with OUTCOME_WEBHOOK_URL; the receiver checks signatures with it",
+    ),
+)
 _HOSTS = ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
+_OIDC = {
+    "CONSOLE_OIDC_CLIENT_ID": "copy it from the console's client at the provider",
+    "CONSOLE_OIDC_CLIENT_SECRET": "copy it from the same place",
+    "PUBLIC_BASE_URL": "the address at which people open this service",
+}
 
 
 def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[str] = ()) -> Settings:
@@ -328,17 +415,40 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     if not (settings.genesys_api_url and settings.genesys_login_url) and settings.genesys_region not in REGIONS:
         remedy = f"known regions: {', '.join(REGIONS)}; for another host set GENESYS_API_URL and GENESYS_LOGIN_URL"
         yield "GENESYS_REGION", f"{settings.genesys_region[:60]!r} is not a region; {remedy}"
-    if settings.genesys_client_key and not settings.genesys_client_cert:
-        yield "GENESYS_CLIENT_KEY", "set without GENESYS_CLIENT_CERT, whose key it is"
+    for given, needed, name, why in _NEEDS:
+        if getattr(settings, given.lower()) and not getattr(settings, needed.lower()):
+            yield name, why
     if settings.console_password and settings.console_users:
         yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
-    if settings.outcome_webhook_url and not settings.outcome_webhook_secret:
-        yield "OUTCOME_WEBHOOK_SECRET", "required with OUTCOME_WEBHOOK_URL; the receiver checks signatures with it"
-    required, remedy = _CLIENT, "copy it from your Genesys OAuth client (client credentials)"
-    if settings.sandbox:
-        required, remedy = _HOSTS, "set the sandbox's URL, such as http://127.0.0.1:9099"
+    if settings.console_oidc_issuer:
+        yield from _oidc_faults(settings)
+    required, remedy = _required(settings)
     for name in required:
         if not getattr(settings, name.lower()):
             yield name, f"required{' with SANDBOX' if settings.sandbox else ''}; {remedy}"
     if not (settings.sandbox or settings.api_keys or settings.senders_file):
         yield "API_KEYS", "required without SENDERS_FILE; one name:key for each caller, the key 16 bytes or longer"
+
+
+def _required(settings: Settings) -> tuple[tuple[str, ...], str]:
+    """The variables without which there is no way to Genesys, and where to find them."""
+    if settings.sandbox:
+        return _HOSTS, "set the sandbox's URL, such as http://127.0.0.1:9099"
+    if settings.genesys_grant == USER:
+        return _USER_CLIENT, "copy it from your Genesys OAuth client (code authorization)"
+    return _CLIENT, "copy it from your Genesys OAuth client (client credentials)"
+
+
+def _oidc_faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What CONSOLE_OIDC_ISSUER needs besides."""
+    for name, remedy in _OIDC.items():
+        if not getattr(settings, name.lower()):
+            yield name, f"required with CONSOLE_OIDC_ISSUER; {remedy}"
+    public = http_url(settings.public_base_url)
+    if public is not None and public.scheme == "http" and not is_loopback(public.hostname or ""):
+        yield "PUBLIC_BASE_URL", "must be https with CONSOLE_OIDC_ISSUER, since people come back there with a code"
+    if not settings.console_oidc_operators and not settings.console_oidc_viewers:
+        yield (
+            "CONSOLE_OIDC_OPERATORS",
+            "required with CONSOLE_OIDC_ISSUER, or CONSOLE_OIDC_VIEWERS; else nobody gets in",
+        )

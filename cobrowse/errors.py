@@ -211,6 +211,12 @@ class UserTokenRequired(GenesysError):
     code, consumes_idempotency_key = "user_token_required", False
 
 
+class LoginRequired(GenesysError):
+    """The call goes out as the service user, who has not logged in, or whose grant Genesys no longer honours."""
+
+    code, consumes_idempotency_key = "service_user_login_required", False
+
+
 class GenesysRateLimited(GenesysError):
     """Genesys's limit for this token is used up for longer than the caller can wait."""
 

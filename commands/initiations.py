@@ -16,7 +16,7 @@ from commands.ledger import open_ledger
 from commands.refusals import list_refusals
 from commands.terminal import say, say_json, say_json_line, say_pairs, say_table, say_whole, text
 from console import view_model
-from console.last_hour import in_words
+from console.figures import in_words
 from integrations.ledger import LedgerStore
 from web.responses import to_answer
 
@@ -113,7 +113,9 @@ def show(search: str, as_json: bool) -> None:
     if seen.failure is not None:
         say_pairs((("cause", seen.failure.cause), ("hint", seen.failure.hint), ("next", seen.failure.next)), wrap=True)
     say("")
-    say_pairs(seen.facts)
+    say_pairs(
+        (name, value if isinstance(value, str) else f"{value:%Y-%m-%d %H:%M:%S} UTC") for name, value in seen.facts
+    )
     timeline = seen.latest.timeline if seen.latest else None
     if timeline is not None:
         say("")

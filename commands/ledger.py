@@ -66,7 +66,7 @@ def purge(as_json: bool) -> None:
 @ledger.command()
 @AS_JSON
 def resend(as_json: bool) -> None:
-    """Send all outcome callbacks that are not delivered now, also those that were given up. The service sends them."""
+    """Make undelivered outcome callbacks due now. Also those that were given up; the service sends them."""
     with open_ledger() as store:
         due = store.callbacks.resend_all()
     if as_json:

@@ -27,10 +27,20 @@ ON_SANDBOX = {
     "--rate-limit", type=click.IntRange(0), default=300, show_default=True, help="Calls a minute for each token."
 )
 @click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
+@click.option(
+    "--user-required", multiple=True, metavar="OPERATION", help="Demand a user's token for this call, such as attach."
+)
 @click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach.")
 @click.option("--json", "as_json", is_flag=True, help="Print where it is as JSON on one line, and nothing else.")
 def sandbox(
-    port: int, host: str, api: str, rate_limit: int, auto_create: bool, allow_remote: bool, as_json: bool
+    port: int,
+    host: str,
+    api: str,
+    rate_limit: int,
+    auto_create: bool,
+    user_required: tuple[str, ...],
+    allow_remote: bool,
+    as_json: bool,
 ) -> None:
     """Run a simulated Genesys Cloud on this machine. Needs no settings."""
     # Loaded by name: the sandbox is a program of its own, and no module of the service may depend on it.
@@ -42,9 +52,10 @@ def sandbox(
             return
         say_whole(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
         say_whole(f"  export SANDBOX=true GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
+        say_whole("  to act as a user: export GENESYS_USER_CLIENT_ID=sandbox-user, then cobrowse-bridge login")
         say_whole("  calls received: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
 
-    options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create}
+    options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create, "user_required": user_required}
     try:
         server.serve(host, port, allow_remote=allow_remote, ready=ready, **options)
     except (ValueError, OSError) as error:

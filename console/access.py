@@ -1,48 +1,52 @@
 """Who may use the console, as what, and that a form is one of its own pages'."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from typing import get_args
 
 import structlog
-from flask import Response, g, make_response, render_template, request
+from flask import Response, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response as AnyResponse
 
-from cobrowse.clock import Clock
-from cobrowse.errors import CobrowseError, InternalError, SenderRateLimited, UnknownPath
-from cobrowse.model import Secret
+from cobrowse.errors import SenderRateLimited, UnknownPath
 from console import auth
-from console.sign_in import NamedUsers, OnePassword, SignedIn, SignIn
+from console.sign_in import SignedIn, SignIn
 from integrations.senders.auth.credentials import basic_parts
-from schemas.console_users import ConsoleUser
+from schemas.console_users import Role
 from web import responses
-from web.error_responses import hint_of, status_of
 from web.peer import is_this_machine
 
 log = structlog.stdlib.get_logger("cobrowse")
 
 # Headings of the error page by status.
 _TITLES = {
-    401: "Sign-in required",
     403: "Forbidden",
     404: "Not found",
     409: "Conflict",
     429: "Too many attempts",
     503: "Unavailable",
 }
-_CHALLENGE = 'Basic realm="cobrowse-bridge console", charset="UTF-8"'
+# What a browser that is signed in sends, and where it sends it.
+COOKIE, COOKIE_PATH = "cobrowse_console", "/console"
+# What those see who have not signed in: the sign-in itself, and how it looks.
+OPEN = frozenset(f"console.{name}" for name in ("static", "sign_in", "leave_for_provider", "return_from_provider"))
+# The pages that a person gets to see after the sign-in that was asked for there.
+_PAGES = frozenset(
+    f"console.{name}" for name in ("newest", "one", "refused_requests", "sender_activity", "undelivered")
+)
 # Who works at this machine where nobody signs in.
 LOCAL = SignedIn("local", "operator")
 
 
 class Access:
-    """The console's door: named users, one password for all, or without either this machine alone."""
+    """The console's door: those who have signed in, or where nobody needs to (`sign_in` is None) this machine alone.
 
-    def __init__(self, csrf_key: Secret, password: Secret, users: Sequence[ConsoleUser], clock: Clock) -> None:
-        self._csrf_key = csrf_key
-        passwords = NamedUsers(users) if users else OnePassword(password)
-        self.requires_sign_in = bool(password or users)
-        self._hint = "Sign in with your name and password." if users else "Sign in with CONSOLE_PASSWORD and any name."
-        self._sign_in = SignIn(passwords, clock)
+    `provider` is what the button says that leads to the identity provider; "" without one.
+    """
+
+    def __init__(self, seals: auth.Seals, sign_in: SignIn | None, provider: str, public_url: str) -> None:
+        self.seals = seals
+        self._sign_in, self._provider, self._public_url = sign_in, provider, public_url
+        self.requires_sign_in = bool(sign_in or provider)
 
     def admit(self) -> ResponseReturnValue | None:
         """Before every request: None, and the person in `g.person`, or the refusal."""
@@ -52,50 +56,92 @@ class Access:
                 return None
             error = UnknownPath(f"{request.method} {request.path[:200]}: Not Found")
             return responses.error_response(error, g.correlation_id)
+        g.person = self._known()
+        if g.person is not None or request.endpoint in OPEN:
+            return None
         name, password = _basic(request.headers.get("Authorization", ""))
+        if not password:
+            return self.sign_in_page("")
+        g.person = found = self.person_with(name, password)
+        return None if isinstance(found, SignedIn) else found
+
+    def person_with(self, name: str, password: str, to: str = "") -> SignedIn | Response:
+        """The person with this name and password, or the page that says that there is none."""
         address = request.remote_addr or ""
         try:
-            person = self._sign_in(address, name, password) if password else None
+            person = self._sign_in(address, name, password) if self._sign_in is not None else None
         except SenderRateLimited as error:
             log.warning("console sign-in throttled", path=request.path, client=address)
-            wait = int(error.retry_after or 0) + 1
-            page = refused(429, "Too many wrong passwords.", f"Try again in {wait} s.")
-            page.headers["Retry-After"] = str(wait)
-            return page
+            return throttled(error)
         if person is None:
-            if password:
-                log.warning("console sign-in refused", path=request.path, client=address)
-            return self.challenge("The console requires a password.")
-        g.person = person
-        return None
+            log.warning("console sign-in refused", path=request.path, client=address)
+            return self.sign_in_page("This name and password don't belong together.", to=to)
+        return person
 
-    def challenge(self, message: str) -> Response:
-        """The page that lets a browser ask for name and password, and forget those it has."""
-        page = refused(401, message, self._hint)
-        page.headers["WWW-Authenticate"] = _CHALLENGE
+    def sign_in_page(self, message: str, status: int = 401, to: str = "") -> Response:
+        """The page to sign in on, which leads on to the one that was asked for; `to` is that one, sealed."""
+        if not to:
+            here = request.method == "GET" and request.endpoint in _PAGES
+            to = self.seals.put("to", request.full_path.rstrip("?") if here else url_for("console.newest"))
+        words = {"message": message, "to": to, "provider": self._provider, "by_password": self._sign_in is not None}
+        page = make_response(render_template("console/sign_in.html", **words), status)
+        if status == 401:
+            # No scheme for which a browser would ask in a window of its own.
+            page.headers["WWW-Authenticate"] = 'Cookie realm="cobrowse-bridge console"'
         return page
+
+    def let_in(self, person: SignedIn, to: str, **said: str) -> AnyResponse:
+        """Signed in: on to the page that was asked for, with a cookie made now."""
+        log.info(
+            "console sign-in", client=request.remote_addr or "", requested_by=person.name, role=person.role, **said
+        )
+        path = self.seals.open("to", to)
+        answer = redirect(path if isinstance(path, str) else url_for("console.newest"), 303)
+        self.set_cookie(answer, COOKIE, self.seals.put("person", [person.name, person.role]), auth.PAGE_SECONDS)
+        return answer
+
+    def set_cookie(self, answer: AnyResponse, name: str, value: str, seconds: int) -> None:
+        """Give the browser a cookie that it shows to the console alone; 0 seconds: take it back."""
+        # A proxy in front may speak https where this service speaks http. Lax: a link in an alert leads to the page.
+        secure = (self._public_url or request.headers.get("Origin", "")).startswith("https://")
+        answer.set_cookie(name, value, max_age=seconds, path=COOKIE_PATH, secure=secure, httponly=True, samesite="Lax")
 
     def token(self, subject: str) -> str:
         """The token of a form about this."""
-        return self._csrf.token(subject)
+        return self.seals.token(subject)
+
+    def is_ours(self, token: str, subject: str) -> bool:
+        """Whether a form about this was sent from a page of ours."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        return auth.same_origin(headers, request.host) and self.seals.verify(token, subject)
 
     def check_form(self, token: str, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or of a person who may only look."""
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        if not auth.same_origin(headers, request.host) or not self._csrf.verify(token, subject):
+        if not self.is_ours(token, subject):
             return refused(
                 403,
                 "This was not sent from a page of the console, or that page is too old.",
                 f"Open the initiation anew and press “{button}” there.",
             )
         if not g.person.may_act:
-            hint = "Ask an administrator of CONSOLE_USERS for the role operator."
+            hint = "Ask who runs this service for the role operator."
             return refused(403, f"“{button}” is for operators, and {g.person.name} is a viewer.", hint)
         return None
 
-    @cached_property
-    def _csrf(self) -> auth.CsrfTokens:
-        return auth.CsrfTokens(self._csrf_key)
+    def _known(self) -> SignedIn | None:
+        """Who has signed in with this browser."""
+        match self.seals.open("person", cookie) if (cookie := request.cookies.get(COOKIE)) else None:
+            case [str(name), str(role)] if role in get_args(Role):
+                return SignedIn(name, "operator" if role == "operator" else "viewer")
+        return None
+
+
+def throttled(error: SenderRateLimited) -> Response:
+    """The page after too many wrong attempts."""
+    wait = int(error.retry_after or 0) + 1
+    page = refused(429, "Too many wrong attempts to sign in.", f"Try again in {wait} s.")
+    page.headers["Retry-After"] = str(wait)
+    return page
 
 
 def refused(status: int, message: str, hint: str) -> Response:
@@ -107,25 +153,8 @@ def refused(status: int, message: str, hint: str) -> Response:
     return make_response(page, status)
 
 
-def guarded(response: Response) -> Response:
-    """After every request: security headers, and `no-store` but for static files."""
-    response.headers.update(auth.HEADERS)
-    static = request.endpoint == "console.static"
-    response.headers["Cache-Control"] = "no-cache" if static else "no-store"
-    return response
-
-
-def failed(error: CobrowseError) -> Response:
-    """The page that says what kept a request from being served."""
-    if isinstance(error, InternalError):
-        log.error("internal error", exc_info=error.__cause__ or error)
-    else:
-        log.warning("console request refused", error=error.code, message=error.message, path=request.path)
-    return refused(status_of(error), error.message, hint_of(error))
-
-
 def _basic(header: str) -> tuple[str, str]:
-    """Name and password of HTTP Basic; two empty ones if there are none in UTF-8."""
+    """Name and password of HTTP Basic, as scripts send them; two empty ones if there are none in UTF-8."""
     try:
         name, password = (part.decode() for part in basic_parts(header))
     except UnicodeDecodeError:

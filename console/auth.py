@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from hashlib import scrypt, sha256
+from typing import Any
 from urllib.parse import urlsplit
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -26,34 +27,42 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 
-# Seconds a page may lie open before its form is refused: a shift.
-TOKEN_SECONDS = 43_200
+# Seconds a page may lie open before its form is refused, and a person stays signed in: a shift.
+PAGE_SECONDS = 43_200
 # scrypt's cost: about 50 ms and 16 MB, once a process.
 _COST = {"n": 2**14, "r": 8, "p": 1}
 
 
-class CsrfTokens:
-    """Tokens that prove a form to be one of ours. The same key gives the same in every worker."""
+class Seals:
+    """Signed texts, which only this service can have made. The same key gives the same in every worker."""
 
     def __init__(self, key: Secret) -> None:
         self._key = key
 
+    def put(self, purpose: str, value: object) -> str:
+        """The value signed for this purpose alone; anybody can read it."""
+        return str(self._serializer.dumps(value, salt=purpose))
+
+    def open(self, purpose: str, text: str, seconds: int = PAGE_SECONDS) -> Any:  # noqa: ANN401 - whatever was put in
+        """The value; None if it was not signed here, for this purpose and so many seconds ago at most."""
+        try:
+            return self._serializer.loads(text, max_age=seconds, salt=purpose)
+        except BadSignature:
+            return None
+
     def token(self, subject: str) -> str:
         """The token for a form about this."""
-        return str(self._serializer.dumps(subject))
+        return self.put("form", subject)
 
     def verify(self, token: str, subject: str) -> bool:
         """Whether it is a token of ours about this, and not too old."""
-        try:
-            return bool(self._serializer.loads(token, max_age=TOKEN_SECONDS) == subject)
-        except BadSignature:
-            return False
+        return bool(self.open("form", token) == subject)
 
     @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:
         # Slow on purpose: a token must not allow faster guesses of the password than the sign-in.
         key = scrypt(secret_bytes(self._key.reveal()), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
-        return URLSafeTimedSerializer(key, salt="run again", signer_kwargs={"digest_method": sha256})
+        return URLSafeTimedSerializer(key, signer_kwargs={"digest_method": sha256})
 
 
 def same_origin(headers: Mapping[str, str], host: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Protocol
 from cobrowse.callbacks import Callback
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Command, Outcome
-from console.last_hour import Sample
+from console.figures import Sample
 from integrations.refusals import Refusal
 
 

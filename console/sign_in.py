@@ -17,6 +17,7 @@ from cobrowse.model import Secret
 from integrations.event_loop import run_off_loop
 from integrations.senders.auth.config import secret_bytes
 from schemas.console_users import ConsoleUser, Role
+from schemas.texts import label_in
 
 # Wrong passwords of an address for a name, and of an address in all, within the window in seconds.
 MOST_FOR_A_NAME, MOST_OF_AN_ADDRESS, WINDOW = 5, 30, 60.0
@@ -57,7 +58,7 @@ class OnePassword:
     def check(self, name: str, password: str) -> SignedIn | None:
         """The person with any name. Digests have one length, so the comparison reveals nothing of the password's."""
         right = compare_digest(_digest(password), self._digest)
-        return SignedIn(name or "operator", "operator") if right else None
+        return SignedIn(label_in(name) or "operator", "operator") if right else None
 
 
 class NamedUsers:

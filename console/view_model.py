@@ -10,7 +10,8 @@ from cobrowse.ending import can_end
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Outcome, Secret, Session, Status
 from console.curl import curl_of
-from console.last_hour import in_words
+from console.facts import Fact, facts_of
+from console.figures import in_words
 from console.timeline import Timeline, build_timeline
 from web.data_actions import SENDER
 from web.error_responses import hint_of
@@ -106,7 +107,7 @@ class Detail:
 
     row: Row
     meaning: str
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[Fact, ...]
     latest: AttemptView | None
     failure: FailureView | None
     answer: str
@@ -152,7 +153,7 @@ def detail(entry: InitiationRecord, today: datetime, service_url: str = "", apps
     return Detail(
         row=row(entry, today),
         meaning=_meaning(entry),
-        facts=_facts(entry),
+        facts=facts_of(entry, _conversation(entry)),
         latest=shown,
         failure=shown.failure if shown and ended else None,
         answer=shown.answer if shown and ended else "",
@@ -251,47 +252,6 @@ def _failure_view(outcome: Outcome) -> FailureView | None:
     else:
         following = "A retry with the same key runs again; send it after the cause is fixed."
     return FailureView(failure.code, failure.message, hint_of(failure), following)
-
-
-def _facts(entry: InitiationRecord) -> tuple[tuple[str, str], ...]:
-    command, checkpoint = entry.command, entry.checkpoint
-    outcome = None if _at_work(entry) else entry.outcome
-    facts = (
-        ("Conversation", _conversation(entry)),
-        ("Initiation", entry.id),
-        ("Correlation id", command.correlation_id),
-        ("Key", command.key),
-        ("Sender", command.sender),
-        ("Credential", command.credential),
-        ("Requested by", command.requested_by),
-        ("Channel", command.channel or ""),
-        ("Flow", checkpoint.flow),
-        ("Received", _moment(entry.created)),
-        ("Updated", _moment(entry.updated)),
-        ("Attempts", str(entry.attempts)),
-        ("Duration", in_words(outcome.seconds) if outcome else ""),
-        ("Upstream calls", str(entry.upstream_calls)),
-        ("Completed steps", ", ".join(checkpoint.completed_steps)),
-        ("Current step", checkpoint.pending_step),
-        ("Customer invited", _invited(entry) if command.action == "start" else ""),
-        ("Ends the session of", command.ends),
-        ("Session ended", _moment(entry.ended)),
-    )
-    return tuple((name, value) for name, value in facts if value)
-
-
-def _invited(entry: InitiationRecord) -> str:
-    outcome, checkpoint = entry.outcome, entry.checkpoint
-    if entry.state is State.SUCCEEDED and outcome is not None:
-        return "yes" if outcome.status in (Status.INITIATED, Status.UNVERIFIED) else "yes, before this one"
-    # `may_have_notified` alone means only that the call was about to go out.
-    if checkpoint.may_have_notified and checkpoint.pending_step:
-        return f"maybe: {checkpoint.pending_step} was begun and its end is not known"
-    return "no"
-
-
-def _moment(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
 def choices(senders: Sequence[str], chosen: str) -> list[str]:

@@ -4,30 +4,33 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
-from marshmallow import Schema, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from cobrowse.clock import Clock
 from cobrowse.ending import can_end, command_to_end
-from cobrowse.errors import CobrowseError, InvalidRequest, UnknownPath
+from cobrowse.errors import CobrowseError, UnknownPath
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Secret
-from console import callbacks, view_model
-from console.access import Access, failed, guarded
+from console import auth, callbacks, view_model
+from console.access import Access
 from console.curl import first_request
-from console.last_hour import Figure, figures
+from console.entrance import SIGN_IN, SIGN_OUT, Entrance
+from console.figures import HOUR, Figure, figures
 from console.ports import End, Records, Retry
+from console.rendering import guard, loaded, on_error, page_or_part, part
+from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
+from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
+from integrations.ledger.listings import MAX_SAMPLES
 from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
-from schemas.console import RANGES, ListQuerySchema, RetrySchema
+from schemas.console import RANGES, ListQuerySchema, Range, RetrySchema
 from schemas.console_users import ConsoleUser
 from schemas.texts import label_in
-from schemas.validation_errors import in_words
 from web.error_responses import hint_of
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -37,7 +40,6 @@ SENDER = "console"
 # Rows of a page: more than a screen, and few enough to send again every few seconds.
 PAGE = 50
 ROWS = 200
-HOUR = 3_600.0
 # Seconds for which the strip is not reckoned anew, however many look at it.
 STRIP_SECONDS = 5.0
 
@@ -63,9 +65,9 @@ class About:
 class Console:
     """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
-    Without a `password` and `users` it answers this machine alone: only on a sandbox. `csrf_key` must be the same in
-    every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just now;
-    `budgets`: what Genesys told this worker of the calls that it allows.
+    Without a `password`, `users` and `sso` it answers this machine alone: only on a sandbox. `key` signs cookies and
+    forms and must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just
+    now; `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
     records: Records
@@ -73,9 +75,11 @@ class Console:
     end: End
     clock: Clock
     deadline_seconds: float
-    csrf_key: Secret
+    key: Secret
     password: Secret = Secret()
     users: Sequence[ConsoleUser] = ()
+    sso: SingleSignOn | None = None
+    public_url: str = ""
     about: About = About()
     senders: tuple[str, ...] = ()
     open_circuits: Callable[[], tuple[str, ...]] = tuple
@@ -98,50 +102,44 @@ class Console:
         blueprint.get("/refused")(self.refused_requests)
         blueprint.get("/senders")(self.sender_activity)
         blueprint.get("/callbacks")(self.undelivered)
-        blueprint.get("/sign-out")(self.sign_out)
         blueprint.get("/initiations/<initiation_id>")(self.one)
         blueprint.get("/initiations/<initiation_id>/detail")(self.detail)
         blueprint.post("/initiations/<initiation_id>/retry")(self.again)
         blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
         blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.send_again)
+        Entrance(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
         blueprint.before_request(self._access.admit)
         blueprint.context_processor(self._shared)
-        blueprint.after_request(guarded)
-        blueprint.errorhandler(CobrowseError)(failed)
+        blueprint.after_request(guard)
+        blueprint.errorhandler(CobrowseError)(on_error)
         return blueprint
 
     def newest(self) -> str:
-        """The page: the last hour in figures, and the newest initiations."""
+        """The page: the time of late in figures, and the newest initiations."""
         return render_template("console/list.html", **self._listed(), states=view_model.STATES, ranges=RANGES)
 
     def live(self) -> AnyResponse:
         """The part of the page that changes, for the script to put in place; 304 while nothing has changed."""
-        response = make_response(render_template("console/_live.html", **self._listed()))
-        response.add_etag()
-        return response.make_conditional(request)
+        return part("console/_live.html", self._listed())
 
-    def refused_requests(self) -> str:
+    def refused_requests(self) -> AnyResponse:
         """The requests that were refused before they became initiations, each with cause and remedy."""
-        query = _loaded(_QUERY, request.args)
+        query = loaded(_QUERY, request.args)
         rows = self.records.refusals.newest(ROWS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
-        return render_template("console/refusals.html", refusals=rows, query=query, senders=senders)
+        words = {"refusals": rows, "query": query, "senders": senders}
+        return page_or_part("refusals", words)
 
-    def sender_activity(self) -> str:
+    def sender_activity(self) -> AnyResponse:
         """What each sender has sent of late, and what of it was refused."""
         last = self.records.refusals.last_of_senders()
-        return render_template(
-            "console/senders.html", activity=self.activity(), ignored=self.ignored(), refusals=last, nothing=(0, None)
-        )
+        words = {"activity": self.activity(), "ignored": self.ignored(), "refusals": last, "nothing": (0, None)}
+        return page_or_part("senders", words)
 
     def undelivered(self) -> str:
         """The callbacks that nobody has accepted."""
         found = self.records.callbacks.undelivered(ROWS)
         return render_template("console/callbacks.html", callbacks=callbacks.shown(found))
-
-    def sign_out(self) -> AnyResponse:
-        """Let the browser forget name and password."""
-        return self._access.challenge("Signed out.")
 
     def one(self, initiation_id: str) -> str:
         """An initiation on a page of its own."""
@@ -208,10 +206,10 @@ class Console:
 
     def _check_form(self, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
-        return self._access.check_form(_loaded(_AGAIN, request.form).get("token", ""), subject, button)
+        return self._access.check_form(loaded(_AGAIN, request.form).get("token", ""), subject, button)
 
     def _listed(self) -> dict[str, Any]:
-        query = _loaded(_QUERY, request.args)
+        query = loaded(_QUERY, request.args)
         chosen = {
             "search": query["q"] or None,
             "state": State(query["state"]) if query["state"] else None,
@@ -225,7 +223,8 @@ class Console:
         kept = {name: query[name] for name in ("state", "sender", "within", "q") if query[name]}
         more = len(entries) > PAGE
         return {
-            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS), **chosen),
+            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS), within or HOUR, **chosen),
+            "figures_of": f"The last {(within or HOUR).words.removeprefix('1 ')}",
             "open_circuits": self.open_circuits(),
             "budgets": self.budgets(),
             "first_request": first_request(request.host_url),
@@ -261,19 +260,25 @@ class Console:
 
     @cached_property
     def _access(self) -> Access:
-        return Access(self.csrf_key, self.password, self.users, self.clock)
+        passwords = NamedUsers(self.users) if self.users else OnePassword(self.password) if self.password else None
+        sign_in = SignIn(passwords, self.clock) if passwords is not None else None
+        return Access(auth.Seals(self.key), sign_in, self.sso.name if self.sso else "", self.public_url)
 
     def _shared(self) -> dict[str, object]:
         """What every page shows: who is signed in where, and what the service is."""
-        person = g.get("person")
-        return {"about": self.about, "person": person if self._access.requires_sign_in else None}
+        seen: dict[str, object] = {"about": self.about, "person": None}
+        if self._access.requires_sign_in:
+            person = g.get("person")
+            seen["person"] = person
+            seen["door_token"] = self._access.token(SIGN_OUT if person else SIGN_IN)
+        return seen
 
     @cached_property
     def _strip(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
-        def reckoned(_tick: int, *, search: str | None, state: State | None, sender: str | None) -> tuple[Figure, ...]:
-            samples = self.records.recent_samples(HOUR, search=search, state=state, sender=sender)
-            return figures(samples, self.clock.now())
+        def reckoned(_tick: int, within: Range, **chosen: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
+            samples = self.records.recent_samples(within.seconds, **chosen)
+            return figures(samples, self.clock.now(), within, MAX_SAMPLES)
 
         return reckoned
 
@@ -281,11 +286,3 @@ class Console:
 def _end_of(initiation_id: str) -> str:
     """What the token of an end's form is about: no other form's token may end anything."""
     return f"end {initiation_id}"
-
-
-def _loaded(schema: Schema, given: object) -> dict[str, Any]:
-    try:
-        loaded = schema.load(given)  # type: ignore[arg-type]  # its own pre_load takes werkzeug's mappings
-    except ValidationError as error:
-        raise InvalidRequest(in_words(error.messages)) from None
-    return cast("dict[str, Any]", loaded)

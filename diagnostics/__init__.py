@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from cobrowse.clock import Clock
-from diagnostics import local_checks, network_checks
+from diagnostics import listen_checks, local_checks, network_checks, user_checks
 from diagnostics.connectivity import ConnectivityProbe
 from diagnostics.context import Check, DiagnosticContext, DoctorSettings
 from diagnostics.genesys_checks import GenesysChecks
@@ -24,6 +24,7 @@ class Question:
 
 
 _STRAIGHT = ConnectivityProbe()
+_HOSTS = ("api host", "login host")
 _GENESYS = ("api host", "login host", "credentials")
 QUESTIONS = (
     Question("region", lambda context, _: network_checks.region(context)),
@@ -38,6 +39,10 @@ QUESTIONS = (
     Question("ending", lambda _, org: org.ending(), _GENESYS),
     Question("participant data", lambda _, org: org.participant_data(), _GENESYS),
     Question("conversation", lambda _, org: org.conversation(), _GENESYS),
+    Question("listening", listen_checks.listening, _GENESYS),
+    # Last of those to Genesys, for it tells what they have learnt.
+    Question("service user", user_checks.service_user, _HOSTS),
+    Question("tokens", user_checks.tokens, _GENESYS),
     Question("API keys", lambda context, _: local_checks.api_keys(context)),
     Question("senders", lambda context, _: local_checks.senders(context)),
     Question("rates", lambda context, _: local_checks.rates(context)),
@@ -63,7 +68,7 @@ def diagnose(
     `conversation_id` that conversation is checked too.
     """
     context = DiagnosticContext(settings, environ, clock, new_id, probe, transport, conversation_id)
-    with closing(GenesysChecks(context)) as org:
+    with closing(context), closing(GenesysChecks(context, context.ledger.grants if context.ledger else None)) as org:
         for question in QUESTIONS:
             missing = [name for name in question.needs if name in context.failed]
             if missing:

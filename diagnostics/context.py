@@ -1,6 +1,7 @@
 """The doctor's input, the state its checks share, and their results."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -9,7 +10,10 @@ from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Secret
 from diagnostics.connectivity import ConnectivityProbe
+from integrations import ledger as ledgers
 from integrations.genesys.transport import CurlTransport
+from integrations.genesys.user_login import UserClient
+from integrations.ledger import LedgerStore
 from web.error_responses import hint_of
 
 
@@ -32,6 +36,10 @@ class DoctorSettings(Protocol):
     def genesys_client_id(self) -> str: ...  # noqa: D102
     @property
     def genesys_client_secret(self) -> Secret: ...  # noqa: D102
+    @property
+    def genesys_grant(self) -> str: ...  # noqa: D102
+    @property
+    def user_client(self) -> UserClient | None: ...  # noqa: D102
     @property
     def genesys_ca_file(self) -> str: ...  # noqa: D102
     @property
@@ -76,7 +84,8 @@ class DoctorSettings(Protocol):
 class DiagnosticContext:
     """One examination. `environ` is where the senders' secrets are, `transport` the service's own way to Genesys.
 
-    The last two fields are learned on the way.
+    `ledger` is the service's, opened at its first use; None if its URL or a key can't be one. The last two fields are
+    learned on the way.
     """
 
     settings: DoctorSettings
@@ -86,8 +95,23 @@ class DiagnosticContext:
     probe: ConnectivityProbe
     transport: CurlTransport
     conversation_id: str = ""
+    ledger: LedgerStore | None = None
     genesys_time: datetime | None = None
     failed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        with suppress(ValueError):  # which the ledger's own check tells
+            self.ledger = ledgers.connect(
+                settings.ledger_url.reveal(),
+                keys=[key.reveal() for key in settings.ledger_keys],
+                retention_seconds=settings.ledger_retention_seconds,
+            )
+
+    def close(self) -> None:
+        """Close the ledger."""
+        if self.ledger is not None:
+            self.ledger.close()
 
 
 def failing(name: str, error: CobrowseError, hint: str = "") -> Check:

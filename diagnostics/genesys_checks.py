@@ -20,10 +20,12 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from diagnostics.context import Check, DiagnosticContext, failing
 from diagnostics.network_checks import PROXY_HINT, is_proxied
+from integrations.genesys import grant_name
 from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import parse_conversation
 from integrations.genesys.flows import FLOWS, FlowRow, candidates, lacking_hint
+from integrations.genesys.grants import Grants
 from integrations.genesys.operations import (
     ATTRIBUTES,
     CONVERSATION,
@@ -34,6 +36,8 @@ from integrations.genesys.operations import (
     check_is_identified,
 )
 from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.user_login import UserLogin
+from integrations.genesys.user_token import GrantStore, UserTokens
 from schemas.genesys import TokenSchema
 
 # Seconds for each question to Genesys, its repetitions included.
@@ -52,12 +56,14 @@ _GRANT = replace(TOKEN, answer=_GrantSchema())
 class GenesysChecks:
     """Asks Genesys on behalf of one examination, with a token of its own."""
 
-    def __init__(self, context: DiagnosticContext, rows: Sequence[FlowRow] = FLOWS) -> None:
+    def __init__(
+        self, context: DiagnosticContext, grants: GrantStore | None = None, rows: Sequence[FlowRow] = FLOWS
+    ) -> None:
         settings = context.settings
         self._rows = rows
         self._candidates = candidates(settings.cobrowse_flow, rows)
         # Until `flow` finds that the org lacks it.
-        self._row = self._candidates[0]
+        self.row = self._candidates[0]
         self._context = context
         self._transport = context.transport
         self._identity = (
@@ -67,7 +73,15 @@ class GenesysChecks:
         caller = RetryingCaller(
             self._transport, context.clock, _fixed_jitter, secrets=self._identity[1:], sandbox=settings.sandbox
         )
-        self._client = Client(caller, self._tokens(caller), settings.api_url)
+        self.login, user = None, None
+        if settings.user_client is not None and grants is not None:
+            self.login = UserLogin(caller, settings.user_client)
+            name = grant_name(settings.user_client)
+            # An owner of its own, for another doctor may run. A renewal is waited for: connections close in the end.
+            owner = f"doctor:{context.new_id()}"
+            user = UserTokens(self.login, grants, context.clock, name, lease_owner=owner, run=lambda work: work())
+        self.grants = Grants(settings.genesys_grant, self._tokens(caller), user)
+        self.client = Client(caller, self.grants, settings.api_url)
 
     def close(self) -> None:
         """End the connections."""
@@ -77,7 +91,7 @@ class GenesysChecks:
         """The client's id and secret."""
         settings = self._context.settings
         try:
-            self._client.authorize(self._attempt(), "")
+            self.client.authorize(self.attempt(), "")
         except GenesysUnauthorized as error:
             yield failing("credentials", error, _credential_hint(error.message))
         except GenesysBadResponse as error:
@@ -91,7 +105,7 @@ class GenesysChecks:
 
     def scopes(self) -> Iterator[Check]:
         """Each scope that the org's flow asks for, as far as `flow` has found which that is."""
-        row = self._row
+        row = self.row
         scopes = row.scopes.get(None, "").split()
         if not scopes:
             yield Check("scopes", None, f"the {row.name} flow requests none: the client's roles decide")
@@ -118,7 +132,7 @@ class GenesysChecks:
     def reading(self) -> Iterator[Check]:
         """Whether conversations can be read: a made-up one must be absent, not forbidden."""
         try:
-            self._client.call(self._attempt(), CONVERSATION, "", conversation_id=self._context.new_id())
+            self.client.call(self.attempt(), CONVERSATION, "", conversation_id=self._context.new_id())
         except UpstreamRejected as refused:
             if refused.status not in (400, 404):
                 yield Check("reading", False, refused.message, "Check GENESYS_API_URL and any proxy on the way.")
@@ -150,7 +164,7 @@ class GenesysChecks:
         made_up = self._context.new_id()
         target = (made_up, "communications", made_up) if operation is DISCONNECT else (made_up,)
         try:
-            self._client.call(self._attempt(), operation, "", conversation_id=made_up, target=target, json=json)
+            self.client.call(self.attempt(), operation, "", conversation_id=made_up, target=target, json=json)
         except UpstreamRejected as refused:
             if refused.status not in (400, 404):
                 return Check(name, None, refused.message, "This answer tells nothing; check GENESYS_API_URL.")
@@ -164,13 +178,13 @@ class GenesysChecks:
         """Which flow this org has: by a session that stays unattached, which reaches no customer and ends by itself."""
         absent = ""
         for row in self._candidates:
-            self._row = row
+            self.row = row
             if row.trial is None:
                 why = f"{absent}; auto sees that by itself" if absent else "as COBROWSE_FLOW says"
                 yield Check("flow", bool(absent) or None, f"{row.name}: {why}; only starting a session can prove it")
                 return
             try:
-                check_is_identified(self._client.call(self._attempt(), row.trial, "", json={}))
+                check_is_identified(self.client.call(self.attempt(), row.trial, "", json={}))
             except UpstreamRejected as refused:
                 if refused.status in (404, 405) and row is not self._candidates[-1]:
                     absent = f"this org has no {row.trial.path}"
@@ -194,7 +208,7 @@ class GenesysChecks:
             yield Check("conversation", None, "none was named; add --conversation ID to check one")
             return
         try:
-            seen = parse_conversation(self._client.call(self._attempt(), CONVERSATION, "", conversation_id=wanted))
+            seen = parse_conversation(self.client.call(self.attempt(), CONVERSATION, "", conversation_id=wanted))
             seen.raise_if_ineligible()
         except UpstreamRejected as refused:
             kind = ConversationNotFound if refused.status in (400, 404) else GenesysBadResponse
@@ -214,7 +228,7 @@ class GenesysChecks:
 
     def _granted(self, scope: str) -> frozenset[str]:
         caller = _ScopeRecorder(self._transport, self._context.clock, _fixed_jitter)
-        self._tokens(caller).get(self._attempt(), scope)
+        self._tokens(caller).get(self.attempt(), scope)
         return frozenset((scope if caller.granted is None else caller.granted).split())
 
     def _tokens(self, caller: RetryingCaller) -> Tokens:
@@ -223,7 +237,12 @@ class GenesysChecks:
             caller, self._context.clock, self._context.settings.login_url, client_id, secret, lease_owner="doctor"
         )
 
-    def _attempt(self) -> Attempt:
+    def new_id(self) -> str:
+        """An id that nothing has."""
+        return self._context.new_id()
+
+    def attempt(self) -> Attempt:
+        """What a question to Genesys is asked for."""
         command = Command(sender="doctor", correlation_id=self._context.new_id(), deadline_seconds=PATIENCE)
         return Attempt(command, "doctor", "doctor", self._context.clock)
 
@@ -233,9 +252,9 @@ class _ScopeRecorder(RetryingCaller):
 
     granted: str | None = None
 
-    def call(self, attempt: Attempt, _operation: Operation, *rest: Any) -> dict[str, Any]:  # noqa: ANN401 - handed on as they are
+    def call(self, attempt: Attempt, operation: Operation, *rest: Any, **more: Any) -> dict[str, Any]:  # noqa: ANN401, ARG002 - handed on as they are
         """As RetryingCaller.call, with an answer that is read for its scopes too."""
-        answer = super().call(attempt, _GRANT, *rest)
+        answer = super().call(attempt, _GRANT, *rest, **more)
         self.granted = answer["scope"]
         return answer
 

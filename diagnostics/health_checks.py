@@ -9,6 +9,7 @@ from cobrowse.errors import (
     GenesysUnavailable,
     InvalidRequest,
     LedgerUnavailable,
+    LoginRequired,
     RateLimitStorageUnavailable,
 )
 from cobrowse.flow import Attempt, Observer
@@ -100,9 +101,21 @@ class TokenCheck:
         # As an initiation does it, so that it asks for the same scopes and the next one finds the token there.
         try:
             self._authorize(attempt)
+        except LoginRequired:
+            return None  # which the service user's own check tells
         except CobrowseError as error:
             return error
         return None
+
+
+def user_check(problem: Callable[[], Problem]) -> HealthCheck:
+    """Whether the service user is logged in, where one is called for. A ledger that is away has a check of its own."""
+
+    def ask() -> Problem:
+        found = problem()
+        return None if isinstance(found, LedgerUnavailable) else found
+
+    return ask
 
 
 def ping_check(ping: Callable[[], None]) -> HealthCheck:

@@ -53,7 +53,7 @@ def senders(context: DiagnosticContext) -> Iterator[Check]:
     except SendersFileError as error:
         yield from _faulty(file, error.errors)
         return
-    if not loaded:
+    if not loaded and loaded.listen is None:
         yield Check("senders", False, f"{file.name} has no sender", "Add a [senders.NAME], or leave SENDERS_FILE out.")
     for sender in loaded:
         yield Check(f"sender {sender.name}", True, _row(sender))

@@ -18,6 +18,7 @@ from sandbox.control import control
 from sandbox.errors import GenesysError, Refusal
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import QueuedFault
+from sandbox.logins import GRANTS
 
 BODY_LIMIT = 512_000  # bytes: Genesys's request.bytes.max
 
@@ -37,6 +38,8 @@ _ONE = "/api/v2/conversations/<conversation_id>"
 _COBROWSE = "/api/v2/conversations/cobrowsesessions/<conversation_id>"
 ROUTES = (
     Route("POST", "/oauth/token", "token", "both", 200, endpoints.login),
+    Route("GET", "/oauth/authorize", "authorize", "both", 200, endpoints.authorize),
+    Route("GET", "/api/v2/users/me", "me", "both", 200, endpoints.get_me),
     Route("GET", "/api/v2/conversations/webchat", "list", "both", 200, endpoints.list_webchats),
     Route("GET", _ONE, "conversation", "both", 200, endpoints.get_conversation),
     Route("POST", "/api/v2/cobrowse/sessions", "create", "media", 201, endpoints.create_session),
@@ -89,6 +92,9 @@ def create_app(world: FakeGenesys) -> Flask:
 def _respond(world: FakeGenesys, route: Route, **path: str) -> Response:
     """Do one call, with the fault that strikes it."""
     wire = Wire(request.environ.get("werkzeug.socket"), world.stopping.wait)
+    request.get_data(cache=True)  # before the form, which would take it away
+    if route.operation == "token" and request.form.get("grant_type") in GRANTS:
+        route = route._replace(operation="user_token")
     call = _noted(world, route.operation, path.get("conversation_id"))
     armed = world.faults.take(route.operation)
     answer, armed = _apply_faults(world, route, call, armed, wire, partial(_done, world, route, call, path))
@@ -122,7 +128,7 @@ def _apply_faults(
     if not before and fault.kind == "delay":
         wire.pause(fault.parameters["seconds"])
     if not before and fault.kind == "expire_token":
-        _revoke(world, answer if route.operation == "token" else None)
+        _revoke(world, answer if route.rule == "/oauth/token" else None)
     return apply_response_fault(fault, answer, call.correlation_id, route.operation), armed
 
 
@@ -133,6 +139,8 @@ def _done(world: FakeGenesys, route: Route, call: Call, path: Mapping[str, str])
             raise GenesysError("not.found")
         if len(request.get_data(cache=True)) > BODY_LIMIT:
             raise GenesysError("request.entity.too.large", maximumBytes=str(BODY_LIMIT))
+        if route.operation in world.options.user_required and world.tokens.is_client(_bearer()):
+            raise GenesysError("user.context.required")
         return route.work(world, **path)
     except Refusal as refusal:
         return refusal.answer(call.correlation_id)

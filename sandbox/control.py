@@ -69,6 +69,11 @@ def control(world: FakeGenesys) -> Blueprint:
         token = world.add_user_token(value, scopes, seconds)
         return _json({"access_token": token.value, "scopes": sorted(token.scopes), "expires_in": seconds}, 201)
 
+    @plan.delete("/logins")
+    def revoke_logins() -> Response:
+        world.logins.revoke()
+        return _json({"renewed": world.logins.renewed})
+
     _conversations(plan, world)
     _channels(plan, world)
     _faults(plan, world)
@@ -155,7 +160,7 @@ def snapshot(world: FakeGenesys) -> dict[str, object]:
             for medium in one.media
         ],
         "invitations": {"total": sum(counted.values()), "byConversation": counted},
-        "tokens": {"issued": world.tokens.issued},
+        "tokens": {"issued": world.tokens.issued, "renewed": world.logins.renewed},
     }
 
 

@@ -10,8 +10,10 @@ from flask import request
 
 from sandbox import shapes
 from sandbox.answers import Answer, said
+from sandbox.directory import ORGANIZATION, SERVICE_USER
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
+from sandbox.logins import GRANTS
 from sandbox.tokens import Token, require
 
 # The scope that a channel asks for beside cobrowse:initiate; e-mail has none, since it is refused anyway.
@@ -25,9 +27,23 @@ NATIVE_PERMISSIONS = "conversation:cobrowse:add, conversation:cobrowseVoice:add"
 
 
 def login(world: FakeGenesys) -> Answer:
-    """`POST /oauth/token`: client credentials, in the Basic header or in the form."""
-    document = world.tokens.login(request.headers.get("Authorization"), request.form.to_dict())
+    """`POST /oauth/token`: client credentials, in the Basic header or in the form; a user's code or refresh token."""
+    form, authorization = request.form.to_dict(), request.headers.get("Authorization")
+    is_user = form.get("grant_type") in GRANTS
+    document = world.logins.grant(authorization, form) if is_user else world.tokens.login(authorization, form)
     return Answer(200, orjson.dumps(document), headers={"Cache-Control": "no-store"})
+
+
+def authorize(world: FakeGenesys) -> Answer:
+    """`GET /oauth/authorize`: where a user logs in."""
+    return world.logins.page(request.args.to_dict())
+
+
+def get_me(world: FakeGenesys) -> Answer:
+    """`GET /api/v2/users/me`: whose token it is; a client's has nobody."""
+    if not admit(world).is_user:
+        raise GenesysError("user.context.required")
+    return said({**SERVICE_USER, "organization": ORGANIZATION})
 
 
 def list_webchats(world: FakeGenesys) -> Answer:

@@ -13,6 +13,7 @@ from sandbox.calls import Call, Calls
 from sandbox.channels import Channels
 from sandbox.faults import Faults
 from sandbox.fields import choice
+from sandbox.logins import Logins
 from sandbox.options import SCOPES, Options
 from sandbox.state import CHANNELS, PRESENCES, STATES, Conversation, Session, State
 from sandbox.tokens import Token, Tokens
@@ -45,6 +46,7 @@ class FakeGenesys:
         self.new_id = new_id
         self.faults = Faults()
         self.tokens = Tokens(self.options, clock, new_id)
+        self.logins = Logins(self.options, clock, new_id, self.tokens)
         self.state = State(self.options, clock, new_id)
         self.channels = Channels(clock, new_id)
         self.record = Calls(clock)
@@ -60,6 +62,7 @@ class FakeGenesys:
         self.options.take(self._initially)
         self.faults.clear()
         self.tokens.clear()
+        self.logins.clear()
         self.state.clear()
         self.channels.clear()
         self.record.clear()

@@ -13,10 +13,13 @@ from sandbox.lag import NO_LAG, Lag
 OPERATIONS = (
     *("token", "list", "conversation", "create", "attach", "cobrowse", "disconnect", "cobrowsesessions"),
     *("attributes", "channel", "subscribe", "queues", "users", "details"),
+    *("authorize", "user_token", "me"),
 )
 ALWAYS = "always"
 HOUR = 3600.0
 
+# Those to which no token is shown.
+_LOGINS = ("token", "user_token", "authorize")
 # The operations that put a medium into a conversation, and the one that shows it: where a lag can be asked for.
 _LAGGING = ("conversation", "attach", "cobrowse", "any")
 
@@ -158,8 +161,8 @@ def _check_fit(fault: Fault) -> None:
         choice(fault.operation, "operation (of lag)", _LAGGING)
         if (fault.parameters["looks"] is None) == (fault.parameters["seconds"] is None):
             raise Refused("looks: lag needs either looks or seconds")
-    if fault.kind == "expire_token" and fault.operation == "token" and fault.when == "before":
-        raise Refused("when: expire_token on token needs after, since no token is presented there")
+    if fault.kind == "expire_token" and fault.operation in _LOGINS and fault.when == "before":
+        raise Refused(f"when: expire_token on {fault.operation} needs after, since no token is presented there")
 
 
 @dataclass
@@ -225,7 +228,7 @@ class Faults:
             for one in self._queue:
                 fault = one.fault
                 if fault.kind == "lag" or (
-                    fault.kind == "expire_token" and operation == "token" and fault.when == "before"
+                    fault.kind == "expire_token" and operation in _LOGINS and fault.when == "before"
                 ):
                     continue
                 if fault.operation in {operation, "any"} and one.left != 0:

@@ -18,13 +18,14 @@ USER_PREFIX = "user-token-"  # any token that starts so is a user's own, with ev
 
 @dataclass
 class Token:
-    """A bearer token; `expires` is in seconds since the epoch, None for never."""
+    """A bearer token; `expires` is in seconds since the epoch, None for never. `is_user`: it stands for a person."""
 
     value: str
     scopes: frozenset[str]
     expires: float | None
     window: float = 0.0
     calls: int = 0
+    is_user: bool = False
 
 
 class Tokens:
@@ -52,7 +53,7 @@ class Tokens:
         Raises:
             OAuthError: the client is unknown, its secret wrong, or the grant another.
         """
-        client, secret = _credentials(authorization, form)
+        client, secret = credentials(authorization, form)
         if not hmac.compare_digest(client.encode(), self._options.client_id.encode()):
             raise OAuthError(400, "invalid_client", "client not found: invalid_client")
         if not hmac.compare_digest(secret.encode(), self._options.client_secret.encode()):
@@ -74,7 +75,7 @@ class Tokens:
     def add_user(self, value: str | None = None, scopes: Iterable[str] = SCOPES, seconds: float | None = None) -> Token:
         """Register a user's own token; it lasts `seconds`, or for ever."""
         expires = None if seconds is None else self._clock() + seconds
-        return self._add(value or USER_PREFIX + self._new_id(), frozenset(scopes), expires)
+        return self._add(value or USER_PREFIX + self._new_id(), frozenset(scopes), expires, is_user=True)
 
     def revoke(self, value: str) -> None:
         """Make a token invalid from now on."""
@@ -96,7 +97,7 @@ class Tokens:
         with self._lock:
             token = self._tokens.get(value)
             if token is None and value.startswith(USER_PREFIX) and value not in self._revoked:
-                token = self._tokens[value] = Token(value, frozenset(SCOPES), None)
+                token = self._tokens[value] = Token(value, frozenset(SCOPES), None, is_user=True)
             if token is None or (token.expires is not None and now >= token.expires):
                 raise GenesysError("bad.credentials")
             _count(token, now, self._options.rate_limit)
@@ -112,10 +113,16 @@ class Tokens:
             told = {"count": token.calls, "allowed": limit, "reset": math.ceil(token.window + WINDOW - now)}
         return {f"inin-ratelimit-{name}": str(number) for name, number in told.items()}
 
-    def _add(self, value: str, scopes: frozenset[str], expires: float | None) -> Token:
+    def is_client(self, value: str) -> bool:
+        """Whether this is a good token that has no user."""
+        with self._lock:
+            token = self._tokens.get(value)
+        return token is not None and not token.is_user and (token.expires is None or self._clock() < token.expires)
+
+    def _add(self, value: str, scopes: frozenset[str], expires: float | None, *, is_user: bool = False) -> Token:
         with self._lock:
             self._revoked.discard(value)
-            token = self._tokens[value] = Token(value, scopes, expires)
+            token = self._tokens[value] = Token(value, scopes, expires, is_user=is_user)
             return token
 
 
@@ -144,7 +151,7 @@ def _count(token: Token, now: float, limit: int | None) -> None:
     token.calls += 1
 
 
-def _credentials(authorization: str | None, form: dict[str, str]) -> tuple[str, str]:
+def credentials(authorization: str | None, form: dict[str, str]) -> tuple[str, str]:
     """The client's id and secret, from the Basic header if there is one and else from the form."""
     scheme, _, value = (authorization or "").partition(" ")
     if scheme.lower() != "basic":

@@ -113,6 +113,13 @@ def safe_url(url: str) -> None:
         )
 
 
+def redirect_uri(url: str) -> None:
+    """Where a login comes back to: https, or http on this machine."""
+    parts = http_url(url)
+    if parts is None or parts.fragment or (parts.scheme == "http" and not is_loopback(parts.hostname or "")):
+        raise ValidationError("must be an https URL, or http on localhost, as the OAuth client in Genesys has it")
+
+
 def receiver_url(url: str) -> None:
     """Where callbacks go; its query may hold a token and so it is not shown."""
     parts = http_url(url)

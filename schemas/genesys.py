@@ -99,6 +99,22 @@ class TokenSchema(GenesysSchema):
     expires_in = SecondsField(load_default=86_400.0)
 
 
+class UserTokenSchema(TokenSchema):
+    """POST /oauth/token for a user. Without a refresh token the one before stays in force (RFC 6749, 6)."""
+
+    refresh_token = TextField()
+
+
+class MeSchema(GenesysSchema):
+    """GET /api/v2/users/me with its organization."""
+
+    id = TextField(required=True)
+    name = TextField()
+    email = TextField()
+    # An object with a name, which is shown to people only.
+    organization = fields.Raw(load_default=None, allow_none=True)
+
+
 class CreatedSessionSchema(GenesysSchema):
     """POST /api/v2/cobrowse/sessions. Without an id the session exists and can't be attached."""
 

@@ -8,7 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks.webhooks import Webhook
 
-SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo0NTY3ODk="
+from integrations.senders.auth.standard_webhooks import sample
+
+SECRET = sample("of the receiver in the tests")
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,14 @@ def secrets(settings, environ):
         *(key.reveal() for key in settings.ledger_keys),
         *(
             each.reveal()
-            for each in (settings.console_password, settings.genesys_client_secret, settings.metrics_token)
+            for each in (
+                settings.console_password,
+                settings.console_oidc_client_secret,
+                settings.genesys_client_secret,
+                settings.metrics_token,
+            )
         ),
+        settings.genesys_user_client_secret.reveal(),
     ]
 
 

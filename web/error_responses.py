@@ -114,8 +114,13 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
     ),
     "user_token_required": ErrorResponse(
         502,
-        "Genesys requires a user for this call: send a user's own token in Genesys-Access-Token, which needs "
-        "ALLOW_USER_TOKENS=true, or give the service an OAuth client that acts for a service user.",
+        "Genesys requires a user for this call: set GENESYS_USER_CLIENT_ID and run `cobrowse-bridge login`, so that "
+        "a service user makes it, or send a user's own token in Genesys-Access-Token, which needs "
+        "ALLOW_USER_TOKENS=true.",
+    ),
+    "service_user_login_required": ErrorResponse(
+        502,
+        "Run `cobrowse-bridge login` with the service's settings and sign in to Genesys as the service user.",
     ),
     "genesys_rate_limited": ErrorResponse(
         503,

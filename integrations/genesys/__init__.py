@@ -1,7 +1,9 @@
 """Genesys Cloud: the only importer of httpx. `connect` builds the domain's port to it."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from threading import Lock
+from typing import Protocol
 
 import httpx
 
@@ -12,7 +14,21 @@ from integrations.genesys.budget import Budgets, OnBudget, SharedBudgets
 from integrations.genesys.circuit_breaker import CircuitBreaker
 from integrations.genesys.client import Client
 from integrations.genesys.flows import FLOWS, FlowRow, Flows
+from integrations.genesys.grants import CLIENT, Grants
 from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.user_login import UserClient, UserLogin
+from integrations.genesys.user_token import GrantStore, UserTokens, start_thread
+
+
+class Shared(Protocol):
+    """What all workers have in common: the client's tokens, which budgets of calls are used up, the user's login."""
+
+    @property
+    def tokens(self) -> TokenStore: ...
+    @property
+    def budgets(self) -> SharedBudgets: ...
+    @property
+    def grants(self) -> GrantStore: ...
 
 
 def connect(
@@ -28,19 +44,24 @@ def connect(
     clock: Clock,
     jitter: Callable[[], float],
     lease_owner: str,
-    store: TokenStore | None,
+    shared: Shared | None,
     new_lock: Callable[[], Guard] = Lock,
     rows: Sequence[FlowRow] = FLOWS,
     on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
     on_budget: OnBudget = lambda _name, _count, _allowed, _reset: None,
-    budgets: SharedBudgets | None = None,
-) -> tuple[Flows, Tokens]:
-    """The flows of one org, and its tokens for readiness checks. `mode` is one of flows.MODES.
+    grant: str = CLIENT,
+    user_client: UserClient | None = None,
+    run: Callable[[Callable[[], None]], None] = start_thread,
+) -> tuple[Flows, Grants]:
+    """The flows of one org, and the choice of its tokens. `mode` is one of flows.MODES, `grant` of grants.GRANTS.
 
-    `sandbox`: take a sandbox's tokens only. `store` and `budgets` are what all workers share: the tokens, and which
-    budgets of calls are used up.
+    `sandbox`: take a sandbox's tokens only. `shared` is what all workers have in common. The service user acts through
+    `user_client`, and `run` does a renewal of that token beside the caller.
     """
-    breaker, known = CircuitBreaker(clock, on_change=on_circuit), Budgets(clock, on_budget, budgets)
+    breaker, known = (
+        CircuitBreaker(clock, on_change=on_circuit),
+        Budgets(clock, on_budget, shared.budgets if shared else None),
+    )
     caller = RetryingCaller(transport, clock, jitter, breaker, known, secrets=(client_secret,), sandbox=sandbox)
     tokens = Tokens(
         caller,
@@ -49,11 +70,22 @@ def connect(
         client_id,
         client_secret,
         lease_owner=lease_owner,
-        store=store,
+        store=shared.tokens if shared else None,
         sandbox=sandbox,
         new_lock=new_lock,
     )
-    return Flows(Client(caller, tokens, api_url), mode, rows, end_media_sessions=end_media_sessions), tokens
+    user = None
+    if user_client is not None and shared is not None:
+        login = UserLogin(caller, user_client)
+        name = grant_name(user_client)
+        user = UserTokens(login, shared.grants, clock, name, lease_owner=lease_owner, new_lock=new_lock, run=run)
+    choice = Grants(grant, tokens, user)
+    return Flows(Client(caller, choice, api_url), mode, rows, end_media_sessions=end_media_sessions), choice
 
 
-__all__ = ["Flows", "Tokens", "connect"]
+def grant_name(client: UserClient) -> str:
+    """The name under which the service user's login is kept: there is one for each client."""
+    return hashlib.sha256(f"{client.login_url} {client.client_id}".encode()).hexdigest()[:32]
+
+
+__all__ = ["Flows", "Grants", "Tokens", "UserClient", "connect", "grant_name"]

@@ -86,7 +86,7 @@ _NO_TOKEN = _CachedToken(Secret(), 0, 0.0)
 
 
 @dataclass(slots=True)
-class _Recent:
+class Recent:
     """When the last few of something happened, in the clock's monotonic seconds."""
 
     times: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_RENEWALS))
@@ -103,8 +103,8 @@ class _ScopeState:
     guard: Guard
     token: _CachedToken = _NO_TOKEN
     invalid_version: int = 0  # and all before it
-    invalidations: _Recent = field(default_factory=_Recent)
-    refusals: _Recent = field(default_factory=_Recent)
+    invalidations: Recent = field(default_factory=Recent)
+    refusals: Recent = field(default_factory=Recent)
     refusal: GenesysError | None = None  # the last one
     refused: int = 0  # how many there were
 
@@ -253,8 +253,9 @@ class Tokens:
     def _fetch(self, attempt: Attempt, scope: str) -> tuple[Secret, float]:
         form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
         headers = (*self._headers, (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()))
+        content = urlencode(form).encode()
         try:
-            answer = self._caller.call(attempt, TOKEN, self._origin, TOKEN.path, headers, urlencode(form).encode())
+            answer = self._caller.call(attempt, TOKEN, self._origin, TOKEN.path, headers, content, payer="token")
         except GenesysForbidden as error:
             if error.by_role:
                 error.append(f"; scopes requested: {scope or 'none'}")

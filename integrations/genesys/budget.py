@@ -81,7 +81,7 @@ class Budgets:
             for name, (told, until) in self._told.items()
             if until > now
         }
-        for name in ("api", "token"):
+        for name in ("api", "token", "user"):
             left = self.seconds_left(name)
             if left and name not in found:
                 found[name] = BudgetState(name, 0.0, 0.0, at + timedelta(seconds=left))

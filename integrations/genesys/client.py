@@ -1,4 +1,4 @@
-"""Genesys's operations with the right token: an expired one is renewed and the call retried, once."""
+"""Genesys's operations with the right token: another one, and the call again, where Genesys refuses the first."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,24 +6,22 @@ from urllib.parse import quote
 
 import orjson
 
-from cobrowse.errors import GenesysForbidden, GenesysUnauthorized
+from cobrowse.errors import GenesysForbidden, GenesysUnauthorized, UserTokenRequired
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
-from integrations.genesys.auth import Tokens
 from integrations.genesys.budget import BudgetState
+from integrations.genesys.grants import Grant, Grants
 from integrations.genesys.operations import Operation
-from integrations.genesys.origin import Header, Origin
+from integrations.genesys.origin import Origin, api_headers
 from integrations.genesys.retry import RetryingCaller
-
-_SAME_FOR_ALL: tuple[Header, ...] = ((b"Accept", b"application/json"), (b"User-Agent", b"cobrowse-bridge"))
 
 
 class Client:
     """The Platform API for one org."""
 
-    def __init__(self, caller: RetryingCaller, tokens: Tokens, api_url: str) -> None:
+    def __init__(self, caller: RetryingCaller, grants: Grants, api_url: str) -> None:
         self._caller = caller
-        self._tokens = tokens
+        self._grants = grants
         self._origin = Origin(api_url)
 
     def open_circuits(self) -> tuple[str, ...]:
@@ -36,9 +34,11 @@ class Client:
 
     def authorize(self, attempt: Attempt, scope: str) -> None:
         """Make sure of a token and of calls left for it, so that what is wrong shows before anything else is done."""
-        self._caller.await_budget(attempt)
-        if not attempt.command.user_token:
-            self._tokens.get(attempt, scope)
+        if attempt.command.user_token:
+            return
+        grant = self._grants.of(None, scope)
+        self._caller.await_budget(attempt, grant.payer)
+        grant.get(attempt)
 
     def call(
         self,
@@ -73,25 +73,31 @@ class Client:
     ) -> dict[str, Any]:
         own = attempt.command.user_token
         if own:
-            return self._caller.call(attempt, operation, self._origin, path, _headers(attempt, own, content), content)
-        token = self._tokens.get(attempt, scope)
+            headers = api_headers(own, attempt.command.correlation_id, content)
+            return self._caller.call(attempt, operation, self._origin, path, headers, content, payer="")
+        grant = self._grants.of(operation, scope)
         try:
-            return self._caller.call(attempt, operation, self._origin, path, _headers(attempt, token, content), content)
+            return self._call_with(grant, attempt, operation, path, content)
+        except UserTokenRequired:
+            user = self._grants.demand_user(operation, grant)
+            if user is None:
+                raise
+        # That was a definite refusal (400) and comes before any effect, so the call may be sent again as it is.
+        return self._call_with(user, attempt, operation, path, content)
+
+    def _call_with(
+        self, grant: Grant, attempt: Attempt, operation: Operation, path: str, content: bytes | None
+    ) -> dict[str, Any]:
+        def call(token: Secret) -> dict[str, Any]:
+            headers = api_headers(token, attempt.command.correlation_id, content)
+            return self._caller.call(attempt, operation, self._origin, path, headers, content, payer=grant.payer)
+
+        token = grant.get(attempt)
+        try:
+            return call(token)
         except GenesysUnauthorized as error:
             if not error.new_token:
                 raise
             # Expired early or revoked. A 401 comes before any effect, so the call may be sent again as it is.
-            self._tokens.invalidate(scope, token)
-        token = self._tokens.get(attempt, scope)
-        return self._caller.call(attempt, operation, self._origin, path, _headers(attempt, token, content), content)
-
-
-def _headers(attempt: Attempt, token: Secret, content: bytes | None) -> list[Header]:
-    headers = [
-        *_SAME_FOR_ALL,
-        (b"Authorization", b"Bearer " + token.reveal().encode()),
-        (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()),
-    ]
-    if content is not None:
-        headers.append((b"Content-Type", b"application/json"))
-    return headers
+            grant.invalidate(token)
+        return call(grant.get(attempt))

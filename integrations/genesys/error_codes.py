@@ -10,6 +10,7 @@ from cobrowse.errors import (
     GenesysForbidden,
     GenesysRateLimited,
     GenesysUnauthorized,
+    LoginRequired,
     UserTokenRequired,
 )
 
@@ -134,3 +135,5 @@ def refusal(meaning: Meaning, message: str, retry_after: float | None) -> Genesy
 
 
 LOGIN_HINT = _LOGIN
+# RFC 6749, 5.2: a code or a refresh token that is unknown, used, expired or revoked.
+GRANT_REFUSED = Meaning(LoginRequired)

@@ -1,7 +1,7 @@
 """Genesys's operations, one row each, and the parsing of their responses: functions of status, headers and body."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from cobrowse.clock import Clock
 from cobrowse.errors import GenesysBadResponse, GenesysTimeout, GenesysUnavailable, SessionNotIdentified
-from integrations.genesys.error_codes import LOGIN_HINT, meaning_of, meaning_of_login, refusal
+from integrations.genesys.error_codes import GRANT_REFUSED, LOGIN_HINT, meaning_of, meaning_of_login, refusal
 from integrations.genesys.redaction import redact
 from integrations.genesys.waits import Fields, wait_of
 from schemas import genesys as shapes
@@ -23,7 +23,8 @@ _ERROR_BODY = shapes.ErrorBodySchema()
 class Operation:
     """One call. `repeatable`: while no answer to it is known, it may safely be sent again. `sends_json`: it has a body.
 
-    `has_side_effect`: a success is one whatever its body, and the call is never sent again after it.
+    `has_side_effect`: a success is one whatever its body, and the call is never sent again after it. `is_login`: it is
+    the login host's, which speaks OAuth. `refuses_grants`: a grant of a user's is what it may refuse.
     """
 
     name: str
@@ -33,9 +34,14 @@ class Operation:
     repeatable: bool
     sends_json: bool = False
     has_side_effect: bool = False
+    is_login: bool = False
+    refuses_grants: bool = False
 
 
-TOKEN = Operation("token", "POST", "/oauth/token", shapes.TokenSchema(), repeatable=True)
+TOKEN = Operation("token", "POST", "/oauth/token", shapes.TokenSchema(), repeatable=True, is_login=True)
+# The service user's token, for a code or a refresh token. Sent again after a lost answer it may find either used up;
+# but what the answer held is lost then all the same.
+USER_TOKEN = replace(TOKEN, name="user_token", answer=shapes.UserTokenSchema(), refuses_grants=True)
 LIST = Operation(
     "list",
     "GET",
@@ -74,6 +80,8 @@ COBROWSE = Operation(
     repeatable=False,
     has_side_effect=True,
 )
+# Whose token it is: only a user's has an answer.
+ME = Operation("me", "GET", "/api/v2/users/me?expand=organization", shapes.MeSchema(), repeatable=True)
 # Ends one participant's part of a session, and with the customer's the session.
 DISCONNECT = Operation(
     "disconnect",
@@ -126,8 +134,10 @@ def parse_response(
         words = error["message"] or error["error_description"] or error["description"]
     message = f"{operation.name}: Genesys answered {status}{_detail(error, code, words, redacted)}"
     wait = wait_of(status, headers, words, clock)
-    mean = meaning_of_login if operation is TOKEN else meaning_of
+    mean = meaning_of_login if operation.is_login else meaning_of
     meaning = mean(status, code, words, is_json=error is not None)
+    if operation.refuses_grants and code == "invalid_grant" and status in (400, 401):
+        meaning = GRANT_REFUSED
     if meaning is not None:
         raise refusal(meaning, message, wait)
     # A server that gave up half way may have executed it: only a probe can find out.
@@ -144,7 +154,7 @@ def parse_response(
 
 def check_is_sandbox(operation: Operation, status: int, headers: Fields) -> None:
     """Raise GenesysBadResponse if this is a token of something that does not say that it is a sandbox."""
-    if operation is TOKEN and 200 <= status < 300 and headers.get(SANDBOX_HEADER, "") != "1":
+    if operation.is_login and 200 <= status < 300 and headers.get(SANDBOX_HEADER, "") != "1":
         raise GenesysBadResponse(
             "token: SANDBOX is set, but what answers does not say that it is a sandbox",
             hint="SANDBOX=true is for `cobrowse-bridge sandbox` alone. For Genesys or a gateway to it take it out "
@@ -169,7 +179,7 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     except (orjson.JSONDecodeError, ValidationError) as error:
         if operation.has_side_effect:
             return unread(operation)
-        hint = LOGIN_HINT if operation is TOKEN else ""
+        hint = LOGIN_HINT if operation.is_login else ""
         if isinstance(error, orjson.JSONDecodeError):
             message = f"{operation.name}: Genesys answered {status} with a body that is not JSON"
             raise GenesysBadResponse(message, hint=hint) from error

@@ -5,9 +5,21 @@ from typing import Any
 
 import httpx
 
+from cobrowse.model import Secret
 from integrations.genesys import curl
 
 Header = tuple[bytes, bytes]
+
+_SAME_FOR_ALL: tuple[Header, ...] = ((b"Accept", b"application/json"), (b"User-Agent", b"cobrowse-bridge"))
+
+
+class HiddenBytes(bytes):
+    """Bytes whose repr is masked, since tools show the variables of a traceback's frames."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "•••"
 
 
 class Origin:
@@ -65,3 +77,15 @@ class OriginRequest(httpx.Request):
         else:
             raise AttributeError(name)
         return self.__dict__[name]
+
+
+def api_headers(token: Secret, correlation_id: str, content: bytes | None) -> list[Header]:
+    """What a call to the Platform API carries with this token; `content` is JSON, None without a body."""
+    headers = [
+        *_SAME_FOR_ALL,
+        (b"Authorization", b"Bearer " + token.reveal().encode()),
+        (b"ININ-Correlation-Id", correlation_id.encode()),
+    ]
+    if content is not None:
+        headers.append((b"Content-Type", b"application/json"))
+    return headers

@@ -19,11 +19,11 @@ from cobrowse.model import Secret
 from integrations.genesys.budget import Budgets
 from integrations.genesys.circuit_breaker import CircuitBreaker
 from integrations.genesys.curl import BodyTooLarge
-from integrations.genesys.operations import TOKEN, Operation, check_is_sandbox, parse_response, unread
+from integrations.genesys.operations import Operation, check_is_sandbox, parse_response, unread
 from integrations.genesys.origin import Header, Origin, OriginRequest
 from integrations.genesys.redaction import Redactor, redact
 from integrations.genesys.transport import fields_of
-from integrations.genesys.waits import Fields, budget_of
+from integrations.genesys.waits import budget_of
 
 # Seconds: the first wait before a retry when Genesys names none; each further one is twice as long, all jittered.
 FIRST_BACKOFF = 0.2
@@ -59,13 +59,12 @@ class RetryingCaller:
         self._clock = clock
         self._jitter = jitter
 
-    def await_budget(self, attempt: Attempt, operation: Operation | None = None) -> None:
-        """Wait until the token that pays for this operation (None: any but the token's own) may be used.
+    def await_budget(self, attempt: Attempt, payer: str) -> None:
+        """Wait until the token whose budget of calls this is may be used.
 
         Raises:
             GenesysRateLimited: Its calls are used up for longer than the deadline allows to wait.
         """
-        payer = _payer(attempt, operation)
         left = self.budgets.seconds_left(payer) if payer else 0.0
         if left <= 0:
             return
@@ -84,8 +83,13 @@ class RetryingCaller:
         path: str,
         headers: Sequence[Header],
         content: bytes | None,
+        *,
+        payer: str = "api",
+        held: Sequence[Secret] = (),
     ) -> dict[str, Any]:
         """The content of the response, after at most three attempts. `path` is percent-encoded.
+
+        `payer` is the budget that the call is counted in, "" for none. No message shows what is `held`.
 
         Raises:
             GenesysError: `ambiguous` if the call may have taken effect; `retry_after` if Genesys named a wait that
@@ -95,9 +99,10 @@ class RetryingCaller:
         for number in range(1, MAX_ATTEMPTS + 1):
             # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
             self.breaker.before_call(origin.host)
-            self.await_budget(attempt, operation)
+            self.await_budget(attempt, payer)
+            last = number == MAX_ATTEMPTS
             try:
-                return self._call_once(attempt, operation, origin, path, headers, content, last=number == MAX_ATTEMPTS)
+                return self._call_once(attempt, operation, origin, path, headers, content, payer, held, last=last)
             except GenesysError as error:
                 if number == MAX_ATTEMPTS or not is_retryable(error):
                     raise
@@ -122,6 +127,8 @@ class RetryingCaller:
         path: str,
         headers: Sequence[Header],
         content: bytes | None,
+        payer: str,
+        held: Sequence[Secret],
         *,
         last: bool,
     ) -> dict[str, Any]:
@@ -134,7 +141,7 @@ class RetryingCaller:
         request = OriginRequest(operation.method, origin, path, headers, content, extensions)
         start = self._clock.monotonic()
         result = "broken"
-        redacted = Redactor(self._secrets, attempt.session, headers)
+        redacted = Redactor((*self._secrets, *held), attempt.session, headers)
         try:
             response = self._transport.handle_request(request)
             status = response.status_code
@@ -142,7 +149,9 @@ class RetryingCaller:
             # Any status below 500, a rejection or a 429 included, shows that the host is up.
             self.breaker.record_result(origin.host, ok=status < 500)
             told = fields_of(response)
-            self._record_budget(attempt, operation, told)
+            spent = budget_of(told)
+            if payer and spent is not None:
+                self.budgets.record(payer, spent)
             if self._sandbox:
                 check_is_sandbox(operation, status, told)
             return parse_response(operation, status, told, response.read(), self._clock, redacted)
@@ -166,18 +175,6 @@ class RetryingCaller:
             raise failure from error
         finally:
             attempt.record_call(operation.name, start, result)
-
-    def _record_budget(self, attempt: Attempt, operation: Operation, headers: Fields) -> None:
-        payer, told = _payer(attempt, operation), budget_of(headers)
-        if payer and told is not None:
-            self.budgets.record(payer, told)
-
-
-def _payer(attempt: Attempt, operation: Operation | None) -> str:
-    """The budget that a call is counted in; "" for one with a user's own token."""
-    if operation is TOKEN:
-        return "token"
-    return "" if attempt.command.user_token else "api"
 
 
 def is_retryable(error: GenesysError) -> bool:

@@ -18,6 +18,11 @@ class LeaseTable:
         params = {"name": name, "lease_owner": owner, "lease_seconds": lease_seconds}
         return bool(self._database.execute(queries.HOLD_LEASE, params, durable=False, seconds=seconds))
 
+    def read(self, name: str) -> tuple[str, float] | None:
+        """Who has the lease, and for how many seconds yet; None while nobody does."""
+        rows = self._database.read(queries.LEASE, {"name": name})
+        return (rows[0][0], rows[0][1]) if rows else None
+
     def release(self, name: str, owner: str) -> None:
         """Let another process take it at once, if it is this owner's."""
         self._database.execute(queries.RELEASE_LEASE, {"name": name, "lease_owner": owner}, durable=False)

@@ -152,6 +152,25 @@ MIGRATIONS = (
             "CREATE INDEX callbacks_due ON callbacks (state, at)",
         ),
     ),
+    Migration(
+        6,
+        2,
+        (
+            """CREATE TABLE grants (
+                name {text} PRIMARY KEY,
+                version INTEGER NOT NULL,
+                secret {text} NOT NULL,
+                expires DOUBLE PRECISION NOT NULL,
+                lifetime DOUBLE PRECISION NOT NULL,
+                refused {text} NOT NULL,
+                account {text} NOT NULL,
+                org {text} NOT NULL,
+                logged_in DOUBLE PRECISION NOT NULL,
+                lease_owner {text} NOT NULL,
+                lease_until DOUBLE PRECISION NOT NULL
+            )""",
+        ),
+    ),
 )
 
 VERSION = MIGRATIONS[-1].version

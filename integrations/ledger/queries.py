@@ -48,9 +48,10 @@ RETURNING {columns}
 """
 
 # A conversation that was looked up on the way is part of the command from then on: a take-over must go on with it.
+# An end that is noted is of what an earlier attempt started, and what is sent out now may start another.
 SAVE_CHECKPOINT = """
 UPDATE initiations SET
-    {checkpoint},
+    {checkpoint}, ended = 0,
     conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END, updated = {now}
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running' AND lease_until > {now}
 """.replace("{checkpoint}", _CHECKPOINT)
@@ -204,7 +205,44 @@ ON CONFLICT (name) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until
 WHERE leases.lease_owner = excluded.lease_owner OR leases.lease_until <= {now}
 RETURNING name
 """
+LEASE = "SELECT lease_owner, lease_until - {now} FROM leases WHERE name = :name AND lease_until > {now}"
 RELEASE_LEASE = "UPDATE leases SET lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
+
+# Logins of a service user. A pair is replaced only where it is the one that the new pair was had for: whoever comes
+# late with an older one must not undo a newer login. A refusal leaves the version, so that a pair which was renewed and
+# not committed in time still takes its place.
+GRANT = """
+SELECT secret, expires - {now}, lifetime, version, refused, account, org, logged_in
+FROM grants WHERE name = :name AND secret <> ''
+"""
+LOG_IN = """
+INSERT INTO grants
+    (name, version, secret, expires, lifetime, refused, account, org, logged_in, lease_owner, lease_until)
+VALUES (:name, 1, :secret, {now} + :expires_in, :expires_in, '', :account, :org, {now}, '', 0)
+ON CONFLICT (name) DO UPDATE SET
+    version = grants.version + 1, secret = excluded.secret, expires = excluded.expires, lifetime = excluded.lifetime,
+    refused = '', account = excluded.account, org = excluded.org, logged_in = excluded.logged_in, lease_owner = '',
+    lease_until = 0
+"""
+# The row stays, so that its version goes on.
+LOG_OUT = """
+UPDATE grants SET version = version + 1, secret = '', lease_owner = '', lease_until = 0
+WHERE name = :name AND secret <> ''
+"""
+BEGIN_ROTATION = """
+UPDATE grants SET lease_owner = :lease_owner, lease_until = {now} + :seconds
+WHERE name = :name AND version = :version AND refused = ''
+    AND (lease_owner IN ('', :lease_owner) OR lease_until <= {now})
+"""
+ROTATE = """
+UPDATE grants SET version = version + 1, secret = :secret, expires = {now} + :expires_in, lifetime = :expires_in,
+    refused = '', lease_owner = '', lease_until = 0
+WHERE name = :name AND version = :version
+"""
+REFUSE_GRANT = """
+UPDATE grants SET refused = :refused, lease_owner = '', lease_until = 0 WHERE name = :name AND version = :version
+"""
+END_ROTATION = "UPDATE grants SET lease_owner = '', lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
 
 # Callbacks. An event holds the outcome that it tells: a retry goes on in the initiation's own row. A second run of the
 # same commit adds nothing.

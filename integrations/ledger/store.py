@@ -27,6 +27,7 @@ from integrations.ledger.callbacks import CallbackTable
 from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
 from integrations.ledger.encryption import SecretBox
+from integrations.ledger.grants import GrantTable
 from integrations.ledger.leases import LeaseTable
 from integrations.ledger.listings import Listings
 from integrations.ledger.notes import NoteTable
@@ -48,7 +49,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens`, `notes`, `budgets`, `refusals`, `leases`, `callbacks` lie there too.
+    """The ledger, kept in a database: `tokens`, `notes`, `budgets`, `refusals`, `leases`, `callbacks`, `grants` too.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
     least. With `adds_callbacks` each outcome is committed together with its callback. `seconds`: what a method may
@@ -70,6 +71,7 @@ class LedgerStore(Listings):
         self._notifier = CompletionNotifier()
         self._purge = Purge(database, retention_seconds, self._clock, invited_seconds)
         self.tokens = TokenTable(database, box)
+        self.grants = GrantTable(database, box)
         self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
         self.refusals = RefusalTable(database, retention_seconds, self._clock)

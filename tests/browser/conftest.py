@@ -29,11 +29,16 @@ FLAGS = (
 expect.set_options(timeout=1000 * HANGS)
 
 
+def find_chromium():
+    """The path of an installed Chromium; None without one."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 # Not for the session: while it is there, asyncio has a loop running, and other tests want one of their own.
 @pytest.fixture(scope="module")
 def chromium():
     """An installed Chromium. Without one these tests are skipped, or fail where REQUIRE_CHROMIUM=1."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = find_chromium()
     if found is None:
         words = f"no Chromium is installed (looked for {', '.join(NAMES)}); Debian's package is chromium"
         if os.environ.get("REQUIRE_CHROMIUM") == "1":
@@ -46,9 +51,9 @@ def chromium():
 
 
 @contextmanager
-def served(app):
-    """The app on a port of its own: its URL."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def served(app, port=0):
+    """The app on this port, or one of its own: its URL."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
     server.log_startup = lambda: None
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -44,7 +44,7 @@ def url(request, tmp_path):
         return f"sqlite:///{tmp_path}/ledger.sqlite3"
     shared = _shared_database(request.getfixturevalue("server"))
     with psycopg.connect(shared, autocommit=True) as connection:
-        connection.execute("TRUNCATE initiations, tokens, budgets, refusals, leases, callbacks")
+        connection.execute("TRUNCATE initiations, tokens, budgets, refusals, leases, callbacks, grants")
     return shared
 
 
@@ -160,6 +160,7 @@ TIMES = {
     "initiations": ("created", "updated", "lease_until"),
     "tokens": ("expires", "lease_until"),
     "leases": ("lease_until",),
+    "grants": ("expires", "lease_until"),
 }
 
 

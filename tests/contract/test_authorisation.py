@@ -148,8 +148,9 @@ TABLE = [
     ("GET", "/console/refused", "/console/refused", OPERATOR),
     ("GET", "/console/senders", "/console/senders", OPERATOR),
     ("GET", "/console/callbacks", "/console/callbacks", OPERATOR),
-    ("GET", "/console/sign-out", "/console/sign-out", frozenset()),
-    ("GET", "/console/static/<path:filename>", "/console/static/console.css", OPERATOR),
+    ("POST", "/console/sign-in", "/console/sign-in", NOBODY),
+    ("POST", "/console/sign-out", "/console/sign-out", frozenset({"console password, from its own page"})),
+    ("GET", "/console/static/<path:filename>", "/console/static/console.css", ANYBODY),
     ("GET", "/console/initiations/<initiation_id>", "/console/initiations/{id}", OPERATOR),
     ("GET", "/console/initiations/<initiation_id>/detail", "/console/initiations/{id}/detail", OPERATOR),
     (
@@ -208,9 +209,12 @@ class RequestInfo:
         """The token of the console's own form, for whoever has opened its page."""
         if not headers.pop("X-Own-Page", ""):
             return "made-up"
-        one = "/".join(path.split("/")[:4])
-        page = self.app.test_client().get(one, headers=basic(PASSWORD), environ_base=far())
-        found = re.search(rf'action="{path}">\s*<input type="hidden" name="token" value="([^"]+)"', page.text)
+        known = {} if path == "/console/sign-in" else basic(PASSWORD)
+        one = "/console" if path.startswith("/console/sign-") else "/".join(path.split("/")[:4])
+        page = self.app.test_client().get(one, headers=known, environ_base=far())
+        found = re.search(
+            rf'action="{path}">.*?<input type="hidden" name="token" value="([^"]+)"', page.text, re.DOTALL
+        )
         return html.unescape(found[1])
 
 
@@ -298,8 +302,8 @@ def table(world):
     lines = [
         "# Who may do what",
         "",
-        "Every endpoint, asked from another machine with every credential but named console users. **yes**: it opens;",
-        "a number is the status of the refusal, and nothing was started. Made from the service itself by",
+        "Every endpoint, asked from another machine with every credential but named console users and single sign-on.",
+        "**yes**: it opens; a number is the status of the refusal, and nothing was started. Made from the service by",
         "`python -m tests.contract.test_authorisation`; `make test` fails where the two differ, or a route is missing.",
         "",
         "The senders here are examples: `crm` signs its requests (Standard Webhooks), `relay` brings a bearer token",

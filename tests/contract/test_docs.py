@@ -4,6 +4,7 @@ import io
 import json
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -62,9 +63,8 @@ def test_every_command_is_documented_and_no_other():
 def test_every_endpoint_is_documented_and_no_other(tmp_path):
     url = "http://127.0.0.1:9"
     ledger = Secret(f"sqlite:///{tmp_path}/ledger.sqlite3")
-    app = create_app(
-        Settings(sandbox=True, genesys_api_url=url, genesys_login_url=url, ledger_url=ledger, log_format="json")
-    )
+    settings = Settings(sandbox=True, genesys_api_url=url, genesys_login_url=url, ledger_url=ledger, log_format="json")
+    app = create_app(replace(settings, console_oidc_issuer=url))
     there = {
         f"{method} {rule.rule}"
         for rule in app.url_map.iter_rules()

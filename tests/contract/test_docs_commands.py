@@ -24,6 +24,7 @@ NOT_RUN = {
     r"\.venv/bin/python -m pytest": "it is the suite that runs this",
     r"docker ": "needs a Docker daemon; test_deploy.py runs what the compose file describes without one",
     r"cobrowse-bridge listen": "runs until it is stopped; test_listen.py runs it on a sandbox",
+    r"cobrowse-bridge login": "waits for a person at a browser; test_login.py is one, on a sandbox",
     r"sudo": "changes the machine; test_deploy.py checks the unit",
     r"journalctl": "needs a service under systemd",
     r"kubectl": "needs a cluster; test_deploy_kubernetes.py checks the files",

@@ -126,6 +126,18 @@ def test_what_is_delivered_stays_so_until_it_is_to_be_sent_again(telling):
     assert len(telling.callbacks.due(10)) == 1
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_an_event_takes_no_commit_of_its_own(url, opened):
+    def commits(ledger, key):
+        claim = keyed(key)
+        won(ledger, claim)
+        before = ledger._database._state.batches.commits
+        settle(ledger, claim)
+        return ledger._database._state.batches.commits - before
+
+    assert commits(opened(url), "k-1") == commits(opened(url, adds_callbacks=True), "k-2") == 1
+
+
 def test_no_secret_is_in_an_event(telling, url):
     claim = keyed()
     won(telling, claim)

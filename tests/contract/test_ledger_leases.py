@@ -1,5 +1,6 @@
 """Leases by name, on both engines: one owner at a time, until it releases, or until it has not prolonged in time."""
 
+from tests.clocks import HANGS
 from tests.contract.ledgers import pass_time
 
 
@@ -8,6 +9,16 @@ def test_one_owner_has_a_lease_and_may_prolong_it(ledger):
     assert not ledger.leases.hold("listener", "b", 30.0)
     assert ledger.leases.hold("listener", "a", 30.0)
     assert ledger.leases.hold("another", "b", 30.0)
+
+
+def test_who_has_a_lease_is_read_until_it_is_over(ledger, url):
+    assert ledger.leases.read("listener") is None
+    ledger.leases.hold("listener", "a", 3000.0)
+    owner, seconds = ledger.leases.read("listener")
+    assert owner == "a"
+    assert 3000 - HANGS < seconds <= 3000
+    pass_time(url, 3000.0)
+    assert ledger.leases.read("listener") is None
 
 
 def test_a_released_lease_is_free_at_once_and_only_its_owner_can_release_it(ledger):

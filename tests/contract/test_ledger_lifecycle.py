@@ -6,7 +6,7 @@ from itertools import count
 
 from cobrowse.ledger import Acquired, Checkpoint, State
 from cobrowse.model import Outcome, Session, Status
-from tests.contract.ledgers import keyed
+from tests.contract.ledgers import again, keyed
 
 NUMBERS = count(1)
 INVITED = Checkpoint("native", ("cobrowse",), may_have_notified=True, session=Session("c-1", "s-1"))
@@ -31,6 +31,19 @@ def test_what_was_ended_is_no_history_of_a_later_claim(ledger):
     assert ledger.read(second).ended is None
     won = ledger.claim(keyed(conversation_id="c-1", key="later"))
     assert [entry.id for entry in won.history] == [second]
+
+
+def test_an_attempt_that_begins_a_new_call_is_history_again_though_an_earlier_one_was_ended(ledger):
+    claim = keyed(conversation_id="c-1", key="again", lease=0.0)
+    assert isinstance(ledger.claim(claim), Acquired)
+    ledger.mark_ended(claim.id)
+    second = again(claim, lease_seconds=30.0)
+    assert isinstance(ledger.claim(second), Acquired)
+    ledger.save_checkpoint(claim.id, second.lease_owner, INVITED)
+    assert ledger.read(claim.id).ended is None
+    outcome = Outcome(Status.INITIATED, claim.id, "corr", INVITED.session, "native")
+    ledger.complete(claim.id, second.lease_owner, State.SUCCEEDED, INVITED, outcome)
+    assert [entry.id for entry in ledger.claim(keyed(conversation_id="c-1", key="later")).history] == [claim.id]
 
 
 def test_an_end_is_kept_with_what_it_ends_and_its_own_lock(ledger):

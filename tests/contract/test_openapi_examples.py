@@ -95,6 +95,7 @@ ELSEWHERE = {
     "no_active_conversation",
     "agent_not_connected",
     "user_token_required",
+    "service_user_login_required",
 }
 
 

@@ -31,7 +31,7 @@ def console(bridge, **told):
         "end": bridge.initiate,
         "clock": SystemClock(),
         "deadline_seconds": 3.0,
-        "csrf_key": FORM_KEY,
+        "key": FORM_KEY,
         "senders": ("architect", "crm"),
     }
     app = Flask("console", static_folder=None)

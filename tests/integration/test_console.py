@@ -203,7 +203,7 @@ def test_no_page_holds_a_join_url_a_viewer_url_or_a_join_code(service, box, flow
     outcome = ask(bridge, WEBCHAT, key="case-1")
     session = outcome.session
     secrets = [
-        str(value)
+        value.reveal()
         for value in (session.join_url, session.viewer_url, session.join_code, session.websocket_url)
         if value
     ]

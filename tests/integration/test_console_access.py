@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cobrowse.model import Secret
-from console.auth import HEADERS, CsrfTokens
+from console.auth import HEADERS, Seals
 from console.sign_in import user_row
 from schemas.console_users import parse_users
 from tests.integration.consoles import (
@@ -22,7 +22,6 @@ from tests.integration.consoles import (
 )
 
 __all__ = ["bridge", "client"]
-
 
 # --- headers and sign-in --------------------------------------------------------------------------
 
@@ -58,12 +57,13 @@ def test_every_answer_tells_the_browser_what_it_may_do(bridge, path, credentials
     answer.close()
 
 
-@pytest.mark.parametrize("path", EVERYWHERE)
+@pytest.mark.parametrize("path", [path for path in EVERYWHERE if "static" not in path])
 def test_with_a_password_nothing_is_seen_without_it(bridge, path):
     answer = with_password(bridge).get(f"/console{path}")
     assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == 'Basic realm="cobrowse-bridge console", charset="UTF-8"'
-    assert "CONSOLE_PASSWORD" in answer.text
+    # With "Basic" a browser would ask in a window of its own, and could not be signed out.
+    assert answer.headers["WWW-Authenticate"] == 'Cookie realm="cobrowse-bridge console"'
+    assert 'type="password"' in answer.text
 
 
 @pytest.mark.parametrize("name", ["ops", "", "Ann Lee"])
@@ -96,7 +96,7 @@ def test_nothing_else_opens(bridge, headers):
 
 def test_the_password_is_asked_for_before_a_form_is_checked(bridge, box):
     failed = failing(bridge, box)
-    token = CsrfTokens(FORM_KEY).token(failed.initiation_id)
+    token = Seals(FORM_KEY).token(failed.initiation_id)
     path = f"/console/initiations/{failed.initiation_id}/retry"
     assert with_password(bridge).post(path, data={"token": token}, headers=OURS).status_code == 401
     assert bridge.initiate.ledger.read(failed.initiation_id).attempts == 1
@@ -147,7 +147,7 @@ def test_with_neither_there_is_no_console(service):
     assert (answer.status_code, answer.json["errorCode"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["", "/live", "/static/console.css", "/initiations/x/retry"])
+@pytest.mark.parametrize("path", ["", "/live", "/initiations/x/retry"])
 def test_options_asks_for_the_password_too(service, path):
     client = service(console_password=Secret(PASSWORD)).client
     assert client.options(f"/console{path}").status_code == 401
@@ -188,14 +188,6 @@ def test_guesses_are_few_and_the_page_says_how_long_to_wait(bridge):
     answer = client.get("/console", headers=basic("ops", PASSWORD))
     assert (answer.status_code, 0 < int(answer.headers["Retry-After"]) <= 61) == (429, True)
     assert client.get("/console", headers=basic("another", PASSWORD)).status_code == 200
-
-
-def test_signing_out_lets_the_browser_forget(bridge):
-    client = with_password(bridge)
-    assert "Sign out" in client.get("/console", headers=basic("ops", PASSWORD)).text
-    answer = client.get("/console/sign-out", headers=basic("ops", PASSWORD))
-    assert (answer.status_code, "Signed out." in answer.text) == (401, True)
-    assert "WWW-Authenticate" in answer.headers
 
 
 def test_the_service_has_it_for_its_users(service):

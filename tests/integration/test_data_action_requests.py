@@ -42,7 +42,7 @@ def test_nothing_else_opens(service, box, credential):
 
 
 def test_without_keys_the_sandbox_is_open(service, box):
-    assert service(api_keys="").post(conversationId=WEBCHAT, key="").json["success"] is True
+    assert service(api_keys=Secret()).post(conversationId=WEBCHAT, key="").json["success"] is True
 
 
 @pytest.mark.parametrize(

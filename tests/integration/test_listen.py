@@ -2,19 +2,28 @@
 
 import contextlib
 import os
+import random
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 
 import pytest
+from cryptography.fernet import Fernet
 from structlog.testing import capture_logs
 
+from app import build, build_ledger
 from cobrowse.clock import SystemClock
 from commands.listen import run_listener
+from integrations.ids import new_id
+from integrations.ledger import connect
+from integrations.listening.answered import AnsweredReader
 from integrations.listening.config import ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
+from integrations.listening.starting import Starter
+from sandbox import shapes
 from sandbox.directory import QUEUE, USER
 from tests.clocks import wait_until
 from tests.integration.conftest import OF_THE_SERVICE, ROOT, settings_on
@@ -196,8 +205,8 @@ def test_of_two_one_listens_and_the_other_takes_over_when_it_stops(box, listenin
     assert box.invitations(chat.id) == 1
 
 
-def listener_process(box, folder, log):
-    """`listen` as a process of its own, on the sandbox and the ledger in this folder."""
+def listener_process(box, folder, log, **ledger):
+    """`listen` as a process of its own, on the sandbox and this ledger, or one in this folder."""
     (folder / "senders.toml").write_text('[listen]\nqueues = ["Support"]\n')
     environ = {name: value for name, value in os.environ.items() if name not in OF_THE_SERVICE}
     environ |= {
@@ -206,19 +215,32 @@ def listener_process(box, folder, log):
         "GENESYS_LOGIN_URL": box.url,
         "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
         "SENDERS_FILE": str(folder / "senders.toml"),
+        **ledger,
     }
     command = [sys.executable, "cli.py", "listen"]
     return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_variables(request):
+    """The variables of a ledger on either engine, its tables made."""
+    if request.param == "sqlite":
+        return {}
+    url = request.getfixturevalue("database").replace("postgresql://", "postgresql+psycopg://")
+    key = Fernet.generate_key().decode()
+    with closing(connect(url, keys=[key], retention_seconds=86_400)) as ledger:
+        ledger.upgrade()
+    return {"LEDGER_URL": url, "LEDGER_KEYS": key}
+
+
 @pytest.mark.crash
-def test_a_listener_killed_in_a_storm_of_answered_chats_leaves_each_started_once(box, tmp_path):
+def test_a_listener_killed_in_a_storm_of_answered_chats_leaves_each_started_once(box, tmp_path, ledger_variables):
     box.faults.add(operation="attach", kind="delay", seconds=0.05, when="after", times="always")
     with (tmp_path / "log").open("w+b") as log, contextlib.ExitStack() as stack:
-        first = listener_process(box, tmp_path, log)
+        first = listener_process(box, tmp_path, log, **ledger_variables)
         stack.callback(first.kill)
         wait_until(lambda: box.channels.listening() == 1)
-        second = listener_process(box, tmp_path, log)
+        second = listener_process(box, tmp_path, log, **ledger_variables)
         stack.callback(second.wait)
         stack.callback(second.terminate)
         chats = [box.ring() for _ in range(80)]
@@ -229,5 +251,28 @@ def test_a_listener_killed_in_a_storm_of_answered_chats_leaves_each_started_once
                 first.kill()
                 first.wait()
         wait_until(lambda: box.channels.listening() == 1)
+        wait_until(lambda: all(box.invitations(chat.id) for chat in chats))
+    assert {box.invitations(chat.id) for chat in chats} == {1}
+
+
+def test_two_that_both_believe_they_listen_start_each_answer_once(box, tmp_path):
+    """A process that was stopped for longer than its lease goes on for a moment while another has taken over."""
+    settings = settings_on(box, tmp_path)
+    chats = [box.ring() for _ in range(12)]
+    for chat in chats:
+        box.answer(chat.id)
+    with contextlib.ExitStack() as stack:
+        starters = []
+        for _ in range(2):
+            ledger = build_ledger(settings)
+            stack.callback(ledger.close)
+            starters.append(Starter(build(settings, ledger=ledger).initiate, random.random))
+            stack.callback(starters[-1].stop)
+        read = AnsweredReader(new_id).read
+        for chat in chats:
+            told = shapes.notification(box.state.conversation(chat.id))
+            for starter in starters:
+                answered = read({"topicName": TOPIC, "eventBody": told}, SystemClock().now())
+                assert starter.start(answered)
         wait_until(lambda: all(box.invitations(chat.id) for chat in chats))
     assert {box.invitations(chat.id) for chat in chats} == {1}

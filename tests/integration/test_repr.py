@@ -13,6 +13,7 @@ from tests.integration.conftest import KEY, OTHER_KEY
 OURS = ("app", "cobrowse", "console", "diagnostics", "integrations", "schemas", "settings", "web")
 SETTINGS = {
     "console_password": Secret("console-password-0123456789"),
+    "console_oidc_client_secret": Secret("oidc-client-secret-0123456789"),
     "genesys_client_secret": Secret("sandbox-secret"),
     "metrics_token": Secret("metrics-0123456789abcdef"),
 }

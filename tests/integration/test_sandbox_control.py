@@ -37,7 +37,7 @@ def test_state_tells_the_sessions_the_attachments_and_the_invitations(http):
     ]
     assert state["sessions"][0]["settings"] == {"mask": True}
     assert session in {one["cobrowseSessionId"] for one in state["attachments"]}
-    assert state["tokens"] == {"issued": 1}
+    assert state["tokens"] == {"issued": 1, "renewed": 0}
 
 
 def test_calls_tell_who_asked_what_and_never_with_which_token(http):

@@ -2,11 +2,14 @@
 
 import argparse
 import gc
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing import Pool
+
+import structlog
 
 from tests.simulation.scenario import SOUND, Run, run
 from tests.simulation.stored import STORED
@@ -43,6 +46,8 @@ def main() -> int:
     parser.add_argument("--stored", action="store_true", help="on the service's own ledger statements, slower")
     parser.add_argument("--workers", type=int, default=1, help="processes to share the work")
     wish = parser.parse_args()
+    # What the service says of a simulated org is no news.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     if wish.seed is not None:
         return _replay(run(wish.seed, STORED if wish.stored else SOUND))
     start = time.perf_counter()

@@ -18,6 +18,9 @@ API = "https://api.simulated.test"
 LOGIN = "https://login.simulated.test"
 # A person's own token, which never expires.
 USER_TOKEN = "of-a-person"
+# The service user's token, as the ledger has it: it never expires either.
+SERVICE_TOKEN = "service-token"
+_DEMANDS = (("media", "cobrowse"), ("sessions",), ("media", "cobrowse", "sessions", "webchat"))
 
 
 @dataclass
@@ -82,6 +85,9 @@ class Platform:
         self.hides_invitations = not self.hides_offers and dice.random() < 0.3
         self.rings = dice.random() < 0.3
         self.invites_who_left = dice.random() < 0.5
+        # The ends of the paths whose calls need a user's token.
+        demands = Random(f"user {world.seed}")
+        self.demands_user = demands.choice(_DEMANDS) if demands.random() < 0.2 else ()
         # Whose call to invite was answered with a success; and when with one that can't be read, by conversation.
         self.taken: set[str] = set()
         self.unread: dict[str, list[float]] = {}
@@ -122,9 +128,11 @@ class Platform:
             self.tokens[token] = self.world.now + self.token_life
             return 200, {"access_token": token, "expires_in": self.token_life}
         token = headers["authorization"][7:]
-        if token != USER_TOKEN and self.tokens.get(token, 0.0) <= self.world.now:
+        if token not in (USER_TOKEN, SERVICE_TOKEN) and self.tokens.get(token, 0.0) <= self.world.now:
             return 401, {"code": "bad.credentials"}
         parts = path.split("/")
+        if token not in (USER_TOKEN, SERVICE_TOKEN) and parts[-1] in self.demands_user:
+            return 400, {"code": "bad.request", "message": "This request requires a user context."}
         correlation = headers["inin-correlation-id"]
         if parts[3] == "cobrowse":
             return self._create(correlation, asked)

@@ -163,7 +163,7 @@ class SimulatedLedger:
         row = self._held(initiation_id, lease_owner)
         if row is None:
             return False
-        row.checkpoint, row.updated = checkpoint, self.now()
+        row.checkpoint, row.updated, row.ended = checkpoint, self.now(), 0.0
         return True
 
     def _settle(

@@ -1,9 +1,11 @@
 """The small parts of a worker: its clock, a lock its threads wait at, and the store it shares tokens through."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cobrowse.model import Secret
+from integrations.ledger.grants import StoredGrant
+from tests.simulation.genesys import SERVICE_TOKEN
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.scheduler import START, WRONG, Actor, Scheduler
 
@@ -111,3 +113,16 @@ class SimulatedTokenStore:
 
 
 __all__ = ["Lock", "SimulatedClock", "SimulatedTokenStore", "Stored"]
+
+
+class LoggedIn:
+    """A ledger in which the service user is logged in, and another process has just renewed the token, at each look."""
+
+    def __init__(self) -> None:
+        self._version = 0
+
+    def read(self, _name: str) -> StoredGrant:
+        self._version += 1
+        far = 1e9
+        since = datetime(2026, 1, 1, tzinfo=UTC)
+        return StoredGrant(Secret(SERVICE_TOKEN), Secret("r"), far, far, self._version, "", "service", "org", since)

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 from cobrowse.admission import Admission
 from cobrowse.errors import InternalError, KeyReused
 from cobrowse.initiation import Genesys, Initiation
 from cobrowse.ledger import InitiationRecord, lock_key_for
 from cobrowse.model import Command, Outcome, Secret
-from integrations.genesys import Flows, connect
+from integrations.genesys import Flows, UserClient, connect
 from tests.simulation.genesys import API, LOGIN, Platform
 from tests.simulation.ledger import SimulatedLedger
-from tests.simulation.parts import Lock, SimulatedClock, SimulatedTokenStore
+from tests.simulation.parts import Lock, LoggedIn, SimulatedClock, SimulatedTokenStore
 from tests.simulation.scheduler import Actor, Process, Scheduler
 from tests.simulation.wire import Wire
 
@@ -67,7 +68,9 @@ class Worker(Process):
             clock=clock,
             jitter=world.random.random,
             lease_owner=name,
-            store=service.store,
+            shared=SimpleNamespace(tokens=service.store, budgets=None, grants=LoggedIn()),
+            grant="auto",
+            user_client=UserClient(LOGIN, "user-client", Secret("user-secret")),
             new_lock=lambda: Lock(world),
         )
         self.initiation = service.initiation(

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import httpx
 from cryptography.fernet import Fernet
@@ -80,7 +81,7 @@ def opened_ledger(clock):
         ledger.close()
 
 
-def connected(org, mode="native", clock=None, rows=FLOWS, budgets=None):
+def connected(org, mode="native", clock=None, rows=FLOWS, budgets=None, grants=None, **more):
     clock = clock or ManualClock()
     flows, _ = genesys.connect(
         api_url="https://api.example.com",
@@ -93,8 +94,8 @@ def connected(org, mode="native", clock=None, rows=FLOWS, budgets=None):
         clock=clock,
         jitter=lambda: 0.0,
         lease_owner="h",
-        store=None,
-        budgets=budgets,
+        shared=SimpleNamespace(tokens=None, budgets=budgets, grants=grants),
+        **more,
         rows=rows,
     )
     return flows, clock

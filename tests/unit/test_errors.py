@@ -22,6 +22,7 @@ FREE = {
     "genesys_unauthorized",
     "genesys_forbidden",
     "user_token_required",
+    "service_user_login_required",
     "agent_not_connected",
     "overloaded",
     "internal_error",
@@ -75,7 +76,7 @@ def test_a_kind_is_found_by_its_code_and_a_family_is_none():
     assert error_types_by_code()["conversation_not_active"] is ConversationNotActive
     assert GenesysError not in error_types_by_code().values()
     assert all(code == kind.code for code, kind in error_types_by_code().items())
-    assert len(error_types_by_code()) == 35
+    assert len(error_types_by_code()) == 36
 
 
 def test_a_refusal_is_by_role_and_a_token_worth_another_try_unless_what_refuses_says_otherwise():

@@ -105,7 +105,7 @@ def test_the_doctor_says_what_it_can_of_a_third_flow():
     context = DiagnosticContext(
         Settings(cobrowse_flow="hosted"), {}, ManualClock(), lambda: "id", ConnectivityProbe(), CurlTransport()
     )
-    org = GenesysChecks(context, (FlowRow("hosted", HOSTED.steps), *FLOWS))
+    org = GenesysChecks(context, rows=(FlowRow("hosted", HOSTED.steps), *FLOWS))
     said = [check.found for check in (*org.scopes(), *org.flow())]
     org.close()
     assert said[0] == "the hosted flow requests none: the client's roles decide"

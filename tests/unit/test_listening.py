@@ -9,10 +9,12 @@ import pytest
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.model import Failure, Outcome, Status
 from integrations.genesys.no_proxy import is_direct
+from integrations.genesys.notifications import Channel
 from integrations.kept_lease import EVERY, LEASE_SECONDS, KeptLease
 from integrations.listening.answered import Answered, AnsweredReader
 from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
 from integrations.listening.connection import PONG, QUIET, RENEW_BEFORE, Connection, Silent
+from integrations.listening.listener import Listener
 from integrations.listening.messages import PING, read_message
 from integrations.listening.starting import TRIES, Starter
 from integrations.senders.registry import SendersFileError, load_senders
@@ -289,3 +291,105 @@ def test_a_socket_goes_around_the_proxy_where_no_proxy_says_so(no_proxy, direct)
 )
 def test_no_proxy_names_networks_addresses_and_hosts_however_they_are_written(host, no_proxy, direct):
     assert is_direct(host, no_proxy) is direct
+
+
+class SharedLease:
+    """A ledger's lease, by a clock."""
+
+    def __init__(self, clock):
+        self.clock, self.owner, self.until = clock, "", 0.0
+
+    def hold(self, name, owner, lease_seconds, *, seconds=None):
+        if owner != self.owner and self.clock.monotonic() < self.until:
+            return False
+        self.owner, self.until = owner, self.clock.monotonic() + lease_seconds
+        return True
+
+    def release(self, name, owner):
+        self.until = 0.0
+
+
+class Simulated:
+    """A process's stop signal, whose waits pass the clock's time; its lease is looked at meanwhile."""
+
+    def __init__(self, clock, lease):
+        self.clock, self.lease, self.next_look, self.stopped = clock, lease, clock.monotonic(), False
+
+    def is_set(self):
+        return self.stopped
+
+    def wait(self, seconds):
+        ends = self.clock.monotonic() + seconds
+        while self.next_look <= ends:
+            self.clock.time = max(self.clock.time, self.next_look)
+            self.lease.look()
+            self.next_look += EVERY
+        self.clock.time = max(self.clock.time, ends)
+        return self.stopped
+
+
+class SlowCalls:
+    """Genesys, each call of which takes a second."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def open_channel(self, topics):
+        self.clock.sleep(2.0)  # the channel, and its topics
+        return Channel("ch", "wss://x.example/ch", None, {})
+
+
+class Watcher:
+    def __init__(self, clock, on_listening):
+        self.clock, self.on_listening = clock, on_listening
+
+    def on_reconnect(self, reason):
+        raise AssertionError(reason)
+
+
+@pytest.mark.parametrize("died_after", [0.0, 0.3, 1.0, EVERY - 0.01])
+@pytest.mark.parametrize("phase", [0.0, 0.7, 1.9])
+def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
+    """In the clock's time: wherever between two looks of its own the dead one ended, and the other one looks."""
+    clock = ManualClock()
+    shared = SharedLease(clock)
+    dead = KeptLease(shared, "listener", "dead", clock)
+    dead.look()
+    assert dead.held
+    clock.sleep(died_after)
+    died = clock.monotonic()
+    lease = KeptLease(shared, "listener", "heir", clock)
+    stopping = Simulated(clock, lease)
+    stopping.next_look += phase
+    began = []
+
+    def on_listening(listening):
+        if listening:
+            began.append(clock.monotonic())
+            stopping.stopped = True
+
+    class Opened(Socket):
+        def __init__(self):
+            super().__init__(clock)
+            clock.sleep(1.0)  # the handshake
+
+    class Submitted:
+        def submit(self, work):
+            """What it would catch up on is another test's."""
+
+    listener = Listener(
+        ListenConfig(queues=(CHAT,)),
+        SlowCalls(clock),
+        lambda _uri: Opened(),
+        AnsweredReader(lambda: "id"),
+        Submitted(),
+        lease,
+        Watcher(clock, on_listening),
+        clock,
+        lambda: 1.0,
+        stopping,
+    )
+    listener.run()
+    assert began, "the heir listens"
+    assert began[0] - died <= 15.0
+    assert not dead.held, "not before the dead one's lease is over"

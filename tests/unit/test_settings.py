@@ -3,6 +3,7 @@
 import pytest
 
 from console.sign_in import user_row
+from integrations.senders.auth.standard_webhooks import sample
 from settings import REGIONS, SettingsError, load_settings
 
 GOOD = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "s3cr3t-value", "API_KEYS": "flow:0123456789abcdef"}
@@ -207,7 +208,7 @@ def test_a_url_that_could_leak_the_secret_is_refused(url):
 
 
 RECEIVER = {"OUTCOME_WEBHOOK_URL": "https://crm.example.com/outcomes?code=hidden-word"}
-SIGNING = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+SIGNING = sample("of twenty-four bytes or more")
 
 
 def test_outcomes_are_sent_to_a_url_that_may_hold_a_token_with_secrets_that_sign(tmp_path):
@@ -258,3 +259,39 @@ def test_no_secret_shows_in_the_settings_repr():
     shown = repr(load_settings(GOOD | more))
     for secret in ("s3cr3t-value", "0123456789abcdef", "key-one", "hunter2"):
         assert secret not in shown
+
+
+OIDC = {
+    **GOOD,
+    "CONSOLE_OIDC_ISSUER": "https://login.example.com/tenant",
+    "CONSOLE_OIDC_CLIENT_ID": "console",
+    "CONSOLE_OIDC_CLIENT_SECRET": "a-secret-of-the-console",
+    "CONSOLE_OIDC_VIEWERS": "agents",
+    "PUBLIC_BASE_URL": "https://cobrowse.example.com",
+}
+
+
+def test_single_sign_on_needs_its_client_and_the_way_back():
+    assert load_settings(OIDC).has_console
+    missing = faults(**{**GOOD, "CONSOLE_OIDC_ISSUER": OIDC["CONSOLE_OIDC_ISSUER"]})
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "OPERATORS"):
+        assert any(fault.startswith(f"CONSOLE_OIDC_{name}: required with CONSOLE_OIDC_ISSUER") for fault in missing)
+    assert any(fault.startswith("PUBLIC_BASE_URL: required") for fault in missing)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PUBLIC_BASE_URL", "http://cobrowse.example.com", "must be https with CONSOLE_OIDC_ISSUER"),
+        ("CONSOLE_OIDC_ISSUER", "http://login.example.com", "must be https"),
+        ("CONSOLE_OIDC_CLIENT_SECRET", "short", "16 bytes or longer"),
+    ],
+)
+def test_single_sign_on_is_over_https_with_a_secret_that_cant_be_guessed(name, value, said):
+    [fault] = faults(**{**OIDC, name: value})
+    assert fault.startswith(f"{name}: ")
+    assert said in fault
+
+
+def test_a_secret_without_an_issuer_opens_no_console():
+    assert not load_settings({**GOOD, "CONSOLE_OIDC_CLIENT_SECRET": "a-secret-of-the-console"}).has_console

@@ -125,7 +125,7 @@ _BODY = (
 )
 _LOOK = (
     *("genesys_unauthorized", "genesys_forbidden", "user_token_required", "genesys_rate_limited"),
-    *("genesys_unavailable", "genesys_timeout", "genesys_bad_response"),
+    *("service_user_login_required", "genesys_unavailable", "genesys_timeout", "genesys_bad_response"),
 )
 _END = ("idempotency_key_reused", "cobrowse_not_supported", "in_progress")
 

@@ -1,4 +1,4 @@
-"""The last hour in five figures: initiations, success, duration, upstream calls and 429s."""
+"""The time of late in five figures: initiations, success, duration, upstream calls and 429s."""
 
 import math
 from collections import Counter
@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 from cobrowse.ledger import State
+from schemas.console import RANGES, Range
 
-MINUTES = 60
+HOUR = RANGES["1h"]
 _FAILED = (State.FAILED_FINAL, State.FAILED_RETRYABLE)
 
 
@@ -49,17 +50,23 @@ class Figure:
     alert: bool = False
 
 
-def figures(samples: Iterable[Sample], now: datetime) -> tuple[Figure, ...]:
-    """The figures of the 60 clock minutes that end with the current one."""
-    this = _minute(now)
-    recent = [sample for sample in samples if _minute(sample.created) > this - MINUTES]
+def figures(samples: Iterable[Sample], now: datetime, within: Range = HOUR, most: int = 0) -> tuple[Figure, ...]:
+    """The figures of the clock minutes of this range that end with the current one.
+
+    `most`: as many samples as that are the newest only, and the figures those of the time that they span.
+    """
+    this, minutes = _minute(now), int(within.seconds // 60)
+    recent = [sample for sample in samples if _minute(sample.created) > this - minutes]
+    words = f"in the last {within.words.removeprefix('1 ')}"
+    if most and len(recent) >= most:
+        minutes, words = this - min(_minute(one.created) for one in recent) + 1, "only, the newest"
     limited, calls = sum(one.rate_limited for one in recent), sum(one.upstream_calls for one in recent)
     share = f"{100 * limited / max(calls, 1):.1f} % of the calls" if limited else "Genesys's limit was not met"
     return (
-        _rate(recent),
+        _rate(recent, minutes, words),
         _success(recent),
         _duration([one.seconds for one in recent if one.seconds is not None]),
-        _calls(recent, calls),
+        _calls(recent, calls, words),
         Figure("limited", "429s", f"{limited:,}", "", share, alert=limited > 0),
     )
 
@@ -84,13 +91,15 @@ def _minute(when: datetime) -> int:
     return int(when.timestamp() // 60)
 
 
-def _rate(recent: Sequence[Sample]) -> Figure:
+def _rate(recent: Sequence[Sample], minutes: int, words: str) -> Figure:
     total = len(recent)
-    each = total / MINUTES
+    each, unit = total / minutes, "a minute"
+    if 0 < each < 0.1:
+        each, unit = each * 60, "an hour"
     value = f"{each:.1f}" if each < 10 else f"{each:.0f}"
     peak = max(Counter(_minute(one.created) for one in recent).values(), default=0)
-    detail = f"{total:,} in the last hour, peak {peak:,}" if total else "none in the last hour"
-    return Figure("rate", "Initiations", value, "a minute", detail)
+    detail = f"{total:,} {words}, peak {peak:,}" if total else f"none {words}"
+    return Figure("rate", "Initiations", value, unit, detail)
 
 
 def _success(recent: Sequence[Sample]) -> Figure:
@@ -109,9 +118,9 @@ def _duration(seconds: Sequence[float]) -> Figure:
     return Figure("duration", "Duration", middle, "p50", f"p95 {most}")
 
 
-def _calls(recent: Sequence[Sample], total: int) -> Figure:
+def _calls(recent: Sequence[Sample], total: int, words: str) -> Figure:
     each: Counter[int] = Counter()
     for one in recent:
         each[_minute(one.created)] += one.upstream_calls
-    detail = f"peak {max(each.values()):,} a minute; limit 300/min per token" if total else "none in the last hour"
+    detail = f"peak {max(each.values()):,} a minute; limit 300/min per token" if total else f"none {words}"
     return Figure("calls", "Upstream calls", f"{total:,}", "", detail)

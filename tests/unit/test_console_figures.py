@@ -1,4 +1,4 @@
-"""The last hour in figures."""
+"""The time of late in figures."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobrowse.ledger import State
-from console.last_hour import figures, in_words, percentile
+from console.figures import figures, in_words, percentile
+from schemas.console import RANGES
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 
@@ -33,6 +34,19 @@ def test_the_peak_is_that_of_a_minute_of_the_clock():
 def test_what_is_older_than_an_hour_is_not_counted_and_a_ledger_clock_ahead_of_ours_does_no_harm():
     shown = strip(Sample(NOW - timedelta(hours=1)), Sample(NOW + timedelta(minutes=2)))
     assert shown["rate"].detail == "1 in the last hour, peak 1"
+
+
+def test_the_figures_are_those_of_the_range_that_is_asked_for():
+    samples = [Sample(NOW - timedelta(minutes=minutes)) for minutes in (0, 14, 15, 200)]
+    found = {name: figures(samples, NOW, RANGES[name])[0] for name in ("15m", "6h", "7d")}
+    assert (found["15m"].value, found["15m"].detail) == ("0.1", "2 in the last 15 minutes, peak 1")
+    assert (found["6h"].value, found["6h"].unit) == ("0.7", "an hour")
+    assert found["7d"].detail == "4 in the last 7 days, peak 1"
+
+
+def test_more_than_can_be_read_are_the_figures_of_the_time_that_the_newest_span():
+    found = figures([Sample(NOW - timedelta(minutes=minutes)) for minutes in (0, 0, 4)], NOW, RANGES["24h"], 3)[0]
+    assert (found.value, found.unit, found.detail) == ("0.6", "a minute", "3 only, the newest, peak 2")
 
 
 def test_an_empty_hour_shows_no_figures_that_could_mislead():

@@ -1,0 +1,144 @@
+"""cobrowse-bridge login and logout: a service user's consent, kept for the service where Genesys demands a user."""
+
+import random
+import secrets
+import sys
+from contextlib import closing
+
+import click
+
+from app import build_ledger, transport_of
+from cobrowse.clock import SystemClock
+from cobrowse.errors import CobrowseError, LoginRequired
+from cobrowse.flow import Attempt
+from cobrowse.model import Command as Request
+from cobrowse.model import Secret
+from commands.group import Command, Failure
+from commands.ledger import ledger_needed
+from commands.loopback import LoopbackServer, is_served
+from commands.needs import GENESYS, LEDGER
+from commands.terminal import say, say_pairs, say_whole, waiting
+from integrations.genesys import UserClient, grant_name
+from integrations.genesys.operations import UpstreamRejected
+from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.user_login import Person, UserLogin, UserTokenPair, code_of
+from integrations.ids import new_id
+from integrations.ledger import LedgerStore
+from settings import Settings, SettingsError, load_settings
+from web.error_responses import hint_of
+
+# Seconds: a person finds a password in it, and each call of Genesys's ends.
+PATIENCE, CALL_SECONDS = 300.0, 10.0
+
+
+@click.command(cls=Command)
+@click.option("--paste", is_flag=True, help="Ask for the address that the browser shows in the end: on a server.")
+@click.option("--status", is_flag=True, help="Say who is logged in, and log nobody in.")
+def login(paste: bool, status: bool) -> None:
+    """Log in as the service user, whom the service acts as where Genesys demands a user (GENESYS_GRANT)."""
+    settings, client = _settings()
+    with closing(build_ledger(settings)) as ledger:
+        if status:
+            sys.exit(0 if _show(ledger, client) else 1)
+        with ledger_needed():
+            # Before a person logs in: what Genesys gives must find its place.
+            ledger.ping()
+            pair, person = _log_in(settings, client, paste=paste)
+            name = grant_name(client)
+            ledger.grants.log_in(name, pair.access, pair.refresh, pair.expires_in, account=person.user, org=person.org)
+    of = f" of {person.org}" if person.org else ""
+    say(f"✓ Logged in as {person.user}{of}. The service uses it within a minute, and renews it by itself.")
+
+
+@click.command(cls=Command)
+def logout() -> None:
+    """Forget the service user's login. Genesys is not told: withdraw the consent there, too."""
+    settings, client = _settings()
+    with closing(build_ledger(settings)) as ledger, ledger_needed():
+        was = ledger.grants.log_out(grant_name(client))
+    say("The login is forgotten; the service uses it for a minute at most." if was else "Nobody was logged in.")
+
+
+def _settings() -> tuple[Settings, UserClient]:
+    settings = load_settings(only=(*GENESYS, *LEDGER))
+    if settings.user_client is None:
+        raise SettingsError(
+            ["GENESYS_USER_CLIENT_ID: required for a login; make an OAuth client with the grant Code Authorization"]
+        )
+    return settings, settings.user_client
+
+
+def _show(ledger: LedgerStore, client: UserClient) -> bool:
+    """Print whose login there is; whether it is good."""
+    with ledger_needed():
+        found = ledger.grants.read(grant_name(client))
+    if found is None:
+        say("Nobody is logged in.")
+        return False
+    minutes = max(0, round(found.seconds_left / 60))
+    pairs = (
+        ("user", found.account),
+        ("org", found.org),
+        ("logged in", f"{found.logged_in:%Y-%m-%d %H:%M} UTC"),
+        ("renewed", f"{found.version - 1} times since the first login"),
+        ("token", f"good for {minutes} minutes, then renewed" if not found.refused else f"good for {minutes} minutes"),
+        ("refused", found.refused),
+    )
+    say_pairs(pairs)
+    return not found.refused
+
+
+def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[UserTokenPair, Person]:
+    """The tokens of the person who logs in now, and who that is."""
+    clock, transport = SystemClock(), transport_of(settings)
+    state, verifier = secrets.token_urlsafe(24), Secret(secrets.token_urlsafe(48))
+    try:
+        caller = RetryingCaller(transport, clock, random.random, sandbox=settings.sandbox)
+        calls = UserLogin(caller, client)
+        code = _ask_person(client, calls.page(state, verifier), state, clock, paste=paste)
+        pair = calls.exchange(_attempt(clock), code, verifier)
+        try:
+            person = calls.whose(_attempt(clock), pair.access, settings.api_url)
+        except (CobrowseError, UpstreamRejected):
+            person = Person("a user whom Genesys does not name", "")
+    except UpstreamRejected as refused:
+        raise Failure(refused.message, "Check GENESYS_LOGIN_URL and GENESYS_REGION.") from None
+    except LoginRequired as error:
+        hint = error.hint or "Run the command again: a code is good once, and for a few minutes."
+        raise Failure(f"{error.code}: {error.message}", hint) from None
+    except CobrowseError as error:
+        raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
+    finally:
+        transport.close()
+    return pair, person
+
+
+def _ask_person(client: UserClient, page: str, state: str, clock: SystemClock, *, paste: bool) -> Secret:
+    """The code with which the person's login came back."""
+    by_hand = paste or not is_served(client.redirect_uri)
+    server = None if by_hand else _listen(client.redirect_uri, state)
+    say("Open this address in a browser and log in as the service user:")
+    say_whole(page)
+    if server is None:
+        say("The browser then goes to an address that it may not reach. Copy that address.")
+        return code_of(click.prompt("Address"), state)
+    with waiting(f"waits for the login to come back to {client.redirect_uri}"):
+        came_back = server.wait(PATIENCE, clock)
+    if not came_back:
+        raise Failure(f"Nobody has logged in within {PATIENCE:g} s.", "Run the command again, or with --paste.")
+    return code_of(came_back, state)
+
+
+def _listen(redirect_uri: str, state: str) -> LoopbackServer:
+    def belongs(path: str) -> bool:
+        return f"state={state}" in path
+
+    try:
+        return LoopbackServer(redirect_uri, belongs)
+    except OSError as error:
+        hint = "Run it with --paste, or set GENESYS_USER_REDIRECT_URI to a free port, here and in Genesys."
+        raise Failure(f"Can't listen at {redirect_uri}: {error.strerror}", hint) from None
+
+
+def _attempt(clock: SystemClock) -> Attempt:
+    return Attempt(Request("login", new_id(), CALL_SECONDS), "", "login", clock)

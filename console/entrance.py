@@ -1,0 +1,104 @@
+"""POST /console/sign-in and sign-out, and the way to the identity provider and back."""
+
+from hmac import compare_digest
+
+import structlog
+from flask import Blueprint, Response, make_response, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from cobrowse.errors import SenderRateLimited
+from console.access import COOKIE, Access, refused, throttled
+from console.sign_in import SignedIn, Throttle
+from console.single_sign_on import SingleSignOn
+from integrations.identity import ProviderAway, SignInRefused
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# What their forms' tokens are about.
+SIGN_IN, SIGN_OUT = "sign in", "sign out"
+# What a browser keeps while its person is at the provider, and for how many seconds.
+_UNDER_WAY, _UNDER_WAY_SECONDS = "cobrowse_console_sign_in", 600
+_AWAY = ("The identity provider can't be used just now.", "Try again; the log says what is wrong.")
+
+
+class Entrance:
+    """The routes by which people come in and go."""
+
+    def __init__(self, access: Access, sso: SingleSignOn | None, throttle: Throttle) -> None:
+        self._access, self._sso, self._throttle = access, sso, throttle
+
+    def add_routes(self, blueprint: Blueprint) -> None:
+        """Put them on the console's blueprint."""
+        blueprint.post("/sign-in")(self.sign_in)
+        blueprint.post("/sign-out")(self.sign_out)
+        if self._sso is not None:
+            blueprint.get("/sign-in/provider")(self.leave_for_provider)
+            blueprint.get("/sign-in/callback")(self.return_from_provider)
+
+    def sign_in(self) -> AnyResponse:
+        """Let in who has sent a name and the password for it."""
+        to = request.form.get("to", "")
+        if not self._access.is_ours(request.form.get("token", ""), SIGN_IN):
+            return self._access.sign_in_page("That page was too old; sign in on this one.", 403)
+        found = self._access.person_with(request.form.get("name", ""), request.form.get("password", ""), to)
+        return self._access.let_in(found, to) if isinstance(found, SignedIn) else found
+
+    def sign_out(self) -> AnyResponse:
+        """Take the cookie back."""
+        if not self._access.is_ours(request.form.get("token", ""), SIGN_OUT):
+            return refused(403, "This was not sent from a page of the console.", "Press “Sign out” on one.")
+        page = self._access.sign_in_page("Signed out.", 200)
+        self._access.set_cookie(page, COOKIE, "", 0)
+        return page
+
+    def leave_for_provider(self) -> AnyResponse:
+        """Send the browser to the identity provider."""
+        assert self._sso is not None  # noqa: S101 - its route is there with it only
+        try:
+            journey = self._sso.provider.begin()
+        except ProviderAway:
+            return refused(503, *_AWAY)
+        answer = redirect(journey.url, 303)
+        kept = [journey.state, journey.nonce, journey.code_verifier, request.args.get("to", "")[:1000]]
+        sealed = self._access.seals.put("journey", kept)
+        self._access.set_cookie(answer, _UNDER_WAY, sealed, _UNDER_WAY_SECONDS)
+        return answer
+
+    def return_from_provider(self) -> AnyResponse:
+        """Let in whom the identity provider has confirmed, if the claim gives a role."""
+        answer = self._person_back()
+        self._access.set_cookie(answer, _UNDER_WAY, "", 0)
+        return answer
+
+    def _person_back(self) -> AnyResponse:
+        assert self._sso is not None  # noqa: S101 - as above
+        sealed = request.cookies.get(_UNDER_WAY, "")
+        kept = self._access.seals.open("journey", sealed, _UNDER_WAY_SECONDS)
+        state, code = request.args.get("state", ""), request.args.get("code", "")
+        if not kept or not compare_digest(state.encode(), kept[0].encode()):
+            return self._not_let_in("This sign-in was not begun in this browser, or more than ten minutes ago.")
+        if not code:
+            log.warning("the identity provider refused a sign-in", error=request.args.get("error", "")[:200])
+            return self._not_let_in("The identity provider did not confirm the sign-in.")
+        address = request.remote_addr or ""
+        try:
+            self._throttle.attempt(address, state)
+            claims = self._sso.provider.finish(code, kept[1], kept[2])
+        except SenderRateLimited as error:
+            return throttled(error)
+        except ProviderAway:
+            return refused(503, *_AWAY)
+        except SignInRefused:
+            return self._not_let_in("The identity provider did not confirm the sign-in.")
+        self._throttle.succeeded(address, state)
+        person, subject = self._sso.person_of(claims), str(claims["sub"])[:200]
+        if person is None:
+            log.warning("console sign-in without a role", client=address, subject=subject)
+            hint = f"The claim {self._sso.claim} of your account has none of the values that give a role here."
+            return refused(403, "You are signed in at the identity provider, but may not use this console.", hint)
+        return self._access.let_in(person, kept[3], subject=subject)
+
+    def _not_let_in(self, message: str) -> Response:
+        return make_response(
+            self._access.sign_in_page(message, 401, self._access.seals.put("to", url_for("console.newest")))
+        )

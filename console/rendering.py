@@ -1,0 +1,59 @@
+"""What the console's routes have in common: pages and their parts, headers, and how an error is told."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import structlog
+from flask import Response, make_response, render_template, request
+from marshmallow import Schema, ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from cobrowse.errors import CobrowseError, InternalError, InvalidRequest
+from console import auth
+from console.access import refused
+from schemas.validation_errors import in_words
+from web.error_responses import hint_of, status_of
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+
+def page_or_part(name: str, words: Mapping[str, object]) -> AnyResponse:
+    """The page of this name, or with `part` what changes on it, which its script asks for again and again."""
+    if request.args.get("part"):
+        return part(f"console/_{name}.html", words)
+    live = f"{request.path}?{urlencode({**request.args.to_dict(), 'part': 1})}"
+    return make_response(render_template(f"console/{name}.html", **words, live=live))
+
+
+def part(template: str, words: Mapping[str, object]) -> AnyResponse:
+    """What changes on a page; 304 while nothing has."""
+    response = make_response(render_template(template, **words))
+    response.add_etag()
+    return response.make_conditional(request)
+
+
+def loaded(schema: Schema, given: object) -> dict[str, Any]:
+    """What a form or a query holds. Raises InvalidRequest."""
+    try:
+        found = schema.load(given)  # type: ignore[arg-type]  # its own pre_load takes werkzeug's mappings
+    except ValidationError as error:
+        raise InvalidRequest(in_words(error.messages)) from None
+    return cast("dict[str, Any]", found)
+
+
+def guard(response: Response) -> Response:
+    """After every request: security headers, and `no-store` but for static files."""
+    response.headers.update(auth.HEADERS)
+    static = request.endpoint == "console.static"
+    response.headers["Cache-Control"] = "no-cache" if static else "no-store"
+    return response
+
+
+def on_error(error: CobrowseError) -> Response:
+    """The page that tells of an error, and the log's line of it."""
+    if isinstance(error, InternalError):
+        log.error("internal error", exc_info=error.__cause__ or error)
+    else:
+        log.warning("console request refused", error=error.code, message=error.message, path=request.path)
+    return refused(status_of(error), error.message, hint_of(error))

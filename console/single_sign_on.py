@@ -1,0 +1,57 @@
+"""Signing in at an OpenID Connect provider: who comes back, and as what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from console.sign_in import SignedIn
+from integrations.identity import Journey
+from schemas.texts import label_in
+
+# The claims that may have a person's name, the first that is there.
+_NAMES = ("preferred_username", "email", "name", "sub")
+
+
+class Provider(Protocol):
+    """The identity provider."""
+
+    issuer: str
+
+    def begin(self) -> Journey:
+        """A new sign-in. Raises ProviderAway."""
+
+    def finish(self, code: str, nonce: str, code_verifier: str) -> Mapping[str, Any]:
+        """The claims of the person who came back with this code. Raises SignInRefused, ProviderAway."""
+
+
+@dataclass(frozen=True, slots=True)
+class SingleSignOn:
+    """A provider, and which values of one of its claims make a person an operator or a viewer."""
+
+    provider: Provider
+    claim: str
+    operators: frozenset[str]
+    viewers: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """What its button says: the provider's host."""
+        return urlsplit(self.provider.issuer).hostname or ""
+
+    def person_of(self, claims: Mapping[str, Any]) -> SignedIn | None:
+        """The person with these claims; None if none of the claim's values has a role."""
+        told = claims.get(self.claim)
+        values = {each for each in (told if isinstance(told, list) else [told]) if isinstance(each, str)}
+        # An address that nobody has verified may be anybody's.
+        if self.claim == "email" and claims.get("email_verified") is not True:
+            values = set()
+        name = next(filter(None, (label_in(claims.get(claim)) for claim in _NAMES)), "")
+        if name and values & self.operators:
+            return SignedIn(name, "operator")
+        return SignedIn(name, "viewer") if name and values & self.viewers else None
+
+
+def values_of(text: str) -> frozenset[str]:
+    """The values that commas separate; a group's name may have blanks."""
+    return frozenset(filter(None, map(str.strip, text.split(","))))

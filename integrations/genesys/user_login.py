@@ -1,0 +1,154 @@
+"""OAuth for a service user: the page where a person logs in, and the two exchanges for tokens (RFC 6749, 7636)."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from cobrowse.errors import GenesysBadResponse, GenesysUnauthorized, LoginRequired
+from cobrowse.flow import Attempt
+from cobrowse.model import Secret
+from integrations.genesys.operations import ME, USER_TOKEN
+from integrations.genesys.origin import Header, HiddenBytes, Origin, api_headers
+from integrations.genesys.retry import RetryingCaller
+
+AUTHORIZE_PATH = "/oauth/authorize"
+_WRONG_CLIENT = (
+    "Genesys rejects the OAuth client of the service user: check GENESYS_USER_CLIENT_ID and GENESYS_USER_CLIENT_SECRET."
+)
+
+
+class UserTokenPair(NamedTuple):
+    """What Genesys gives: `expires_in` is the access token's, in seconds; `refresh` is empty where it gave none."""
+
+    access: Secret
+    refresh: Secret
+    expires_in: float
+
+
+class Person(NamedTuple):
+    """Whose token it is, for people to read."""
+
+    user: str
+    org: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserClient:
+    """The OAuth client with the grant type "Code Authorization". Without a secret it is public, and PKCE is used."""
+
+    login_url: str
+    client_id: str
+    client_secret: Secret
+    redirect_uri: str = ""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has no secret."""
+        return not self.client_secret
+
+
+class UserLogin:
+    """The calls for a service user's tokens. All raise GenesysError; LoginRequired where the grant is refused."""
+
+    def __init__(self, caller: RetryingCaller, client: UserClient) -> None:
+        self._caller = caller
+        self._client = client
+        self._origin = Origin(client.login_url)
+
+    def page(self, state: str, verifier: Secret) -> str:
+        """The URL at which a person logs in. `verifier` is this login's own secret, used where the client is public."""
+        asked = {
+            "response_type": "code",
+            "client_id": self._client.client_id,
+            "redirect_uri": self._client.redirect_uri,
+            "state": state,
+        }
+        if self._client.is_public:
+            asked |= {"code_challenge": challenge_of(verifier.reveal()), "code_challenge_method": "S256"}
+        return f"{self._client.login_url}{AUTHORIZE_PATH}?{urlencode(asked)}"
+
+    def exchange(self, attempt: Attempt, code: Secret, verifier: Secret) -> UserTokenPair:
+        """The tokens for the code that the login came back with. GenesysBadResponse if there is no refresh token."""
+        uri = self._client.redirect_uri
+        form: dict[str, str | Secret] = {"grant_type": "authorization_code", "code": code, "redirect_uri": uri}
+        if self._client.is_public:
+            form["code_verifier"] = verifier
+        pair = self._ask(attempt, form)
+        if not pair.refresh:
+            raise GenesysBadResponse(
+                "user_token: Genesys gave no refresh token, so the login would end with its first token",
+                hint="Use an OAuth client with the grant type Code Authorization and its secret, in "
+                "GENESYS_USER_CLIENT_ID and GENESYS_USER_CLIENT_SECRET.",
+            )
+        return pair
+
+    def refresh(self, attempt: Attempt, refresh: Secret) -> UserTokenPair:
+        """The next pair for a refresh token, which is void from then on if the pair has another."""
+        pair = self._ask(attempt, {"grant_type": "refresh_token", "refresh_token": refresh})
+        return pair if pair.refresh else pair._replace(refresh=refresh)
+
+    def whose(self, attempt: Attempt, token: Secret, api_url: str) -> Person:
+        """The user of a token."""
+        headers = api_headers(token, attempt.command.correlation_id, None)
+        me = self._caller.call(attempt, ME, Origin(api_url), ME.path, headers, None, payer="user")
+        org = me["organization"]
+        named = org.get("name", "") if isinstance(org, dict) else ""
+        return Person(me["email"] or me["name"] or me["id"], str(named))
+
+    def _ask(self, attempt: Attempt, form: Mapping[str, str | Secret]) -> UserTokenPair:
+        headers: list[Header] = [
+            (b"Content-Type", b"application/x-www-form-urlencoded"),
+            (b"Accept", b"application/json"),
+            (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()),
+        ]
+        if self._client.is_public:
+            form = {**form, "client_id": self._client.client_id}
+        else:
+            pair = f"{self._client.client_id}:{self._client.client_secret.reveal()}".encode()
+            headers.append((b"Authorization", b"Basic " + base64.b64encode(pair)))
+        held = [value for value in form.values() if isinstance(value, Secret)]
+        content = HiddenBytes(
+            urlencode(
+                {name: value.reveal() if isinstance(value, Secret) else value for name, value in form.items()}
+            ).encode()
+        )
+        try:
+            answer = self._caller.call(
+                attempt,
+                USER_TOKEN,
+                self._origin,
+                USER_TOKEN.path,
+                headers,
+                content,
+                payer="token",
+                held=(*held, self._client.client_secret),
+            )
+        except GenesysUnauthorized as error:
+            error.hint = error.hint or _WRONG_CLIENT
+            raise
+        return UserTokenPair(Secret(answer["access_token"]), Secret(answer["refresh_token"]), answer["expires_in"])
+
+
+def challenge_of(verifier: str) -> str:
+    """RFC 7636, 4.2: what a public client shows of its verifier before the code is exchanged."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+
+
+def code_of(came_back: str, state: str) -> Secret:
+    """The code in the URL, or its query, with which the login came back. LoginRequired if it is not this login's."""
+    query = urlsplit(came_back.strip()).query or came_back.strip().lstrip("?")
+    told = {name: values[0] for name, values in parse_qs(query).items()}
+    if told.get("state") != state:
+        raise LoginRequired(
+            "the address that came back is not of this login: its state is another",
+            hint="Run the command again and copy the whole address that the browser shows after the login.",
+        )
+    if told.get("error"):
+        why = f"{told['error']} {told.get('error_description', '')}".strip()[:200]
+        raise LoginRequired(f"Genesys refused the login: {why}")
+    if not told.get("code"):
+        raise LoginRequired("the address that came back holds no code")
+    return Secret(told["code"])

@@ -1,0 +1,262 @@
+"""The service user's token: renewed by one process for all, half of its life ahead, each new pair committed at once.
+
+Genesys may void a refresh token the moment it is used. So a renewal runs beside the requests: none of their deadlines
+cuts it off, and a process that ends in the middle leaves an access token that is good for as long again.
+"""
+
+from collections.abc import Callable
+from threading import Event, Lock, Thread
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from cobrowse.clock import Clock
+from cobrowse.errors import CobrowseError, GenesysTimeout, InternalError, LedgerUnavailable, LoginRequired
+from cobrowse.flow import Attempt
+from cobrowse.model import Command, Secret
+from integrations.genesys.auth import EXPIRY_MARGIN, POLL_INTERVAL, Guard, Recent
+from integrations.genesys.user_login import UserLogin, UserTokenPair
+
+log = structlog.stdlib.get_logger("cobrowse")
+
+# Seconds for which a process uses a token before it looks into the store again: so soon a login or logout is in force.
+LOOK_AGAIN = 60.0
+# Part of a token's life that is left when it is renewed.
+RENEW_AT = 0.5
+# Seconds that a renewal's calls may take; that its commit waits between tries; and for which nobody else may renew.
+RENEWAL_SECONDS, BETWEEN_COMMITS, RENEWAL_LEASE = 8.0, 0.5, 20.0
+COMMIT_TRIES = 3
+_NOBODY = "no service user has logged in"
+
+
+class StoredGrant(Protocol):
+    """A login as the store has it. `refused` says why Genesys no longer honours it, "" while it does."""
+
+    @property
+    def access(self) -> Secret: ...  # noqa: D102
+    @property
+    def refresh(self) -> Secret: ...  # noqa: D102
+    @property
+    def seconds_left(self) -> float: ...  # noqa: D102 - of the access token, by the store's clock
+    @property
+    def lifetime(self) -> float: ...  # noqa: D102 - the access token's, when it was new
+    @property
+    def version(self) -> int: ...  # noqa: D102 - grows with each new pair
+    @property
+    def refused(self) -> str: ...  # noqa: D102
+
+
+class GrantStore(Protocol):
+    """Where all processes have the login. Every method may raise LedgerUnavailable."""
+
+    def read(self, name: str) -> StoredGrant | None:
+        """The login of that name, None if there is none."""
+
+    def begin_rotation(self, name: str, lease_owner: str, seconds: float, version: int) -> bool:
+        """Whether this owner is to renew that version."""
+
+    def rotate(self, name: str, version: int, access: Secret, refresh: Secret, expires_in: float) -> bool:
+        """Put a new pair in the place of that version's, on the disk when this returns; whether it was still there."""
+
+    def refuse(self, name: str, version: int, why: str) -> None:
+        """Note that Genesys no longer honours that version."""
+
+    def release(self, name: str, lease_owner: str) -> None:
+        """Let another process renew: this one failed."""
+
+
+class _Cached(NamedTuple):
+    """A token, until when to use it without another look, and until when it may be used, in monotonic seconds."""
+
+    value: Secret
+    version: int
+    fresh_until: float
+    ends: float
+
+
+class _Renewal:
+    """One that is under way in this process; `error` once it is `done` and has failed."""
+
+    def __init__(self) -> None:
+        self.done = Event()
+        self.error: CobrowseError | None = None
+
+
+def start_thread(work: Callable[[], None]) -> None:
+    """Run it beside the caller. The process does not end before it does."""
+    Thread(target=work, name="service-user-token").start()
+
+
+class UserTokens:
+    """Hands out the service user's token. `name` is its login's in the store, `run` does work beside the caller."""
+
+    def __init__(
+        self,
+        login: UserLogin,
+        store: GrantStore,
+        clock: Clock,
+        name: str,
+        *,
+        lease_owner: str,
+        new_lock: Callable[[], Guard] = Lock,
+        run: Callable[[Callable[[], None]], None] = start_thread,
+    ) -> None:
+        self._login = login
+        self._store = store
+        self._clock = clock
+        self._name = name
+        self._holder = lease_owner
+        self._guard = new_lock()
+        self._run = run
+        self._token = _Cached(Secret(), 0, 0.0, 0.0)
+        self._invalid_version = 0  # and all before it
+        self._invalidations = Recent()
+        self._renewal: _Renewal | None = None
+        # What Genesys gave for a version and the store could not take yet.
+        self._uncommitted: tuple[int, UserTokenPair] | None = None
+
+    def get(self, attempt: Attempt) -> Secret:
+        """The token.
+
+        Raises:
+            LoginRequired: Nobody has logged in, or Genesys no longer honours the login.
+            CobrowseError: There is none to be had within the attempt's deadline.
+        """
+        token = self._token
+        if token.value and self._clock.monotonic() < token.fresh_until:
+            return token.value
+        if not self._guard.acquire(timeout=attempt.deadline.remaining()):
+            raise GenesysTimeout("user_token: no time was left while another request was fetching it")
+        try:
+            token = self._token
+            if not token.value or self._clock.monotonic() >= token.fresh_until:
+                token = self._token = self._look(attempt)
+            return token.value
+        finally:
+            self._guard.release()
+
+    def invalidate(self, value: Secret) -> None:
+        """Genesys answered 401 to this token: the next `get` brings another, unless that happens too often."""
+        token, now = self._token, self._clock.monotonic()
+        if token.value == value and not self._invalidations.is_full(now):
+            self._invalidations.times.append(now)
+            self._invalid_version = token.version
+            self._token = token._replace(value=Secret())
+
+    def seconds_left(self) -> float:
+        """Seconds that the token still has in this process; 0 if there is none."""
+        token = self._token
+        return max(0.0, token.ends - self._clock.monotonic()) if token.value else 0.0
+
+    def problem(self, *, needed: bool) -> CobrowseError | None:
+        """Why a person has to log in again, or where a login is `needed` at all; None while all is well.
+
+        LedgerUnavailable where that can't be known.
+        """
+        try:
+            grant = self._read()
+        except LedgerUnavailable as error:
+            return error
+        return _login_required(grant) if needed or grant is not None else None
+
+    def _look(self, attempt: Attempt) -> _Cached:
+        """The token in the store, after a renewal if it is over. One that is only due is renewed beside this."""
+        while True:
+            try:
+                grant = self._read()
+            except LedgerUnavailable:
+                token, now = self._token, self._clock.monotonic()
+                if token.value and now < token.ends:
+                    return token._replace(fresh_until=min(token.ends, now + LOOK_AGAIN))
+                raise
+            if grant is None:
+                raise LoginRequired(_NOBODY)
+            lacking = _login_required(grant)
+            left = grant.seconds_left - min(EXPIRY_MARGIN, grant.lifetime / 4)
+            good = left > 0 and grant.version > self._invalid_version
+            renewal = None
+            if lacking is None and not (good and grant.seconds_left > grant.lifetime * RENEW_AT):
+                renewal = self._begin(grant)
+            if good:
+                now = self._clock.monotonic()
+                return _Cached(grant.access, grant.version, now + min(left, LOOK_AGAIN), now + left)
+            if lacking is not None:
+                raise lacking
+            if renewal is not None:
+                self._await(renewal, attempt)
+            elif attempt.deadline.allows(POLL_INTERVAL):
+                self._clock.sleep(POLL_INTERVAL)
+            else:
+                raise GenesysTimeout("user_token: no time was left while another process was renewing it")
+
+    def _await(self, renewal: _Renewal, attempt: Attempt) -> None:
+        if not renewal.done.wait(attempt.deadline.remaining()):
+            raise GenesysTimeout("user_token: no time was left to renew it; the renewal goes on")
+        if renewal.error is not None:
+            raise renewal.error
+
+    def _read(self) -> StoredGrant | None:
+        if self._uncommitted is not None:
+            self._commit(*self._uncommitted)
+        return self._store.read(self._name)
+
+    def _begin(self, grant: StoredGrant) -> _Renewal | None:
+        """The renewal of this version in this process; None if another process has it."""
+        running = self._renewal
+        if running is not None and not running.done.is_set():
+            return running
+        if not self._store.begin_rotation(self._name, self._holder, RENEWAL_LEASE, grant.version):
+            return None
+        renewal = self._renewal = _Renewal()
+        self._run(lambda: self._renew(grant, renewal))
+        return renewal
+
+    def _renew(self, grant: StoredGrant, renewal: _Renewal) -> None:
+        # A bug must not keep those waiting who wait for this.
+        renewal.error = InternalError("user_token: its renewal failed unexpectedly; see the service's log")
+        try:
+            attempt = Attempt(Command("service user", "service-user", RENEWAL_SECONDS), "", self._holder, self._clock)
+            self._commit_soon(grant.version, self._login.refresh(attempt, grant.refresh))
+            renewal.error = None
+            log.info("the service user's token was renewed")
+        except CobrowseError as error:
+            log.warning("the service user's token was not renewed", error=error.code, message=error.message)
+            renewal.error = self._failed(grant, error)
+        except Exception:
+            log.exception("the service user's token was not renewed")
+        finally:
+            renewal.done.set()
+
+    def _failed(self, grant: StoredGrant, error: CobrowseError) -> CobrowseError:
+        """Tell the others; what those who wait here get."""
+        try:
+            if isinstance(error, LoginRequired):
+                self._store.refuse(self._name, grant.version, error.message)
+            else:
+                self._store.release(self._name, self._holder)
+        except LedgerUnavailable:
+            pass  # the lease ends by itself
+        return error
+
+    def _commit_soon(self, version: int, pair: UserTokenPair) -> None:
+        """Commit it, or keep it for the next look: the one before is void by now."""
+        self._uncommitted = version, pair
+        for last in (*[False] * (COMMIT_TRIES - 1), True):
+            try:
+                self._commit(version, pair)
+            except LedgerUnavailable:
+                if last:
+                    raise
+                self._clock.sleep(BETWEEN_COMMITS)
+            else:
+                return
+
+    def _commit(self, version: int, pair: UserTokenPair) -> None:
+        self._store.rotate(self._name, version, pair.access, pair.refresh, pair.expires_in)
+        self._uncommitted = None
+
+
+def _login_required(grant: StoredGrant | None) -> LoginRequired | None:
+    if grant is None:
+        return LoginRequired(_NOBODY)
+    return LoginRequired(grant.refused) if grant.refused else None

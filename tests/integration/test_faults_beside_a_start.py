@@ -1,0 +1,65 @@
+"""Every fault of the sandbox at the calls that no start stands on: what ends a session, and what hands it over.
+
+`make faults` has the calls of a start. Here the promise is simpler: a failed end is told, and the same key ends the
+session once Genesys is well; a failed hand-over never fails the start, and the answer says what was handed over.
+"""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from sandbox.state import WEBCHAT
+from tests.clocks import wait_until
+from tests.integration.test_end import END, live
+from tests.robustness.failure_modes import WAYS
+
+# Those that are led elsewhere meet the transport before any call is one of an operation.
+HERE = [way for way in WAYS if way.fault]
+# Seconds for the request that is struck: nothing that is asserted depends on how far it comes in them.
+HURRIED = 0.7
+
+
+def struck(box, operation, way, times):
+    fault = dict(way.fault)
+    if way.date is not None:
+        fault["retry_after"] = format_datetime(datetime.now(UTC) + timedelta(seconds=way.date), usegmt=True)
+    if "location" in fault:
+        fault["location"] = "http://127.0.0.1:9/"
+    box.faults.add(operation=operation, times=times, **fault)
+
+
+@pytest.mark.parametrize("times", [1, "always"])
+@pytest.mark.parametrize("way", HERE, ids=lambda way: way.name)
+def test_an_end_that_genesys_fails_is_told_and_the_same_key_ends_it_once_genesys_is_well(service, box, way, times):
+    bridge = service(cobrowse_flow="native")
+    assert bridge.start(WEBCHAT)["success"]
+    struck(box, "disconnect", way, times)
+    headers = {"Idempotency-Key": "end-1"}
+    hurried = service(cobrowse_flow="native", deadline_seconds=HURRIED)
+    first = hurried.post(path=END, headers=headers, conversationId=WEBCHAT).json
+    if first["success"]:
+        assert not live(box, WEBCHAT), "an end that is reported has happened"
+    box.faults.clear()
+    if first["success"] or not first["retryable"]:
+        again = bridge.post(path=END, headers=headers, conversationId=WEBCHAT).json
+        assert again["success"] or again["errorCode"] == first["errorCode"]
+        bridge.post(path=END, headers={"Idempotency-Key": "end-2"}, conversationId=WEBCHAT)
+    else:
+        wait_until(lambda: bridge.post(path=END, headers=headers, conversationId=WEBCHAT).json["success"])
+    assert not live(box, WEBCHAT)
+    assert bridge.start(WEBCHAT)["status"] == "initiated", "what was ended is in nobody's way"
+    assert box.invitations(WEBCHAT) == 2
+
+
+@pytest.mark.parametrize("way", HERE, ids=lambda way: way.name)
+def test_a_hand_over_that_genesys_fails_fails_no_start_and_is_never_claimed(service, box, way):
+    struck(box, "attributes", way, "always")
+    body = service(deadline_seconds=2.5).start(WEBCHAT, participantData=True)
+    assert body["success"]
+    there = "cobrowse.joinUrl" in box.state.conversation(WEBCHAT).attributes
+    if body["handedOver"]:
+        assert there
+    else:
+        assert body["handOverError"]
+    assert box.invitations(WEBCHAT) == 1

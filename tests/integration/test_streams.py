@@ -1,0 +1,173 @@
+"""The channel's WebSocket over real sockets: TLS, a forward proxy, a far side that breaks; with and without gevent."""
+
+import json
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+import pytest
+from websockets.sync.server import serve as serve_websockets
+
+from cobrowse.errors import GenesysBadResponse, GenesysUnavailable
+from cobrowse.model import Secret
+from integrations.genesys.streams import StreamClosed, Streams
+from tests.clocks import HANGS
+from tests.integration.conftest import ROOT
+from tests.integration.gateways import certified, tunnel
+from tests.integration.upstreams import Exchange, serve
+
+__all__ = ["certified", "serve"]
+
+# A process patched as the server is: it opens the stream, hears a message and answers it, while its loop goes on.
+PATCHED = """
+from gevent import monkey
+monkey.patch_all()
+
+import json, sys, threading, time
+
+import gevent
+from cobrowse.model import Secret
+from integrations.genesys.streams import Streams
+
+uri, proxy, ca_file = sys.argv[1:]
+ticks = []
+
+def tick():
+    while True:
+        ticks.append(time.monotonic())
+        gevent.sleep(0.002)
+
+gevent.spawn(tick)
+stream = Streams(Secret(proxy), "", ca_file).open(uri)
+first = stream.receive(30)
+stream.send("answer to " + first)
+nothing = stream.receive(0.2)
+during = len(ticks)
+last = stream.receive(30)
+stream.close()
+print(json.dumps({"first": first, "nothing": nothing, "last": last, "went_on": during > 20}))
+"""
+
+
+@contextmanager
+def channel(context=None):
+    """A far side that speaks first, repeats what it is told, and says goodbye when the test lets it: its port."""
+    heard, ended = [], threading.Event()
+
+    def talk(connection):
+        connection.send("hello")
+        for message in connection:
+            heard.append(message)
+            if ended.wait(0 if message == "bye" else 0.5) or message == "bye":
+                connection.close(1001, "going away")
+                return
+            connection.send(f"heard {message}")
+
+    with serve_websockets(talk, "127.0.0.1", 0, ssl=context) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.socket.getsockname()[1], heard
+        finally:
+            ended.set()
+            server.shutdown()
+            thread.join()
+
+
+class Proxy:
+    """A forward proxy, which notes what it is asked for and with which credential."""
+
+    def __init__(self, serve):
+        self.asked = []
+        self.url = serve(self.answer).url.replace("http://", "http://user:word@")
+
+    def answer(self, exchange: Exchange) -> bytes | None:
+        self.asked.append(exchange.head)
+        tunnel(exchange)
+        return None
+
+
+@pytest.mark.parametrize("proxied", [False, True], ids=["straight", "through a proxy"])
+@pytest.mark.parametrize("patched", [False, True], ids=["threads", "gevent"])
+def test_a_channel_over_tls_is_heard_and_answered(serve, certified, proxied, patched):
+    certificate = certified("127.0.0.1")
+    proxy = Proxy(serve) if proxied else None
+    with channel(certificate.context) as (port, heard):
+        uri, through = f"wss://127.0.0.1:{port}/channels/streaming-0-x", proxy.url if proxy else ""
+        script = PATCHED if patched else PATCHED.partition("import json")[1] + PATCHED.partition("import json")[2]
+        done = subprocess.run(
+            [sys.executable, "-c", script, uri, through, certificate.bundle],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=HANGS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["first"], told["nothing"], told["last"]) == ("hello", None, "heard answer to hello")
+        assert heard == ["answer to hello"]
+        if patched:
+            assert told["went_on"], "the loop goes on while the stream is waited for"
+    if proxy:
+        [head] = proxy.asked
+        assert head[0] == f"CONNECT 127.0.0.1:{port} HTTP/1.1".encode()
+        assert any(line.lower().startswith(b"proxy-authorization: basic ") for line in head)
+
+
+def opened(uri, proxy="", no_proxy="", ca_file=""):
+    return Streams(Secret(proxy), no_proxy, ca_file).open(uri)
+
+
+def test_a_certificate_that_is_not_trusted_is_refused_and_sent_nothing(certified):
+    with channel(certified("127.0.0.1").context) as (port, heard):
+        with pytest.raises(GenesysUnavailable, match="certificate verify failed"):
+            opened(f"wss://127.0.0.1:{port}/c")
+        assert heard == []
+
+
+def test_a_certificate_for_another_host_is_refused(certified):
+    other = certified("other.example")
+    with channel(other.context) as (port, _), pytest.raises(GenesysUnavailable, match="certificate"):
+        opened(f"wss://127.0.0.1:{port}/c", ca_file=other.bundle)
+
+
+def test_a_host_of_no_proxy_is_reached_straight(serve, certified):
+    certificate, proxy = certified("127.0.0.1"), Proxy(serve)
+    with channel(certificate.context) as (port, _):
+        stream = opened(f"wss://127.0.0.1:{port}/c", proxy.url, "127.0.0.1", certificate.bundle)
+        assert stream.receive(HANGS) == "hello"
+        stream.close()
+    assert proxy.asked == []
+
+
+def test_a_proxy_that_refuses_is_one_error_without_its_password(serve):
+    upstream = serve(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+    with pytest.raises(GenesysUnavailable) as raised:
+        opened("wss://streaming.example/c", upstream.url.replace("http://", "http://user:pass-w0rd-of-mine@"))
+    assert "407" in raised.value.message
+    assert "pass-w0rd" not in raised.value.message
+
+
+def test_an_answer_that_is_no_handshake_is_one_error(serve):
+    upstream = serve(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+    with pytest.raises(GenesysUnavailable, match="403"):
+        opened(upstream.url.replace("http://", "ws://") + "/c")
+
+
+def test_a_uri_without_tls_to_another_machine_is_not_opened():
+    with pytest.raises(GenesysBadResponse, match="not a wss address"):
+        opened("ws://streaming.example/c")
+
+
+def test_a_goodbye_is_told_with_its_code():
+    with channel() as (port, _):
+        stream = opened(f"ws://127.0.0.1:{port}/c")
+        assert stream.receive(HANGS) == "hello"
+        stream.send("bye")
+        with pytest.raises(StreamClosed, match="closed by Genesys: 1001 going away"):
+            stream.receive(HANGS)
+        with pytest.raises(StreamClosed):
+            stream.send("anyone?")
+        stream.close()
