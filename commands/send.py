@@ -95,13 +95,13 @@ def send(
         raise click.UsageError("Name a conversation of your org that is live, with --conversation.")
     headers, body = _example(row, conversation) if payload is None else ({}, payload.read_bytes())
     headers = {"Content-Type": row.content_type, **headers, **dict(extra)}
-    status, told, content = _post(row, body, url, headers, quiet=as_json)
+    status, answered, content = _post(row, body, url, headers, quiet=as_json)
     document = _parsed(content)
     if not as_json:
         say_whole(f"< HTTP {status}")
         for name in ("Content-Type", "Retry-After", "Idempotent-Replayed", "ININ-Correlation-Id"):
-            if told.get(name):
-                say_whole(f"< {name}: {told[name]}")
+            if answered.get(name):
+                say_whole(f"< {name}: {answered[name]}")
     if document is not None:
         say_json(document)
     else:

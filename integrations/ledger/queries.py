@@ -244,7 +244,7 @@ UPDATE grants SET refused = :refused, lease_owner = '', lease_until = 0 WHERE na
 """
 END_ROTATION = "UPDATE grants SET lease_owner = '', lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
 
-# Callbacks. An event holds the outcome that it tells: a retry goes on in the initiation's own row. A second run of the
+# Callbacks. An event holds its own outcome: a retry goes on in the initiation's own row. A second run of the
 # same commit adds nothing.
 _ADD_CALLBACK = """
 INSERT INTO callbacks (initiation_id, attempt, type, sender, action, key, outcome, created, at)

@@ -40,9 +40,9 @@ from integrations.ledger.tokens import TokenTable
 MAX_CLAIM_ATTEMPTS = 20
 # Seconds that a settle may wait though its request's time is over: what happened must be on record.
 MIN_COMPLETION_SECONDS = 0.5
-# Seconds that a look at a row may take though a wait is over: an answer in time is worth a little delay.
+# Seconds that a read of a row may take though a wait is over: an answer in time is worth a little delay.
 MIN_READ_SECONDS = 0.25
-# Seconds between looks at a row that another process works on: soon at first, for most take a moment only.
+# Seconds between reads of a row that another process works on: soon at first, for most take a moment only.
 FIRST_LOOK, LAST_LOOK, SLOWER = 0.01, 0.1, 1.5
 
 _Values = tuple[Any, ...]
@@ -156,7 +156,9 @@ class LedgerStore(Listings):
             "lease_owner": lease_owner
         }
         # The second look is for a commit whose answer was lost: what it wanted to write is there then.
-        settled = self._tell((queries.COMPLETE, params), queries.ADD_OUTCOME_CALLBACK, EventType.of(state), seconds)
+        settled = self._write_with_callback(
+            (queries.COMPLETE, params), queries.ADD_OUTCOME_CALLBACK, EventType.of(state), seconds
+        )
         if not settled and not self._database.read(queries.COMPLETED, params, seconds=seconds):
             raise LeaseLost(initiation_id)
         self._notifier.notify(initiation_id)
@@ -169,7 +171,7 @@ class LedgerStore(Listings):
             # One whose worker died has a session that can be ended, and no outcome of its own.
             outcomes = [outcome_on_record(entry, entry.command.correlation_id) for entry in map(self._listed, found)]
             params = {**params, "outcome": next(map(record_columns.outcome_text, outcomes), "")}
-        self._tell((queries.MARK_ENDED, params), queries.ADD_ENDED_CALLBACK, EventType.ENDED, seconds)
+        self._write_with_callback((queries.MARK_ENDED, params), queries.ADD_ENDED_CALLBACK, EventType.ENDED, seconds)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
@@ -210,10 +212,12 @@ class LedgerStore(Listings):
         self._purge.close()
         self._database.close()
 
-    def _tell(self, told: tuple[str, Params], add: str, event: EventType, seconds: float | None) -> Rows:
-        """The rows of the statement `told`, committed in one with the callback of what it writes, if there is one."""
-        added = [(add, {**told[1], "type": event.value})] if self._adds_callbacks else []
-        return self._database.write(lambda run: run.together([told, *added]), durable=False, seconds=seconds)[0]
+    def _write_with_callback(
+        self, statement: tuple[str, Params], add: str, event: EventType, seconds: float | None
+    ) -> Rows:
+        """The rows of `statement`, committed in one with the callback of what it writes, if there is one."""
+        added = [(add, {**statement[1], "type": event.value})] if self._adds_callbacks else []
+        return self._database.write(lambda run: run.together([statement, *added]), durable=False, seconds=seconds)[0]
 
     def _won(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
         at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]

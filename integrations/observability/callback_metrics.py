@@ -25,7 +25,7 @@ class CallbackMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._tries = Counter(TRIES.name, TRIES.help, TRIES.labels, registry=registry)
-        # Whoever of a machine's workers sends now has counted last.
+        # The worker that sends now is the last to have counted.
         self._pending, self._oldest = (
             Gauge(row.name, row.help, registry=registry, multiprocess_mode="mostrecent") for row in (PENDING, OLDEST)
         )

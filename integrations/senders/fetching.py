@@ -89,7 +89,7 @@ def fetch(url: str, whole: float = WHOLE) -> bytes:
 
 
 def _end(connected: socket, too_late: Event) -> None:
-    """End a connection under whoever reads from it."""
+    """End a connection while another thread reads from it."""
     too_late.set()
     with suppress(OSError):
         connected.shutdown(SHUT_RDWR)
