@@ -4,7 +4,6 @@ import os
 import random
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -32,14 +31,11 @@ from integrations.ledger import connect as open_ledger
 from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
 from integrations.observability.metrics import Metrics
 from integrations.refusals import RefusalRecorder
-from integrations.secret_files import Variables
 from integrations.senders.activity import SenderActivities
-from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
-from integrations.senders.rate_limit import RateLimiter, RateStorageError
-from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
+from integrations.senders.registry import Senders
 from schemas.console_users import parse_users
-from settings import ENVIRONMENT, Settings, SettingsError, load_settings
+from settings import ENVIRONMENT, Settings, SettingsError, load_auth, load_settings
 from web import callback_payload, data_actions, reference_pages, root_page
 from web.callers import Callers
 from web.error_handlers import App, register_error_handlers
@@ -194,48 +190,12 @@ def build_sso(settings: Settings, clock: Clock) -> SingleSignOn:
         settings.console_oidc_issuer,
         settings.console_oidc_client_id,
         settings.console_oidc_client_secret,
-        settings.console_oidc_scope,
+        settings.console_oidc_scope.replace(",", " "),
         f"{settings.public_base_url}/console/sign-in/callback",
         clock,
     )
     operators, viewers = values_of(settings.console_oidc_operators), values_of(settings.console_oidc_viewers)
     return SingleSignOn(provider, settings.console_oidc_claim, operators, viewers)
-
-
-def load_auth(
-    settings: Settings, clock: Clock, environ: Mapping[str, str] = ENVIRONMENT, senders_text: str | None = None
-) -> tuple[ApiKeys, Senders, RateLimiter]:
-    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file.
-
-    `senders_text` is the senders file's text where it was read before.
-    """
-    errors: list[str] = []
-    keys, senders, rates = ApiKeys(), Senders(), RateLimiter(clock=clock)
-    try:
-        keys = ApiKeys.parse(settings.api_keys.reveal())
-    except ApiKeysError as error:
-        errors += error.errors
-    try:
-        if settings.senders_file:
-            senders = load_senders(
-                Path(settings.senders_file),
-                Variables.of(environ),
-                text=senders_text,
-                public_base_url=settings.public_base_url,
-                trusted_proxies=settings.trusted_proxies,
-                max_body_bytes=settings.max_body_bytes,
-                participant_data=settings.participant_data,
-            )
-            errors += retention_faults(senders, settings.ledger_retention_seconds)
-    except SendersFileError as error:
-        errors += error.errors
-    try:
-        rates = RateLimiter(settings.rate_limit_storage.reveal(), clock)
-    except RateStorageError as error:
-        errors += error.errors
-    if errors:
-        raise SettingsError(errors)
-    return keys, senders, rates
 
 
 def build(

@@ -8,7 +8,7 @@ from types import FrameType
 import click
 from prometheus_client import start_http_server
 
-from app import build, build_ledger, build_telemetry, load_auth
+from app import build, build_ledger, build_telemetry
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
@@ -25,7 +25,7 @@ from integrations.listening.listener import Listener, ListenerWatcher
 from integrations.listening.starting import Starter
 from integrations.observability import configure_logging
 from integrations.observability.listener_metrics import ListenerMetrics
-from settings import Settings, SettingsError, load_settings
+from settings import Settings, SettingsError, load_auth, load_settings
 
 SETTINGS = (
     *GENESYS,

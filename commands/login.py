@@ -17,7 +17,7 @@ from commands.group import Command, Failure
 from commands.ledger import ledger_needed
 from commands.loopback import LoopbackServer, is_served
 from commands.needs import GENESYS, LEDGER
-from commands.terminal import say, say_pairs, say_whole, waiting
+from commands.terminal import say, say_json, say_pairs, say_whole, waiting
 from integrations.genesys import UserClient, grant_name
 from integrations.genesys.operations import UpstreamRejected
 from integrations.genesys.retry import RetryingCaller
@@ -34,12 +34,16 @@ PATIENCE, CALL_SECONDS = 300.0, 10.0
 @click.command(cls=Command)
 @click.option("--paste", is_flag=True, help="Ask for the address that the browser shows in the end: on a server.")
 @click.option("--status", is_flag=True, help="Say who is logged in, and log nobody in.")
-def login(paste: bool, status: bool) -> None:
-    """Log in as the service user, whom the service acts as where Genesys demands a user (GENESYS_GRANT)."""
+@click.option("--json", "as_json", is_flag=True, help="With --status: print it as JSON, and nothing else.")
+def login(paste: bool, status: bool, as_json: bool) -> None:
+    """Log in a service user, for what Genesys lets only users do.
+
+    GENESYS_GRANT says when the service acts as this user.
+    """
     settings, client = _settings()
     with closing(build_ledger(settings)) as ledger:
         if status:
-            sys.exit(0 if _show(ledger, client) else 1)
+            sys.exit(0 if _print_status(ledger, client, as_json=as_json) else 1)
         with ledger_needed():
             # Before a person logs in: what Genesys gives must find its place.
             ledger.ping()
@@ -51,11 +55,15 @@ def login(paste: bool, status: bool) -> None:
 
 
 @click.command(cls=Command)
-def logout() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, and nothing else.")
+def logout(as_json: bool) -> None:
     """Forget the service user's login. Genesys is not told: withdraw the consent there, too."""
     settings, client = _settings()
     with closing(build_ledger(settings)) as ledger, ledger_needed():
         was = ledger.grants.log_out(grant_name(client))
+    if as_json:
+        say_json({"loggedOut": was})
+        return
     say("The login is forgotten; the service uses it for a minute at most." if was else "Nobody was logged in.")
 
 
@@ -68,13 +76,20 @@ def _settings() -> tuple[Settings, UserClient]:
     return settings, settings.user_client
 
 
-def _show(ledger: LedgerStore, client: UserClient) -> bool:
+def _print_status(ledger: LedgerStore, client: UserClient, *, as_json: bool) -> bool:
     """Print whose login there is; whether it is good."""
     with ledger_needed():
         found = ledger.grants.read(grant_name(client))
     if found is None:
-        say("Nobody is logged in.")
+        if as_json:
+            say_json({"loggedIn": False})
+        else:
+            say("Nobody is logged in.")
         return False
+    if as_json:
+        document = {"loggedIn": True, "user": found.account, "org": found.org, "since": found.logged_in}
+        say_json(document | {"secondsLeft": max(0, round(found.seconds_left)), "refused": found.refused})
+        return not found.refused
     minutes = max(0, round(found.seconds_left / 60))
     pairs = (
         ("user", found.account),

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from app import build_ledger, load_auth
+from app import build_ledger
 from cobrowse.clock import SystemClock
 from cobrowse.errors import LedgerUnavailable
 from commands.group import ENV_FILE, Group, load_environment
 from commands.needs import LEDGER, SENDERS
 from commands.terminal import say, say_json, say_pairs
 from integrations.senders.registry import Senders
-from settings import load_settings
+from settings import load_auth, load_settings
 
 
 def configured_senders(file: Path | None = None) -> Senders:

@@ -31,7 +31,7 @@ class DoctorSettings(Protocol):
     """The settings that the doctor reads."""
 
     @property
-    def genesys_region(self) -> str: ...  # noqa: D102 - settings.py and .env.example explain each
+    def genesys_region(self) -> str: ...  # noqa: D102 - the settings' rows explain each
     @property
     def genesys_client_id(self) -> str: ...  # noqa: D102
     @property

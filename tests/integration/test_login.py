@@ -1,6 +1,7 @@
 """A service user logs in as a person does it, on the sandbox, and the service acts as that user where it must."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -111,7 +112,9 @@ def test_a_login_by_paste_is_kept_and_whose_it_is_is_said(person, box, tmp_path,
     status, told, _ = person.run("login", "--status")
     assert status == 0
     assert EMAIL in told
-    assert not [one for one in box.logins.given if one in told]
+    as_json = json.loads(person.run("login", "--status", "--json")[1])
+    assert (as_json["loggedIn"], as_json["user"], as_json["refused"]) == (True, EMAIL, "")
+    assert not [one for one in box.logins.given if one in told + str(as_json)]
 
 
 def test_a_login_comes_back_to_the_loopback_server_and_other_requests_to_it_do_nothing(person, box, tmp_path):
@@ -247,6 +250,8 @@ def test_after_a_logout_nobody_is_logged_in(person, box, tmp_path):
     assert person.run("logout")[0] == 0
     assert stored(tmp_path, box) is None
     assert "Nobody" in person.run("logout")[1]
+    assert json.loads(person.run("logout", "--json")[1]) == {"loggedOut": False}
+    assert person.run("login", "--status", "--json")[:2] == (1, '{\n  "loggedIn": false\n}\n')
     assert person.run("login", "--status")[0] == 1
 
 

@@ -84,7 +84,7 @@ def test_it_holds_the_licence_and_the_versions_that_are_tested(built):
     assert sorted(map(str.lower, asked)) == sorted(map(str.lower, pinned))
     tops = {name.partition("/")[0] for name in names} - {f"{NAME}.dist-info"}
     assert not tops & {"tests", "docs", "tools", "requirements"}
-    assert {"app.py", "cli.py", "settings.py", "gunicorn.conf.py", "cobrowse", "web", "console"} <= tops
+    assert {"app.py", "cli.py", "gunicorn.conf.py", "settings", "cobrowse", "web", "console"} <= tops
     assert {"console/templates/console/list.html", "sandbox/server.py"} <= set(names)
 
 

@@ -280,10 +280,19 @@ def test_every_scheme_has_its_words_for_the_documents(name):
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = [
-    *(ROOT / name for name in ("app.py", "settings.py", "gunicorn.conf.py")),
+    *(ROOT / name for name in ("app.py", "gunicorn.conf.py")),
     *(
         path
-        for folder in ("integrations", "tools/api_reference", "commands", "web", "console", "diagnostics", "schemas")
+        for folder in (
+            "integrations",
+            "tools/api_reference",
+            "commands",
+            "web",
+            "console",
+            "diagnostics",
+            "schemas",
+            "settings",
+        )
         for path in (ROOT / folder).rglob("*.py")
         if path.parent.name != "auth"
     ),

@@ -3,8 +3,9 @@
 import pytest
 
 from console.sign_in import user_row
+from integrations.regions import REGIONS
 from integrations.senders.auth.standard_webhooks import sample
-from settings import REGIONS, SettingsError, load_settings
+from settings import SettingsError, load_settings
 
 GOOD = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "s3cr3t-value", "API_KEYS": "flow:0123456789abcdef"}
 
