@@ -171,7 +171,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def demonstrate(genesys_port: int, port: int) -> bool:
-    """Send what a data action sends, and show what went over the wire and what came back: whether it succeeded."""
+    """Send what a data action sends, and show the request and the response: whether it succeeded."""
     say_whole("", "> POST /data-actions/cobrowse HTTP/1.1")
     for name, value in HEADERS.items():
         say_whole(f"> {name}: {'•••' if name == 'X-Api-Key' else value}")

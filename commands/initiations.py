@@ -156,7 +156,7 @@ def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[Initiatio
 
 
 def result(entry: InitiationRecord) -> Text:
-    """What came of it in a word or two, with its mark."""
+    """Its result in a word or two, with its mark."""
     badge = view_model.badge(entry)
     failure = entry.outcome.failure if entry.outcome is not None and entry.state is not State.RUNNING else None
     return text(f"{MARKS[badge.tone]} {failure.code if failure else badge.word.lower()}", STYLES[badge.tone])

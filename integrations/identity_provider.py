@@ -131,21 +131,21 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # Authl
         return self.server_metadata
 
 
-def _checked(told: Mapping[str, Any], issuer: str) -> dict[str, Any]:
+def _checked(document: Mapping[str, Any], issuer: str) -> dict[str, Any]:
     """What of the provider's description is used. ValueError if it is another's, or has no safe endpoints."""
-    if told["issuer"].rstrip("/") != issuer.rstrip("/"):
-        raise ValueError(f"it is the description of {str(told['issuer'])[:200]!r}")
-    endpoints = {name: told[name] for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+    if document["issuer"].rstrip("/") != issuer.rstrip("/"):
+        raise ValueError(f"it is the description of {str(document['issuer'])[:200]!r}")
+    endpoints = {name: document[name] for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
     for name, url in endpoints.items():
         parts = http_url(url)
         if parts is None or not (parts.scheme == "https" or is_loopback(parts.hostname or "")):
             raise ValueError(f"its {name} is no https URL")
-    ways = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    ways = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return {
         **endpoints,
-        "issuer": told["issuer"],
+        "issuer": document["issuer"],
         "id_token_signing_alg_values_supported": [
-            each for each in told.get("id_token_signing_alg_values_supported", SIGNED) if each in SIGNED
+            each for each in document.get("id_token_signing_alg_values_supported", SIGNED) if each in SIGNED
         ],
         "token_endpoint_auth_method": "client_secret_basic" if "client_secret_basic" in ways else "client_secret_post",
     }

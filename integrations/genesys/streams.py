@@ -37,14 +37,14 @@ class Stream:
         except TimeoutError:
             return None
         except ConnectionClosed as error:
-            raise StreamClosed(_told(error)) from None
+            raise StreamClosed(_describe_close(error)) from None
 
     def send(self, text: str) -> None:
         """Send a message. Raises StreamClosed."""
         try:
             self._connection.send(text)
         except ConnectionClosed as error:
-            raise StreamClosed(_told(error)) from None
+            raise StreamClosed(_describe_close(error)) from None
 
     def close(self) -> None:
         """Close it; closing again changes nothing."""
@@ -94,7 +94,7 @@ class Streams:
         return context
 
 
-def _told(error: ConnectionClosed) -> str:
+def _describe_close(error: ConnectionClosed) -> str:
     if error.rcvd is not None:
         return f"closed by Genesys: {error.rcvd.code} {redact(error.rcvd.reason)[:80]}".strip()
     return "the connection was lost"

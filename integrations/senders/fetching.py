@@ -96,7 +96,7 @@ def _end(connected: socket, too_late: Event) -> None:
 
 
 def call_beside(url: str) -> None:
-    """Call this URL once beside the requests, and log what came of it; its host alone, since the rest is a token."""
+    """Call this URL once in the background, and log the result; its host alone, since the rest is a token."""
 
     def call() -> None:
         host = urlsplit(url).hostname
