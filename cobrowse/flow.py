@@ -27,7 +27,7 @@ class FlowUnavailable(Exception):
 class Observer(Protocol):
     """Receives the progress of initiations: the log, metrics, the command line."""
 
-    def on_span_end(self, attempt: "Attempt", span: Span) -> None:
+    def on_span_end(self, attempt: "Attempt", span: Span, /) -> None:
         """A step, a call or a wait has ended."""
 
     def on_outcome(self, command: Command, outcome: Outcome) -> None:

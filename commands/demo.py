@@ -53,7 +53,7 @@ def demo(serve: bool, as_json: bool) -> None:
         if as_json:
             if not serve:
                 status, _, answer = call(port, "POST", "/data-actions/cobrowse", BODY, HEADERS)
-                sys.exit(0 if _answered(status, answer) else 1)
+                sys.exit(0 if _print_answer(status, answer) else 1)
             sandbox = f"http://127.0.0.1:{genesys_port}"
             say_json_line({"sandbox": sandbox, "service": url, "console": f"{url}/console", "envFile": str(env_file)})
             _wait()
@@ -185,10 +185,10 @@ def demonstrate(genesys_port: int, port: int) -> bool:
     for number, asked in enumerate(orjson.loads(call(genesys_port, "GET", "/sandbox/calls")[2])["calls"], 1):
         say_whole(f"  {number} {asked['operation']:<13} {asked['method']:<4} {asked['path']} → {asked['status']}")
     say("", "The answer, as the flow gets it:")
-    return _answered(status, answer)
+    return _print_answer(status, answer)
 
 
-def _answered(status: int, answer: bytes) -> bool:
+def _print_answer(status: int, answer: bytes) -> bool:
     """Print the answer's document: whether the conversation shows a session."""
     document = orjson.loads(answer)
     say_json(document)

@@ -8,7 +8,7 @@ from app import transport_of
 from cobrowse.clock import SystemClock
 from commands.group import Command
 from commands.terminal import say, say_check, say_json
-from diagnostics import Check, diagnose, passed, unsettled
+from diagnostics import Check, all_passed, diagnose, settings_checks
 from integrations.ids import new_id
 from settings import ENVIRONMENT, SettingsError, load_settings
 
@@ -26,7 +26,7 @@ def doctor(conversation_id: str, as_json: bool) -> None:
     try:
         settings = load_settings()
     except SettingsError as error:
-        made = [_shown(check, quiet=as_json) for check in unsettled(error.errors)]
+        made = [_print_check(check, quiet=as_json) for check in settings_checks(error.errors)]
     else:
         checks = diagnose(
             settings,
@@ -36,12 +36,12 @@ def doctor(conversation_id: str, as_json: bool) -> None:
             transport=transport_of(settings),
             conversation_id=conversation_id,
         )
-        made = [_shown(check, quiet=as_json) for check in checks]
+        made = [_print_check(check, quiet=as_json) for check in checks]
     if as_json:
         say_json([{"name": each.name, "ok": each.ok, "found": each.found, "hint": each.hint} for each in made])
     else:
         say("", summary(made))
-    sys.exit(0 if passed(made) else 1)
+    sys.exit(0 if all_passed(made) else 1)
 
 
 def summary(checks: list[Check]) -> str:
@@ -51,7 +51,7 @@ def summary(checks: list[Check]) -> str:
     return f"{failed} of {looked} checks failed." if failed else f"All {looked} checks passed."
 
 
-def _shown(check: Check, *, quiet: bool) -> Check:
+def _print_check(check: Check, *, quiet: bool) -> Check:
     """The check, printed as soon as it is made."""
     if not quiet:
         mark, style = MARKS[check.ok]

@@ -15,7 +15,7 @@ from cobrowse.model import Status
 from commands.group import Command
 from commands.ledger import ledger_needed
 from commands.needs import GENESYS, LEDGER
-from commands.start import SENDER, checked_id, complain_of, run_by_hand
+from commands.start import SENDER, complain_of, parse_conversation_id, run_by_hand
 from commands.terminal import say, say_json
 from integrations.ids import new_id
 from integrations.observability import configure_logging
@@ -35,7 +35,7 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
     """End a conversation's cobrowse sessions, or one initiation's."""
     if bool(conversation_id) == bool(initiation_id):
         raise click.UsageError("Give either a CONVERSATION_ID or --initiation ID.")
-    known = checked_id(conversation_id) if conversation_id else ""
+    known = parse_conversation_id(conversation_id) if conversation_id else ""
     settings = load_settings(only=(*GENESYS, *LEDGER, "DEADLINE_SECONDS"))
     configure_logging("INFO", settings.log_format)
     initiate = build(settings).initiate

@@ -88,19 +88,36 @@ def matching(
 
 
 def newest(store: LedgerStore, search: str) -> InitiationRecord:
-    """The newest initiation that an id finds, a start before an end. Failure where there is none."""
-    found = store.recent(PAGE, search=search)
+    """The newest initiation that an id finds, a start before an end. Failure where it finds none or does not say which.
+
+    A whole id comes before those that only begin with it: one key may be the beginning of another.
+    """
+    found = store.recent(PAGE, search=search) if search else []
+    exact = [each for each in found if search in _ids(each)]
+    begun = [each for each in found if any(text.startswith(search) for text in _ids(each))]
+    found = exact or begun
     if not found:
         hint = "cobrowse-bridge list shows what there is; older ones are purged after LEDGER_RETENTION_SECONDS."
         raise Failure(f"No initiation has an id, conversation, key or correlation id of {search[:60]!r}.", hint)
+    if not exact and len({view_model.known_conversation(each) for each in begun}) > 1:
+        hint = "Give more of it. cobrowse-bridge list shows which they are."
+        raise Failure(f"Initiations of several conversations have an id that begins with {search[:60]!r}.", hint)
     return next((each for each in found if each.command.action == "start"), found[0])
+
+
+def _ids(entry: InitiationRecord) -> tuple[str, ...]:
+    command = entry.command
+    return entry.id, view_model.known_conversation(entry), command.key, command.correlation_id
 
 
 @click.command(cls=Command)
 @click.argument("search", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, and nothing else.")
 def show(search: str, as_json: bool) -> None:
-    """Show an initiation and its steps. ID is the start of its id, its conversation's, its key or correlation id."""
+    """Show an initiation and its steps.
+
+    ID is its id, its conversation's, its key or correlation id, or how one of them begins.
+    """
     with open_ledger() as store:
         found = newest(store, search)
     if as_json:
@@ -165,7 +182,9 @@ def result(entry: InitiationRecord) -> Text:
 def document(entry: InitiationRecord) -> dict[str, object]:
     """The initiation for --json; `answer` is what its caller got, its secrets masked, null while it runs."""
     ended = entry.outcome is not None and entry.state is not State.RUNNING
-    return facts(entry) | {"answer": to_answer(view_model.masked(entry.outcome)) if ended and entry.outcome else None}
+    return facts(entry) | {
+        "answer": to_answer(view_model.mask_outcome(entry.outcome)) if ended and entry.outcome else None
+    }
 
 
 def facts(entry: InitiationRecord) -> dict[str, object]:

@@ -72,4 +72,4 @@ def resend(as_json: bool) -> None:
     if as_json:
         say_json({"due": due})
         return
-    say(f"{due} callback{'' if due == 1 else 's'} due now.")
+    say(f"{due} callback{'' if due == 1 else 's'} made due now.")

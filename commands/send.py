@@ -12,7 +12,7 @@ import orjson
 from cobrowse.clock import SystemClock
 from commands.group import Command, Failure
 from commands.sandbox import ON_SANDBOX
-from commands.senders import configured_senders
+from commands.senders import load_configured_senders
 from commands.terminal import say_json, say_whole
 from integrations.senders.auth.config import AuthParts
 from integrations.senders.auth.scheme import CanNotSignError
@@ -84,7 +84,7 @@ def send(
 
     Exits 0 if a session was started or found live, else 1.
     """
-    known = configured_senders()
+    known = load_configured_senders()
     row = known.get(sender)
     if row is None:
         names = ", ".join(each.name for each in known) or "none is configured"
@@ -95,13 +95,13 @@ def send(
         raise click.UsageError("Name a conversation of your org that is live, with --conversation.")
     headers, body = _example(row, conversation) if payload is None else ({}, payload.read_bytes())
     headers = {"Content-Type": row.content_type, **headers, **dict(extra)}
-    status, answered, content = _post(row, body, url, headers, quiet=as_json)
-    document = _parsed(content)
+    status, told, content = _post(row, body, url, headers, quiet=as_json)
+    document = _parse_json(content)
     if not as_json:
         say_whole(f"< HTTP {status}")
         for name in ("Content-Type", "Retry-After", "Idempotent-Replayed", "ININ-Correlation-Id"):
-            if answered.get(name):
-                say_whole(f"< {name}: {answered[name]}")
+            if told.get(name):
+                say_whole(f"< {name}: {told[name]}")
     if document is not None:
         say_json(document)
     else:
@@ -135,7 +135,7 @@ def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], byt
     now = SystemClock().now()
     milliseconds = int(now.timestamp() * 1000)
     about = conversation or ON_SANDBOX[sample.channel]
-    headers, body = sample.made_another(
+    headers, body = sample.make_another(
         Replaced(about, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
     )
     return headers, body.encode()
@@ -179,7 +179,7 @@ def _is_secret(name: str, signed: AuthParts) -> bool:
     )
 
 
-def _parsed(content: bytes) -> object:
+def _parse_json(content: bytes) -> object:
     """The body as JSON; None if it is none."""
     try:
         return orjson.loads(content)

@@ -16,7 +16,7 @@ from integrations.senders.registry import Senders
 from settings import load_auth, load_settings
 
 
-def configured_senders(file: Path | None = None) -> Senders:
+def load_configured_senders(file: Path | None = None) -> Senders:
     """The senders of this file, or of SENDERS_FILE. SettingsError for whatever is wrong; needs no other setting."""
     settings = load_settings(only=SENDERS)
     return load_auth(replace(settings, senders_file=str(file)) if file else settings, SystemClock())[1]
@@ -38,7 +38,7 @@ def senders(context: click.Context, as_json: bool, env_file: Path | None) -> Non
 @click.option("--json", "as_json", is_flag=True, help="Print the senders and their warnings as JSON.")
 def check(file: Path, as_json: bool) -> None:
     """Validate FILE as a start would, and start nothing. Secrets are this environment's."""
-    known = configured_senders(file)
+    known = load_configured_senders(file)
     if as_json:
         say_json([{"name": sender.name, "warnings": list(sender.warnings)} for sender in known])
         return
@@ -49,7 +49,7 @@ def check(file: Path, as_json: bool) -> None:
 
 
 def _list(as_json: bool) -> None:
-    known = configured_senders()
+    known = load_configured_senders()
     notes = _notes([sender.name for sender in known if sender.leaves_notes])
     rows = [{**row, "note": notes.get(str(row["name"]), "")} for row in known.masked()]
     if as_json:

@@ -32,7 +32,7 @@ class Steps:
     def __init__(self) -> None:
         self._number = 0
 
-    def on_span_end(self, attempt: Attempt, span: Span) -> None:  # noqa: ARG002 - an observer's signature
+    def on_span_end(self, _attempt: Attempt, span: Span) -> None:
         """A line for a step; waits are shown between them."""
         if span.kind == "step":
             self._number += 1
@@ -57,13 +57,13 @@ def start(conversation_id: str, channel: Channel | None, latest: bool, dry_run: 
 
     Exits 0 if the customer has the invitation, also where the conversation does not show it yet.
     """
-    known = checked_id(conversation_id) if conversation_id else ""
+    known = parse_conversation_id(conversation_id) if conversation_id else ""
     settings = load_settings(only=SETTINGS)
     configure_logging("ERROR", settings.log_format)
     if latest and not settings.allow_latest:
         raise click.UsageError("--latest can pick another customer's conversation; set ALLOW_LATEST=true to allow it.")
     if not known and not latest and settings.genesys_conversation_id:
-        known = checked_id(settings.genesys_conversation_id)
+        known = parse_conversation_id(settings.genesys_conversation_id)
     if bool(known) == latest:
         raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
     if not as_json and not dry_run:
@@ -97,7 +97,7 @@ def run_by_hand(initiate: Initiation, request: Request, *, dry_run: bool, as_jso
         return initiate.preview(request) if dry_run else initiate(request, *(() if as_json else (Steps(),)))
 
 
-def checked_id(conversation_id: str) -> str:
+def parse_conversation_id(conversation_id: str) -> str:
     """The id as Genesys writes it; a usage error if it is none, or a variable that nobody filled in."""
     unfilled, known = placeholder_in(conversation_id), conversation_id_in(conversation_id)
     if unfilled or not known:

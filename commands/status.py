@@ -35,8 +35,8 @@ YES_NO = {True: "yes", False: "no"}
 def status(search: str, live: bool, as_json: bool) -> None:
     """Say what became of a start and how far its session is.
 
-    ID is the start of its id, its conversation's, its key or correlation id. Without --live the ledger answers, and a
-    session that it knows no end of is "offered" or "unknown".
+    ID is its id, its conversation's, its key or correlation id, or how one of them begins. Without --live the ledger
+    answers, and a session that it knows no end of is "offered" or "unknown".
 
     Exits 0 if the customer was invited or had a session, else 1.
     """

@@ -5,6 +5,7 @@ Colour is for terminals only, and NO_COLOR turns it off. What is said passes `pr
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,8 +20,9 @@ from integrations.observability.printable import printable, printable_json
 
 # Columns beyond which lines of prose are hard to read, however wide the terminal is.
 WIDEST = 100
-# With which a spreadsheet's formula begins.
-_FORMULA = frozenset("=+-@")
+# Where a spreadsheet's formula begins, in East Asian widths too; where lists are separated by semicolons, a spreadsheet
+# splits cells at them.
+_FORMULA = re.compile("(^|;)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
 OUT = Console(highlight=False)
 ERR = Console(highlight=False, stderr=True)
 
@@ -63,7 +65,7 @@ def csv_cell(value: object) -> str:
     """A value as a cell's text, on one line; an apostrophe stands before what a spreadsheet takes for a formula."""
     if not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else str(value)
-    return f"'{printable(value)}" if value[:1] in _FORMULA else printable(value)
+    return printable(_FORMULA.sub(r"\1'", value))
 
 
 def say_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:

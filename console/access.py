@@ -72,7 +72,7 @@ class Access:
             person = self._sign_in(address, name, password) if self._sign_in is not None else None
         except SenderRateLimited as error:
             log.warning("console sign-in throttled", path=request.path, client=address)
-            return throttled(error)
+            return throttled_page(error)
         if person is None:
             log.warning("console sign-in refused", path=request.path, client=address)
             return self.sign_in_page("This name and password don't belong together.", to=to)
@@ -118,14 +118,14 @@ class Access:
     def check_form(self, token: str, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or of a person who may only look."""
         if not self.is_ours(token, subject):
-            return refused(
+            return error_page(
                 403,
                 "This was not sent from a page of the console, or that page is too old.",
                 f"Open the initiation anew and press “{button}” there.",
             )
         if not g.person.may_act:
             hint = "Ask who runs this service for the role operator."
-            return refused(403, f"“{button}” is for operators, and {g.person.name} is a viewer.", hint)
+            return error_page(403, f"“{button}” is for operators, and {g.person.name} is a viewer.", hint)
         return None
 
     def _known(self) -> SignedIn | None:
@@ -136,15 +136,15 @@ class Access:
         return None
 
 
-def throttled(error: SenderRateLimited) -> Response:
+def throttled_page(error: SenderRateLimited) -> Response:
     """The page after too many wrong attempts."""
     wait = int(error.retry_after or 0) + 1
-    page = refused(429, "Too many wrong attempts to sign in.", f"Try again in {wait} s.")
+    page = error_page(429, "Too many wrong attempts to sign in.", f"Try again in {wait} s.")
     page.headers["Retry-After"] = str(wait)
     return page
 
 
-def refused(status: int, message: str, hint: str) -> Response:
+def error_page(status: int, message: str, hint: str) -> Response:
     """A page that says why there is no other."""
     title = _TITLES.get(status, "Request failed")
     page = render_template(

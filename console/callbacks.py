@@ -31,7 +31,7 @@ class CallbackView:
     token: str
 
 
-def shown(callbacks: Sequence[Callback], token: Callable[[str], str] | None = None) -> list[CallbackView]:
+def make_views(callbacks: Sequence[Callback], token: Callable[[str], str] | None = None) -> list[CallbackView]:
     """The callbacks as the pages show them; `token` is that of a form about a subject."""
     return [CallbackView(each, _badge(each), token(subject(each.id)) if token else "") for each in callbacks]
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from cobrowse.errors import SenderRateLimited
-from console.access import COOKIE, Access, refused, throttled
+from console.access import COOKIE, Access, error_page, throttled_page
 from console.sign_in import SignedIn, Throttle
 from console.single_sign_on import SingleSignOn
 from integrations.identity import ProviderAway, SignInRefused
@@ -46,7 +46,7 @@ class Entrance:
     def sign_out(self) -> AnyResponse:
         """Take the cookie back."""
         if not self._access.is_ours(request.form.get("token", ""), SIGN_OUT):
-            return refused(403, "This was not sent from a page of the console.", "Press “Sign out” on one.")
+            return error_page(403, "This was not sent from a page of the console.", "Press “Sign out” on one.")
         page = self._access.sign_in_page("Signed out.", 200)
         self._access.set_cookie(page, COOKIE, "", 0)
         return page
@@ -57,7 +57,7 @@ class Entrance:
         try:
             journey = self._sso.provider.begin()
         except ProviderAway:
-            return refused(503, *_AWAY)
+            return error_page(503, *_AWAY)
         answer = redirect(journey.url, 303)
         kept = [journey.state, journey.nonce, journey.code_verifier, request.args.get("to", "")[:1000]]
         sealed = self._access.seals.put("journey", kept)
@@ -85,17 +85,17 @@ class Entrance:
             self._throttle.attempt(address, state)
             claims = self._sso.provider.finish(code, kept[1], kept[2])
         except SenderRateLimited as error:
-            return throttled(error)
+            return throttled_page(error)
         except ProviderAway:
-            return refused(503, *_AWAY)
+            return error_page(503, *_AWAY)
         except SignInRefused:
             return self._not_let_in("The identity provider did not confirm the sign-in.")
-        self._throttle.succeeded(address, state)
+        self._throttle.record_success(address, state)
         person, subject = self._sso.person_of(claims), str(claims["sub"])[:200]
         if person is None:
             log.warning("console sign-in without a role", client=address, subject=subject)
             hint = f"The claim {self._sso.claim} of your account has none of the values that give a role here."
-            return refused(403, "You are signed in at the identity provider, but may not use this console.", hint)
+            return error_page(403, "You are signed in at the identity provider, but may not use this console.", hint)
         return self._access.let_in(person, kept[3], subject=subject)
 
     def _not_let_in(self, message: str) -> Response:

@@ -31,14 +31,14 @@ def facts_of(entry: InitiationRecord, conversation: str) -> tuple[Fact, ...]:
         ("Upstream calls", str(entry.upstream_calls)),
         ("Completed steps", ", ".join(checkpoint.completed_steps)),
         ("Current step", checkpoint.pending_step),
-        ("Customer invited", _invited(entry) if command.action == "start" else ""),
+        ("Customer invited", _customer_invited(entry) if command.action == "start" else ""),
         ("Ends the session of", command.ends),
         ("Session ended", entry.ended),
     )
     return tuple((name, value) for name, value in facts if value)
 
 
-def _invited(entry: InitiationRecord) -> str:
+def _customer_invited(entry: InitiationRecord) -> str:
     outcome, checkpoint = entry.outcome, entry.checkpoint
     if entry.state is State.SUCCEEDED and outcome is not None:
         return "yes" if outcome.status in (Status.INITIATED, Status.UNVERIFIED) else "yes, before this one"

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from cobrowse.errors import CobrowseError, InternalError, InvalidRequest
 from console import auth
-from console.access import refused
+from console.access import error_page
 from schemas.validation_errors import in_words
 from web.error_responses import hint_of, status_of
 
@@ -33,7 +33,7 @@ def part(template: str, words: Mapping[str, object]) -> AnyResponse:
     return response.make_conditional(request)
 
 
-def loaded(schema: Schema, given: object) -> dict[str, Any]:
+def load_form(schema: Schema, given: object) -> dict[str, Any]:
     """What a form or a query holds. Raises InvalidRequest."""
     try:
         found = schema.load(given)  # type: ignore[arg-type]  # its own pre_load takes werkzeug's mappings
@@ -56,4 +56,4 @@ def on_error(error: CobrowseError) -> Response:
         log.error("internal error", exc_info=error.__cause__ or error)
     else:
         log.warning("console request refused", error=error.code, message=error.message, path=request.path)
-    return refused(status_of(error), error.message, hint_of(error))
+    return error_page(status_of(error), error.message, hint_of(error))

@@ -107,7 +107,7 @@ class Throttle:
             while len(self._counts) > MOST_REMEMBERED:
                 self._counts.popitem(last=False)
 
-    def succeeded(self, address: str, name: str) -> None:
+    def record_success(self, address: str, name: str) -> None:
         """Take the attempt back: its password was right."""
         with self._lock:
             self._counts.pop((address, name[:64]), None)
@@ -128,7 +128,7 @@ class SignIn:
         self._throttle.attempt(address, name)
         person = self._passwords.check(name, password)
         if person is not None:
-            self._throttle.succeeded(address, name)
+            self._throttle.record_success(address, name)
         return person
 
 

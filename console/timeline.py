@@ -63,7 +63,7 @@ def build_timeline(spans: Sequence[Span], seconds: float) -> Timeline:
     lines: list[Line] = []
     # A commit too short to be drawn explains nothing, and most are.
     spans = [span for span in spans if span.kind != "commit" or span.seconds >= total * SEEN]
-    for span, inner in _nested(spans):
+    for span, inner in _group_by_step(spans):
         lines.append(_line(span, total, None, None))
         before: Span | None = None
         for each in inner:
@@ -82,7 +82,7 @@ def scale(total_ms: float) -> tuple[Mark, ...]:
     return tuple(Mark(100 * n * apart / total_ms, f"{n * apart:,.{decimals}f}") for n in range(count + 1))
 
 
-def _nested(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
+def _group_by_step(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
     """Each step with the calls and waits in it, in the order of time; what is in no step stands for itself."""
     steps = [span for span in spans if span.kind == "step"]
     found: dict[int, list[Span]] = {n: [] for n in range(len(steps))}

@@ -146,7 +146,7 @@ def row(entry: InitiationRecord, today: datetime) -> Row:
 
 def detail(entry: InitiationRecord, today: datetime, service_url: str = "", apps_url: str = "") -> Detail:
     """The entry with all there is to know of it, and no secret. The URLs are the service's and Genesys's pages'."""
-    outcome = masked(entry.outcome) if entry.outcome is not None else None
+    outcome = mask_outcome(entry.outcome) if entry.outcome is not None else None
     ended = outcome is not None and not _at_work(entry)
     conversation = known_conversation(entry)
     shown = _attempt(outcome) if outcome is not None else None
@@ -163,7 +163,7 @@ def detail(entry: InitiationRecord, today: datetime, service_url: str = "", apps
         running=entry.has_live_lease,
         asks_first=entry.state is State.FAILED_FINAL,
         # The newest first, as the page shows that one.
-        attempts=tuple(_attempt(masked(each)) for each in reversed(entry.earlier)),
+        attempts=tuple(_attempt(mask_outcome(each)) for each in reversed(entry.earlier)),
         genesys_url=f"{apps_url}/directory/#/analytics/interactions/{conversation}/admin/details"
         if apps_url and conversation
         else "",
@@ -200,7 +200,7 @@ def badge(entry: InitiationRecord) -> Badge:
     return STATES[entry.state]
 
 
-def masked(outcome: Outcome) -> Outcome:
+def mask_outcome(outcome: Outcome) -> Outcome:
     """The outcome with dots in each secret's place."""
     hidden = {name: Secret(DOTS) for name in _SECRET if getattr(outcome.session, name)}
     return replace(outcome, session=replace(outcome.session, **hidden))  # type: ignore[arg-type]  # fields by name

@@ -21,7 +21,7 @@ from console.curl import first_request
 from console.entrance import SIGN_IN, SIGN_OUT, Entrance
 from console.figures import HOUR, Figure, figures
 from console.ports import End, Records, Retry
-from console.rendering import guard, loaded, on_error, page_or_part, part
+from console.rendering import guard, load_form, on_error, page_or_part, part
 from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
 from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
@@ -109,22 +109,22 @@ class Console:
         blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.send_again)
         Entrance(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
         blueprint.before_request(self._access.admit)
-        blueprint.context_processor(self._shared)
+        blueprint.context_processor(self._page_context)
         blueprint.after_request(guard)
         blueprint.errorhandler(CobrowseError)(on_error)
         return blueprint
 
     def newest(self) -> str:
         """The page: the time of late in figures, and the newest initiations."""
-        return render_template("console/list.html", **self._listed(), states=view_model.STATES, ranges=RANGES)
+        return render_template("console/list.html", **self._list_context(), states=view_model.STATES, ranges=RANGES)
 
     def live(self) -> AnyResponse:
         """The part of the page that changes, for the script to put in place; 304 while nothing has changed."""
-        return part("console/_live.html", self._listed())
+        return part("console/_live.html", self._list_context())
 
     def refused_requests(self) -> AnyResponse:
         """The requests that were refused before they became initiations, each with cause and remedy."""
-        query = loaded(_QUERY, request.args)
+        query = load_form(_QUERY, request.args)
         rows = self.records.refusals.newest(ROWS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
         words = {"refusals": rows, "query": query, "senders": senders}
@@ -139,7 +139,7 @@ class Console:
     def undelivered(self) -> str:
         """The callbacks that nobody has accepted."""
         found = self.records.callbacks.undelivered(ROWS)
-        return render_template("console/callbacks.html", callbacks=callbacks.shown(found))
+        return render_template("console/callbacks.html", callbacks=callbacks.make_views(found))
 
     def one(self, initiation_id: str) -> str:
         """An initiation on a page of its own."""
@@ -150,7 +150,7 @@ class Console:
     def detail(self, initiation_id: str) -> str:
         """The same, to be opened in its row."""
         alone = request.args.get("alone") == "1"
-        return render_template("console/_detail.html", **self._shown(self._entry(initiation_id)), alone=alone)
+        return render_template("console/_detail.html", **self._detail_context(self._entry(initiation_id)), alone=alone)
 
     def again(self, initiation_id: str) -> AnyResponse:
         """Retry a failed initiation and show the outcome."""
@@ -206,10 +206,10 @@ class Console:
 
     def _check_form(self, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
-        return self._access.check_form(loaded(_AGAIN, request.form).get("token", ""), subject, button)
+        return self._access.check_form(load_form(_AGAIN, request.form).get("token", ""), subject, button)
 
-    def _listed(self) -> dict[str, Any]:
-        query = loaded(_QUERY, request.args)
+    def _list_context(self) -> dict[str, Any]:
+        query = load_form(_QUERY, request.args)
         chosen = {
             "search": query["q"] or None,
             "state": State(query["state"]) if query["state"] else None,
@@ -237,14 +237,14 @@ class Console:
         }
 
     def _page(self, entry: InitiationRecord, flash: str) -> str:
-        return render_template("console/one.html", **self._shown(entry), flash=flash, alone=True)
+        return render_template("console/one.html", **self._detail_context(entry), flash=flash, alone=True)
 
-    def _shown(self, entry: InitiationRecord) -> dict[str, Any]:
+    def _detail_context(self, entry: InitiationRecord) -> dict[str, Any]:
         shown = view_model.detail(entry, self.clock.now(), request.host_url, self.about.apps_url)
         may = g.person.may_act
         number = request.args.get("attempt", type=int)
         return {
-            "callbacks": callbacks.shown(self.records.callbacks.of(entry.id), self._access.token if may else None),
+            "callbacks": callbacks.make_views(self.records.callbacks.of(entry.id), self._access.token if may else None),
             "chosen": next((each for each in shown.attempts if each.number == number), shown.latest),
             "shown": shown,
             "token": self._access.token(entry.id) if may and shown.again else "",
@@ -264,7 +264,7 @@ class Console:
         sign_in = SignIn(passwords, self.clock) if passwords is not None else None
         return Access(auth.Seals(self.key), sign_in, self.sso.name if self.sso else "", self.public_url)
 
-    def _shared(self) -> dict[str, object]:
+    def _page_context(self) -> dict[str, object]:
         """What every page shows: who is signed in where, and what the service is."""
         seen: dict[str, object] = {"about": self.about, "person": None}
         if self._access.requires_sign_in:
@@ -276,11 +276,11 @@ class Console:
     @cached_property
     def _strip(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
-        def reckoned(_tick: int, within: Range, **chosen: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
+        def compute_figures(_tick: int, within: Range, **chosen: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
             samples = self.records.recent_samples(within.seconds, **chosen)
             return figures(samples, self.clock.now(), within, MAX_SAMPLES)
 
-        return reckoned
+        return compute_figures
 
 
 def _end_of(initiation_id: str) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from cobrowse.clock import Clock
 from diagnostics import listen_checks, local_checks, network_checks, user_checks
 from diagnostics.connectivity import ConnectivityProbe
-from diagnostics.context import Check, DiagnosticContext, DoctorSettings
+from diagnostics.context import Check, DiagnosticContext
 from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys.transport import CurlTransport
+from settings import Settings
 
-__all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "DoctorSettings", "diagnose", "passed", "unsettled"]
+__all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "diagnose", "passed", "unsettled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ QUESTIONS = (
 
 
 def diagnose(
-    settings: DoctorSettings,
+    settings: Settings,
     *,
     environ: Mapping[str, str],
     clock: Clock,
@@ -80,7 +81,7 @@ def diagnose(
                 yield check
 
 
-def unsettled(errors: Iterable[str]) -> Iterator[Check]:
+def settings_checks(errors: Iterable[str]) -> Iterator[Check]:
     """The checks where the settings themselves are wrong, a line for each: nothing else can be checked then."""
     for fault in errors:
         name, _, what = fault.partition(":")
@@ -88,6 +89,6 @@ def unsettled(errors: Iterable[str]) -> Iterator[Check]:
         yield Check("settings", False, f"{name}:{what}", hint)
 
 
-def passed(checks: Iterable[Check]) -> bool:
+def all_passed(checks: Iterable[Check]) -> bool:
     """Whether no check failed. Skipped checks don't count as failed."""
     return all(check.ok is not False for check in checks)

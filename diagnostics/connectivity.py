@@ -82,7 +82,7 @@ class ConnectivityProbe:
         try:
             socket.create_connection((host, port), timeout=self.patience).close()
         except OSError as error:
-            raise _explained(f"{host}:{port}", error, "") from None
+            raise _map_error(f"{host}:{port}", error, "") from None
 
     def get(
         self, url: str, path: str = "/", *, ca_file: str = "", client_cert: str = "", client_key: str = ""
@@ -108,7 +108,7 @@ class ConnectivityProbe:
             finally:
                 connection.close()
         except (OSError, http.client.HTTPException) as error:
-            raise _explained(where, error, ca_file) from None
+            raise _map_error(where, error, ca_file) from None
 
 
 def _port(url: str) -> int:
@@ -160,7 +160,7 @@ def _date(value: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def _explained(where: str, error: Exception, ca_file: str) -> Unreachable:
+def _map_error(where: str, error: Exception, ca_file: str) -> Unreachable:
     """The Unreachable that an exception maps to."""
     if isinstance(error, ssl.SSLCertVerificationError):
         hint = _CERTIFICATE.get(error.verify_code, "Look at the certificate that the host shows.")

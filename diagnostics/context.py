@@ -4,16 +4,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError
-from cobrowse.model import Secret
 from diagnostics.connectivity import ConnectivityProbe
 from integrations import ledger as ledgers
 from integrations.genesys.transport import CurlTransport
-from integrations.genesys.user_login import UserClient
 from integrations.ledger import LedgerStore
+from settings import Settings
 from web.error_responses import hint_of
 
 
@@ -27,59 +25,6 @@ class Check:
     hint: str = ""
 
 
-class DoctorSettings(Protocol):
-    """The settings that the doctor reads."""
-
-    @property
-    def genesys_region(self) -> str: ...  # noqa: D102 - the settings' rows explain each
-    @property
-    def genesys_client_id(self) -> str: ...  # noqa: D102
-    @property
-    def genesys_client_secret(self) -> Secret: ...  # noqa: D102
-    @property
-    def genesys_grant(self) -> str: ...  # noqa: D102
-    @property
-    def user_client(self) -> UserClient | None: ...  # noqa: D102
-    @property
-    def genesys_ca_file(self) -> str: ...  # noqa: D102
-    @property
-    def genesys_proxy(self) -> Secret: ...  # noqa: D102
-    @property
-    def no_proxy(self) -> str: ...  # noqa: D102
-    @property
-    def genesys_client_cert(self) -> str: ...  # noqa: D102
-    @property
-    def genesys_client_key(self) -> str: ...  # noqa: D102
-    @property
-    def api_url(self) -> str: ...  # noqa: D102
-    @property
-    def login_url(self) -> str: ...  # noqa: D102
-    @property
-    def sandbox(self) -> bool: ...  # noqa: D102
-    @property
-    def cobrowse_flow(self) -> str: ...  # noqa: D102
-    @property
-    def participant_data(self) -> bool: ...  # noqa: D102
-    @property
-    def api_keys(self) -> Secret: ...  # noqa: D102
-    @property
-    def senders_file(self) -> str: ...  # noqa: D102
-    @property
-    def public_base_url(self) -> str: ...  # noqa: D102
-    @property
-    def trusted_proxies(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def rate_limit_storage(self) -> Secret: ...  # noqa: D102
-    @property
-    def outcome_webhook_url(self) -> Secret: ...  # noqa: D102
-    @property
-    def ledger_url(self) -> Secret: ...  # noqa: D102
-    @property
-    def ledger_keys(self) -> tuple[Secret, ...]: ...  # noqa: D102
-    @property
-    def ledger_retention_seconds(self) -> float: ...  # noqa: D102
-
-
 @dataclass(slots=True)
 class DiagnosticContext:
     """One examination. `environ` is where the senders' secrets are, `transport` the service's own way to Genesys.
@@ -88,7 +33,7 @@ class DiagnosticContext:
     learned on the way.
     """
 
-    settings: DoctorSettings
+    settings: Settings
     environ: Mapping[str, str]
     clock: Clock
     new_id: Callable[[], str]

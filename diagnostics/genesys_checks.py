@@ -111,7 +111,7 @@ class GenesysChecks:
             yield Check("scopes", None, f"the {row.name} flow requests none: the client's roles decide")
             return
         try:
-            granted = self._granted(" ".join(scopes))
+            granted = self._granted_scopes(" ".join(scopes))
         except GenesysForbidden:
             # All or nothing: only a request for each alone shows which.
             granted = None
@@ -120,7 +120,7 @@ class GenesysChecks:
             return
         for scope in scopes:
             try:
-                had = scope in (self._granted(scope) if granted is None else granted)
+                had = scope in (self._granted_scopes(scope) if granted is None else granted)
             except GenesysForbidden:
                 had = False
             except CobrowseError as error:
@@ -149,7 +149,9 @@ class GenesysChecks:
     def ending(self) -> Iterator[Check]:
         """Whether sessions may be ended: of a made-up conversation, whose absence must come before any other answer."""
         hint = "Ignore this if nothing is to be ended; else give the client a role with the permission in the message."
-        yield self._tried("ending", DISCONNECT, {"state": "disconnected"}, "sessions can be ended", hint, needed=False)
+        yield self._try_operation(
+            "ending", DISCONNECT, {"state": "disconnected"}, "sessions can be ended", hint, needed=False
+        )
 
     def participant_data(self) -> Iterator[Check]:
         """Whether participant data may be written, in the same way, where PARTICIPANT_DATA asks for it."""
@@ -158,9 +160,13 @@ class GenesysChecks:
             yield Check(name, None, "PARTICIPANT_DATA is not set")
             return
         hint = "Give the client a role that may edit participant attributes; until then handedOver is false."
-        yield self._tried(name, ATTRIBUTES, {"attributes": {}}, "participant data can be written", hint, needed=True)
+        yield self._try_operation(
+            name, ATTRIBUTES, {"attributes": {}}, "participant data can be written", hint, needed=True
+        )
 
-    def _tried(self, name: str, operation: Operation, json: object, done: str, hint: str, *, needed: bool) -> Check:
+    def _try_operation(
+        self, name: str, operation: Operation, json: object, done: str, hint: str, *, needed: bool
+    ) -> Check:
         made_up = self._context.new_id()
         target = (made_up, "communications", made_up) if operation is DISCONNECT else (made_up,)
         try:
@@ -226,7 +232,7 @@ class GenesysChecks:
             hint = lacking_hint(row, self._rows)
         return Check("flow", False, refused.message, hint)
 
-    def _granted(self, scope: str) -> frozenset[str]:
+    def _granted_scopes(self, scope: str) -> frozenset[str]:
         caller = _ScopeRecorder(self._transport, self._context.clock, _fixed_jitter)
         self._tokens(caller).get(self.attempt(), scope)
         return frozenset((scope if caller.granted is None else caller.granted).split())

@@ -121,7 +121,7 @@ def public_url(context: DiagnosticContext) -> Iterator[Check]:
         return
     if answer.status == 200 and b'"status"' in answer.body:
         yield Check("public URL", True, f"{url} leads to a running service")
-        yield from _refused_reload(context, url)
+        yield from _check_last_reload(context, url)
         return
     hint = "Something else answers there: let the proxy pass every path to this service, and check PUBLIC_BASE_URL."
     yield Check("public URL", False, f"{url}/healthz answers {answer.status}, and not as this service does", hint)
@@ -147,7 +147,7 @@ def outcome_webhook(context: DiagnosticContext) -> Iterator[Check]:
         yield Check("outcome webhook", True, found)
 
 
-def _refused_reload(context: DiagnosticContext, url: str) -> Iterator[Check]:
+def _check_last_reload(context: DiagnosticContext, url: str) -> Iterator[Check]:
     """Whether the running service has refused its last reload, which /readyz says to everybody."""
     try:
         answer = context.probe.get(url, "/readyz")

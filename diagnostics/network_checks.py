@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from diagnostics.connectivity import Unreachable
-from diagnostics.context import Check, DiagnosticContext, DoctorSettings
+from diagnostics.context import Check, DiagnosticContext
 from integrations.genesys.no_proxy import is_direct
+from settings import Settings
 
 PROXY_HINT = (
     "Check GENESYS_PROXY: its scheme, host and port, its user and password, and whether it lets this host through."
@@ -42,7 +43,7 @@ def login(context: DiagnosticContext) -> Iterator[Check]:
 def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
     dns, tls = f"{which} host: DNS", f"{which} host: TLS"
     if is_proxied(context.settings, url):
-        yield from _proxied(context, dns, tls)
+        yield from _check_proxy(context, dns, tls)
         return
     try:
         addresses = context.probe.addresses(url)
@@ -73,7 +74,7 @@ def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
     yield Check(tls, True, answer.tls or "answers over http, which is for a sandbox on this machine")
 
 
-def _proxied(context: DiagnosticContext, dns: str, tls: str) -> Iterator[Check]:
+def _check_proxy(context: DiagnosticContext, dns: str, tls: str) -> Iterator[Check]:
     """The proxy itself; what lies behind it is for the service's own engine: the token and a conversation show that."""
     parts = urlsplit(context.settings.genesys_proxy.reveal())
     port = parts.port or (443 if parts.scheme == "https" else 1080)
@@ -88,7 +89,7 @@ def _proxied(context: DiagnosticContext, dns: str, tls: str) -> Iterator[Check]:
     yield Check(tls, None, "through the proxy: see credentials and reading")
 
 
-def is_proxied(settings: DoctorSettings, url: str) -> bool:
+def is_proxied(settings: Settings, url: str) -> bool:
     """Whether libcurl takes the proxy for this URL."""
     return bool(settings.genesys_proxy) and not is_direct(urlsplit(url).hostname or "", settings.no_proxy)
 

@@ -35,7 +35,7 @@ def service_user(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Che
             state = "nobody has logged in" + ("" if needed else "; needed only if Genesys demands a user for a call")
             yield Check(name, False if needed else None, state, _LOG_IN)
             return
-        person = _whose(org, org.login, org.grants.user, settings.api_url)
+        person = _find_person(org, org.login, org.grants.user, settings.api_url)
     except LoginRequired as error:
         yield failing(name, error, _LOG_IN)
     except UpstreamRejected as refused:
@@ -51,7 +51,7 @@ def service_user(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Che
             yield Check("login", False, f"can't be renewed any more: {found.refused}", _LOG_IN)
 
 
-def _whose(org: GenesysChecks, login: UserLogin, user: UserTokens, api_url: str) -> Person:
+def _find_person(org: GenesysChecks, login: UserLogin, user: UserTokens, api_url: str) -> Person:
     """Whose token it is, of one that is renewed where Genesys rejects it."""
     attempt = org.attempt()
     token = user.get(attempt)

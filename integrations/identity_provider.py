@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from cobrowse.clock import Clock
 from cobrowse.model import Secret
 from integrations.identity import Journey, ProviderAway, SignInRefused
-from schemas.addresses import http_url, is_loopback
+from schemas.addresses import http_url, is_in_the_clear
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -127,25 +127,25 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # Authl
             with self._get_session() as session:
                 answer = session.request("GET", self._issuer.rstrip("/") + _PATH, withhold_token=True)
             answer.raise_for_status()
-            self.server_metadata = _checked(answer.json(), self._issuer)
+            self.server_metadata = _check_metadata(answer.json(), self._issuer)
         return self.server_metadata
 
 
-def _checked(document: Mapping[str, Any], issuer: str) -> dict[str, Any]:
+def _check_metadata(told: Mapping[str, Any], issuer: str) -> dict[str, Any]:
     """What of the provider's description is used. ValueError if it is another's, or has no safe endpoints."""
-    if document["issuer"].rstrip("/") != issuer.rstrip("/"):
-        raise ValueError(f"it is the description of {str(document['issuer'])[:200]!r}")
-    endpoints = {name: document[name] for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+    if told["issuer"].rstrip("/") != issuer.rstrip("/"):
+        raise ValueError(f"it is the description of {str(told['issuer'])[:200]!r}")
+    endpoints = {name: told[name] for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
     for name, url in endpoints.items():
         parts = http_url(url)
-        if parts is None or not (parts.scheme == "https" or is_loopback(parts.hostname or "")):
+        if parts is None or is_in_the_clear(parts):
             raise ValueError(f"its {name} is no https URL")
-    ways = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    ways = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return {
         **endpoints,
-        "issuer": document["issuer"],
+        "issuer": told["issuer"],
         "id_token_signing_alg_values_supported": [
-            each for each in document.get("id_token_signing_alg_values_supported", SIGNED) if each in SIGNED
+            each for each in told.get("id_token_signing_alg_values_supported", SIGNED) if each in SIGNED
         ],
         "token_endpoint_auth_method": "client_secret_basic" if "client_secret_basic" in ways else "client_secret_post",
     }

@@ -71,5 +71,8 @@ class KeptLease:
 
     def _keep(self) -> None:
         while not self._stopping.is_set():
-            self.look()
+            try:
+                self.look()
+            except Exception:  # without this thread the process would never do the work again
+                log.exception("lease: internal error", lease=self._name)
             self._stopping.wait(EVERY)

@@ -21,7 +21,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def said(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+def json_answer(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """The answer that carries a document as JSON."""
     return Answer(status, orjson.dumps(document), headers=headers or {})
 

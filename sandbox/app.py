@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox import endpoints, listening
-from sandbox.answers import Answer, said, status_line
+from sandbox.answers import Answer, json_answer, status_line
 from sandbox.breakage import Wire, apply_response_fault, sent
 from sandbox.calls import Call
 from sandbox.control import control
@@ -95,9 +95,9 @@ def _respond(world: FakeGenesys, route: Route, **path: str) -> Response:
     request.get_data(cache=True)  # before the form, which would take it away
     if route.operation == "token" and request.form.get("grant_type") in GRANTS:
         route = route._replace(operation="user_token")
-    call = _noted(world, route.operation, path.get("conversation_id"))
+    call = _record_call(world, route.operation, path.get("conversation_id"))
     armed = world.faults.take(route.operation)
-    answer, armed = _apply_faults(world, route, call, armed, wire, partial(_done, world, route, call, path))
+    answer, armed = _apply_faults(world, route, call, armed, wire, partial(_answer_call, world, route, call, path))
     call.fault = None if armed is None else armed.fault.kind
     call.status = None if call.fault == "drop" else answer.status
     headers, pieces = sent(None if armed is None else armed.fault, answer, call.correlation_id, wire)
@@ -121,7 +121,7 @@ def _apply_faults(
         return GenesysError("service.unavailable").answer(call.correlation_id), None
     if before and fault.kind == "expire_token":
         _revoke(world, None)
-    answer = do() if not before or fault.kind in {"delay", "expire_token"} else said({}, route.status)
+    answer = do() if not before or fault.kind in {"delay", "expire_token"} else json_answer({}, route.status)
     if not before and answer.status >= 400:
         world.faults.give_back(armed)
         return answer, None
@@ -132,7 +132,7 @@ def _apply_faults(
     return apply_response_fault(fault, answer, call.correlation_id, route.operation), armed
 
 
-def _done(world: FakeGenesys, route: Route, call: Call, path: Mapping[str, str]) -> Answer:
+def _answer_call(world: FakeGenesys, route: Route, call: Call, path: Mapping[str, str]) -> Answer:
     """The answer of a call that nothing struck, good or bad."""
     try:
         if world.options.api not in {"both", route.flow} and route.flow != "both":
@@ -148,7 +148,7 @@ def _done(world: FakeGenesys, route: Route, call: Call, path: Mapping[str, str])
 
 def _no_such_call(world: FakeGenesys, error: HTTPException) -> Response:
     """An unknown path or method: answered and counted as Genesys's own rejections are."""
-    call = _noted(world, "unknown", None)
+    call = _record_call(world, "unknown", None)
     code = "method.not.allowed" if error.code == 405 else "not.found" if error.code == 404 else "bad.request"
     answer = GenesysError(code).answer(call.correlation_id)
     call.status = answer.status
@@ -156,7 +156,7 @@ def _no_such_call(world: FakeGenesys, error: HTTPException) -> Response:
     return Response(pieces, status_line(answer.status), headers)
 
 
-def _noted(world: FakeGenesys, operation: str, conversation_id: str | None) -> Call:
+def _record_call(world: FakeGenesys, operation: str, conversation_id: str | None) -> Call:
     return world.record.begin(
         operation,
         method=request.method,

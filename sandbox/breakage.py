@@ -11,7 +11,7 @@ from urllib.parse import quote
 import orjson
 from flask import request
 
-from sandbox.answers import JSON, Answer, head, said, status_line
+from sandbox.answers import JSON, Answer, head, json_answer, status_line
 from sandbox.errors import CODES, USUAL_CODE, OAuthError, error_body
 from sandbox.faults import Fault
 
@@ -48,7 +48,7 @@ def _status(fault: Fault, answer: Answer, context_id: str, operation: str) -> An
     blanks = {"seconds": str(retry), "permissions": "conversation:cobrowse:add", "maximumBytes": "512000"}
     blanks |= {"limit": "300", "window": "60", "value": "", "type": "", "allowableValues": ""}
     message = str(given["message"] or (row.message.format(**blanks) if row else code))
-    return said(error_body(status, code, message, context_id), status, headers)
+    return json_answer(error_body(status, code, message, context_id), status, headers)
 
 
 def _wrong_json(fault: Fault, answer: Answer, *_: str) -> Answer:
@@ -60,7 +60,7 @@ def _not_json(fault: Fault, answer: Answer, *_: str) -> Answer:
     return replace(answer, status=int(fault.parameters["status"]), body=page, content_type="text/html")
 
 
-def _empty(fault: Fault, answer: Answer, *_: str) -> Answer:  # noqa: ARG001 - it has no fields
+def _empty(_fault: Fault, answer: Answer, *_: str) -> Answer:
     return replace(answer, body=b"")
 
 
@@ -68,13 +68,13 @@ def _wrong_type(fault: Fault, answer: Answer, *_: str) -> Answer:
     return replace(answer, content_type=str(fault.parameters["content_type"]))
 
 
-def _echo(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:  # noqa: ARG001 - the row's own signature
+def _echo(fault: Fault, *_: object) -> Answer:
     """A gateway that quotes the request in its error, in all the places that a message is read from."""
     status = int(fault.parameters["status"])
     presented = request.headers.get("Authorization", "")
     where = f"{request.url}?token={presented.partition(' ')[2]}"
     quoted = f"{presented} was refused for {where} {request.get_data(as_text=True)}"
-    return said({"code": "echo", "message": quoted, "error_description": quoted, "contextId": presented}, status)
+    return json_answer({"code": "echo", "message": quoted, "error_description": quoted, "contextId": presented}, status)
 
 
 def _redirect(fault: Fault, answer: Answer, *_: str) -> Answer:
@@ -100,14 +100,14 @@ def apply_response_fault(fault: Fault, answer: Answer, context_id: str, operatio
     return answer if reword is None else reword(fault, answer, context_id, operation)
 
 
-def _drop(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:  # noqa: ARG001
+def _drop(fault: Fault, _answer: Answer, _headers: object, wire: Wire) -> Iterator[bytes]:
     yield from ()  # what makes this a generator: it fails when it is sent, not when it is made
     if fault.parameters["how"] == "rst" and wire.connection is not None:
         wire.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     raise ConnectionAbortedError("a fault: no answer")
 
 
-def _truncate(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:  # noqa: ARG001
+def _truncate(_fault: Fault, answer: Answer, *_: object) -> Iterator[bytes]:
     yield answer.body[: len(answer.body) // 2]
     raise ConnectionAbortedError("a fault: half an answer")
 
@@ -129,8 +129,8 @@ def _drip(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wi
         raise ConnectionAbortedError("all of it is sent already")
 
 
-def _huge(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:  # noqa: ARG001
-    opening = _padded(answer.body)
+def _huge(fault: Fault, answer: Answer, *_: object) -> Iterator[bytes]:
+    opening = _pad(answer.body)
     yield opening
     left = _padding(fault)
     while left > 0:
@@ -158,7 +158,7 @@ def sent(
     """
     length = len(answer.body)
     if fault is not None and fault.kind == "huge":
-        length = len(_padded(answer.body)) + _padding(fault) + len(b'"}')
+        length = len(_pad(answer.body)) + _padding(fault) + len(b'"}')
     kind = answer.content_type if answer.content_type != JSON else f"{JSON}; charset=utf-8"
     headers = [
         ("Content-Type", kind),
@@ -174,7 +174,7 @@ def sent(
     return headers, send(fault, answer, headers, wire)
 
 
-def _padded(body: bytes) -> bytes:
+def _pad(body: bytes) -> bytes:
     """The good response up to the field that makes it huge; read whole it is still valid."""
     start = body.rstrip()[:-1] if body.startswith(b"{") else b"{"
     return start + (b"" if start == b"{" else b",") + b'"padding":"'

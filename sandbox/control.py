@@ -13,7 +13,7 @@ from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import parse
 from sandbox.fields import Refused, choice, flag, mapping, text, texts, whole
-from sandbox.options import SCOPES, YEAR, changed
+from sandbox.options import SCOPES, YEAR, change_options
 
 FIXED: Mapping[str, str] = {
     "webchat": state.WEBCHAT,
@@ -34,7 +34,8 @@ def control(world: FakeGenesys) -> Blueprint:
         return _json({"message": str(error)}, 400)
 
     @plan.errorhandler(GenesysError)
-    def absent(error: GenesysError) -> Response:  # noqa: ARG001 - here it can only be a conversation that isn't there
+    def absent(_error: GenesysError) -> Response:
+        # Here it can only be a conversation that isn't there.
         return _json({"message": "id: there is no such conversation"}, 404)
 
     @plan.get("/state")
@@ -57,7 +58,7 @@ def control(world: FakeGenesys) -> Blueprint:
 
     @plan.post("/settings")
     def change_settings() -> Response:
-        world.options.take(changed(world.options, _document()))
+        world.options.take(change_options(world.options, _document()))
         return _json(world.options.document())
 
     @plan.post("/tokens")

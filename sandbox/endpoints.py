@@ -9,7 +9,7 @@ import orjson
 from flask import request
 
 from sandbox import shapes
-from sandbox.answers import Answer, said
+from sandbox.answers import Answer, json_answer
 from sandbox.directory import ORGANIZATION, SERVICE_USER
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
@@ -43,7 +43,7 @@ def get_me(world: FakeGenesys) -> Answer:
     """`GET /api/v2/users/me`: whose token it is; a client's has nobody."""
     if not admit(world).is_user:
         raise GenesysError("user.context.required")
-    return said({**SERVICE_USER, "organization": ORGANIZATION})
+    return json_answer({**SERVICE_USER, "organization": ORGANIZATION})
 
 
 def list_webchats(world: FakeGenesys) -> Answer:
@@ -51,19 +51,19 @@ def list_webchats(world: FakeGenesys) -> Answer:
     admit(world, "conversation:read")
     active = request.args.get("active", "true").lower() != "false"
     size, number = _count("pageSize", 25), _count("pageNumber", 1)
-    return said(shapes.webchat_page(world.state.webchats(active=active), size, number, world.options.api))
+    return json_answer(shapes.webchat_page(world.state.webchats(active=active), size, number, world.options.api))
 
 
 def get_conversation(world: FakeGenesys, conversation_id: str) -> Answer:
     """`GET /api/v2/conversations/{id}`: what verification reads in both flows."""
     admit(world, "conversation:read")
-    return said(shapes.conversation(world.state.look(conversation_id), world.options.api))
+    return json_answer(shapes.conversation(world.state.look(conversation_id), world.options.api))
 
 
 def create_session(world: FakeGenesys) -> Answer:
     """`POST /api/v2/cobrowse/sessions`: a session that is not attached to anything yet."""
     admit(world, "cobrowse:initiate")
-    return said(shapes.created_session(world.state.create(_body())), 201)
+    return json_answer(shapes.created_session(world.state.create(_body())), 201)
 
 
 def attach_medium(world: FakeGenesys, conversation_id: str) -> Answer:
@@ -79,7 +79,7 @@ def attach_medium(world: FakeGenesys, conversation_id: str) -> Answer:
     lag = partial(world.faults.next_visibility_delay, "attach")
     medium, new = world.state.attach(conversation_id, session_id, lag)
     world.tell(world.state.conversation(conversation_id))
-    return said(shapes.attached(medium), 201 if new else 200)
+    return json_answer(shapes.attached(medium), 201 if new else 200)
 
 
 def start_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
@@ -87,7 +87,7 @@ def start_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
     admit(world, "cobrowse:initiate", told_as=NATIVE_PERMISSIONS)
     session = world.state.start(conversation_id, partial(world.faults.next_visibility_delay, "cobrowse"))
     world.tell(world.state.conversation(conversation_id))
-    return said(shapes.started_session(session, world.state.conversation(conversation_id).channel))
+    return json_answer(shapes.started_session(session, world.state.conversation(conversation_id).channel))
 
 
 def disconnect(world: FakeGenesys, conversation_id: str, participant_id: str, communication_id: str) -> Answer:
@@ -100,7 +100,7 @@ def disconnect(world: FakeGenesys, conversation_id: str, participant_id: str, co
     if medium is None:
         raise GenesysError("not.found")
     world.state.disconnect(there.id, medium.id)
-    return said({})
+    return json_answer({})
 
 
 def set_attributes(world: FakeGenesys, conversation_id: str, participant_id: str) -> Answer:
@@ -111,10 +111,10 @@ def set_attributes(world: FakeGenesys, conversation_id: str, participant_id: str
     if not texts or not isinstance(attributes, dict):
         raise GenesysError("bad.request", details=({"errorCode": "bad.request", "fieldName": "attributes"},))
     there = world.state.conversation(conversation_id)
-    if participant_id != shapes.derived(there.id, "customer"):
+    if participant_id != shapes.derive_id(there.id, "customer"):
         raise GenesysError("not.found")
     world.state.set_attributes(there.id, attributes)
-    return said({})
+    return json_answer({})
 
 
 def get_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
@@ -123,7 +123,7 @@ def get_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
     there = world.state.look(conversation_id)
     if not there.media:
         raise GenesysError("not.found")
-    return said(shapes.cobrowse_conversation(there))
+    return json_answer(shapes.cobrowse_conversation(there))
 
 
 def admit(world: FakeGenesys, *scopes: str, told_as: str = "") -> Token:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sandbox.answers import Answer, said
+from sandbox.answers import Answer, json_answer
 
 
 class _Row(NamedTuple):
@@ -114,7 +114,7 @@ class GenesysError(Refusal):
         body = error_body(row.status, self.code, row.message.format(**self.params), context_id, details=self.details)
         if self.params:
             body |= {"messageWithParams": row.message, "messageParams": self.params}
-        return said(body, row.status, self.headers)
+        return json_answer(body, row.status, self.headers)
 
 
 class OAuthError(Refusal):
@@ -126,10 +126,10 @@ class OAuthError(Refusal):
         self.error = error
         self.description = description
 
-    def answer(self, context_id: str) -> Answer:  # noqa: ARG002 - the login host names no context in its body
-        """The OAuth error, its description under both names that the login host uses."""
+    def answer(self, _context_id: str) -> Answer:
+        """The OAuth error, its description under both names that the login host uses; it names no context."""
         body = {"error": self.error, "description": self.description, "error_description": self.description}
-        return said(body, self.status)
+        return json_answer(body, self.status)
 
 
 def error_body(

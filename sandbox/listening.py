@@ -8,7 +8,7 @@ import orjson
 from flask import request
 
 from sandbox import shapes
-from sandbox.answers import Answer, said
+from sandbox.answers import Answer, json_answer
 from sandbox.channels import MOST_TOPICS
 from sandbox.directory import QUEUES, USERS
 from sandbox.endpoints import admit
@@ -24,7 +24,7 @@ def make_channel(world: FakeGenesys) -> Answer:
     admit(world)
     channel = world.channels.make()
     uri = f"ws://{request.host}{PREFIX}{channel.id}"
-    return said({"id": channel.id, "connectUri": uri, "expires": shapes.stamp(channel.expires)})
+    return json_answer({"id": channel.id, "connectUri": uri, "expires": shapes.stamp(channel.expires)})
 
 
 def subscribe(world: FakeGenesys, channel_id: str) -> Answer:
@@ -37,7 +37,7 @@ def subscribe(world: FakeGenesys, channel_id: str) -> Answer:
     if wrong and request.args.get("ignoreErrors", "").lower() != "true":
         raise GenesysError("missing.permissions", permissions="routing:queue:view")
     world.channels.subscribe(channel_id, [str(topic) for topic in topics if topic not in wrong])
-    return said({"entities": [_topic(str(topic), rejected=topic in wrong) for topic in topics]})
+    return json_answer({"entities": [_topic(str(topic), rejected=topic in wrong) for topic in topics]})
 
 
 def list_queues(world: FakeGenesys) -> Answer:
@@ -45,7 +45,7 @@ def list_queues(world: FakeGenesys) -> Answer:
     admit(world)
     name = request.args.get("name", "").strip("*").lower()
     found = [{"id": one, "name": called} for called, one in QUEUES.items() if name in called.lower()]
-    return said({"entities": found, "pageNumber": 1, "pageSize": 100, "total": len(found)})
+    return json_answer({"entities": found, "pageNumber": 1, "pageSize": 100, "total": len(found)})
 
 
 def search_users(world: FakeGenesys) -> Answer:
@@ -57,7 +57,7 @@ def search_users(world: FakeGenesys) -> Answer:
         for called, one in USERS.items()
         if wanted & {called.lower(), f"{called.lower()}@sandbox.example"}
     ]
-    return said({"results": found, "total": len(found)})
+    return json_answer({"results": found, "total": len(found)})
 
 
 def query_details(world: FakeGenesys) -> Answer:
@@ -75,7 +75,7 @@ def query_details(world: FakeGenesys) -> Answer:
         if one.ended is None and of & {("queueId", one.queue), ("userId", one.user)}
     ]
     size, number = int(query["paging"]["pageSize"]), int(query["paging"]["pageNumber"])
-    return said({"conversations": found[size * (number - 1) : size * number], "totalHits": len(found)})
+    return json_answer({"conversations": found[size * (number - 1) : size * number], "totalHits": len(found)})
 
 
 def _topic(topic: str, *, rejected: bool) -> dict[str, object]:

@@ -81,7 +81,7 @@ CHANGEABLE: Mapping[str, tuple[str, Reader]] = {
 }
 
 
-def changed(options: Options, document: object) -> Options:
+def change_options(options: Options, document: object) -> Options:
     """The options with the document's fields put in.
 
     Raises:

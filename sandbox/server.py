@@ -42,7 +42,7 @@ class _Handler(WSGIRequestHandler):
             serve_stream(self.connection, self.path, self.headers.items(), world.channels, world.stopping.is_set)
             return
         environ = self.make_environ()
-        body = self._read(environ["wsgi.input"] if environ.get("wsgi.input_terminated") else None)
+        body = self._read_body(environ["wsgi.input"] if environ.get("wsgi.input_terminated") else None)
         if body is None:
             self.close_connection = True
             return
@@ -51,13 +51,13 @@ class _Handler(WSGIRequestHandler):
         environ["CONTENT_LENGTH"] = str(len(body))
         opening = b""
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., None]:  # noqa: ARG001
+        def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> Callable[..., None]:
             nonlocal opening
             length = any(name.lower() == "content-length" for name, _ in headers)
             self.close_connection = self.close_connection or not length
             last = [("Connection", "close")] if self.close_connection else []
             opening = head(status, [("Date", formatdate(usegmt=True)), *headers, *last])
-            return lambda data: None  # noqa: ARG005 - the old way to write; Flask doesn't use it
+            return lambda *_: None  # the old way to write; Flask doesn't use it
 
         pieces: Iterable[bytes] = self.server.app(environ, start_response)
         try:
@@ -70,7 +70,7 @@ class _Handler(WSGIRequestHandler):
             close: Callable[[], None] = getattr(pieces, "close", lambda: None)
             close()
 
-    def _read(self, chunked: io.RawIOBase | None) -> bytes | None:
+    def _read_body(self, chunked: io.RawIOBase | None) -> bytes | None:
         """The whole body, so that the next request starts where this one ends; None if it can't be read."""
         try:
             if chunked is not None:

@@ -30,7 +30,7 @@ def stamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def derived(owner: str, part: str) -> str:
+def derive_id(owner: str, part: str) -> str:
     """The id of a part of something: always the same one, so that it needn't be kept."""
     return str(uuid.uuid5(_SPACE, f"{owner}/{part}"))
 
@@ -81,7 +81,7 @@ def conversation(there: Conversation, api: str) -> dict[str, object]:
         shown |= {"participants": _participants(there), "recordingState": "NONE"}
     if api != "native":
         base = {
-            "id": derived(there.id, "medium"),
+            "id": derive_id(there.id, "medium"),
             "type": there.channel,
             "state": "connected" if there.ended is None else "disconnected",
         }
@@ -116,7 +116,7 @@ def cobrowse_conversation(there: Conversation) -> dict[str, object]:
         "id": there.id,
         "participants": [
             {
-                "id": derived(there.id, purpose),
+                "id": derive_id(there.id, purpose),
                 "name": purpose.title(),
                 "purpose": purpose,
                 "direction": "outbound",
@@ -136,13 +136,13 @@ def cobrowse_conversation(there: Conversation) -> dict[str, object]:
 
 def communication_id(medium: Medium, purpose: str) -> str:
     """The id of one participant's end of a cobrowse."""
-    return derived(medium.id, purpose)
+    return derive_id(medium.id, purpose)
 
 
 def medium_of(media: Iterable[Medium], conversation_id: str, participant_id: str, communication: str) -> Medium | None:
     """The cobrowse that a participant's communication belongs to."""
     for purpose in _ROLES:
-        if derived(conversation_id, purpose) == participant_id:
+        if derive_id(conversation_id, purpose) == participant_id:
             return next((one for one in media if communication_id(one, purpose) == communication), None)
     return None
 
@@ -164,7 +164,7 @@ def _participant(there: Conversation, purpose: str) -> dict[str, object]:
         {
             "id": communication_id(one, purpose),
             "provider": "PureCloud Cobrowse",
-            **_connected_time(one, purpose),
+            **_connected_since(one, purpose),
             **({} if one.ended is None else {"disconnectedTime": stamp(one.ended), "disconnectType": "client"}),
             **_end(one, purpose),
         }
@@ -173,7 +173,7 @@ def _participant(there: Conversation, purpose: str) -> dict[str, object]:
     part = f"agent/{there.transfers}" if purpose == "agent" and there.transfers else purpose
     whose = {"queueId": there.queue} | ({"userId": there.user} if purpose == "agent" else {})
     return {
-        "id": derived(there.id, part),
+        "id": derive_id(there.id, part),
         "name": purpose.title(),
         "purpose": purpose,
         **whose,
@@ -190,7 +190,7 @@ def _communication(there: Conversation, purpose: str) -> dict[str, object]:
     """One participant's end of the channel that the conversation runs on."""
     state = there.customer if purpose == "customer" else there.agent
     shown: dict[str, object] = {
-        "id": derived(there.id, f"{purpose}/{there.channel}"),
+        "id": derive_id(there.id, f"{purpose}/{there.channel}"),
         "state": state if there.ended is None else "disconnected",
         "direction": "inbound",
         "held": False,
@@ -217,7 +217,7 @@ def _end(medium: Medium, purpose: str) -> dict[str, object]:
     }
 
 
-def _connected_time(medium: Medium, purpose: str) -> dict[str, object]:
+def _connected_since(medium: Medium, purpose: str) -> dict[str, object]:
     """Since when one participant is in a cobrowse; the customer only once it has been accepted."""
     since = medium.joined if purpose == "customer" else medium.attached
     return {} if since is None else {"connectedTime": stamp(since)}

@@ -166,7 +166,7 @@ class State:
         now = self._clock()
         with self._lock:
             there = self.conversation(conversation_id)
-            shown = _shown(there, now)
+            shown = _visible(there, now)
             if len(shown.media) < len(there.media):
                 media = tuple(replace(one, unseen_looks=max(0, one.unseen_looks - 1)) for one in there.media)
                 self._conversations[there.id] = replace(there, media=media)
@@ -177,7 +177,7 @@ class State:
         with self._lock:
             every = [one for one in self._conversations.values() if one.channel == "webchat"]
         now = self._clock()
-        calibrate = [_shown(one, now) for one in reversed(every) if (one.ended is None) == active]
+        calibrate = [_visible(one, now) for one in reversed(every) if (one.ended is None) == active]
         return sorted(calibrate, key=lambda one: -one.started)
 
     def create(self, settings: Mapping[str, object]) -> Session:
@@ -286,7 +286,7 @@ class State:
         return medium
 
 
-def _shown(there: Conversation, now: float) -> Conversation:
+def _visible(there: Conversation, now: float) -> Conversation:
     """The conversation without the media that still lag."""
     return replace(there, media=tuple(one for one in there.media if one.unseen_looks <= 0 and now >= one.seen_from))
 

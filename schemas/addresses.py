@@ -17,6 +17,11 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
+def is_in_the_clear(url: SplitResult) -> bool:
+    """Whether others can read what goes to an URL of HTTP or a WebSocket: without TLS, to another machine."""
+    return url.scheme in ("http", "ws") and not is_loopback(url.hostname or "")
+
+
 def is_network(text: str) -> bool:
     """Whether a text is an address or a network in CIDR notation; not one of IPv4 that is written as IPv6."""
     try:

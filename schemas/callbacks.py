@@ -6,7 +6,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 
 from cobrowse.callbacks import EventType
 from cobrowse.model import Action
-from schemas.data_action import AnswerSchema, described
+from schemas.data_action import AnswerSchema, describe
 
 
 class CallbackOutcomeSchema(AnswerSchema):
@@ -16,11 +16,11 @@ class CallbackOutcomeSchema(AnswerSchema):
         exclude = ("joinUrl", "viewerUrl", "joinCode", "websocketUrl")
 
     action = fields.String(
-        required=True, validate=validate.OneOf(get_args(Action)), metadata=described("What was requested.")
+        required=True, validate=validate.OneOf(get_args(Action)), metadata=describe("What was requested.")
     )
-    sender = fields.String(required=True, metadata=described("Who sent it: architect, or a sender's name."))
-    idempotencyKey = fields.String(required=True, metadata=described("The key it was sent with."))
-    attempt = fields.Integer(required=True, metadata=described("Which attempt of the initiation this is about."))
+    sender = fields.String(required=True, metadata=describe("Who sent it: architect, or a sender's name."))
+    idempotencyKey = fields.String(required=True, metadata=describe("The key it was sent with."))
+    attempt = fields.Integer(required=True, metadata=describe("Which attempt of the initiation this is about."))
 
 
 class CallbackSchema(Schema):
@@ -29,6 +29,6 @@ class CallbackSchema(Schema):
     class Meta:
         unknown: ClassVar[str] = INCLUDE
 
-    type = fields.String(required=True, validate=validate.OneOf(tuple(EventType)), metadata=described("What happened."))
-    timestamp = fields.String(required=True, metadata=described("ISO 8601: when it happened."))
+    type = fields.String(required=True, validate=validate.OneOf(tuple(EventType)), metadata=describe("What happened."))
+    timestamp = fields.String(required=True, metadata=describe("ISO 8601: when it happened."))
     data = fields.Nested(CallbackOutcomeSchema, required=True)

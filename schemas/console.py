@@ -45,16 +45,16 @@ class ListQuerySchema(Schema):
     before = fields.Integer(load_default=None, validate=validate.Range(min=1, max=2**63 - 1))
 
     @pre_load
-    def _given(self, data: Any, **_: Any) -> Any:
+    def _drop_empty(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
         given = {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}
         if "q" in given:
-            given["q"] = searched(given["q"])
+            given["q"] = parse_search(given["q"])
         return given
 
 
-def searched(text: str) -> str:
+def parse_search(text: str) -> str:
     """What is meant by a text that was pasted: the id in a URL, a log line or JSON, or the text without quotes."""
     found = _UUID.search(text)
     return found[0].lower() if found else text.strip("\"'`,;: \t")

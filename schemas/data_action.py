@@ -17,7 +17,7 @@ IDEMPOTENCY_KEY = (
 )
 
 
-def described(text: str) -> dict[str, str]:
+def describe(text: str) -> dict[str, str]:
     """A field's metadata: its description in the API reference and in the data action's contract."""
     return {"description": text}
 
@@ -32,7 +32,7 @@ class ConversationIdField(fields.Field[str]):
         if placeholder := placeholder_in(value):
             name = input_named_by(placeholder)
             raise ValidationError(f"The data action's input {name} was not set; {value[:SHOWN]!r} came.")
-        raise ValidationError(f"Must be a UUID; {_shown(value)} came.")
+        raise ValidationError(f"Must be a UUID; {_describe_value(value)} came.")
 
 
 class ChannelField(fields.Field["Channel | None"]):
@@ -41,7 +41,7 @@ class ChannelField(fields.Field["Channel | None"]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Channel | None:
         medium = medium_in(value) if isinstance(value, str) else "none"
         if medium not in CHANNELS:
-            raise ValidationError(f"Must be one of webchat, voice, message; {_shown(value)} came.")
+            raise ValidationError(f"Must be one of webchat, voice, message; {_describe_value(value)} came.")
         return CHANNELS[medium]
 
 
@@ -94,13 +94,11 @@ class StartRequestSchema(Schema):
 
     conversation_id = ConversationIdField(
         data_key="conversationId",
-        metadata=described(
-            "The conversation that gets the cobrowse session: its UUID. Required unless latest is true."
-        ),
+        metadata=describe("The conversation that gets the cobrowse session: its UUID. Required unless latest is true."),
     )
     channel = ChannelField(
         load_default=None,
-        metadata=described(
+        metadata=describe(
             "webchat, voice or message, or Genesys's own word in any case (CHAT, CALL, WEBMESSAGING): chooses the "
             "scope of the token that is requested. Empty: all of them."
         ),
@@ -108,7 +106,7 @@ class StartRequestSchema(Schema):
     latest = fields.Boolean(
         load_default=False,
         error_messages={"invalid": "Must be true or false."},
-        metadata=described(
+        metadata=describe(
             "true takes the newest active webchat instead of a conversationId. Refused unless the service has "
             "ALLOW_LATEST=true, since it can pick another customer's conversation."
         ),
@@ -116,13 +114,13 @@ class StartRequestSchema(Schema):
     requested_by = LabelField(
         data_key="requestedBy",
         load_default="",
-        metadata=described("The person or system that requests the session, for the record: cut to 200 characters."),
+        metadata=describe("The person or system that requests the session, for the record: cut to 200 characters."),
     )
     start_when = WordField(
         data_key="startWhen",
         load_default="customer_connected",
         validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}."),
-        metadata=described(
+        metadata=describe(
             "customer_connected (the default), or agent_connected: nothing is started before an agent has answered, "
             "and the answer is agent_not_connected until then."
         ),
@@ -131,7 +129,7 @@ class StartRequestSchema(Schema):
         data_key="participantData",
         load_default=None,
         error_messages={"invalid": "Must be true or false."},
-        metadata=described(
+        metadata=describe(
             "true writes the session's links, code and id into the customer's participant data, where agents' scripts "
             "and flows read them; one call more. Empty: as the service's PARTICIPANT_DATA says."
         ),
@@ -140,7 +138,7 @@ class StartRequestSchema(Schema):
         data_key="dryRun",
         load_default=False,
         error_messages={"invalid": "Must be true or false."},
-        metadata=described(
+        metadata=describe(
             "true says what would happen (would_start, already_active, or the error) and does nothing: no invitation, "
             "no session, no key used."
         ),
@@ -148,7 +146,7 @@ class StartRequestSchema(Schema):
     session_settings = JsonObjectField(
         data_key="sessionSettings",
         load_default=dict,
-        metadata=described(
+        metadata=describe(
             "A string that holds a JSON object of up to 4096 bytes: what the session is created with. A data action "
             "can't send objects."
         ),
@@ -157,11 +155,11 @@ class StartRequestSchema(Schema):
         data_key="idempotencyKey",
         load_default="",
         error_messages={"invalid": "Must be a text."},
-        metadata=described(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
+        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
     )
 
     @pre_load
-    def _given(self, data: Any, **_: Any) -> Any:
+    def _drop_unset(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError("Must be one JSON object.")
         given = {key: value for key, value in data.items() if not _is_unset(key, value)}
@@ -190,7 +188,7 @@ def _says_latest(value: object) -> bool:
     return isinstance(value, (str, bool, int)) and value in fields.Boolean.truthy
 
 
-def _shown(value: object) -> str:
+def _describe_value(value: object) -> str:
     return repr(value[:SHOWN]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
 
 
@@ -200,41 +198,41 @@ class AnswerSchema(Schema):
     class Meta:
         unknown: ClassVar[str] = INCLUDE  # a later release may add a key, and a caller must not trip over it
 
-    success = fields.Boolean(required=True, metadata=described("A session was started, or found live."))
+    success = fields.Boolean(required=True, metadata=describe("A session was started, or found live."))
     status = fields.String(
         required=True,
         validate=validate.OneOf(tuple(Status)),
-        metadata=described("The outcome of the request."),
+        metadata=describe("The outcome of the request."),
     )
-    conversationId = fields.String(required=True, metadata=described("The conversation that has the session."))
-    cobrowseSessionId = fields.String(required=True, metadata=described("The cobrowse session's id."))
-    mediaId = fields.String(required=True, metadata=described("The id of cobrowse as the conversation's medium."))
-    joinUrl = fields.String(required=True, metadata=described("Where the agent joins (media flow)."))
-    viewerUrl = fields.String(required=True, metadata=described("Where the session is viewed, once known."))
-    joinCode = fields.String(required=True, metadata=described("The code the customer enters (native flow)."))
+    conversationId = fields.String(required=True, metadata=describe("The conversation that has the session."))
+    cobrowseSessionId = fields.String(required=True, metadata=describe("The cobrowse session's id."))
+    mediaId = fields.String(required=True, metadata=describe("The id of cobrowse as the conversation's medium."))
+    joinUrl = fields.String(required=True, metadata=describe("Where the agent joins (media flow)."))
+    viewerUrl = fields.String(required=True, metadata=describe("Where the session is viewed, once known."))
+    joinCode = fields.String(required=True, metadata=describe("The code the customer enters (native flow)."))
     websocketUrl = fields.String(
-        required=True, metadata=described("Where the session's own protocol is spoken (native flow).")
+        required=True, metadata=describe("Where the session's own protocol is spoken (native flow).")
     )
-    handedOver = fields.Boolean(required=True, metadata=described("The session is in the customer's participant data."))
+    handedOver = fields.Boolean(required=True, metadata=describe("The session is in the customer's participant data."))
     handOverError = fields.String(
-        required=True, metadata=described("Why it is not, where that was requested; empty otherwise.")
+        required=True, metadata=describe("Why it is not, where that was requested; empty otherwise.")
     )
-    offerEnds = fields.String(required=True, metadata=described("ISO 8601: until when the offer stands."))
-    state = fields.String(required=True, metadata=described("The medium's state, as the conversation shows it."))
-    verified = fields.Boolean(required=True, metadata=described("The conversation shows the session."))
-    flow = fields.String(required=True, metadata=described("media or native: how it was started; end of an end."))
-    initiationId = fields.String(required=True, metadata=described("This service's id of the initiation."))
-    correlationId = fields.String(required=True, metadata=described("Finds the log lines here and at Genesys."))
-    durationMs = fields.Integer(required=True, metadata=described("How long it took, in milliseconds."))
-    upstreamCalls = fields.Integer(required=True, metadata=described("Calls made to Genesys."))
-    errorCode = fields.String(required=True, metadata=described("The kind of failure; empty on success."))
-    errorMessage = fields.String(required=True, metadata=described("What happened, with Genesys's own words."))
-    errorHint = fields.String(required=True, metadata=described("The likely cause and what to do."))
-    retryable = fields.Boolean(required=True, metadata=described("The same request may go through later."))
-    retryAfterSeconds = fields.Integer(required=True, metadata=described("Seconds to wait before that."))
+    offerEnds = fields.String(required=True, metadata=describe("ISO 8601: until when the offer stands."))
+    state = fields.String(required=True, metadata=describe("The medium's state, as the conversation shows it."))
+    verified = fields.Boolean(required=True, metadata=describe("The conversation shows the session."))
+    flow = fields.String(required=True, metadata=describe("media or native: how it was started; end of an end."))
+    initiationId = fields.String(required=True, metadata=describe("This service's id of the initiation."))
+    correlationId = fields.String(required=True, metadata=describe("Finds the log lines here and at Genesys."))
+    durationMs = fields.Integer(required=True, metadata=describe("How long it took, in milliseconds."))
+    upstreamCalls = fields.Integer(required=True, metadata=describe("Calls made to Genesys."))
+    errorCode = fields.String(required=True, metadata=describe("The kind of failure; empty on success."))
+    errorMessage = fields.String(required=True, metadata=describe("What happened, with Genesys's own words."))
+    errorHint = fields.String(required=True, metadata=describe("The likely cause and what to do."))
+    retryable = fields.Boolean(required=True, metadata=describe("The same request may go through later."))
+    retryAfterSeconds = fields.Integer(required=True, metadata=describe("Seconds to wait before that."))
 
 
 class DeliveryAnswerSchema(AnswerSchema):
     """The answer to a sender; that to a batch is of the first event that failed, and has all of them in `results`."""
 
-    results = fields.List(fields.Nested(AnswerSchema), metadata=described("Of a batch: each event's own answer."))
+    results = fields.List(fields.Nested(AnswerSchema), metadata=describe("Of a batch: each event's own answer."))

@@ -22,13 +22,13 @@ def check_names(body: bytes, names: Collection[str]) -> None:
     try:
         # Numbers stay text: those of many digits are refused otherwise.
         json.loads(
-            body.decode("utf-8-sig", "replace"), object_pairs_hook=_checked(names), parse_int=str, parse_float=str
+            body.decode("utf-8-sig", "replace"), object_pairs_hook=_make_checker(names), parse_int=str, parse_float=str
         )
     except RecursionError:
         raise ValidationError("Is nested too deeply.") from None
 
 
-def _checked(names: Collection[str]) -> Callable[[list[tuple[str, object]]], None]:
+def _make_checker(names: Collection[str]) -> Callable[[list[tuple[str, object]]], None]:
     def check(pairs: list[tuple[str, object]]) -> None:
         seen = set()
         for name, _ in pairs:

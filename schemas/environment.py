@@ -11,7 +11,7 @@ from marshmallow import fields as forms
 from marshmallow.validate import OneOf
 
 from cobrowse.model import Secret
-from schemas.addresses import http_url, is_loopback, is_network
+from schemas.addresses import http_url, is_in_the_clear, is_network
 
 Check = Callable[[Any], object]
 """Raises ValidationError, whose text has the remedy and never a secret, if the value is not a good one."""
@@ -107,7 +107,7 @@ def safe_url(url: str) -> None:
     """A plain URL that a secret may be sent to: https, or http on this machine."""
     plain_url(url)
     parts = http_url(url)
-    if parts is not None and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+    if parts is not None and is_in_the_clear(parts):
         raise ValidationError(
             "must be https, since a secret and tokens go there; http is for a sandbox on loopback only"
         )
@@ -116,7 +116,7 @@ def safe_url(url: str) -> None:
 def redirect_uri(url: str) -> None:
     """Where a login comes back to: https, or http on this machine."""
     parts = http_url(url)
-    if parts is None or parts.fragment or (parts.scheme == "http" and not is_loopback(parts.hostname or "")):
+    if parts is None or parts.fragment or is_in_the_clear(parts):
         raise ValidationError("must be an https URL, or http on localhost, as the OAuth client in Genesys has it")
 
 
@@ -125,7 +125,7 @@ def receiver_url(url: str) -> None:
     parts = http_url(url)
     if parts is None or parts.fragment or "@" in parts.netloc:
         raise ValidationError("must be a URL such as https://crm.example.com/cobrowse-outcomes, without a user in it")
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+    if is_in_the_clear(parts):
         raise ValidationError("must be https, since outcomes go there; http is for a receiver on loopback only")
 
 

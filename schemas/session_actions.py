@@ -7,7 +7,7 @@ from typing import Any, ClassVar, get_args
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 
 from cobrowse.model import Action, SessionState
-from schemas.data_action import IDEMPOTENCY_KEY, AnswerSchema, ConversationIdField, LabelField, described
+from schemas.data_action import IDEMPOTENCY_KEY, AnswerSchema, ConversationIdField, LabelField, describe
 from schemas.texts import placeholder_in
 
 _WHICH = "One of initiationId, idempotencyKey and conversationId; the first of them that is set is taken."
@@ -20,7 +20,7 @@ class _OptionalInputsSchema(Schema):
         unknown: ClassVar[str] = RAISE
 
     @pre_load
-    def _given(self, data: Any, **_: Any) -> Any:
+    def _drop_unset(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError("Must be one JSON object.")
         return {key: value for key, value in data.items() if value not in (None, "") and not placeholder_in(value)}
@@ -33,22 +33,22 @@ class StatusRequestSchema(_OptionalInputsSchema):
         data_key="initiationId",
         load_default="",
         validate=validate.Length(max=100),
-        metadata=described(f"The initiationId of an answer. {_WHICH}"),
+        metadata=describe(f"The initiationId of an answer. {_WHICH}"),
     )
     idempotency_key = fields.String(
         data_key="idempotencyKey",
         load_default="",
-        metadata=described(f"The key that the start was sent with. {_WHICH}"),
+        metadata=describe(f"The key that the start was sent with. {_WHICH}"),
     )
     conversation_id = ConversationIdField(
         data_key="conversationId",
         load_default="",
-        metadata=described(f"The conversation: the newest that this credential started in it. {_WHICH}"),
+        metadata=describe(f"The conversation: the newest that this credential started in it. {_WHICH}"),
     )
     live = fields.Boolean(
         load_default=False,
         error_messages={"invalid": "Must be true or false."},
-        metadata=described("true checks the conversation too, by one call: who is in the session, and since when."),
+        metadata=describe("true checks the conversation too, by one call: who is in the session, and since when."),
     )
 
     @validates_schema
@@ -64,22 +64,22 @@ class EndRequestSchema(_OptionalInputsSchema):
         data_key="initiationId",
         load_default="",
         validate=validate.Length(max=100),
-        metadata=described("The initiation whose session is to end; of this credential's own."),
+        metadata=describe("The initiation whose session is to end; of this credential's own."),
     )
     conversation_id = ConversationIdField(
         data_key="conversationId",
         load_default="",
-        metadata=described("Or the conversation: every live cobrowse session in it ends."),
+        metadata=describe("Or the conversation: every live cobrowse session in it ends."),
     )
     requested_by = LabelField(
         data_key="requestedBy",
         load_default="",
-        metadata=described("The person or system that requests the end, for the record: cut to 200 characters."),
+        metadata=describe("The person or system that requests the end, for the record: cut to 200 characters."),
     )
     idempotency_key = fields.String(
         data_key="idempotencyKey",
         load_default="",
-        metadata=described(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
+        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
     )
 
     @validates_schema
@@ -97,33 +97,33 @@ class InitiationsQuerySchema(Schema):
     conversation_id = ConversationIdField(
         data_key="conversationId",
         load_default=None,
-        metadata=described("The conversation. One of conversationId, idempotencyKey and correlationId is required."),
+        metadata=describe("The conversation. One of conversationId, idempotencyKey and correlationId is required."),
     )
     idempotency_key = fields.String(
         data_key="idempotencyKey",
         load_default=None,
         validate=validate.Length(1, 255),
-        metadata=described("The key that it was sent with."),
+        metadata=describe("The key that it was sent with."),
     )
     correlation_id = fields.String(
         data_key="correlationId",
         load_default=None,
         validate=validate.Length(1, 128),
-        metadata=described("The correlation id that it was sent with, or got."),
+        metadata=describe("The correlation id that it was sent with, or got."),
     )
     since = fields.AwareDateTime(
         load_default=None,
         default_timezone=UTC,
         error_messages={"invalid": "Must be a time in ISO 8601, such as 2026-11-27T09:30:00Z."},
-        metadata=described("ISO 8601: only what was received then or later."),
+        metadata=describe("ISO 8601: only what was received then or later."),
     )
     cursor = fields.Integer(
         load_default=None,
         validate=validate.Range(1, 2**63 - 1),
-        metadata=described("The nextCursor of the page before."),
+        metadata=describe("The nextCursor of the page before."),
     )
     limit = fields.Integer(
-        load_default=25, validate=validate.Range(1, 100), metadata=described("Initiations a page, 1 to 100.")
+        load_default=25, validate=validate.Range(1, 100), metadata=describe("Initiations a page, 1 to 100.")
     )
 
     @validates_schema
@@ -138,24 +138,24 @@ class StatusAnswerSchema(AnswerSchema):
     sessionState = fields.String(
         required=True,
         validate=validate.OneOf(tuple(SessionState)),
-        metadata=described("How far the session has come; unknown if the record can't tell and nothing was checked."),
+        metadata=describe("How far the session has come; unknown if the record can't tell and nothing was checked."),
     )
-    customerConnected = fields.Boolean(required=True, metadata=described("The customer is in the session."))
-    agentConnected = fields.Boolean(required=True, metadata=described("An agent is in the session."))
-    since = fields.String(required=True, metadata=described("ISO 8601: since when, as far as it is known."))
+    customerConnected = fields.Boolean(required=True, metadata=describe("The customer is in the session."))
+    agentConnected = fields.Boolean(required=True, metadata=describe("An agent is in the session."))
+    since = fields.String(required=True, metadata=describe("ISO 8601: since when, as far as it is known."))
 
 
 class InitiationSchema(StatusAnswerSchema):
     """An initiation: what a question for it is answered, and what it was requested with."""
 
     action = fields.String(
-        required=True, validate=validate.OneOf(get_args(Action)), metadata=described("What was requested.")
+        required=True, validate=validate.OneOf(get_args(Action)), metadata=describe("What was requested.")
     )
-    idempotencyKey = fields.String(required=True, metadata=described("The key it was sent with."))
-    requestedBy = fields.String(required=True, metadata=described("Who or what requested it."))
-    attempts = fields.Integer(required=True, metadata=described("How often it was tried."))
-    created = fields.String(required=True, metadata=described("ISO 8601: when it was received."))
-    updated = fields.String(required=True, metadata=described("ISO 8601: its last change."))
+    idempotencyKey = fields.String(required=True, metadata=describe("The key it was sent with."))
+    requestedBy = fields.String(required=True, metadata=describe("Who or what requested it."))
+    attempts = fields.Integer(required=True, metadata=describe("How often it was tried."))
+    created = fields.String(required=True, metadata=describe("ISO 8601: when it was received."))
+    updated = fields.String(required=True, metadata=describe("ISO 8601: its last change."))
 
 
 class InitiationsSchema(Schema):

@@ -20,7 +20,7 @@ def load(schema: Schema, body: Any, known: Sequence[str] = ()) -> dict[str, Any]
 def in_words(messages: Mapping[object, object] | Sequence[object], known: Sequence[str] = ()) -> str:
     """Each wrong field with what is wrong about it. `known`: the fields there are, listed where one is unknown."""
     lines = []
-    for name, text in _flattened(messages):
+    for name, text in _flatten(messages):
         if text == "Unknown field.":
             choices = f"; the fields are {', '.join(known)}" if known else ""
             lines.append(f"{name[:60]!r} is not a field here{choices}")
@@ -29,12 +29,12 @@ def in_words(messages: Mapping[object, object] | Sequence[object], known: Sequen
     return " · ".join(lines)
 
 
-def _flattened(messages: object, path: str = "") -> list[tuple[str, str]]:
+def _flatten(messages: object, path: str = "") -> list[tuple[str, str]]:
     if isinstance(messages, Mapping):
         found = []
         for key, inner in messages.items():
             name = "" if key == "_schema" else str(key)
-            found.extend(_flattened(inner, ".".join(part for part in (path, name) if part)))
+            found.extend(_flatten(inner, ".".join(part for part in (path, name) if part)))
         return found
     if isinstance(messages, str):
         return [(path, messages)]

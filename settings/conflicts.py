@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from integrations.genesys.grants import USER
 from integrations.regions import REGIONS
-from schemas.addresses import http_url, is_loopback
+from schemas.addresses import http_url, is_in_the_clear
 from settings.table import Settings
 
 _CLIENT = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
@@ -44,7 +44,7 @@ def find_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
     if settings.console_oidc_issuer:
         yield from _oidc_faults(settings)
-    required, remedy = _required(settings)
+    required, remedy = _required_names(settings)
     for name in required:
         if not getattr(settings, name.lower()):
             yield name, f"required{' with SANDBOX' if settings.sandbox else ''}; {remedy}"
@@ -52,7 +52,7 @@ def find_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "API_KEYS", "required without SENDERS_FILE; one name:key for each caller, the key 16 bytes or longer"
 
 
-def _required(settings: Settings) -> tuple[tuple[str, ...], str]:
+def _required_names(settings: Settings) -> tuple[tuple[str, ...], str]:
     """The variables without which there is no way to Genesys, and where to find them."""
     if settings.sandbox:
         return _HOSTS, "set the sandbox's URL, such as http://127.0.0.1:9099"
@@ -67,7 +67,7 @@ def _oidc_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         if not getattr(settings, name.lower()):
             yield name, f"required with CONSOLE_OIDC_ISSUER; {remedy}"
     public = http_url(settings.public_base_url)
-    if public is not None and public.scheme == "http" and not is_loopback(public.hostname or ""):
+    if public is not None and is_in_the_clear(public):
         yield "PUBLIC_BASE_URL", "must be https with CONSOLE_OIDC_ISSUER, since people come back there with a code"
     if not settings.console_oidc_operators and not settings.console_oidc_viewers:
         yield (

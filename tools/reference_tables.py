@@ -48,7 +48,7 @@ def env_example() -> str:
     for name, row, default in _settings():
         if row.section:
             lines.append(f"{'' if lines == [_HEAD] else chr(10)}## {row.section}")
-        lines += (f"# {line}" for line in _wrapped(row.text))
+        lines += (f"# {line}" for line in _wrap(row.text))
         lines.append(f"{'' if row.asked else '# '}{name}={default or row.example}")
     return "\n".join(lines) + "\n"
 
@@ -56,7 +56,7 @@ def env_example() -> str:
 def docs_table() -> str:
     """The rows of the settings' table in the documentation."""
     return "".join(
-        f"| `{name}` | {f'`{default}`' if default else NOTHING} | {_linked(row.text)} |\n"
+        f"| `{name}` | {f'`{default}`' if default else NOTHING} | {_link_pages(row.text)} |\n"
         for name, row, default in _settings()
     )
 
@@ -94,14 +94,14 @@ def _settings() -> Iterator[tuple[str, Row, str]]:
         yield one.name.upper(), told[one.name.upper()], as_written(one.default)
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrap(text: str) -> list[str]:
     """The lines of a comment; what stands in backticks is not broken, and no line begins as a setting does."""
     whole = re.sub(r"`([^`]*)`", lambda code: code[1].replace(" ", "\0"), text)
     whole = re.sub(r" (?=[A-Z_]+=)", "\0", whole)
     return [line.replace("\0", " ") for line in textwrap.wrap(whole, 116, break_on_hyphens=False)]
 
 
-def _linked(text: str) -> str:
+def _link_pages(text: str) -> str:
     return _ANCHOR.sub(lambda found: f"[docs/{found[1]}]({found[1].removeprefix('operations.md')}{found[2]})", text)
 
 

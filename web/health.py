@@ -57,7 +57,9 @@ class HealthEndpoints:
     def readyz(self) -> Response:
         """Readiness: ok, degraded (200) or failing (503), with each cause. Unauthenticated callers get codes only."""
         problems = self.ready()
-        checks = {name: "ok" if problem is None else self._described(problem) for name, problem in problems.items()}
+        checks = {
+            name: "ok" if problem is None else self._visible_message(problem) for name, problem in problems.items()
+        }
         wrong = {name: problem for name, problem in problems.items() if problem is not None}
         unready = any(not self._is_tolerated(name, problem) for name, problem in wrong.items())
         status = "failing" if unready else "degraded" if wrong else "ok"
@@ -75,7 +77,7 @@ class HealthEndpoints:
     def _is_tolerated(self, name: str, problem: CobrowseError) -> bool:
         return name in self.non_critical or (name in self.passing and problem.retryable)
 
-    def _described(self, problem: CobrowseError) -> str:
+    def _visible_message(self, problem: CobrowseError) -> str:
         """A message may name hosts and files of ours."""
         return f"{problem.code}: {problem.message}. {hint_of(problem)}" if self._may_read() else problem.code
 

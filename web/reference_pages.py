@@ -32,7 +32,7 @@ def blueprint() -> Blueprint:
         static_folder="static/reference",
         static_url_path="/docs/static",
     )
-    for name, filter_ in (("prose", prose), ("pretty", pretty), ("kind", kind), ("resolved", resolved)):
+    for name, filter_ in (("prose", prose), ("pretty", pretty), ("kind", kind), ("resolved", resolve)):
         pages.add_app_template_filter(filter_, f"reference_{name}")
 
     @cache
@@ -64,7 +64,7 @@ def pretty(value: object) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
-def resolved(thing: Json, whole: Json) -> Json:
+def resolve(thing: Json, whole: Json) -> Json:
     """What a reference of the document stands for; anything else as it is."""
     if "$ref" not in thing:
         return thing

@@ -39,7 +39,7 @@ def raw_body(request: Request, limit: int | None = None, budget: BodyBudget = SH
     too_large = BodyTooLarge(f"the body is larger than {limit} bytes")
     if declared is not None and declared > limit:
         raise too_large  # unread: the server closes its connection then
-    body = _read(request, limit + 1 if declared is None else declared, budget)
+    body = _read_body(request, limit + 1 if declared is None else declared, budget)
     if len(body) > limit:
         raise too_large
     if declared is not None and len(body) < declared:
@@ -47,7 +47,7 @@ def raw_body(request: Request, limit: int | None = None, budget: BodyBudget = SH
     return body
 
 
-def _read(request: Request, size: int, budget: BodyBudget) -> bytes:
+def _read_body(request: Request, size: int, budget: BodyBudget) -> bytes:
     stream, body, taken = request.environ["wsgi.input"], bytearray(), 0
     try:
         while len(body) < size:

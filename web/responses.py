@@ -176,7 +176,7 @@ def error_response(error: CobrowseError, correlation_id: str) -> Response:
 class WholeResponse(Response):
     """A response that has all of its body and all of its headers: werkzeug would copy and look through both."""
 
-    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - werkzeug's signature
+    def get_wsgi_headers(self, _environ: "WSGIEnvironment") -> Headers:
         """The headers as they are."""
         return self.headers
 

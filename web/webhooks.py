@@ -75,12 +75,12 @@ class Webhooks:
         """A sender's delivery, or its vendor's handshake; nothing is parsed or remembered before the proof holds."""
         sender = self.sender(name)
         if request.method != "POST":
-            return self._asked(sender)
+            return self._handle_handshake(sender)
         if sender is None:
             raise UnknownPath("no sender of this name is configured")
-        return self._delivered(sender)
+        return self._handle_delivery(sender)
 
-    def _asked(self, sender: Sender | None) -> Response:
+    def _handle_handshake(self, sender: Sender | None) -> Response:
         """A handshake that is no POST. 405 as for any other path, unless the row has one of this method."""
         if sender is None or sender.handshake is None or sender.handshake.method != request.method:
             raise MethodNotAllowed(["POST"])
@@ -96,7 +96,7 @@ class Webhooks:
         if answer.note:
             log.warning("handshake", sender=sender.name, note=answer.note)
             # With its time: it is read for days, also once it has been done.
-            self.activity.noted(sender.name, f"{self.clock.now():%Y-%m-%d %H:%M} UTC: {answer.note}")
+            self.activity.record_note(sender.name, f"{self.clock.now():%Y-%m-%d %H:%M} UTC: {answer.note}")
         if answer.call:
             self.call(answer.call)
         response = (
@@ -107,13 +107,13 @@ class Webhooks:
         response.headers.update(answer.headers)
         return response
 
-    def _delivered(self, sender: Sender) -> Response:
+    def _handle_delivery(self, sender: Sender) -> Response:
         """Authenticate, read, start. From the proof on every failure follows the sender's response policy."""
         name, deadline = sender.name, Deadline.after(sender.deadline_seconds, self.clock)
         incoming, too_large = _incoming(sender, self.clock.now())
         credential = sender.authenticate(incoming, self.clock.now())
         mode = responses.ResponseMode(sender.always_200, sender.response_policy, batch=sender.parser.batch)
-        used_up = self._used_up(sender)
+        used_up = self._count_events(sender)
         try:
             if too_large is not None:
                 raise too_large
@@ -131,7 +131,7 @@ class Webhooks:
             refusals.note(error)
             return responses.respond([responses.rejection_outcome(error, g.correlation_id)], mode)
         if used_up is None and len(events) > 1:
-            used_up = self._used_up(sender, len(events) - 1)  # one was counted before anything was parsed
+            used_up = self._count_events(sender, len(events) - 1)  # one was counted before anything was parsed
         if used_up is not None:
             refusals.note(used_up)
             refused = [
@@ -140,10 +140,10 @@ class Webhooks:
             return responses.respond(refused, mode)
         commands = [_command(sender, event, credential, key) for event in events]
         outcomes = list(self._outcomes(events, commands, deadline, dry_run=dry_run))
-        self.activity.delivered(name, self.clock.now(), responses.summary(outcomes))
+        self.activity.record_delivery(name, self.clock.now(), responses.summary(outcomes))
         return responses.respond(outcomes, mode)
 
-    def _used_up(self, sender: Sender, events: int = 1) -> RequestError | None:
+    def _count_events(self, sender: Sender, events: int = 1) -> RequestError | None:
         """Count so many events; the refusal if the sender's rate has no room for them, or can't be counted."""
         try:
             self.check_rate(sender, events)

@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
+import structlog
+
 from cobrowse.callbacks import Callback, Delivery
 from cobrowse.clock import Clock
 from cobrowse.model import Outcome, Secret
 from integrations.genesys.waits import retry_after
 from integrations.senders.auth.standard_webhooks import Message, sign_message
 from integrations.senders.fetching import Answer, FetchError, exchange
+
+log = structlog.stdlib.get_logger("cobrowse")
 
 # Seconds for a try as a whole, of which the receiver has fetching.TIMEOUT until its answer begins.
 TRY_SECONDS = 15.0
@@ -19,6 +23,8 @@ WAITS = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 28_800.0, 28_800.0)
 # Seconds that nothing at all is sent: at most after an answer with Retry-After, and after a 410, by which a receiver
 # says that it is gone for good.
 LONGEST_PAUSE = 3_600.0
+# And after a try that was not answered: a long backlog would be tried, and logged, hundreds of times a second.
+UNREACHABLE_PAUSE = 5.0
 # By these answers a receiver asks to be spared.
 _BUSY = (429, 502, 503, 504)
 
@@ -56,26 +62,33 @@ class Poster:
     send: Callable[[str, float, bytes, Mapping[str, str]], Answer] = exchange
 
     def __call__(self, callback: Callback) -> Tried:
-        """Send it once. Redirects are not followed."""
-        if callback.outcome is None:
-            return Tried(Delivery.GIVEN_UP, "not sent: its content can't be read as this service wrote it")
+        """Send it once, and raise nothing: one that can't be sent would be due again at once, for ever."""
+        try:
+            return self._try(callback)
+        except Exception as fault:
+            log.exception("callbacks: internal error", webhook_id=callback.id)
+            return self._retry_later(callback, f"not sent: internal error ({type(fault).__name__})")
+
+    def _try(self, callback: Callback) -> Tried:
+        if callback.outcome is None:  # a newer release may have written it, which sends it once this one has gone
+            return self._retry_later(callback, "not sent: its content can't be read as this service wrote it")
         now = self.clock.now().replace(microsecond=0).astimezone(UTC)
         message = Message(callback.id, now, [], self.payload(callback, callback.outcome), "")
         headers = {"content-type": "application/json", **sign_message(self.receiver.secrets, message).headers}
-        try:
+        try:  # redirects are not followed
             answer = self.send(self.receiver.url, self.seconds, message.body.encode(), headers)
         except FetchError as error:
-            return self._failed(callback, str(error))
-        said = f"HTTP {answer.status}"
+            return self._retry_later(callback, str(error), UNREACHABLE_PAUSE)
+        status = f"HTTP {answer.status}"
         if 200 <= answer.status < 300:
-            return Tried(Delivery.DELIVERED, said)
+            return Tried(Delivery.DELIVERED, status)
         if answer.status == 410:
-            return Tried(Delivery.GIVEN_UP, said, pause=LONGEST_PAUSE)
+            return Tried(Delivery.GIVEN_UP, status, pause=LONGEST_PAUSE)
         asked = retry_after(answer.retry_after, self.clock) if answer.status in _BUSY else None
-        return self._failed(callback, said, min(asked or 0.0, LONGEST_PAUSE))
+        return self._retry_later(callback, status, min(asked or 0.0, LONGEST_PAUSE))
 
-    def _failed(self, callback: Callback, said: str, pause: float = 0.0) -> Tried:
+    def _retry_later(self, callback: Callback, answer: str, pause: float = 0.0) -> Tried:
         if callback.tries >= len(WAITS):
-            return Tried(Delivery.GIVEN_UP, said, pause=pause)
+            return Tried(Delivery.GIVEN_UP, answer, pause=pause)
         wait = WAITS[callback.tries] * (1 + self.jitter() / 5)
-        return Tried(Delivery.PENDING, said, max(wait, pause), pause)
+        return Tried(Delivery.PENDING, answer, max(wait, pause), pause)

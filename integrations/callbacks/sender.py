@@ -108,17 +108,17 @@ class CallbackSender:
 
     def _send(self, callback: Callback) -> None:
         tried = self._post(callback)
-        said = {"webhook_id": callback.id, "tries": callback.tries + 1, "answer": tried.answer}
+        facts = {"webhook_id": callback.id, "tries": callback.tries + 1, "answer": tried.answer}
         if tried.state is Delivery.GIVEN_UP:
-            log.error("callbacks: given up; it can be sent again from the console", **said)
+            log.error("callbacks: given up; it can be sent again from the console", **facts)
         elif tried.state is Delivery.PENDING:
-            log.warning("callbacks: not accepted", next_try_seconds=round(tried.wait), **said)
+            log.warning("callbacks: not accepted", next_try_seconds=round(tried.wait), **facts)
         self._watcher.on_try("failed" if tried.state is Delivery.PENDING else tried.state.value)
         self._pause(tried.pause)
         try:
             self._outbox.mark(callback, tried.state, tried.wait, tried.answer)
         except LedgerUnavailable as error:
-            log.warning("callbacks: the try is not on record and is made again", message=error.message, **said)
+            log.warning("callbacks: the try is not on record and is made again", message=error.message, **facts)
             self._pause(UNRECORDED_PAUSE)
 
     def _pause(self, seconds: float) -> None:

@@ -57,7 +57,7 @@ class TokenStore(Protocol):
     def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
         """Whether this owner is to fetch the token that follows `stale_version`."""
 
-    def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> StoredToken:
+    def put(self, name: str, value: Secret, expires_in: float) -> StoredToken:
         """Keep what was fetched."""
 
     def release(self, name: str, lease_owner: str) -> None:
@@ -222,7 +222,7 @@ class Tokens:
             state.refusal, state.refused = copy(error), state.refused + 1
             state.refusals.times.append(self._clock.monotonic())
             raise
-        return self._cached(value, state.token.version + 1, expires_in)
+        return self._to_cached_token(value, state.token.version + 1, expires_in)
 
     def _share(self, store: TokenStore, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:
         """Take the token another worker fetched, or be the one who fetches it for all."""
@@ -232,7 +232,7 @@ class Tokens:
         while True:
             stored = store.read(name)
             if stored is not None and stored.version > state.invalid_version and stored.seconds_left > EXPIRY_MARGIN:
-                return self._cached(stored.value, stored.version, stored.seconds_left)
+                return self._to_cached_token(stored.value, stored.version, stored.seconds_left)
             version = stored.version if stored is not None else 0
             if store.try_acquire_refresh_lease(name, self._holder, FETCH_LEASE, version):
                 try:
@@ -240,12 +240,12 @@ class Tokens:
                 except BaseException:
                     store.release(name, self._holder)
                     raise
-                return self._cached(value, store.put(name, self._holder, value, expires_in).version, expires_in)
+                return self._to_cached_token(value, store.put(name, value, expires_in).version, expires_in)
             if not attempt.deadline.allows(POLL_INTERVAL):
                 raise GenesysTimeout("token: no time was left while another worker was fetching it")
             self._clock.sleep(POLL_INTERVAL)
 
-    def _cached(self, value: Secret, version: int, expires_in: float) -> _CachedToken:
+    def _to_cached_token(self, value: Secret, version: int, expires_in: float) -> _CachedToken:
         # A token that lives for less than two minutes is used for the first half of its life.
         seconds = max(expires_in - EXPIRY_MARGIN, expires_in / 2, MIN_USE)
         return _CachedToken(value, version, self._clock.monotonic() + seconds)

@@ -61,14 +61,14 @@ class Client:
             path = path.replace("{target}", "/".join(quote(part, safe="") for part in target))
         content = orjson.dumps(json) if operation.sends_json else None
         try:
-            return self._authorized(attempt, operation, scope, path, content)
+            return self._call_with_token(attempt, operation, scope, path, content)
         except GenesysForbidden as error:
             if error.by_role:
                 asked = f"scopes requested: {scope}" if scope else "no scopes requested, so it is the client's roles"
                 error.append(f"; {asked}")
             raise
 
-    def _authorized(
+    def _call_with_token(
         self, attempt: Attempt, operation: Operation, scope: str, path: str, content: bytes | None
     ) -> dict[str, Any]:
         own = attempt.command.user_token

@@ -7,7 +7,7 @@ from typing import Any
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
 from cobrowse.model import Channel, Session
 from integrations.genesys.cobrowse_parts import CobrowsePart, parts_of
-from integrations.genesys.links import checked_link
+from integrations.genesys.links import check_link
 from integrations.genesys.presence import OVER, Presence, is_over, presence_of, purpose_of
 from integrations.genesys.redaction import redact
 
@@ -112,7 +112,7 @@ def parse_conversation(conversation: Mapping[str, Any]) -> ConversationSnapshot:
         if medium["type"].lower() == "cobrowse":
             sessions.append(_session(conversation["id"], medium))
         elif medium["type"]:
-            talks.append((_MEDIA_KINDS.get(medium["type"].lower()) or _shown(medium["type"]), is_over(medium)))
+            talks.append((_MEDIA_KINDS.get(medium["type"].lower()) or _printable_kind(medium["type"]), is_over(medium)))
     for participant in participants:
         sessions.extend(_session(conversation["id"], medium) for medium in participant["cobrowsesessions"])
         talks.extend(_talks(participant))
@@ -146,10 +146,10 @@ def _talks(participant: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
 
 
 def _message_kind(kind: str) -> str:
-    return "message" if kind.lower() in _BROWSER_MESSAGES else f"{_shown(kind)} message"
+    return "message" if kind.lower() in _BROWSER_MESSAGES else f"{_printable_kind(kind)} message"
 
 
-def _shown(kind: str) -> str:
+def _printable_kind(kind: str) -> str:
     return redact(kind)[:40].lower()
 
 
@@ -159,6 +159,6 @@ def _session(conversation_id: str, medium: Mapping[str, str]) -> Session:
         # A medium that names no session of its own is known by its own id alone.
         cobrowse_session_id=medium["cobrowseSessionId"] or medium["id"],
         media_id=medium["id"],
-        viewer_url=checked_link(medium["viewerUrl"], "viewerUrl", conversation_id),
+        viewer_url=check_link(medium["viewerUrl"], "viewerUrl", conversation_id),
         state=medium["state"],
     )

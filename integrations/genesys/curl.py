@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import httpx
-import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
+import pycurl
 
 # What libcurl adds on its own unless the list names it without a value.
 _UNASKED = {name.lower(): name + b":" for name in (b"Accept", b"Accept-Encoding", b"Content-Type", b"Expect")}

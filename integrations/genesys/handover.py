@@ -14,7 +14,7 @@ def hand_over(client: Client, attempt: Attempt, scope: str) -> SessionUpdate:
     """
     session = attempt.session
     if not session.customer_id:
-        return _told("the conversation did not show the customer's participant")
+        return _hand_over_update("the conversation did not show the customer's participant")
     attributes = {
         "cobrowse.joinUrl": session.join_url.reveal(),
         "cobrowse.viewerUrl": session.viewer_url.reveal(),
@@ -32,9 +32,9 @@ def hand_over(client: Client, attempt: Attempt, scope: str) -> SessionUpdate:
             json={"attributes": attributes},
         )
     except (GenesysError, UpstreamRejected) as error:
-        return _told(error.message)
-    return _told("")
+        return _hand_over_update(error.message)
+    return _hand_over_update("")
 
 
-def _told(error: str) -> SessionUpdate:
+def _hand_over_update(error: str) -> SessionUpdate:
     return {"handed_over": not error, "hand_over_error": error}

@@ -13,7 +13,7 @@ _PLAIN = re.compile(r"https://[A-Za-z0-9.-]+(?:/[!#-;=?-\[\]-~]*)?")
 log = structlog.stdlib.get_logger("cobrowse")
 
 
-def checked_link(url: str, field: str, conversation_id: str, scheme: str = "https") -> Secret:
+def check_link(url: str, field: str, conversation_id: str, scheme: str = "https") -> Secret:
     """The link, or an empty one and a warning in the log if it is not plainly https. `field`: Genesys's name for it."""
     if not url or (scheme == "https" and _PLAIN.fullmatch(url)) or _is_plain(url, scheme):
         return Secret(url)

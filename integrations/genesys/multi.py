@@ -9,7 +9,7 @@ from time import monotonic  # noqa: TID251 - it paces libcurl, which reads the r
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
+import pycurl
 from gevent import get_hub
 from gevent._hub_local import get_hub_if_exists
 from gevent.hub import Hub, Waiter

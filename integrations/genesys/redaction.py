@@ -42,7 +42,7 @@ def redact(text: str, held: Iterable[str] = ()) -> str:
     text = _NAMED.sub(rf"\1\2{MASK}", text)
     text = _URL_REST.sub(lambda found: _bare(found[0]), text)
     text = _QUERY.sub(lambda found: f"?{MASK}" if "=" in found[0] or MASK in found[0] else found[0], text)
-    return _RUN.sub(lambda found: _masked_run(found[0]), text)
+    return _RUN.sub(lambda found: _mask_run(found[0]), text)
 
 
 class Redactor:
@@ -56,9 +56,9 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""
-        return redact(text, self._held())
+        return redact(text, self._known_secrets())
 
-    def _held(self) -> Iterator[str]:
+    def _known_secrets(self) -> Iterator[str]:
         links = (self._session.join_url, self._session.viewer_url, self._session.join_code)
         yield from (secret.reveal() for secret in (*self._secrets, *links))
         for name, value in self._headers:
@@ -101,17 +101,17 @@ def _bare(rest: str) -> str:
     return f"://{kept}" if cut < 0 else f"://{kept[:cut]}?{MASK}"
 
 
-def _masked_run(run: str) -> str:
+def _mask_run(run: str) -> str:
     """A long run of characters with its random parts as dots: base64, hex, a JWT. UUIDs, names and paths stay."""
     if run.startswith("eyJ"):
         return MASK
     words = run.rstrip("=")
     if run != words or ("+" in run and _is_mixed(words)):
         return MASK
-    return "/".join(_masked_segment(segment) for segment in run.split("/"))
+    return "/".join(_mask_segment(segment) for segment in run.split("/"))
 
 
-def _masked_segment(segment: str) -> str:
+def _mask_segment(segment: str) -> str:
     if _UUID.fullmatch(segment) or len(segment) < 20:
         return segment
     parts = segment.split(".")

@@ -18,7 +18,7 @@ from cobrowse.model import Channel, Secret, Session
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import ConversationSnapshot, parse_conversation
 from integrations.genesys.handover import hand_over
-from integrations.genesys.links import checked_link
+from integrations.genesys.links import check_link
 from integrations.genesys.operations import (
     ATTACH,
     COBROWSE,
@@ -86,8 +86,8 @@ class Calls:
         check_is_identified(created)
         return {
             "cobrowse_session_id": created["id"],
-            "join_url": checked_link(created["joinUrl"], "joinUrl", attempt.command.conversation_id),
-            "viewer_url": checked_link(created["viewerUrl"], "viewerUrl", attempt.command.conversation_id),
+            "join_url": check_link(created["joinUrl"], "joinUrl", attempt.command.conversation_id),
+            "viewer_url": check_link(created["viewerUrl"], "viewerUrl", attempt.command.conversation_id),
         }
 
     def attach(self, attempt: Attempt) -> SessionUpdate:
@@ -117,7 +117,7 @@ class Calls:
         return {
             "cobrowse_session_id": started["id"],
             "join_code": Secret(started["joinCode"]),
-            "websocket_url": checked_link(started["websocketUrl"], "websocketUrl", conversation_id, "wss"),
+            "websocket_url": check_link(started["websocketUrl"], "websocketUrl", conversation_id, "wss"),
             "offer_ends": started["dateOfferEnds"],
         }
 

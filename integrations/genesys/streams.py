@@ -12,12 +12,12 @@ from cobrowse.errors import GenesysBadResponse, GenesysUnavailable
 from cobrowse.model import Secret
 from integrations.genesys.no_proxy import is_direct
 from integrations.genesys.redaction import redact
+from schemas.addresses import is_in_the_clear
 
 # Seconds until the socket must be open, and that a goodbye may take.
 OPEN_SECONDS, CLOSE_SECONDS = 5.0, 1.0
 # A conversation's whole state; a larger message closes the socket, which is a gap like any other.
 MAX_BYTES = 2_097_152
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class StreamClosed(Exception):
@@ -63,7 +63,7 @@ class Streams:
         """Connect to a channel's URI. Raises GenesysUnavailable, or GenesysBadResponse for a URI that can't be one."""
         place = urlsplit(uri)
         host = place.hostname or ""
-        if place.scheme != "wss" and not (place.scheme == "ws" and host in _LOOPBACK):
+        if place.scheme not in ("wss", "ws") or is_in_the_clear(place):
             raise GenesysBadResponse("channel: Genesys's connectUri is not a wss address")
         try:
             connection = connect_websocket(

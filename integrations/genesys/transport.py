@@ -14,7 +14,7 @@ from typing import Any
 
 import certifi
 import httpx
-import pycurl  # type: ignore[import-untyped]  # ships a stub without py.typed, so no checker may read it
+import pycurl
 from gevent.monkey import get_original
 
 from integrations.genesys import curl, multi

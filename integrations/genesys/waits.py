@@ -39,9 +39,6 @@ class BudgetHeaders:
 
 def retry_after(value: str, clock: Clock) -> float | None:
     """The seconds a Retry-After header means, as a number or an HTTP date; None when it says nothing usable."""
-    value = value.strip()
-    if not value:
-        return None
     try:
         seconds = float(value)
     except ValueError:
@@ -58,7 +55,7 @@ def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float |
     named = retry_after(headers.get("retry-after", ""), clock)
     if named is not None or status != 429:
         return named
-    reset = _number(headers.get("inin-ratelimit-reset", ""))
+    reset = _number(headers, "inin-ratelimit-reset")
     if reset is not None:
         return min(reset, _LONGEST_WAIT)
     found = _IN_SECONDS.search(message)
@@ -71,21 +68,19 @@ def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float |
 
 def budget_of(headers: Fields) -> BudgetHeaders | None:
     """The budget that a response states, whatever its status; None without one, or if it is not in numbers."""
-    count = _number(headers.get("inin-ratelimit-count", ""))
+    count = _number(headers, "inin-ratelimit-count")
     if count is None:
         return None
-    allowed = _number(headers.get("inin-ratelimit-allowed", ""))
-    reset = _number(headers.get("inin-ratelimit-reset", ""))
+    allowed = _number(headers, "inin-ratelimit-allowed")
+    reset = _number(headers, "inin-ratelimit-reset")
     if allowed is None or reset is None:
         return None
     return BudgetHeaders(count, allowed, min(reset, _LONGEST_WAIT))
 
 
-def _number(value: str) -> float | None:
-    if not value:
-        return None
+def _number(headers: Fields, name: str) -> float | None:
     try:
-        number = float(value)
+        number = float(headers.get(name, ""))
     except ValueError:
         return None
     return number if 0 <= number < float("inf") else None

@@ -8,6 +8,9 @@ from integrations.ledger import queries
 from integrations.ledger.database import Database
 from integrations.ledger.record_columns import readable_outcome
 
+# Callbacks that are made due in one transaction.
+BATCH = 1_000
+
 
 class CallbackTable:
     """Reads and marks callbacks; LedgerStore adds them. Every method raises LedgerUnavailable as the ledger's do."""
@@ -17,7 +20,8 @@ class CallbackTable:
 
     def due(self, limit: int) -> list[Callback]:
         """Those to be sent now, the longest due first; of each initiation the earliest event that is pending."""
-        return [_callback(row) for row in self._database.read(queries.DUE_CALLBACKS, {"limit": limit})]
+        # A scan: after a long outage of the receiver many wait for an earlier one, and each is looked at.
+        return self._database.scan(queries.DUE_CALLBACKS, {"limit": limit}, _callback)
 
     def mark(self, callback: Callback, state: Delivery, wait: float, answer: str) -> None:
         """Record a try. A pending one is due again after `wait` seconds; one that is delivered stays so."""
@@ -37,8 +41,12 @@ class CallbackTable:
         self._database.execute(queries.RESEND_CALLBACK, _key(callback), durable=False)
 
     def resend_all(self) -> int:
-        """Make all that are not delivered due now: how many."""
-        return len(self._database.execute(queries.RESEND_CALLBACKS, {}, durable=False))
+        """Make all due now that wait for a later time or were given up: how many. Others write in between."""
+        total, done = 0, BATCH
+        while done == BATCH:
+            done = len(self._database.execute(queries.RESEND_CALLBACKS, {"batch": BATCH}, durable=False))
+            total += done
+        return total
 
     def backlog(self) -> tuple[int, float]:
         """How many are pending, and the age of the oldest in seconds."""

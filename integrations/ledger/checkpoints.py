@@ -20,13 +20,13 @@ class Checkpoints:
         self._next = interval
         self._running = False
 
-    def committed(self, commits: int) -> None:
+    def record_commits(self, commits: int) -> None:
         """Note that this process has committed so many times in all."""
         if commits < self._next or self._running:
             return
         self._running = True
         self._next = commits + self._interval
-        start_off_loop(self._run, self._ended)
+        start_off_loop(self._run, self._on_end)
 
     def _run(self) -> None:
         # Requests meet the same fault and report it; the log is longer until the next time.
@@ -38,7 +38,7 @@ class Checkpoints:
             # The first that writes to a log which begins anew waits for the disk: so it is done here.
             connection.execute("UPDATE health SET checked = checked")
 
-    def _ended(self, _: None) -> None:
+    def _on_end(self, _: None) -> None:
         self._running = False
 
 

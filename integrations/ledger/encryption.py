@@ -56,24 +56,24 @@ class InstallationKeys:
         _parse(keys)
         self._given = keys
         self._file = ledger.with_name(f"{ledger.name}.key")
-        self._loaded: str | None = None
+        self._load_keys: str | None = None
 
     def load(self) -> Sequence[str]:
         """Configured keys first, then the key file beside the database (created on first use)."""
         if self._given and not self._file.exists():
             return self._given
-        self._loaded = _installation_key(self._file)
-        return [*self._given, self._loaded]
+        self._load_keys = _installation_key(self._file)
+        return [*self._given, self._load_keys]
 
     def check(self) -> None:
         """LedgerUnavailable if the file was removed or holds another key than this process uses."""
-        if self._loaded is None:
+        if self._load_keys is None:
             return
         try:
             found = self._file.read_text("ascii").strip()
         except (OSError, ValueError):
             found = ""
-        if found != self._loaded:
+        if found != self._load_keys:
             what = "holds another key than this process uses" if found else "is gone or can't be read"
             hint = "Put the key file back that the service was started with; to change it, stop the service first."
             raise LedgerUnavailable(f"the ledger's key file {self._file} {what}", hint=hint)
@@ -85,7 +85,7 @@ class SecretBox:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
         self._fernet: MultiFernet | None = None
-        self._encrypted = lru_cache(REMEMBERED)(lambda plain: self._loaded().encrypt(plain).decode())
+        self._encrypted = lru_cache(REMEMBERED)(lambda plain: self._load_keys().encrypt(plain).decode())
 
     def encrypt(self, values: Mapping[str, object]) -> str:
         """The values as one opaque text; nothing stays nothing."""
@@ -96,7 +96,7 @@ class SecretBox:
         if not text:
             return {}
         try:
-            values: Mapping[str, Any] = orjson.loads(self._loaded().decrypt(text))
+            values: Mapping[str, Any] = orjson.loads(self._load_keys().decrypt(text))
         except InvalidToken as fault:
             raise UnknownKey from fault
         return values
@@ -105,7 +105,7 @@ class SecretBox:
         """LedgerUnavailable if the keys on disk are no longer those that this process uses."""
         self._keys.check()
 
-    def _loaded(self) -> MultiFernet:
+    def _load_keys(self) -> MultiFernet:
         if self._fernet is None:
             self._fernet = MultiFernet(_parse(self._keys.load()))
         return self._fernet

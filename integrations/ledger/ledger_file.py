@@ -54,7 +54,7 @@ class LedgerFile:
             return
         theirs, self._clock_offset = _read(os.pread(self._lock, 100, 0))
         if theirs != _identity(self._path):
-            raise _replaced(self._path, "is not the one that the service's other processes use")
+            raise _replaced_error(self._path, "is not the one that the service's other processes use")
 
     def now(self) -> float:
         """The ledger's clock, once it was entered: seconds since 1970, to the millisecond."""
@@ -86,7 +86,7 @@ class LedgerFile:
             where = self._wal if of_log else self._path
             gone = found[1 if of_log else 0] == _NONE
             what = "was moved or deleted" if gone else "was replaced"
-            raise _replaced(where, f"{what} while the service runs")
+            raise _replaced_error(where, f"{what} while the service runs")
 
     def leave(self) -> None:
         """Take part no longer."""
@@ -143,5 +143,5 @@ def _read(text: bytes) -> tuple[_File, float]:
         return _NONE, 0.0
 
 
-def _replaced(path: str, what: str) -> LedgerUnavailable:
+def _replaced_error(path: str, what: str) -> LedgerUnavailable:
     return LedgerUnavailable(f"the SQLite file {path} {what}", hint=REPLACED_HINT)

@@ -22,7 +22,7 @@ class NoteTable:
     def keep(self, sender: str, note: str) -> None:
         """Keep it in place of the one before. Without a ledger it is in the log and in this worker alone."""
         with suppress(LedgerUnavailable):
-            self._tokens.put(f"note:{sender}", "", Secret(note), KEPT)
+            self._tokens.put(f"note:{sender}", Secret(note), KEPT)
 
     def read(self, sender: str) -> str:
         """The note, "" if there is none that still counts. Raises LedgerUnavailable."""

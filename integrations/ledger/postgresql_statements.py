@@ -21,7 +21,7 @@ from integrations.ledger.database import Params, Rows, Statement
 MAX_PREPARED = 100
 
 
-_Prepared = dict[tuple[Statement, tuple[int, ...]], bytes]
+_Key = tuple[Statement, tuple[int, ...]]
 
 
 class Statements:
@@ -30,7 +30,7 @@ class Statements:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self._loads = Transformer(connection)
-        self._prepared: _Prepared = {}
+        self._prepared: dict[_Key, bytes] = {}
         self._numbers = count()
 
     def run(self, asked: Sequence[tuple[Statement, Params]]) -> list[Rows]:
@@ -41,28 +41,31 @@ class Statements:
         written = [(statement, *_written(statement, params)) for statement, params in asked]
         pgconn = self._connection.pgconn
         pgconn.enter_pipeline_mode()
-        new: _Prepared = {}
-        of_asked: list[bool] = []
+        new: dict[_Key, bytes] = {}
+        prepares: list[_Key | None] = []  # for each result what it has prepared; None: it is of a statement itself
         for statement, types, values in written:
-            name = self._prepared.get((statement, types))
+            key = statement, types
+            name = self._prepared.get(key) or new.get(key)
             if name is None and len(self._prepared) + len(new) < MAX_PREPARED:
-                name = new[statement, types] = b"cobrowse-%d" % next(self._numbers)
+                name = new[key] = b"cobrowse-%d" % next(self._numbers)
                 pgconn.send_prepare(name, statement.sql.encode(), types)
-                of_asked.append(False)
+                prepares.append(key)
             if name is None:
                 pgconn.send_query_params(statement.sql.encode(), values, types)
             else:
                 pgconn.send_query_prepared(name, values)
-            of_asked.append(True)
+            prepares.append(None)
         pgconn.pipeline_sync()
-        results = self._connection.wait(_exchange(pgconn, len(of_asked)))
+        results = self._connection.wait(_exchange(pgconn, len(prepares)))
+        for made, result in zip(prepares, results, strict=False) if new else ():
+            if made is not None and result.status == ExecStatus.COMMAND_OK:  # it stays, whatever failed behind it
+                self._prepared[made] = new[made]
         failed = next((result for result in results if result.status == ExecStatus.FATAL_ERROR), None)
         if pgconn.status == ConnStatus.OK:
             pgconn.exit_pipeline_mode()
         if failed is not None:
             raise errors.error_from_result(failed)
-        self._prepared |= new
-        return [self._rows(result) for result, asked_for in zip(results, of_asked, strict=True) if asked_for]
+        return [self._rows(result) for result, made in zip(results, prepares, strict=True) if made is None]
 
     def _rows(self, result: PGresult) -> Rows:
         if result.status != ExecStatus.TUPLES_OK:

@@ -257,12 +257,14 @@ ADD_OUTCOME_CALLBACK = _ADD_CALLBACK.replace("{condition}", "lease_owner = :leas
 ADD_ENDED_CALLBACK = _ADD_CALLBACK.replace("{condition}", "ended > {now} - 60")
 
 _CALLBACK = "initiation_id, attempt, type, sender, action, key, outcome, created, state, at, tries, answer"
-# A later event of an initiation waits for the earlier one.
+# A later event of an initiation waits for the earlier one. coalesce: by the index on the state, each of them would be
+# looked for among all that are pending.
 DUE_CALLBACKS = """
 SELECT {callback} FROM callbacks AS due
 WHERE state = 'pending' AND at <= {now} AND NOT EXISTS (
     SELECT seq FROM callbacks AS earlier
-    WHERE earlier.initiation_id = due.initiation_id AND earlier.seq < due.seq AND earlier.state = 'pending')
+    WHERE earlier.initiation_id = due.initiation_id AND earlier.seq < due.seq
+        AND coalesce(earlier.state, '') = 'pending')
 ORDER BY at, seq LIMIT :limit
 """.replace("{callback}", _CALLBACK)
 CALLBACKS_OF = """
@@ -280,7 +282,8 @@ UPDATE callbacks SET state = 'pending', at = {now}, tries = 0
 WHERE initiation_id = :initiation_id AND attempt = :attempt AND type = :type
 """
 RESEND_CALLBACKS = """
-UPDATE callbacks SET state = 'pending', at = {now}, tries = 0 WHERE state IN ('pending', 'given_up')
+UPDATE callbacks SET state = 'pending', at = {now}, tries = 0 WHERE seq IN (
+    SELECT seq FROM callbacks WHERE state = 'given_up' OR state = 'pending' AND at > {now} LIMIT :batch)
 """
 CALLBACK_BACKLOG = "SELECT count(*), coalesce({now} - min(created), 0) FROM callbacks WHERE state = 'pending'"
 # Kept for as long as any initiation of their time. One that nobody has tried to send for so long is for nobody.

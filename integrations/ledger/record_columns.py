@@ -50,7 +50,7 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
         "lease_seconds": claim.lease_seconds,
         "keyless": not claim.lock_key.startswith("key:"),
         "turn": plain(command.conversation_id or claim.id),
-        **{name: _stored(getattr(command, name)) for name in BY_COMMAND},
+        **{name: _to_stored(getattr(command, name)) for name in BY_COMMAND},
         "settings": box.encrypt(command.session_settings),
         **checkpoint_params(claim.checkpoint, box),
         "conversation_id": plain(command.conversation_id),
@@ -179,13 +179,13 @@ def _checkpoint(row: Row, secret: Mapping[str, str]) -> Checkpoint:
 def _outcome(text: str, spans: str, secret: Mapping[str, str]) -> Outcome:
     answered = orjson.loads(text)
     failure = answered.get("failure")
-    outcome = _known(
+    outcome = _construct_known(
         Outcome,
         answered
         | {
             "status": Status(answered["status"]),
             "session": _session(answered["session"], secret),
-            "failure": _known(Failure, failure) if failure else None,
+            "failure": _construct_known(Failure, failure) if failure else None,
         },
     )
     return replace(outcome, spans=tuple(Span(*span) for span in orjson.loads(spans)))
@@ -213,7 +213,7 @@ def _earlier(lines: str) -> tuple[Outcome, ...]:
 
 def _session(clear: Mapping[str, Any], secret: Mapping[str, str]) -> Session:
     targets = {"targets": tuple(clear["targets"])} if "targets" in clear else {}
-    return _known(Session, {**clear, **targets, **{name: Secret(value) for name, value in secret.items()}})
+    return _construct_known(Session, {**clear, **targets, **{name: Secret(value) for name, value in secret.items()}})
 
 
 def _texts(text: str) -> tuple[str, ...]:
@@ -223,7 +223,7 @@ def _texts(text: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _known(kind: type[T], values: Mapping[str, Any]) -> T:
+def _construct_known(kind: type[T], values: Mapping[str, Any]) -> T:
     """Made of what this service knows: a newer one may have written more. TypeError if one is of another type."""
     types = _TYPES[kind]
     known = {name: value for name, value in values.items() if name in types}
@@ -264,7 +264,7 @@ def _hidden(session: Session) -> dict[str, str]:
     return {name: value.reveal() for name in _SECRETS if (value := getattr(session, name))}
 
 
-def _stored(value: object) -> object:
+def _to_stored(value: object) -> object:
     return plain(value) if isinstance(value, str) else value
 
 

@@ -71,7 +71,7 @@ class SQLite:
             done = state.batches.write(work, deadline)
             if durable:
                 state.sync.wait(deadline.remaining())
-            state.checkpoints.committed(state.batches.commits)
+            state.checkpoints.record_commits(state.batches.commits)
             return done
 
         return self._use(write, seconds)
@@ -149,17 +149,17 @@ class SQLite:
         deadline = Deadline.after(DEFAULT_TIMEOUT if seconds is None else seconds, self._clock)
         state: OpenLedger | None = None
         try:
-            state = self._checked(deadline)
+            state = self._open_checked(deadline)
             return work(state, deadline)
         except Exception as fault:
             if state is not None and isinstance(fault, SyncFailed | sqlite3.Error):
                 self._give_up(state, fault)
-            what = self._translated(fault)
+            what = self._translate_error(fault)
             if what is None:
                 raise
             raise what from fault
 
-    def _checked(self, deadline: Deadline) -> OpenLedger:
+    def _open_checked(self, deadline: Deadline) -> OpenLedger:
         """The open file, if it still fits this service, from time to time. Each use sees whether it is in its place."""
         state = self._state
         if state is None or state.pid != os.getpid():
@@ -205,7 +205,7 @@ class SQLite:
             with suppress(sqlite3.Error):
                 state.close()
 
-    def _translated(self, fault: Exception) -> LedgerUnavailable | None:
+    def _translate_error(self, fault: Exception) -> LedgerUnavailable | None:
         """What keeps the file from being used, in words; None for a fault that is our own bug, or in words already."""
         if isinstance(fault, TimedOut | SyncTimedOut):
             return LedgerUnavailable(f"{self.location} was not read or written in time")

@@ -155,8 +155,8 @@ class LedgerStore(Listings):
         params = record_columns.end_params(state, initiation_id, checkpoint, outcome, self._box) | {
             "lease_owner": lease_owner
         }
-        # The second look is for a commit whose answer was lost: what it wanted to write is there then.
-        settled = self._write_with_callback(
+        # The second read is for a commit whose answer was lost: what it wanted to write is there then.
+        settled = self._write_event(
             (queries.COMPLETE, params), queries.ADD_OUTCOME_CALLBACK, EventType.of(state), seconds
         )
         if not settled and not self._database.read(queries.COMPLETED, params, seconds=seconds):
@@ -171,7 +171,7 @@ class LedgerStore(Listings):
             # One whose worker died has a session that can be ended, and no outcome of its own.
             outcomes = [outcome_on_record(entry, entry.command.correlation_id) for entry in map(self._listed, found)]
             params = {**params, "outcome": next(map(record_columns.outcome_text, outcomes), "")}
-        self._write_with_callback((queries.MARK_ENDED, params), queries.ADD_ENDED_CALLBACK, EventType.ENDED, seconds)
+        self._write_event((queries.MARK_ENDED, params), queries.ADD_ENDED_CALLBACK, EventType.ENDED, seconds)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
@@ -188,9 +188,9 @@ class LedgerStore(Listings):
         deadline = Deadline.after(seconds, self._clock)
         pause = FIRST_LOOK
         with self._notifier.subscribe(initiation_id) as event:
-            lease_owner = self._holder(initiation_id, seconds)
+            lease_owner = self._read_owner(initiation_id, seconds)
             while lease_owner and not event.wait(min(pause, deadline.remaining())) and deadline.remaining() > 0:
-                if self._holder(initiation_id, deadline.remaining()) != lease_owner:
+                if self._read_owner(initiation_id, deadline.remaining()) != lease_owner:
                     return
                 pause = min(pause * SLOWER, LAST_LOOK)
 
@@ -212,12 +212,10 @@ class LedgerStore(Listings):
         self._purge.close()
         self._database.close()
 
-    def _write_with_callback(
-        self, statement: tuple[str, Params], add: str, event: EventType, seconds: float | None
-    ) -> Rows:
-        """The rows of `statement`, committed in one with the callback of what it writes, if there is one."""
-        added = [(add, {**statement[1], "type": event.value})] if self._adds_callbacks else []
-        return self._database.write(lambda run: run.together([statement, *added]), durable=False, seconds=seconds)[0]
+    def _write_event(self, written: tuple[str, Params], add: str, event: EventType, seconds: float | None) -> Rows:
+        """The rows of the statement `written`, committed in one with its callback by `add` where those are kept."""
+        added = [(add, {**written[1], "type": event.value})] if self._adds_callbacks else []
+        return self._database.write(lambda run: run.together([written, *added]), durable=False, seconds=seconds)[0]
 
     def _won(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
         at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
@@ -233,7 +231,7 @@ class LedgerStore(Listings):
     def _listed(self, values: _Values) -> InitiationRecord:
         return self._record(values, leniently=True)
 
-    def _holder(self, initiation_id: str, seconds: float) -> str:
+    def _read_owner(self, initiation_id: str, seconds: float) -> str:
         found = self._database.read(
             queries.LIVE_LEASE_OWNER, {"id": initiation_id}, seconds=max(seconds, MIN_READ_SECONDS)
         )

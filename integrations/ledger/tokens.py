@@ -40,8 +40,11 @@ class TokenTable:
         params = {"name": name, "lease_owner": lease_owner, "seconds": seconds, "stale_version": stale_version}
         return bool(self._database.execute(queries.ACQUIRE_REFRESH_LEASE, params, durable=False))
 
-    def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> StoredToken:  # noqa: ARG002 - a token is valid even if the lease has passed to another owner
-        """Keep what was fetched and let others lead again. `expires_in` in seconds."""
+    def put(self, name: str, value: Secret, expires_in: float) -> StoredToken:
+        """Keep what was fetched and let others lead again. `expires_in` in seconds.
+
+        Not the lease's owner alone may: a token is valid even if the lease has passed to another.
+        """
         params = {"name": name, "value": self._box.encrypt({"token": value.reveal()}), "expires_in": expires_in}
         version = self._database.execute(queries.PUT, params, durable=False)[0][0]
         return StoredToken(value, expires_in, version)

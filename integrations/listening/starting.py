@@ -57,7 +57,7 @@ class Starter:
         """Run work of the listener in the background; nothing once it has stopped."""
         with self._guard:
             if not self._stopping.is_set():
-                self._pool.submit(self._logged, work)
+                self._pool.submit(self._run_logged, work)
 
     def stop(self) -> None:
         """Finish what runs; what waits for another try is given up: the key stays free for who listens next."""
@@ -68,7 +68,7 @@ class Starter:
     def _try(self, answered: Answered) -> None:
         pause = FIRST_PAUSE
         for number in range(1, TRIES + 1):
-            failure = self._once(answered.command)
+            failure = self._start_once(answered.command)
             if failure is None:
                 return
             code, retryable, wait = failure
@@ -83,7 +83,7 @@ class Starter:
                 for key in answered.keys:
                     self._known.pop(key, None)
 
-    def _once(self, command: Command) -> tuple[str, bool, float | None] | None:
+    def _start_once(self, command: Command) -> tuple[str, bool, float | None] | None:
         """Why it failed: the code, whether another try may succeed, and the wait that was named. None: it is done."""
         try:
             failure = self._initiate(command).failure
@@ -91,7 +91,7 @@ class Starter:
             return error.code, error.retryable, error.retry_after
         return None if failure is None else (failure.code, failure.retryable, failure.retry_after)
 
-    def _logged(self, work: Callable[[], None]) -> None:
+    def _run_logged(self, work: Callable[[], None]) -> None:
         try:
             work()
         except Exception:

@@ -25,7 +25,7 @@ class CallbackMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._tries = Counter(TRIES.name, TRIES.help, TRIES.labels, registry=registry)
-        # The worker that sends now is the last to have counted.
+        # The worker of a machine that sends now has counted last.
         self._pending, self._oldest = (
             Gauge(row.name, row.help, registry=registry, multiprocess_mode="mostrecent") for row in (PENDING, OLDEST)
         )

@@ -136,7 +136,7 @@ class Metrics:
         self._senders = frozenset(senders)
         self._preparing, self._attaching = preparing, attaching
         self.registry = CollectorRegistry()
-        self._directory = _prepared(directory, write)
+        self._directory = _prepare_directory(directory, write)
         self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
         self._histograms = {row: _LabelCache(self._histogram(row)) for row in ROWS if row.buckets}
         self._reload = self._gauge(RELOAD, "livemax")
@@ -153,9 +153,9 @@ class Metrics:
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All counts in the text form that fits this Accept header, and its Content-Type."""
         encode, content_type = choose_encoder(accept)
-        return run_off_loop(lambda: encode(self._collected())), content_type
+        return run_off_loop(lambda: encode(self._collect())), content_type
 
-    def _collected(self) -> CollectorRegistry:
+    def _collect(self) -> CollectorRegistry:
         """The counts of this process, or those that all workers have in their files, which takes a while to read."""
         if not self._directory:
             return self.registry
@@ -189,16 +189,16 @@ class Metrics:
         """Count a request as running until the returned function is called."""
         self._in_flight.inc()
 
-        def ended(status: int) -> None:
+        def on_response(status: int) -> None:
             self._in_flight.dec()
             self._counters[REQUESTS][asked.route or OTHER, str(status)].inc()
 
-        return ended
+        return on_response
 
     def on_span_end(self, attempt: Attempt, span: Span) -> None:
         """Count a call, a step or a wait."""
         if span.kind == "call":
-            self._called(attempt, span)
+            self._record_call(attempt, span)
         elif span.kind == "step":
             self._steps[attempt.checkpoint.flow or "none", span.name].observe(span.seconds)
             if span.name in self._attaching and span.result == "done":
@@ -215,11 +215,11 @@ class Metrics:
             success = "true" if outcome.success else "false"
             self._histograms[INITIATION_SECONDS][flow, success].observe(outcome.seconds)
 
-    def _called(self, attempt: Attempt, span: Span) -> None:
+    def _record_call(self, attempt: Attempt, span: Span) -> None:
         operation, status = span.name, STATUSES.get(span.result, OTHER)
         self._calls[operation, status].inc()
         self._call_seconds[operation,].observe(span.seconds)
-        if [one for one in attempt.spans if one is not span and one.name == operation and _failed(one)]:
+        if [one for one in attempt.spans if one is not span and one.name == operation and _is_failed_call(one)]:
             self._counters[RETRIES][operation,].inc()
         if operation == "token":
             self._counters[TOKENS][status,].inc()
@@ -249,7 +249,7 @@ class _LabelCache(dict[tuple[str, ...], M]):
         return child
 
 
-def _prepared(directory: str, write: counter_files.Write) -> str:
+def _prepare_directory(directory: str, write: counter_files.Write) -> str:
     """The directory, ready for this process's counts; "" where there is none or it can't be used."""
     this_process = os.getpid()
     # Nothing waits while it counts: a greenlet's lock would cost more than the count itself.
@@ -272,5 +272,5 @@ def _named(outcome: Outcome) -> str:
     return name if name in _OUTCOMES else OTHER
 
 
-def _failed(span: Span) -> bool:
+def _is_failed_call(span: Span) -> bool:
     return span.kind == "call" and not span.result.startswith("2")

@@ -24,7 +24,7 @@ class SafeObservers:
             try:
                 observer.on_span_end(attempt, span)
             except Exception as fault:  # noqa: BLE001 - see the class
-                _failed(observer, fault)
+                _log_failure(observer, fault)
 
     def on_outcome(self, command: Command, outcome: Outcome) -> None:
         """An initiation has its outcome."""
@@ -32,30 +32,30 @@ class SafeObservers:
             try:
                 observer.on_outcome(command, outcome)
             except Exception as fault:  # noqa: BLE001 - see the class
-                _failed(observer, fault)
+                _log_failure(observer, fault)
 
     def on_request(self, asked: RequestInfo) -> OnResponse:
         """A request has come."""
-        ends = [end for watcher in self._watchers if (end := _begun(watcher, asked)) is not None]
+        ends = [end for watcher in self._watchers if (end := _call_on_request(watcher, asked)) is not None]
 
-        def ended(status: int) -> None:
+        def on_response(status: int) -> None:
             for end in reversed(ends):
                 try:
                     end(status)
                 except Exception as fault:  # noqa: BLE001 - see the class
-                    _failed(end, fault)
+                    _log_failure(end, fault)
 
-        return ended
+        return on_response
 
 
-def _begun(watcher: RequestObserver, asked: RequestInfo) -> OnResponse | None:
+def _call_on_request(watcher: RequestObserver, asked: RequestInfo) -> OnResponse | None:
     try:
         return watcher.on_request(asked)
     except Exception as fault:  # noqa: BLE001 - see the class
-        _failed(watcher, fault)
+        _log_failure(watcher, fault)
         return None
 
 
-def _failed(who: Observer | RequestObserver | Callable[[int], None], fault: Exception) -> None:
+def _log_failure(who: Observer | RequestObserver | Callable[[int], None], fault: Exception) -> None:
     name = getattr(who, "__qualname__", type(who).__name__)
     log.error("telemetry failed", who=name, exc_info=fault)

@@ -69,7 +69,7 @@ class Traces:
         self._requests[asked.correlation_id] = within
         structlog.contextvars.bind_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}")
 
-        def ended(status: int) -> None:
+        def on_response(status: int) -> None:
             span.set_attribute("http.response.status_code", status)
             if status >= 500:
                 span.set_status(StatusCode.ERROR)
@@ -78,9 +78,9 @@ class Traces:
             context.detach(token)
             span.end(_nanoseconds(self._clock.now()))
 
-        return ended
+        return on_response
 
-    def on_span_end(self, attempt: Attempt, span: Span) -> None:  # noqa: ARG002 - an observer's signature
+    def on_span_end(self, _attempt: Attempt, span: Span) -> None:
         """Note when this thread's attempt began, by the clock that traces go by: spans know seconds since then."""
         self._here.began = self._clock.now() - timedelta(seconds=span.start + span.seconds)
 

@@ -48,12 +48,12 @@ class SenderActivities:
     noting: frozenset[str] = frozenset()
     _kept: dict[str, SenderActivity] = field(default_factory=dict)
 
-    def delivered(self, sender: str, at: datetime, outcome: str) -> None:
+    def record_delivery(self, sender: str, at: datetime, outcome: str) -> None:
         """Note a delivery, and what it came to: a status, or a few of them."""
         kept = self.of(sender)
         self._kept[sender] = replace(kept, deliveries=kept.deliveries + 1, last_delivery=at, last_outcome=outcome)
 
-    def noted(self, sender: str, note: str) -> None:
+    def record_note(self, sender: str, note: str) -> None:
         """Keep what a person is asked to do."""
         self._kept[sender] = replace(self.of(sender), note=note)
         if self.notes is not None:

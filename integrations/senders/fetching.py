@@ -45,12 +45,16 @@ def _trust() -> ssl.SSLContext:
 def exchange(
     url: str, whole: float = WHOLE, body: bytes | None = None, headers: Mapping[str, str] = _NO_HEADERS
 ) -> Answer:
-    """The answer to one GET, or POST of a body, whatever its status. FetchError if there is none in `whole` seconds."""
+    """The answer to one GET, or POST of a body, whatever its status.
+
+    FetchError if there is none within `whole` seconds of the connection, which may take TIMEOUT for each address.
+    """
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)  # else the library takes an IPv6 address's last part for it
     connection = (
         HTTPSConnection(host, port, timeout=TIMEOUT, context=_trust())
-        if parts.scheme == "https"
+        if secure
         else HTTPConnection(host, port, timeout=TIMEOUT)
     )
     too_late = Event()
@@ -58,9 +62,13 @@ def exchange(
     watch.daemon = True
     method, target = "GET" if body is None else "POST", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     try:
-        connection.connect()
+        HTTPConnection.connect(connection)  # no TLS yet: its handshake, too, may come a byte at a time
+        if secure:
+            connection.sock = _trust().wrap_socket(connection.sock, server_hostname=host, do_handshake_on_connect=False)
         connected = connection.sock  # kept: the connection lets go of its socket once the answer has begun
         watch.start()
+        if isinstance(connected, ssl.SSLSocket):
+            connected.do_handshake()
         connection.request(method, target, body, dict(headers))
         answer = connection.getresponse()
         content = answer.read(LARGEST + 1)

@@ -55,16 +55,16 @@ class SampleDelivery:
         """The channel of the conversation that it is about."""
         return self.expect[0].get("wanted", {}).get("channel") or "webchat"
 
-    def made_another(self, by: Replaced) -> tuple[dict[str, str], str]:
+    def make_another(self, by: Replaced) -> tuple[dict[str, str], str]:
         """The headers and the body of another delivery like this one."""
         headers = {
-            name: self._replaced(value, by)
+            name: self._replace_times(value, by)
             for name, value in self.headers.items()
             if name.lower() not in _OF_THE_CONNECTION
         }
-        return headers, self._replaced(self.body, by)
+        return headers, self._replace_times(self.body, by)
 
-    def _replaced(self, text: str, by: Replaced) -> str:
+    def _replace_times(self, text: str, by: Replaced) -> str:
         text = re.sub(CONVERSATION, by.conversation, text, flags=re.IGNORECASE)
         if self.delivery_id and not _MILLISECONDS.search(self.delivery_id):
             text = text.replace(self.delivery_id, by.number if self.delivery_id.isdigit() else by.delivery)

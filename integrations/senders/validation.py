@@ -126,7 +126,7 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     for key, choices in (("signature", context.schemes), ("envelope", ENVELOPES)):
         if key not in row:
             wrong[key] = f"is missing; choose one of {', '.join(choices)}"
-    errors += [f"{key}: {fault}{_came(key, row.get(key), fault)}" for key, fault in wrong.items()]
+    errors += [f"{key}: {fault}{_quote_value(key, row.get(key), fault)}" for key, fault in wrong.items()]
     sound = {key: value for key, value in row.items() if key in keys and key not in wrong}
     largest = sound.get("max_body_bytes")
     if isinstance(largest, int) and largest > context.max_body_bytes:
@@ -140,7 +140,7 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     return errors + _handshake_errors(sound, context)
 
 
-def _came(key: str, value: object, fault: str) -> str:
+def _quote_value(key: str, value: object, fault: str) -> str:
     """What a key was given, where its fault does not show it already; never what may be a secret."""
     if key in ("secrets", "verify_token") or not fault.startswith("must be"):
         return ""

@@ -1,5 +1,6 @@
 """The ledger's two engines as fixtures, and what to put into one."""
 
+import re
 import sqlite3
 import threading
 import time
@@ -18,12 +19,20 @@ from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Sta
 from integrations.ledger import connect, postgresql, queries, record_columns, sqlite_connection
 from integrations.ledger.database import Statement
 from integrations.ledger.encryption import SecretBox, StaticKeys
+from integrations.ledger.migrations import MIGRATIONS
 from integrations.ledger.postgresql_statements import Statements
 from tests.databases import new_database
 
 RETENTION = 86_400.0
 LEASE = 30.0
 KEY = Fernet.generate_key().decode()
+# Every table that holds what the service has put into it.
+TABLES = [
+    name
+    for migration in MIGRATIONS
+    for statement in migration.statements
+    for name in re.findall(r"^CREATE TABLE (\w+)", statement)
+]
 
 _numbers = count(1)
 
@@ -44,7 +53,8 @@ def url(request, tmp_path):
         return f"sqlite:///{tmp_path}/ledger.sqlite3"
     shared = _shared_database(request.getfixturevalue("server"))
     with psycopg.connect(shared, autocommit=True) as connection:
-        connection.execute("TRUNCATE initiations, tokens, budgets, refusals, leases, callbacks, grants")
+        # A migration has put a row into health, which stays.
+        connection.execute(f"TRUNCATE {', '.join(name for name in TABLES if name != 'health')}")
     return shared
 
 

@@ -10,6 +10,7 @@ import pytest
 from cobrowse.callbacks import Delivery, EventType
 from cobrowse.ledger import Acquired, Checkpoint, State
 from integrations.ledger import queries
+from integrations.ledger.callbacks import BATCH
 from integrations.ledger.database import SequentialRun
 from integrations.ledger.purge import UNTRIED_SECONDS
 from tests.contract.ledgers import FINAL, again, claim_of, execute, failed, keyed, outcome, settle, won
@@ -123,7 +124,21 @@ def test_what_is_delivered_stays_so_until_it_is_to_be_sent_again(telling):
     telling.callbacks.mark(again, Delivery.GIVEN_UP, 0.0, "HTTP 410")
     assert telling.callbacks.due(10) == []
     assert telling.callbacks.resend_all() == 1
+    assert telling.callbacks.resend_all() == 0  # it is due already
     assert len(telling.callbacks.due(10)) == 1
+
+
+def test_any_number_is_made_due_in_small_transactions(telling, url):
+    claim = keyed()
+    won(telling, claim)
+    settle(telling, claim)
+    execute(url, "UPDATE callbacks SET state = 'given_up'")
+    columns = "type, sender, action, key, outcome, created, state, at"
+    copy = f"INSERT INTO callbacks (initiation_id, attempt, {columns}) SELECT initiation_id, attempt + :n, {columns} "
+    for power in range(11):
+        execute(url, copy.replace(":n", str(2**power)) + "FROM callbacks")
+    assert telling.callbacks.resend_all() == 2**11 > 2 * BATCH
+    assert telling.callbacks.backlog()[0] == 2**11
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

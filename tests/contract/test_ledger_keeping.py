@@ -190,7 +190,7 @@ def secretive(ledger):
     won(ledger, claim)
     ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
     settle(ledger, claim)
-    ledger.tokens.put("t", "h", Secret("very-secret-token"), 60)
+    ledger.tokens.put("t", Secret("very-secret-token"), 60)
     return claim
 
 

@@ -37,3 +37,13 @@ def test_it_is_found_by_an_index(tmp_path, opened, name):
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", values)]
     walks = [step for step in plan if step.startswith("SCAN initiations") and "INDEX" not in step]
     assert len(walks) == (name in STEPWISE), plan
+
+
+def test_what_a_callback_waits_for_is_found_by_its_initiation(tmp_path, opened):
+    """By the index on the state each look would walk through all that are pending: 100,000 after a day's outage."""
+    won(opened(f"sqlite:///{tmp_path}/ledger.sqlite3"), keyed())
+    statement = statement_of(queries.DUE_CALLBACKS)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", [0] * len(statement.names))]
+    assert [step for step in plan if step.startswith("SEARCH earlier") and "(initiation_id=?" in step], plan
+    assert not [step for step in plan if "TEMP B-TREE" in step], plan

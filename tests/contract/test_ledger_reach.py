@@ -12,6 +12,7 @@ from tests.contract.ledgers import (
     CREATED,
     KEY,
     RETENTION,
+    TABLES,
     execute,
     keyed,
     outcome,
@@ -60,17 +61,7 @@ def test_sqlite_is_upgraded_once_by_however_many_start(tmp_path, opened):
 
 def test_tables_older_than_the_service_are_upgraded_on_sqlite_and_asked_for_on_postgresql(ledger, url, opened):
     ledger.ping()
-    execute(
-        url,
-        "UPDATE ledger_schema SET version = 0",
-        "DROP TABLE initiations",
-        "DROP TABLE tokens",
-        "DROP TABLE budgets",
-        "DROP TABLE leases",
-        "DROP TABLE callbacks",
-        "DROP TABLE refusals",
-        "DROP TABLE health",
-    )
+    execute(url, "UPDATE ledger_schema SET version = 0", *(f"DROP TABLE {name}" for name in TABLES))
     newer = opened(url)
 
     if url.startswith("postgresql"):

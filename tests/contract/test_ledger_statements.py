@@ -75,6 +75,16 @@ def test_no_more_than_so_many_stay_prepared(connection, statements):
     assert prepared.fetchall() == [(MAX_PREPARED,)]
 
 
+def test_one_that_fails_each_time_is_prepared_once(connection, statements):
+    """A session keeps what is prepared: a list that takes too long each time would fill the server's memory."""
+    division = statement("SELECT 1 / CAST(:number AS integer)")
+    for _ in range(3):
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            statements.run([(division, {"number": 1}), (division, {"number": 0})])
+    prepared = connection.execute("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'cobrowse-%'")
+    assert prepared.fetchall() == [(1,)]
+
+
 def test_an_answer_of_megabytes_is_taken_beside_a_statement_of_megabytes(statements):
     text = "x" * 5_000_000
     same = statement("SELECT CAST(:text AS text)")

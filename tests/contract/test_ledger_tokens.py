@@ -11,7 +11,7 @@ def test_a_token_is_read_by_all_once_it_was_put(ledger, url, opened):
     assert ledger.tokens.read("t") is None
     assert ledger.tokens.try_acquire_refresh_lease("t", "a", 5.0, 0)
 
-    put = ledger.tokens.put("t", "a", Secret("token-1"), 600.0)
+    put = ledger.tokens.put("t", Secret("token-1"), 600.0)
 
     read = opened(url).tokens.read("t")
     assert (put.value.reveal(), put.version, put.seconds_left) == ("token-1", 1, 600.0)
@@ -27,17 +27,17 @@ def test_of_16_threads_one_leads(ledger):
             lambda number, version=version: ledger.tokens.try_acquire_refresh_lease("t", f"h-{number}", 5.0, version),
         )
         assert sum(leads) == 1
-        assert ledger.tokens.put("t", f"h-{leads.index(True)}", Secret("x"), 60.0).version == version + 1
+        assert ledger.tokens.put("t", Secret("x"), 60.0).version == version + 1
 
 
 def test_nobody_leads_past_a_token_that_is_newer_than_the_stale_one(ledger):
     ledger.tokens.try_acquire_refresh_lease("t", "a", 5.0, 0)
-    ledger.tokens.put("t", "a", Secret("token-1"), 60.0)
+    ledger.tokens.put("t", Secret("token-1"), 60.0)
 
     assert not ledger.tokens.try_acquire_refresh_lease("t", "b", 5.0, 0)
     assert ledger.tokens.try_acquire_refresh_lease("t", "b", 5.0, 1)
     assert not ledger.tokens.try_acquire_refresh_lease("t", "c", 5.0, 1)
-    assert ledger.tokens.put("t", "b", Secret("token-2"), -5.0).version == 2
+    assert ledger.tokens.put("t", Secret("token-2"), -5.0).version == 2
     read = ledger.tokens.read("t")
     assert read.value.reveal() == "token-2"
     assert read.seconds_left < 0
@@ -66,7 +66,7 @@ def test_versions_grow_even_when_the_token_was_lost(ledger):
     ledger.tokens.release("t", "a")
     assert ledger.tokens.try_acquire_refresh_lease("t", "b", 5.0, 0), "what nobody can know of keeps nobody out"
 
-    assert ledger.tokens.put("t", "b", Secret("x"), 60.0).version == 8
+    assert ledger.tokens.put("t", Secret("x"), 60.0).version == 8
 
 
 # Notes: what a person is asked to do about a sender.
@@ -81,5 +81,5 @@ def test_the_newest_note_about_a_sender_is_read_by_all_and_is_no_token(ledger, u
 
 
 def test_a_note_ends_once_it_no_longer_counts(ledger):
-    ledger.tokens.put("note:sns", "", Secret("open this"), -1.0)
+    ledger.tokens.put("note:sns", Secret("open this"), -1.0)
     assert ledger.notes.read("sns") == ""

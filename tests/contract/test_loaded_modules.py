@@ -12,7 +12,7 @@ import os, runpy, sys
 runpy.run_path("gunicorn.conf.py")
 from app import create_app
 create_app()
-print(*(name for name in ("jwt", "limits", "psycopg", "pygments", "rich") if sys.modules.get(name)))
+print(*(name for name in ("joserfc", "limits", "psycopg", "pygments", "rich") if sys.modules.get(name)))
 """
 
 SENDERS = """
@@ -42,7 +42,7 @@ def test_what_a_senders_row_needs_is_there_before_its_first_request(tmp_path):
     senders = tmp_path / "senders.toml"
     senders.write_text(SENDERS)
     url = f"sqlite:///{tmp_path}/ledger.sqlite3"
-    assert loaded(LEDGER_URL=url, SENDERS_FILE=str(senders)) == ["jwt", "limits"]
+    assert loaded(LEDGER_URL=url, SENDERS_FILE=str(senders)) == ["joserfc", "limits"]
 
 
 def test_the_driver_is_there_for_a_ledger_in_postgresql():

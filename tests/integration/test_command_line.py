@@ -206,7 +206,7 @@ def test_the_ledger_is_upgraded_and_purged_by_hand(bridge):
     assert "The schema is at version " in bridge("ledger", "upgrade").stdout
     assert bridge("start", WEBCHAT).returncode == 0
     assert bridge("ledger", "purge").stdout == "0 initiations removed.\n"
-    assert bridge("ledger", "resend").stdout == "0 callbacks due now.\n"
+    assert bridge("ledger", "resend").stdout == "0 callbacks made due now.\n"
     away = bridge("ledger", "upgrade", LEDGER_URL="mysql://x")
     assert away.returncode == 2
     assert "LEDGER_URL must be" in away.stderr

@@ -87,7 +87,10 @@ def test_the_status_of_a_failed_start_has_its_cause_and_exits_1(filled, box):
     done = filled("status", ENDED, "--live")
     assert done.returncode == 1
     assert done.stdout.startswith("✗ conversation_not_active\n  cause  conversation 4444")
-    assert filled("status", "nope").returncode == 1
+    assert filled("status", "nope").returncode == filled("status", "").returncode == 1
+    ambiguous = filled("status", "0")
+    assert ambiguous.returncode == 1
+    assert "several conversations" in " ".join(ambiguous.stderr.split())
     away = filled("status", WEBCHAT, "--live", GENESYS_API_URL="http://127.0.0.1:1")
     assert (away.returncode, away.stderr[:24]) == (1, "✗ genesys_unavailable: c")
     assert "Traceback" not in away.stderr

@@ -159,7 +159,7 @@ class Platform:
         if content["id"] in self.sessions:
             self.sessions[content["id"]].heard = self.world.now
 
-    def succeeded(self, path: str, correlation: str, *, readable: bool) -> None:
+    def record_success(self, path: str, correlation: str, *, readable: bool) -> None:
         """A call with an effect was answered with a success: whatever it says, it is never made again."""
         if path == "/api/v2/cobrowse/sessions" and not readable:
             self.nameless.setdefault(correlation, self.world.now)

@@ -82,8 +82,8 @@ class SimulatedTokenStore:
     def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
         return self._ledger.reached("token lead", name, lambda: self._lead(name, lease_owner, seconds, stale_version))
 
-    def put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> Stored:
-        return self._ledger.reached("token put", name, lambda: self._put(name, lease_owner, value, expires_in))
+    def put(self, name: str, value: Secret, expires_in: float) -> Stored:
+        return self._ledger.reached("token put", name, lambda: self._put(name, value, expires_in))
 
     def release(self, name: str, lease_owner: str) -> None:
         self._ledger.reached("token release", name, lambda: self._release(name, lease_owner))
@@ -101,10 +101,10 @@ class SimulatedTokenStore:
         self._leads[name] = (lease_owner, self._ledger.now() + seconds)
         return True
 
-    def _put(self, name: str, lease_owner: str, value: Secret, expires_in: float) -> Stored:
+    def _put(self, name: str, value: Secret, expires_in: float) -> Stored:
         stored = self._stored(name)
         self._tokens[name] = (value, self._ledger.now() + expires_in, stored.version + 1 if stored else 1)
-        self._release(name, lease_owner)
+        self._leads.pop(name, None)
         return self._stored(name)
 
     def _release(self, name: str, lease_owner: str) -> None:

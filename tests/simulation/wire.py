@@ -68,7 +68,7 @@ class Wire(httpx.BaseTransport):
         if method == "PATCH" and fate == mischief.GARBLED:
             self._platform.garbled.add(correlation)
         if method == "POST" and 200 <= answer.status_code < 300:
-            self._platform.succeeded(path, correlation, readable=not fate)
+            self._platform.record_success(path, correlation, readable=not fate)
         world.note("answer", answer.status_code)
         return answer
 

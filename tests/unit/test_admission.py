@@ -1,11 +1,12 @@
 """How many are let in at once, whoever asks from wherever."""
 
 import threading
+from contextlib import ExitStack
 
 import gevent
 import pytest
 
-from cobrowse.admission import LIMIT, Admission
+from cobrowse.admission import Admission
 from cobrowse.errors import Overloaded
 
 
@@ -29,11 +30,16 @@ def test_a_place_is_free_again_whatever_its_block_raised():
     assert admission.under_way == 0
 
 
-def test_no_limit_is_none_and_there_is_one_by_default():
+def test_no_limit_is_none_and_there_is_one_of_256_by_default():
     admission = Admission(0)
     with admission.one(), admission.one():
         assert admission.under_way == 2
-    assert Admission()._limit == LIMIT
+    admission = Admission()
+    with ExitStack() as running:
+        for _ in range(256):
+            running.enter_context(admission.one())
+        with pytest.raises(Overloaded, match="256 initiations are running in this process"):
+            running.enter_context(admission.one())
 
 
 def test_threads_at_once_get_exactly_as_many_places_as_there_are():

@@ -34,7 +34,7 @@ def test_a_caller_is_known_by_its_key_in_either_place(key, name):
     ],
 )
 def test_a_key_that_is_not_one_of_ours_is_refused(headers):
-    with pytest.raises(NotAuthenticated, match="not one of the service's") as error:
+    with pytest.raises(NotAuthenticated, match="the API key is not one of the service's") as error:
         KEYS.identify(headers)
     assert not any(value in error.value.message for value in headers.values())
 
@@ -55,7 +55,7 @@ def test_a_key_that_is_not_one_of_ours_is_refused(headers):
     ],
 )
 def test_a_request_without_a_key_is_reported(header):
-    with pytest.raises(NotAuthenticated, match="no API key came"):
+    with pytest.raises(NotAuthenticated, match="no API key came with the request"):
         KEYS.identify({} if header is None else {"authorization": header})
 
 
@@ -74,4 +74,5 @@ def test_every_fault_of_the_keys_is_named_and_no_key_shown():
         "API_KEYS: pair 3 (short): the key is under 16 bytes",
         "API_KEYS: pair 5 (b): the key is the same as an earlier pair's",
     ]
+    assert str(error.value) == "\n".join(error.value.errors)
     assert "0123456789" not in str(error.value) + repr(KEYS)

@@ -13,7 +13,7 @@ from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from integrations.callbacks import Receiver as Target
-from integrations.callbacks.posting import LONGEST_PAUSE, WAITS, Poster, Tried
+from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, Tried
 from integrations.callbacks.sender import AT_ONCE, COUNT, UNRECORDED_PAUSE, CallbackSender, CallbackThread
 from integrations.senders.auth.standard_webhooks import sample
 from schemas.callbacks import CallbackOutcomeSchema, CallbackSchema
@@ -47,6 +47,18 @@ def callback(**fields):
 
 def poster(url, secrets=(SECRET,), **more):
     return Poster(Target(url, tuple(map(Secret, secrets))), payload, SystemClock(), lambda: 0.5, **more)
+
+
+def test_the_words_of_an_event_and_of_a_delivery_are_those_on_record():
+    assert [*EventType] == ["initiation.succeeded", "initiation.failed", "initiation.ended"]
+    assert [*Delivery] == ["pending", "delivered", "given_up"]
+    assert [callback(type=kind, attempt=2).id for kind in EventType] == [
+        "i-1:succeeded:2",
+        "i-1:failed:2",
+        "i-1:ended:2",
+    ]
+    types = {state: EventType.of(state) for state in State}
+    assert [state for state, kind in types.items() if kind is EventType.SUCCEEDED] == [State.SUCCEEDED]
 
 
 # --- the payload ------------------------------------------------------------------------------------
@@ -166,12 +178,22 @@ def test_a_receiver_that_hangs_is_left_after_a_bounded_time(receiver):
 
 def test_a_receiver_that_is_away_is_tried_again():
     tried = poster(f"http://127.0.0.1:{free_port()}/")(callback())
-    assert (tried.state, tried.answer) == (Delivery.PENDING, "127.0.0.1 can't be reached: ConnectionRefusedError")
+    answer = "127.0.0.1 can't be reached: ConnectionRefusedError"
+    assert tried == Tried(Delivery.PENDING, answer, WAITS[0] * 1.1, pause=UNREACHABLE_PAUSE)
 
 
-def test_what_cannot_be_read_is_given_up_and_nothing_is_sent(receiver):
-    assert poster(receiver.url)(callback(outcome=None)).state is Delivery.GIVEN_UP
+def test_what_cannot_be_read_is_not_sent_and_waits_for_a_newer_release_that_can(receiver):
+    post = poster(receiver.url)
+    assert post(callback(outcome=None)).state is Delivery.PENDING
+    assert post(callback(outcome=None, tries=len(WAITS))).state is Delivery.GIVEN_UP
     assert receiver.received == []
+
+
+def test_a_fault_of_ours_is_a_try_and_the_next_one_waits(receiver):
+    """Otherwise it would be due again at once, and eight of them would keep a worker busy for ever."""
+    post = poster(receiver.url, send=lambda *_: {}["no such thing"])
+    assert post(callback()) == Tried(Delivery.PENDING, "not sent: internal error (KeyError)", WAITS[0] * 1.1)
+    assert post(callback(tries=len(WAITS))).state is Delivery.GIVEN_UP
 
 
 # --- who sends --------------------------------------------------------------------------------------

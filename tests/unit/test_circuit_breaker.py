@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.errors import GenesysUnavailable
-from integrations.genesys.circuit_breaker import MIN_TIMEOUT_SECONDS, CircuitBreaker
+from integrations.genesys.circuit_breaker import CircuitBreaker
 from tests.clocks import ManualClock
 
 HOST, OTHER = "api.example.com", "login.example.com"
@@ -63,7 +63,7 @@ def test_a_check_that_fails_leaves_it_alone_once_more(breaker, clock):
     breaker.before_call(HOST)
 
 
-@pytest.mark.parametrize(("seconds", "opens"), [(MIN_TIMEOUT_SECONDS, True), (MIN_TIMEOUT_SECONDS - 0.1, False)])
+@pytest.mark.parametrize(("seconds", "opens"), [(2.0, True), (1.9, False)])
 def test_a_timeout_counts_only_after_a_wait_that_says_something_about_the_host(breaker, seconds, opens):
     fail(breaker, 2)
     breaker.before_call(HOST)
@@ -85,3 +85,57 @@ def test_its_message_names_the_host_the_failures_and_the_next_attempt(breaker):
     assert refused.value.message == (
         f"circuit breaker open for {HOST} after 3 consecutive failures; next attempt in 5 s"
     )
+
+
+def test_it_opens_at_the_twentieth_failure_for_five_seconds_where_nothing_else_is_configured(clock):
+    breaker = CircuitBreaker(clock)
+    fail(breaker, 19)
+    breaker.before_call(HOST)
+    breaker.record_result(HOST, ok=False)
+    clock.time += 4
+    with pytest.raises(GenesysUnavailable) as refused:
+        breaker.before_call(HOST)
+    assert refused.value.retry_after == 1.0
+    clock.time += 1
+    breaker.before_call(HOST)
+
+
+def test_a_wait_shorter_than_a_second_is_rounded_up_to_one(breaker, clock):
+    fail(breaker, 3)
+    clock.time += 4.5
+    with pytest.raises(GenesysUnavailable, match="next attempt in 1 s") as refused:
+        breaker.before_call(HOST)
+    assert refused.value.retry_after == 1.0
+
+
+def test_a_trial_that_never_reports_back_is_followed_by_another(breaker, clock):
+    fail(breaker, 3)
+    clock.time += 5
+    breaker.before_call(HOST)
+    clock.time += 4
+    with pytest.raises(GenesysUnavailable):
+        breaker.before_call(HOST)
+    clock.time += 1
+    breaker.before_call(HOST)
+
+
+def test_only_its_opening_and_its_closing_are_reported(clock):
+    changes = []
+    breaker = CircuitBreaker(clock, fail_max=2, on_change=lambda host, is_open: changes.append((host, is_open)))
+    breaker.record_result(HOST, ok=True)
+    breaker.record_result(HOST, ok=False)
+    breaker.record_result(HOST, ok=True)
+    assert changes == []
+    for _ in range(3):
+        breaker.record_result(HOST, ok=False)
+    assert changes == [(HOST, True)]
+    for _ in range(2):
+        breaker.record_result(HOST, ok=True)
+    assert changes == [(HOST, True), (HOST, False)]
+
+
+def test_one_success_starts_the_count_again(breaker):
+    fail(breaker, 2)
+    breaker.record_result(HOST, ok=True)
+    fail(breaker, 2)
+    assert breaker.open_circuits() == ()

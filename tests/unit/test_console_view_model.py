@@ -8,7 +8,7 @@ import pytest
 from cobrowse.ledger import Checkpoint, InitiationRecord, State
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 from console import view_model
-from console.view_model import DOTS, STATES, badge, can_retry, choices, detail, flash, masked, row
+from console.view_model import DOTS, STATES, badge, can_retry, choices, detail, flash, mask_outcome, row
 from web.error_responses import hint_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -52,9 +52,9 @@ def test_running_without_an_owner_is_interrupted():
 
 
 def test_no_secret_survives_the_masking_and_what_is_not_there_is_not_masked():
-    hidden = masked(DONE)
+    hidden = mask_outcome(DONE)
     assert [getattr(hidden.session, name).reveal() for name in SECRETS] == [DOTS] * 3
-    assert masked(replace(DONE, session=Session("conv-1"))).session == Session("conv-1")
+    assert mask_outcome(replace(DONE, session=Session("conv-1"))).session == Session("conv-1")
     assert hidden.session.conversation_id == "conv-1"
 
 

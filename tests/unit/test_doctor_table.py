@@ -4,7 +4,7 @@ import pytest
 
 from commands.doctor import NAMES, summary
 from commands.terminal import say_check
-from diagnostics import QUESTIONS, Check, passed, unsettled
+from diagnostics import QUESTIONS, Check, all_passed, settings_checks
 
 GOOD = Check("ledger", True, "the SQLite file ledger.sqlite3 can be written")
 BAD = Check("credentials", False, "token: Genesys answered 401", "Copy the secret anew. " * 12)
@@ -53,18 +53,18 @@ def test_the_summary_counts_what_was_checked():
 
 
 def test_it_passes_unless_something_is_wrong():
-    assert passed([GOOD, SKIPPED])
-    assert not passed([GOOD, BAD])
+    assert all_passed([GOOD, SKIPPED])
+    assert not all_passed([GOOD, BAD])
 
 
 def test_settings_that_are_wrong_are_a_check_each():
-    checks = list(unsettled(["API_KEYS: required; give each caller one", "GENESYS_REGION: Must be one of a, b."]))
+    checks = list(settings_checks(["API_KEYS: required; give each caller one", "GENESYS_REGION: Must be one of a, b."]))
     assert [check.found for check in checks] == [
         "API_KEYS: required; give each caller one",
         "GENESYS_REGION: Must be one of a, b.",
     ]
     assert "GENESYS_REGION" in checks[1].hint
-    assert not passed(checks)
+    assert not all_passed(checks)
 
 
 def test_what_a_question_needs_is_asked_before_it():

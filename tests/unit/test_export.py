@@ -48,6 +48,8 @@ def test_what_is_no_moment_is_shown_with_examples(text):
         ("+49 30", "'+49 30"),
         ("-1", "'-1"),
         ("a=b", "a=b"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("a;=1+1;b;@c", "a;'=1+1;b;'@c"),
         ("", ""),
         ("two\nlines", "two\\nlines"),
         (-1, "-1"),

@@ -1,11 +1,13 @@
 """The issuer's keys: which are taken, and when they are fetched, beside the requests and within bounds."""
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from cobrowse.errors import KeysUnavailable, NotAuthenticated
 from integrations.senders import fetching
@@ -15,17 +17,13 @@ from integrations.senders.fetching import FetchError, fetch
 from integrations.senders.registry import load_senders
 from tests.clocks import ManualClock
 from tests.payloads import NOW
-from tests.unit.jwts import AUDIENCE, ISSUER, KEYS, presenting, token
+from tests.unit.jwts import AUDIENCE, ISSUER, KEYS, b64, presenting, token
 from web.error_responses import status_of
 
 
 def jwk(name, key_id, **more):
-    algorithms = {
-        "RS256": jwt.algorithms.RSAAlgorithm,
-        "ES256": jwt.algorithms.ECAlgorithm,
-        "EdDSA": jwt.algorithms.OKPAlgorithm,
-    }
-    return {**json.loads(algorithms[name].to_jwk(KEYS[name].public_key())), "kid": key_id, **more}
+    kinds = {"RS256": RSAKey, "ES256": ECKey, "EdDSA": OKPKey}
+    return {**kinds[name].import_key(KEYS[name].public_key()).as_dict(), "kid": key_id, **more}
 
 
 def document(*keys):
@@ -50,7 +48,16 @@ def test_a_key_of_another_use_kind_or_form_is_passed_over():
         document(good, jwk("ES256", "b", use="enc"), {"kty": "oct", "k": "AAAA", "kid": "c"}, 7, {"kty": "RSA"})
     )
     assert list(found) == ["a"]
+    private = OKPKey.import_key(KEYS["EdDSA"]).as_dict(private=True)
+    assert list(keys_in(document({**private, "kid": "published"}, {"kty": ["RSA"]}, good))) == ["a"]
     assert keys_in(document(jwk("RS256", "a", alg="RS512"), jwk("EdDSA", "d"))).keys() == {"d"}
+
+
+def test_a_key_that_can_be_broken_is_passed_over():
+    n = rsa.generate_private_key(65537, 1024).public_key().public_numbers().n
+    weak = {"kty": "RSA", "kid": "weak", "e": "AQAB", "n": b64(n.to_bytes(128, "big"))}
+    other = {**ECKey.import_key(ec.generate_private_key(ec.SECP384R1()).public_key()).as_dict(), "kid": "P-384"}
+    assert keys_in(document(weak, other, jwk("ES256", "b"))).keys() == {"b"}
 
 
 @pytest.mark.parametrize(
@@ -137,6 +144,9 @@ def test_a_row_fetches_its_issuers_keys_once_it_is_started_and_never_in_a_reques
     good = presenting(token(header={"kid": "now"}))
     with pytest.raises(KeysUnavailable):
         sender.authenticate(good, NOW)
+    for hopeless in ({"alg": "none"}, {"alg": "RS512"}, {"crit": ["x"], "x": 1}):
+        with pytest.raises(NotAuthenticated, match="no JWT of RS256"):
+            sender.authenticate(presenting(token(header={"kid": "now", **hopeless})), NOW)
     assert not issuer["asked"].is_set()
     sender.start()
     sender.start()
@@ -173,3 +183,16 @@ def test_an_issuer_that_sends_a_byte_now_and_then_holds_nobody_up(issuer, header
     issuer.update(drips=True, headers={"Content-Length": "200000", **headers})
     with pytest.raises(FetchError, match="did not answer within"):
         fetch(issuer["url"], whole=0.3)
+
+
+def test_a_tls_handshake_that_never_ends_holds_nobody_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(FetchError, match=r"within 0\.3 s"):
+        fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/keys", whole=0.3)
+
+
+@pytest.mark.parametrize("host", ["[::1]", "[::ffff:127.0.0.1]"])
+def test_an_ipv6_address_needs_no_port(host):
+    """Its last part is none: the rest of it would be looked for as a name."""
+    with pytest.raises(FetchError) as refused:
+        fetch(f"http://{host}/keys")
+    assert "gaierror" not in str(refused.value)

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from cobrowse.model import Secret
 from integrations.genesys.conversation import parse_conversation
-from integrations.genesys.links import checked_link
+from integrations.genesys.links import check_link
 from schemas.genesys import ConversationSchema
 
 NOT_HTTPS = [
@@ -33,7 +33,7 @@ NOT_HTTPS = [
 @pytest.mark.parametrize("url", NOT_HTTPS)
 def test_what_is_not_https_is_left_out_with_a_warning(url):
     with capture_logs() as lines:
-        assert checked_link(url, "joinUrl", "c-1") == Secret()
+        assert check_link(url, "joinUrl", "c-1") == Secret()
     [line] = lines
     assert (line["log_level"], line["field"], line["conversation_id"]) == ("warning", "joinUrl", "c-1")
     assert url not in str(line)
@@ -44,7 +44,7 @@ def test_what_is_not_https_is_left_out_with_a_warning(url):
 )
 def test_an_https_link_is_passed_on_as_it_is(url):
     with capture_logs() as lines:
-        assert checked_link(url, "joinUrl", "c-1").reveal() == url
+        assert check_link(url, "joinUrl", "c-1").reveal() == url
     assert lines == []
 
 

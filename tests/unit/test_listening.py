@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from cobrowse.clock import SystemClock
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.model import Failure, Outcome, Status
 from integrations.genesys.no_proxy import is_direct
@@ -185,6 +186,20 @@ def test_a_lease_is_held_only_while_no_other_can_have_it():
     assert not lease.held
     lease.look()
     assert not lease.held
+
+
+def test_a_fault_of_ours_does_not_keep_a_process_from_its_lease_for_good():
+    class Faulty(Leases):
+        def hold(self, *asked, **more):
+            answer = super().hold(*asked, **more)
+            return answer if isinstance(answer, bool) else {}[answer]
+
+    leases = Faulty("no such thing", *[True] * 99)
+    lease = KeptLease(leases, "listener", "me", SystemClock())
+    lease.start()
+    wait_until(lambda: lease.held)
+    lease.stop()
+    assert leases.answers[-1] == "listener"
 
 
 def test_another_takes_over_within_fifteen_seconds():

@@ -20,7 +20,19 @@ from cobrowse.ledger import (
     lock_key_for,
     released_lock_key,
 )
-from cobrowse.model import Command, Failure, Outcome, Secret, Session, SessionState, Span, Status
+from cobrowse.model import (
+    Command,
+    Ending,
+    Failure,
+    Outcome,
+    Secret,
+    Session,
+    Sessions,
+    SessionState,
+    SessionView,
+    Span,
+    Status,
+)
 
 COMMAND = Command("crm", "corr", 10.0)
 
@@ -78,6 +90,7 @@ def test_a_secret_is_revealed_by_name_and_equals_its_like_only():
     assert Secret(TEXT) == SECRET != Secret("another")
     assert SECRET != TEXT
     assert len({SECRET, Secret(TEXT)}) == 1
+    assert len({hash(Secret(str(number))) for number in range(10)}) > 1
     assert (bool(SECRET), bool(Secret()), Secret().reveal()) == (True, False, "")
 
 
@@ -105,7 +118,11 @@ def test_a_command_asks_for_nothing_that_is_not_said():
             key="",
             fingerprint="",
             reuse_live_session=False,
+            start_when="customer_connected",
             user_token=Secret(""),
+            action="start",
+            ends="",
+            hand_over=False,
         )
         == COMMAND
     )
@@ -113,7 +130,15 @@ def test_a_command_asks_for_nothing_that_is_not_said():
 
 def test_a_session_of_which_nothing_is_known_is_empty():
     nothing = Secret("")
-    assert Session("", "", "", nothing, nothing, nothing, nothing, "", "", verified=False) == Session()
+    unseen = {"verified": False, "targets": (), "customer_id": "", "handed_over": False, "hand_over_error": ""}
+    assert Session("", "", "", nothing, nothing, nothing, nothing, "", "", **unseen) == Session()
+
+
+def test_a_look_that_shows_nothing_says_nothing():
+    assert Sessions(live=(), over=(), unanswered="") == Sessions()
+    assert Ending(targets=(), session_ids=(), all_over=False, customer_left=False) == Ending()
+    unknown = SessionView(SessionState.UNKNOWN, customer_connected=False, agent_connected=False, since="")
+    assert unknown == SessionView()
 
 
 def test_progress_and_a_span_begin_with_nothing():
@@ -138,7 +163,9 @@ def test_an_outcome_is_a_success_if_an_invitation_came_of_it(status):
 
 def test_an_entry_and_a_claim_say_what_they_are_told():
     entry = InitiationRecord("i", COMMAND, State.RUNNING, 1, Checkpoint())
-    assert InitiationRecord("i", COMMAND, State.RUNNING, 1, Checkpoint(), "", 0.0, 0, None, None, None) == entry
+    nothing = (Checkpoint(), "", 0.0, 0, None, None, None, None, 0, ())
+    assert InitiationRecord("i", COMMAND, State.RUNNING, 1, *nothing) == entry
+    assert Acquired(entry, None, (), ()) == Acquired(entry)
     claim = Claim("i", "slot", "lease_owner", COMMAND, 15.0)
     assert Claim("i", "slot", "lease_owner", COMMAND, 15.0, Checkpoint()) == claim
 
@@ -158,6 +185,10 @@ def test_what_a_command_must_hold_alone():
     assert lock_key_for(replace(without_key, key="k", fingerprint="f"), "i") == "key:crm:ada:k"
     assert lock_key_for(replace(without_key, key="k"), "i") == "key:crm::k"
     assert lock_key_for(COMMAND, "i") == released_lock_key("i") == "id:i"
+    # An end is beside the conversation's start, and beside the end of another of its initiations.
+    end = replace(without_key, action="end")
+    assert lock_key_for(end, "i") == "conversation:crm:ada:c:end:"
+    assert lock_key_for(replace(end, ends="a:b%"), "i") == "conversation:crm:ada:c:end:a%3Ab%25"
 
 
 def test_no_two_callers_and_keys_make_one_lock_key():

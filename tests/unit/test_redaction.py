@@ -112,6 +112,100 @@ def test_a_redactor_tells_nothing_of_what_it_holds():
     assert SECRET not in repr(Redactor((Secret(SECRET),), SESSION, ()))
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Authorization: Bearer abc12345, then", f"Authorization: {MASK} {MASK}, then"),
+        ("Digest=abcdef", f"Digest {MASK}"),
+        ("negotiate abcdef!", f"negotiate {MASK}"),
+        ("basic abcde", "basic abcde"),
+        ("id_token: short, more", f"id_token: {MASK}, more"),
+        ("joincode=123&a=b", f"joincode={MASK}&a=b"),
+        ("myPassword=pw", "myPassword=pw"),
+        ("https://user:pass@host/x", f"https://{MASK}@host/x"),
+        ("https://@host/x", "https://@host/x"),
+        ("https://host/x?a=b and more", f"https://host/x?{MASK} and more"),
+        ("https://host/x#f", f"https://host/x?{MASK}"),
+        ("https://host/x#f#g", f"https://host/x?{MASK}"),
+        ("https://host/x#f?a", f"https://host/x?{MASK}"),
+        ("https://host/x?a#f", f"https://host/x?{MASK}"),
+        ("https://host?a=b", f"https://host?{MASK}"),
+        ("wss://host:8443/a/b", "wss://host:8443/a/b"),
+        ("why? because", "why? because"),
+        ("/x?a=b", f"/x?{MASK}"),
+        ("/x?ab", "/x?ab"),
+        # From 20 characters on a run with letters and digits is random, and from 40 on any is.
+        ("a1" * 9 + "a", "a1" * 9 + "a"),
+        ("a1" * 10, MASK),
+        ("a" * 39, "a" * 39),
+        ("a" * 40, MASK),
+        ("1" * 39, "1" * 39),
+        ("eyJ" + "a" * 17, MASK),
+        ("eyJ" + "a" * 16, "eyJ" + "a" * 16),
+        ("x" + "eyJ" + "a" * 17, "x" + "eyJ" + "a" * 17),
+        ("a" * 20 + "=", MASK),
+        ("a+1" + "b" * 17, MASK),
+        ("a+b" + "b" * 17, "a+b" + "b" * 17),
+        ("x/" + "a1" * 10, f"x/{MASK}"),
+        ("a1" * 10 + "/conversations/abc", f"{MASK}/conversations/abc"),
+        ("dataactions.prod1.mypurecloud.com", "dataactions.prod1.mypurecloud.com"),
+        ("x." + "a1" * 10, MASK),
+        ("3f2504e0-4f89-41d3-9a0c-0305e82c3301", "3f2504e0-4f89-41d3-9a0c-0305e82c3301"),
+        ("3F2504E0-4F89-41D3-9A0C-0305E82C3301.mypurecloud", "3F2504E0-4F89-41D3-9A0C-0305E82C3301.mypurecloud"),
+        ("3f2504e0-4f89-41d3-9a0c-0305e82c33011", MASK),
+    ],
+)
+def test_what_is_masked_ends_where_the_secret_does(text, shown):
+    assert redact(text) == shown
+
+
+def test_a_held_value_is_masked_from_four_characters_on_in_each_of_its_spellings():
+    assert redact("abc abcd", ["abc"]) == "abc abcd"
+    assert redact("abc abcd.", ["abcd"]) == f"abc {MASK}."
+    # The longest first: a link is masked as a whole, though a part of it is held too.
+    assert redact("to https://h/p?ab now", ["h/p?ab", "https://h/p?ab", "h/p?"]) == f"to {MASK} now"
+    assert redact("to h/p?ab now", ["https://h/p?ab"]) == f"to {MASK} now"
+    assert redact("a%2Fb%3F", ["a/b?"]) == MASK
+    # In base64 by both alphabets.
+    for encoded in ("PDw/Pz8+Pg", "PDw_Pz8-Pg"):
+        assert redact(f"({encoded})", ["<<???>>"]) == f"({MASK})"
+
+
+@pytest.mark.parametrize("name", [b"authorization", b"Authorization"])
+def test_a_calls_own_credential_is_masked_and_so_are_the_pair_and_the_password_in_it(name):
+    redactor = Redactor((), SESSION, ((b"X-Other", b"Basic shown-value"), (name, f"Basic {PAIR}".encode())))
+    assert (
+        redactor(f"<{PAIR}> <client:{SECRET}> <{SECRET}> <shown-value>") == f"<{MASK}> <{MASK}> <{MASK}> <shown-value>"
+    )
+
+
+def test_a_password_begins_at_the_first_colon_of_its_pair():
+    pair = base64.b64encode(b"client:pass:word").decode()
+    redactor = Redactor((), Session(), ((b"authorization", f"Basic {pair}".encode()),))
+    assert redactor("<pass:word>") == f"<{MASK}>"
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        "no-base64!",
+        # Base64 of user:pass, but for one character.
+        "dXNl!cjpwYXNz",
+        base64.b64encode(b"\xff:pass").decode(),
+        base64.b64encode(b"nocolon").decode(),
+    ],
+)
+def test_a_credential_that_is_no_pair_is_masked_as_it_stands(credential):
+    redactor = Redactor((), Session(), ((b"authorization", f"Bearer {credential}".encode()),))
+    assert redactor(f"<{credential}> <pass> <nocolon>") == f"<{MASK}> <pass> <nocolon>"
+
+
+def test_a_calls_secrets_and_its_sessions_links_and_code_are_masked():
+    redactor = Redactor((Secret(SECRET),), SESSION, ())
+    shown = redactor(f"{SECRET} https://join.example.com/j/abc https://view.example.com/v/def 271828")
+    assert shown == " ".join([MASK] * 4)
+
+
 def failure(operation, answer):
     class Upstream(httpx.BaseTransport):
         def handle_request(self, _request):

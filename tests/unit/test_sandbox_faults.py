@@ -5,7 +5,7 @@ import pytest
 from sandbox.faults import ALWAYS, KINDS, OPERATIONS, Faults, parse
 from sandbox.fields import Refused
 from sandbox.lag import NO_LAG, Lag
-from sandbox.options import Options, changed
+from sandbox.options import Options, change_options
 
 # The least that each kind can be asked for with.
 LEAST = {
@@ -150,7 +150,7 @@ def test_after_clear_nothing_strikes():
 
 
 def test_settings_are_read_strictly():
-    options = changed(Options(), {"autoCreate": True, "rateLimit": None, "expiresIn": 60, "api": "native"})
+    options = change_options(Options(), {"autoCreate": True, "rateLimit": None, "expiresIn": 60, "api": "native"})
     assert (options.auto_create, options.rate_limit, options.expires_in, options.api) == (True, None, 60, "native")
     for document, words in (
         ({"autoCreate": 1}, "autoCreate: must be true or false"),
@@ -161,7 +161,7 @@ def test_settings_are_read_strictly():
         ({}, "give at least one of api"),
     ):
         with pytest.raises(Refused) as refused:
-            changed(Options(), document)
+            change_options(Options(), document)
         assert words in str(refused.value)
 
 

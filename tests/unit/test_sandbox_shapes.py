@@ -108,7 +108,7 @@ def test_a_created_session_has_a_link_for_each_side():
 
 
 def test_a_communication_is_found_only_with_its_own_participant():
-    customer, agent = (shapes.derived("c-1", purpose) for purpose in ("customer", "agent"))
+    customer, agent = (shapes.derive_id("c-1", purpose) for purpose in ("customer", "agent"))
     communication = shapes.communication_id(LIVE, "agent")
     assert shapes.medium_of(CHAT.media, "c-1", agent, communication) is LIVE
     assert shapes.medium_of(CHAT.media, "c-1", customer, communication) is None

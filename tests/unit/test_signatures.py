@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from standardwebhooks.webhooks import Webhook
@@ -209,13 +209,28 @@ def test_a_hex_signature_may_be_in_capitals():
     assert row("github").authenticate(incoming({"X-Hub-Signature-256": f"sha256={raw}"}, b"{}"), NOW) == "S"
 
 
-def test_the_tolerance_is_the_rows():
+@pytest.mark.parametrize(("off", "side"), [(-11, "behind"), (11, "ahead of")])
+def test_the_tolerance_is_the_rows(off, side):
     sender = row("zendesk", more="tolerance_seconds = 10")
-    request = incoming(
-        sender.sign("POST", "/", b"{}", datetime.fromtimestamp(NOW.timestamp() - 11, UTC)).headers, b"{}"
-    )
-    with pytest.raises(StaleTimestamp, match="11 s behind this service's clock; 10 s are allowed"):
-        sender.authenticate(request, NOW)
+
+    def sent(seconds):
+        return incoming(sender.sign("POST", "/", b"{}", NOW + timedelta(seconds=seconds)).headers, b"{}")
+
+    with pytest.raises(StaleTimestamp) as refused:
+        sender.authenticate(sent(off), NOW)
+    assert refused.value.message == (f"the signature's timestamp is 11 s {side} this service's clock; 10 s are allowed")
+    assert sender.authenticate(sent(off * 10 / 11), NOW) == "S"
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "iso"])
+def test_a_rows_timestamp_may_be_in_each_unit_and_one_in_another_form_is_refused(unit):
+    more = f'header = "X-Sig"\ntimestamp_header = "X-Sent"\ntimestamp_unit = "{unit}"'
+    sender = row("hmac", more=more)
+    assert sender.authenticate(incoming(sender.sign("POST", "/", b"", NOW).headers), NOW) == "S"
+    signature = hmac_by_hand(SECRET.encode(), b"yesterday.").hex()
+    with pytest.raises(SignatureInvalid) as refused:
+        sender.authenticate(incoming({"X-Sig": signature, "X-Sent": "yesterday"}), NOW)
+    assert refused.value.message == "the signature's timestamp is not one"
 
 
 @pytest.mark.parametrize(
@@ -271,6 +286,37 @@ def test_a_basic_user_name_counts_only_if_the_row_names_one():
     for wrong in (f"anyone:{SECRET}", f":{SECRET}", f"servicenow:{SECRET}:", "servicenow:", "servicenow", SECRET):
         with pytest.raises(NotAuthenticated):
             named.authenticate(basic(wrong), NOW)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "more", "headers", "query"),
+    [
+        ("api-key", "", {"X-Api-Key": SECRET}, {}),
+        ("api-key", 'header = "X-Key"', {"X-Key": SECRET}, {}),
+        ("api-key", 'query = "code"', {}, {"code": SECRET}),
+        # Where no user name counts, one is sent all the same.
+        ("basic", "", {"Authorization": f"Basic {base64.b64encode(f'cobrowse:{SECRET}'.encode()).decode()}"}, {}),
+        (
+            "basic",
+            'username = "them"',
+            {"Authorization": f"Basic {base64.b64encode(f'them:{SECRET}'.encode()).decode()}"},
+            {},
+        ),
+        ("bearer", "", {"Authorization": f"Bearer {SECRET}"}, {}),
+        ("mtls", 'subjects = ["CN=a", "CN=b"]\nsubject_header = "X-Subject"', {"X-Subject": "CN=a"}, {}),
+    ],
+)
+def test_a_credential_is_sent_where_the_row_has_it(scheme, more, headers, query):
+    signed = row(scheme, more=more, trusted_proxies=("10.0.0.0/24",)).sign("POST", "/", b"", NOW)
+    assert (signed.headers, signed.query) == (headers, query)
+
+
+def test_a_key_in_the_query_is_looked_for_among_a_hundred_parameters():
+    sender = row("api-key", more='query = "code"')
+    others = "&".join(["p="] * 99)
+    assert sender.authenticate(incoming({}, query=f"{others}&code={SECRET}"), NOW) == "S"
+    with pytest.raises(NotAuthenticated, match="is missing"):
+        sender.authenticate(incoming({}, query=f"{others}&p=&code={SECRET}"), NOW)
 
 
 SUBJECT = "CN=dataactions.prod.us-east-1.mypurecloud.com"

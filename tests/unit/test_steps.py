@@ -8,6 +8,9 @@ import pytest
 
 from cobrowse.flow import Attempt
 from cobrowse.model import Command
+from integrations.genesys.steps import Calls
+from tests.clocks import ManualClock
+from tests.scripted import initiation
 from tests.unit.org import CREATE, LOOK, POST, TOKEN, C, Org, connected, conversation, refused, start
 
 ATTACH = f"/api/v2/conversations/{C}/media"
@@ -161,3 +164,44 @@ def test_the_look_after_an_invitation_is_told_and_a_conflict_keeps_genesyss_word
     assert "before another check for the session" in {span.name for span in start(org, "native").spans}
     org.answers[POST] = refused(409, "conflict", "somebody was faster")
     assert "somebody was faster" in start(org, "native").failure.message
+
+
+@pytest.mark.parametrize(("mode", "path"), [("media", ATTACH), ("native", POST)])
+def test_a_conflict_with_nothing_to_see_has_invited_nobody(mode, path):
+    org = Media()
+    org.answers[path] = refused(409, "conflict")
+    flows, clock = connected(org, mode)
+    work = initiation(flows, clock=clock)
+    assert work(Command("architect", "corr", 10.0, conversation_id=C)).failure.code == "genesys_unavailable"
+    ((*_, checkpoint, _),) = work.ledger.settled
+    assert (checkpoint.pending_step, checkpoint.may_have_notified) == ("", False)
+
+
+def test_another_session_that_shows_is_not_what_a_lost_attachment_has_made():
+    org = Media(shown=[{"id": "m-9", "cobrowseSessionId": "s-9", "state": "connected"}])
+    org.answers[ATTACH] = [httpx.Response(500), httpx.Response(200, json=MEDIUM)]
+    session = start(org, "media").session
+    assert (org.calls.count(ATTACH), session.cobrowse_session_id, session.media_id) == (2, "s-1", "m-1")
+
+
+def test_the_native_flow_keeps_the_code_the_socket_and_the_end_of_the_offer():
+    answer = {"id": "s-1", "joinCode": "849201", "websocketUrl": "wss://ws.example.com/1", "dateOfferEnds": "2030"}
+    session = start(Media(POST=httpx.Response(200, json=answer)), "native").session
+    assert (session.cobrowse_session_id, session.join_code.reveal(), session.offer_ends) == ("s-1", "849201", "2030")
+    assert session.websocket_url.reveal() == "wss://ws.example.com/1"
+
+
+@pytest.mark.parametrize("shown", [[], [{"id": "m-1", "cobrowseSessionId": "s-1", "state": "connected"}]])
+def test_the_customers_participant_is_kept_whether_or_not_the_session_shows(shown):
+    seen = conversation(kind="chats", sessions=shown)
+    seen["participants"][0]["id"] = "customer-1"
+    outcome = start(Media(LOOK=lambda _: httpx.Response(200, json=seen)), "media")
+    assert (outcome.session.customer_id, outcome.session.verified) == ("customer-1", bool(shown))
+
+
+def test_a_channel_without_scopes_of_its_own_asks_for_none():
+    attempt = Attempt(Command("architect", "corr", 10.0), "i", "h", ManualClock())
+    calls = Calls(None, {"voice": "of-voice"}, lambda: False, "", {})
+    assert calls.scope(attempt) == ""
+    attempt.command = Command("architect", "corr", 10.0, channel="voice")
+    assert calls.scope(attempt) == "of-voice"

@@ -171,6 +171,59 @@ def test_twilios_json_is_covered_by_its_hash_in_the_url():
     assert query == "bodySHA256=" + hashlib.sha256(BODY).hexdigest()
     good = incoming({**headers, **signed.headers}, BODY, path=path, query=query)
     assert sender.authenticate(good, NOW) == "S"
-    for body, asked in ((BODY + b" ", query), (BODY, ""), (BODY, f"{query}&{query}"), (BODY, query[:-1])):
+    altered = (
+        (BODY + b" ", query),
+        (BODY, ""),
+        (BODY, f"{query}&{query}"),
+        (BODY, query[:-1]),
+        (BODY, query + "\ud800"),
+    )
+    for body, asked in altered:
         with pytest.raises(SignatureInvalid):
             sender.authenticate(incoming({**headers, **signed.headers}, body, path=path, query=asked), NOW)
+
+
+def test_twilios_hash_may_be_in_capitals_and_among_ninety_nine_other_parameters():
+    """More are not read: their number would be the sender's choice, and the work ours."""
+    sender = row("twilio")
+    digest = hashlib.sha256(BODY).hexdigest().upper()
+    for others, good in ((99, True), (100, False)):
+        query = "&".join([f"bodySHA256={digest}", *(f"p{number}=" for number in range(others))])
+        signature = b64(mac(f"{BASE_URL}/webhooks/one?{query}".encode(), hashed="sha1"))
+        request = incoming({"X-Twilio-Signature": signature, "Content-Type": "application/json"}, query=query)
+        if good:
+            assert sender.authenticate(request, NOW) == "S"
+        else:
+            with pytest.raises(
+                SignatureInvalid, match="the body is no form, and the URL has no bodySHA256 that fits it"
+            ):
+                sender.authenticate(request, NOW)
+
+
+def test_a_form_of_twilios_has_five_hundred_fields_at_most():
+    for fields, good in ((500, True), (501, False)):
+        names = sorted(f"a{number}" for number in range(fields))
+        signed = f"{BASE_URL}/webhooks/one" + "".join(f"{name}b" for name in names)
+        request = incoming(
+            {"X-Twilio-Signature": b64(mac(signed.encode(), hashed="sha1")), **FORM},
+            "&".join(f"{name}=b" for name in names).encode(),
+        )
+        if good:
+            assert row("twilio").authenticate(request, NOW) == "S"
+        else:
+            with pytest.raises(
+                SignatureInvalid, match="the form has more than 500 fields, and Twilio sends some forty"
+            ):
+                row("twilio").authenticate(request, NOW)
+
+
+def test_a_form_is_signed_as_twilio_does_and_nothing_is_put_into_its_url():
+    sender = row("twilio", public_base_url="https://mycompany.com")
+    body = urlencode(TWILIO).encode()
+    signed = sender.sign("POST", "/myapp.php?foo=1&bar=2", body, NOW, FORM)
+    message = "https://mycompany.com/myapp.php?foo=1&bar=2" + "".join(name + TWILIO[name] for name in sorted(TWILIO))
+    assert signed.headers == {"X-Twilio-Signature": b64(mac(message.encode(), hashed="sha1"))}
+    assert signed.query == {}
+    json_signed = sender.sign("POST", "/myapp.php?foo=1", BODY, NOW, {"Content-Type": "application/json"})
+    url = f"https://mycompany.com/myapp.php?foo=1&bodySHA256={hashlib.sha256(BODY).hexdigest()}"
+    assert json_signed.headers == {"X-Twilio-Signature": b64(mac(url.encode(), hashed="sha1"))}

@@ -35,7 +35,7 @@ def items(sender: Sender) -> list[Json]:
         return []
     conversation = "{{" + CONVERSATIONS[sample.channel] + "}}"
     variables = ("{{deliveryId}}", "{{deliveryNumber}}", "{{deliverySeconds}}", "{{deliveryTime}}")
-    headers, body = sample.made_another(Replaced(conversation, *variables))
+    headers, body = sample.make_another(Replaced(conversation, *variables))
     headers = {name: text for name, text in headers.items() if name.lower().startswith(("content-type", "x-"))}
     [event] = sample.expect
     wanted = "wanted" in event

@@ -47,7 +47,7 @@ _ONE_OF: dict[type[Schema], tuple[str, ...]] = {
 }
 
 
-def _filled(names: tuple[str, ...]) -> list[Json]:
+def _require_one_of(names: tuple[str, ...]) -> list[Json]:
     return [{"required": [name], "properties": {name: {"type": "string", "minLength": 1}}} for name in names]
 
 
@@ -77,7 +77,7 @@ def add_to(spec: APISpec, made: MarshmallowPlugin) -> None:
     spec.components.schema("StartRequest", flat, schema=StartRequestSchema)
     for request, names in _ONE_OF.items():
         spec.components.schema(
-            name_of(request), {"description": request.__doc__, "anyOf": _filled(names)}, schema=request
+            name_of(request), {"description": request.__doc__, "anyOf": _require_one_of(names)}, schema=request
         )
     schemas = (
         *(AnswerSchema(), DeliveryAnswerSchema(), StatusAnswerSchema(), InitiationSchema(), InitiationsSchema()),

@@ -17,7 +17,7 @@ def within(address: str, networks: tuple[str, ...]) -> bool:
     """Whether this is an address, and in one of these networks; an IPv4 address may be written as IPv6."""
     try:
         found = ipaddress.ip_address(address)
-        known = _parsed(networks)
+        known = _parse_networks(networks)
     except ValueError:
         return False
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
@@ -26,7 +26,7 @@ def within(address: str, networks: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _parsed(networks: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+def _parse_networks(networks: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     """A row's networks, once for all the addresses that a request names."""
     return tuple(ipaddress.ip_network(network, strict=False) for network in networks)
 

@@ -55,7 +55,7 @@ class AuthConfig:
 
     def key(self, secret: Secret) -> bytes:
         """The key that this secret holds."""
-        return decoded_secret(secret.reveal(), self.secret_encoding) or b""
+        return decode_secret(secret.reveal(), self.secret_encoding) or b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,12 @@ def secret_bytes(secret: str) -> bytes:
     return secret.encode("utf-8", "surrogateescape")
 
 
-def decoded_secret(secret: str, encoding: SecretEncoding) -> bytes | None:
+def decode_secret(secret: str, encoding: SecretEncoding) -> bytes | None:
     """The key that a secret of this encoding holds; None if it is not written so."""
-    return decoded(secret_bytes(secret), encoding)
+    return decode(secret_bytes(secret), encoding)
 
 
-def decoded(written: bytes, encoding: SecretEncoding) -> bytes | None:
+def decode(written: bytes, encoding: SecretEncoding) -> bytes | None:
     """The bytes that are written so; None if these are not."""
     try:
         if encoding == "hex":
@@ -92,9 +92,9 @@ def decoded(written: bytes, encoding: SecretEncoding) -> bytes | None:
         return None
 
 
-def decoded_signature(written: str, encoding: SecretEncoding) -> bytes:
+def decode_signature(written: str, encoding: SecretEncoding) -> bytes:
     """The bytes of a signature in a header; b"", which fits nothing, if it is not written so."""
-    return decoded(header_bytes(written), encoding) or b""
+    return decode(header_bytes(written), encoding) or b""
 
 
 def constant_time_equals(presented: bytes, secret: bytes) -> bool:

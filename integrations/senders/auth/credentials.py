@@ -13,7 +13,7 @@ from integrations.senders.auth.config import (
     AuthConfig,
     AuthParts,
     constant_time_equals,
-    decoded,
+    decode,
     matching_secret,
     secret_bytes,
 )
@@ -88,7 +88,7 @@ def basic_parts(header: str) -> tuple[bytes, bytes]:
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return b"", b""
-    username, _, password = (decoded(header_bytes(encoded.strip()), "base64") or b"").partition(b":")
+    username, _, password = (decode(header_bytes(encoded.strip()), "base64") or b"").partition(b":")
     return username, password
 
 
@@ -96,8 +96,8 @@ def verify_api_key(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: d
     """The key's name, from the header or query parameter that the row names."""
     if auth_config.query:
         presented = _query_value(incoming.query_string, auth_config.query)
-        return _known(auth_config, presented, f"the query parameter {auth_config.query!r}")
-    return _known(
+        return _match_secret(auth_config, presented, f"the query parameter {auth_config.query!r}")
+    return _match_secret(
         auth_config,
         header_bytes(incoming.headers.get(auth_config.header.lower(), "")),
         f"the header {auth_config.header}",
@@ -108,7 +108,7 @@ def verify_basic(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: dat
     """The password's name; the user name counts only if the row names one."""
     username, password = basic_parts(incoming.headers.get("authorization", ""))
     rightly_named = not auth_config.username or constant_time_equals(username, secret_bytes(auth_config.username))
-    name = _known(auth_config, password, "the password of HTTP Basic")
+    name = _match_secret(auth_config, password, "the password of HTTP Basic")
     if not rightly_named:
         raise NotAuthenticated("the user name of HTTP Basic is not the row's", hint=_HINT)
     return name
@@ -117,7 +117,7 @@ def verify_basic(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: dat
 def verify_bearer(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     """The token's name, from `Authorization: Bearer`."""
     token = bearer_token(incoming.headers.get("authorization", ""))
-    return _known(auth_config, header_bytes(token), "the bearer token")
+    return _match_secret(auth_config, header_bytes(token), "the bearer token")
 
 
 def bearer_token(header: str) -> str:
@@ -166,7 +166,7 @@ def sign_mtls(auth_config: AuthConfig, _secret: Secret, _draft: UnverifiedReques
     return AuthParts({auth_config.subject_header: auth_config.subjects[0]})
 
 
-def _known(auth_config: AuthConfig, presented: bytes, what: str) -> str:
+def _match_secret(auth_config: AuthConfig, presented: bytes, what: str) -> str:
     if not presented:
         raise NotAuthenticated(f"{what} is missing", hint=_HINT)
     name = matching_secret(auth_config, lambda secret: constant_time_equals(presented, secret))

@@ -8,7 +8,7 @@ from datetime import datetime
 from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
 from integrations.senders.auth import checks, timestamps
-from integrations.senders.auth.config import AuthConfig, AuthParts, decoded_secret, decoded_signature, matching_secret
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode_secret, decode_signature, matching_secret
 from integrations.senders.auth.scheme import Row, SenderContext
 from integrations.senders.auth.signature_format import MOST, SignatureFormat, check_format
 from integrations.senders.auth.signed_parts import check_template, names_in, signed_bytes
@@ -44,8 +44,8 @@ def verify_hmac(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
     for name in (auth_config.header, auth_config.timestamp_header):
         if name and not _header(name, incoming):
             raise SignatureMissing(f"the header {name} is missing or empty")
-    signatures, timestamp = _presented(auth_config, incoming)
-    presented = [decoded_signature(signature, auth_config.encoding) for signature in signatures]
+    signatures, timestamp = _parse_signatures(auth_config, incoming)
+    presented = [decode_signature(signature, auth_config.encoding) for signature in signatures]
     message = signed_bytes(auth_config, incoming, timestamp or "")
     signer = matching_secret(auth_config, lambda key: is_among(presented, digest(auth_config, key, message)))
     if signer is None:
@@ -126,7 +126,7 @@ def hmac_warnings(row: Row) -> list[str]:
 
 def hmac_key(secret: str, row: Row) -> bytes | None:
     """A secret's key as the row says that it is written."""
-    return decoded_secret(secret, row.get("secret_encoding", "text"))
+    return decode_secret(secret, row.get("secret_encoding", "text"))
 
 
 def hmac_sample(text: str, row: Row) -> str:
@@ -139,7 +139,7 @@ def hmac_sample(text: str, row: Row) -> str:
     return text
 
 
-def _presented(auth_config: AuthConfig, incoming: UnverifiedRequest) -> tuple[list[str], str | None]:
+def _parse_signatures(auth_config: AuthConfig, incoming: UnverifiedRequest) -> tuple[list[str], str | None]:
     """The signatures that came, as they are written, and the timestamp; None for a sender that has none."""
     header = _header(auth_config.header, incoming)
     if not auth_config.signature_format:

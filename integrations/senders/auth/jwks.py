@@ -6,10 +6,13 @@ for, at most once in RENEW_AT_MOST seconds, so that nobody can make this service
 
 from collections.abc import Callable
 from threading import Event, Thread
+from typing import Any
 
 import orjson
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.errors import KeysUnavailable
@@ -18,6 +21,7 @@ from integrations.senders.fetching import FetchError, fetch
 
 log = structlog.stdlib.get_logger("cobrowse")
 
+_KINDS: dict[str, type[RSAKey | ECKey | OKPKey]] = {kind.key_type: kind for kind in (RSAKey, ECKey, OKPKey)}
 # Seconds: keys are announced a day and more before they are used.
 RENEW_EVERY = 3600.0
 RENEW_AT_MOST = 60.0
@@ -76,8 +80,6 @@ class Jwks:
 
 def keys_in(document: bytes) -> dict[str, Key]:
     """The keys of a JWK set that tokens can be signed with. ValueError if it is none, or has none."""
-    from jwt import PyJWK, PyJWTError  # noqa: PLC0415 - more than a megabyte a worker, for rows with JWTs only
-
     try:
         listed = orjson.loads(document)["keys"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -86,13 +88,20 @@ def keys_in(document: bytes) -> dict[str, Key]:
     for number, each in enumerate(listed[:_MOST] if isinstance(listed, list) else []):
         if not isinstance(each, dict) or each.get("use", "sig") != "sig":
             continue
-        try:
-            public = PyJWK(each).key
-        except (PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, KeyError):
-            continue
-        key = Key(public) if isinstance(public, Public) else None
+        key = _key_in(each)
         if key is not None and key.algorithm and each.get("alg", key.algorithm) == key.algorithm:
             found[str(each.get("kid") or f"#{number}")] = key
     if not found:
         raise ValueError("it has no key of RS256, ES256 or EdDSA")
     return found
+
+
+def _key_in(jwk: dict[str, Any]) -> Key | None:
+    try:
+        kind = _KINDS[jwk["kty"]]
+        # The parts of import_key, which warns of a short key that is passed over here.
+        kind.validate_dict_key(jwk)
+        found = kind.binding.import_from_dict(jwk)
+    except (JoseError, UnsupportedAlgorithm, ValueError, TypeError, KeyError):
+        return None
+    return Key(found) if isinstance(found, Public) else None

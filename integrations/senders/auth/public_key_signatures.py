@@ -7,7 +7,7 @@ from hashlib import sha256
 from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
 from integrations.senders.auth import hmac_signatures, standard_webhooks
-from integrations.senders.auth.config import AuthConfig, AuthParts, decoded_signature
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode_signature
 from integrations.senders.auth.public_keys import Key, fits, keys_of, read_ed25519, read_pem, signature_of
 from integrations.senders.auth.scheme import CanNotSignError, Scheme
 from integrations.senders.auth.signature_format import MOST
@@ -36,7 +36,7 @@ def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
     presented = [one for one in presented if one][:MOST]
     signed = message.signed
     signer = auth_config.named(
-        any([fits(key, one, signed) for one in presented])  # noqa: C419 - each is tried
+        True in [fits(key, one, signed) for one in presented]  # each is tried
         for key in auth_config.own or ()
     )
     if signer is None:
@@ -46,16 +46,16 @@ def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
 
 
 def _sign_v1a(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
-    message = standard_webhooks.drafted_message(draft, now)
-    made = _signed(read_ed25519(secret.reveal()), message.signed)
+    message = standard_webhooks.draft_message(draft, now)
+    made = _sign(read_ed25519(secret.reveal()), message.signed)
     return standard_webhooks.signed_headers(message, f"v1a,{base64.b64encode(made).decode()}")
 
 
 def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    written = incoming.headers.get(_FRESHCHAT.lower(), "")
+    written = incoming.headers.get(_FRESHCHAT.lower())
     if not written:
         raise SignatureMissing(f"the header {_FRESHCHAT} is missing or empty")
-    signature = decoded_signature(written, "base64")
+    signature = decode_signature(written, "base64")
     signer = auth_config.named(fits(key, signature, incoming.body) for key in auth_config.own or ())
     if signer is None:
         raise SignatureInvalid(f"the signature in {_FRESHCHAT} does not fit this request")
@@ -63,11 +63,11 @@ def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now
 
 
 def _sign_freshchat(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    made = _signed(read_pem(secret.reveal()), draft.body)
+    made = _sign(read_pem(secret.reveal()), draft.body)
     return AuthParts({_FRESHCHAT: base64.b64encode(made).decode()})
 
 
-def _signed(key: Key | None, message: bytes) -> bytes:
+def _sign(key: Key | None, message: bytes) -> bytes:
     made = signature_of(key, message) if key is not None else None
     if made is None:
         raise CanNotSignError("the row has this sender's public key, and only the sender can sign")

@@ -73,7 +73,7 @@ def _part(name: str, auth_config: AuthConfig, incoming: UnverifiedRequest, times
     if not name.startswith(HEADER):
         return PARTS[name](auth_config, incoming, timestamp)
     header = name.removeprefix(HEADER)
-    value = incoming.headers.get(header.lower(), "")
+    value = incoming.headers.get(header.lower())
     if not value:
         raise SignatureMissing(f"the header {header}, which the signature covers, is missing or empty")
     return header_bytes(value)

@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import Webhook
 
 from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
-from integrations.senders.auth.config import AuthConfig, AuthParts, decoded, secret_bytes
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode, secret_bytes
 from integrations.senders.auth.hmac_signatures import is_among
 from integrations.senders.auth.timestamps import check_age
 from integrations.senders.requests import UnverifiedRequest, header_bytes
@@ -78,7 +78,7 @@ def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: d
 
 def sign_standard(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """The three headers of the standard."""
-    return sign_message([secret], drafted_message(draft, now))
+    return sign_message([secret], draft_message(draft, now))
 
 
 def sign_message(secrets: Sequence[Secret], message: Message) -> AuthParts:
@@ -87,7 +87,7 @@ def sign_message(secrets: Sequence[Secret], message: Message) -> AuthParts:
     return signed_headers(message, " ".join(signed))
 
 
-def drafted_message(draft: UnverifiedRequest, now: datetime) -> Message:
+def draft_message(draft: UnverifiedRequest, now: datetime) -> Message:
     """What is to be signed. The id is made of the body and the second, so a repeat has the same one."""
     when = now.replace(microsecond=0).astimezone(UTC)
     message_id = "msg_" + sha256(f"{now.replace(microsecond=0).isoformat()}\n".encode() + draft.body).hexdigest()[:24]
@@ -108,7 +108,7 @@ def signed_headers(message: Message, signature: str) -> AuthParts:
 def key_bytes(secret: str) -> bytes | None:
     """The key inside a `whsec_…` secret; None if what follows (or the whole, without it) is not base64."""
     encoded = secret_bytes(secret.removeprefix(PREFIX).rstrip("="))
-    return decoded(encoded + b"=" * (-len(encoded) % 4), "base64")
+    return decode(encoded + b"=" * (-len(encoded) % 4), "base64")
 
 
 def sample(text: str) -> str:
@@ -118,7 +118,7 @@ def sample(text: str) -> str:
 
 def signature_of_version(signature: bytes, version: bytes) -> bytes:
     """The bytes of a signature of this version; b"", which fits nothing, for any other version or form."""
-    return (decoded(signature[len(version) :], "base64") or b"") if signature.startswith(version) else b""
+    return (decode(signature[len(version) :], "base64") or b"") if signature.startswith(version) else b""
 
 
 def _digest(secret: Secret, message: Message) -> bytes:

@@ -6,6 +6,7 @@ of it.
 
 import base64
 import hmac
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlencode
@@ -28,7 +29,7 @@ _MOST_FIELDS = 500
 
 def verify_twilio(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     """The name of the secret that signed this request. Raises SignatureMissing, SignatureInvalid."""
-    signature = incoming.headers.get(HEADER.lower(), "")
+    signature = incoming.headers.get(HEADER.lower())
     if not signature:
         raise SignatureMissing(f"the header {HEADER} is missing or empty")
     if not _is_form(incoming) and not _body_is_in_url(incoming):
@@ -45,7 +46,7 @@ def sign_twilio(auth_config: AuthConfig, secret: Secret, draft: UnverifiedReques
     """The header that Twilio would add, and the body's hash in the URL where the body is no form."""
     query = {} if _is_form(draft) else {BODY_HASH: sha256(draft.body).hexdigest()}
     added = "&".join(filter(None, (draft.query_string, urlencode(query))))
-    signed = UnverifiedRequest(draft.method, draft.path, added, draft.headers, draft.body)
+    signed = replace(draft, query_string=added)
     made = _signature(auth_config.key(secret), _signed_bytes(auth_config, signed))
     return AuthParts({HEADER: made.decode()}, query)
 
@@ -81,7 +82,7 @@ def _body_is_in_url(incoming: UnverifiedRequest) -> bool:
         return False
     expected = sha256(incoming.body).hexdigest()
     found = [value for name, value in pairs if name == BODY_HASH]
-    return len(found) == 1 and hmac.compare_digest(found[0].encode(errors="surrogatepass").lower(), expected.encode())
+    return len(found) == 1 and hmac.compare_digest(header_bytes(found[0]).lower(), expected.encode())
 
 
 TWILIO = Scheme(

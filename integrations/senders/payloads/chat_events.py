@@ -87,7 +87,7 @@ def ignore_notification(event: Mapping[str, Any], topics: tuple[str, ...]) -> st
     if topic[1] in _OTHER_MEDIA:
         return f"{topic[1]} can't carry cobrowse"
     participants = event["eventBody"]["participants"]
-    if not any(_is_agent(one) and _connected(one) for one in participants):
+    if not any(_is_agent(one) and _is_connected(one) for one in participants):
         return "no agent is connected yet"
     kinds = [one["type"] for one in participants if one["purpose"].lower() == "customer"]
     return _by_browser(kinds[0]) if topic[1] == "messages" and kinds else ""
@@ -113,7 +113,7 @@ def notification_time(event: Mapping[str, Any]) -> object:
 
 def connected_agents(event: Mapping[str, Any]) -> list[str]:
     """The ids of the participants that are agents and connected, in the conversation's order."""
-    return [one["id"] for one in event["eventBody"]["participants"] if _is_agent(one) and _connected(one)]
+    return [one["id"] for one in event["eventBody"]["participants"] if _is_agent(one) and _is_connected(one)]
 
 
 def open_message_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
@@ -137,6 +137,6 @@ def _is_agent(participant: Mapping[str, Any]) -> bool:
     return participant["purpose"].lower() in ("agent", "user")
 
 
-def _connected(participant: Mapping[str, Any]) -> bool:
+def _is_connected(participant: Mapping[str, Any]) -> bool:
     media = [medium["state"] for name in _TOPIC_MEDIA for medium in participant[name]]
     return any(state.lower() == "connected" for state in (participant["state"], *media))

@@ -48,7 +48,7 @@ def read_content(
             f"{said}, and this sender's row reads {wanted}",
             hint=f"Let the sender send {wanted}, or say in its row what it sends (content).",
         )
-    body = _inflated(incoming, largest)
+    body = _decompress(incoming, largest)
     if not body.strip():
         raise MalformedRequest("the body is empty")
     if len(body) > _LARGE:
@@ -98,10 +98,10 @@ def _form(body: bytes, _kind: str, names: Collection[str], _field: str) -> dict[
     found: dict[str, list[str]] = {}
     for name, value in pairs:
         found.setdefault(name.removeprefix("\ufeff"), []).append(value)  # a byte order mark stands before the first one
-    return _singled(found, names)
+    return _merge_repeats(found, names)
 
 
-def _singled(found: Mapping[str, Sequence[object]], names: Collection[str]) -> dict[str, object]:
+def _merge_repeats(found: Mapping[str, Sequence[object]], names: Collection[str]) -> dict[str, object]:
     """The value of each name, a list of those that come more than once; InvalidRequest if a name that counts does."""
     twice = sorted(name for name, values in found.items() if len(values) > 1 and name in names)
     if twice:
@@ -150,14 +150,14 @@ def _element(element: Element, names: Collection[str], depth: int) -> object:
     found: dict[str, list[object]] = {}
     for child in element:
         found.setdefault(_plain(child.tag), []).append(_element(child, names, depth + 1))
-    return _singled(found, names)
+    return _merge_repeats(found, names)
 
 
 def _plain(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _inflated(incoming: UnverifiedRequest, largest: int) -> bytes:
+def _decompress(incoming: UnverifiedRequest, largest: int) -> bytes:
     """The body as it was before it was compressed, if it was."""
     encoding = incoming.headers.get("content-encoding", "").strip().lower()
     if encoding in ("", "identity"):

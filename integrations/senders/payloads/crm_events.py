@@ -70,7 +70,7 @@ def with_attributes(body: Mapping[str, Any]) -> Mapping[str, Any]:
         now = _pairs(image.get("Attributes")) if isinstance(image, dict) else {}
         for key, value in now.items():
             found.setdefault(key, value)
-    return {**body, "attributes": {key: _dated(value) for key, value in found.items()}}
+    return {**body, "attributes": {key: _parse_dotnet_date(value) for key, value in found.items()}}
 
 
 def check_dataverse(event: Mapping[str, Any], headers: Mapping[str, str]) -> None:
@@ -119,7 +119,7 @@ def _pairs(entries: object) -> dict[str, Any]:
     return {entry["key"]: entry.get("value") for entry in pairs}
 
 
-def _dated(value: object) -> object:
+def _parse_dotnet_date(value: object) -> object:
     """A value, with /Date(ms)/ made ISO 8601; one outside the calendar stays as it is."""
     found = _DATE.fullmatch(value) if isinstance(value, str) else None
     if found is None:

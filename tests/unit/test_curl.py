@@ -1,0 +1,218 @@
+"""What a request is to libcurl and what libcurl's answer is to httpx: functions of values, without a connection."""
+
+import httpx
+import pycurl
+import pytest
+
+from integrations.genesys import curl
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def test_a_head_has_its_version_status_phrase_and_headers():
+    head = curl.ResponseHead(b"HTTP/1.1 404 Not Found\r\n", [b"X-One:  a b \r\n", b"x-one: c\r\n", b"Empty:\r\n"])
+    assert (head.version, head.status, head.reason) == (b"HTTP/1.1", 404, b"Not Found")
+    assert head.headers == [(b"X-One", b"a b"), (b"x-one", b"c"), (b"Empty", b"")]
+    assert [head.get(name) for name in ("x-one", "empty", "one", "absent")] == ["c", "", "", ""]
+    assert head.get("absent", "default") == "default"
+    assert curl.ResponseHead(b"HTTP/1.1 200\r\n", []).reason == b""
+    assert curl.ResponseHead(OK, [b"X:\xe9\r\n"]).get("x") == "\xe9"
+
+
+def test_servers_and_proxies_are_verified_and_a_certificate_is_shown_where_there_is_one():
+    verified = {
+        pycurl.CAINFO: "ca.pem",
+        pycurl.PROXY_CAINFO: "ca.pem",
+        pycurl.SSL_VERIFYPEER: 1,
+        pycurl.SSL_VERIFYHOST: 2,
+        pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
+        pycurl.PROXY_SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
+    }
+    assert curl.tls_options("ca.pem", None, None) == verified
+    assert curl.tls_options("ca.pem", "cert.pem", None) == verified | {pycurl.SSLCERT: "cert.pem"}
+    both = verified | {pycurl.SSLCERT: "cert.pem", pycurl.SSLKEY: "key.pem"}
+    assert curl.tls_options("ca.pem", "cert.pem", "key.pem") == both
+
+
+def test_nothing_is_followed_or_taken_from_the_environment():
+    options = {
+        pycurl.NOSIGNAL: 1,
+        pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
+        pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+        pycurl.FOLLOWLOCATION: 0,
+        pycurl.PATH_AS_IS: 1,
+        pycurl.USERAGENT: "",
+        pycurl.ACCEPT_ENCODING: "gzip, deflate",
+        pycurl.PROXY: "",
+        pycurl.NOPROXY: "*",
+        pycurl.MAXAGE_CONN: 50,
+        pycurl.UPLOAD_BUFFERSIZE: 16_384,
+    }
+    assert curl.other_options(None, "", 50) == options
+    assert curl.other_options(None, "a.example", 50) == options
+    proxied = {pycurl.PROXY: "http://proxy:3128", pycurl.NOPROXY: "a.example"}
+    assert curl.other_options("http://proxy:3128", "a.example", 50) == options | proxied
+
+
+@pytest.mark.parametrize(
+    ("extensions", "milliseconds"),
+    [
+        ({}, (0, 0)),
+        ({"timeout": None}, (0, 0)),
+        ({"timeout": {"connect": None, "read": None}}, (0, 0)),
+        ({"deadline": 2.0}, (2_000, 2_000)),
+        ({"timeout": {"read": 1.5}}, (1_500, 1_500)),
+        ({"timeout": {"read": 1.5}, "deadline": 2.0}, (1_500, 1_500)),
+        ({"timeout": {"read": 2.5}, "deadline": 2.0}, (2_000, 2_000)),
+        ({"timeout": {"connect": 1.0}}, (1_000, 0)),
+        ({"timeout": {"connect": 1.0, "read": 0.5}}, (500, 500)),
+        ({"timeout": {"connect": 1.0}, "deadline": 2.0}, (1_000, 2_000)),
+        ({"timeout": {"write": 1.0, "pool": 1.0}}, (0, 0)),
+        # libcurl's 0 is no limit, so the least is a millisecond; and a day is the most.
+        ({"deadline": 0.0001}, (1, 1)),
+        ({"deadline": float("inf")}, (86_400_000, 86_400_000)),
+        ({"deadline": 86_401.0}, (86_400_000, 86_400_000)),
+    ],
+)
+def test_the_shorter_limit_bounds_the_call_and_its_connecting(extensions, milliseconds):
+    assert curl.limits(extensions) == milliseconds
+
+
+@pytest.mark.parametrize("extensions", [{"deadline": 0.0}, {"deadline": -1.0}, {"timeout": {"connect": 0.0}}])
+def test_without_time_there_is_no_call(extensions):
+    with pytest.raises(httpx.ConnectTimeout) as late:
+        curl.limits(extensions)
+    assert str(late.value) == "no time was left for this call; nothing was sent"
+
+
+def test_the_headers_go_out_as_they_are_and_libcurl_adds_none():
+    lines = curl.header_lines([(b"X-One", b"a"), (b"X-Empty", b" "), (b"accept", b"*/*")], has_body=False)
+    assert lines == [b"X-One: a", b"X-Empty;", b"accept: */*", b"Accept-Encoding:", b"Content-Type:", b"Expect:"]
+
+
+@pytest.mark.parametrize("length", [(b"Content-Length", b"3"), (b"content-length", b"")])
+def test_the_length_of_a_body_is_libcurls_to_state(length):
+    headers = [length, (b"Content-Length-Of", b"x")]
+    added = [b"Accept:", b"Accept-Encoding:", b"Content-Type:", b"Expect:"]
+    assert curl.header_lines(headers, has_body=True) == [b"Content-Length-Of: x", *added]
+    kept = length[0] + (b": 3" if length[1] else b";")
+    assert curl.header_lines(headers, has_body=False) == [kept, b"Content-Length-Of: x", *added]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [(b"X One", b"a"), (b"", b"a"), (b"X:", b"a"), (b"X", b"a\r"), (b"X", b"a\nb"), (b"X", b"\x00"), (b"\xe9", b"a")],
+)
+def test_a_header_that_would_break_its_line_is_refused(header):
+    with pytest.raises(httpx.LocalProtocolError) as refused:
+        curl.header_lines([header], has_body=False)
+    assert str(refused.value) == "a header's name or value holds bytes that HTTP does not allow"
+
+
+def test_a_handle_sends_each_method_whatever_it_sent_before():
+    def options(method, **given):
+        return curl.method_options(method, **given)
+
+    assert options("GET", has_body=False) == ((pycurl.HTTPGET, 1), (pycurl.CUSTOMREQUEST, "GET"))
+    assert options("POST", has_body=True) == ((pycurl.HTTPGET, 1), (pycurl.CUSTOMREQUEST, "POST"))
+    assert options("HEAD", has_body=False) == (
+        (pycurl.HTTPGET, 1),
+        (pycurl.NOBODY, 1),
+        (pycurl.CUSTOMREQUEST, "HEAD"),
+    )
+    with pytest.raises(httpx.LocalProtocolError) as refused:
+        options("HEAD", has_body=True)
+    assert str(refused.value) == "a HEAD carries no body"
+    with pytest.raises(httpx.LocalProtocolError) as refused:
+        options("GET /", has_body=False)
+    assert str(refused.value) == "the method holds bytes that HTTP does not allow"
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "stated"),
+    [
+        ("POST", b"", True),
+        ("PUT", b"", True),
+        ("PATCH", b"", True),
+        ("GET", b"", False),
+        ("DELETE", b"", False),
+        ("GET", b"x", True),
+    ],
+)
+def test_a_length_is_stated_for_a_body_and_for_a_method_that_has_one(method, body, stated):
+    assert curl.has_length(method, body) is stated
+
+
+def test_the_target_is_the_url_without_its_user_and_password():
+    url = httpx.URL("https://user:pass@host.example:8443/a%20b?c=d#e")
+    assert curl.target(url) == "https://host.example:8443/a%20b?c=d"
+
+
+INTERIM = [b"HTTP/1.1 103 Early Hints\r\n", b"Link: x\r\n", b"\r\n"]
+FINAL = [OK, b"A: b\r\n", b"\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "headers"),
+    [
+        (FINAL, [(b"A", b"b")]),
+        ([*INTERIM, *FINAL], [(b"A", b"b")]),
+        ([*FINAL, b"Trailer: t\r\n", b"\r\n"], [(b"A", b"b")]),
+        ([OK, b"A: b\n", b"\n"], [(b"A", b"b")]),
+        ([OK, b"\r\n"], []),
+        ([OK, b"HTTP/1.1: no status line\r\n", b"\r\n"], [(b"HTTP/1.1", b"no status line")]),
+    ],
+)
+def test_the_final_head_is_found_among_interim_ones_and_trailers(lines, headers):
+    head = curl.read_head(lines)
+    assert (head.status, head.headers) == (200, headers)
+    assert curl.status_in(lines) == 200
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [[], [OK], FINAL[:2], INTERIM, [*INTERIM, OK], [b"\r\n"], [b"A: b\r\n", b"\r\n"], [b"HTTP/1.1 199 X\r\n", b"\r\n"]],
+)
+def test_an_answer_that_ends_in_its_head_is_none(lines):
+    with pytest.raises(httpx.RemoteProtocolError) as ended:
+        curl.read_head(lines)
+    assert str(ended.value) == "the answer ended before its head did"
+    assert curl.status_in(lines) == 0
+
+
+def test_a_status_that_is_no_number_is_none():
+    assert curl.status_in([b"HTTP/1.1 abc\r\n", b"\r\n"]) == 0
+
+
+def test_a_decoded_body_has_the_length_that_it_has_now():
+    plain = [(b"Content-Length", b"3"), (b"X", b"y")]
+    assert curl.without_coding(plain, 9) == plain
+    packed = [(b"Content-Encoding", b"gzip"), *plain]
+    assert curl.without_coding(packed, 9) == [(b"X", b"y"), (b"Content-Length", b"9")]
+
+
+@pytest.mark.parametrize(
+    ("code", "unsent", "sent"),
+    [
+        (pycurl.E_OPERATION_TIMEDOUT, httpx.ConnectTimeout, httpx.ReadTimeout),
+        (pycurl.E_UNSUPPORTED_PROTOCOL, httpx.UnsupportedProtocol, httpx.RemoteProtocolError),
+        (pycurl.E_URL_MALFORMAT, httpx.UnsupportedProtocol, httpx.ReadError),
+        (pycurl.E_COULDNT_CONNECT, httpx.ConnectError, httpx.ReadError),
+        (pycurl.E_SEND_ERROR, httpx.ConnectError, httpx.WriteError),
+        (pycurl.E_GOT_NOTHING, httpx.ConnectError, httpx.RemoteProtocolError),
+        (pycurl.E_PARTIAL_FILE, httpx.ConnectError, httpx.RemoteProtocolError),
+        (pycurl.E_FTP_WEIRD_SERVER_REPLY, httpx.ConnectError, httpx.RemoteProtocolError),
+        (pycurl.E_BAD_CONTENT_ENCODING, httpx.ConnectError, httpx.DecodingError),
+        (pycurl.E_WRITE_ERROR, httpx.ConnectError, httpx.DecodingError),
+    ],
+)
+def test_an_error_says_whether_the_request_can_have_reached_the_server(code, unsent, sent):
+    assert type(curl.map_error(code, "why", sent=False)) is unsent
+    assert type(curl.map_error(code, "why", sent=True)) is sent
+    assert str(curl.map_error(code, "why", sent=True)) == "why"
+
+
+def test_a_request_that_is_not_sent_twice_is_one_that_was_sent():
+    error = curl.map_error(pycurl.E_ABORTED_BY_CALLBACK, "aborted", sent=True)
+    assert type(error) is httpx.RemoteProtocolError
+    assert str(error) == "the connection ended without an answer, and a request like this is not sent twice"

@@ -1,0 +1,80 @@
+"""What a command would come to: looked at once, and nothing is started."""
+
+import pytest
+
+from cobrowse.errors import AgentNotConnected
+from cobrowse.flow import Attempt, Flow
+from cobrowse.model import Ending, Secret, Session, Sessions, Status
+from cobrowse.preview import what_would_happen
+from tests.clocks import ManualClock
+from tests.scripted import ScriptedLedger, command
+
+LIVE = Session("C-1", "s-1", "m-1", join_url=Secret("https://join"), state="connected")
+
+
+class Genesys:
+    """Shows what it is given, and keeps what it was asked."""
+
+    def __init__(self, shown=None, ending=None):
+        self.shown, self.live, self.calls = shown or Sessions(), ending or Ending(), []
+
+    def sessions(self, attempt):
+        self.calls.append(("sessions", attempt.command.conversation_id))
+        return self.shown
+
+    def newest_webchat(self, attempt):
+        self.calls.append(("newest", attempt.initiation_id))
+        return "found"
+
+    def ending(self):
+        return Flow("end", ())
+
+    def find_live(self, attempt):
+        self.calls.append(("live", attempt.session.conversation_id))
+        return self.live
+
+
+def preview(genesys, **fields):
+    clock = ManualClock()
+    attempt = Attempt(command(**fields), "i-1", "owner", clock)
+    return what_would_happen(genesys, ScriptedLedger(clock), attempt), attempt
+
+
+def test_where_no_session_is_live_one_would_start():
+    genesys = Genesys()
+    outcome, attempt = preview(genesys, conversation_id="c-1")
+    assert (outcome.status, outcome.session.conversation_id) == (Status.WOULD_START, "c-1")
+    assert genesys.calls == [("sessions", "c-1")]
+    assert [span.name for span in attempt.spans] == ["check"]
+
+
+def test_without_a_conversation_the_newest_is_found_first():
+    genesys = Genesys()
+    outcome, attempt = preview(genesys)
+    assert (outcome.status, outcome.session.conversation_id) == (Status.WOULD_START, "found")
+    assert genesys.calls == [("newest", "i-1"), ("sessions", "found")]
+    assert [span.name for span in attempt.spans] == ["find", "check"]
+
+
+def test_a_live_session_is_shown_without_its_links_and_its_code():
+    outcome, _ = preview(Genesys(Sessions((LIVE, Session("", "s-2")), unanswered="nobody")), conversation_id="c-1")
+    assert outcome.status is Status.ALREADY_ACTIVE
+    assert outcome.session == Session("c-1", "s-1", "m-1", state="connected", verified=True)
+
+
+def test_who_has_to_answer_first_is_named_and_when_to_ask_again():
+    with pytest.raises(AgentNotConnected, match="the agent has not answered") as ringing:
+        preview(Genesys(Sessions(unanswered="the agent has not answered")), conversation_id="c-1")
+    assert ringing.value.retry_after == 10.0
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [(Ending(("p/c",), ("s-1",)), Status.WOULD_END), (Ending(all_over=True), Status.ALREADY_ENDED)],
+)
+def test_an_end_would_end_what_is_live(ending, status):
+    genesys = Genesys(ending=ending)
+    outcome, attempt = preview(genesys, conversation_id="c-1", action="end")
+    assert outcome.status is status
+    assert genesys.calls == [("live", "c-1")]
+    assert [span.name for span in attempt.spans] == ["look"]

@@ -1,0 +1,113 @@
+"""Waiting for another's run, and what has changed in the ledger by the time that it is over."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from cobrowse.errors import InProgress
+from cobrowse.flow import Attempt
+from cobrowse.ledger import Acquired, Lease, State
+from cobrowse.model import Failure, Outcome, Status
+from cobrowse.waiting import (
+    applies_to_all_waiters,
+    earlier_records,
+    leases_ahead,
+    wait_for_owner,
+    with_late_answers,
+    without_ended,
+)
+from tests.clocks import ManualClock
+from tests.scripted import ScriptedLedger, command, ended, entry
+
+NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+
+
+def waiting(*reads):
+    clock = ManualClock()
+    return ScriptedLedger(clock, reads=reads), Attempt(command(), "mine", "owner", clock)
+
+
+def running(initiation_id="theirs", **fields):
+    return entry(initiation_id, **{"lease_owner": "them", "lease_left": 3.0} | fields)
+
+
+def test_it_waits_while_the_lease_lasts_and_reads_within_what_is_left():
+    over = ended()
+    ledger, attempt = waiting(running(), over)
+    assert wait_for_owner(ledger, running(), attempt) is over
+    assert ledger.told == [("wait", "theirs", 3.0), ("read", "theirs")] * 2
+    assert ledger.waits == [("read", 7.0), ("read", 4.0)]
+
+
+def test_it_waits_no_longer_than_the_deadline_and_says_how_long_the_lease_still_lasts():
+    ledger, attempt = waiting(running(lease_left=40.0))
+    with pytest.raises(InProgress, match="the first delivery of this request is still running") as late:
+        wait_for_owner(ledger, running(lease_left=50.0), attempt)
+    assert late.value.retry_after == 40.0
+    assert ledger.told[0] == ("wait", "theirs", 10.0)
+
+
+@pytest.mark.parametrize("now", [None, running(lease_left=0.0), entry(state=State.SUCCEEDED)])
+def test_what_is_gone_or_left_or_without_an_answer_is_none(now):
+    ledger, attempt = waiting()
+    assert wait_for_owner(ledger, now, attempt) is None
+    assert ledger.told == []
+
+
+def test_only_the_owner_that_is_named_is_waited_for():
+    ledger, attempt = waiting()
+    assert wait_for_owner(ledger, running(lease_owner="another"), attempt, "them") is None
+    assert ledger.told == []
+
+
+def test_the_lease_ahead_is_the_previous_one_where_the_claim_names_none():
+    mine, earlier = entry("mine"), running()
+    assert leases_ahead(Acquired(mine)) == ()
+    assert leases_ahead(Acquired(mine, earlier)) == (Lease("theirs", "them"),)
+    assert leases_ahead(Acquired(mine, running(lease_left=0.0))) == ()
+    named = (Lease("another", "they"),)
+    assert leases_ahead(Acquired(mine, earlier, named)) == named
+
+
+def test_an_end_has_invited_nobody():
+    start, end = entry("start"), entry("end", of=command(action="end"))
+    assert earlier_records(Acquired(entry("mine"), start)) == (start,)
+    assert earlier_records(Acquired(entry("mine"), end)) == ()
+    assert earlier_records(Acquired(entry("mine"))) == ()
+    assert earlier_records(Acquired(entry("mine"), end, history=(start,))) == (start,)
+
+
+def test_what_an_end_has_ended_meanwhile_is_no_longer_in_the_history():
+    standing = ended("standing")
+    ledger, attempt = waiting(ended("over", ended=NOW), standing, None)
+    acquired = Acquired(entry("mine"), history=(ended("over"), ended("standing"), ended("gone")))
+    assert without_ended(ledger, attempt, acquired) == Acquired(entry("mine"), history=(standing,))
+    assert ledger.told == [("read", "over"), ("read", "standing"), ("read", "gone")]
+    assert ledger.waits == [("read", 10.0)] * 3
+
+
+def test_an_answer_is_late_if_one_that_ran_has_ended_since():
+    ledger, attempt = waiting()
+    assert with_late_answers(ledger, attempt, (ended("one"), ended("two"))) is None
+    assert ledger.told == []
+
+    ledger, attempt = waiting(running("one"), ended("two"), None)
+    assert with_late_answers(ledger, attempt, (running("one"), ended("two"), running("three"))) is None
+    assert ledger.waits == [("read", 10.0)] * 3
+
+    late, done = ended("one"), ended("two")
+    ledger, attempt = waiting(late, done, ended("three", ended=NOW), None)
+    known = (running("one"), ended("two"), ended("three"), running("four"))
+    assert with_late_answers(ledger, attempt, known) == (late, done)
+    assert ledger.told == [("read", each) for each in ("one", "two", "three", "four")]
+
+
+def test_a_permanent_failure_is_its_own_requests():
+    def failed(*, retryable):
+        failure = Failure("code", "message", "", retryable=retryable, is_terminal=not retryable)
+        return ended(outcome=Outcome(Status.FAILED, "theirs", "their-corr", failure=failure))
+
+    assert applies_to_all_waiters(ended())
+    assert applies_to_all_waiters(failed(retryable=True))
+    assert not applies_to_all_waiters(failed(retryable=False))
+    assert not applies_to_all_waiters(entry())
