@@ -77,4 +77,4 @@ def test_an_end_would_end_what_is_live(ending, status):
     outcome, attempt = preview(genesys, conversation_id="c-1", action="end")
     assert outcome.status is status
     assert genesys.calls == [("live", "c-1")]
-    assert [span.name for span in attempt.spans] == ["look"]
+    assert [span.name for span in attempt.spans] == ["check"]

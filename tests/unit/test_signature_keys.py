@@ -13,7 +13,7 @@ from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.auth.standard_webhooks import (
-    drafted_message,
+    draft_message,
     key_bytes,
     sample,
     sign_message,
@@ -67,25 +67,25 @@ def test_a_signature_of_another_version_or_form_is_empty_and_fits_nothing(signat
 
 
 def test_a_repeat_within_the_second_has_the_same_id_and_timestamp_and_any_other_message_has_not():
-    message = drafted_message(draft(), NOW)
-    repeat = drafted_message(draft(), NOW + timedelta(microseconds=999_999))
+    message = draft_message(draft(), NOW)
+    repeat = draft_message(draft(), NOW + timedelta(microseconds=999_999))
     assert (message.id[:4], len(message.id), message.sent, message.body) == ("msg_", 28, NOW, BODY.decode())
     assert set(message.id[4:]) <= set("0123456789abcdef")
     assert repeat == message
-    others = [drafted_message(draft(), NOW + timedelta(seconds=1)), drafted_message(draft(b"{}"), NOW)]
+    others = [draft_message(draft(), NOW + timedelta(seconds=1)), draft_message(draft(b"{}"), NOW)]
     assert len({message.id, *(other.id for other in others)}) == 3
 
 
 def test_its_timestamp_is_in_utc_wherever_the_clock_is():
     east = NOW.astimezone(timezone(timedelta(hours=5)))
-    assert drafted_message(draft(), east).sent.tzinfo is UTC
-    assert sign_message([], drafted_message(draft(), east)).headers["webhook-timestamp"] == str(int(NOW.timestamp()))
+    assert draft_message(draft(), east).sent.tzinfo is UTC
+    assert sign_message([], draft_message(draft(), east)).headers["webhook-timestamp"] == str(int(NOW.timestamp()))
 
 
 def test_a_message_is_signed_by_each_of_the_secrets_while_one_is_replaced():
     secrets = ["whsec_" + letter * 32 for letter in "AB"]
     now = datetime.now(UTC)
-    headers = dict(sign_message([Secret(secret) for secret in secrets], drafted_message(draft(), now)).headers)
+    headers = dict(sign_message([Secret(secret) for secret in secrets], draft_message(draft(), now)).headers)
     assert list(headers) == ["webhook-id", "webhook-timestamp", "webhook-signature"]
     for secret in secrets:
         assert Webhook(secret).verify(BODY, headers) == {"conversationId": "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"}
