@@ -88,7 +88,7 @@ def test_what_may_be_live_is_looked_at_once_and_the_look_is_observed():
     assert genesys.looks == [(MINE, "theirs", session)]
     assert [(at, span.kind, span.name) for at, span in watch.spans] == [
         ("theirs", "call", "conversation"),
-        ("theirs", "step", "look"),
+        ("theirs", "step", "check"),
     ]
     with pytest.raises(GenesysUnavailable):
         lookup(genesys=Genesys(GenesysUnavailable("away"))).check(MINE, record)
