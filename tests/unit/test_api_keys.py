@@ -59,6 +59,10 @@ def test_a_request_without_a_key_is_reported(header):
         KEYS.identify({} if header is None else {"authorization": header})
 
 
+def test_a_key_may_have_colons():
+    assert ApiKeys.parse("flow:01234567:89abcdef").identify({"x-api-key": "01234567:89abcdef"}) == "flow"
+
+
 def test_no_keys_let_nobody_in():
     for headers in ({}, {"x-api-key": ""}, {"x-api-key": "0123456789abcdef"}, {"authorization": "Basic Og=="}):
         with pytest.raises(NotAuthenticated):

@@ -172,6 +172,7 @@ FAULTS = {
     "timestamp_header = 'T'\ntemplate = '{body}'": "template: has no {timestamp}, so the timestamp could be altered",
     "template = '{timestamp}{body}'": "timestamp_header: is missing; the template has a {timestamp}",
     "template = '{decoded_uri}{body}'": "template: has the URI, which needs PUBLIC_BASE_URL, which is not set",
+    "template = '{uri}{body}'": "template: has the URI, which needs PUBLIC_BASE_URL, which is not set",
     "timestamp_unit = 'ms'": "timestamp_unit: nothing to use it on without a timestamp_header",
     "tolerance_seconds = 9": "tolerance_seconds: nothing to use it on without a timestamp_header",
     "template = 'x'": "template: has no {body}, so the body could be altered",

@@ -91,12 +91,16 @@ def test_the_others_are_sent_a_window_once_though_its_reset_is_not_the_same_to_t
 
 def test_its_state_is_of_the_present_window_and_else_what_the_others_know():
     clock = ManualClock()
-    budgets = Budgets(clock, shared=Workers(token=5.0, api=3.0, strange=9.0))
+    budgets = Budgets(clock, shared=Workers(token=5.0, user=4.0, api=3.0, strange=9.0))
     budgets.record("api", BudgetHeaders(7, 300, 40))
     later = clock.now() + timedelta(seconds=40)
     clock.sleep(10)
-    token = BudgetState("token", 0.0, 0.0, clock.now() + timedelta(seconds=5))
-    assert budgets.states() == (BudgetState("api", 7, 300, later), token)
+    others = (
+        BudgetState("token", 0.0, 0.0, clock.now() + timedelta(seconds=5)),
+        BudgetState("user", 0.0, 0.0, clock.now() + timedelta(seconds=4)),
+    )
+    assert budgets.states() == (BudgetState("api", 7, 300, later), *others)
     clock.sleep(30)
-    assert [(state.name, state.count, state.allowed) for state in budgets.states()] == [("api", 0, 0), ("token", 0, 0)]
+    known = [(state.name, state.count, state.allowed) for state in budgets.states()]
+    assert known == [("api", 0, 0), ("token", 0, 0), ("user", 0, 0)]
     assert Budgets(clock).states() == ()

@@ -70,6 +70,7 @@ def test_an_error_of_genesys_is_certain_unless_told():
     assert GenesysTimeout("x").ambiguous is False
     error = GenesysUnavailable("x", hint="wait", retry_after=2.0, ambiguous=True)
     assert (error.ambiguous, error.hint, error.retry_after) == (True, "wait", 2.0)
+    assert (error.refused, GenesysUnavailable("x", refused=True).refused) == (False, True)
 
 
 def test_a_kind_is_found_by_its_code_and_a_family_is_none():

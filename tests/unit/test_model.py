@@ -101,6 +101,7 @@ def test_the_words_of_a_status_and_of_a_state():
     ]
     assert [*SessionState] == ["offered", "joined", "ended", "expired", "unknown"]
     assert [*State] == ["running", "succeeded", "failed_final", "failed_retryable"]
+    assert [*Invitation] == ["no", "yes", "unknown"]
 
 
 def test_a_command_asks_for_nothing_that_is_not_said():

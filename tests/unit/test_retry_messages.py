@@ -24,51 +24,59 @@ from tests.unit.test_retry import API, PATH, Script, calling
 HOST = "api.example.com"
 
 
-def budgeted(left, *, deadline=10.0, user_token="", name="api"):
-    """A caller whose budget is used up for so many seconds, and an attempt of its own."""
+def budgeted(left):
+    """A caller whose budget "api" is used up for so many seconds, and an attempt of its own."""
     clock = ManualClock()
-    attempt = Attempt(Command("architect", "c", deadline, user_token=Secret(user_token)), "i", "h", clock)
+    attempt = Attempt(Command("architect", "c", 10.0), "i", "h", clock)
     caller = RetryingCaller(Script(clock, CONVERSATION), clock, lambda: 1.0)
-    caller.budgets.record(name, BudgetHeaders(300, 300, left))
+    caller.budgets.record("api", BudgetHeaders(300, 300, left))
     return caller, attempt
 
 
 @pytest.mark.parametrize("left", [0.5, 9.5])
 def test_a_budget_that_opens_within_the_deadline_is_waited_for(left):
     caller, attempt = budgeted(left)
-    caller.await_budget(attempt)
+    caller.await_budget(attempt, "api")
     assert [(span.name, span.seconds) for span in attempt.spans] == [("until Genesys allows more calls", left)]
-    caller.await_budget(attempt)
+    caller.await_budget(attempt, "api")
     assert attempt.clock.slept == [left]
 
 
 def test_a_budget_that_opens_later_is_no_call_and_says_when_there_are_more():
     caller, attempt = budgeted(42.25)
     with pytest.raises(GenesysRateLimited) as limited:
-        caller.await_budget(attempt)
+        caller.call(attempt, CONVERSATION, API, PATH, (), None)
     assert limited.value.message == (
         "the calls that Genesys allows a token are used up, and none was made; there are more in 42 s"
     )
-    assert (limited.value.retry_after, attempt.clock.slept) == (42.25, [])
+    assert (limited.value.retry_after, attempt.clock.slept, attempt.upstream_calls) == (42.25, [], 0)
 
 
-@pytest.mark.parametrize(
-    ("name", "operation", "user_token", "waits"),
-    [
-        ("api", CONVERSATION, "", True),
-        ("api", None, "", True),
-        ("api", TOKEN, "", False),
-        ("token", TOKEN, "", True),
-        ("token", CONVERSATION, "", False),
-        # A user's own token has a budget that is not ours.
-        ("api", CONVERSATION, "of-a-person", False),
-        ("token", TOKEN, "of-a-person", True),
-    ],
-)
-def test_a_call_waits_for_the_budget_that_it_is_counted_in(name, operation, user_token, waits):
-    caller, attempt = budgeted(5.0, user_token=user_token, name=name)
-    caller.await_budget(attempt, operation)
-    assert attempt.clock.slept == ([5.0] if waits else [])
+@pytest.mark.parametrize(("payer", "slept"), [("api", [5.0]), ("token", []), ("", [])])
+def test_a_call_waits_for_the_budget_that_it_is_counted_in(payer, slept):
+    caller, attempt = budgeted(5.0)
+    assert caller.call(attempt, CONVERSATION, API, PATH, (), None, payer=payer)
+    assert attempt.clock.slept == slept
+
+
+@pytest.mark.parametrize("payer", ["api", "token", ""])
+def test_a_budget_that_an_answer_states_is_that_of_the_calls_payer(payer):
+    clock = ManualClock()
+    headers = {"inin-ratelimit-count": "9", "inin-ratelimit-allowed": "9", "inin-ratelimit-reset": "7"}
+    caller = RetryingCaller(Script(clock, CONVERSATION, (200, headers)), clock, lambda: 1.0)
+    attempt = Attempt(Command("architect", "c", 10.0), "i", "h", clock)
+    caller.call(attempt, CONVERSATION, API, PATH, (), None, payer=payer)
+    left = {name: caller.budgets.seconds_left(name) for name in ("api", "token", "")}
+    assert left == dict.fromkeys(left, 0.0) | ({payer: 7.0} if payer else {})
+
+
+def test_what_a_call_holds_is_shown_in_no_message():
+    _, attempt, _ = calling(ATTACH)
+    script = Script(attempt.clock, ATTACH, httpx.ReadError("<own> and <service>"))
+    caller = RetryingCaller(script, attempt.clock, lambda: 1.0, secrets=(Secret("<service>"),))
+    with pytest.raises(GenesysUnavailable) as broken:
+        caller.call(attempt, ATTACH, API, PATH, (), None, held=(Secret("<own>"),))
+    assert broken.value.message == f"attach: the connection to {HOST} broke: {MASK} and {MASK}"
 
 
 @pytest.mark.parametrize(
