@@ -32,7 +32,7 @@ except EnvFileError as error:
     sys.exit(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.")
 try:
     settings = load_settings()
-except SettingsError:  # on_starting tells all of it, and no server starts
+except SettingsError:  # on_starting reports all of it, and no server starts
     settings = Settings()
 
 # A core dump holds every secret of the process; the workers inherit this.
@@ -90,7 +90,7 @@ def on_starting(_server: object) -> None:
 
 
 def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """Read .env and the senders file again; what is broken keeps those in force, and is told."""
+    """Read .env and the senders file again; what is invalid keeps those in force, and is logged."""
     from app import faults_of  # noqa: PLC0415 - after .env is read
 
     for fault in IN_FORCE.renew(faults_of):

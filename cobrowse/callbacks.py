@@ -33,7 +33,7 @@ class Delivery(StrEnum):
 class Callback:
     """An event of an initiation. `outcome` is without secrets, and None where it can't be read.
 
-    `at` is when it is due, or when its delivery ended. `answer` is what came of the last try, in words.
+    `at` is when it is due, or when its delivery ended. `answer` is the result of the last try, in words.
     """
 
     initiation_id: str

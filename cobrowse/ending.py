@@ -1,4 +1,4 @@
-"""Ends a conversation's session: waits for what is at work there, looks once, and calls if any is live."""
+"""Ends a conversation's session: waits for what is running there, checks once, and calls if any is live."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,14 +23,14 @@ class Genesys(Protocol):
         """The flow that ends the session's targets."""
 
     def find_live(self, attempt: Attempt) -> Ending:
-        """What of the attempt's session, or of the conversation, is live, by one look."""
+        """What of the attempt's session, or of the conversation, is live, by one check."""
 
 
 def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
     """The outcome of an acquired end: ENDED, or ALREADY_ENDED where nothing was live.
 
     A start that was claimed before may be about to invite the customer, so it is waited for. A start that comes after
-    waits for this. Raises as the look and the flow do, GenesysBadResponse while a session stands that does not show,
+    waits for this. Raises as the check and the flow do, GenesysBadResponse while a session stands that does not show,
     and InProgress at the deadline's end.
     """
     waited = []
@@ -40,10 +40,10 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     known = [entry for entry in (*waited, *acquired.history) if entry is not None and entry.command.action == "start"]
     target = _begin(genesys, ledger, attempt)
     concerned = [target] if target is not None else known
-    ending = _look(genesys, attempt, acquired.entry, concerned)
+    ending = _find_live(genesys, attempt, acquired.entry, concerned)
     if not ending.targets and (late := with_late_answers(ledger, attempt, concerned)) is not None:
         concerned = list(late)
-        ending = _look(genesys, attempt, acquired.entry, concerned)
+        ending = _find_live(genesys, attempt, acquired.entry, concerned)
     attempt.update_session({"targets": ending.targets, "state": "" if ending.targets else "disconnected"})
     if ending.targets:
         # An earlier attempt may have ended another session, and this one began since.
@@ -65,9 +65,9 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
 
 
 def would_end(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
-    """What an end would come to: WOULD_END or ALREADY_ENDED. Only looks."""
+    """What an end would come to: WOULD_END or ALREADY_ENDED. Only reads."""
     target = _begin(genesys, ledger, attempt)
-    ending = _look(genesys, attempt, target, [target] if target is not None else [])
+    ending = _find_live(genesys, attempt, target, [target] if target is not None else [])
     return outcome_of(attempt, Status.WOULD_END if ending.targets else Status.ALREADY_ENDED)
 
 
@@ -81,14 +81,14 @@ def _begin(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> InitiationReco
     return target
 
 
-def _look(
+def _find_live(
     genesys: Genesys, attempt: Attempt, mine: InitiationRecord | None, known: Sequence[InitiationRecord]
 ) -> Ending:
     """What is live. Patient where one of these may be, and does not show: it may not be visible yet."""
     young = [entry for entry in known if mine is not None and may_not_be_visible_yet(entry, mine)]
     standing = {_session_id(entry) for entry in known if entry in young or _stands(entry, mine, attempt)}
-    with attempt.step("look"):
-        for _ in attempt.poll(PROBE_DELAYS, "before another look for what is to be ended"):
+    with attempt.step("check"):
+        for _ in attempt.poll(PROBE_DELAYS, "before another check for what is to be ended"):
             ending = genesys.find_live(attempt)
             # One whose id is not known is whatever shows.
             unseen = standing - set(ending.session_ids) - ({""} if ending.session_ids else set())
@@ -127,6 +127,6 @@ def command_to_end(
 
 
 def can_end(record: InitiationRecord) -> bool:
-    """Whether its session may be live as far as the record tells: it was started or found, and no end is on record."""
+    """Whether its session may be live according to the record: it was started or found, and no end is on record."""
     started = record.checkpoint.may_have_notified or (record.outcome is not None and record.outcome.success)
     return record.command.action == "start" and record.ended is None and started

@@ -21,7 +21,7 @@ def join_or_run(
 ) -> Outcome:
     """The outcome of an acquired initiation: another one's, a live session, or that of its own flow.
 
-    `flow` gives the flow of a name, or with "" the one in force; `sessions` looks at the conversation.
+    `flow` gives the flow of a name, or with "" the one in force; `sessions` checks the conversation.
     """
     earlier = acquired.previous
     may_be_there = earlier is not None and (bool(acquired.history) or not earlier.has_live_lease)
@@ -48,7 +48,7 @@ def join_or_run(
             active = None
         if active is not None:
             return active
-    # What continues an earlier attempt puts its own call on record even where the row already tells of one: a claim
+    # What continues an earlier attempt puts its own call on record even where the row already has one: a claim
     # that a power cut took back must not send anything out.
     _run_flow(flow, ledger, attempt, acquired.entry.checkpoint if attempt.number == 1 else Checkpoint())
     return outcome_of(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
@@ -81,5 +81,5 @@ def _run_flow(flow_of: Callable[[str], Flow], ledger: Ledger, attempt: Attempt, 
 
 
 def _looks_first(command: Command) -> bool:
-    """Whether the conversation is looked at before the flow: what calls from within a conversation need not ask."""
+    """Whether the conversation is checked before the flow: not for a caller within the conversation."""
     return command.reuse_live_session or command.start_when == "agent_connected"

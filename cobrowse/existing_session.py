@@ -13,7 +13,7 @@ from cobrowse.waiting import earlier_records, leases_ahead
 
 # Seconds before each poll for an agent who answers. Three polls in all, of the 300 calls a minute that Genesys allows a
 # token; what still rings after them is asked for again after RINGING_SECONDS, which are an offer's usual ones.
-AGENT_LOOKS = (0.0, 1.0, 1.5)
+AGENT_PROBE_DELAYS = (0.0, 1.0, 1.5)
 RINGING_SECONDS = 10.0
 # Seconds for which an invitation that Genesys took counts as standing though nothing shows it and nobody said when its
 # offer ends. Not confirmed by Genesys: long enough for a customer to answer, short enough to be asked for anew.
@@ -48,7 +48,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         patient = bool(leases_ahead(acquired)) or any(
             may_not_be_visible_yet(entry, acquired.entry) for entry in history
         )
-        for number, _ in enumerate(attempt.poll(AGENT_LOOKS, "before another look for an agent who answers")):
+        for number, _ in enumerate(attempt.poll(AGENT_PROBE_DELAYS, "before another check for an agent who answers")):
             found = poll_until_found(attempt, find, "the earlier session") if patient and not number else find()
             if found is not None or not unanswered:
                 break

@@ -90,7 +90,7 @@ class Attempt:
 
     @contextmanager
     def commit(self, what: str) -> Iterator[None]:
-        """Time a commit in the ledger. It explains where time goes; the observers are not told of it."""
+        """Time a commit in the ledger. It explains where time goes; observers don't receive it."""
         start = self.clock.monotonic()
         try:
             yield
@@ -252,7 +252,7 @@ def poll_until_found(attempt: Attempt, look: Callable[[], Found | None], name: s
     Raises GenesysTimeout if the deadline came first: the effect may only not be visible yet.
     """
     looks = 0
-    for _ in attempt.poll(PROBE_DELAYS, f"before another look for {name}"):
+    for _ in attempt.poll(PROBE_DELAYS, f"before another check for {name}"):
         found = look()
         if found is not None:
             return found

@@ -1,4 +1,4 @@
-"""What became of an initiation: found among a caller's own, and if asked by one look at its conversation."""
+"""What became of an initiation: found among a caller's own, and on request by one check of its conversation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Look(Protocol):
     """The part of Genesys that is asked here."""
 
     def view(self, attempt: Attempt, session: Session) -> SessionView:
-        """How far a session has come, by one look at its conversation."""
+        """How far a session has come, by one check of its conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +78,21 @@ class Lookup:
             raise InitiationNotFound(_NOT_FOUND.format(what=what))
         return found
 
-    def look(self, command: Command, record: InitiationRecord) -> tuple[SessionView, int]:
-        """How far its session has come, by one look, and the calls made. Raises GenesysError.
+    def check(self, command: Command, record: InitiationRecord) -> tuple[SessionView, int]:
+        """How far its session has come, by one check, and the calls made. Raises GenesysError.
 
-        What can't have invited anybody, or is on record as ended, is not looked for.
+        A session that can't have invited anybody, or is recorded as ended, is not checked.
         """
         if not can_end(record):
             return view_on_record(record, self.clock.now()), 0
         attempt = Attempt(command, record.id, "", self.clock, self.observers)
-        with attempt.step("look"):
+        with attempt.step("check"):
             view = self.genesys.view(attempt, record.checkpoint.session)
         return view, attempt.upstream_calls
 
 
 def view_on_record(record: InitiationRecord, now: datetime) -> SessionView:
-    """How far its session has come as far as the ledger knows, without a look."""
+    """How far its session has come as far as the ledger knows, without a check."""
     if record.ended is not None:
         return SessionView(SessionState.ENDED, since=record.ended.isoformat())
     outcome = record.outcome

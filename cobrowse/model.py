@@ -52,7 +52,7 @@ class Status(StrEnum):
 
 
 class SessionState(StrEnum):
-    """How far a cobrowse session has come; `unknown` where neither the record nor the conversation tells."""
+    """How far a cobrowse session has come; `unknown` where neither the record nor the conversation says."""
 
     OFFERED = "offered"
     JOINED = "joined"
@@ -116,7 +116,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """A conversation's cobrowse sessions, as one look at it shows them: those the customer can use, and the others.
+    """A conversation's cobrowse sessions, as one check shows them: those the customer can use, and the others.
 
     `unanswered` says who has to answer before a session may be started, "" if nobody.
     """
@@ -128,7 +128,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What one look shows of what is to be ended. `targets` as in Session; `all_over`: no session can be live there.
+    """What one check shows of what is to be ended. `targets` as in Session; `all_over`: no session can be live there.
 
     `session_ids` are those of the targets and of sessions that are shown as over. `customer_left`: nobody is there who
     could accept what does not show.
@@ -142,7 +142,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session as one look at its conversation shows it. `since`: ISO 8601, "" where Genesys does not say."""
+    """A session as one check of its conversation shows it. `since`: ISO 8601, "" where Genesys does not say."""
 
     state: SessionState = SessionState.UNKNOWN
     customer_connected: bool = False

@@ -23,7 +23,7 @@ from commands.terminal import say, say_json, say_json_line, say_whole, waiting
 from settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
-# Public: it is of use on the sandbox only.
+# Public: it opens a sandbox only.
 SANDBOX_KEY = "demo-key-0123456789abcdef"
 WEBCHAT = ON_SANDBOX["webchat"]
 # Seconds that either may take to answer for the first time.
@@ -48,14 +48,14 @@ def demo(serve: bool, as_json: bool) -> None:
     """Show it at work here: a sandbox of Genesys and the service. Needs no settings."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = CLOCK.monotonic()
-    with running(serve, quiet=as_json) as (genesys_port, port, settings):
+    with running(serve, quiet=as_json) as (genesys_port, port, env_file):
         url = f"http://127.0.0.1:{port}"
         if as_json:
             if not serve:
                 status, _, answer = call(port, "POST", "/data-actions/cobrowse", BODY, HEADERS)
                 sys.exit(0 if _print_answer(status, answer) else 1)
-            places = {"sandbox": settings["GENESYS_API_URL"], "service": url, "console": f"{url}/console"}
-            say_json_line({**places, "settings": settings})
+            sandbox = f"http://127.0.0.1:{genesys_port}"
+            say_json_line({"sandbox": sandbox, "service": url, "console": f"{url}/console", "envFile": str(env_file)})
             _wait()
             return
         say(f"✓ Both are up after {CLOCK.monotonic() - began:.1f} s.", style="green")
@@ -64,8 +64,9 @@ def demo(serve: bool, as_json: bool) -> None:
         say_whole(f"Genesys's sandbox: http://127.0.0.1:{genesys_port}    service: {url}    console: {url}/console")
         say_whole(f"curl -sS {url}/data-actions/cobrowse -H 'X-Api-Key: {SANDBOX_KEY}' \\")
         say_whole(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'")
-        say("The commands work on it in another terminal after:")
-        say_whole(f"export {' '.join(f'{name}={value}' for name, value in settings.items())}")
+        say("In another terminal the commands use this service after the first line:")
+        say_whole(f"set -a; . {env_file}; set +a")
+        say_whole("cobrowse-bridge list", f"cobrowse-bridge send zendesk --example --url {url}")
         say("Ctrl-C stops both.")
         _wait()
 
@@ -76,21 +77,23 @@ def _wait() -> None:
 
 
 @contextlib.contextmanager
-def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int, dict[str, str]]]:
-    """The sandbox and the service, up until the block ends: their ports, and the settings to work on them with."""
+def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int, Path]]:
+    """The sandbox and the service, up until the block ends: their ports, and a file for a shell with the settings."""
     genesys_port = free_port(9099 if serve else 0)
     port = free_port(load_settings(only=("PORT",)).port if serve else 0)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         genesys_url = f"http://127.0.0.1:{genesys_port}"
-        settings = {
+        settings = (every_sender() if serve else {}) | {
             "SANDBOX": "true",
             "GENESYS_API_URL": genesys_url,
             "GENESYS_LOGIN_URL": genesys_url,
             "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
-        }
-        environment = os.environ | (every_sender() if serve else {}) | settings
-        environment |= {
             "API_KEYS": f"demo:{SANDBOX_KEY}",
+        }
+        env_file = Path(folder, "settings.env")
+        env_file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()))
+        environment = os.environ | settings
+        environment |= {
             "HOST": "127.0.0.1",
             "PORT": str(port),
             "LOG_FORMAT": "json",
@@ -109,7 +112,7 @@ def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int, dic
                 wait_until_up(wait_port, path, process, command)
             if not quiet:
                 say_whole(f"✓ {what} is on http://127.0.0.1:{wait_port}", style="green")
-        yield genesys_port, port, settings
+        yield genesys_port, port, env_file
 
 
 def every_sender() -> dict[str, str]:
@@ -168,7 +171,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def demonstrate(genesys_port: int, port: int) -> bool:
-    """Send what a data action sends, and show what went over the wire and what came back: whether it succeeded."""
+    """Send what a data action sends, and show the request and the response: whether it succeeded."""
     say_whole("", "> POST /data-actions/cobrowse HTTP/1.1")
     for name, value in HEADERS.items():
         say_whole(f"> {name}: {'•••' if name == 'X-Api-Key' else value}")
@@ -186,7 +189,7 @@ def demonstrate(genesys_port: int, port: int) -> bool:
 
 
 def _print_answer(status: int, answer: bytes) -> bool:
-    """Print the answer's document: whether it tells of a session that the conversation shows."""
+    """Print the answer's document: whether the conversation shows a session."""
     document = orjson.loads(answer)
     say_json(document)
     return status == 200 and bool(document["verified"])

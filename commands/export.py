@@ -39,7 +39,7 @@ class Moment(click.ParamType[datetime]):
             return datetime.fromisoformat(text).astimezone()
         except (ValueError, OverflowError):
             known = "such as 2026-11-27, 2026-11-27T09:00, 2026-11-27T09:00:00Z, or 90min, 24h, 7d ago"
-            self.fail(f"{text[:60]!r} is no moment {known}", param, ctx)
+            self.fail(f"{text[:60]!r} is not a time {known}", param, ctx)
 
 
 @click.command(cls=Command)

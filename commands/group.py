@@ -103,5 +103,5 @@ def run(program: Group, arguments: Sequence[str] | None = None) -> int:
         if error.errno == errno.EPIPE:
             drop_output()
         else:
-            complain(str(error), hint="It came from the system: look at this file, folder or port.")
+            complain(str(error), hint="The operating system reports it: check this file, folder or port.")
         return 1

@@ -20,9 +20,9 @@ from console.figures import in_words
 from integrations.ledger import LedgerStore
 from web.responses import to_answer
 
-# Seconds between two looks at the ledger.
+# Seconds between two reads of the ledger.
 PAUSE = 1.0
-# Initiations that are read at once, and that `tail` looks at: those that are at work are among the newest.
+# Initiations that are read at once, and that `tail` reads: the running ones are among the newest.
 PAGE = 200
 STYLES = {"good": "green", "bad": "red", "retry": "yellow", "unsure": "yellow", "running": "cyan"}
 MARKS = {"good": "✓", "bad": "✗", "retry": "✗", "unsure": "!", "running": "…"}
@@ -163,17 +163,17 @@ def tail(lines: int, as_json: bool) -> None:
 
 def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[InitiationRecord]:
     """Each attempt that has ended, the oldest first: so many of those before now, then all that come. Endless."""
-    told: dict[str, int] = {}
+    shown: dict[str, int] = {}
     while True:
         ended = [each for each in reversed(store.recent(PAGE)) if each.state is not State.RUNNING]
-        fresh = [each for each in ended if told.get(each.id) != each.attempts]
+        fresh = [each for each in ended if shown.get(each.id) != each.attempts]
         yield from fresh[max(0, len(fresh) - earlier) :]
-        told, earlier = {each.id: each.attempts for each in ended}, PAGE
+        shown, earlier = {each.id: each.attempts for each in ended}, PAGE
         clock.sleep(PAUSE)
 
 
 def result(entry: InitiationRecord) -> Text:
-    """What came of it in a word or two, with its mark."""
+    """Its result in a word or two, with its mark."""
     badge = view_model.badge(entry)
     failure = entry.outcome.failure if entry.outcome is not None and entry.state is not State.RUNNING else None
     return text(f"{MARKS[badge.tone]} {failure.code if failure else badge.word.lower()}", STYLES[badge.tone])

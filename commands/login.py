@@ -45,7 +45,7 @@ def login(paste: bool, status: bool, as_json: bool) -> None:
         if status:
             sys.exit(0 if _print_status(ledger, client, as_json=as_json) else 1)
         with ledger_needed():
-            # Before a person logs in: what Genesys gives must find its place.
+            # Before a person logs in: the ledger must be able to keep what Genesys gives.
             ledger.ping()
             pair, person = _log_in(settings, client, paste=paste)
             name = grant_name(client)
@@ -57,7 +57,7 @@ def login(paste: bool, status: bool, as_json: bool) -> None:
 @click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, and nothing else.")
 def logout(as_json: bool) -> None:
-    """Forget the service user's login. Genesys is not told: withdraw the consent there, too."""
+    """Forget the service user's login. It stays valid at Genesys: withdraw the consent there, too."""
     settings, client = _settings()
     with closing(build_ledger(settings)) as ledger, ledger_needed():
         was = ledger.grants.log_out(grant_name(client))

@@ -59,14 +59,14 @@ def _list(as_json: bool) -> None:
         say("No senders are configured; copy senders.example.toml and set SENDERS_FILE. API_KEYS opens /data-actions.")
     for row in rows:
         held = row["secrets"] if isinstance(row["secrets"], list) else []
-        told = "200, and success in the body" if row["always200"] else f"{row['responsePolicy']}"
+        policy = "200, and success in the body" if row["always200"] else f"{row['responsePolicy']}"
         say(f"{row['path']}", style="bold")
         say_pairs(
             (
                 ("envelope", str(row["envelope"])),
                 ("signature", f"{row['signature']} {' '.join(held)}".rstrip()),
                 ("answered within", f"{row['deadlineSeconds']:g} s"),
-                ("response policy", told),
+                ("response policy", policy),
                 ("rate limit", str(row["rateLimit"])),
                 ("live session", "reused" if row["reuseLiveSession"] else "not checked for first"),
                 ("handshake", str(row["handshake"] or "")),

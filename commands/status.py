@@ -1,4 +1,4 @@
-"""cobrowse-bridge status: what became of a start, on record or by one look at its conversation."""
+"""cobrowse-bridge status: what became of a start, on record or by one check of its conversation."""
 
 import sys
 from contextlib import closing
@@ -30,7 +30,7 @@ YES_NO = {True: "yes", False: "no"}
 
 @click.command(cls=Command)
 @click.argument("search", metavar="ID")
-@click.option("--live", is_flag=True, help="Ask Genesys too, by one look at the conversation.")
+@click.option("--live", is_flag=True, help="Also ask Genesys, by one call.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, and nothing else.")
 def status(search: str, live: bool, as_json: bool) -> None:
     """Say what became of a start and how far its session is.
@@ -52,7 +52,7 @@ def status(search: str, live: bool, as_json: bool) -> None:
             asked = Request(SENDER, new_id(), seconds, conversation_id=where)
             try:
                 with waiting("Genesys is asked"):
-                    view, _ = Lookup(store, parts.flows, clock).look(asked, record)
+                    view, _ = Lookup(store, parts.flows, clock).check(asked, record)
             except CobrowseError as error:
                 raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
     if as_json:

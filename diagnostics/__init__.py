@@ -82,7 +82,7 @@ def diagnose(
 
 
 def settings_checks(errors: Iterable[str]) -> Iterator[Check]:
-    """The checks where the settings themselves are wrong, a line for each: nothing else can be looked at then."""
+    """The checks where the settings themselves are wrong, a line for each: nothing else can be checked then."""
     for fault in errors:
         name, _, what = fault.partition(":")
         hint = f"Correct {name} in the environment or .env; .env.example explains each variable."

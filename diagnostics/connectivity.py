@@ -13,7 +13,7 @@ import certifi
 
 # Seconds for each stage; Genesys is near, so longer means that something is wrong.
 PATIENCE = 5.0
-# Bytes of an answer that are looked at.
+# Bytes of an answer that are read.
 ENOUGH = 4096
 
 Resolve = Callable[..., list[tuple[object, ...]]]

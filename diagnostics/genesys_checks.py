@@ -173,7 +173,7 @@ class GenesysChecks:
             self.client.call(self.attempt(), operation, "", conversation_id=made_up, target=target, json=json)
         except UpstreamRejected as refused:
             if refused.status not in (400, 404):
-                return Check(name, None, refused.message, "This answer tells nothing; check GENESYS_API_URL.")
+                return Check(name, None, refused.message, "This answer is not one of Genesys's; check GENESYS_API_URL.")
         except GenesysForbidden as error:
             return failing(name, error, hint) if needed else Check(name, None, error.message, hint)
         except CobrowseError as error:

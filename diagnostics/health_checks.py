@@ -109,7 +109,7 @@ class TokenCheck:
 
 
 def user_check(problem: Callable[[], Problem]) -> HealthCheck:
-    """Whether the service user is logged in, where one is called for. A ledger that is away has a check of its own."""
+    """Whether the service user is logged in, where one is needed. An unreachable ledger has a check of its own."""
 
     def ask() -> Problem:
         found = problem()

@@ -103,6 +103,9 @@ def public_url(context: DiagnosticContext) -> Iterator[Check]:
     if not url:
         yield Check("public URL", None, "PUBLIC_BASE_URL is not set; only senders that sign the URL need it")
         return
+    if context.settings.sandbox and (urlsplit(url).hostname or "").endswith(".example.com"):
+        yield Check("public URL", None, f"{url} is an example: senders on the sandbox sign it, and it leads nowhere")
+        return
     if urlsplit(url).scheme != "https" and not context.settings.sandbox:
         hint = "Put TLS in front and set PUBLIC_BASE_URL to the https address: Genesys and CRMs call no other."
         yield Check("public URL", False, f"{url} is not https", hint)
@@ -128,7 +131,7 @@ def outcome_webhook(context: DiagnosticContext) -> Iterator[Check]:
     """Whether the receiver of callbacks can be reached, by a GET of its root; no event is sent to it."""
     url = context.settings.outcome_webhook_url.reveal()
     if not url:
-        yield Check("outcome webhook", None, "OUTCOME_WEBHOOK_URL is not set: no outcome is sent to anybody")
+        yield Check("outcome webhook", None, "OUTCOME_WEBHOOK_URL is not set: no outcome is sent")
         return
     parts = urlsplit(url)
     try:
@@ -148,13 +151,13 @@ def _check_last_reload(context: DiagnosticContext, url: str) -> Iterator[Check]:
     """Whether the running service has refused its last reload, which /readyz says to everybody."""
     try:
         answer = context.probe.get(url, "/readyz")
-        told = orjson.loads(answer.body)
+        document = orjson.loads(answer.body)
     except (Unreachable, orjson.JSONDecodeError):
         return  # not passed on by a proxy, which is nothing wrong
-    checks = told.get("checks") if isinstance(told, dict) else None
+    checks = document.get("checks") if isinstance(document, dict) else None
     if isinstance(checks, dict) and "configuration" in checks:
         hint = "Its log names each fault. Correct the senders file or .env, check it as above, and send SIGHUP again."
-        found = f"the service at {url} refused its last reload and goes on with the configuration of before"
+        found = f"the service at {url} refused its last reload and runs on its former configuration"
         yield Check("reload", False, found, hint)
 
 
@@ -174,7 +177,7 @@ def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
         by_name.setdefault(f"sender {name}", [])
     for name, wrong in by_name.items():
         if not wrong:
-            yield Check(name, True, "nothing wrong with its row")
+            yield Check(name, True, "its row is valid")
             continue
         unset = [found for fault in wrong for found in _UNSET.findall(fault)]
         hint = (

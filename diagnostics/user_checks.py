@@ -26,14 +26,14 @@ def service_user(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Che
         return
     ledger = context.ledger
     if ledger is None or org.login is None or org.grants.user is None:
-        yield Check(name, None, "its login lies in the ledger, which can't be used")
+        yield Check(name, None, "its login is in the ledger, which can't be used")
         return
     try:
         found = ledger.grants.read(grant_name(settings.user_client))
         if found is None:
             needed = settings.genesys_grant == USER
-            told = "nobody has logged in" + ("" if needed else "; needed only if Genesys demands a user for a call")
-            yield Check(name, False if needed else None, told, _LOG_IN)
+            state = "nobody has logged in" + ("" if needed else "; needed only if Genesys demands a user for a call")
+            yield Check(name, False if needed else None, state, _LOG_IN)
             return
         person = _find_person(org, org.login, org.grants.user, settings.api_url)
     except LoginRequired as error:

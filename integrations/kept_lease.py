@@ -10,7 +10,7 @@ from cobrowse.errors import LedgerUnavailable
 
 log = structlog.stdlib.get_logger("cobrowse")
 
-# Seconds the lease is good for, and between looks at it. Together with a connection they stay below 15.
+# Seconds the lease is good for, and between renewals. Together with a connection they stay below 15.
 LEASE_SECONDS, EVERY = 9.0, 2.0
 
 
@@ -65,7 +65,7 @@ class KeptLease:
             won = self._leases.hold(self._name, self._owner, LEASE_SECONDS, seconds=EVERY)
         except LedgerUnavailable as error:
             # What was held stays so until it runs out; the ledger may be back by then.
-            log.warning("a lease can't be taken: the ledger is away", lease=self._name, message=error.message)
+            log.warning("a lease can't be taken: the ledger is unreachable", lease=self._name, message=error.message)
             return
         self._held_until = asked + LEASE_SECONDS if won else 0.0
 

@@ -18,7 +18,7 @@ OTHERS = "(others)"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Requests of one sender and address that were refused alike within a minute; the last one's words stand for all.
+    """Requests of one sender and address that were refused alike within a minute; the last one's message is kept.
 
     Neither the message nor the hint holds a secret or a body. `correlation_id` is the last one's.
     """

@@ -1,4 +1,4 @@
-"""Notification channels: their topics, what was told to each, and the ways in which a socket can misbehave."""
+"""Notification channels: their topics, what was sent to each, and the ways in which a socket can misbehave."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.errors import GenesysError
 LIFE = 86_400.0  # seconds a channel lives
 MOST_TOPICS = 1000
 # What can be done to every open socket: a proper close, a cut, no more answers, Genesys's notice before a close; and to
-# the next event: told twice, told after the one that follows it.
+# the next event: sent twice, sent after the one that follows it.
 DISTURBANCES = ("close", "cut", "silence", "closing", "duplicate", "reorder")
 PONG = {"topicName": "channel.metadata", "eventBody": {"message": "pong"}}
 HEARTBEAT = {"topicName": "channel.metadata", "eventBody": {"message": "WebSocket Heartbeat"}}

@@ -18,7 +18,7 @@ USER_PREFIX = "user-token-"  # any token that starts so is a user's own, with ev
 
 @dataclass
 class Token:
-    """A bearer token; `expires` is in seconds since the epoch, None for never. `is_user`: it stands for a person."""
+    """A bearer token; `expires` is in seconds since the epoch, None for never. `is_user`: it is a person's."""
 
     value: str
     scopes: frozenset[str]
@@ -110,8 +110,8 @@ class Tokens:
             token = self._tokens.get(value)
             if token is None or limit is None or not token.window <= now < token.window + WINDOW:
                 return {}
-            told = {"count": token.calls, "allowed": limit, "reset": math.ceil(token.window + WINDOW - now)}
-        return {f"inin-ratelimit-{name}": str(number) for name, number in told.items()}
+            numbers = {"count": token.calls, "allowed": limit, "reset": math.ceil(token.window + WINDOW - now)}
+        return {f"inin-ratelimit-{name}": str(number) for name, number in numbers.items()}
 
     def is_client(self, value: str) -> bool:
         """Whether this is a good token that has no user."""

@@ -20,7 +20,7 @@ class CallbackOutcomeSchema(AnswerSchema):
     )
     sender = fields.String(required=True, metadata=describe("Who sent it: architect, or a sender's name."))
     idempotencyKey = fields.String(required=True, metadata=describe("The key it was sent with."))
-    attempt = fields.Integer(required=True, metadata=describe("Which attempt of the initiation this tells of."))
+    attempt = fields.Integer(required=True, metadata=describe("Which attempt of the initiation this is about."))
 
 
 class CallbackSchema(Schema):

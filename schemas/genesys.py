@@ -6,7 +6,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
 
 
 class GenesysSchema(Schema):
-    """An answer of Genesys. A null stands for "not given", as its own SDK reads it: each field here takes it so."""
+    """An answer of Genesys. A null means "not given", as its own SDK reads it: each field here takes it so."""
 
     class Meta:
         unknown: ClassVar[str] = EXCLUDE

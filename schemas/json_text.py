@@ -27,10 +27,10 @@ def read_json(text: bytes) -> object:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        mended = _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
-        if mended == text:
+        repaired = _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
+        if repaired == text:
             raise
-        return orjson.loads(mended)
+        return orjson.loads(repaired)
 
 
 def charset_of(content_type: str) -> str:

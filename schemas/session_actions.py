@@ -1,4 +1,4 @@
-"""What callers ask of sessions that were started: to be told of them, and to end them; and the answers."""
+"""Requests about sessions that were started, their status and their end; and the answers."""
 
 from collections.abc import Mapping
 from datetime import UTC

@@ -11,7 +11,7 @@ _LINKS = frozenset({"joinUrl", "viewerUrl", "joinCode", "websocketUrl"})
 
 
 def payload(callback: Callback, outcome: Outcome) -> str:
-    """The body that tells this outcome of the callback's."""
+    """The body that reports this outcome."""
     answer = {key: value for key, value in to_answer(outcome).items() if key not in _LINKS}
     data = answer | {
         "action": callback.action,

@@ -39,7 +39,7 @@ class SessionActions:
         return blueprint
 
     def status(self) -> Response:
-        """What became of an initiation; with `live`, by one look at its conversation too."""
+        """What became of an initiation; with `live`, also by one check of its conversation."""
         request = request_parsing.current_request()
         credential = self.callers.identify(request)
         payload = data_action_body.read(request, _STATUS)
@@ -51,7 +51,7 @@ class SessionActions:
             view, calls = view_on_record(record, self.lookup.clock.now()), 0
             if payload["live"]:
                 command = self._command(credential, record.conversation_id, key)
-                view, calls = self.lookup.look(command, record)
+                view, calls = self.lookup.check(command, record)
         except CobrowseError as error:
             refused = responses.rejection_outcome(error, g.correlation_id, payload["conversation_id"])
             return responses.respond([refused], data_action_body.mode(request), responses.view_keys(SessionView()))

@@ -31,7 +31,7 @@ _BUSY = (429, 502, 503, 504)
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of a try. `wait`: seconds until the next; `pause`: until anything else may be sent."""
+    """The result of a try. `wait`: seconds until the next; `pause`: until anything else may be sent."""
 
     state: Delivery
     answer: str

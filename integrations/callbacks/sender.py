@@ -17,7 +17,7 @@ log = structlog.stdlib.get_logger("cobrowse")
 
 # Callbacks that are sent at once.
 AT_ONCE = 8
-# Seconds between looks for what is due, and between counts of what is pending.
+# Seconds between checks for what is due, and between counts of what is pending.
 TURN, COUNT = 1.0, 10.0
 # Seconds without sending after a try could not be recorded: it is sent again then, and must not be every second.
 UNRECORDED_PAUSE = 60.0
@@ -85,7 +85,7 @@ class CallbackSender:
         self._counted = False
 
     def turn(self) -> bool:
-        """Send what is due now; whether there may be more. A ledger that is away is for the next turn."""
+        """Send what is due now; whether there may be more. An unreachable ledger is left to the next turn."""
         if not self._lease.held:
             if self._counted:  # who sends now counts it
                 self._watcher.on_backlog(0, 0.0)
@@ -95,7 +95,7 @@ class CallbackSender:
             self._count()
             due = self._outbox.due(AT_ONCE) if self._clock.monotonic() >= self._paused_until else ()
         except LedgerUnavailable as error:
-            log.warning("callbacks: the ledger is away", message=error.message)
+            log.warning("callbacks: the ledger is unreachable", message=error.message)
             return False
         self._do_all([partial(self._send, one) for one in due])
         return len(due) == AT_ONCE

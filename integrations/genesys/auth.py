@@ -112,7 +112,7 @@ class _ScopeState:
 class Tokens:
     """Hands out the integration's token.
 
-    `store` shares it with other workers; without one, or while it is away, each process fetches its own.
+    `store` shares it with other workers; without one, or while it is unreachable, each process fetches its own.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class Tokens:
         return bool(token.value) and self._clock.monotonic() < token.usable_until
 
     def _check_refusals(self, attempt: Attempt, state: _ScopeState, *, waited: bool) -> None:
-        """Raise the last refusal to whoever `waited` for it and, past the limit, to everyone.
+        """Raise the last refusal to those who `waited` for it and, past the limit, to everyone.
 
         A deadline that has room for the wait that the login host named gets its own fetch.
         """
@@ -217,7 +217,7 @@ class Tokens:
                     pass  # a token can be had without the store; what must be exactly once is guarded by the ledger
             value, expires_in = self._fetch(attempt, scope)
         except (GenesysTimeout, GenesysUnavailable):
-            raise  # a host that is away is the circuit breaker's matter, and the next request may have more time
+            raise  # an unreachable host is the circuit breaker's matter, and the next request may have more time
         except GenesysError as error:
             state.refusal, state.refused = copy(error), state.refused + 1
             state.refusals.times.append(self._clock.monotonic())

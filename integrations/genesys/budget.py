@@ -51,34 +51,34 @@ class Budgets:
         self._shared = shared
         # By name: until when no call goes out, in the clock's monotonic seconds.
         self._closed_until: dict[str, float] = {}
-        self._told: dict[str, tuple[BudgetHeaders, float]] = {}
-        self._next_told: dict[str, float] = {}
+        self._reported: dict[str, tuple[BudgetHeaders, float]] = {}
+        self._next_report: dict[str, float] = {}
 
     def seconds_left(self, name: str) -> float:
         """Seconds until a call may go out; 0 if it may now."""
         own = self._closed_until.get(name, 0.0) - self._clock.monotonic()
         return max(0.0, own, self._shared.seconds_left(name) if self._shared else 0.0)
 
-    def record(self, name: str, told: BudgetHeaders) -> None:
+    def record(self, name: str, reported: BudgetHeaders) -> None:
         """Record the budget that a response's headers state; one that is used up is passed on, once a window."""
         now = self._clock.monotonic()
-        if told.used_up or now >= self._next_told.get(name, now):
-            self._next_told[name] = now + TOLD_EVERY
-            self._on_budget(name, told.count, told.allowed, told.reset)
-        self._told[name] = told, now + told.reset
-        if not told.used_up or not told.reset:
+        if reported.used_up or now >= self._next_report.get(name, now):
+            self._next_report[name] = now + TOLD_EVERY
+            self._on_budget(name, reported.count, reported.allowed, reported.reset)
+        self._reported[name] = reported, now + reported.reset
+        if not reported.used_up or not reported.reset:
             return
         known = self.seconds_left(name)
-        self._closed_until[name] = now + told.reset
-        if self._shared and abs(known - told.reset) > SAME_WINDOW:
-            self._shared.close(name, told.reset)
+        self._closed_until[name] = now + reported.reset
+        if self._shared and abs(known - reported.reset) > SAME_WINDOW:
+            self._shared.close(name, reported.reset)
 
     def states(self) -> Sequence[BudgetState]:
         """The budgets whose window is not over, by the last answer to this process; else those that others used up."""
         now, at = self._clock.monotonic(), self._clock.now()
         found = {
-            name: BudgetState(name, told.count, told.allowed, at + timedelta(seconds=until - now))
-            for name, (told, until) in self._told.items()
+            name: BudgetState(name, reported.count, reported.allowed, at + timedelta(seconds=until - now))
+            for name, (reported, until) in self._reported.items()
             if until > now
         }
         for name in ("api", "token", "user"):

@@ -71,7 +71,7 @@ class ConversationSnapshot:
         return None
 
     def raise_if_ineligible(self) -> None:
-        """Raise the ConversationError that this conversation stands for, if it can't have a cobrowse session."""
+        """Raise the ConversationError that fits this conversation, if it can't have a cobrowse session."""
         if self.ended:
             raise ConversationNotActive(f"conversation {self.id} has ended")
         if self.customer is Presence.LEFT:

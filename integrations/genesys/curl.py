@@ -232,7 +232,7 @@ _SENT: Mapping[int, type[httpx.RequestError]] = {
 
 
 def map_error(code: int, message: str, *, sent: bool) -> httpx.RequestError:
-    """The exception that libcurl's error stands for, given whether the request was handed to a connection."""
+    """The exception for libcurl's error, given whether the request was handed to a connection."""
     if code == pycurl.E_ABORTED_BY_CALLBACK:
         message = "the connection ended without an answer, and a request like this is not sent twice"
     kind = _SENT.get(code, httpx.ReadError) if sent else _UNSENT.get(code, httpx.ConnectError)

@@ -1,4 +1,4 @@
-"""Ending a session: one look at what is live, and a call for each communication that has to be disconnected."""
+"""Ending a session: one check of what is live, and a call for each communication that has to be disconnected."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class EndCalls:
         return None if self.find_live(attempt).targets else _DISCONNECTED
 
     def disconnect(self, attempt: Attempt) -> SessionUpdate:
-        """Step: end what the look has found, one call for each session."""
+        """Step: end what the check has found, one call for each session."""
         for target in attempt.session.targets:
             participant, _, communication = target.partition("/")
             try:
@@ -68,7 +68,7 @@ class EndCalls:
                     json={"state": "disconnected"},
                 )
             except UpstreamRejected as refused:
-                # It may have ended by itself since the look.
+                # It may have ended by itself since the check.
                 if self.find_live(attempt).targets:
                     hint = f"Genesys refuses to end a session that is live; {_IN_THE_WORKSPACE}"
                     raise CobrowseNotSupported(refused.message, hint=hint) from None

@@ -1,4 +1,4 @@
-"""Genesys's refusals by their `code`: which error each stands for, what helps, and whether a new token does."""
+"""Genesys's refusals by their `code`: which error each means, what helps, and whether a new token does."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _LOGIN = "This is no answer of Genesys's login host: check GENESYS_LOGIN_URL, or
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a code stands for. `hint` is "" for the kind's own; `new_token`, `by_role`: as the kinds' attributes."""
+    """What a code means. `hint` is "" for the kind's own; `new_token`, `by_role`: as the kinds' attributes."""
 
     kind: type[GenesysError]
     hint: str = ""
@@ -89,7 +89,7 @@ _NO_LOGIN_HOST = Meaning(GenesysBadResponse, _LOGIN)
 
 
 def meaning_of(status: int, code: str, message: str, *, is_json: bool) -> Meaning | None:
-    """What this refusal stands for; None where the status alone says it or the operation has to.
+    """What this refusal means; None where the status alone says it or the operation has to.
 
     A server's own fault (5xx) is its status's, whatever its body.
     """
@@ -109,7 +109,7 @@ def meaning_of(status: int, code: str, message: str, *, is_json: bool) -> Meanin
 
 
 def meaning_of_login(status: int, code: str, message: str, *, is_json: bool) -> Meaning | None:
-    """What a refusal by the login host stands for: OAuth refuses with 400 or 401 (RFC 6749, 5.2) and a JSON body.
+    """What a refusal by the login host means: OAuth refuses with 400 or 401 (RFC 6749, 5.2) and a JSON body.
 
     A new token is no help where none was to be had.
     """

@@ -96,7 +96,7 @@ FLOWS = (
         can_end=True,
     ),
 )
-# What ends a session, of whichever flow: left out where a look has found nothing live.
+# What ends a session, of whichever flow: left out where a check has found nothing live.
 ENDING = StepRow(
     "end",
     EndCalls.disconnect,
@@ -174,7 +174,7 @@ class Flows:
         return self._ending
 
     def find_live(self, attempt: Attempt) -> Ending:
-        """What of the attempt's session, or of the conversation, is live, by one look."""
+        """What of the attempt's session, or of the conversation, is live, by one check."""
         return self._end_calls.find_live(attempt)
 
     def authorize(self, attempt: Attempt) -> Calls:
@@ -199,7 +199,7 @@ class Flows:
         return Sessions(live, over, seen.unanswered() if waits else "")
 
     def view(self, attempt: Attempt, session: Session) -> SessionView:
-        """How far a session has come, by one look at its conversation. One that is gone tells nothing."""
+        """How far a session has come, by one check of its conversation; unknown if that is gone."""
         try:
             seen = self.authorize(attempt).fetch_conversation(attempt)
         except ConversationNotFound:

@@ -7,7 +7,7 @@ import structlog
 
 from cobrowse.model import Secret
 
-# What Genesys answers with: a host in ASCII, and nothing that could pass for another. The rest is looked at closely.
+# What Genesys answers with: a host in ASCII, and nothing that could pass for another. The rest is checked closely.
 _PLAIN = re.compile(r"https://[A-Za-z0-9.-]+(?:/[!#-;=?-\[\]-~]*)?")
 
 log = structlog.stdlib.get_logger("cobrowse")

@@ -148,13 +148,13 @@ class RetryingCaller:
             result = str(status)
             # Any status below 500, a rejection or a 429 included, shows that the host is up.
             self.breaker.record_result(origin.host, ok=status < 500)
-            told = fields_of(response)
-            spent = budget_of(told)
+            fields = fields_of(response)
+            spent = budget_of(fields)
             if payer and spent is not None:
                 self.budgets.record(payer, spent)
             if self._sandbox:
-                check_is_sandbox(operation, status, told)
-            return parse_response(operation, status, told, response.read(), self._clock, redacted)
+                check_is_sandbox(operation, status, fields)
+            return parse_response(operation, status, fields, response.read(), self._clock, redacted)
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             result = "not sendable"
             reason = _reason(error, redacted)

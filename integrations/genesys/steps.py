@@ -1,4 +1,4 @@
-"""The steps that flows are made of: each is one call of Genesys's, or a look at what a lost call has done."""
+"""The steps that flows are made of: each is one call of Genesys's, or a check of what a lost call has done."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -134,7 +134,7 @@ class Calls:
         """Step: poll until the conversation shows the session. It is attached by now, so nothing here is a failure."""
         customer = attempt.session.customer_id
         try:
-            for _ in attempt.poll(VERIFY_DELAYS, "before another look for the session"):
+            for _ in attempt.poll(VERIFY_DELAYS, "before another check for the session"):
                 seen = self.fetch_conversation(attempt)
                 customer = seen.customer_id or customer
                 session = seen.session(attempt.session.cobrowse_session_id, attempt.session.media_id)

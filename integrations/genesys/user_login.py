@@ -140,15 +140,15 @@ def challenge_of(verifier: str) -> str:
 def code_of(came_back: str, state: str) -> Secret:
     """The code in the URL, or its query, with which the login came back. LoginRequired if it is not this login's."""
     query = urlsplit(came_back.strip()).query or came_back.strip().lstrip("?")
-    told = {name: values[0] for name, values in parse_qs(query).items()}
-    if told.get("state") != state:
+    parameters = {name: values[0] for name, values in parse_qs(query).items()}
+    if parameters.get("state") != state:
         raise LoginRequired(
             "the address that came back is not of this login: its state is another",
             hint="Run the command again and copy the whole address that the browser shows after the login.",
         )
-    if told.get("error"):
-        why = f"{told['error']} {told.get('error_description', '')}".strip()[:200]
+    if parameters.get("error"):
+        why = f"{parameters['error']} {parameters.get('error_description', '')}".strip()[:200]
         raise LoginRequired(f"Genesys refused the login: {why}")
-    if not told.get("code"):
+    if not parameters.get("code"):
         raise LoginRequired("the address that came back holds no code")
-    return Secret(told["code"])
+    return Secret(parameters["code"])

@@ -66,7 +66,7 @@ class GrantStore(Protocol):
 
 
 class _Cached(NamedTuple):
-    """A token, until when to use it without another look, and until when it may be used, in monotonic seconds."""
+    """A token, until when to use it without another check, and until when it may be used, in monotonic seconds."""
 
     value: Secret
     version: int

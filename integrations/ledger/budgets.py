@@ -31,14 +31,14 @@ class BudgetTable:
     def seconds_left(self, name: str) -> float:
         """Seconds until calls are allowed again, as far as any worker knew lately; 0 if they are."""
         if self._clock.monotonic() >= self._known_until:
-            # Before the read: a database that is away is not asked again by each call.
+            # Before the read: an unreachable database is not asked again by each call.
             self._known_until = self._clock.monotonic() + KNOWN_SECONDS
             with suppress(LedgerUnavailable):
                 self.learn(dict(self._database.read(queries.BUDGETS, {}, seconds=NOTE_SECONDS)))
         return max(0.0, self._closed_until.get(name, 0.0) - self._clock.monotonic())
 
     def close(self, name: str, seconds: float) -> None:
-        """Tell every worker that the budget is used up for so long. One that can't be told learns it from Genesys."""
+        """Let each worker know that the budget is used up for so long. Others learn it from Genesys."""
         with suppress(LedgerUnavailable):
             params = {"name": name, "seconds": seconds}
             self._database.execute(queries.CLOSE_BUDGET, params, durable=False, seconds=NOTE_SECONDS)

@@ -1,4 +1,4 @@
-"""The outbox: callbacks that are due, and what came of those that were sent."""
+"""The outbox: callbacks that are due, and the results of those that were sent."""
 
 from datetime import UTC, datetime
 from typing import Any

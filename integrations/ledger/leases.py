@@ -1,4 +1,4 @@
-"""Leases by name: one process of all that share the ledger does what the name stands for."""
+"""Leases by name: one process of all that share the ledger does the work of that name."""
 
 from integrations.ledger import queries
 from integrations.ledger.database import Database

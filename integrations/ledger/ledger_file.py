@@ -5,7 +5,7 @@ it has open with the one that lies in its place, and all that run name the same 
 that starts while others run refuses a file that is not theirs.
 
 Leases stand in the database as times. Were they the wall clock's, a step of it by hours would end all leases at once,
-or let a dead owner's stand for as long. So the ledger's clock is the wall's when the first process opens it, and from
+or let a dead owner's last for as long. So the ledger's clock is the wall's when the first process opens it, and from
 then on the machine's monotonic one, with an offset that stands in the lock file for the others.
 """
 

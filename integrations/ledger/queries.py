@@ -208,9 +208,9 @@ RETURNING name
 LEASE = "SELECT lease_owner, lease_until - {now} FROM leases WHERE name = :name AND lease_until > {now}"
 RELEASE_LEASE = "UPDATE leases SET lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
 
-# Logins of a service user. A pair is replaced only where it is the one that the new pair was had for: whoever comes
-# late with an older one must not undo a newer login. A refusal leaves the version, so that a pair which was renewed and
-# not committed in time still takes its place.
+# Logins of a service user. A pair is replaced only where it is the one that the new pair was fetched with: a late
+# process with an older one must not undo a newer login. A refusal leaves the version, so that a pair that was renewed
+# and not committed in time still takes its place.
 GRANT = """
 SELECT secret, expires - {now}, lifetime, version, refused, account, org, logged_in
 FROM grants WHERE name = :name AND secret <> ''
@@ -244,7 +244,7 @@ UPDATE grants SET refused = :refused, lease_owner = '', lease_until = 0 WHERE na
 """
 END_ROTATION = "UPDATE grants SET lease_owner = '', lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
 
-# Callbacks. An event holds the outcome that it tells: a retry goes on in the initiation's own row. A second run of the
+# Callbacks. An event holds its own outcome: a retry goes on in the initiation's own row. A second run of the
 # same commit adds nothing.
 _ADD_CALLBACK = """
 INSERT INTO callbacks (initiation_id, attempt, type, sender, action, key, outcome, created, at)

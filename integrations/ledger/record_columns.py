@@ -234,7 +234,7 @@ def _construct_known(kind: type[T], values: Mapping[str, Any]) -> T:
 
 
 def _types(kind: type) -> dict[str, Any]:
-    """The type of each field, as isinstance takes it. A whole number may stand for a float."""
+    """The type of each field, as isinstance takes it. A whole number is accepted as a float."""
     found: dict[str, Any] = {}
     for field in fields(kind):
         declared = get_origin(field.type) or field.type

@@ -40,9 +40,9 @@ from integrations.ledger.tokens import TokenTable
 MAX_CLAIM_ATTEMPTS = 20
 # Seconds that a settle may wait though its request's time is over: what happened must be on record.
 MIN_COMPLETION_SECONDS = 0.5
-# Seconds that a look at a row may take though a wait is over: an answer in time is worth a little delay.
+# Seconds that a read of a row may take though a wait is over: an answer in time is worth a little delay.
 MIN_READ_SECONDS = 0.25
-# Seconds between looks at a row that another process works on: soon at first, for most take a moment only.
+# Seconds between reads of a row that another process works on: soon at first, for most take a moment only.
 FIRST_LOOK, LAST_LOOK, SLOWER = 0.01, 0.1, 1.5
 
 _Values = tuple[Any, ...]
@@ -155,7 +155,7 @@ class LedgerStore(Listings):
         params = record_columns.end_params(state, initiation_id, checkpoint, outcome, self._box) | {
             "lease_owner": lease_owner
         }
-        # The second look is for a commit whose answer was lost: what it wanted to write is there then.
+        # The second read is for a commit whose answer was lost: what it wanted to write is there then.
         settled = self._write_event(
             (queries.COMPLETE, params), queries.ADD_OUTCOME_CALLBACK, EventType.of(state), seconds
         )

@@ -42,8 +42,8 @@ class AnsweredReader:
     def read(self, event: Mapping[str, Any], now: datetime) -> Answered | Ignored:
         """What a change asks for. Raises InvalidRequest or MalformedRequest for one that can't be read.
 
-        A conversation tells its whole state at every change: the key says which agent has answered, so that each
-        answer starts one session however often it is told.
+        A conversation sends its whole state at every change: the key says which agent has answered, so that each
+        answer starts one session however often it is delivered.
         """
         incoming = UnverifiedRequest(
             "POST", "", "", {"content-type": "application/json"}, orjson.dumps(event), received=now

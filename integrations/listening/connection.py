@@ -1,4 +1,4 @@
-"""One channel from its socket's opening to its end: silence is found out by a ping, and an end is told as one."""
+"""One channel from its socket's opening to its end: silence is detected by a ping, and an end is reported as one."""
 
 from datetime import datetime
 from typing import NamedTuple, Protocol

@@ -19,7 +19,7 @@ from integrations.listening.starting import Starter
 
 log = structlog.stdlib.get_logger("cobrowse")
 
-# Seconds between looks at the lease, and at most between messages.
+# Seconds between checks of the lease, and at most between messages.
 TURN = 0.5
 # Seconds before a new connection after one that failed: jittered, twice as long each time.
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 60.0
@@ -218,7 +218,7 @@ class Listener:
         try:
             state = self.calls.conversation(conversation_id)
         except CobrowseError as error:
-            log.warning("listener: a conversation can't be looked at", message=error.message)
+            log.warning("listener: a conversation can't be checked", message=error.message)
             return False
         self._take({"topicName": subscription.topics[0], "eventBody": state})
         return True

@@ -18,7 +18,7 @@ log = structlog.stdlib.get_logger("cobrowse")
 AT_ONCE = 8
 # How often one is tried, and the seconds before each further try where Genesys names none; twice as long each time.
 TRIES, FIRST_PAUSE, LONGEST_PAUSE = 6, 1.0, 60.0
-# Answers that are remembered, so that a conversation's next change needs no look at the ledger: days of a large org.
+# Answers that are remembered, so that a conversation's next change needs no read of the ledger: days of a large org.
 REMEMBERED = 50_000
 # What the next change of the conversation may put right, so that trying again without one is of no use.
 _UNTIL_NEXT_CHANGE = frozenset({"agent_not_connected"})

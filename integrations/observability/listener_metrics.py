@@ -27,7 +27,7 @@ class ListenerMetrics:
         )
         self._gaps = Counter(
             "cobrowse_listener_gaps_total",
-            "Times at which changes may have been missed. result is caught_up (every live conversation was looked at) "
+            "Times at which changes may have been missed. result is caught_up (every live conversation was checked) "
             "or lost.",
             ("result",),
             registry=registry,

@@ -97,14 +97,14 @@ def fetch(url: str, whole: float = WHOLE) -> bytes:
 
 
 def _end(connected: socket, too_late: Event) -> None:
-    """End a connection under whoever reads from it."""
+    """End a connection while another thread reads from it."""
     too_late.set()
     with suppress(OSError):
         connected.shutdown(SHUT_RDWR)
 
 
 def call_beside(url: str) -> None:
-    """Call this URL once beside the requests, and log what came of it; its host alone, since the rest is a token."""
+    """Call this URL once in the background, and log the result; its host alone, since the rest is a token."""
 
     def call() -> None:
         host = urlsplit(url).hostname

@@ -1,4 +1,4 @@
-"""What vendors ask of an address before they send anything to it, a row each: how it is known, and what it is told.
+"""What vendors ask of an address before they send anything to it, a row each: how it is recognised, and the answer.
 
 A handshake starts nothing and is answered before any event is read. Nothing of it is sent back that was not checked for
 its form, and never as HTML; no URL in it is called unless it is the vendor's own and the row says so.
@@ -39,7 +39,7 @@ class HandshakeRow:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeAnswer:
-    """What the vendor is told. `note` is for the people who run the service; `call` a URL of the vendor's to call."""
+    """The answer to the vendor. `note` is for the people who run the service; `call` a URL of the vendor's to call."""
 
     content: Mapping[str, Any] | str = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -80,7 +80,7 @@ def _event_grid(incoming: UnverifiedRequest, _config: AuthConfig, _row: Handshak
 
 
 def _cloudevents(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -> HandshakeAnswer | None:
-    """CloudEvents, HTTP webhooks, abuse protection: the origin is told that it may send, if the row names it."""
+    """CloudEvents, HTTP webhooks, abuse protection: the origin is allowed to send, if the row names it."""
     asked = incoming.headers.get("webhook-request-origin", "").strip().lower()
     allowed = [origin for origin in row.origins if origin == asked]
     if not allowed:
@@ -147,7 +147,7 @@ def _meta(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -
 
 
 def _intercom(_incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
-    """developers.intercom.com, set up webhooks: a HEAD that nothing proves is told that somebody is here."""
+    """developers.intercom.com, set up webhooks: an unauthenticated HEAD is answered 200."""
     return HandshakeAnswer("")
 
 

@@ -201,7 +201,7 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
 def _address_warnings(row: Mapping[str, Any], context: SenderContext) -> list[str]:
     if "allow_from" not in row or context.trusted_proxies:
         return []
-    return ["allow_from: TRUSTED_PROXIES is not set, so behind a proxy the address that is looked at is the proxy's"]
+    return ["allow_from: TRUSTED_PROXIES is not set, so behind a proxy the address that is checked is the proxy's"]
 
 
 def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext) -> AuthConfig:

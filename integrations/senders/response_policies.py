@@ -85,7 +85,7 @@ _TABLE = (
     ResponsePolicy(
         "salesforce-flow", 10, 8, "nothing by itself: the flow's fault path decides", max_body_bytes=1024 * KIB
     ),
-    # Resent for 24 hours until the Ack is true; no status is looked at but 200.
+    # Resent for 24 hours until the Ack is true; only the status 200 counts.
     ResponsePolicy(
         "salesforce-outbound-message",
         60,

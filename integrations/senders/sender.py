@@ -21,7 +21,7 @@ from integrations.senders.response_policies import ResponsePolicy
 class Sender:
     """One row, checked. `deadline_seconds` is how long the sender is kept waiting at most.
 
-    With `dry_run` nothing is done, and each delivery is told what would have been.
+    With `dry_run` nothing is done, and each delivery is answered with what would happen.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Sender:
         return self.scheme.verify(self.auth_config, incoming, now)
 
     def shake_hands(self, incoming: UnverifiedRequest, now: datetime) -> HandshakeAnswer | None:
-        """What the vendor's handshake is told; None if this is none. Raises the 401 kinds, and InvalidRequest.
+        """The answer to the vendor's handshake; None if this is none. Raises the 401 kinds, and InvalidRequest.
 
         One that comes with the row's proof is asked about only once that has held; another is known by its method, and
         by a credential that comes with every request, where the row has one.

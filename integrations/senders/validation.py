@@ -170,7 +170,7 @@ def _scheme_errors(
         for setting in scheme.settings
         if not getattr(context, setting)
     ]
-    # What is wrong across keys can be told once each is one to read.
+    # What is wrong across keys can be reported once each is valid by itself.
     return (
         errors
         if any(key in row and key not in sound for key in scheme.keys)

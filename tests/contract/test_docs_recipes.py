@@ -63,12 +63,12 @@ def test_a_recipes_payload_is_read_by_its_row_as_the_page_says(name):
 def _in_words(event):
     if not isinstance(event, SessionRequested):
         return f"Read as **ignored**: {event.reason}."
-    told = [f"conversation `{event.conversation_id}`"]
-    told += [f"channel `{event.channel}`"] * bool(event.channel)
-    told += [f"requested by `{event.requested_by}`"] * bool(event.requested_by)
-    told += [f"session settings `{json.dumps(dict(event.session_settings))}`"] * bool(event.session_settings)
-    told.append(f"delivery id `{event.delivery_id}`" if event.delivery_id else "no delivery id")
-    return f"Read as **wanted**: {' · '.join(told)}."
+    parts = [f"conversation `{event.conversation_id}`"]
+    parts += [f"channel `{event.channel}`"] * bool(event.channel)
+    parts += [f"requested by `{event.requested_by}`"] * bool(event.requested_by)
+    parts += [f"session settings `{json.dumps(dict(event.session_settings))}`"] * bool(event.session_settings)
+    parts.append(f"delivery id `{event.delivery_id}`" if event.delivery_id else "no delivery id")
+    return f"Read as **start**: {' · '.join(parts)}."
 
 
 def test_a_recipe_names_the_secret_and_the_address():
@@ -88,12 +88,12 @@ def test_responses_by_sender_are_what_the_page_says():
         assert (signature, envelope) == (f"`{sender.signature}`", f"`{sender.envelope}`")
         assert (waits, within) == (f"{sender.response_policy.timeout_seconds:g} s", f"{sender.deadline_seconds:g} s")
         assert again == sender.response_policy.redelivers_on
-        told = {False: set(), True: set()}
+        parts = {False: set(), True: set()}
         for kind in error_types_by_code().values():
-            told[kind.retryable].add(
+            parts[kind.retryable].add(
                 200 if sender.always_200 else status_for(sender.response_policy, status_of(kind), kind.retryable)
             )
-        assert {int(status) for status in re.findall(r"\b\d{3}\b", mend)} == told[True]
+        assert {int(status) for status in re.findall(r"\b\d{3}\b", mend)} == parts[True]
         if "its own 4xx" in final:
             but = {int(status) for status in re.findall(r"but (\d{3})", final)}
             own = {
@@ -101,9 +101,9 @@ def test_responses_by_sender_are_what_the_page_says():
                 for kind in error_types_by_code().values()
                 if not kind.retryable and status_of(kind) < 500
             }
-            assert told[False] == (own - but) | {int(final.rpartition(" ")[2])}
+            assert parts[False] == (own - but) | {int(final.rpartition(" ")[2])}
         else:
-            assert {int(status) for status in re.findall(r"\b\d{3}\b", final)} == told[False]
+            assert {int(status) for status in re.findall(r"\b\d{3}\b", final)} == parts[False]
 
 
 def test_every_scheme_envelope_habit_and_part_of_a_template_is_named():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -60,13 +61,18 @@ def test_the_commands_work_on_a_demo_that_stays_up(tmp_path):
         [*words, "demo", "--serve", "--json"], cwd=tmp_path, env=bare, stdout=subprocess.PIPE, text=True
     ) as stays:
         try:
-            settings = {**bare, **json.loads(stays.stdout.readline())["settings"]}
-            start = [*words, "start", WEBCHAT]
-            assert subprocess.run(start, env=settings, cwd=tmp_path, check=False, timeout=HANGS).returncode == 0
-            listed = subprocess.run(
-                [*words, "export", "--json"], env=settings, cwd=tmp_path, capture_output=True, check=True, timeout=HANGS
-            )
-            assert json.loads(listed.stdout)["conversationId"] == WEBCHAT
+            places = json.loads(stays.stdout.readline())
+
+            def command(*arguments):
+                line = f"set -a; . {places['envFile']}; set +a; {shlex.join([*words, *arguments])}"
+                return subprocess.run(
+                    ["/bin/sh", "-c", line], env=bare, cwd=tmp_path, capture_output=True, check=True, timeout=HANGS
+                ).stdout
+
+            command("start", WEBCHAT)
+            assert json.loads(command("export", "--json"))["conversationId"] == WEBCHAT
+            sent = command("send", "zendesk", "--example", "--json", "--url", places["service"])
+            assert json.loads(sent)["success"] is True
         finally:
             stays.terminate()
         assert stays.wait(HANGS) == 143

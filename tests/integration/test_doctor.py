@@ -56,6 +56,13 @@ def test_a_healthy_installation_passes_every_check(patient):
     assert checks["public URL"].ok is None
 
 
+def test_the_example_url_that_the_demo_signs_with_is_no_failure_on_the_sandbox(patient):
+    patient.set(public_base_url="https://cobrowse.example.com")
+    checks = patient.checks()
+    assert checks["public URL"].ok is None
+    assert all_passed(checks.values())
+
+
 def test_nothing_the_doctor_does_reaches_a_customer(patient, box):
     for which in (WEBCHAT, VOICE, LIVE):
         patient.conversation = which

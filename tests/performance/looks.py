@@ -1,7 +1,7 @@
-"""`python -m tests.performance.looks`: what one look at the conversation before `create` costs, and what it prevents.
+"""`python -m tests.performance.looks`: what checking the conversation before `create` costs, and what it prevents.
 
 Each kind of conversation is started in the media flow on a sandbox, once as a data action's call does it, and once with
-the look that a webhook's has. For each it prints the calls to Genesys and the sessions that nobody was invited to.
+the check that a webhook's has. For each it prints the calls to Genesys and the sessions that nobody was invited to.
 """
 
 import sys
@@ -74,7 +74,7 @@ def measure(kind: str, *, look: bool, rounds: int = ROUNDS) -> Cost:
 
 def table(rounds: int = ROUNDS) -> list[str]:
     """The lines of the table."""
-    lines = ["| conversation | calls | with a look | orphans | with a look |", "|---|---|---|---|---|"]
+    lines = ["| conversation | calls | with a check | orphans | with a check |", "|---|---|---|---|---|"]
     for kind in KINDS:
         without, looked = (measure(kind, look=look, rounds=rounds) for look in (False, True))
         lines.append(f"| {kind} | {without.calls:g} | {looked.calls:g} | {without.orphans:g} | {looked.orphans:g} |")

@@ -110,9 +110,9 @@ def test_every_observer_is_told_what_came_of_it():
 @pytest.mark.parametrize(("deadline", "waited"), [(10.0, [0.2, 0.5]), (1.6, [0.2]), (1.1, [])])
 def test_it_looks_at_once_and_then_as_often_as_the_deadline_allows(deadline, waited):
     attempt = an_attempt(deadline=deadline)
-    assert len([*attempt.poll((0.0, 0.2, 0.5), "before another look")]) == 1 + len(waited)
+    assert len([*attempt.poll((0.0, 0.2, 0.5), "before another check")]) == 1 + len(waited)
     assert attempt.clock.slept == waited
-    assert [(span.kind, span.name) for span in attempt.spans] == [("wait", "before another look")] * len(waited)
+    assert [(span.kind, span.name) for span in attempt.spans] == [("wait", "before another check")] * len(waited)
 
 
 def test_the_first_check_is_had_though_the_deadline_is_over():
@@ -130,7 +130,7 @@ def test_what_a_check_finds_is_had_and_no_more_calls_follow():
     found = iter([None, {"media_id": ""}, {"media_id": "m-2"}])
     attempt = an_attempt()
     assert poll_until_found(attempt, lambda: next(found), "attach") == {"media_id": ""}
-    assert [span.name for span in attempt.spans] == ["before another look for attach"]
+    assert [span.name for span in attempt.spans] == ["before another check for attach"]
 
 
 def test_only_all_checks_together_say_that_it_is_not_there():
@@ -235,8 +235,8 @@ def test_a_lost_answer_that_nobody_finds_is_sent_again_after_the_wait_that_was_n
     effect, attempt = Effect(ambiguous(retry_after=1.5)), an_attempt()
     effect.run(attempt)
     assert [(span.kind, span.name, span.seconds) for span in attempt.spans[:-1]] == [
-        ("wait", "before another look for attach", pytest.approx(0.2)),
-        ("wait", "before another look for attach", pytest.approx(0.5)),
+        ("wait", "before another check for attach", pytest.approx(0.2)),
+        ("wait", "before another check for attach", pytest.approx(0.5)),
         ("wait", "before another try of attach", pytest.approx(1.5)),
     ]
     assert len(effect.ran) == 2

@@ -195,7 +195,7 @@ FAULTS = {
         "signature_format: must be items such as t={timestamp},v1={signature}, each a text and one of the two"
     ),
     "signature_format = '{timestamp},{signature}'": (
-        "signature_format: has the same text before {timestamp} and {signature}, which can't be told apart"
+        "signature_format: has the same text before {timestamp} and {signature}, which can't be distinguished"
     ),
 }
 

@@ -48,7 +48,7 @@ def test_each_kind_of_end_has_its_tone_and_a_wait_says_what_it_follows():
 
 
 def test_a_wait_between_checks_that_found_nothing_yet_follows_no_news():
-    spans = (Span("call", "conversation", 0, 0.1, "200"), Span("wait", "before another look", 0.1, 0.2))
+    spans = (Span("call", "conversation", 0, 0.1, "200"), Span("wait", "before another check", 0.1, 0.2))
     step = Span("step", "verify", 0, 0.3, "done")
     assert build_timeline((*spans, step), 0.3).lines[-1].result == ""
 

@@ -78,7 +78,7 @@ def test_a_live_session_is_ended_by_a_look_and_a_call_and_marked_after_it():
     assert (initiation_id, owner, checkpoint.pending_step) == ("mine", "owner", "end")
     assert checkpoint.session.targets == ("p-1/m-1",)
     assert ledger.waits == [("begin", 10.0), ("mark", 10.0)]
-    assert [span.name for span in attempt.spans] == ["look", "end"]
+    assert [span.name for span in attempt.spans] == ["check", "end"]
 
 
 @pytest.mark.parametrize(("seen", "marked"), [(OVER, ["theirs"]), (Ending(all_over=True), ["theirs", "older"])])
@@ -125,7 +125,7 @@ def test_what_is_too_young_to_show_is_looked_for_again():
     outcome, ledger, attempt = end(genesys, history=(young,))
     assert (outcome.status, len(genesys.calls), ledger.marked) == (Status.ENDED, 4, ["theirs"])
     waits = [(span.name, span.seconds) for span in attempt.spans if span.kind == "wait"]
-    assert waits == [("before another look for what is to be ended", pytest.approx(each)) for each in (0.2, 0.5)]
+    assert waits == [("before another check for what is to be ended", pytest.approx(each)) for each in (0.2, 0.5)]
     # It showed nothing for long enough: nothing is there.
     genesys = Genesys(NOTHING)
     assert end(genesys, history=(young,))[0].status is Status.ALREADY_ENDED

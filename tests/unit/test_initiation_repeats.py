@@ -176,7 +176,7 @@ def test_what_shows_at_the_second_check_is_the_answer():
     _, told = asked(ScriptedGenesys(live=[(), (LIVE,)]), claims=[won(ended("first"), after=0.1)])
     assert told.status is Status.ALREADY_ACTIVE
     assert [span.name for span in told.spans if span.kind != "commit"] == [
-        "before another look for the earlier session",
+        "before another check for the earlier session",
         "check",
     ]
 

@@ -84,14 +84,14 @@ def test_what_may_be_live_is_looked_at_once_and_the_look_is_observed():
     session = Session("c-1", "s-1")
     record = ended(of=MINE, checkpoint=Checkpoint(may_have_notified=True, session=session))
     watch, genesys = Watch(), Genesys()
-    assert lookup(genesys=genesys, observers=(watch,)).look(MINE, record) == (SEEN, 1)
+    assert lookup(genesys=genesys, observers=(watch,)).check(MINE, record) == (SEEN, 1)
     assert genesys.looks == [(MINE, "theirs", session)]
     assert [(at, span.kind, span.name) for at, span in watch.spans] == [
         ("theirs", "call", "conversation"),
-        ("theirs", "step", "look"),
+        ("theirs", "step", "check"),
     ]
     with pytest.raises(GenesysUnavailable):
-        lookup(genesys=Genesys(GenesysUnavailable("away"))).look(MINE, record)
+        lookup(genesys=Genesys(GenesysUnavailable("away"))).check(MINE, record)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_may_be_live_is_looked_at_once_and_the_look_is_observed():
 )
 def test_what_can_not_be_live_is_not_looked_at(record, view):
     genesys = Genesys()
-    assert lookup(genesys=genesys).look(MINE, record) == (view, 0)
+    assert lookup(genesys=genesys).check(MINE, record) == (view, 0)
     assert genesys.looks == []
 
 

@@ -133,7 +133,7 @@ def test_waits_count_by_what_they_come_before(told):
     found = told(
         Span("wait", "as Genesys asks, before another try of create", 0.0, 2.0),
         Span("wait", "before another try of attach", 0.0, 0.5),
-        Span("wait", "before another look for it", 0.0, 0.2),
+        Span("wait", "before another check for it", 0.0, 0.2),
     )
     assert found["cobrowse_wait_seconds_sum", "retry"] == 2.5
     assert found["cobrowse_wait_seconds_sum", "poll"] == 0.2

@@ -77,7 +77,7 @@ def test_an_end_would_end_what_is_live(ending, status):
     outcome, attempt = preview(genesys, conversation_id="c-1", action="end")
     assert outcome.status is status
     assert genesys.calls == [("live", "c-1")]
-    assert [span.name for span in attempt.spans] == ["look"]
+    assert [span.name for span in attempt.spans] == ["check"]
 
 
 def test_an_initiation_previews_what_it_would_do_and_answers_a_used_key_from_the_ledger():

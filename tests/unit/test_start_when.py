@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cobrowse.existing_session import AGENT_LOOKS, RINGING_SECONDS
+from cobrowse.existing_session import AGENT_PROBE_DELAYS, RINGING_SECONDS
 from cobrowse.ledger import Acquired, Checkpoint
 from cobrowse.model import Failure, Outcome, Session, Sessions, Status
 from tests.scripted import ScriptedGenesys, command, ended, entry, initiation
@@ -42,8 +42,8 @@ def test_while_nobody_has_answered_nothing_is_started_and_the_caller_may_retry()
     )
     assert (outcome.failure.message, outcome.failure.retry_after) == (RINGS.unanswered, RINGING_SECONDS)
     waits = [span.name for span in outcome.spans if span.kind == "wait"]
-    assert waits == ["before another look for an agent who answers"] * (len(AGENT_LOOKS) - 1)
-    assert calls == ["look"] * len(AGENT_LOOKS)
+    assert waits == ["before another check for an agent who answers"] * (len(AGENT_PROBE_DELAYS) - 1)
+    assert calls == ["look"] * len(AGENT_PROBE_DELAYS)
     (settled,) = work.ledger.settled
     assert not settled[3].may_have_notified
 

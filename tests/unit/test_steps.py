@@ -166,7 +166,7 @@ def test_the_newest_webchat_is_the_first_of_the_list_and_none_is_said():
 
 def test_the_look_after_an_invitation_is_told_and_a_conflict_keeps_genesyss_words():
     org = Media()
-    assert "before another look for the session" in {span.name for span in start(org, "native").spans}
+    assert "before another check for the session" in {span.name for span in start(org, "native").spans}
     org.answers[POST] = refused(409, "conflict", "somebody was faster")
     assert "somebody was faster" in start(org, "native").failure.message
 

@@ -75,7 +75,7 @@ def header(value: object) -> str:
     if not (isinstance(value, str) and _TOKEN.fullmatch(value)):
         return "must be the name of a header"
     if "_" in value:
-        return "has an underscore, and servers drop such headers (they can't be told from those with a hyphen)"
+        return "has an underscore, and servers drop such headers (they can't be distinguished from those with a hyphen)"
     return ""
 
 

@@ -76,7 +76,7 @@ def digest(auth_config: AuthConfig, key: bytes, message: bytes) -> bytes:
 
 
 def is_among(presented: list[bytes], expected: bytes) -> bool:
-    """Whether one of these is the expected one. All are compared, so that the time tells nothing."""
+    """Whether one of these is the expected one. All are compared, so that the time reveals nothing."""
     compared = [hmac.compare_digest(expected, one) for one in presented]
     return any(compared)
 

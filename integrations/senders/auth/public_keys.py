@@ -1,6 +1,6 @@
 """Public keys that a row names: read from PEM or from Standard Webhooks' own form, and what each can verify.
 
-A private key is as good: then `send` can sign as the sender would, which is of use on a sandbox.
+A private key works too: then `send` can sign as the sender would, for a sandbox.
 """
 
 import base64

@@ -32,7 +32,7 @@ class SignatureFormat:
         if "signature" not in prefixes:
             raise ValueError("has no {signature}")
         if len(set(prefixes.values())) < len(prefixes):
-            raise ValueError("has the same text before {timestamp} and {signature}, which can't be told apart")
+            raise ValueError("has the same text before {timestamp} and {signature}, which can't be distinguished")
         return cls(prefixes["signature"], prefixes.get("timestamp"), separator)
 
     def read(self, header: str) -> tuple[list[str], list[str]]:

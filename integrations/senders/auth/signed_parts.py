@@ -1,4 +1,4 @@
-"""Which bytes of a request are signed: a template's parts, and what each stands for."""
+"""Which bytes of a request are signed: a template's parts, and the bytes of each."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ def public_uri(auth_config: AuthConfig, incoming: UnverifiedRequest) -> bytes:
     return header_bytes(auth_config.public_base_url) + header_bytes(incoming.target)
 
 
-# What a template can name, and the bytes it stands for; `{header:NAME}` besides.
+# What a template can name, and its bytes; `{header:NAME}` besides.
 PARTS: Mapping[str, Callable[[AuthConfig, UnverifiedRequest, str], bytes]] = {
     "body": lambda _auth_config, incoming, _timestamp: incoming.body,
     "timestamp": lambda _auth_config, _incoming, timestamp: header_bytes(timestamp),

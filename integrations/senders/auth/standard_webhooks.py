@@ -23,7 +23,7 @@ from integrations.senders.requests import UnverifiedRequest, header_bytes
 _SECONDS = re.compile(r"[0-9]{1,10}")
 _VERSION = b"v1,"
 PREFIX = "whsec_"
-# The standard's own names, and those of Svix, who wrote it and sends these where nobody has asked for the others.
+# The standard's own names, and those of Svix, which sends these by default.
 NAMINGS = ("webhook", "svix")
 IDS = tuple(f"{naming}-id" for naming in NAMINGS)
 

@@ -49,8 +49,8 @@ def _openapi(preset: Mapping[str, Any]) -> Json:
     kind = "hash" if preset.get("construction") == "hash" else "HMAC"
     algorithm = preset.get("algorithm", "sha256").upper().replace("SHA", "SHA-")
     over = f"{'the secret and ' if kind == 'hash' else ''}`{preset['template']}`"
-    told = f"{kind}-{algorithm} in {preset['encoding']} over {over}{timed}{written}."
-    return {"type": "apiKey", "in": "header", "name": preset["header"], "description": told}
+    description = f"{kind}-{algorithm} in {preset['encoding']} over {over}{timed}{written}."
+    return {"type": "apiKey", "in": "header", "name": preset["header"], "description": description}
 
 
 VENDORS = (

@@ -25,7 +25,7 @@ class Envelope:
     """One way to wrap an event.
 
     `split` makes the body's events; `transformed` makes of one what the row's paths are about; `ignore` says why one
-    starts nothing, `medium` what it is held on; `identity` is what tells a repeat from another request. `paths` stand
+    starts nothing, `medium` what it is held on; `identity` distinguishes a retry from another request. `paths` stand
     where the row has none; `optional`: without a conversation id there is nothing to do rather than something wrong.
     `time` is when the event happened, as it says; `start_when` what the row's start_when is unless it says so itself.
     `content` is how a body is written; "" where the row or the sender's Content-Type says that.
@@ -64,7 +64,7 @@ _TABLE = (
         start_when="agent_connected",
         response_policy="eventbridge",
     ),
-    # No delivery id: one CorrelationId can be on several states of a conversation, and each state has to be looked at.
+    # No delivery id: one CorrelationId can be on several states of a conversation, and each state has to be checked.
     Envelope(
         "genesys-notification",
         chat_event.NOTIFICATION,

@@ -61,7 +61,7 @@ class EventParser:
         return tuple(self._event_of_batch(event, incoming, number) for number, event in enumerate(events))
 
     def _names(self) -> set[str]:
-        """The names that the envelope or one of the row's paths looks at."""
+        """The names that the envelope or one of the row's paths reads."""
         places = (
             *(self.conversation_id, self.channel, self.requested_by, self.session_settings),
             *(self.filter, self.delivery_id),

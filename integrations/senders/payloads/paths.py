@@ -55,7 +55,7 @@ class _Functions(Functions):
 
     @signature({"types": []})
     def _func_from_json(self, held: object) -> object:
-        """What a JSON text holds; null if it is none. What is no text stands for itself."""
+        """What a JSON text holds; null if it is none. A value that is no text is returned as it is."""
         if not isinstance(held, str):
             return held
         text = held.encode(errors="surrogatepass")
