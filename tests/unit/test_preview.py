@@ -57,8 +57,10 @@ def test_without_a_conversation_the_newest_is_found_first():
 
 
 def test_a_live_session_is_shown_without_its_links_and_its_code():
-    outcome, _ = preview(Genesys(Sessions((LIVE, Session("", "s-2")), unanswered="nobody")), conversation_id="c-1")
+    shown = Sessions((LIVE, Session("", "s-2")), unanswered="nobody")
+    outcome, attempt = preview(Genesys(shown), conversation_id="c-1")
     assert outcome.status is Status.ALREADY_ACTIVE
+    assert attempt.session == outcome.session
     assert outcome.session == Session("c-1", "s-1", "m-1", state="connected", verified=True)
 
 

@@ -130,6 +130,8 @@ def test_a_weak_hash_is_warned_of_wherever_it_comes_from():
     told = "signature: sha1 is weak; use sha256 if the sender offers it"
     assert row("hmac", more='header = "X-Sig"\nalgorithm = "sha1"\n').warnings == (told,)
     assert row("hmac", more='header = "X-Sig"\n').warnings == ()
+    plain = "signature: a plain hash is weak; use an HMAC if the sender offers one"
+    assert row("hubspot-v2").warnings == (plain,)
 
 
 @pytest.mark.parametrize(
