@@ -1,5 +1,6 @@
 """What no test may leave to the next: a changed environment, directory or signal handler, a thread or a process."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -24,8 +25,11 @@ def changeable():
 def running():
     """The threads that would keep this process from ending, and its child processes where /proc shows them."""
     threads = {f"the thread {one.name}" for one in threading.enumerate() if not one.daemon}
-    children = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
-    return threads | {f"the process {pid}" for pid in " ".join(children).split()}
+    children = []
+    for path in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # that thread has ended meanwhile
+            children += path.read_text().split()
+    return threads | {f"the process {pid}" for pid in children}
 
 
 class Leftovers:
