@@ -87,6 +87,11 @@ class InitiationRecord:
         return self.state is State.RUNNING and self.lease_left > 0
 
     @property
+    def ended_outcome(self) -> Outcome | None:
+        """What the last attempt came to; None while one is running."""
+        return self.outcome if self.state is not State.RUNNING else None
+
+    @property
     def conversation_id(self) -> str:
         """The conversation it has reached, else the one it was asked for; "" while neither is known."""
         return self.checkpoint.session.conversation_id or self.command.conversation_id

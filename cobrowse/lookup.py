@@ -10,7 +10,7 @@ from cobrowse.ending import can_end
 from cobrowse.errors import InitiationNotFound, InProgress
 from cobrowse.existing_session import offer_is_open
 from cobrowse.flow import Attempt, Observer
-from cobrowse.ledger import InitiationRecord, State, lock_key_for
+from cobrowse.ledger import InitiationRecord, lock_key_for
 from cobrowse.model import Command, Outcome, Session, SessionState, SessionView, Status
 from cobrowse.outcomes import failure_of
 from cobrowse.waiting import BEING_WORKED_ON
@@ -105,8 +105,8 @@ def view_on_record(record: InitiationRecord, now: datetime) -> SessionView:
 
 def outcome_on_record(record: InitiationRecord, correlation_id: str) -> Outcome:
     """Its recorded outcome; while there is none, one that says it is running."""
-    if record.outcome is not None and record.state is not State.RUNNING:
-        return record.outcome
+    if record.ended_outcome is not None:
+        return record.ended_outcome
     error = InProgress(
         BEING_WORKED_ON if record.has_live_lease else _INTERRUPTED, retry_after=record.lease_left or None
     )

@@ -23,8 +23,7 @@ def wait_for_owner(
             raise InProgress("the first delivery of this request is still running", retry_after=entry.lease_left)
         ledger.wait(entry.id, min(left, entry.lease_left))
         entry = ledger.read(entry.id, seconds=attempt.deadline.remaining())
-    ended = entry is not None and entry.state is not State.RUNNING and entry.outcome is not None
-    return entry if ended else None
+    return entry if entry is not None and entry.ended_outcome is not None else None
 
 
 def leases_ahead(acquired: Acquired) -> tuple[Lease, ...]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import click
 
 from cobrowse.clock import SystemClock
-from cobrowse.ledger import InitiationRecord, State
+from cobrowse.ledger import InitiationRecord
 from commands.group import Command
 from commands.initiations import facts, matching
 from commands.ledger import open_ledger
@@ -80,6 +80,5 @@ def export(
 
 def row(entry: InitiationRecord, *, links: bool) -> dict[str, object]:
     """The initiation, flat; every one has the same names in the same order."""
-    ended = entry.outcome is not None and entry.state is not State.RUNNING
-    answer = to_answer(entry.outcome) if ended and entry.outcome else {}
+    answer = to_answer(entry.ended_outcome) if entry.ended_outcome is not None else {}
     return facts(entry) | {name: answer.get(name, "") for name in (*ANSWER, *(LINKS if links else ()))}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from heapq import merge
 from itertools import islice
 
@@ -77,9 +78,9 @@ def matching(
     """The initiations that fit, the newest first, read from the ledger a page at a time."""
 
     def pages(state: State | None) -> Iterator[InitiationRecord]:
+        read = partial(store.recent, PAGE, search=search or None, state=state, sender=sender, since=since, until=until)
         before: int | None = None
-        filters = {"search": search or None, "sender": sender, "since": since, "until": until}
-        while page := store.recent(PAGE, before_seq=before, state=state, **filters):  # type: ignore[arg-type]  # by name
+        while page := read(before_seq=before):
             yield from page
             before = page[-1].seq
 
@@ -175,16 +176,14 @@ def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[Initiatio
 def result(entry: InitiationRecord) -> Text:
     """Its result in a word or two, with its mark."""
     badge = view_model.badge(entry)
-    failure = entry.outcome.failure if entry.outcome is not None and entry.state is not State.RUNNING else None
+    failure = entry.ended_outcome.failure if entry.ended_outcome is not None else None
     return text(f"{MARKS[badge.tone]} {failure.code if failure else badge.word.lower()}", STYLES[badge.tone])
 
 
 def document(entry: InitiationRecord) -> dict[str, object]:
     """The initiation for --json; `answer` is what its caller got, its secrets masked, null while it runs."""
-    ended = entry.outcome is not None and entry.state is not State.RUNNING
-    return facts(entry) | {
-        "answer": to_answer(view_model.mask_outcome(entry.outcome)) if ended and entry.outcome else None
-    }
+    outcome = entry.ended_outcome
+    return facts(entry) | {"answer": to_answer(view_model.mask_outcome(outcome)) if outcome is not None else None}
 
 
 def facts(entry: InitiationRecord) -> dict[str, object]:

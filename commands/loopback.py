@@ -26,19 +26,20 @@ class LoopbackServer:
     def __init__(self, redirect_uri: str, belongs: Callable[[str], bool]) -> None:
         place = urlsplit(redirect_uri)
         self._came_back = ""
+        login = self
 
         class Handler(BaseHTTPRequestHandler):
             timeout = SLOWEST
 
-            def do_GET(handler) -> None:  # noqa: N805 - the server's name for it; self is the one around it
-                good = urlsplit(handler.path).path == (place.path or "/") and belongs(handler.path)
+            def do_GET(self) -> None:
+                good = urlsplit(self.path).path == (place.path or "/") and belongs(self.path)
                 if good:
-                    self._came_back = handler.path
-                handler.send_response(200 if good else 404)
-                handler.send_header("Content-Type", "text/plain; charset=utf-8")
-                handler.send_header("Connection", "close")
-                handler.end_headers()
-                handler.wfile.write(_THANKS if good else _OTHER)
+                    login._came_back = self.path
+                self.send_response(200 if good else 404)
+                self.send_header("Content-Type", "text/plain; charset=utf-8")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.wfile.write(_THANKS if good else _OTHER)
 
             def log_message(self, *_: object) -> None:
                 """Nothing: the path holds the code."""

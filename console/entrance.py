@@ -22,18 +22,15 @@ _AWAY = ("The identity provider can't be used just now.", "Try again; the log sa
 
 
 class Entrance:
-    """The routes by which people come in and go."""
+    """The routes by which people come in with a password, and go."""
 
-    def __init__(self, access: Access, sso: SingleSignOn | None, throttle: Throttle) -> None:
-        self._access, self._sso, self._throttle = access, sso, throttle
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     def add_routes(self, blueprint: Blueprint) -> None:
         """Put them on the console's blueprint."""
         blueprint.post("/sign-in")(self.sign_in)
         blueprint.post("/sign-out")(self.sign_out)
-        if self._sso is not None:
-            blueprint.get("/sign-in/provider")(self.leave_for_provider)
-            blueprint.get("/sign-in/callback")(self.return_from_provider)
 
     def sign_in(self) -> AnyResponse:
         """Let in who has sent a name and the password for it."""
@@ -51,9 +48,20 @@ class Entrance:
         self._access.set_cookie(page, COOKIE, "", 0)
         return page
 
+
+class ProviderEntrance:
+    """The routes to the identity provider and back."""
+
+    def __init__(self, access: Access, sso: SingleSignOn, throttle: Throttle) -> None:
+        self._access, self._sso, self._throttle = access, sso, throttle
+
+    def add_routes(self, blueprint: Blueprint) -> None:
+        """Put them on the console's blueprint."""
+        blueprint.get("/sign-in/provider")(self.leave_for_provider)
+        blueprint.get("/sign-in/callback")(self.return_from_provider)
+
     def leave_for_provider(self) -> AnyResponse:
         """Send the browser to the identity provider."""
-        assert self._sso is not None  # noqa: S101 - its route is there with it only
         try:
             journey = self._sso.provider.begin()
         except ProviderAway:
@@ -71,7 +79,6 @@ class Entrance:
         return answer
 
     def _person_back(self) -> AnyResponse:
-        assert self._sso is not None  # noqa: S101 - as above
         sealed = request.cookies.get(_UNDER_WAY, "")
         kept = self._access.seals.open("journey", sealed, _UNDER_WAY_SECONDS)
         state, code = request.args.get("state", ""), request.args.get("code", "")

@@ -1,4 +1,4 @@
-"""What the console's routes have in common: pages and their parts, headers, and how an error is told."""
+"""What the console's routes have in common: pages and their parts, headers, and the page of an error."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -51,7 +51,7 @@ def guard(response: Response) -> Response:
 
 
 def on_error(error: CobrowseError) -> Response:
-    """The page that tells of an error, and the log's line of it."""
+    """The page of an error, which is logged."""
     if isinstance(error, InternalError):
         log.error("internal error", exc_info=error.__cause__ or error)
     else:

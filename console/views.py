@@ -18,7 +18,7 @@ from cobrowse.model import Secret
 from console import auth, callbacks, view_model
 from console.access import Access
 from console.curl import first_request
-from console.entrance import SIGN_IN, SIGN_OUT, Entrance
+from console.entrance import SIGN_IN, SIGN_OUT, Entrance, ProviderEntrance
 from console.figures import HOUR, Figure, figures
 from console.ports import End, Records, Retry
 from console.rendering import guard, load_form, on_error, page_or_part, part
@@ -107,7 +107,9 @@ class Console:
         blueprint.post("/initiations/<initiation_id>/retry")(self.again)
         blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
         blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.send_again)
-        Entrance(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
+        Entrance(self._access).add_routes(blueprint)
+        if self.sso is not None:
+            ProviderEntrance(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
         blueprint.before_request(self._access.admit)
         blueprint.context_processor(self._page_context)
         blueprint.after_request(guard)

@@ -24,6 +24,14 @@ class Leases(Protocol):
         """Let another have it."""
 
 
+class Lease(Protocol):
+    """What one process of several has at a time."""
+
+    @property
+    def held(self) -> bool:
+        """Whether this process has it."""
+
+
 class KeptLease:
     """One owner's lease. `held` is true only while no other can have it, by this process's monotonic clock."""
 

@@ -4,9 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from integrations.secret_files import Variables
-from schemas.environment import (
-    read,
-)
+from schemas.environment import read
 from settings.conflicts import find_conflicts
 from settings.table import Settings
 

@@ -51,7 +51,8 @@ class Receiver:
 class Poster:
     """Posts to `receiver`. `payload` makes an event's body; `jitter` gives numbers from 0 to 1.
 
-    `send` is a POST to a URL, within so many seconds, of a body with these headers; it raises FetchError.
+    `send` is a POST to a URL, within so many seconds, of a body with these headers. It follows no redirect, and raises
+    FetchError.
     """
 
     receiver: Receiver
@@ -75,7 +76,7 @@ class Poster:
         now = self.clock.now().replace(microsecond=0).astimezone(UTC)
         message = Message(callback.id, now, [], self.payload(callback, callback.outcome), "")
         headers = {"content-type": "application/json", **sign_message(self.receiver.secrets, message).headers}
-        try:  # redirects are not followed
+        try:
             answer = self.send(self.receiver.url, self.seconds, message.body.encode(), headers)
         except FetchError as error:
             return self._retry_later(callback, str(error), UNREACHABLE_PAUSE)

@@ -11,7 +11,7 @@ from cobrowse.callbacks import Callback, Delivery
 from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
 from integrations.callbacks.posting import Tried
-from integrations.kept_lease import KeptLease
+from integrations.kept_lease import KeptLease, Lease
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -34,14 +34,6 @@ class Outbox(Protocol):
 
     def backlog(self) -> tuple[int, float]:
         """How many are pending, and the age of the oldest in seconds."""
-
-
-class Lease(Protocol):
-    """Whether this process is the one that sends."""
-
-    @property
-    def held(self) -> bool:
-        """Whether it is."""
 
 
 class CallbackWatcher(Protocol):

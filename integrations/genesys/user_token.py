@@ -241,15 +241,14 @@ class UserTokens:
     def _commit_soon(self, version: int, pair: UserTokenPair) -> None:
         """Commit it, or keep it for the next look: the one before is void by now."""
         self._uncommitted = version, pair
-        for last in (*[False] * (COMMIT_TRIES - 1), True):
+        for tries_left in reversed(range(COMMIT_TRIES)):
             try:
-                self._commit(version, pair)
+                return self._commit(version, pair)
             except LedgerUnavailable:
-                if last:
+                if not tries_left:
                     raise
                 self._clock.sleep(BETWEEN_COMMITS)
-            else:
-                return
+        return None
 
     def _commit(self, version: int, pair: UserTokenPair) -> None:
         self._store.rotate(self._name, version, pair.access, pair.refresh, pair.expires_in)

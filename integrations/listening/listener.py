@@ -12,6 +12,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError, GenesysForbidden
 from integrations.genesys.notifications import Channel
 from integrations.genesys.streams import StreamClosed
+from integrations.kept_lease import Lease
 from integrations.listening.answered import Answered, AnsweredReader
 from integrations.listening.config import ListenConfig, Subscription, is_id
 from integrations.listening.connection import USUAL_TIMES, Connection, Silent, Socket, Times
@@ -44,14 +45,6 @@ class NotificationCalls(Protocol):
 
     def conversation(self, conversation_id: str) -> Mapping[str, Any]:
         """A conversation's state."""
-
-
-class Lease(Protocol):
-    """Whether this process is the one that listens."""
-
-    @property
-    def held(self) -> bool:
-        """Whether it is."""
 
 
 class ListenerWatcher(Protocol):

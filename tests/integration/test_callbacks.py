@@ -1,4 +1,4 @@
-"""Outcome callbacks over real sockets: each outcome is told, also when whoever was telling it is killed."""
+"""Outcome callbacks over real sockets: each outcome is sent, also when the process that sends it is killed."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 """Every fault of the sandbox at the calls that no start stands on: what ends a session, and what hands it over.
 
-`make faults` has the calls of a start. Here the promise is simpler: a failed end is told, and the same key ends the
+`make faults` has the calls of a start. Here the promise is simpler: a failed end is reported, and the same key ends the
 session once Genesys is well; a failed hand-over never fails the start, and the answer says what was handed over.
 """
 

@@ -52,7 +52,7 @@ print(json.dumps({"first": first, "nothing": nothing, "last": last, "went_on": d
 
 @contextmanager
 def channel(context=None):
-    """A far side that speaks first, repeats what it is told, and says goodbye when the test lets it: its port."""
+    """A far side that speaks first, echoes what it receives, and closes when the test lets it: its port."""
     heard, ended = [], threading.Event()
 
     def talk(connection):

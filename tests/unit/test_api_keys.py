@@ -15,7 +15,7 @@ KEYS = ApiKeys.parse("flow:0123456789abcdef, flow:fedcba9876543210 postman:schl√
 )
 def test_a_caller_is_known_by_its_key_in_either_place(key, name):
     as_sent = key.encode().decode("latin-1")
-    basic = base64.b64encode(f"whoever:{key}".encode()).decode()
+    basic = base64.b64encode(f"any-name:{key}".encode()).decode()
     assert KEYS.identify({"x-api-key": as_sent}) == name
     assert KEYS.identify({"authorization": f"basic {basic}"}) == name
     assert KEYS.identify({"x-api-key": "", "authorization": f"Basic {basic}"}) == name

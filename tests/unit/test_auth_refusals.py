@@ -219,7 +219,7 @@ def test_a_row_may_have_a_signature_that_is_good_for_a_second_and_for_a_day():
             load(seconds)
 
 
-# Where each scheme's proof is, as the API reference says it to whoever calls by it.
+# Where each scheme's proof is, as the API reference describes it to callers.
 PLACES = {
     name: ("apiKey", "header", scheme.preset["header"]) for name, scheme in SCHEMES.items() if "header" in scheme.preset
 } | {

@@ -1,4 +1,4 @@
-"""What each sender is told: its own response policy, and on which statuses it sends again."""
+"""The response each sender gets: its own response policy, and on which statuses it redelivers."""
 
 import pytest
 from defusedxml.ElementTree import fromstring

@@ -1,4 +1,4 @@
-"""A sender's rate: who is over it is told when to retry."""
+"""A sender's rate: above it, the response says when to retry."""
 
 from datetime import timedelta
 
