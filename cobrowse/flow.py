@@ -1,9 +1,9 @@
 """A flow is a row of steps. `run` executes them: order, timing and recovery are the same for every flow."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from cobrowse.clock import Clock, Deadline
 from cobrowse.errors import CobrowseError, GenesysError, GenesysTimeout
@@ -88,28 +88,22 @@ class Attempt:
                 self.wait(delay, why)
             yield
 
-    @contextmanager
-    def commit(self, what: str) -> Iterator[None]:
+    def commit(self, what: str) -> AbstractContextManager[None]:
         """Time a commit in the ledger. It explains where time goes; observers don't receive it."""
-        start = self.clock.monotonic()
-        try:
-            yield
-        finally:
-            self.spans.append(Span("commit", what, start - self._started, self.clock.monotonic() - start))
+        return _Timed(self, "commit", what)
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> AbstractContextManager[None]:
         """Time a step; a failure is recorded with the error's code."""
-        start = self.clock.monotonic()
-        result = "failed"
-        try:
-            yield
-            result = "done"
-        except CobrowseError as error:
-            result = error.code
-            raise
-        finally:
-            self._record_span(Span("step", name, start - self._started, self.clock.monotonic() - start, result))
+        return _Timed(self, "step", name)
+
+    def end_block(self, kind: Literal["step", "commit"], name: str, start: float, error: BaseException | None) -> None:
+        """Note a step or a commit that began at `start` (the clock's monotonic seconds) and just ended."""
+        seconds = self.clock.monotonic() - start
+        if kind == "commit":
+            self.spans.append(Span(kind, name, start - self._started, seconds))
+            return
+        result = "done" if error is None else error.code if isinstance(error, CobrowseError) else "failed"
+        self._record_span(Span(kind, name, start - self._started, seconds, result))
 
     def on_outcome(self, outcome: Outcome) -> None:
         """Report the outcome to the observers."""
@@ -120,6 +114,21 @@ class Attempt:
         self.spans.append(span)
         for observer in self._observers:
             observer.on_span_end(self, span)
+
+
+class _Timed:
+    """A block of an attempt that is timed."""
+
+    __slots__ = ("_attempt", "_kind", "_name", "_start")
+
+    def __init__(self, attempt: Attempt, kind: Literal["step", "commit"], name: str) -> None:
+        self._attempt, self._kind, self._name = attempt, kind, name
+
+    def __enter__(self) -> None:
+        self._start = self._attempt.clock.monotonic()
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        self._attempt.end_block(self._kind, self._name, self._start, error)
 
 
 def always(_attempt: Attempt) -> bool:

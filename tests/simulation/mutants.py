@@ -192,7 +192,7 @@ class _LimitAfterTheClaim(_NoLimit):
     """Who is one too many is refused once it has its row."""
 
     def _run_and_complete(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
-        with self.admission.one():
+        with self.admission:
             return super()._run_and_complete(ledger, attempt, acquired)
 
 
