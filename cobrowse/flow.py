@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from cobrowse.clock import Clock, Deadline
@@ -64,9 +64,9 @@ class Attempt:
     def update_session(self, facts: SessionUpdate, **progress: object) -> None:
         """Merge the fields that a step or a probe returned into the session, and `progress` into the checkpoint."""
         if facts:
-            progress["session"] = replace(self.session, **facts)  # type: ignore[arg-type]  # a step names Session's own fields
+            progress["session"] = self.session._replace(**facts)  # type: ignore[arg-type]  # a step names Session's own fields
         if progress:
-            self.checkpoint = replace(self.checkpoint, **progress)  # type: ignore[arg-type]  # as above, Checkpoint's
+            self.checkpoint = self.checkpoint._replace(**progress)  # type: ignore[arg-type]  # as above, Checkpoint's
 
     def record_call(self, name: str, start: float, result: str) -> None:
         """Note an upstream call that began at `start` (the clock's monotonic seconds) and just ended."""
@@ -192,8 +192,8 @@ def _execute_once(step: Step, attempt: Attempt, recorded: Checkpoint, save_check
     before = attempt.checkpoint
     found = _probe(step, attempt) if before.pending_step == step.name else None
     if found is None:
-        intended = replace(
-            before, pending_step=step.name, may_have_notified=before.may_have_notified or step.notifies_customer
+        intended = before._replace(
+            pending_step=step.name, may_have_notified=before.may_have_notified or step.notifies_customer
         )
         if _checkpoint_key(recorded) != _checkpoint_key(intended):
             save_checkpoint(intended)
@@ -239,7 +239,7 @@ def _execute_with_retries(step: Step, attempt: Attempt, before: Checkpoint) -> S
 
 def _discard_pending_step(attempt: Attempt, before: Checkpoint) -> None:
     """Restore the checkpoint: no call of this step had an effect, so the next attempt need not probe for one."""
-    attempt.checkpoint = replace(attempt.checkpoint, pending_step="", may_have_notified=before.may_have_notified)
+    attempt.checkpoint = attempt.checkpoint._replace(pending_step="", may_have_notified=before.may_have_notified)
 
 
 def _resolve_ambiguous(step: Step, attempt: Attempt, lost: GenesysError) -> SessionUpdate | None:

@@ -138,8 +138,8 @@ class _NoOffers(SimulatedLedger):
 
     def entry(self, row: Row) -> InitiationRecord:
         entry = super().entry(row)
-        session = replace(entry.checkpoint.session, offer_ends="")
-        return replace(entry, checkpoint=replace(entry.checkpoint, session=session))
+        session = entry.checkpoint.session._replace(offer_ends="")
+        return replace(entry, checkpoint=entry.checkpoint._replace(session=session))
 
 
 class _NoUnseen(SimulatedLedger):
