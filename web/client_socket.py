@@ -19,9 +19,9 @@ HELD_BYTES = 65_536
 class ClientSocket:
     """The socket of one connection. `keepalive`: seconds for which it may lie idle between two requests.
 
-    While something is awaited from the client, `waits_until` is when that must end, in monotonic seconds; else infinite.
-    The worker looks at it every second, which costs less than a timer for each wait. `idle_since`: when the connection
-    began to lie idle; infinite if it doesn't.
+    `waits_until` is when the wait for the client must end, `idle_since` when the connection began to lie idle, both in
+    monotonic seconds and infinite where there is none. The worker looks at them every second: a timer for each wait
+    would cost more.
     """
 
     def __init__(self, wrapped: socket, keepalive: float) -> None:
