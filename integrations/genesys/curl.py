@@ -59,9 +59,11 @@ class ResponseHead:
         return [(name, value.strip()) for name, _, value in pairs]
 
 
-def tls_options(ca_bundle: str, client_cert: str | None, client_key: str | None) -> dict[int, Any]:
-    """Whom to trust, and who we are; for the server and for a proxy."""
-    options = {
+def constant_options(
+    ca_bundle: str, client_cert: str | None, client_key: str | None, proxy: str | None, no_proxy: str, idle_seconds: int
+) -> dict[int, Any]:
+    """What is the same for all requests: whom to trust, who we are, and what libcurl must not do by itself."""
+    return {
         # A file, not a blob: libcurl keeps a parsed file for a day.
         pycurl.CAINFO: ca_bundle,
         pycurl.PROXY_CAINFO: ca_bundle,
@@ -69,17 +71,8 @@ def tls_options(ca_bundle: str, client_cert: str | None, client_key: str | None)
         pycurl.SSL_VERIFYHOST: 2,
         pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
         pycurl.PROXY_SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
-    }
-    if client_cert:
-        options[pycurl.SSLCERT] = client_cert
-    if client_key:
-        options[pycurl.SSLKEY] = client_key
-    return options
-
-
-def other_options(proxy: str | None, no_proxy: str, idle_seconds: int) -> dict[int, Any]:
-    """What is the same for all requests, and undoes what libcurl would do by itself."""
-    return {
+        **({pycurl.SSLCERT: client_cert} if client_cert else {}),
+        **({pycurl.SSLKEY: client_key} if client_key else {}),
         pycurl.NOSIGNAL: 1,  # libcurl would time name look-ups with SIGALRM, which threads share
         pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
         pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
@@ -198,17 +191,6 @@ def status_in(lines: Sequence[bytes]) -> int:
         return 0
 
 
-def without_coding(headers: list[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
-    """The headers as they are true once libcurl has decoded the body to this size: else httpx would decode it again."""
-    if not any(name.lower() == b"content-encoding" for name, _ in headers):
-        return headers
-    packed = {b"content-encoding", b"content-length"}
-    return [
-        *((name, value) for name, value in headers if name.lower() not in packed),
-        (b"Content-Length", b"%d" % size),
-    ]
-
-
 # By whether the request was handed to a connection. Until then nothing of it can have left; after that a timeout or a
 # lost connection says nothing about what the server did.
 _UNSENT: Mapping[int, type[httpx.RequestError]] = {
@@ -218,12 +200,6 @@ _UNSENT: Mapping[int, type[httpx.RequestError]] = {
 }
 _SENT: Mapping[int, type[httpx.RequestError]] = {
     pycurl.E_OPERATION_TIMEDOUT: httpx.ReadTimeout,
-    pycurl.E_SEND_ERROR: httpx.WriteError,
-    pycurl.E_GOT_NOTHING: httpx.RemoteProtocolError,
-    pycurl.E_PARTIAL_FILE: httpx.RemoteProtocolError,
-    pycurl.E_FTP_WEIRD_SERVER_REPLY: httpx.RemoteProtocolError,
-    pycurl.E_UNSUPPORTED_PROTOCOL: httpx.RemoteProtocolError,  # an answer that is no HTTP/1: "HTTP/0.9 not allowed"
-    pycurl.E_ABORTED_BY_CALLBACK: httpx.RemoteProtocolError,  # by Connection._prerequest
     pycurl.E_BAD_CONTENT_ENCODING: httpx.DecodingError,
     pycurl.E_WRITE_ERROR: httpx.DecodingError,
 }
@@ -233,5 +209,5 @@ def map_error(code: int, message: str, *, sent: bool) -> httpx.RequestError:
     """The exception for libcurl's error, given whether the request was handed to a connection."""
     if code == pycurl.E_ABORTED_BY_CALLBACK:
         message = "the connection ended without an answer, and a request like this is not sent twice"
-    kind = _SENT.get(code, httpx.ReadError) if sent else _UNSENT.get(code, httpx.ConnectError)
+    kind = _SENT.get(code, httpx.RemoteProtocolError) if sent else _UNSENT.get(code, httpx.ConnectError)
     return kind(message)

@@ -45,8 +45,7 @@ class BufferedResponse(httpx.Response):
         if "stream" in self.__dict__:
             raise AttributeError(name)
         kept = dict(self.__dict__)
-        headers = curl.without_coding(self.head.headers, len(self._content))
-        super().__init__(self.status_code, headers=headers, stream=httpx.ByteStream(self._content))
+        super().__init__(self.status_code, headers=self.head.headers, stream=httpx.ByteStream(self._content))
         self.__dict__.update(kept, is_closed=True, is_stream_consumed=True)
         return getattr(self, name)
 
@@ -187,8 +186,8 @@ class CurlTransport(httpx.BaseTransport):
         idle_seconds: int = 50,
     ) -> None:
         self._max_body_bytes = max_body_bytes
-        self._options = curl.tls_options(ca_bundle or certifi.where(), client_cert, client_key)
-        self._options |= curl.other_options(proxy, no_proxy, idle_seconds)
+        ca_bundle = ca_bundle or certifi.where()
+        self._options = curl.constant_options(ca_bundle, client_cert, client_key, proxy, no_proxy, idle_seconds)
         self._idle_seconds = idle_seconds
         # Idle connections, the last used at the right: it is the warmest. A deque's methods are atomic.
         self._idle: deque[Connection] = deque()
