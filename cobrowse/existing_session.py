@@ -64,7 +64,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         )
     found = replace(found, conversation_id=attempt.command.conversation_id)
     owner = started.command if started is not None else None
-    attempt.checkpoint = replace(attempt.checkpoint, session=visible_session(attempt.command, found, owner))
+    attempt.checkpoint = replace(attempt.checkpoint, flow="", session=visible_session(attempt.command, found, owner))
     return outcome_of(attempt, Status.ALREADY_ACTIVE)
 
 
