@@ -100,7 +100,8 @@ class StartRequestSchema(Schema):
         load_default=None,
         metadata=describe(
             "webchat, voice or message, or Genesys's own word in any case (CHAT, CALL, WEBMESSAGING): chooses the "
-            "scope of the token that is requested. Empty: all of them."
+            "scope of the token that is requested. Naming it saves a call: if it is empty, all scopes are requested, "
+            "and the media flow checks the conversation first."
         ),
     )
     latest = fields.Boolean(
