@@ -4,7 +4,8 @@ mutmut's own runner changes the bodies of undecorated functions only, and half o
 and constants. So its mutators are applied to every place of a module, and each mutant is imported in its module's place
 by a process of its own, which runs the tests of targets.toml until one fails. Each mutant that no test notices is
 printed, and at the end a table of all modules. The exit status is 1 if fewer than `--score` of a module's mutants are
-noticed. A part is each n-th mutant of each module, so that all parts together are the whole.
+noticed. A part is each n-th mutant of each module, so that all parts together are the whole. What equivalent.toml names
+is not tried: such a mutant does the same as the module.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import resource
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -29,7 +30,7 @@ import pytest
 
 from tools.mutation.mutations import Mutant, mutants
 
-TARGETS = Path(__file__).with_name("targets.toml")
+TARGETS, EQUIVALENT = (Path(__file__).with_name(name) for name in ("targets.toml", "equivalent.toml"))
 # A mutant hangs after this many times as long as the module itself, and these seconds more.
 TIMES_AS_LONG, SECONDS_MORE = 5, 20.0
 # Bytes of memory: a mutant that collects without end must not take the machine with it. Of data, not of addresses: a
@@ -114,14 +115,14 @@ class Outcome(NamedTuple):
         return f"{self.file:52}{self.tried:6}{self.tried - self.lived:8}{self.lived:9}{self.score:8.1%}"
 
 
-def try_mutants(file: str, tests: Sequence[str], workers: int, part: slice) -> Outcome:
-    """Try this part of a module's mutants, and print the diff of each that lives."""
+def try_mutants(file: str, tests: Sequence[str], workers: int, part: slice, equivalent: Collection[str]) -> Outcome:
+    """Try this part of a module's mutants but those that are equivalent, and print the diff of each that lives."""
     source, began = Path(file).read_text("utf-8"), time.monotonic()
     if not passes(file, source, tests):
         print(f"{file}: its tests fail without any change: {' '.join(tests)}", flush=True)
         return Outcome(file, 0, 0, tests_pass=False)
     timeout = (time.monotonic() - began) * TIMES_AS_LONG + SECONDS_MORE
-    tried, lived = list(mutants(source))[part], 0
+    tried, lived = [mutant for mutant in mutants(source) if mutant.change not in equivalent][part], 0
 
     def lives(mutant: Mutant) -> bool:
         return passes(file, mutant.source, tests, timeout)
@@ -153,7 +154,12 @@ def main() -> int:
     # pytest collects garbage at its end, and what all mutants share is none.
     gc.freeze()
     targets = tomllib.loads(TARGETS.read_text("utf-8")).items()
-    outcomes = [try_mutants(file, tests, given.workers, given.part) for file, tests in targets if given.only in file]
+    equivalent = tomllib.loads(EQUIVALENT.read_text("utf-8"))
+    outcomes = [
+        try_mutants(file, tests, given.workers, given.part, equivalent.get(file, ()))
+        for file, tests in targets
+        if given.only in file
+    ]
     print(f"\n{'module':52}{'tried':>6}{'noticed':>8}{'survived':>9}{'score':>8}")
     print(*outcomes, sep="\n")
     wrong = [outcome.file for outcome in outcomes if outcome.score < given.score]
