@@ -63,7 +63,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         )
     found = found._replace(conversation_id=attempt.command.conversation_id)
     owner = started.command if started is not None else None
-    attempt.checkpoint = attempt.checkpoint._replace(session=visible_session(attempt.command, found, owner))
+    attempt.checkpoint = attempt.checkpoint._replace(flow="", session=visible_session(attempt.command, found, owner))
     return outcome_of(attempt, Status.ALREADY_ACTIVE)
 
 

@@ -1,7 +1,7 @@
 """A flow is a row of steps. `run` executes them: order, timing and recovery are the same for every flow."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
@@ -87,6 +87,16 @@ class Attempt:
             if delay:
                 self.wait(delay, why)
             yield
+
+    @contextmanager
+    def within(self, share: float) -> Iterator[None]:
+        """Limit what is done inside to this share of the time that is left."""
+        whole = self.deadline
+        self.deadline = Deadline.after(whole.remaining() * share, self.clock)
+        try:
+            yield
+        finally:
+            self.deadline = whole
 
     def commit(self, what: str) -> AbstractContextManager[None]:
         """Time a commit in the ledger. It explains where time goes; observers don't receive it."""
@@ -175,16 +185,28 @@ class Flow:
 SaveCheckpoint = Callable[[Checkpoint], None]
 
 
-def run(flow: Flow, attempt: Attempt, recorded: Checkpoint, save_checkpoint: SaveCheckpoint) -> None:
-    """Run the flow's remaining steps. `recorded` is the ledger's checkpoint, `save_checkpoint` commits a new one."""
+def run(
+    flow: Flow,
+    attempt: Attempt,
+    recorded: Checkpoint,
+    save_checkpoint: SaveCheckpoint,
+    check: Callable[[], Outcome | None] = lambda: None,
+) -> Outcome | None:
+    """Run the flow's remaining steps. `recorded` is the ledger's checkpoint, `save_checkpoint` commits a new one.
+
+    `check` is called before a side effect that no customer sees, and an outcome of it ends the run and is returned.
+    """
     for step in flow.steps:
         if step.name in attempt.checkpoint.completed_steps or not step.applies(attempt):
             continue
+        if step.has_side_effect and not step.notifies_customer and (found := check()) is not None:
+            return found
         with attempt.step(step.name):
             if step.has_side_effect:
                 recorded = _execute_once(step, attempt, recorded, save_checkpoint)
             else:
                 attempt.update_session(step.run(attempt))
+    return None
 
 
 def _execute_once(step: Step, attempt: Attempt, recorded: Checkpoint, save_checkpoint: SaveCheckpoint) -> Checkpoint:

@@ -101,7 +101,8 @@ class StartRequestSchema(InputSchema):
         load_default=None,
         metadata=describe(
             "webchat, voice or message, or Genesys's own word in any case (CHAT, CALL, WEBMESSAGING): chooses the "
-            "scope of the token that is requested. Empty: all of them."
+            "scope of the token that is requested. Naming it saves a call: if it is empty, all scopes are requested, "
+            "and the media flow checks the conversation first."
         ),
     )
     latest = fields.Boolean(
