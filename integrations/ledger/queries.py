@@ -47,12 +47,11 @@ WHERE id = :id
 RETURNING {columns}
 """
 
-# A conversation that was looked up on the way is part of the command from then on: a take-over must go on with it.
+# What has an index stays as the claim wrote it, or SQLite would write each such page again at each step.
 # An end that is noted is of what an earlier attempt started, and what is sent out now may start another.
 SAVE_CHECKPOINT = """
 UPDATE initiations SET
-    {checkpoint}, ended = 0,
-    conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END, updated = {now}
+    {checkpoint}, ended = 0, updated = {now}
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running' AND lease_until > {now}
 """.replace("{checkpoint}", _CHECKPOINT)
 
@@ -65,9 +64,8 @@ UPDATE initiations SET
     outcome = :outcome, spans = :spans, error_code = :error_code,
     {checkpoint},
     upstream_calls = upstream_calls + :upstream_calls,
-    conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END,
-    lock_key = CASE substr(lock_key, 1, 13) WHEN 'conversation:' THEN :released_lock_key ELSE lock_key END, updated =
-    {now}
+    lock_key = CASE substr(lock_key, 1, 13) WHEN 'conversation:' THEN :released_lock_key ELSE lock_key END,
+    updated = {now}
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running'
 """.replace("{checkpoint}", _CHECKPOINT)
 
