@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import orjson
 
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, State, released_lock_key
+from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, State
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row, values_of
 from integrations.ledger.encryption import SecretBox, UnknownKey
@@ -81,7 +81,6 @@ def end_params(
         "tab": _TAB,
         "kept_attempts": KEPT_ATTEMPTS,
         "upstream_calls": outcome.upstream_calls,
-        "released_lock_key": released_lock_key(initiation_id),
     }
 
 
