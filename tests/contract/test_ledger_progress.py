@@ -1,7 +1,5 @@
 """What the ledger holds of an initiation, on each engine: how far it came, its outcome, and claiming it again."""
 
-from dataclasses import replace
-
 import pytest
 
 from cobrowse.ledger import Acquired, AlreadyHeld, State
@@ -42,7 +40,7 @@ def test_begin_commits_how_far_it_came(ledger, url, opened):
 def test_complete_keeps_the_whole_outcome(ledger, url, opened, failure):
     claim = keyed()
     won(ledger, claim)
-    session = replace(SESSION, join_url=Secret("https://another"), state="connected")
+    session = SESSION._replace(join_url=Secret("https://another"), state="connected")
     state = (
         State.SUCCEEDED if failure is None else State.FAILED_FINAL if failure.is_terminal else State.FAILED_RETRYABLE
     )
