@@ -1,4 +1,10 @@
-"""The check before `create`: a session for nothing is not made, and no session is lost to a check that fails."""
+"""The check before `create`: no session is made for nothing, and none is lost to a check that fails.
+
+The kind is an API call for a conversation that has ended. Tried beside it: an end or a customer who has left, in five
+ways that show it; e-mails, callbacks and SMS; ids that Genesys does not know or take; sessions in four states that
+stand already; twelve ways in which the check itself fails; both other flows, `latest`, retries, and a second request
+after an invitation.
+"""
 
 from contextlib import contextmanager
 from dataclasses import replace
