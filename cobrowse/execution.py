@@ -68,7 +68,7 @@ def _join(attempt: Attempt, ended: InitiationRecord) -> Outcome:
     outcome = replace(joined_outcome(ended, attempt), initiation_id=attempt.initiation_id)
     if outcome.success:
         session = visible_session(attempt.command, ended.checkpoint.session, ended.command)
-        attempt.checkpoint = replace(attempt.checkpoint, flow=outcome.flow, session=session)
+        attempt.checkpoint = attempt.checkpoint._replace(flow=outcome.flow, session=session)
     return outcome
 
 

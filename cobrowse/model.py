@@ -93,8 +93,7 @@ class Command:
     hand_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """Session data collected by a flow's steps; an empty string means "not known". `offer_ends` is ISO 8601.
 
     `targets` are the communications to disconnect, each as the ids of its participant and its own with a slash between.
