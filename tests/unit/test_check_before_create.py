@@ -89,6 +89,13 @@ def test_a_start_that_does_not_name_its_channel_costs_one_call_more():
     ]
 
 
+@pytest.mark.parametrize("more", [{"reuse_live_session": True}, {"start_when": "agent_connected"}])
+def test_a_conversation_that_has_to_be_checked_is_checked_once(more):
+    org = LiveOrg()
+    start(org, command=replace(UNNAMED, **more))
+    assert org.calls == [TOKEN, LOOK, CREATE, MEDIA, LOOK]
+
+
 def test_one_that_names_it_costs_three_calls():
     org = LiveOrg()
     outcome = start(org, command=replace(UNNAMED, channel="message", check_before_create=False))
