@@ -1,5 +1,6 @@
 """Holds the whole test run to one promise, nothing secret gets out, and marks the tests that take their time."""
 
+import gc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,6 +64,11 @@ def own_process():
 
 def pytest_configure(config):
     config.pluginmanager.register(WATCH)
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # what was collected stays for the whole run: no later collection walks through it
 
 
 def pytest_collection_modifyitems(items):
