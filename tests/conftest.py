@@ -2,7 +2,7 @@
 
 import gc
 import os
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -43,23 +43,24 @@ MARKED = {
         "slow",
     ),
 }
-# Modules with many browsers, services or processes in them; and folders.
+# Modules with many browsers, services or processes in them, those that take the longest first.
 LONG = (
-    "browser",
-    "contract/test_deploy.py",
-    "contract/test_docs_commands.py",
-    "contract/test_ledger_gevent.py",
-    "contract/test_sandbox_page.py",
-    "integration/test_bad_machines.py",
+    "browser/test_console_in_a_browser.py",
     "integration/test_callbacks.py",
-    "integration/test_crashes.py",
-    "integration/test_demo.py",
-    "integration/test_ledger_processes.py",
     "integration/test_listen.py",
     "integration/test_login.py",
+    "integration/test_crashes.py",
     "integration/test_package.py",
+    "browser/test_console_keys_and_copies.py",
     "integration/test_server_limits.py",
-    "simulation",
+    "integration/test_demo.py",
+    "simulation/test_simulation.py",
+    "contract/test_docs_commands.py",
+    "browser/test_console_sign_in_in_a_browser.py",
+    "integration/test_bad_machines.py",
+    "integration/test_ledger_processes.py",
+    "contract/test_ledger_gevent.py",
+    "contract/test_deploy.py",
 )
 NO_PARAMETERS = SimpleNamespace(params={})
 # What takes long to start, or is a process of its own.
@@ -107,8 +108,10 @@ def long_ones_first(items, workers):
     modules = {}
     for item in items:
         modules.setdefault(item.path, []).append(item)
-    long = [path for path in modules if place(path).startswith(LONG)]
-    stretches = [[item for path in long[first::workers] for item in modules.pop(path)] for first in range(workers)]
+    stretches = [[] for _ in range(workers)]
+    turns = cycle((*stretches, *reversed(stretches)))  # who has the longest of one round has the shortest of the next
+    for long in LONG:
+        next(turns).extend(modules.pop(HERE / long, ()))
     rest = iter([item for module in modules.values() for item in module])
     size = len(items) // workers
     for stretch in stretches:

@@ -215,11 +215,17 @@ def gunicorn(box, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def cli(tmp_path_factory):
+def forks(tmp_path_factory):
+    """What runs commands."""
+    started = Forks(tmp_path_factory.mktemp("commands"))
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def cli(forks):
     """Runs a command of the command line in a process of its own."""
-    forks = Forks(tmp_path_factory.mktemp("commands"))
-    yield forks.run
-    forks.close()
+    return forks.run
 
 
 @pytest.fixture
