@@ -1,8 +1,12 @@
 """What the transport says beside an answer: of a failure and of how far it got; and the limits it has by itself."""
 
+import time
+
+import gevent
 import httpx
 import pytest
 
+from integrations.genesys.multi import HubTransfers
 from integrations.genesys.transport import BodyTooLarge, CurlTransport, fields_of
 from tests.integration.upstreams import OK, a_transport, call, serve, transport
 
@@ -85,3 +89,10 @@ def in_all(size):
 
 def test_a_connection_of_its_own_is_dropped_before_a_load_balancer_of_awss_would():
     assert CurlTransport()._idle_seconds <= 50
+
+
+def test_when_libcurl_asks_to_be_called_at_once_it_is_due():
+    transfers = HubTransfers(gevent.get_hub())
+    transfers._on_due(0)
+    assert transfers._due <= time.monotonic()
+    transfers.close()
