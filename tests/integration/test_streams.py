@@ -271,3 +271,12 @@ def test_a_far_side_that_answers_no_goodbye_holds_nobody_up(serve):
     opened(upstream.url.replace("http://", "ws://") + "/c").close()
     upstream.threads[1].join(HANGS)
     assert not upstream.threads[1].is_alive(), "the connection was ended"
+
+
+def test_a_stream_is_ended_within_a_second_and_keeps_what_comes_while_nobody_reads():
+    with channel() as (port, _):
+        stream = opened(f"ws://127.0.0.1:{port}/c")
+        assert stream._connection.close_timeout == 1.0
+        assert stream._connection.ping_interval is None
+        assert stream._connection.recv_messages.high is None
+        stream.close()
