@@ -19,6 +19,7 @@ def test_a_response_is_read_and_has_the_attributes_of_httpxs_and_no_more(transpo
         _ = response.nothing
     assert response.is_stream_consumed
     assert response.is_closed
+    assert b"".join(response.stream) == b"ok"
     with pytest.raises(AttributeError, match=r"^nothing$"):
         _ = response.nothing
 
