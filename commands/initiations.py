@@ -100,7 +100,7 @@ def newest(store: LedgerStore, search: str) -> InitiationRecord:
     if not found:
         hint = "cobrowse-bridge list shows what there is; older ones are purged after LEDGER_RETENTION_SECONDS."
         raise Failure(f"No initiation has an id, conversation, key or correlation id of {search[:60]!r}.", hint)
-    if not exact and len({view_model.known_conversation(each) for each in begun}) > 1:
+    if not exact and len({each.conversation_id for each in begun}) > 1:
         hint = "Give more of it. cobrowse-bridge list shows which they are."
         raise Failure(f"Initiations of several conversations have an id that begins with {search[:60]!r}.", hint)
     return next((each for each in found if each.command.action == "start"), found[0])
@@ -108,7 +108,7 @@ def newest(store: LedgerStore, search: str) -> InitiationRecord:
 
 def _ids(entry: InitiationRecord) -> tuple[str, ...]:
     command = entry.command
-    return entry.id, view_model.known_conversation(entry), command.key, command.correlation_id
+    return entry.id, entry.conversation_id, command.key, command.correlation_id
 
 
 @click.command(cls=Command)
@@ -194,7 +194,7 @@ def facts(entry: InitiationRecord) -> dict[str, object]:
         "created": entry.created.isoformat() if entry.created else "",
         "updated": entry.updated.isoformat() if entry.updated else "",
         "action": entry.command.action,
-        "conversationId": view_model.known_conversation(entry),
+        "conversationId": entry.conversation_id,
         "sender": entry.command.sender,
         "credential": entry.command.credential,
         "requestedBy": entry.command.requested_by,

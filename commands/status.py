@@ -48,7 +48,7 @@ def status(search: str, live: bool, as_json: bool) -> None:
         view = view_on_record(record, clock.now())
         if live:
             parts = build(settings, clock, ledger=store)
-            seconds, where = settings.deadline_seconds, view_model.known_conversation(record)
+            seconds, where = settings.deadline_seconds, record.conversation_id
             asked = Request(SENDER, new_id(), seconds, conversation_id=where)
             try:
                 with waiting("Genesys is asked"):

@@ -106,10 +106,6 @@ class Access:
         secure = (self._public_url or request.headers.get("Origin", "")).startswith("https://")
         answer.set_cookie(name, value, max_age=seconds, path=COOKIE_PATH, secure=secure, httponly=True, samesite="Lax")
 
-    def token(self, subject: str) -> str:
-        """The token of a form about this."""
-        return self.seals.token(subject)
-
     def is_ours(self, token: str, subject: str) -> bool:
         """Whether a form about this was sent from a page of ours."""
         headers = {name.lower(): value for name, value in request.headers.items()}

@@ -5,37 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from cobrowse.ledger import State
+from integrations.ledger.record_columns import InitiationSample
 from schemas.console import RANGES, Range
 
 HOUR = RANGES["1h"]
 _FAILED = (State.FAILED_FINAL, State.FAILED_RETRYABLE)
-
-
-class Sample(Protocol):
-    """One initiation, as far as it is counted. `seconds` is None until it has ended."""
-
-    @property
-    def created(self) -> datetime:
-        """When it was received."""
-
-    @property
-    def state(self) -> State:
-        """Its current state."""
-
-    @property
-    def seconds(self) -> float | None:
-        """How long its last attempt took."""
-
-    @property
-    def upstream_calls(self) -> int:
-        """Calls made to Genesys."""
-
-    @property
-    def rate_limited(self) -> int:
-        """How many of its last attempt's calls were answered 429."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +26,9 @@ class Figure:
     alert: bool = False
 
 
-def figures(samples: Iterable[Sample], now: datetime, within: Range = HOUR, most: int = 0) -> tuple[Figure, ...]:
+def figures(
+    samples: Iterable[InitiationSample], now: datetime, within: Range = HOUR, most: int = 0
+) -> tuple[Figure, ...]:
     """The figures of the clock minutes of this range that end with the current one.
 
     `most`: as many samples as that are the newest only, and the figures those of the time that they span.
@@ -91,7 +69,7 @@ def _minute(when: datetime) -> int:
     return int(when.timestamp() // 60)
 
 
-def _rate(recent: Sequence[Sample], minutes: int, words: str) -> Figure:
+def _rate(recent: Sequence[InitiationSample], minutes: int, words: str) -> Figure:
     total = len(recent)
     each, unit = total / minutes, "a minute"
     if 0 < each < 0.1:
@@ -102,7 +80,7 @@ def _rate(recent: Sequence[Sample], minutes: int, words: str) -> Figure:
     return Figure("rate", "Initiations", value, unit, detail)
 
 
-def _success(recent: Sequence[Sample]) -> Figure:
+def _success(recent: Sequence[InitiationSample]) -> Figure:
     good, bad = sum(one.state is State.SUCCEEDED for one in recent), sum(one.state in _FAILED for one in recent)
     if not good + bad:
         return Figure("success", "Success", "—", "", "no completed initiations")
@@ -118,7 +96,7 @@ def _duration(seconds: Sequence[float]) -> Figure:
     return Figure("duration", "Duration", middle, "p50", f"p95 {most}")
 
 
-def _calls(recent: Sequence[Sample], total: int, words: str) -> Figure:
+def _calls(recent: Sequence[InitiationSample], total: int, words: str) -> Figure:
     each: Counter[int] = Counter()
     for one in recent:
         each[_minute(one.created)] += one.upstream_calls

@@ -1,18 +1,15 @@
 """What the console's routes have in common: pages and their parts, headers, and the page of an error."""
 
 from collections.abc import Mapping
-from typing import Any, cast
 from urllib.parse import urlencode
 
 import structlog
 from flask import Response, make_response, render_template, request
-from marshmallow import Schema, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from cobrowse.errors import CobrowseError, InternalError, InvalidRequest
+from cobrowse.errors import CobrowseError, InternalError
 from console import auth
 from console.access import error_page
-from schemas.validation_errors import in_words
 from web.error_responses import hint_of, status_of
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -31,15 +28,6 @@ def part(template: str, words: Mapping[str, object]) -> AnyResponse:
     response = make_response(render_template(template, **words))
     response.add_etag()
     return response.make_conditional(request)
-
-
-def load_form(schema: Schema, given: object) -> dict[str, Any]:
-    """What a form or a query holds. Raises InvalidRequest."""
-    try:
-        found = schema.load(given)  # type: ignore[arg-type]  # its own pre_load takes werkzeug's mappings
-    except ValidationError as error:
-        raise InvalidRequest(in_words(error.messages)) from None
-    return cast("dict[str, Any]", found)
 
 
 def guard(response: Response) -> Response:

@@ -148,7 +148,7 @@ def detail(entry: InitiationRecord, today: datetime, service_url: str = "", apps
     """The entry with all there is to know of it, and no secret. The URLs are the service's and Genesys's pages'."""
     outcome = mask_outcome(entry.outcome) if entry.outcome is not None else None
     ended = outcome is not None and not _at_work(entry)
-    conversation = known_conversation(entry)
+    conversation = entry.conversation_id
     shown = _attempt(outcome) if outcome is not None else None
     return Detail(
         row=row(entry, today),
@@ -222,13 +222,8 @@ def _at_work(entry: InitiationRecord) -> bool:
     return entry.state is State.RUNNING
 
 
-def known_conversation(entry: InitiationRecord) -> str:
-    """The conversation it was asked for, else the one it has found; "" while neither is known."""
-    return entry.command.conversation_id or entry.checkpoint.session.conversation_id
-
-
 def _conversation(entry: InitiationRecord) -> str:
-    return known_conversation(entry) or ("the newest webchat" if entry.command.latest else "")
+    return entry.conversation_id or ("the newest webchat" if entry.command.latest else "")
 
 
 def _meaning(entry: InitiationRecord) -> str:

@@ -14,23 +14,24 @@ from cobrowse.clock import Clock
 from cobrowse.ending import can_end, command_to_end
 from cobrowse.errors import CobrowseError, UnknownPath
 from cobrowse.ledger import InitiationRecord, State
-from cobrowse.model import Secret
+from cobrowse.model import Command, Outcome, Secret
 from console import auth, callbacks, view_model
 from console.access import Access
 from console.curl import first_request
 from console.entrance import SIGN_IN, SIGN_OUT, Entrance, ProviderEntrance
 from console.figures import HOUR, Figure, figures
-from console.ports import End, Records, Retry
-from console.rendering import guard, load_form, on_error, page_or_part, part
+from console.rendering import guard, on_error, page_or_part, part
 from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
 from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
+from integrations.ledger import LedgerStore
 from integrations.ledger.listings import MAX_SAMPLES
 from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
 from schemas.console import RANGES, ListQuerySchema, Range, RetrySchema
 from schemas.console_users import ConsoleUser
 from schemas.texts import label_in
+from schemas.validation_errors import load
 from web.error_responses import hint_of
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -65,14 +66,16 @@ class About:
 class Console:
     """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
+    `retry` makes a new attempt on a failed initiation's own row, within so many seconds and with this correlation id.
+
     Without a `password`, `users` and `sso` it answers this machine alone: only on a sandbox. `key` signs cookies and
     forms and must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just
     now; `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
-    records: Records
-    retry: Retry
-    end: End
+    records: LedgerStore
+    retry: Callable[[InitiationRecord, float, str], Outcome]
+    end: Callable[[Command], Outcome]
     clock: Clock
     deadline_seconds: float
     key: Secret
@@ -126,7 +129,7 @@ class Console:
 
     def refused_requests(self) -> AnyResponse:
         """The requests that were refused before they became initiations, each with cause and remedy."""
-        query = load_form(_QUERY, request.args)
+        query = load(_QUERY, request.args)
         rows = self.records.refusals.newest(ROWS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
         words = {"refusals": rows, "query": query, "senders": senders}
@@ -208,11 +211,11 @@ class Console:
 
     def _check_form(self, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
-        return self._access.check_form(load_form(_AGAIN, request.form).get("token", ""), subject, button)
+        return self._access.check_form(load(_AGAIN, request.form).get("token", ""), subject, button)
 
     def _list_context(self) -> dict[str, Any]:
-        query = load_form(_QUERY, request.args)
-        chosen = {
+        query = load(_QUERY, request.args)
+        chosen: dict[str, Any] = {
             "search": query["q"] or None,
             "state": State(query["state"]) if query["state"] else None,
             "sender": query["sender"] or None,
@@ -243,14 +246,14 @@ class Console:
 
     def _detail_context(self, entry: InitiationRecord) -> dict[str, Any]:
         shown = view_model.detail(entry, self.clock.now(), request.host_url, self.about.apps_url)
-        may = g.person.may_act
+        may, seals = g.person.may_act, self._access.seals
         number = request.args.get("attempt", type=int)
         return {
-            "callbacks": callbacks.make_views(self.records.callbacks.of(entry.id), self._access.token if may else None),
+            "callbacks": callbacks.make_views(self.records.callbacks.of(entry.id), seals.token if may else None),
             "chosen": next((each for each in shown.attempts if each.number == number), shown.latest),
             "shown": shown,
-            "token": self._access.token(entry.id) if may and shown.again else "",
-            "end_token": self._access.token(_end_of(entry.id)) if may and shown.endable else "",
+            "token": seals.token(entry.id) if may and shown.again else "",
+            "end_token": seals.token(_end_of(entry.id)) if may and shown.endable else "",
         }
 
     def _entry(self, initiation_id: str) -> InitiationRecord:
@@ -272,7 +275,7 @@ class Console:
         if self._access.requires_sign_in:
             person = g.get("person")
             seen["person"] = person
-            seen["door_token"] = self._access.token(SIGN_OUT if person else SIGN_IN)
+            seen["door_token"] = self._access.seals.token(SIGN_OUT if person else SIGN_IN)
         return seen
 
     @cached_property

@@ -1,7 +1,5 @@
 """The calls of Genesys Cloud that a cobrowse adapter makes, as a Flask app: where they are, and how one is done."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a fault does to an answer: another answer, or another way of sending it."""
 
-from __future__ import annotations
-
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping

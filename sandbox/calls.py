@@ -1,7 +1,5 @@
 """What the sandbox was asked: the newest calls one by one, and how many there were of each operation."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter, deque
 from collections.abc import Callable

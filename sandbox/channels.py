@@ -1,7 +1,5 @@
 """Notification channels: their topics, what was sent to each, and the ways in which a socket can misbehave."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """The sandbox's own endpoints, under /sandbox: faults, counts, calls, conversations, tokens, settings, reset."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import orjson

@@ -1,9 +1,8 @@
 """What each of Genesys's calls does, and the answer of one that works."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
+from typing import TypeVar
 
 import orjson
 from flask import request
@@ -15,6 +14,8 @@ from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.logins import GRANTS
 from sandbox.tokens import Token, require
+
+T = TypeVar("T")
 
 # The scope that a channel asks for beside cobrowse:initiate; e-mail has none, since it is refused anyway.
 CHANNEL_SCOPES: Mapping[str, tuple[str, ...]] = {
@@ -63,14 +64,14 @@ def get_conversation(world: FakeGenesys, conversation_id: str) -> Answer:
 def create_session(world: FakeGenesys) -> Answer:
     """`POST /api/v2/cobrowse/sessions`: a session that is not attached to anything yet."""
     admit(world, "cobrowse:initiate")
-    return json_answer(shapes.created_session(world.state.create(_body())), 201)
+    return json_answer(shapes.created_session(world.state.create(read_body(dict))), 201)
 
 
 def attach_medium(world: FakeGenesys, conversation_id: str) -> Answer:
     """`POST /api/v2/conversations/{id}/media`: the session becomes a medium and the customer is invited."""
     token = admit(world, "cobrowse:initiate")
     require(token, *CHANNEL_SCOPES[world.state.conversation(conversation_id).channel])
-    body = _body()
+    body = read_body(dict)
     kind, session_id = body.get("type"), body.get("cobrowseSessionId")
     if kind != "cobrowse":
         raise GenesysError("invalid.value", value=str(kind), type="type", allowableValues="cobrowse")
@@ -93,7 +94,7 @@ def start_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
 def disconnect(world: FakeGenesys, conversation_id: str, participant_id: str, communication_id: str) -> Answer:
     """`PATCH …/communications/{id}`: end a cobrowse; no other change is possible."""
     admit(world, "cobrowse:initiate")
-    if _body().get("state") != "disconnected":
+    if read_body(dict).get("state") != "disconnected":
         raise GenesysError("communication.state.required")
     there = world.state.conversation(conversation_id)
     medium = shapes.medium_of(there.media, there.id, participant_id, communication_id)
@@ -106,7 +107,7 @@ def disconnect(world: FakeGenesys, conversation_id: str, participant_id: str, co
 def set_attributes(world: FakeGenesys, conversation_id: str, participant_id: str) -> Answer:
     """`PATCH …/participants/{id}/attributes`: the customer's participant data."""
     admit(world, "conversation:read")
-    attributes = _body().get("attributes")
+    attributes = read_body(dict).get("attributes")
     texts = isinstance(attributes, dict) and all(isinstance(value, str) for value in attributes.values())
     if not texts or not isinstance(attributes, dict):
         raise GenesysError("bad.request", details=({"errorCode": "bad.request", "fieldName": "attributes"},))
@@ -133,18 +134,18 @@ def admit(world: FakeGenesys, *scopes: str, told_as: str = "") -> Token:
     return token
 
 
-def _body() -> Mapping[str, object]:
-    """The body as a JSON object; none at all is an empty one."""
+def read_body(kind: type[T]) -> T:
+    """The body as JSON of this kind, an object or a list; none at all is an empty one."""
     raw = request.get_data()
     if not raw:
-        return {}
+        return kind()
     if request.mimetype != "application/json":
         raise GenesysError("unsupported.media.type")
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise GenesysError("bad.request") from error
-    if not isinstance(document, dict):
+    if not isinstance(document, kind):
         raise GenesysError("bad.request")
     return document
 

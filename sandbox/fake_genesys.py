@@ -1,7 +1,5 @@
 """One Genesys Cloud: its parts, and what a test asks of it and does to it."""
 
-from __future__ import annotations
-
 import threading
 import time
 import uuid

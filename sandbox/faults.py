@@ -1,14 +1,11 @@
 """Faults on demand: what each kind takes, and which of those asked for strikes a call."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.fields import Reader, Refused, choice, mapping, number, text, whole
-from sandbox.lag import NO_LAG, Lag
 
 OPERATIONS = (
     *("token", "list", "conversation", "create", "attach", "cobrowse", "disconnect", "cobrowsesessions"),
@@ -24,6 +21,14 @@ _LOGINS = ("token", "user_token", "authorize")
 _LAGGING = ("conversation", "attach", "cobrowse", "any")
 
 _REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How long a new medium stays unseen: for so many looks at its conversation, and for so many seconds."""
+
+    looks: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -246,7 +251,7 @@ class Faults:
                 ):
                     given = _fire(one).fault.parameters
                     return Lag(given["looks"] or 0, given["seconds"] or 0.0)
-        return NO_LAG
+        return Lag()
 
     def give_back(self, armed: QueuedFault) -> None:
         """The call failed by itself: a fault for calls that worked waits for the next."""

@@ -1,22 +1,15 @@
 """What the calls around notification channels do: channels, topics, queues, users, and analytics' conversations."""
 
-from __future__ import annotations
-
-from typing import TypeVar
-
-import orjson
 from flask import request
 
 from sandbox import shapes
 from sandbox.answers import Answer, json_answer
 from sandbox.channels import MOST_TOPICS
 from sandbox.directory import QUEUES, USERS
-from sandbox.endpoints import admit
+from sandbox.endpoints import admit, read_body
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.streams import PREFIX
-
-T = TypeVar("T")
 
 
 def make_channel(world: FakeGenesys) -> Answer:
@@ -30,7 +23,7 @@ def make_channel(world: FakeGenesys) -> Answer:
 def subscribe(world: FakeGenesys, channel_id: str) -> Answer:
     """`PUT …/subscriptions`: the channel's topics, all of them anew."""
     admit(world)
-    topics = [one.get("id") for one in _json(list) if isinstance(one, dict)]
+    topics = [one.get("id") for one in read_body(list) if isinstance(one, dict)]
     if len(topics) > MOST_TOPICS or not all(isinstance(one, str) for one in topics):
         raise GenesysError("bad.request")
     wrong = [topic for topic in topics if topic in world.options.rejected_topics]
@@ -51,7 +44,7 @@ def list_queues(world: FakeGenesys) -> Answer:
 def search_users(world: FakeGenesys) -> Answer:
     """`POST /api/v2/users/search`: by exact name or e-mail address."""
     admit(world)
-    wanted = {str(one.get("value")).lower() for one in _json(dict).get("query", []) if isinstance(one, dict)}
+    wanted = {str(one.get("value")).lower() for one in read_body(dict).get("query", []) if isinstance(one, dict)}
     found = [
         {"id": one, "name": called, "email": f"{called.lower()}@sandbox.example"}
         for called, one in USERS.items()
@@ -63,7 +56,7 @@ def search_users(world: FakeGenesys) -> Answer:
 def query_details(world: FakeGenesys) -> Answer:
     """`POST /api/v2/analytics/conversations/details/query`: live conversations of queues and users."""
     admit(world)
-    query = _json(dict)
+    query = read_body(dict)
     of = {
         (part.get("dimension"), part.get("value"))
         for one in query.get("segmentFilters", [])
@@ -83,14 +76,3 @@ def _topic(topic: str, *, rejected: bool) -> dict[str, object]:
         return {"id": topic, "state": "Permitted"}
     missing = {"rejectionReason": "missing permissions", "missingPermissions": ["routing:queue:view"]}
     return {"id": topic, "state": "Rejected", **missing}
-
-
-def _json(kind: type[T]) -> T:
-    """The body, a list or an object as `kind` says."""
-    try:
-        document = orjson.loads(request.get_data())
-    except orjson.JSONDecodeError as error:
-        raise GenesysError("bad.request") from error
-    if not isinstance(document, kind):
-        raise GenesysError("bad.request")
-    return document

@@ -1,7 +1,5 @@
 """Logins of users: the page where one logs in, codes, and refresh tokens of which only the newest is good."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """The sandbox on a socket: HTTP/1.1 with connections that stay open, a thread for each."""
 
-from __future__ import annotations
-
 import io
 import ipaddress
 import socket
@@ -30,7 +28,7 @@ _GRACE = 2.0  # seconds that running calls have when the sandbox stops
 class _Handler(WSGIRequestHandler):
     """Runs the app for one connection, call after call: werkzeug's own handler closes after each."""
 
-    server: _Server
+    server: "_Server"
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # TCP_NODELAY: the last packet of an answer must not wait for an ACK
 

@@ -1,7 +1,5 @@
 """What Genesys's JSON looks like: conversations and sessions in the shapes of the two flows."""
 
-from __future__ import annotations
-
 import uuid
 import zlib
 from collections.abc import Iterable

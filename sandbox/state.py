@@ -1,7 +1,5 @@
 """The conversations and cobrowse sessions of the sandbox, and how often each customer was invited."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -9,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sandbox.directory import QUEUE, USER
 from sandbox.errors import GenesysError
-from sandbox.lag import Lag
+from sandbox.faults import Lag
 from sandbox.options import Options
 
 # The conversations that always exist.

@@ -1,7 +1,5 @@
 """The WebSocket of a channel, on a connection of the sandbox's server."""
 
-from __future__ import annotations
-
 import select
 import socket
 import time

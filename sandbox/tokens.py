@@ -1,7 +1,5 @@
 """Tokens: who gets one, what it may do, when it ends, and how many calls a minute it has."""
 
-from __future__ import annotations
-
 import base64
 import hmac
 import math

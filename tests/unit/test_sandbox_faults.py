@@ -2,9 +2,8 @@
 
 import pytest
 
-from sandbox.faults import ALWAYS, KINDS, OPERATIONS, Faults, parse
+from sandbox.faults import ALWAYS, KINDS, OPERATIONS, Faults, Lag, parse
 from sandbox.fields import Refused
-from sandbox.lag import NO_LAG, Lag
 from sandbox.options import Options, change_options
 
 # The least that each kind can be asked for with.
@@ -124,13 +123,13 @@ def test_a_lag_waits_beside_the_queue():
     assert faults.take("attach") is armed
     assert faults.take("conversation") is None
     assert faults.next_visibility_delay("attach") == Lag(looks=3)
-    assert faults.next_visibility_delay("attach") == NO_LAG
+    assert faults.next_visibility_delay("attach") == Lag()
 
 
 def test_a_lag_of_one_flow_leaves_the_other_alone():
     faults = Faults()
     faults.add("cobrowse", "lag", seconds=2)
-    assert faults.next_visibility_delay("attach") == NO_LAG
+    assert faults.next_visibility_delay("attach") == Lag()
     assert faults.next_visibility_delay("cobrowse") == Lag(seconds=2.0)
 
 

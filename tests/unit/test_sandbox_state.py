@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from sandbox.errors import GenesysError
-from sandbox.lag import NO_LAG, Lag
+from sandbox.faults import Lag
 from sandbox.options import Options
 from sandbox.state import (
     ABSENT,
@@ -28,7 +28,7 @@ def state(options, clock):
 
 
 def at_once():
-    return NO_LAG
+    return Lag()
 
 
 def code(refused):
