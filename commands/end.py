@@ -13,7 +13,7 @@ from cobrowse.ledger import InitiationRecord
 from cobrowse.model import Command as Request
 from cobrowse.model import Status
 from commands.group import Command
-from commands.ledger import ledger_needed
+from commands.ledger import errors_as_failures
 from commands.needs import GENESYS, LEDGER
 from commands.start import SENDER, complain_of, parse_conversation_id, run_by_hand
 from commands.terminal import say, say_json
@@ -67,7 +67,7 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
 
 def _record(initiate: Initiation, initiation_id: str) -> InitiationRecord:
     """The initiation of this id. Failure where the ledger is unreachable, a usage error if it does not have it."""
-    with ledger_needed():
+    with errors_as_failures():
         record = initiate.ledger.read(initiation_id)
     if record is None:
         raise click.UsageError("There is no initiation with this id; it may be older than the retention time.")

@@ -124,17 +124,12 @@ def show(search: str, as_json: bool) -> None:
     if as_json:
         say_json(document(found))
         return
-    seen = view_model.detail(found, SystemClock().now())
-    say_whole(result(found))
-    if seen.meaning:
-        say(seen.meaning, indent=2)
-    if seen.failure is not None:
-        say_pairs((("cause", seen.failure.cause), ("hint", seen.failure.hint), ("next", seen.failure.next)), wrap=True)
+    detail = say_result(found)
     say("")
     say_pairs(
-        (name, value if isinstance(value, str) else f"{value:%Y-%m-%d %H:%M:%S} UTC") for name, value in seen.facts
+        (name, value if isinstance(value, str) else f"{value:%Y-%m-%d %H:%M:%S} UTC") for name, value in detail.facts
     )
-    timeline = seen.latest.timeline if seen.latest else None
+    timeline = detail.latest.timeline if detail.latest else None
     if timeline is not None:
         say("")
         for line in timeline.lines:
@@ -171,6 +166,17 @@ def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[Initiatio
         yield from fresh[max(0, len(fresh) - earlier) :]
         shown, earlier = {each.id: each.attempts for each in ended}, PAGE
         clock.sleep(PAUSE)
+
+
+def say_result(entry: InitiationRecord) -> view_model.Detail:
+    """Print its result, what that means, and of a failure the cause, the remedy and what comes next; the details."""
+    detail = view_model.detail(entry, SystemClock().now())
+    say_whole(result(entry))
+    if detail.meaning:
+        say(detail.meaning, indent=2)
+    if (failure := detail.failure) is not None:
+        say_pairs((("cause", failure.cause), ("hint", failure.hint), ("next", failure.next)), wrap=True)
+    return detail
 
 
 def result(entry: InitiationRecord) -> Text:

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 import click
 
 from app import build_ledger
-from cobrowse.errors import LedgerUnavailable
+from cobrowse.errors import CobrowseError
 from commands.group import Failure, Group
 from commands.needs import LEDGER
 from commands.terminal import say, say_json
@@ -16,18 +16,18 @@ from web.error_responses import hint_of
 
 
 @contextmanager
-def ledger_needed() -> Iterator[None]:
-    """Failure, with the remedy, where the ledger is unreachable in this block."""
+def errors_as_failures() -> Iterator[None]:
+    """Failure, with the remedy, for an error of the domain in this block, as of an unreachable ledger."""
     try:
         yield
-    except LedgerUnavailable as error:
+    except CobrowseError as error:
         raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
 
 
 @contextmanager
 def open_ledger() -> Iterator[LedgerStore]:
     """The ledger at LEDGER_URL until the block ends; needs no other setting. Failure where it is unreachable."""
-    with closing(build_ledger(load_settings(only=LEDGER))) as store, ledger_needed():
+    with closing(build_ledger(load_settings(only=LEDGER))) as store, errors_as_failures():
         yield store
 
 

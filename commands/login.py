@@ -14,7 +14,7 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Command as Request
 from cobrowse.model import Secret
 from commands.group import Command, Failure
-from commands.ledger import ledger_needed
+from commands.ledger import errors_as_failures
 from commands.loopback import LoopbackServer, is_served
 from commands.needs import GENESYS, LEDGER
 from commands.terminal import say, say_json, say_pairs, say_whole, waiting
@@ -25,7 +25,6 @@ from integrations.genesys.user_login import Person, UserLogin, UserTokenPair, co
 from integrations.ids import new_id
 from integrations.ledger import LedgerStore
 from settings import Settings, SettingsError, load_settings
-from web.error_responses import hint_of
 
 # Seconds: a person finds a password in it, and each call of Genesys's ends.
 PATIENCE, CALL_SECONDS = 300.0, 10.0
@@ -44,7 +43,7 @@ def login(paste: bool, status: bool, as_json: bool) -> None:
     with closing(build_ledger(settings)) as ledger:
         if status:
             sys.exit(0 if _print_status(ledger, client, as_json=as_json) else 1)
-        with ledger_needed():
+        with errors_as_failures():
             # Before a person logs in: the ledger must be able to keep what Genesys gives.
             ledger.ping()
             pair, person = _log_in(settings, client, paste=paste)
@@ -59,7 +58,7 @@ def login(paste: bool, status: bool, as_json: bool) -> None:
 def logout(as_json: bool) -> None:
     """Forget the service user's login. It stays valid at Genesys: withdraw the consent there, too."""
     settings, client = _settings()
-    with closing(build_ledger(settings)) as ledger, ledger_needed():
+    with closing(build_ledger(settings)) as ledger, errors_as_failures():
         was = ledger.grants.log_out(grant_name(client))
     if as_json:
         say_json({"loggedOut": was})
@@ -78,7 +77,7 @@ def _settings() -> tuple[Settings, UserClient]:
 
 def _print_status(ledger: LedgerStore, client: UserClient, *, as_json: bool) -> bool:
     """Print whose login there is; whether it is good."""
-    with ledger_needed():
+    with errors_as_failures():
         found = ledger.grants.read(grant_name(client))
     if found is None:
         if as_json:
@@ -121,8 +120,6 @@ def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[Use
     except LoginRequired as error:
         hint = error.hint or "Run the command again: a code is good once, and for a few minutes."
         raise Failure(f"{error.code}: {error.message}", hint) from None
-    except CobrowseError as error:
-        raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
     finally:
         transport.close()
     return pair, person

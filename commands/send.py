@@ -3,7 +3,7 @@
 import sys
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 from uuid import uuid4
 
 import click
@@ -19,6 +19,7 @@ from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
 from integrations.senders.response_policies import acknowledgement
 from integrations.senders.sample_deliveries import Replaced, sample_delivery, sample_names
+from schemas.addresses import http_url
 from settings import load_settings
 from web.responses import in_words_is_good
 
@@ -35,13 +36,8 @@ class Url(click.ParamType[SplitResult]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> SplitResult:
         """The address's parts."""
-        parts = value if isinstance(value, SplitResult) else None
-        try:
-            parts = parts or urlsplit(str(value))
-            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            good = False
-        if parts is None or not good or parts.query or parts.fragment or parts.username:
+        parts = value if isinstance(value, SplitResult) else http_url(str(value))
+        if parts is None or parts.query or parts.fragment or parts.username:
             self.fail(f"{str(value)[:100]!r} is not an address such as http://127.0.0.1:8000", param, ctx)
         return parts
 

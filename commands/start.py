@@ -93,7 +93,7 @@ def start(conversation_id: str, channel: Channel | None, latest: bool, dry_run: 
 
 def run_by_hand(initiate: Initiation, request: Request, *, dry_run: bool, as_json: bool) -> Outcome:
     """The outcome of a request, or with `dry_run` what it would come to; its steps are shown unless `as_json`."""
-    with nullcontext() if as_json else waiting("Genesys is asked"):
+    with nullcontext() if as_json else waiting("Waiting for Genesys"):
         return initiate.preview(request) if dry_run else initiate(request, *(() if as_json else (Steps(),)))
 
 

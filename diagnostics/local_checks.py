@@ -11,7 +11,6 @@ import orjson
 from cobrowse.errors import LedgerUnavailable, RateLimitStorageUnavailable
 from diagnostics.connectivity import Unreachable
 from diagnostics.context import Check, DiagnosticContext, failing
-from integrations import ledger as ledgers
 from integrations.ledger.migrations import VERSION
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.fetching import FetchError, exchange
@@ -76,15 +75,10 @@ def rates(context: DiagnosticContext) -> Iterator[Check]:
 
 def ledger(context: DiagnosticContext) -> Iterator[Check]:
     """Whether the ledger can be written, and whether its tables fit this service."""
-    settings = context.settings
-    try:
-        store = ledgers.connect(
-            settings.ledger_url.reveal(),
-            keys=[key.reveal() for key in settings.ledger_keys],
-            retention_seconds=settings.ledger_retention_seconds,
-        )
-    except ValueError as error:
-        yield Check("ledger", False, str(error), "Correct LEDGER_URL or LEDGER_KEYS; .env.example shows the forms.")
+    store = context.ledger
+    if store is None:
+        hint = "Correct LEDGER_URL or LEDGER_KEYS; .env.example shows the forms."
+        yield Check("ledger", False, context.ledger_error, hint)
         return
     try:
         store.ping()
@@ -93,8 +87,6 @@ def ledger(context: DiagnosticContext) -> Iterator[Check]:
         yield failing("ledger", error)
     else:
         yield Check("ledger", True, f"{store.location} can be written; its tables fit this service (version {VERSION})")
-    finally:
-        store.close()
 
 
 def public_url(context: DiagnosticContext) -> Iterator[Check]:

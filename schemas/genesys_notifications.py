@@ -1,10 +1,11 @@
 """Genesys's answers about notification channels, queues, users and analytics, as far as the listener reads them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from marshmallow import fields
 
+from cobrowse.clock import parse_time
 from schemas.genesys import GenesysSchema, PartsField, TextField, text_of
 
 
@@ -13,11 +14,7 @@ class MomentField(fields.Field[datetime | None]):
 
     def deserialize(self, value: Any, *_: Any, **__: Any) -> datetime | None:
         """The moment, None without one."""
-        try:
-            moment = datetime.fromisoformat(text_of(value))
-        except ValueError:
-            return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return parse_time(text_of(value))
 
 
 class _TopicsField(PartsField):

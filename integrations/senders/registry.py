@@ -104,15 +104,14 @@ def retention_faults(senders: Senders, retention_seconds: float) -> list[str]:
 
 
 def _source(path_or_text: FilePath | str) -> tuple[str, str]:
-    """The name to call a file by, and its text. A text with a line break or a bracket is the TOML itself."""
-    if isinstance(path_or_text, str) and (not path_or_text or set("\n[=").intersection(path_or_text)):
+    """The name to call a file by, and its text."""
+    if isinstance(path_or_text, str):
         return "senders.toml", path_or_text
-    path = FilePath(path_or_text)
     try:
-        return path.name, path.read_text("utf-8")
+        return path_or_text.name, path_or_text.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SendersFileError([f"{path}: can't be read: {why}"]) from None
+        raise SendersFileError([f"{path_or_text}: can't be read: {why}"]) from None
 
 
 def _name_errors(name: str) -> list[str]:

@@ -57,7 +57,7 @@ class EventParser:
         if not events:
             return (Ignored("the batch is empty", kind="empty_batch"),)
         if len(events) == 1:
-            return (self._event(events[0], incoming),)
+            return (self.parse_event(events[0], incoming),)
         return tuple(self._event_of_batch(event, incoming, number) for number, event in enumerate(events))
 
     def _names(self) -> set[str]:
@@ -70,11 +70,15 @@ class EventParser:
 
     def _event_of_batch(self, event: object, incoming: UnverifiedRequest, number: int) -> SessionRequested | Ignored:
         try:
-            return self._event(event, incoming, number)
+            return self.parse_event(event, incoming, number)
         except CobrowseError as error:
             return InvalidEvent(error.message, error=error)
 
-    def _event(self, body: object, incoming: UnverifiedRequest, number: int = 0) -> SessionRequested | Ignored:
+    def parse_event(self, body: object, incoming: UnverifiedRequest, number: int = 0) -> SessionRequested | Ignored:
+        """What one event asks for; `number` is its place in its batch. Raises InvalidRequest.
+
+        Of `incoming` only the headers and the time count.
+        """
         if not isinstance(body, dict):
             raise InvalidRequest("the event: must be a JSON object")
         headers = incoming.headers
