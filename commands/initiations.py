@@ -17,7 +17,7 @@ from commands.ledger import open_ledger
 from commands.refusals import list_refusals
 from commands.terminal import say, say_json, say_json_line, say_pairs, say_table, say_whole, text
 from console import view_model
-from console.figures import in_words
+from console.figures import format_duration
 from integrations.ledger import LedgerStore
 from web.responses import to_answer
 
@@ -94,13 +94,13 @@ def newest(store: LedgerStore, search: str) -> InitiationRecord:
     A whole id comes before those that only begin with it: one key may be the beginning of another.
     """
     found = store.recent(PAGE, search=search) if search else []
-    exact = [each for each in found if search in _ids(each)]
-    begun = [each for each in found if any(text.startswith(search) for text in _ids(each))]
-    found = exact or begun
+    exact_matches = [each for each in found if search in _ids(each)]
+    prefix_matches = [each for each in found if any(text.startswith(search) for text in _ids(each))]
+    found = exact_matches or prefix_matches
     if not found:
         hint = "cobrowse-bridge list shows what there is; older ones are purged after LEDGER_RETENTION_SECONDS."
         raise Failure(f"No initiation has an id, conversation, key or correlation id of {search[:60]!r}.", hint)
-    if not exact and len({each.conversation_id for each in begun}) > 1:
+    if not exact_matches and len({each.conversation_id for each in prefix_matches}) > 1:
         hint = "Give more of it. cobrowse-bridge list shows which they are."
         raise Failure(f"Initiations of several conversations have an id that begins with {search[:60]!r}.", hint)
     return next((each for each in found if each.command.action == "start"), found[0])
@@ -149,11 +149,13 @@ def tail(lines: int, as_json: bool) -> None:
             if as_json:
                 say_json_line(document(each))
                 continue
-            took = in_words(each.outcome.seconds) if each.outcome else ""
+            duration = format_duration(each.outcome.seconds) if each.outcome else ""
             when = f"{each.updated.astimezone():%H:%M:%S}" if each.updated else ""
-            where = view_model.row(each, SystemClock().now()).conversation
+            conversation = view_model.row(each, SystemClock().now()).conversation
             say_whole(
-                Text.assemble((f"{when} ", "dim"), result(each), text(f"  {where}  {each.command.sender}  {took}"))
+                Text.assemble(
+                    (f"{when} ", "dim"), result(each), text(f"  {conversation}  {each.command.sender}  {duration}")
+                )
             )
 
 

@@ -49,8 +49,8 @@ def login(paste: bool, status: bool, as_json: bool) -> None:
             pair, person = _log_in(settings, client, paste=paste)
             name = grant_name(client)
             ledger.grants.log_in(name, pair.access, pair.refresh, pair.expires_in, account=person.user, org=person.org)
-    of = f" of {person.org}" if person.org else ""
-    say(f"✓ Logged in as {person.user}{of}. The service uses it within a minute, and renews it by itself.")
+    org_suffix = f" of {person.org}" if person.org else ""
+    say(f"✓ Logged in as {person.user}{org_suffix}. The service uses it within a minute, and renews it by itself.")
 
 
 @click.command(cls=Command)
@@ -59,11 +59,15 @@ def logout(as_json: bool) -> None:
     """Forget the service user's login. It stays valid at Genesys: withdraw the consent there, too."""
     settings, client = _settings()
     with closing(build_ledger(settings)) as ledger, errors_as_failures():
-        was = ledger.grants.log_out(grant_name(client))
+        was_logged_in = ledger.grants.log_out(grant_name(client))
     if as_json:
-        say_json({"loggedOut": was})
+        say_json({"loggedOut": was_logged_in})
         return
-    say("The login is forgotten; the service uses it for a minute at most." if was else "Nobody was logged in.")
+    say(
+        "The login is forgotten; the service uses it for a minute at most."
+        if was_logged_in
+        else "Nobody was logged in."
+    )
 
 
 def _settings() -> tuple[Settings, UserClient]:
@@ -127,18 +131,18 @@ def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[Use
 
 def _ask_person(client: UserClient, page: str, state: str, clock: SystemClock, *, paste: bool) -> Secret:
     """The code with which the person's login came back."""
-    by_hand = paste or not is_served(client.redirect_uri)
-    server = None if by_hand else _listen(client.redirect_uri, state)
+    without_server = paste or not is_served(client.redirect_uri)
+    server = None if without_server else _listen(client.redirect_uri, state)
     say("Open this address in a browser and log in as the service user:")
     say_whole(page)
     if server is None:
         say("The browser then goes to an address that it may not reach. Copy that address.")
         return code_of(click.prompt("Address"), state)
     with waiting(f"waits for the login to come back to {client.redirect_uri}"):
-        came_back = server.wait(PATIENCE, clock)
-    if not came_back:
+        callback = server.wait(PATIENCE, clock)
+    if not callback:
         raise Failure(f"Nobody has logged in within {PATIENCE:g} s.", "Run the command again, or with --paste.")
-    return code_of(came_back, state)
+    return code_of(callback, state)
 
 
 def _listen(redirect_uri: str, state: str) -> LoopbackServer:

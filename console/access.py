@@ -43,8 +43,8 @@ class Access:
     `provider` is what the button says that leads to the identity provider; "" without one.
     """
 
-    def __init__(self, seals: auth.Seals, sign_in: SignIn | None, provider: str, public_url: str) -> None:
-        self.seals = seals
+    def __init__(self, signer: auth.Signer, sign_in: SignIn | None, provider: str, public_url: str) -> None:
+        self.signer = signer
         self._sign_in, self._provider, self._public_url = sign_in, provider, public_url
         self.requires_sign_in = bool(sign_in or provider)
 
@@ -56,16 +56,16 @@ class Access:
                 return None
             error = UnknownPath(f"{request.method} {request.path[:200]}: Not Found")
             return responses.error_response(error, g.correlation_id)
-        g.person = self._known()
+        g.person = self._signed_in_person()
         if g.person is not None or request.endpoint in OPEN:
             return None
         name, password = _basic(request.headers.get("Authorization", ""))
         if not password:
             return self.sign_in_page("")
-        g.person = found = self.person_with(name, password)
-        return None if isinstance(found, SignedIn) else found
+        g.person = result = self.authenticate(name, password)
+        return None if isinstance(result, SignedIn) else result
 
-    def person_with(self, name: str, password: str, to: str = "") -> SignedIn | Response:
+    def authenticate(self, name: str, password: str, next_page: str = "") -> SignedIn | Response:
         """The person with this name and password, or the page that says that there is none."""
         address = request.remote_addr or ""
         try:
@@ -75,29 +75,34 @@ class Access:
             return throttled_page(error)
         if person is None:
             log.warning("console sign-in refused", path=request.path, client=address)
-            return self.sign_in_page("This name and password don't belong together.", to=to)
+            return self.sign_in_page("This name and password don't belong together.", next_page=next_page)
         return person
 
-    def sign_in_page(self, message: str, status: int = 401, to: str = "") -> Response:
-        """The page to sign in on, which leads on to the one that was asked for; `to` is that one, sealed."""
-        if not to:
-            here = request.method == "GET" and request.endpoint in _PAGES
-            to = self.seals.put("to", request.full_path.rstrip("?") if here else url_for("console.newest"))
-        words = {"message": message, "to": to, "provider": self._provider, "by_password": self._sign_in is not None}
-        page = make_response(render_template("console/sign_in.html", **words), status)
+    def sign_in_page(self, message: str, status: int = 401, next_page: str = "") -> Response:
+        """The page to sign in on, which leads on to the one that was asked for; `next_page` is that one, sealed."""
+        if not next_page:
+            is_page = request.method == "GET" and request.endpoint in _PAGES
+            next_page = self.signer.sign("to", request.full_path.rstrip("?") if is_page else url_for("console.newest"))
+        context = {
+            "message": message,
+            "to": next_page,
+            "provider": self._provider,
+            "by_password": self._sign_in is not None,
+        }
+        page = make_response(render_template("console/sign_in.html", **context), status)
         if status == 401:
             # No scheme for which a browser would ask in a window of its own.
             page.headers["WWW-Authenticate"] = 'Cookie realm="cobrowse-bridge console"'
         return page
 
-    def let_in(self, person: SignedIn, to: str, **said: str) -> AnyResponse:
+    def complete_sign_in(self, person: SignedIn, next_page: str, **details: str) -> AnyResponse:
         """Signed in: on to the page that was asked for, with a cookie made now."""
         log.info(
-            "console sign-in", client=request.remote_addr or "", requested_by=person.name, role=person.role, **said
+            "console sign-in", client=request.remote_addr or "", requested_by=person.name, role=person.role, **details
         )
-        path = self.seals.open("to", to)
+        path = self.signer.unsign("to", next_page)
         answer = redirect(path if isinstance(path, str) else url_for("console.newest"), 303)
-        self.set_cookie(answer, COOKIE, self.seals.put("person", [person.name, person.role]), auth.PAGE_SECONDS)
+        self.set_cookie(answer, COOKIE, self.signer.sign("person", [person.name, person.role]), auth.PAGE_SECONDS)
         return answer
 
     def set_cookie(self, answer: AnyResponse, name: str, value: str, seconds: int) -> None:
@@ -106,14 +111,14 @@ class Access:
         secure = (self._public_url or request.headers.get("Origin", "")).startswith("https://")
         answer.set_cookie(name, value, max_age=seconds, path=COOKIE_PATH, secure=secure, httponly=True, samesite="Lax")
 
-    def is_ours(self, token: str, subject: str) -> bool:
+    def is_own_form(self, token: str, subject: str) -> bool:
         """Whether a form about this was sent from a page of ours."""
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return auth.same_origin(headers, request.host) and self.seals.verify(token, subject)
+        return auth.same_origin(headers, request.host) and self.signer.verify(token, subject)
 
     def check_form(self, token: str, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or of a person who may only look."""
-        if not self.is_ours(token, subject):
+        if not self.is_own_form(token, subject):
             return error_page(
                 403,
                 "This was not sent from a page of the console, or that page is too old.",
@@ -124,9 +129,9 @@ class Access:
             return error_page(403, f"“{button}” is for operators, and {g.person.name} is a viewer.", hint)
         return None
 
-    def _known(self) -> SignedIn | None:
+    def _signed_in_person(self) -> SignedIn | None:
         """Who has signed in with this browser."""
-        match self.seals.open("person", cookie) if (cookie := request.cookies.get(COOKIE)) else None:
+        match self.signer.unsign("person", cookie) if (cookie := request.cookies.get(COOKIE)) else None:
             case [str(name), str(role)] if role in get_args(Role):
                 return SignedIn(name, "operator" if role == "operator" else "viewer")
         return None

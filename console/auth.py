@@ -33,17 +33,17 @@ PAGE_SECONDS = 43_200
 _COST = {"n": 2**14, "r": 8, "p": 1}
 
 
-class Seals:
+class Signer:
     """Signed texts, which only this service can have made. The same key gives the same in every worker."""
 
     def __init__(self, key: Secret) -> None:
         self._key = key
 
-    def put(self, purpose: str, value: object) -> str:
+    def sign(self, purpose: str, value: object) -> str:
         """The value signed for this purpose alone; anybody can read it."""
         return str(self._serializer.dumps(value, salt=purpose))
 
-    def open(self, purpose: str, text: str, seconds: int = PAGE_SECONDS) -> Any:  # noqa: ANN401 - whatever was put in
+    def unsign(self, purpose: str, text: str, seconds: int = PAGE_SECONDS) -> Any:  # noqa: ANN401 - whatever was put in
         """The value; None if it was not signed here, for this purpose and so many seconds ago at most."""
         try:
             return self._serializer.loads(text, max_age=seconds, salt=purpose)
@@ -52,11 +52,11 @@ class Seals:
 
     def token(self, subject: str) -> str:
         """The token for a form about this."""
-        return self.put("form", subject)
+        return self.sign("form", subject)
 
     def verify(self, token: str, subject: str) -> bool:
         """Whether it is a token of ours about this, and not too old."""
-        return bool(self.open("form", token) == subject)
+        return bool(self.unsign("form", token) == subject)
 
     @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:

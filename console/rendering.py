@@ -15,17 +15,17 @@ from web.error_responses import hint_of, status_of
 log = structlog.stdlib.get_logger("cobrowse")
 
 
-def page_or_part(name: str, words: Mapping[str, object]) -> AnyResponse:
+def page_or_part(name: str, context: Mapping[str, object]) -> AnyResponse:
     """The page of this name, or with `part` what changes on it, which its script asks for again and again."""
     if request.args.get("part"):
-        return part(f"console/_{name}.html", words)
+        return part(f"console/_{name}.html", context)
     live = f"{request.path}?{urlencode({**request.args.to_dict(), 'part': 1})}"
-    return make_response(render_template(f"console/{name}.html", **words, live=live))
+    return make_response(render_template(f"console/{name}.html", **context, live=live))
 
 
-def part(template: str, words: Mapping[str, object]) -> AnyResponse:
+def part(template: str, context: Mapping[str, object]) -> AnyResponse:
     """What changes on a page; 304 while nothing has."""
-    response = make_response(render_template(template, **words))
+    response = make_response(render_template(template, **context))
     response.add_etag()
     return response.make_conditional(request)
 

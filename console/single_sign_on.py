@@ -41,12 +41,12 @@ class SingleSignOn:
 
     def person_of(self, claims: Mapping[str, Any]) -> SignedIn | None:
         """The person with these claims; None if none of the claim's values has a role."""
-        told = claims.get(self.claim)
-        values = {each for each in (told if isinstance(told, list) else [told]) if isinstance(each, str)}
+        claim = claims.get(self.claim)
+        values = {each for each in (claim if isinstance(claim, list) else [claim]) if isinstance(each, str)}
         # An address that nobody has verified may be anybody's.
         if self.claim == "email" and claims.get("email_verified") is not True:
             values = set()
-        name = next(filter(None, (label_in(claims.get(claim)) for claim in _NAMES)), "")
+        name = next(filter(None, (label_in(claims.get(each)) for each in _NAMES)), "")
         if name and values & self.operators:
             return SignedIn(name, "operator")
         return SignedIn(name, "viewer") if name and values & self.viewers else None

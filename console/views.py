@@ -132,14 +132,14 @@ class Console:
         query = load(_QUERY, request.args)
         rows = self.records.refusals.newest(ROWS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
-        words = {"refusals": rows, "query": query, "senders": senders}
-        return page_or_part("refusals", words)
+        context = {"refusals": rows, "query": query, "senders": senders}
+        return page_or_part("refusals", context)
 
     def sender_activity(self) -> AnyResponse:
         """What each sender has sent of late, and what of it was refused."""
         last = self.records.refusals.last_of_senders()
-        words = {"activity": self.activity(), "ignored": self.ignored(), "refusals": last, "nothing": (0, None)}
-        return page_or_part("senders", words)
+        context = {"activity": self.activity(), "ignored": self.ignored(), "refusals": last, "nothing": (0, None)}
+        return page_or_part("senders", context)
 
     def undelivered(self) -> str:
         """The callbacks that nobody has accepted."""
@@ -159,9 +159,9 @@ class Console:
 
     def again(self, initiation_id: str) -> AnyResponse:
         """Retry a failed initiation and show the outcome."""
-        no = self._check_form(initiation_id, "Run again")
-        if no is not None:
-            return no
+        refusal = self._check_form(initiation_id, "Run again")
+        if refusal is not None:
+            return refusal
         entry = self._entry(initiation_id)
         if not view_model.can_retry(entry):
             return redirect(url_for("console.one", initiation_id=entry.id), 303)
@@ -181,33 +181,33 @@ class Console:
 
     def end_session(self, initiation_id: str) -> AnyResponse:
         """End an initiation's session and show the request that did."""
-        no = self._check_form(_end_of(initiation_id), "End session")
-        if no is not None:
-            return no
+        refusal = self._check_form(_end_of(initiation_id), "End session")
+        if refusal is not None:
+            return refusal
         entry = self._entry(initiation_id)
         if not can_end(entry):
             return redirect(url_for("console.one", initiation_id=entry.id), 303)
-        who = label_in(g.person.name) if self._access.requires_sign_in else ""
-        command = command_to_end(entry, SENDER, who, self.deadline_seconds, g.correlation_id)
+        requested_by = label_in(g.person.name) if self._access.requires_sign_in else ""
+        command = command_to_end(entry, SENDER, requested_by, self.deadline_seconds, g.correlation_id)
         outcome = self.end(command)
         log.info(
             "session ended from the console",
             initiation_id=entry.id,
-            requested_by=who,
+            requested_by=requested_by,
             status=outcome.status.value,
             conversation_id=command.conversation_id,
             client=request.remote_addr or "",
         )
         if self.records.read(outcome.initiation_id) is None:
             failure = outcome.failure
-            why = f"{failure.message}. {hint_of(failure)}" if failure is not None else ""
-            return make_response(self._page(entry, why), 503)
+            message = f"{failure.message}. {hint_of(failure)}" if failure is not None else ""
+            return make_response(self._page(entry, message), 503)
         return redirect(url_for("console.one", initiation_id=outcome.initiation_id), 303)
 
     def send_again(self, initiation_id: str, webhook_id: str) -> AnyResponse:
         """Let a callback be sent again."""
-        no = self._check_form(callbacks.subject(webhook_id), "Send again")
-        return no or callbacks.send_again(self.records.callbacks, initiation_id, webhook_id)
+        refusal = self._check_form(callbacks.subject(webhook_id), "Send again")
+        return refusal or callbacks.send_again(self.records.callbacks, initiation_id, webhook_id)
 
     def _check_form(self, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
@@ -215,27 +215,27 @@ class Console:
 
     def _list_context(self) -> dict[str, Any]:
         query = load(_QUERY, request.args)
-        chosen: dict[str, Any] = {
+        selection: dict[str, Any] = {
             "search": query["q"] or None,
             "state": State(query["state"]) if query["state"] else None,
             "sender": query["sender"] or None,
         }
         within = RANGES.get(query["within"])
         entries = self.records.recent(
-            PAGE + 1, before_seq=query["before"], seconds=within.seconds if within else None, **chosen
+            PAGE + 1, before_seq=query["before"], seconds=within.seconds if within else None, **selection
         )
         today = self.clock.now()
-        kept = {name: query[name] for name in ("state", "sender", "within", "q") if query[name]}
+        filters = {name: query[name] for name in ("state", "sender", "within", "q") if query[name]}
         more = len(entries) > PAGE
         return {
-            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS), within or HOUR, **chosen),
+            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS), within or HOUR, **selection),
             "figures_of": f"The last {(within or HOUR).words.removeprefix('1 ')}",
             "open_circuits": self.open_circuits(),
             "budgets": self.budgets(),
             "first_request": first_request(request.host_url),
             "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],
             "query": query,
-            "kept": kept,
+            "filters": filters,
             # An entry of the ledger's own has its place.
             "older": entries[PAGE - 1].seq if more else None,
             "senders": view_model.choices(self.senders, query["sender"]),
@@ -245,15 +245,15 @@ class Console:
         return render_template("console/one.html", **self._detail_context(entry), flash=flash, alone=True)
 
     def _detail_context(self, entry: InitiationRecord) -> dict[str, Any]:
-        shown = view_model.detail(entry, self.clock.now(), request.host_url, self.about.apps_url)
-        may, seals = g.person.may_act, self._access.seals
+        detail = view_model.detail(entry, self.clock.now(), request.host_url, self.about.apps_url)
+        can_act, signer = g.person.may_act, self._access.signer
         number = request.args.get("attempt", type=int)
         return {
-            "callbacks": callbacks.make_views(self.records.callbacks.of(entry.id), seals.token if may else None),
-            "chosen": next((each for each in shown.attempts if each.number == number), shown.latest),
-            "shown": shown,
-            "token": seals.token(entry.id) if may and shown.again else "",
-            "end_token": seals.token(_end_of(entry.id)) if may and shown.endable else "",
+            "callbacks": callbacks.make_views(self.records.callbacks.of(entry.id), signer.token if can_act else None),
+            "chosen": next((each for each in detail.attempts if each.number == number), detail.latest),
+            "detail": detail,
+            "token": signer.token(entry.id) if can_act and detail.can_retry else "",
+            "end_token": signer.token(_end_of(entry.id)) if can_act and detail.can_end else "",
         }
 
     def _entry(self, initiation_id: str) -> InitiationRecord:
@@ -267,22 +267,22 @@ class Console:
     def _access(self) -> Access:
         passwords = NamedUsers(self.users) if self.users else OnePassword(self.password) if self.password else None
         sign_in = SignIn(passwords, self.clock) if passwords is not None else None
-        return Access(auth.Seals(self.key), sign_in, self.sso.name if self.sso else "", self.public_url)
+        return Access(auth.Signer(self.key), sign_in, self.sso.name if self.sso else "", self.public_url)
 
     def _page_context(self) -> dict[str, object]:
         """What every page shows: who is signed in where, and what the service is."""
-        seen: dict[str, object] = {"about": self.about, "person": None}
+        context: dict[str, object] = {"about": self.about, "person": None}
         if self._access.requires_sign_in:
             person = g.get("person")
-            seen["person"] = person
-            seen["door_token"] = self._access.seals.token(SIGN_OUT if person else SIGN_IN)
-        return seen
+            context["person"] = person
+            context["door_token"] = self._access.signer.token(SIGN_OUT if person else SIGN_IN)
+        return context
 
     @cached_property
     def _strip(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
-        def compute_figures(_tick: int, within: Range, **chosen: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
-            samples = self.records.recent_samples(within.seconds, **chosen)
+        def compute_figures(_tick: int, within: Range, **selection: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
+            samples = self.records.recent_samples(within.seconds, **selection)
             return figures(samples, self.clock.now(), within, MAX_SAMPLES)
 
         return compute_figures
