@@ -10,7 +10,7 @@ from cobrowse.errors import SenderRateLimited
 from console.access import COOKIE, Access, error_page, throttled_page
 from console.sign_in import SignedIn, Throttle
 from console.single_sign_on import SingleSignOn
-from integrations.identity import ProviderAway, SignInRefused
+from integrations.identity import ProviderUnavailable, SignInRefused
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -64,7 +64,7 @@ class ProviderEntrance:
         """Send the browser to the identity provider."""
         try:
             journey = self._sso.provider.begin()
-        except ProviderAway:
+        except ProviderUnavailable:
             return error_page(503, *_UNAVAILABLE)
         answer = redirect(journey.url, 303)
         journey_parts = [journey.state, journey.nonce, journey.code_verifier, request.args.get("to", "")[:1000]]
@@ -93,7 +93,7 @@ class ProviderEntrance:
             claims = self._sso.provider.finish(code, journey_parts[1], journey_parts[2])
         except SenderRateLimited as error:
             return throttled_page(error)
-        except ProviderAway:
+        except ProviderUnavailable:
             return error_page(503, *_UNAVAILABLE)
         except SignInRefused:
             return self._refuse("The identity provider did not confirm the sign-in.")

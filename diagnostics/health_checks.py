@@ -29,26 +29,26 @@ PATIENCE = 2.0
 class Readiness:
     """Runs the checks at most once per interval; calls in between get the cached results."""
 
-    def __init__(self, questions: Mapping[str, HealthCheck], clock: Clock) -> None:
-        self._questions = questions
+    def __init__(self, checks: Mapping[str, HealthCheck], clock: Clock) -> None:
+        self._checks = checks
         self._clock = clock
-        self._turn = Lock()
-        self._answers: Mapping[str, Problem] = {}
+        self._running = Lock()
+        self._results: Mapping[str, Problem] = {}
         self._until = float("-inf")
 
     def __call__(self) -> Mapping[str, Problem]:
         """What is wrong with each, None where nothing is."""
         if self._clock.monotonic() < self._until:
-            return self._answers
+            return self._results
         # Only the first ever have to wait for one another.
-        if self._turn.acquire(blocking=not self._answers):
+        if self._running.acquire(blocking=not self._results):
             try:
                 if self._clock.monotonic() >= self._until:
-                    self._answers = {name: ask() for name, ask in self._questions.items()}
+                    self._results = {name: check() for name, check in self._checks.items()}
                     self._until = self._clock.monotonic() + CACHE_SECONDS
             finally:
-                self._turn.release()
-        return self._answers
+                self._running.release()
+        return self._results
 
 
 def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> HealthCheck:
@@ -81,7 +81,7 @@ class TokenCheck:
         self._seconds_left = seconds_left
         self._authorize = authorize
         self._clock = clock
-        self._holder = f"{lease_owner}/readyz"
+        self._lease_owner = f"{lease_owner}/readyz"
         self._observers = observers
         self._next = float("-inf")
         self._problem: Problem = None
@@ -97,7 +97,7 @@ class TokenCheck:
 
     def _try(self) -> Problem:
         command = Command(sender="readyz", correlation_id="readyz", deadline_seconds=PATIENCE)
-        attempt = Attempt(command, "readyz", self._holder, self._clock, self._observers)
+        attempt = Attempt(command, "readyz", self._lease_owner, self._clock, self._observers)
         # As an initiation does it, so that it asks for the same scopes and the next one finds the token there.
         try:
             self._authorize(attempt)

@@ -46,15 +46,15 @@ def senders(context: DiagnosticContext) -> Iterator[Check]:
         return
     file = Path(settings.senders_file)
     try:
-        loaded = load_senders(
+        configured = load_senders(
             file, context.environ, public_base_url=settings.public_base_url, trusted_proxies=settings.trusted_proxies
         )
     except SendersFileError as error:
         yield from _faulty(file, error.errors)
         return
-    if not loaded and loaded.listen is None:
+    if not configured and configured.listen is None:
         yield Check("senders", False, f"{file.name} has no sender", "Add a [senders.NAME], or leave SENDERS_FILE out.")
-    for sender in loaded:
+    for sender in configured:
         yield Check(f"sender {sender.name}", True, _row(sender))
 
 
@@ -163,22 +163,22 @@ def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
     by_name: dict[str, list[str]] = {}
     for fault in errors:
         match = _ROW.search(fault)
-        name, what = (f"sender {match[1]}", match[2]) if match else ("senders", fault)
-        by_name.setdefault(name, []).append(what)
+        name, message = (f"sender {match[1]}", match[2]) if match else ("senders", fault)
+        by_name.setdefault(name, []).append(message)
     for name in _names(file):
         by_name.setdefault(f"sender {name}", [])
-    for name, wrong in by_name.items():
-        if not wrong:
+    for name, row_errors in by_name.items():
+        if not row_errors:
             yield Check(name, True, "its row is valid")
             continue
-        unset = [found for fault in wrong for found in _UNSET.findall(fault)]
+        unset = [found for fault in row_errors for found in _UNSET.findall(fault)]
         hint = (
             f"Correct the row in {file.name}; senders.example.toml explains every key. "
             "A service that runs keeps the rows that it has until a SIGHUP finds them valid."
         )
         if unset:
             hint = f"Set {', '.join(unset)} in the service's environment or .env, as the sender has it."
-        yield Check(name, False, "; ".join(wrong), hint)
+        yield Check(name, False, "; ".join(row_errors), hint)
 
 
 def _names(file: Path) -> list[str]:

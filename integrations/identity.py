@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-class ProviderAway(Exception):
+class ProviderUnavailable(Exception):
     """The provider can't be reached, or what it answers is not OpenID Connect; the log says why."""
 
 

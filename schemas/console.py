@@ -48,10 +48,10 @@ class ListQuerySchema(Schema):
     def _drop_empty(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        given = {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}
-        if "q" in given:
-            given["q"] = parse_search(given["q"])
-        return given
+        filled = {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}
+        if "q" in filled:
+            filled["q"] = parse_search(filled["q"])
+        return filled
 
 
 def parse_search(text: str) -> str:

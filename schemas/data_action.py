@@ -162,10 +162,10 @@ class StartRequestSchema(Schema):
     def _drop_unset(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError("Must be one JSON object.")
-        given = {key: value for key, value in data.items() if not _is_unset(key, value)}
-        if _says_latest(given.get("latest")) and placeholder_in(given.get("conversationId")):
-            del given["conversationId"]
-        return given
+        inputs = {key: value for key, value in data.items() if not _is_unset(key, value)}
+        if _says_latest(inputs.get("latest")) and placeholder_in(inputs.get("conversationId")):
+            del inputs["conversationId"]
+        return inputs
 
     @validates_schema
     def _which_conversation(self, data: Mapping[str, Any], **_: Any) -> None:

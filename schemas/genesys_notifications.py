@@ -22,9 +22,9 @@ class _TopicsField(PartsField):
 
     def deserialize(self, value: Any, *_: Any, **__: Any) -> list[dict[str, Any]]:
         """Each topic's texts, and its missing permissions as a list of texts."""
-        given = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-        found = super().deserialize(given)
-        for one, topic in zip(given, found, strict=True):
+        topics = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+        found = super().deserialize(topics)
+        for one, topic in zip(topics, found, strict=True):
             missing = one.get("missingPermissions")
             topic["missingPermissions"] = [text_of(name) for name in missing] if isinstance(missing, list) else []
         return found

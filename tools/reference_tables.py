@@ -49,7 +49,7 @@ def env_example() -> str:
         if row.section:
             lines.append(f"{'' if lines == [_HEAD] else chr(10)}## {row.section}")
         lines += (f"# {line}" for line in _wrap(row.text))
-        lines.append(f"{'' if row.asked else '# '}{name}={default or row.example}")
+        lines.append(f"{'' if row.essential else '# '}{name}={default or row.example}")
     return "\n".join(lines) + "\n"
 
 
@@ -89,9 +89,9 @@ def _first_line(kind: type) -> str:
 
 
 def _settings() -> Iterator[tuple[str, Row, str]]:
-    told = rows(Settings)
+    setting_rows = rows(Settings)
     for one in fields(Settings):
-        yield one.name.upper(), told[one.name.upper()], as_written(one.default)
+        yield one.name.upper(), setting_rows[one.name.upper()], as_written(one.default)
 
 
 def _wrap(text: str) -> list[str]:

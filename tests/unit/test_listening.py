@@ -177,14 +177,14 @@ def test_a_lease_is_held_only_while_no_other_can_have_it():
     clock = ManualClock()
     lease = KeptLease(Leases(True, None, False), "listener", "me", clock)
     assert not lease.held
-    lease.look()
+    lease.renew()
     assert lease.held
     clock.sleep(LEASE_SECONDS - 0.1)
-    lease.look()  # the ledger is away
+    lease.renew()  # the ledger is away
     assert lease.held
     clock.sleep(0.1)
     assert not lease.held
-    lease.look()
+    lease.renew()
     assert not lease.held
 
 
@@ -337,7 +337,7 @@ class Simulated:
         ends = self.clock.monotonic() + seconds
         while self.next_look <= ends:
             self.clock.time = max(self.clock.time, self.next_look)
-            self.lease.look()
+            self.lease.renew()
             self.next_look += EVERY
         self.clock.time = max(self.clock.time, ends)
         return self.stopped
@@ -369,7 +369,7 @@ def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
     clock = ManualClock()
     shared = SharedLease(clock)
     dead = KeptLease(shared, "listener", "dead", clock)
-    dead.look()
+    dead.renew()
     assert dead.held
     clock.sleep(died_after)
     died = clock.monotonic()
