@@ -219,7 +219,9 @@ class Stage:
             wrong.append(f"{self.box.invitations(conversation)} invitations after its repeat")
 
     def _ask(self, cell: Cell, client: Any, conversation: str, key: str, *, latest: bool) -> tuple[TestResponse, float]:
-        body = {"latest": True} if latest else {"conversationId": conversation}
+        body: dict[str, Any] = {"latest": True} if latest else {"conversationId": conversation}
+        if cell.role.rule != "optional" and not latest:
+            body["channel"] = "webchat"
         headers = {"Idempotency-Key": key, "Prefer": "status"}
         if cell.role.name == "check":
             path, headers = "/webhooks/relay", {**headers, "Authorization": f"Bearer {KEY}"}
