@@ -1,6 +1,6 @@
 """The service user: who it is, until when its token is good, and which token each operation would go out with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 
 from cobrowse.errors import CobrowseError, GenesysUnauthorized, LoginRequired, UserTokenRequired
@@ -8,12 +8,10 @@ from diagnostics.context import Check, DiagnosticContext, failing
 from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys import grant_name
 from integrations.genesys.grants import AUTO, CLIENT, USER
-from integrations.genesys.operations import ATTACH, COBROWSE, Operation, UpstreamRejected
+from integrations.genesys.operations import UpstreamRejected
 from integrations.genesys.user_login import Person, UserLogin
 from integrations.genesys.user_token import UserTokens
 
-# What invites the customer in each flow.
-_INVITING: Mapping[str, Operation] = {"media": ATTACH, "native": COBROWSE}
 _LOG_IN = "Run `cobrowse-bridge login` with the service's settings and sign in to Genesys as the service user."
 
 
@@ -72,7 +70,7 @@ def tokens(_context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:
     if org.grants.user is None:
         yield Check("tokens", True, "the OAuth client's, for every operation")
         return
-    operation, unused_id = _INVITING[org.row.name], org.new_id()
+    operation, unused_id = org.row.invitation, org.new_id()
     json = {"type": "cobrowse", "cobrowseSessionId": unused_id} if operation.sends_json else None
     unknown = ""
     try:

@@ -33,7 +33,7 @@ OTHER_KEY = "other-key-fedcba9876543210"
 def box():
     with start(rate_limit=None) as sandbox:
         yield sandbox
-        WATCH.taint(*sandbox.tokens._tokens, *sandbox.logins.given)
+        WATCH.taint(*sandbox.tokens._tokens, *sandbox.logins.issued)
 
 
 # What a process of ours would take from this one's environment.

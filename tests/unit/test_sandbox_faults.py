@@ -89,7 +89,7 @@ def test_faults_on_one_operation_strike_in_their_order_and_wear_out():
     first = faults.add("create", "drop", times=2)
     second = faults.add("create", "empty")
     assert [faults.take("create") for _ in range(4)] == [first, first, second, None]
-    assert [one.fired for one in faults.asked()] == [2, 1]
+    assert [one.fired for one in faults.all()] == [2, 1]
 
 
 def test_a_fault_strikes_only_its_operation_and_any_strikes_all():
@@ -145,7 +145,7 @@ def test_after_clear_nothing_strikes():
     faults.add("any", "drop", times=ALWAYS)
     faults.clear()
     assert faults.take("create") is None
-    assert faults.asked() == []
+    assert faults.all() == []
 
 
 def test_settings_are_read_strictly():
