@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from console.sign_in import SignedIn
-from integrations.identity import Journey
+from integrations.identity import PendingSignIn
 from schemas.texts import label_in
 
 # The claims that may have a person's name, the first that is there.
@@ -18,7 +18,7 @@ class Provider(Protocol):
 
     issuer: str
 
-    def begin(self) -> Journey:
+    def begin(self) -> PendingSignIn:
         """A new sign-in. Raises ProviderAway."""
 
     def finish(self, code: str, nonce: str, code_verifier: str) -> Mapping[str, Any]:

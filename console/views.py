@@ -18,10 +18,10 @@ from cobrowse.model import Command, Outcome, Secret
 from console import auth, callbacks, view_model
 from console.access import Access
 from console.curl import first_request
-from console.entrance import SIGN_IN, SIGN_OUT, Entrance, ProviderEntrance
 from console.figures import HOUR, Figure, figures
 from console.rendering import guard, on_error, page_or_part, part
 from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
+from console.sign_in_routes import SIGN_IN, SIGN_OUT, ProviderRoutes, SignInRoutes
 from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
 from integrations.ledger import LedgerStore
@@ -50,7 +50,7 @@ _AGAIN = RetrySchema()
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ServiceInfo:
     """What the pages say of the service: its version, the label of its environment, where Genesys's pages are.
 
     `apps_url` is the root of Genesys's user interface; "" on a sandbox, which has none.
@@ -83,7 +83,7 @@ class Console:
     users: Sequence[ConsoleUser] = ()
     sso: SingleSignOn | None = None
     public_url: str = ""
-    about: About = About()
+    about: ServiceInfo = ServiceInfo()
     senders: tuple[str, ...] = ()
     open_circuits: Callable[[], tuple[str, ...]] = tuple
     budgets: Callable[[], Sequence[BudgetState]] = tuple
@@ -110,9 +110,9 @@ class Console:
         blueprint.post("/initiations/<initiation_id>/retry")(self.again)
         blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
         blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.send_again)
-        Entrance(self._access).add_routes(blueprint)
+        SignInRoutes(self._access).add_routes(blueprint)
         if self.sso is not None:
-            ProviderEntrance(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
+            ProviderRoutes(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
         blueprint.before_request(self._access.admit)
         blueprint.context_processor(self._page_context)
         blueprint.after_request(guard)

@@ -54,7 +54,7 @@ class Readiness:
 def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> HealthCheck:
     """Whether calls to every host of Genesys's are let through."""
 
-    def ask() -> Problem:
+    def check() -> Problem:
         hosts = open_circuits()
         return (
             GenesysUnavailable(
@@ -64,7 +64,7 @@ def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> HealthCheck:
             else None
         )
 
-    return ask
+    return check
 
 
 class TokenCheck:
@@ -111,32 +111,32 @@ class TokenCheck:
 def user_check(problem: Callable[[], Problem]) -> HealthCheck:
     """Whether the service user is logged in, where one is needed. An unreachable ledger has a check of its own."""
 
-    def ask() -> Problem:
+    def check() -> Problem:
         found = problem()
         return None if isinstance(found, LedgerUnavailable) else found
 
-    return ask
+    return check
 
 
 def ping_check(ping: Callable[[], None]) -> HealthCheck:
     """Whether the ledger can be written, or the counters of rates be reached."""
 
-    def ask() -> Problem:
+    def check() -> Problem:
         try:
             ping()
         except (LedgerUnavailable, RateLimitStorageUnavailable) as error:
             return error
         return None
 
-    return ask
+    return check
 
 
 def reload_check(refused: tuple[str, ...]) -> HealthCheck:
     """Whether what is on the disk is in force: a reload that was refused."""
 
-    def ask() -> Problem:
+    def check() -> Problem:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         hint = "The configuration of before stays in force. Correct the file and send SIGHUP again."
         return InvalidRequest(f"a reload was refused: {refused[0]}{more}", hint=hint)
 
-    return ask
+    return check

@@ -12,7 +12,7 @@ class SignInRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
+class PendingSignIn:
     """A sign-in under way: where the browser goes, and what must come back with it."""
 
     url: str

@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from cobrowse.clock import Clock
 from cobrowse.model import Secret
-from integrations.identity import Journey, ProviderUnavailable, SignInRefused
+from integrations.identity import PendingSignIn, ProviderUnavailable, SignInRefused
 from schemas.addresses import http_url, is_in_the_clear
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -45,13 +45,13 @@ class IdentityProvider:
         self._redirect_uri = redirect_uri
         self._client = _Client(issuer, client_id, client_secret, scope, clock)
 
-    def begin(self) -> Journey:
+    def begin(self) -> PendingSignIn:
         """A new sign-in. Raises ProviderAway."""
         try:
             found = self._client.create_authorization_url(self._redirect_uri)
         except (RequestException, *_MISFITS) as error:
             raise _unavailable(self.issuer, error) from None
-        return Journey(found["url"], found["state"], found["nonce"], found["code_verifier"])
+        return PendingSignIn(found["url"], found["state"], found["nonce"], found["code_verifier"])
 
     def finish(self, code: str, nonce: str, code_verifier: str) -> Mapping[str, Any]:
         """The claims of the person who came back with this code. Raises SignInRefused, ProviderAway."""

@@ -11,7 +11,7 @@ from cobrowse.callbacks import Callback, Delivery
 from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
 from integrations.callbacks.posting import TryResult
-from integrations.kept_lease import KeptLease, Lease
+from integrations.lease_keeper import Lease, LeaseKeeper
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -120,7 +120,7 @@ class CallbackSender:
 class CallbackThread:
     """Runs a sender, and keeps its lease, in threads of this process."""
 
-    def __init__(self, sender: CallbackSender, lease: KeptLease) -> None:
+    def __init__(self, sender: CallbackSender, lease: LeaseKeeper) -> None:
         self._sender = sender
         self._lease = lease
         self._stopping = Event()

@@ -12,8 +12,8 @@ from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError, GenesysForbidden
 from integrations.genesys.notifications import Channel
 from integrations.genesys.streams import StreamClosed
-from integrations.kept_lease import Lease
-from integrations.listening.answered import Answered, AnsweredReader
+from integrations.lease_keeper import Lease
+from integrations.listening.agent_answers import AgentAnswer, AgentAnswerReader
 from integrations.listening.config import ListenConfig, Subscription, is_id
 from integrations.listening.connection import USUAL_TIMES, Connection, Silent, Socket, Times
 from integrations.listening.starting import Starter
@@ -70,7 +70,7 @@ class Listener:
     config: ListenConfig
     calls: NotificationCalls
     open_socket: Callable[[str], Socket]
-    reader: AnsweredReader
+    reader: AgentAnswerReader
     starter: Starter
     lease: Lease
     watcher: ListenerWatcher
@@ -183,7 +183,7 @@ class Listener:
             self.watcher.on_event("unreadable")
             log.warning("listener: an event can't be read", error=error.code, message=error.message)
             return
-        if isinstance(request, Answered):
+        if isinstance(request, AgentAnswer):
             self.watcher.on_event("started" if self.starter.start(request) else "known")
         else:
             self.watcher.on_event("ignored")

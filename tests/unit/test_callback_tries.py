@@ -321,7 +321,7 @@ def test_nothing_is_sent_while_the_receiver_asks_to_be_spared():
     assert world.watcher.tries == ["failed"] * 2
 
 
-class KeptLease(Lease):
+class LeaseKeeper(Lease):
     def __init__(self):
         self.said = []
 
@@ -333,7 +333,7 @@ class KeptLease(Lease):
 
 
 def test_it_runs_until_it_is_stopped_and_then_gives_the_lease_back():
-    world, lease = World(callback()), KeptLease()
+    world, lease = World(callback()), LeaseKeeper()
     running = CallbackThread(world.sender, lease)
     running.start()
     wait_until(lambda: world.outbox.marked)
@@ -342,7 +342,7 @@ def test_it_runs_until_it_is_stopped_and_then_gives_the_lease_back():
 
 
 def test_it_ends_with_the_worker_it_runs_in():
-    world, lease, alive = World(), KeptLease(), [True]
+    world, lease, alive = World(), LeaseKeeper(), [True]
     running = CallbackThread(world.sender, lease)
     running.start(lambda: bool(alive))
     wait_until(lambda: lease.said == ["start"])
@@ -352,7 +352,7 @@ def test_it_ends_with_the_worker_it_runs_in():
 
 
 def test_a_fault_of_ours_ends_no_thread():
-    world, lease, faults = World(callback()), KeptLease(), [ZeroDivisionError()]
+    world, lease, faults = World(callback()), LeaseKeeper(), [ZeroDivisionError()]
     due = world.outbox.due
 
     def faulty(limit):

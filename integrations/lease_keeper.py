@@ -32,7 +32,7 @@ class Lease(Protocol):
         """Whether this process has it."""
 
 
-class KeptLease:
+class LeaseKeeper:
     """One owner's lease. `held` is true only while no other can have it, by this process's monotonic clock."""
 
     def __init__(self, leases: Leases, name: str, owner: str, clock: Clock) -> None:

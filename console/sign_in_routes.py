@@ -21,7 +21,7 @@ _JOURNEY_COOKIE, _JOURNEY_SECONDS = "cobrowse_console_sign_in", 600
 _UNAVAILABLE = ("The identity provider can't be used just now.", "Try again; the log says what is wrong.")
 
 
-class Entrance:
+class SignInRoutes:
     """The routes by which people come in with a password, and go."""
 
     def __init__(self, access: Access) -> None:
@@ -49,7 +49,7 @@ class Entrance:
         return page
 
 
-class ProviderEntrance:
+class ProviderRoutes:
     """The routes to the identity provider and back."""
 
     def __init__(self, access: Access, sso: SingleSignOn, throttle: Throttle) -> None:
@@ -63,12 +63,12 @@ class ProviderEntrance:
     def leave_for_provider(self) -> AnyResponse:
         """Send the browser to the identity provider."""
         try:
-            journey = self._sso.provider.begin()
+            sign_in = self._sso.provider.begin()
         except ProviderUnavailable:
             return error_page(503, *_UNAVAILABLE)
-        answer = redirect(journey.url, 303)
-        journey_parts = [journey.state, journey.nonce, journey.code_verifier, request.args.get("to", "")[:1000]]
-        sealed = self._access.signer.sign("journey", journey_parts)
+        answer = redirect(sign_in.url, 303)
+        pending = [sign_in.state, sign_in.nonce, sign_in.code_verifier, request.args.get("to", "")[:1000]]
+        sealed = self._access.signer.sign("journey", pending)
         self._access.set_cookie(answer, _JOURNEY_COOKIE, sealed, _JOURNEY_SECONDS)
         return answer
 
@@ -80,9 +80,9 @@ class ProviderEntrance:
 
     def _finish_journey(self) -> AnyResponse:
         sealed = request.cookies.get(_JOURNEY_COOKIE, "")
-        journey_parts = self._access.signer.unsign("journey", sealed, _JOURNEY_SECONDS)
+        pending = self._access.signer.unsign("journey", sealed, _JOURNEY_SECONDS)
         state, code = request.args.get("state", ""), request.args.get("code", "")
-        if not journey_parts or not compare_digest(state.encode(), journey_parts[0].encode()):
+        if not pending or not compare_digest(state.encode(), pending[0].encode()):
             return self._refuse("This sign-in was not begun in this browser, or more than ten minutes ago.")
         if not code:
             log.warning("the identity provider refused a sign-in", error=request.args.get("error", "")[:200])
@@ -90,7 +90,7 @@ class ProviderEntrance:
         address = request.remote_addr or ""
         try:
             self._throttle.attempt(address, state)
-            claims = self._sso.provider.finish(code, journey_parts[1], journey_parts[2])
+            claims = self._sso.provider.finish(code, pending[1], pending[2])
         except SenderRateLimited as error:
             return throttled_page(error)
         except ProviderUnavailable:
@@ -103,7 +103,7 @@ class ProviderEntrance:
             log.warning("console sign-in without a role", client=address, subject=subject)
             hint = f"The claim {self._sso.claim} of your account has none of the values that give a role here."
             return error_page(403, "You are signed in at the identity provider, but may not use this console.", hint)
-        return self._access.complete_sign_in(person, journey_parts[3], subject=subject)
+        return self._access.complete_sign_in(person, pending[3], subject=subject)
 
     def _refuse(self, message: str) -> Response:
         return make_response(

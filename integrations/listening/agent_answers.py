@@ -16,14 +16,14 @@ from schemas.chat_event import NOTIFICATION
 _ENVELOPE = ENVELOPES["genesys-notification"]
 
 
-class Answered(NamedTuple):
+class AgentAnswer(NamedTuple):
     """A conversation that agents have answered: the command for the first of them, and the keys of them all."""
 
     command: Command
     keys: tuple[str, ...]
 
 
-class AnsweredReader:
+class AgentAnswerReader:
     """Reads changes of conversations. `new_id` makes correlation ids."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
@@ -34,7 +34,7 @@ class AnsweredReader:
             topics=_ENVELOPE.topics,
         )
 
-    def read(self, event: Mapping[str, Any], now: datetime) -> Answered | Ignored:
+    def read(self, event: Mapping[str, Any], now: datetime) -> AgentAnswer | Ignored:
         """What a change asks for. Raises InvalidRequest for one that can't be read.
 
         A conversation sends its whole state at every change: the key says which agent has answered, so that each
@@ -56,4 +56,4 @@ class AnsweredReader:
             reuse_live_session=True,
             start_when=_ENVELOPE.start_when,
         )
-        return Answered(command, keys)
+        return AgentAnswer(command, keys)
