@@ -123,7 +123,7 @@ def every_sender() -> dict[str, str]:
 
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted` if nobody has it, else one that the system gives."""
+    """`wanted` if it is free, else one that the system chooses."""
     for port in (wanted, 0):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

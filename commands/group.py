@@ -46,7 +46,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """Commands by name. Those of `rows`, as `module:attribute`, are imported when they are asked for."""
+    """Commands by name. Those of `rows`, as `module:attribute`, are imported at their first use."""
 
     command_class = Command
 

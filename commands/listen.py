@@ -1,4 +1,4 @@
-"""cobrowse-bridge listen: hears Genesys's notification channels, and starts cobrowse when an agent answers."""
+"""cobrowse-bridge listen: subscribes to Genesys's notifications and starts cobrowse when an agent answers."""
 
 import random
 import signal

@@ -21,7 +21,7 @@ from settings import load_settings
 from web import responses
 from web.error_responses import hint_of
 
-# Under which the ledger has what is asked for at a terminal.
+# The sender in the ledger of requests made at a terminal.
 SENDER = "command-line"
 SETTINGS = (*GENESYS, *LEDGER, "ALLOW_LATEST", "DEADLINE_SECONDS", "GENESYS_CONVERSATION_ID")
 

@@ -1,4 +1,4 @@
-"""Who may use the console, as what, and that a form is one of its own pages'."""
+"""Access to the console: who is signed in, with which role, and whether a form comes from a page of its own."""
 
 from typing import get_args
 
@@ -25,22 +25,22 @@ _TITLES = {
     429: "Too many attempts",
     503: "Unavailable",
 }
-# What a browser that is signed in sends, and where it sends it.
+# The cookie of a signed-in browser, and the path below which it is sent.
 COOKIE, COOKIE_PATH = "cobrowse_console", "/console"
-# What those see who have not signed in: the sign-in itself, and how it looks.
+# Endpoints that need no sign-in: the sign-in itself and its static files.
 OPEN = frozenset(f"console.{name}" for name in ("static", "sign_in", "leave_for_provider", "return_from_provider"))
-# The pages that a person gets to see after the sign-in that was asked for there.
+# Pages to return to after signing in.
 _PAGES = frozenset(
     f"console.{name}" for name in ("newest", "one", "refused_requests", "sender_activity", "undelivered")
 )
-# Who works at this machine where nobody signs in.
+# The user where no sign-in is configured.
 LOCAL = SignedIn("local", "operator")
 
 
 class Access:
-    """The console's door: those who have signed in, or where nobody needs to (`sign_in` is None) this machine alone.
+    """Admits people who have signed in, or without any sign-in configured requests from this machine only.
 
-    `provider` is what the button says that leads to the identity provider; "" without one.
+    `sign_in` is None without passwords. `provider` is the label of the identity provider's button; "" without one.
     """
 
     def __init__(self, signer: auth.Signer, sign_in: SignIn | None, provider: str, public_url: str) -> None:
@@ -49,7 +49,7 @@ class Access:
         self.requires_sign_in = bool(sign_in or provider)
 
     def admit(self) -> ResponseReturnValue | None:
-        """Before every request: None, and the person in `g.person`, or the refusal."""
+        """Before every request: set `g.person` and return None, or return the response that refuses it."""
         if not self.requires_sign_in:
             g.person = LOCAL
             if is_this_machine(request.remote_addr or "", request.host, request.headers.keys()):
@@ -66,7 +66,7 @@ class Access:
         return None if isinstance(result, SignedIn) else result
 
     def authenticate(self, name: str, password: str, next_page: str = "") -> SignedIn | Response:
-        """The person with this name and password, or the page that says that there is none."""
+        """The person with this name and password, or the page that refuses them."""
         address = request.remote_addr or ""
         try:
             person = self._sign_in(address, name, password) if self._sign_in is not None else None
@@ -79,7 +79,7 @@ class Access:
         return person
 
     def sign_in_page(self, message: str, status: int = 401, next_page: str = "") -> Response:
-        """The page to sign in on, which leads on to the one that was asked for; `next_page` is that one, sealed."""
+        """The sign-in page. `next_page` is the signed path to go to afterwards; "" for the current one."""
         if not next_page:
             is_page = request.method == "GET" and request.endpoint in _PAGES
             next_page = self.signer.sign("to", request.full_path.rstrip("?") if is_page else url_for("console.newest"))
@@ -96,7 +96,7 @@ class Access:
         return page
 
     def complete_sign_in(self, person: SignedIn, next_page: str, **details: str) -> AnyResponse:
-        """Signed in: on to the page that was asked for, with a cookie made now."""
+        """Redirect to `next_page`, a signed path, and set the session cookie."""
         log.info(
             "console sign-in", client=request.remote_addr or "", requested_by=person.name, role=person.role, **details
         )
@@ -106,18 +106,18 @@ class Access:
         return answer
 
     def set_cookie(self, answer: AnyResponse, name: str, value: str, seconds: int) -> None:
-        """Give the browser a cookie that it shows to the console alone; 0 seconds: take it back."""
+        """Set a cookie for the console's path; with 0 seconds delete it."""
         # A proxy in front may speak https where this service speaks http. Lax: a link in an alert leads to the page.
         secure = (self._public_url or request.headers.get("Origin", "")).startswith("https://")
         answer.set_cookie(name, value, max_age=seconds, path=COOKIE_PATH, secure=secure, httponly=True, samesite="Lax")
 
     def is_own_form(self, token: str, subject: str) -> bool:
-        """Whether a form about this was sent from a page of ours."""
+        """Whether a form about this subject was sent from a page of the console."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         return auth.same_origin(headers, request.host) and self.signer.verify(token, subject)
 
     def check_form(self, token: str, subject: str, button: str) -> Response | None:
-        """The refusal of a form that is not one of ours about this, or of a person who may only look."""
+        """The page that refuses a form from elsewhere or of a viewer; None if it is valid."""
         if not self.is_own_form(token, subject):
             return error_page(
                 403,
@@ -130,7 +130,7 @@ class Access:
         return None
 
     def _signed_in_person(self) -> SignedIn | None:
-        """Who has signed in with this browser."""
+        """The person in this browser's cookie; None without a valid one."""
         match self.signer.unsign("person", cookie) if (cookie := request.cookies.get(COOKIE)) else None:
             case [str(name), str(role)] if role in get_args(Role):
                 return SignedIn(name, "operator" if role == "operator" else "viewer")
@@ -146,7 +146,7 @@ def throttled_page(error: SenderRateLimited) -> Response:
 
 
 def error_page(status: int, message: str, hint: str) -> Response:
-    """A page that says why there is no other."""
+    """An error page with this status, message and hint."""
     title = _TITLES.get(status, "Request failed")
     page = render_template(
         "console/refused.html", title=title, message=message, hint=hint, correlation_id=g.correlation_id

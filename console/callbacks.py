@@ -24,7 +24,7 @@ _NOT_ACCEPTED = Badge("Not accepted yet", "retry")
 
 @dataclass(frozen=True, slots=True)
 class CallbackView:
-    """A callback with its badge, and the token of its button, "" for whom there is none."""
+    """A callback with its badge, and the token of its button; "" without a button."""
 
     callback: Callback
     badge: Badge

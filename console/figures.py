@@ -1,4 +1,4 @@
-"""The time of late in five figures: initiations, success, duration, upstream calls and 429s."""
+"""A recent time range in five figures: initiations, success, duration, upstream calls and 429s."""
 
 import math
 from collections import Counter

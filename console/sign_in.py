@@ -21,17 +21,17 @@ from schemas.texts import label_in
 
 # Wrong passwords of an address for a name, and of an address in all, within the window in seconds.
 MAX_PER_NAME, MAX_PER_ADDRESS, WINDOW = 5, 30, 60.0
-# What is remembered at once; beyond it the oldest is forgotten.
+# Most counters kept; beyond it the oldest is dropped.
 MAX_REMEMBERED = 2_000
-# Hashes at once, each of 32 MB and 50 ms of a processor.
+# Hashes computed at once, each of 32 MB and 50 ms of CPU time.
 MAX_HASHES = 2
-# Compared with where there is no such user, so that the time taken doesn't tell which names there are.
+# Compared with for an unknown user, so that the time taken doesn't reveal which names exist.
 _NO_USER_HASH = "scrypt:32768:8:1.0000000000000000." + "0" * 128
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who uses the console, and as what."""
+    """A person who uses the console, and the role."""
 
     name: str
     role: Role
@@ -43,7 +43,7 @@ class SignedIn:
 
 
 class Passwords(Protocol):
-    """Says whose password it is."""
+    """Checks passwords."""
 
     def check(self, name: str, password: str) -> SignedIn | None:
         """The person; None if name and password don't belong together."""
@@ -67,7 +67,7 @@ class NamedUsers:
     def __init__(self, users: Sequence[ConsoleUser]) -> None:
         self._users = {user.name: user for user in users}
         self._hashing = BoundedSemaphore(MAX_HASHES)
-        # Of those who signed in: a browser sends the password with every request, and it is hashed once.
+        # Keyed digests of verified passwords: scripts send the password with every request, and it is hashed once.
         self._key = secrets.token_bytes(32)
         self._verified: dict[str, bytes] = {}
 
@@ -108,7 +108,7 @@ class Throttle:
                 self._counts.popitem(last=False)
 
     def record_success(self, address: str, name: str) -> None:
-        """Take the attempt back: its password was right."""
+        """Uncount the attempt: its password was right."""
         with self._lock:
             self._counts.pop((address, name[:64]), None)
             count, window_end = self._counts.get((address,), (0, 0.0))

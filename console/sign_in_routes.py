@@ -1,4 +1,4 @@
-"""POST /console/sign-in and sign-out, and the way to the identity provider and back."""
+"""The routes to sign in with a password, to sign out, and to sign in at the identity provider."""
 
 from hmac import compare_digest
 
@@ -14,15 +14,15 @@ from integrations.identity import ProviderUnavailable, SignInRefused
 
 log = structlog.stdlib.get_logger("cobrowse")
 
-# What their forms' tokens are about.
+# The subjects of their forms' tokens.
 SIGN_IN, SIGN_OUT = "sign in", "sign out"
-# What a browser keeps while its person is at the provider, and for how many seconds.
+# The cookie that holds a pending sign-in at the provider, and its seconds.
 _JOURNEY_COOKIE, _JOURNEY_SECONDS = "cobrowse_console_sign_in", 600
 _UNAVAILABLE = ("The identity provider can't be used just now.", "Try again; the log says what is wrong.")
 
 
 class SignInRoutes:
-    """The routes by which people come in with a password, and go."""
+    """The routes to sign in with a password and to sign out."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -33,7 +33,7 @@ class SignInRoutes:
         blueprint.post("/sign-out")(self.sign_out)
 
     def sign_in(self) -> AnyResponse:
-        """Let in who has sent a name and the password for it."""
+        """Sign in by name and password."""
         next_page = request.form.get("to", "")
         if not self._access.is_own_form(request.form.get("token", ""), SIGN_IN):
             return self._access.sign_in_page("That page was too old; sign in on this one.", 403)
@@ -41,7 +41,7 @@ class SignInRoutes:
         return self._access.complete_sign_in(result, next_page) if isinstance(result, SignedIn) else result
 
     def sign_out(self) -> AnyResponse:
-        """Take the cookie back."""
+        """Delete the session cookie."""
         if not self._access.is_own_form(request.form.get("token", ""), SIGN_OUT):
             return error_page(403, "This was not sent from a page of the console.", "Press “Sign out” on one.")
         page = self._access.sign_in_page("Signed out.", 200)
@@ -73,7 +73,7 @@ class ProviderRoutes:
         return answer
 
     def return_from_provider(self) -> AnyResponse:
-        """Let in whom the identity provider has confirmed, if the claim gives a role."""
+        """Sign in a person whom the identity provider has authenticated, if the claim gives a role."""
         answer = self._finish_journey()
         self._access.set_cookie(answer, _JOURNEY_COOKIE, "", 0)
         return answer

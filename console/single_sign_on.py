@@ -1,4 +1,4 @@
-"""Signing in at an OpenID Connect provider: who comes back, and as what."""
+"""Sign-in at an OpenID Connect provider: the person and role that claims give."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SingleSignOn:
-    """A provider, and which values of one of its claims make a person an operator or a viewer."""
+    """A provider, and the values of one of its claims that give each role."""
 
     provider: Provider
     claim: str
@@ -43,7 +43,7 @@ class SingleSignOn:
         """The person with these claims; None if none of the claim's values has a role."""
         claim = claims.get(self.claim)
         values = {each for each in (claim if isinstance(claim, list) else [claim]) if isinstance(each, str)}
-        # An address that nobody has verified may be anybody's.
+        # An unverified address may be another person's.
         if self.claim == "email" and claims.get("email_verified") is not True:
             values = set()
         name = next(filter(None, (label_in(claims.get(each)) for each in _NAMES)), "")

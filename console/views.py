@@ -36,12 +36,12 @@ from web.error_responses import hint_of
 
 log = structlog.stdlib.get_logger("cobrowse")
 
-# Under which the ledger has what is asked for here.
+# The sender in the ledger of requests made here.
 SENDER = "console"
 # Rows of a page: more than a screen, and few enough to send again every few seconds.
 PAGE = 50
 ROWS = 200
-# Seconds for which the strip is not reckoned anew, however many look at it.
+# Seconds for which the strip of figures is cached.
 STRIP_SECONDS = 5.0
 
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -120,7 +120,7 @@ class Console:
         return blueprint
 
     def newest(self) -> str:
-        """The page: the time of late in figures, and the newest initiations."""
+        """The page with the figures and the newest initiations."""
         return render_template("console/list.html", **self._list_context(), states=view_model.STATES, ranges=RANGES)
 
     def live(self) -> AnyResponse:
@@ -136,13 +136,13 @@ class Console:
         return page_or_part("refusals", context)
 
     def sender_activity(self) -> AnyResponse:
-        """What each sender has sent of late, and what of it was refused."""
+        """Each sender's recent deliveries, and which of them were refused."""
         last = self.records.refusals.last_of_senders()
         context = {"activity": self.activity(), "ignored": self.ignored(), "refusals": last, "nothing": (0, None)}
         return page_or_part("senders", context)
 
     def undelivered(self) -> str:
-        """The callbacks that nobody has accepted."""
+        """The callbacks that are not delivered."""
         found = self.records.callbacks.undelivered(ROWS)
         return render_template("console/callbacks.html", callbacks=callbacks.make_views(found))
 

@@ -253,13 +253,13 @@ class GenesysChecks:
         return self._context.new_id()
 
     def attempt(self) -> Attempt:
-        """What a question to Genesys is asked for."""
+        """A new attempt for one check's calls."""
         command = Command(sender="doctor", correlation_id=self._context.new_id(), deadline_seconds=PATIENCE)
         return Attempt(command, "doctor", "doctor", self._context.clock)
 
 
 class _ScopeRecorder(RetryingCaller):
-    """Asks for a token and keeps which scopes came with it; None: those asked for."""
+    """Requests a token and records the scopes granted with it; None: the requested ones."""
 
     granted: str | None = None
 

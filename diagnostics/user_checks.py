@@ -16,7 +16,7 @@ _LOG_IN = "Run `cobrowse-bridge login` with the service's settings and sign in t
 
 
 def service_user(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:
-    """Whether a service user is logged in, as whom, and until when."""
+    """Whether a service user is logged in, which one, and until when the token is valid."""
     name, settings = "service user", context.settings
     if settings.user_client is None or settings.genesys_grant == CLIENT:
         reason = "GENESYS_GRANT" if settings.user_client else "GENESYS_USER_CLIENT_ID is not set"

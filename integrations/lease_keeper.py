@@ -1,4 +1,4 @@
-"""Keeps a lease of the ledger beside what it is for, so that no slow call lets it run out."""
+"""Renews a lease of the ledger in a thread of its own, so that no slow call lets it expire."""
 
 from threading import Event, Thread
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What the sandbox was asked: the newest calls one by one, and how many there were of each operation."""
+"""The calls that the sandbox has received: the newest one by one, and a count of each operation."""
 
 import threading
 from collections import Counter, deque

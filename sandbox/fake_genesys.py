@@ -106,7 +106,7 @@ class FakeGenesys:
         return self.notify(self.state.move(conversation_id, agent="connected"))
 
     def transfer(self, conversation_id: str) -> Conversation:
-        """The conversation goes to another agent, whom it rings."""
+        """Transfer the conversation to another agent, who is alerted."""
         return self.notify(self.state.move(conversation_id, agent="alerting", transfers=1))
 
     def end(self, conversation_id: str) -> Conversation:

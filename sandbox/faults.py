@@ -1,4 +1,4 @@
-"""Faults on demand: what each kind takes, and which of those asked for strikes a call."""
+"""Faults on demand: the fields of each kind, and which queued fault applies to a call."""
 
 import threading
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ HOUR = 3600.0
 
 # Those to which no token is shown.
 _LOGINS = ("token", "user_token", "authorize")
-# The operations that put a medium into a conversation, and the one that shows it: where a lag can be asked for.
+# The operations that put a medium into a conversation, and the one that shows it: where a lag can be set.
 _LAGGING = ("conversation", "attach", "cobrowse", "any")
 
 _REQUIRED = object()
@@ -49,7 +49,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault as asked for; `times` is None for one that never wears out."""
+    """One requested fault; `times` is None for one that always applies."""
 
     operation: str
     kind: str
@@ -193,7 +193,7 @@ class QueuedFault:
 
 
 class Faults:
-    """The faults asked for, in their order: a call is struck by the oldest that fits it and isn't used up.
+    """The requested faults, in their order: the oldest that fits a call and isn't used up applies to it.
 
     A lag is the exception: it waits beside the queue, so that it can go with another fault on the same call.
     """
@@ -223,7 +223,7 @@ class Faults:
             self._queue.clear()
 
     def all(self) -> list[QueuedFault]:
-        """Every fault asked for, those used up too, each with how often it fired."""
+        """Every requested fault, those used up too, each with how often it fired."""
         with self._lock:
             return list(self._queue)
 

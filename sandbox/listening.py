@@ -21,7 +21,7 @@ def make_channel(genesys: FakeGenesys) -> Answer:
 
 
 def subscribe(genesys: FakeGenesys, channel_id: str) -> Answer:
-    """`PUT …/subscriptions`: the channel's topics, all of them anew."""
+    """`PUT …/subscriptions`: replaces the channel's topics."""
     admit(genesys)
     topics = [one.get("id") for one in read_body(list) if isinstance(one, dict)]
     if len(topics) > MOST_TOPICS or not all(isinstance(one, str) for one in topics):

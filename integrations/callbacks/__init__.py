@@ -1,4 +1,4 @@
-"""Sends what became of each initiation to OUTCOME_WEBHOOK_URL, signed as Standard Webhooks has it."""
+"""Sends each initiation's outcome to OUTCOME_WEBHOOK_URL, signed as Standard Webhooks defines."""
 
 from collections.abc import Callable
 

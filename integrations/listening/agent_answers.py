@@ -1,4 +1,4 @@
-"""From a conversation's change to the command that a webhook of the envelope genesys-notification would be."""
+"""Turns a conversation's change into the command that a webhook of the envelope genesys-notification would give."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -84,7 +84,7 @@ class Connection:
         return message
 
     def postpone_end(self) -> None:
-        """Its replacement can't be had now: it is used on, and asked about again in a moment."""
+        """Keep using it: no replacement is available now. `is_ending` is false for a moment."""
         self._not_before = self._clock.monotonic() + self._times.renew_again
 
     def close(self) -> None:

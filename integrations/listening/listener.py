@@ -29,7 +29,7 @@ DRAIN = 5.0
 
 
 class NotificationCalls(Protocol):
-    """What is asked of Genesys. Every method raises CobrowseError."""
+    """The calls to Genesys. Every method raises CobrowseError."""
 
     def queue_id(self, name: str) -> str:
         """A queue's id."""
@@ -104,7 +104,7 @@ class Listener:
         try:
             connection = self._connect()
             self.watcher.on_listening(True)
-            # After the topics hold, so that nothing falls between what is asked and what is heard.
+            # After the subscription is active, so that no change falls between the query and the events.
             self.starter.submit(self._catch_up)
             while self.lease.held and not self.stopping.is_set():
                 if connection.is_ending:
@@ -138,7 +138,7 @@ class Listener:
         return connection
 
     def _resolve(self) -> Subscription:
-        """The ids of the names, asked once in a process's life."""
+        """The ids of the names, resolved once for each process."""
         queues = [one if is_id(one) else self.calls.queue_id(one) for one in self.config.queues]
         users = [one if is_id(one) else self.calls.user_id(one) for one in self.config.users]
         return Subscription(tuple(dict.fromkeys(queues)), tuple(dict.fromkeys(users)))

@@ -1,4 +1,4 @@
-"""Starts what agents have answered, a few at a time, each once, and retries what failed for the moment."""
+"""Starts a session for each agent's answer, a few at a time, each once, and retries temporary failures."""
 
 from collections import OrderedDict
 from collections.abc import Callable

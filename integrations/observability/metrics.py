@@ -237,7 +237,7 @@ class Metrics:
 
 
 class _LabelCache(dict[tuple[str, ...], M]):
-    """A metric's children by their labels' values: a look-up costs a fifth of `labels()`, which checks them anew."""
+    """A metric's children by their labels' values: a look-up costs a fifth of `labels()`, which validates them."""
 
     def __init__(self, metric: M) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What each sender has sent of late and what became of it, for those who run the service.
+"""Each sender's recent deliveries and their outcomes, for operators.
 
 Counts are this worker's, in memory. A note is everybody's, as it may have come to another worker; so is what was
 refused, which is in the ledger (integrations/refusals.py).
@@ -56,7 +56,7 @@ class SenderActivities:
         )
 
     def record_note(self, sender: str, note: str) -> None:
-        """Keep what a person is asked to do."""
+        """Record what an operator has to do."""
         self._by_sender[sender] = replace(self.of(sender), note=note)
         if self.notes is not None:
             self.notes.keep(sender, note)

@@ -1,4 +1,4 @@
-"""A sender: its row, checked, and what can be asked of it."""
+"""A sender: its validated row, and its operations."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

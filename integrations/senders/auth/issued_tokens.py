@@ -46,7 +46,7 @@ _REGISTRY = _registry()
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """Whose tokens count, for whom they must be, and with which keys. `claims` must be there, as texts or in lists.
+    """The tokens that a row accepts: issuer, audience, keys. `claims` must be present, as texts or in lists.
 
     `names` are those of the keys, in their order.
     """

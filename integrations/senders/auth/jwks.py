@@ -1,4 +1,4 @@
-"""The keys of a token's issuer: fetched beside the requests, kept, and fetched again when one is asked for that is new.
+"""The keys of a token's issuer: fetched in the background, cached, and fetched again when an unknown one is needed.
 
 No request waits for the issuer. A key that is not known yet is answered with a retryable failure while it is looked
 for, at most once in RENEW_AT_MOST seconds, so that nobody can make this service call the issuer at will.
@@ -73,7 +73,7 @@ class Jwks:
         while True:
             succeeded = self.renew()
             pause = Event()
-            pause.wait(RENEW_AT_MOST)  # whatever is asked for meanwhile
+            pause.wait(RENEW_AT_MOST)  # at least, whatever is requested meanwhile
             if succeeded:
                 self._requested.wait(RENEW_EVERY - RENEW_AT_MOST)
 

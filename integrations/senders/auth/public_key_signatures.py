@@ -16,7 +16,7 @@ from integrations.senders.requests import UnverifiedRequest
 
 _VERSION = b"v1a,"
 _FRESHCHAT = "X-Freshchat-Signature"
-# A public key whose private half nobody has kept: a sandbox can read the row, and nobody can sign for it.
+# A public key without a known private half: a sandbox can read the row, and nothing can sign for it.
 _SAMPLE = (
     "-----BEGIN PUBLIC KEY-----\\n"
     "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAts6zNf6BFu4OpUbx9Yb8\\n"
