@@ -51,20 +51,11 @@ class Readiness:
         return self._results
 
 
-def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> HealthCheck:
-    """Whether calls to every host of Genesys's are let through."""
-
-    def check() -> Problem:
-        hosts = open_circuits()
-        return (
-            GenesysUnavailable(
-                f"circuit breaker open for {' and '.join(hosts)} after repeated failures; next attempt in 5 s at most"
-            )
-            if hosts
-            else None
-        )
-
-    return check
+def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> Problem:
+    """Whether calls to all hosts of Genesys are let through."""
+    hosts = " and ".join(open_circuits())
+    message = f"circuit breaker open for {hosts} after repeated failures; next attempt in 5 s at most"
+    return GenesysUnavailable(message) if hosts else None
 
 
 class TokenCheck:
@@ -108,35 +99,23 @@ class TokenCheck:
         return None
 
 
-def user_check(problem: Callable[[], Problem]) -> HealthCheck:
+def user_check(problem: Callable[[], Problem]) -> Problem:
     """Whether the service user is logged in, where one is needed. An unreachable ledger has a check of its own."""
-
-    def check() -> Problem:
-        found = problem()
-        return None if isinstance(found, LedgerUnavailable) else found
-
-    return check
+    found = problem()
+    return None if isinstance(found, LedgerUnavailable) else found
 
 
-def ping_check(ping: Callable[[], None]) -> HealthCheck:
+def ping_check(ping: Callable[[], None]) -> Problem:
     """Whether the ledger can be written, or the counters of rates be reached."""
-
-    def check() -> Problem:
-        try:
-            ping()
-        except (LedgerUnavailable, RateLimitStorageUnavailable) as error:
-            return error
-        return None
-
-    return check
+    try:
+        ping()
+    except (LedgerUnavailable, RateLimitStorageUnavailable) as error:
+        return error
+    return None
 
 
-def reload_check(refused: tuple[str, ...]) -> HealthCheck:
-    """Whether what is on the disk is in force: a reload that was refused."""
-
-    def check() -> Problem:
-        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        hint = "The configuration of before stays in force. Correct the file and send SIGHUP again."
-        return InvalidRequest(f"a reload was refused: {refused[0]}{more}", hint=hint)
-
-    return check
+def reload_check(refused: tuple[str, ...]) -> Problem:
+    """Whether the configuration on the disk is in force; `refused`: why a reload was refused."""
+    more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+    hint = "The previous configuration stays in force. Correct the file and send SIGHUP again."
+    return InvalidRequest(f"a reload was refused: {refused[0]}{more}", hint=hint)

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sandbox.directory import QUEUE, USER
 from sandbox.errors import GenesysError
@@ -127,10 +128,7 @@ class State:
         with self._lock:
             conversation = self.conversation(conversation_id)
             media = tuple(replace(one, ended=one.ended or now) for one in conversation.media)
-            closed = self._conversations[conversation.id] = replace(
-                conversation, ended=conversation.ended or now, media=media
-            )
-            return closed
+            return self._update(conversation, ended=conversation.ended or now, media=media)
 
     def move(
         self, conversation_id: str, customer: str | None = None, agent: str | None = None, transfers: int = 0
@@ -138,14 +136,12 @@ class State:
         """Put either side's communication into another state; with `transfers` it goes to so many more agents."""
         with self._lock:
             conversation = self.conversation(conversation_id)
-            updated = replace(
+            return self._update(
                 conversation,
                 customer=customer or conversation.customer,
                 agent=agent or conversation.agent,
                 transfers=conversation.transfers + transfers,
             )
-            self._conversations[conversation.id] = updated
-            return updated
 
     def conversation(self, conversation_id: str) -> Conversation:
         """The conversation as it is, seen or unseen.
@@ -169,7 +165,7 @@ class State:
             visible = _visible(conversation, now)
             if len(visible.media) < len(conversation.media):
                 media = tuple(replace(one, unseen_looks=max(0, one.unseen_looks - 1)) for one in conversation.media)
-                self._conversations[conversation.id] = replace(conversation, media=media)
+                self._update(conversation, media=media)
             return visible
 
     def webchats(self, *, active: bool) -> list[Conversation]:
@@ -225,18 +221,14 @@ class State:
         now = self._clock()
         with self._lock:
             conversation = self.conversation(conversation_id)
-            media = tuple(
-                replace(one, ended=one.ended or now) if one.id == medium_id else one for one in conversation.media
-            )
-            self._conversations[conversation.id] = replace(conversation, media=media)
+            media = (replace(one, ended=one.ended or now) if one.id == medium_id else one for one in conversation.media)
+            self._update(conversation, media=tuple(media))
 
     def set_attributes(self, conversation_id: str, attributes: Mapping[str, str]) -> None:
         """Put texts into the customer's participant data; those of other names stay."""
         with self._lock:
             conversation = self.conversation(conversation_id)
-            self._conversations[conversation.id] = replace(
-                conversation, attributes={**conversation.attributes, **attributes}
-            )
+            self._update(conversation, attributes={**conversation.attributes, **attributes})
 
     def change_cobrowse(self, conversation_id: str, how: str) -> Conversation:
         """Have the customer join every live cobrowse, or end it, or let its offer lapse: one of ENDINGS."""
@@ -249,8 +241,7 @@ class State:
             if how == "expired":
                 for one in live:
                     self._sessions[one.session_id] = replace(self._sessions[one.session_id], expires=now)
-            updated = self._conversations[conversation.id] = replace(conversation, media=media)
-            return updated
+            return self._update(conversation, media=media)
 
     def sessions(self) -> list[Session]:
         """The sessions that callers made, oldest first."""
@@ -275,6 +266,10 @@ class State:
             raise GenesysError("bad.request")
         return conversation
 
+    def _update(self, conversation: Conversation, **changes: Any) -> Conversation:  # noqa: ANN401 - Conversation's fields
+        updated = self._conversations[conversation.id] = replace(conversation, **changes)
+        return updated
+
     def _store(self, session: Session) -> Session:
         with self._lock:
             self._sessions[session.id] = session
@@ -285,7 +280,7 @@ class State:
         medium = Medium(
             self._new_id(), session.id, now, unseen_looks=lag.looks, seen_from=now + lag.seconds if lag.seconds else 0.0
         )
-        self._conversations[conversation.id] = replace(conversation, media=(*conversation.media, medium))
+        self._update(conversation, media=(*conversation.media, medium))
         self._sessions[session.id] = replace(session, conversation_id=conversation.id)
         return medium
 
