@@ -24,7 +24,7 @@ from cobrowse.errors import (
 )
 from cobrowse.model import Command, Outcome
 from integrations.senders.activity import SenderActivities
-from integrations.senders.fetching import call_beside
+from integrations.senders.fetching import call_in_background
 from integrations.senders.handshakes import HandshakeAnswer
 from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.registry import Sender
@@ -57,7 +57,7 @@ class Webhooks:
     clock: Clock
     activity: SenderActivities
     on_ignored: Callable[[IgnoredEvent], None] = lambda _event: None
-    call: Callable[[str], None] = call_beside
+    call: Callable[[str], None] = call_in_background
 
     def blueprint(self) -> Blueprint:
         """The endpoint's routes."""

@@ -53,7 +53,7 @@ def box(request):
             sandbox.hang_up()
             sandbox.reset()
         yield sandbox
-        WATCH.taint(*sandbox.tokens._tokens, *sandbox.logins.given)
+        WATCH.taint(*sandbox.tokens._tokens, *sandbox.logins.issued)
 
 
 # What a process of ours would take from this one's environment.
