@@ -50,7 +50,7 @@ def box(request):
             sandbox = stack.enter_context(start(rate_limit=None))
         else:
             sandbox = request.getfixturevalue("shared_box")
-            sandbox.hang_up()
+            sandbox.close_connections()
             sandbox.reset()
         yield sandbox
         WATCH.taint(*sandbox.tokens._tokens, *sandbox.logins.issued)
