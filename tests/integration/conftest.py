@@ -50,10 +50,10 @@ def box(request):
             sandbox = stack.enter_context(start(rate_limit=None))
         else:
             sandbox = request.getfixturevalue("shared_box")
-            sandbox.hang_up()
+            sandbox.close_connections()
             sandbox.reset()
         yield sandbox
-        WATCH.taint(*sandbox.tokens._tokens, *sandbox.logins.given)
+        WATCH.taint(*sandbox.tokens._tokens, *sandbox.logins.issued)
 
 
 # What a process of ours would take from this one's environment.
