@@ -9,11 +9,11 @@ from structlog.testing import capture_logs
 from cobrowse.model import Secret
 from console.auth import HEADERS, Signer
 from console.sign_in import user_row
-from schemas.console_users import parse_users
 from tests.integration.consoles import (
     FORM_KEY,
     OURS,
     PASSWORD,
+    USERS,
     bridge,
     client,
     console,
@@ -156,7 +156,6 @@ def test_options_asks_for_the_password_too(service, path):
 
 # --- named users ----------------------------------------------------------------------------------
 
-USERS = parse_users([user_row("ann", "operator", "a-password-of-ann"), user_row("bob", "viewer", "a-password-of-bob")])
 ANN, BOB = basic("ann", "a-password-of-ann"), basic("bob", "a-password-of-bob")
 
 

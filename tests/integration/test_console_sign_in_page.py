@@ -9,13 +9,10 @@ from structlog.testing import capture_logs
 from cobrowse.model import Secret
 from console.access import COOKIE
 from console.auth import Signer
-from console.sign_in import user_row
-from schemas.console_users import parse_users
-from tests.integration.consoles import FORM_KEY, OURS, PASSWORD, bridge, console, failing, token_in
+from tests.integration.consoles import FORM_KEY, OURS, PASSWORD, USERS, bridge, console, failing, token_in
 
 __all__ = ["bridge"]
 
-USERS = parse_users([user_row("ann", "operator", "a-password-of-ann"), user_row("bob", "viewer", "a-password-of-bob")])
 
 OTHER_KEY = Secret("another key")
 
