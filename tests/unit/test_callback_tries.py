@@ -13,7 +13,7 @@ from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from integrations.callbacks import Receiver as Target
-from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, Tried
+from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, TryResult
 from integrations.callbacks.sender import AT_ONCE, COUNT, UNRECORDED_PAUSE, CallbackSender, CallbackThread
 from integrations.senders.auth.standard_webhooks import sample
 from schemas.callbacks import CallbackOutcomeSchema, CallbackSchema
@@ -111,7 +111,7 @@ def receiver():
 
 
 def test_it_is_signed_so_that_the_standards_package_takes_it(receiver):
-    assert poster(receiver.url)(callback()) == Tried(Delivery.DELIVERED, "HTTP 204")
+    assert poster(receiver.url)(callback()) == TryResult(Delivery.DELIVERED, "HTTP 204")
     [got] = receiver.received
     assert (got.id, got.type) == ("i-1:succeeded:1", "initiation.succeeded")
     assert got.path == "/outcomes"
@@ -139,7 +139,7 @@ def test_any_other_answer_is_tried_again_and_no_redirect_is_followed(receiver, s
     with Receiver() as elsewhere:
         receiver.answer = lambda _: (status, {"Location": elsewhere.url})
         tried = poster(receiver.url)(callback())
-        assert tried == Tried(Delivery.PENDING, f"HTTP {status}", WAITS[0] * 1.1)
+        assert tried == TryResult(Delivery.PENDING, f"HTTP {status}", WAITS[0] * 1.1)
         assert elsewhere.received == []
 
 
@@ -154,7 +154,7 @@ def test_the_waits_last_a_day_and_then_it_is_given_up(receiver):
 
 def test_a_receiver_that_is_gone_is_asked_nothing_more(receiver):
     receiver.answer = lambda _: (410, {})
-    assert poster(receiver.url)(callback()) == Tried(Delivery.GIVEN_UP, "HTTP 410", pause=LONGEST_PAUSE)
+    assert poster(receiver.url)(callback()) == TryResult(Delivery.GIVEN_UP, "HTTP 410", pause=LONGEST_PAUSE)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_receiver_that_hangs_is_left_after_a_bounded_time(receiver):
 def test_a_receiver_that_is_away_is_tried_again():
     tried = poster(f"http://127.0.0.1:{free_port()}/")(callback())
     answer = "127.0.0.1 can't be reached: ConnectionRefusedError"
-    assert tried == Tried(Delivery.PENDING, answer, WAITS[0] * 1.1, pause=UNREACHABLE_PAUSE)
+    assert tried == TryResult(Delivery.PENDING, answer, WAITS[0] * 1.1, pause=UNREACHABLE_PAUSE)
 
 
 def test_what_cannot_be_read_is_not_sent_and_waits_for_a_newer_release_that_can(receiver):
@@ -192,7 +192,7 @@ def test_what_cannot_be_read_is_not_sent_and_waits_for_a_newer_release_that_can(
 def test_a_fault_of_ours_is_a_try_and_the_next_one_waits(receiver):
     """Otherwise it would be due again at once, and eight of them would keep a worker busy for ever."""
     post = poster(receiver.url, send=lambda *_: {}["no such thing"])
-    assert post(callback()) == Tried(Delivery.PENDING, "not sent: internal error (KeyError)", WAITS[0] * 1.1)
+    assert post(callback()) == TryResult(Delivery.PENDING, "not sent: internal error (KeyError)", WAITS[0] * 1.1)
     assert post(callback(tries=len(WAITS))).state is Delivery.GIVEN_UP
 
 
@@ -242,7 +242,7 @@ def numbered(count):
     return [callback(initiation_id=f"i-{number}") for number in range(count)]
 
 
-ACCEPTED = Tried(Delivery.DELIVERED, "HTTP 200")
+ACCEPTED = TryResult(Delivery.DELIVERED, "HTTP 200")
 
 
 class World:
@@ -309,7 +309,7 @@ def test_a_try_that_is_not_on_record_is_made_again_and_not_every_second():
 
 
 def test_nothing_is_sent_while_the_receiver_asks_to_be_spared():
-    world = World(*numbered(1), said=Tried(Delivery.PENDING, "HTTP 429", 60.0, pause=60.0))
+    world = World(*numbered(1), said=TryResult(Delivery.PENDING, "HTTP 429", 60.0, pause=60.0))
     world.sender.turn()
     world.outbox.pending = numbered(1)
     world.clock.sleep(59.0)
@@ -321,7 +321,7 @@ def test_nothing_is_sent_while_the_receiver_asks_to_be_spared():
     assert world.watcher.tries == ["failed"] * 2
 
 
-class KeptLease(Lease):
+class LeaseKeeper(Lease):
     def __init__(self):
         self.said = []
 
@@ -333,7 +333,7 @@ class KeptLease(Lease):
 
 
 def test_it_runs_until_it_is_stopped_and_then_gives_the_lease_back():
-    world, lease = World(callback()), KeptLease()
+    world, lease = World(callback()), LeaseKeeper()
     running = CallbackThread(world.sender, lease)
     running.start()
     wait_until(lambda: world.outbox.marked)
@@ -342,7 +342,7 @@ def test_it_runs_until_it_is_stopped_and_then_gives_the_lease_back():
 
 
 def test_it_ends_with_the_worker_it_runs_in():
-    world, lease, alive = World(), KeptLease(), [True]
+    world, lease, alive = World(), LeaseKeeper(), [True]
     running = CallbackThread(world.sender, lease)
     running.start(lambda: bool(alive))
     wait_until(lambda: lease.said == ["start"])
@@ -352,7 +352,7 @@ def test_it_ends_with_the_worker_it_runs_in():
 
 
 def test_a_fault_of_ours_ends_no_thread():
-    world, lease, faults = World(callback()), KeptLease(), [ZeroDivisionError()]
+    world, lease, faults = World(callback()), LeaseKeeper(), [ZeroDivisionError()]
     due = world.outbox.due
 
     def faulty(limit):

@@ -237,7 +237,7 @@ def test_a_row_fetches_its_issuers_keys_once_it_is_started_and_never_in_a_reques
 
 def test_what_the_issuer_may_send_is_bounded_and_a_redirect_is_not_followed(issuer):
     assert fetch(issuer["url"]) == issuer["body"]
-    issuer["body"] = b"x" * (fetching.LARGEST + 1)
+    issuer["body"] = b"x" * (fetching.MAX_BYTES + 1)
     with pytest.raises(FetchError, match="more than"):
         fetch(issuer["url"])
     issuer.update(status=302, body=b"", headers={"Location": issuer["url"]})
@@ -252,12 +252,12 @@ def test_an_issuer_that_sends_a_byte_now_and_then_holds_nobody_up(issuer, header
     """Each wait is short, and there would be no end of them."""
     issuer.update(drips=True, headers={"Content-Length": "200000", **headers})
     with pytest.raises(FetchError, match="did not answer within"):
-        fetch(issuer["url"], whole=0.3)
+        fetch(issuer["url"], total_seconds=0.3)
 
 
 def test_a_tls_handshake_that_never_ends_holds_nobody_up():
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(FetchError, match=r"within 0\.3 s"):
-        fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/keys", whole=0.3)
+        fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/keys", total_seconds=0.3)
 
 
 @pytest.mark.parametrize("host", ["[::1]", "[::ffff:127.0.0.1]"])

@@ -11,8 +11,8 @@ from cobrowse.errors import LedgerUnavailable
 from cobrowse.model import Failure, Outcome, Status
 from integrations.genesys.no_proxy import is_direct
 from integrations.genesys.notifications import Channel
-from integrations.kept_lease import EVERY, LEASE_SECONDS, KeptLease
-from integrations.listening.answered import Answered, AnsweredReader
+from integrations.lease_keeper import EVERY, LEASE_SECONDS, LeaseKeeper
+from integrations.listening.agent_answers import AgentAnswer, AgentAnswerReader
 from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
 from integrations.listening.connection import PONG, QUIET, RENEW_BEFORE, Connection, Silent
 from integrations.listening.listener import Listener
@@ -81,10 +81,10 @@ def test_a_message_is_one_of_the_channels_or_an_event(text, kind):
 
 
 def test_an_answer_names_its_agent_and_the_first_is_the_key():
-    read = AnsweredReader(lambda: "id").read
+    read = AgentAnswerReader(lambda: "id").read
     now = ManualClock().now()
     answered = read(change(("a", "disconnected"), ("b", "connected"), ("d", "connected")), now)
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, AgentAnswer)
     assert answered.keys == (f"{CHAT}:b", f"{CHAT}:d")
     command = answered.command
     assert (command.key, command.sender, command.start_when) == (f"{CHAT}:b", "listen", "agent_connected")
@@ -175,16 +175,16 @@ class Leases:
 
 def test_a_lease_is_held_only_while_no_other_can_have_it():
     clock = ManualClock()
-    lease = KeptLease(Leases(True, None, False), "listener", "me", clock)
+    lease = LeaseKeeper(Leases(True, None, False), "listener", "me", clock)
     assert not lease.held
-    lease.look()
+    lease.renew()
     assert lease.held
     clock.sleep(LEASE_SECONDS - 0.1)
-    lease.look()  # the ledger is away
+    lease.renew()  # the ledger is away
     assert lease.held
     clock.sleep(0.1)
     assert not lease.held
-    lease.look()
+    lease.renew()
     assert not lease.held
 
 
@@ -195,7 +195,7 @@ def test_a_fault_of_ours_does_not_keep_a_process_from_its_lease_for_good():
             return answer if isinstance(answer, bool) else {}[answer]
 
     leases = Faulty("no such thing", *[True] * 99)
-    lease = KeptLease(leases, "listener", "me", SystemClock())
+    lease = LeaseKeeper(leases, "listener", "me", SystemClock())
     lease.start()
     wait_until(lambda: lease.held)
     lease.stop()
@@ -238,7 +238,7 @@ def starter():
 
 @pytest.fixture
 def answered():
-    return AnsweredReader(lambda: "id").read(change(("a", "connected")), ManualClock().now())
+    return AgentAnswerReader(lambda: "id").read(change(("a", "connected")), ManualClock().now())
 
 
 def test_an_answer_is_started_once(starter, answered):
@@ -337,7 +337,7 @@ class Simulated:
         ends = self.clock.monotonic() + seconds
         while self.next_look <= ends:
             self.clock.time = max(self.clock.time, self.next_look)
-            self.lease.look()
+            self.lease.renew()
             self.next_look += EVERY
         self.clock.time = max(self.clock.time, ends)
         return self.stopped
@@ -368,12 +368,12 @@ def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
     """In the clock's time: wherever between two looks of its own the dead one ended, and the other one looks."""
     clock = ManualClock()
     shared = SharedLease(clock)
-    dead = KeptLease(shared, "listener", "dead", clock)
-    dead.look()
+    dead = LeaseKeeper(shared, "listener", "dead", clock)
+    dead.renew()
     assert dead.held
     clock.sleep(died_after)
     died = clock.monotonic()
-    lease = KeptLease(shared, "listener", "heir", clock)
+    lease = LeaseKeeper(shared, "listener", "heir", clock)
     stopping = Simulated(clock, lease)
     stopping.next_look += phase
     began = []
@@ -396,7 +396,7 @@ def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
         ListenConfig(queues=(CHAT,)),
         SlowCalls(clock),
         lambda _uri: Opened(),
-        AnsweredReader(lambda: "id"),
+        AgentAnswerReader(lambda: "id"),
         Submitted(),
         lease,
         Watcher(clock, on_listening),
