@@ -1,6 +1,7 @@
 """What the transport says beside an answer: of a failure and of how far it got; and the limits it has by itself."""
 
 import time
+from math import inf
 
 import gevent
 import httpx
@@ -92,8 +93,10 @@ def test_a_connection_of_its_own_is_dropped_before_a_load_balancer_of_awss_would
     assert CurlTransport()._idle_seconds <= 50
 
 
-def test_when_libcurl_asks_to_be_called_at_once_it_is_due():
+def test_libcurl_is_called_at_once_or_never_as_it_asks():
     transfers = HubTransfers(gevent.get_hub())
     transfers._on_due(0)
     assert transfers._due <= time.monotonic()
+    transfers._on_due(-1)
+    assert transfers._due == inf
     transfers.close()
