@@ -13,9 +13,9 @@ from sandbox.faults import KINDS as FAULTS
 from tests.clocks import HANGS
 from tests.conftest import leaks
 from tests.robustness.failure_modes import WAYS
-from tests.robustness.harness import Stage
 from tests.robustness.matrix import ALWAYS, ROLES, TIMES, Cell, cells, some
 from tests.robustness.rules import GOOD, KINDS
+from tests.robustness.stage import Stage
 from web.error_responses import status_of
 
 ROOT = Path(__file__).parents[2]

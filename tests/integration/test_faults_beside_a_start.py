@@ -4,9 +4,6 @@
 session once Genesys is well; a failed hand-over never fails the start, and the answer says what was handed over.
 """
 
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-
 import pytest
 
 from sandbox.state import WEBCHAT
@@ -21,12 +18,7 @@ HURRIED = 0.7
 
 
 def struck(box, operation, way, times):
-    fault = dict(way.fault)
-    if way.date is not None:
-        fault["retry_after"] = format_datetime(datetime.now(UTC) + timedelta(seconds=way.date), usegmt=True)
-    if "location" in fault:
-        fault["location"] = "http://127.0.0.1:9/"
-    box.faults.add(operation=operation, times=times, **fault)
+    box.faults.add(operation=operation, times=times, **way.fields("http://127.0.0.1:9/"))
 
 
 @pytest.mark.parametrize("times", [1, "always"])

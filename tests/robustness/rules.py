@@ -1,15 +1,13 @@
-"""What must come of a struck call: tables of rules, and not what the code was seen to do.
+"""What must come of a call that fails: tables of rules, and not what the code was seen to do.
 
 In short: a call that can't have happened, or that harms nobody twice, is sent again inside the deadline; an invitation
 whose answer was lost is looked for and never made blindly again; an invitation that was made is no failure; everything
-else is told by the kind it is.
+else is reported as the kind it is.
 """
 
-from collections.abc import Iterator, Mapping
-
 # HTTP status of each kind, and the two promises of a failure: whether asking again can help, and whether the same key
-# may come again (a kind that a person can mend, or that passes) or gets the same failure for good.
-KINDS: Mapping[str, tuple[int, bool, bool]] = {
+# may come again (a person can repair it, or it passes) or gets the same failure for good.
+KINDS = {
     "conversation_not_found": (404, False, False),
     "conversation_not_active": (409, False, False),
     "cobrowse_not_supported": (422, False, False),
@@ -61,19 +59,19 @@ fine           |ok ok ok      |ok ok ok       |ok ok ok |ok ok ok       |ok ok o
 """
 
 
-def _rows(table: str) -> Iterator[tuple[str, dict[str, str]]]:
+def _rows(table):
     head, *lines = ([cell.strip() for cell in line.split("|")] for line in table.strip("\n").splitlines())
     for nature, *cells in lines:
         yield nature, {part: cell for part, cell in zip(head[1:], cells, strict=True) if cell != "-"}
 
 
-RULES: Mapping[str, Mapping[str, str]] = dict(_rows(_TABLE))
+RULES = dict(_rows(_TABLE))
 # As another nature in every part.
 LIKE = {"late": "broken", "redirected": "garbled", "broken, long": "limited, long", "stale": "denied"}
 
 # What a refusal that is none of the kinds above stands for, by the struck call and the status. A status that the call
 # has no meaning for is none of Genesys's documented answers.
-REFUSALS: Mapping[str, Mapping[int, str]] = {
+REFUSALS = {
     "token": {400: "genesys_unauthorized"},
     # An org without this list has none next time either.
     "list": dict.fromkeys((400, 404), "cobrowse_not_supported"),
