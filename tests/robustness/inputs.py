@@ -1,22 +1,18 @@
 """Bad input: JSON, XML and headers that bring parsers down, and strategies that mix them into real deliveries."""
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from hypothesis import strategies as st
-
-from tests.robustness.documents import places, put
 
 CONVERSATION = "11111111-1111-4111-8111-111111111111"
 
 
-def _nested(depth: int, opening: str = "[", closing: str = "]", inside: str = "") -> bytes:
+def _nested(depth, opening="[", closing="]", inside=""):
     return (opening * depth + inside + closing * depth).encode()
 
 
 # Each is the text of one JSON value, or of none. Depths stand around the parser's limits: 254 writing, 1,024 reading.
-JSON_BOMBS: Mapping[str, bytes] = {
+JSON_BOMBS = {
     **{f"arrays {depth} deep": _nested(depth) for depth in (100, 253, 254, 255, 256, 300, 1_000, 1_024, 1_025)},
     **{f"objects {depth} deep": _nested(depth, '{"a":', "}", "1") for depth in (250, 254, 255, 300, 1_000, 1_024)},
     "30,000 opening brackets": b"[" * 30_000,
@@ -77,7 +73,7 @@ _SOAP = (
     b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
     b'<notifications xmlns="http://soap.sforce.com/2005/09/outbound">%s</notifications></soapenv:Body></soapenv:Envelope>'
 )
-XML_BOMBS: Mapping[str, bytes] = {
+XML_BOMBS = {
     "a billion laughs": _DOCTYPE
     % (b'<!ENTITY a "ha">' + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9)))
     + _SOAP % b"&j;",
@@ -100,7 +96,7 @@ XML_BOMBS: Mapping[str, bytes] = {
 }
 
 # Values of headers, as WSGI hands them over: each character is a byte.
-HEADER_BOMBS: Mapping[str, str] = {
+HEADER_BOMBS = {
     "empty": "",
     "a space": " ",
     "a comma": ",",
@@ -142,32 +138,44 @@ HEADER_BOMBS: Mapping[str, str] = {
 }
 
 
-class Shape:
-    """Where bombs go in a data action: the request's body for each bomb."""
-
-    def __init__(self, name: str, body: Callable[[bytes], bytes]) -> None:
-        self.name = name
-        self.body = body
-
-
-def _quoted(bomb: bytes) -> bytes:
+def _quoted(bomb):
     """The bomb as the text of a JSON string."""
     return json.dumps(bomb.decode("utf-8", "replace")).encode()
 
 
-_START = b'{"conversationId":"' + CONVERSATION.encode() + b'"'
-PLACES = (
-    Shape("the whole body", lambda bomb: bomb),
-    Shape("conversationId", lambda bomb: b'{"conversationId":' + bomb + b"}"),
-    Shape("channel", lambda bomb: _START + b',"channel":' + bomb + b"}"),
-    Shape("latest", lambda bomb: _START + b',"latest":' + bomb + b"}"),
-    Shape("requestedBy", lambda bomb: _START + b',"requestedBy":' + bomb + b"}"),
-    Shape("sessionSettings", lambda bomb: _START + b',"sessionSettings":' + bomb + b"}"),
-    Shape("sessionSettings, as text", lambda bomb: _START + b',"sessionSettings":' + _quoted(bomb) + b"}"),
-    Shape("a setting", lambda bomb: _START + b',"sessionSettings":' + _quoted(b'{"a":' + bomb + b"}") + b"}"),
-    Shape("an unknown field", lambda bomb: _START + b',"more":' + bomb + b"}"),
-    Shape("a second conversationId", lambda bomb: _START + b',"conversationId":' + bomb + b"}"),
-)
+def _beside(name, value):
+    return b'{"conversationId":"%s","%s":%s}' % (CONVERSATION.encode(), name, value)
+
+
+# Where bombs go in a data action: the request's body for each bomb.
+PLACES = {
+    "the whole body": lambda bomb: bomb,
+    "conversationId": lambda bomb: b'{"conversationId":%s}' % bomb,
+    "channel": lambda bomb: _beside(b"channel", bomb),
+    "latest": lambda bomb: _beside(b"latest", bomb),
+    "requestedBy": lambda bomb: _beside(b"requestedBy", bomb),
+    "sessionSettings": lambda bomb: _beside(b"sessionSettings", bomb),
+    "sessionSettings, as text": lambda bomb: _beside(b"sessionSettings", _quoted(bomb)),
+    "a setting": lambda bomb: _beside(b"sessionSettings", _quoted(b'{"a":%s}' % bomb)),
+    "an unknown field": lambda bomb: _beside(b"more", bomb),
+    "a second conversationId": lambda bomb: _beside(b"conversationId", bomb),
+}
+
+
+def places(value, path=()):
+    """Every place of a JSON value; of a long list the first five."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value[:5]) if isinstance(value, list) else ()
+    return [path, *(place for key, inner in inside for place in places(inner, (*path, key)))]
+
+
+def put(value, path, new):
+    """The value with the new one at this place; the value itself stays as it is."""
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = put(copy[path[0]], path[1:], new)
+    return copy
+
 
 # --- strategies -------------------------------------------------------------------------------------------------------
 
@@ -190,7 +198,7 @@ _texts = st.sampled_from([f'{{"a":{bomb.decode("utf-8", "replace")}}}' for bomb 
 
 
 @st.composite
-def changed_json(draw: st.DrawFn, body: Any) -> bytes:
+def changed_json(draw, body):
     """A real body with one to three of its places holding something else, or a bomb."""
     for _ in range(draw(st.integers(1, 3))):
         body = put(body, draw(st.sampled_from(places(body))), draw(values | _texts))
@@ -203,7 +211,7 @@ def changed_json(draw: st.DrawFn, body: Any) -> bytes:
 
 
 @st.composite
-def changed_bytes(draw: st.DrawFn, body: bytes) -> bytes:
+def changed_bytes(draw, body):
     """A real body with some bytes cut out, put in or turned over."""
     changed = bytearray(body)
     for _ in range(draw(st.integers(1, 4))):
