@@ -22,7 +22,7 @@ from tests.http_client import HTTP
 from tests.in_process import KEY, service
 from tests.integration.conftest import running_gunicorn
 from tests.leftovers import held_by
-from tests.payloads import BASE_URL, EXAMPLE, environ
+from tests.payloads import BASE_URL, EXAMPLE, environ, write_senders
 from tests.robustness import inputs
 from tests.robustness.malformed_requests import BODY, LENGTH, head
 from tests.robustness.parsers import changed, genuine
@@ -49,13 +49,6 @@ def grant(request):
     return httpx.Response(200, content=orjson.dumps(answers.get(last, live)))
 
 
-def write_senders(folder):
-    """Write the example file without its rates, which are no matter of these tests, and return its path."""
-    rows = Path(folder) / "senders.toml"
-    rows.write_text(re.sub(r"(?m)^rate_limit = .*$", "", EXAMPLE.read_text()))
-    return str(rows)
-
-
 @contextlib.contextmanager
 def client():
     """A client of the service in this process, with every sender, on a Genesys that grants everything."""
@@ -67,7 +60,7 @@ def client():
     }
     secrets = environ(EXAMPLE.read_text())
     with tempfile.TemporaryDirectory() as folder:
-        chosen["senders_file"] = write_senders(folder)
+        chosen["senders_file"] = str(write_senders(Path(folder)))
         with service("http://127.0.0.1:1", folder, secrets, httpx.MockTransport(grant), **chosen) as (app, _):
             yield app.test_client()
 

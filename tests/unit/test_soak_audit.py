@@ -8,7 +8,7 @@ import pytest
 
 from cobrowse.ledger import State
 from tests.robustness.callers import Reply, Request
-from tests.robustness.reconciliation import Reconciliation, audit
+from tests.robustness.reconciliation import PAGE, History, audit, rows_of
 from tests.scripted import command, ended, entry
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -25,22 +25,9 @@ NOTHING = Reply(0)
 FAILED = told(503, success=False, retryable=True, errorCode="genesys_unavailable")
 
 
-class Kept:
-    """A ledger with these rows."""
-
-    def __init__(self, *rows):
-        self.rows = rows
-
-    def recent(self, limit, *, before_seq=None):
-        return [] if before_seq is not None else list(self.rows)
-
-
 def found(*replies, rows=(ROW,), invited=1, key="k"):
-    books = Reconciliation()
-    account = books.open(Request("crm", key, "c-1", b"{}", {}))
-    for reply in replies:
-        books.note(account, reply)
-    return audit(books, Kept(*rows), {"c-1": invited} if invited else {})
+    history = History(Request("crm", key, "c-1", b"{}", {}), list(replies))
+    return list(audit([history], rows, {"c-1": invited} if invited else {}))
 
 
 @pytest.mark.parametrize(
@@ -87,4 +74,20 @@ def test_books_that_do_not_add_up_are_found(books, fault):
 
 
 def test_a_customer_whom_nobody_asked_for_is_found():
-    assert audit(Reconciliation(), Kept(), {"c-9": 1}) == ["conversation c-9 was invited and nobody asked"]
+    assert list(audit([], [], {"c-9": 1})) == ["conversation c-9 was invited and nobody asked"]
+
+
+class Kept:
+    """A ledger of so many rows, each with its number."""
+
+    def __init__(self, count):
+        self.rows = [replace(ROW, seq=count - number) for number in range(count)]
+
+    def recent(self, limit, *, before_seq=None):
+        older = [row for row in self.rows if before_seq is None or row.seq < before_seq]
+        return older[:limit]
+
+
+@pytest.mark.parametrize("count", [0, 1, PAGE, 2 * PAGE + 1])
+def test_all_rows_of_the_ledger_are_gone_through(count):
+    assert [row.seq for row in rows_of(Kept(count))] == list(range(count, 0, -1))
