@@ -6,11 +6,11 @@ with the square of the input shows as 256 times, one that grows with it as 16 ti
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from time import process_time
-from typing import Any
 
 import orjson
 
@@ -22,12 +22,11 @@ from integrations.genesys.redaction import redact
 from integrations.genesys.waits import retry_after
 from integrations.observability.printable import printable, printable_json
 from integrations.senders.payloads.paths import Path
-from integrations.senders.registry import Sender
 from integrations.senders.requests import UnverifiedRequest
 from schemas.data_action import StartRequestSchema
 from schemas.json_text import parse_body
 from schemas.texts import placeholder_in
-from tests.payloads import NOW, Delivery, deliveries, senders
+from tests.payloads import NOW, deliveries, senders
 from web import request_parsing
 from web.data_action_body import check_no_repeats, load
 from web.data_actions import fingerprint
@@ -47,8 +46,8 @@ class Case:
     """One parser with one kind of input: `make` gives about so many bytes, `run` reads them."""
 
     name: str
-    make: Callable[[int], Any]
-    run: Callable[[Any], object]
+    make: Callable
+    run: Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +59,22 @@ class Growth:
     large: float
 
     @property
-    def factor(self) -> float:
+    def factor(self):
         """How many times more the large one costs."""
         return self.large / max(self.small, 1e-9)
 
     @property
-    def is_linear(self) -> bool:
+    def is_linear(self):
         """Whether the cost grows about as the input does, or is too small to tell."""
         return self.large < FLOOR or self.factor < ALLOWED
 
 
-def measure(case: Case) -> Growth:
+def measure(case):
     """The case at both sizes."""
     return Growth(case.name, _cost(case, SMALL), _cost(case, SMALL * TIMES, enough=FLOOR))
 
 
-def _cost(case: Case, size: int, enough: float = 0.0) -> float:
+def _cost(case, size, enough=0.0):
     """The best of three, or the first that is below `enough`."""
     made = case.make(size)
     best = float("inf")
@@ -92,7 +91,7 @@ def _cost(case: Case, size: int, enough: float = 0.0) -> float:
     return best
 
 
-def cases() -> Iterator[Case]:
+def cases():
     """Every parser of ours with what is likeliest to hurt it."""
     yield from _of_senders()
     yield from _of_the_data_action()
@@ -100,17 +99,15 @@ def cases() -> Iterator[Case]:
     for name, path in PATHS.items():
         yield Case(f"JMESPath: {name}", _json(b'{"items":[', b'{"id":1,"n":["x"]}', b"]}", load=True), Path.of(path))
     for name, unit in TEXTS.items():
-        for function in (
-            redact,
-            printable,
-            printable_json,
-            placeholder_in,
-            request_parsing.idempotency_key,
-            _delivery_header,
-        ):
+        for function in FUNCTIONS:
             yield Case(f"{function.__name__.strip('_')}: {name}", _text(unit), function)
 
 
+def _delivery_header(value):
+    return request_parsing.correlation_id({"X-Correlation-Id": value}, lambda: "")
+
+
+FUNCTIONS = (redact, printable, printable_json, placeholder_in, request_parsing.idempotency_key, _delivery_header)
 PATHS = {
     "a projection": "items[*].id",
     "a filter": "items[?id == `1`].n[]",
@@ -146,8 +143,8 @@ TEXTS = {
 }
 
 
-def _of_the_data_action() -> Iterator[Case]:
-    def run(body: bytes) -> None:
+def _of_the_data_action():
+    def run(body):
         parsed = parse_body(body)
         check_no_repeats(body, _REQUEST)
         fingerprint(parsed)
@@ -168,45 +165,50 @@ OBJECTS = {
 }
 
 
-def _of_genesys() -> Iterator[Case]:
+def _of_genesys():
     clock = SystemClock()
 
-    def conversation(body: bytes) -> None:
+    def conversation(body):
         parse_conversation(parse_response(CONVERSATION, 200, {}, body, clock))
 
-    def failed(body: bytes) -> None:
+    def failed(body):
         parse_response(CREATE, 500, {}, body, clock)
 
     chats = b'{"chats":[{"id":"m","state":"connected"}],"cobrowsesessions":[{"id":"s%d"}]}'
     yield Case("Genesys: participants", _json(b'{"id":"c","participants":[', chats, b"]}"), conversation)
     yield Case("Genesys: wrong media", _json(b'{"id":"c","media":[', b"1", b"]}"), conversation)
     for name, unit in {"words": b"a ", "Bearer": b"Bearer x ", "URLs": b"https://a?b ", "hex": b"0a"}.items():
-        yield Case(f"Genesys: an error of {name}", _bytes(b'{"message":"', unit, b'"}'), failed)
+        yield Case(f"Genesys: an error of {name}", _text(unit, b'{"message":"', b'"}'), failed)
     for name, text in {"digits": "1", "commas": ",", "spaces": "1 ", "parentheses": "(", "colons": "1:"}.items():
         yield Case(f"Retry-After: {name}", _text(text), lambda value: retry_after(value, clock))
 
 
-def _of_senders() -> Iterator[Case]:
-    rows = senders()
-    first: dict[str, Delivery] = {}
+def _of_senders():
+    """Each envelope, and each signature scheme, with the first sender that has it."""
+    rows, envelopes, schemes = senders(), set(), set()
     for delivery in deliveries():
-        first.setdefault(delivery.sender, delivery)
-    for name, delivery in first.items():
-        row = rows.get(name)
-        assert row is not None, name
-        genuine = delivery.signed_by(row)
+        row = rows.get(delivery.sender)
+        if row.envelope not in envelopes or row.signature not in schemes:
+            genuine = delivery.signed_by(row)
+        if row.envelope not in envelopes:
+            envelopes.add(row.envelope)
+            read = partial(_read, row, genuine)
+            for kind, parts in (SOAP if row.content_type == "text/xml" else EVENTS).items():
+                yield Case(f"{row.envelope}: {kind}", _json(*parts), read)
+        if row.signature not in schemes:
+            schemes.add(row.signature)
+            check = partial(_check, row, genuine)
+            for kind, unit in {"commas": "v1,", "equals": "a=1&", "spaces": " ", "percents": "%3A"}.items():
+                yield Case(f"{row.signature}: headers of {kind}", _text(unit), check)
 
-        def read(body: bytes, row: Sender = row, genuine: UnverifiedRequest = genuine) -> object:
-            return row.read(UnverifiedRequest("POST", genuine.path, "", genuine.headers, body, "192.0.2.7"))
 
-        def check(value: str, row: Sender = row, genuine: UnverifiedRequest = genuine) -> object:
-            headers = dict.fromkeys(genuine.headers, value)
-            return row.authenticate(UnverifiedRequest("POST", value, value, headers, value.encode(), "192.0.2.7"), NOW)
+def _read(row, genuine, body):
+    return row.read(UnverifiedRequest("POST", genuine.path, "", genuine.headers, body, "192.0.2.7"))
 
-        for kind, parts in (SOAP if row.content_type == "text/xml" else EVENTS).items():
-            yield Case(f"{name}: {kind}", _json(*parts), read)
-        for kind, unit in {"commas": "v1,", "equals": "a=1&", "spaces": " ", "percents": "%3A"}.items():
-            yield Case(f"{name}: headers of {kind}", _text(unit), check)
+
+def _check(row, genuine, value):
+    headers = dict.fromkeys(genuine.headers, value)
+    return row.authenticate(UnverifiedRequest("POST", value, value, headers, value.encode(), "192.0.2.7"), NOW)
 
 
 EVENTS = {
@@ -235,10 +237,10 @@ SOAP = {
 }
 
 
-def _json(opening: bytes, unit: bytes, closing: bytes, *, load: bool = False) -> Callable[[int], Any]:
+def _json(opening, unit, closing, *, load=False):
     """Makes a document of this unit again and again; %d in it is the number of the place, and commas join JSON's."""
 
-    def make(size: int) -> Any:
+    def make(size):
         numbers = range(max(1, size // (len(unit) + 1)))
         units = [unit.replace(b"%d", b"%d" % number) for number in numbers]
         body = opening + (b"" if opening.startswith(b"<") else b",").join(units) + closing
@@ -247,19 +249,11 @@ def _json(opening: bytes, unit: bytes, closing: bytes, *, load: bool = False) ->
     return make
 
 
-def _bytes(opening: bytes, unit: bytes, closing: bytes) -> Callable[[int], bytes]:
+def _text(unit, opening="", closing=""):
     return lambda size: opening + unit * (size // len(unit)) + closing
 
 
-def _text(unit: str) -> Callable[[int], str]:
-    return lambda size: unit * (size // len(unit))
-
-
-def _delivery_header(value: str) -> str:
-    return request_parsing.correlation_id({"X-Correlation-Id": value}, lambda: "")  # type: ignore[arg-type]  # any mapping does
-
-
-def main() -> int:
+def main():
     """Print the table; 1 if anything grows faster than its input."""
     found = sorted(map(measure, cases()), key=lambda growth: -growth.factor if growth.large >= FLOOR else 0)
     print(f"{'':<60}{SMALL // 1024:>6} KB{SMALL * TIMES // 1024:>9} KB   times")

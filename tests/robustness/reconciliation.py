@@ -23,8 +23,13 @@ class History:
         return any(reply.final for reply in self.replies)
 
 
-def audit(histories, rows, invitations):
-    """What does not add up between the callers, the ledger's rows and the customers; nothing if all does."""
+def audit(histories, rows, invitations, away=None):
+    """What does not add up between the callers, the ledger's rows and the customers; nothing if all does.
+
+    `away` is when the ledger went and when it was back: the end of an attempt that began meanwhile may not be in its
+    row, for the caller is answered all the same.
+    """
+    cut = {row.id for row in rows if away and row.state is State.RUNNING and away[0] <= row.created <= away[1]}
     by_key = defaultdict(list)
     ids = {row.id for row in rows}
     for row in rows:
@@ -35,11 +40,15 @@ def audit(histories, rows, invitations):
         one.request.conversation for one in histories if one.settled and any(not each.status for each in one.replies)
     }
     for row in rows:
-        if row.state is State.RUNNING and (row.has_live_lease or row.command.conversation_id not in abandoned):
+        if (
+            row.state is State.RUNNING
+            and row.id not in cut
+            and (row.has_live_lease or row.command.conversation_id not in abandoned)
+        ):
             yield f"row {row.id} is still running"
     for one in histories:
         kept = by_key.get((one.request.name, one.request.key), [])
-        for fault in (*_of_request(one, rows, ids, invitations), *(_of_key(one, kept) if one.request.key else ())):
+        for fault in (*_of_request(one, rows, ids, invitations), *(_of_key(one, kept, cut) if one.request.key else ())):
             yield f"{one.request.name} {one.request.key or one.request.conversation}: {fault}"
     known = {one.request.conversation for one in histories}
     yield from (f"conversation {one} was invited and nobody asked" for one in invitations if one not in known)
@@ -61,14 +70,15 @@ def _of_request(one, rows, ids, invitations):
             yield f"answered {reply.status} as {number}, of which the ledger knows nothing"
 
 
-def _of_key(one, kept):
+def _of_key(one, kept, cut):
     succeeded = [reply for reply in one.replies if reply.success]
     if one.settled and len(kept) != 1 and not (not kept and all(map(_needs_no_row, one.replies))):
         yield f"{len(kept)} rows for its key"
-    if kept and succeeded and kept[0].state is not State.SUCCEEDED:
-        yield f"answered that it was started, and its row is {kept[0].state}"
-    if kept and kept[0].state not in FINAL and any(reply.acknowledged for reply in one.replies):
-        yield f"answered that it need not come again, and its row is {kept[0].state}"
+    known = kept[0] if kept and kept[0].id not in cut else None
+    if known and succeeded and known.state is not State.SUCCEEDED:
+        yield f"answered that it was started, and its row is {known.state}"
+    if known and known.state not in FINAL and any(reply.acknowledged for reply in one.replies):
+        yield f"answered that it need not come again, and its row is {known.state}"
     # Of one session all; a take-over that finds it done counts its own calls and time, a replay repeats it.
     sessions = {reply.fields.get("cobrowseSessionId") for reply in succeeded}
     replays = {reply.body for reply in succeeded if reply.replayed}
@@ -84,9 +94,12 @@ def _attempts(row):
 
 
 def _needs_no_row(reply):
-    """Whether nothing was started, so that it may be answered without the ledger; or nothing was answered."""
+    """Whether nothing was started, so that it may be answered without the ledger; or nothing was answered.
+
+    A chat's message for people may say either.
+    """
     code, status = reply.fields.get("errorCode"), reply.fields.get("status")
-    return not reply.status or code == "ledger_unavailable" or status == "ignored"
+    return not reply.status or code == "ledger_unavailable" or status == "ignored" or "text" in reply.fields
 
 
 def rows_of(ledger):

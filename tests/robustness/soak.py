@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -187,17 +188,21 @@ def main():
     ):
         soak = Soak(box, services)
 
+        away = []
+
         def middle():
             if given.postgresql:
+                away.append(datetime.now(UTC) - timedelta(seconds=DEADLINE))
                 start_server().stop()  # a killed one loses what it commits asynchronously, as it may
                 time.sleep(2)
                 start_server().ensure_postgres_running()
+                away.append(datetime.now(UTC))
                 soak.did["database restarts"] += 1
 
         soak.run(given.minutes * 60, middle)
         took = soak.settle()
         rows = rows_of(ledger)
-        wrong = list(audit(soak.histories, rows, box.state.invitations()))
+        wrong = list(audit(soak.histories, rows, box.state.invitations(), away))
         report(soak, rows, took)
         for number, (service, samples) in enumerate(zip(services, soak.samples, strict=True), 1):
             text, grew = growth(samples)

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -25,9 +25,9 @@ NOTHING = Reply(0)
 FAILED = told(503, success=False, retryable=True, errorCode="genesys_unavailable")
 
 
-def found(*replies, rows=(ROW,), invited=1, key="k"):
+def found(*replies, rows=(ROW,), invited=1, key="k", away=()):
     history = History(Request("crm", key, "c-1", b"{}", {}), list(replies))
-    return list(audit([history], rows, {"c-1": invited} if invited else {}))
+    return list(audit([history], rows, {"c-1": invited} if invited else {}, away))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,10 @@ def found(*replies, rows=(ROW,), invited=1, key="k"):
         ([NOTHING, told(), told(replayed=True)], {}),
         ([FAILED, told()], {}),
         ([told()], {"key": "", "rows": (replace(ROW, command=command(sender="crm", conversation_id="c-1")),)}),
+        # The ledger was away when it ended.
+        ([told()], {"rows": (replace(RUNNING, created=NOW),), "away": (NOW, NOW)}),
+        # A chat was told in words that the ledger was away.
+        ([Reply(200, b'{"text": "Please try again later."}')], {"rows": (), "invited": 0}),
         # Its worker died after another delivery of the same request had brought the answer.
         ([NOTHING, told()], {"rows": (replace(RUNNING, command=replace(RUNNING.command, key="")),), "key": ""}),
     ],
@@ -62,6 +66,10 @@ WRONG = {
     "a row whose owner still lives": (
         ([NOTHING, told()], {"rows": (replace(RUNNING, lease_left=3.0),)}),
         "still running",
+    ),
+    "a success whose row is running, and the ledger was away later": (
+        ([told()], {"rows": (replace(RUNNING, created=NOW),), "away": (NOW + timedelta(seconds=1),) * 2}),
+        "its row is",
     ),
     "a success whose row is running, its worker dead": (([NOTHING, told()], {"rows": (RUNNING,)}), "its row is"),
 }
