@@ -23,6 +23,7 @@ from console import views
 from console.single_sign_on import SingleSignOn, values_of
 from diagnostics.readiness import readiness, tolerated_checks
 from integrations import callbacks, genesys
+from integrations.event_loop import new_brief_lock
 from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
 from integrations.ids import new_id
@@ -237,7 +238,7 @@ def build(
         new_id=new_id,
         lease_owner=lease_owner,
         ledger_required=settings.ledger_required,
-        admission=Admission(settings.max_concurrent_initiations),
+        admission=Admission(settings.max_concurrent_initiations, new_brief_lock()),
         observers=observers,
     )
     return Parts(initiation, flows, grants, store)

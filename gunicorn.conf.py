@@ -56,6 +56,7 @@ worker_connections = 4096
 graceful_timeout = 60
 timeout = 60
 keepalive = 65
+sendfile = False  # a response is sent through web/client_socket.py
 backlog = 2048
 # Each worker builds its own connections after the fork.
 preload_app = False

@@ -1,7 +1,6 @@
 """Limits the initiations running in a process; further requests are refused before anything is started."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from threading import Lock
 
 from cobrowse.errors import Overloaded
@@ -13,11 +12,15 @@ RETRY_AFTER = 1.0
 
 
 class Admission:
-    """A plain limit; 0 is none. A request that waits for another's run counts: it holds memory and asks the ledger."""
+    """A plain limit, which lets one in for as long as a `with` block runs; 0 is none.
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    A request that waits for another's run counts: it holds memory and asks the ledger. `lock` guards the count, and
+    nothing waits while it is held.
+    """
+
+    def __init__(self, limit: int = LIMIT, lock: AbstractContextManager[object] | None = None) -> None:
         self._limit = limit
-        self._lock = Lock()
+        self._lock = lock or Lock()
         self._under_way = 0
 
     @property
@@ -25,16 +28,14 @@ class Admission:
         """How many have been let in and have not ended."""
         return self._under_way
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Let one in for as long as the block runs. Raises Overloaded at once where there is no room."""
+    def __enter__(self) -> None:
+        """Let one in. Raises Overloaded at once where there is no room."""
         with self._lock:
             if self._limit and self._under_way >= self._limit:
                 message = f"{self._limit} initiations are running in this process"
                 raise Overloaded(message, retry_after=RETRY_AFTER)
             self._under_way += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._under_way -= 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._under_way -= 1

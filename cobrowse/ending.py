@@ -1,7 +1,6 @@
 """Ends a conversation's session: waits for what is running there, checks once, and calls if any is live."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from cobrowse.errors import GenesysBadResponse
@@ -47,7 +46,7 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     attempt.update_session({"targets": ending.targets, "state": "" if ending.targets else "disconnected"})
     if ending.targets:
         # An earlier attempt may have ended another session, and this one began since.
-        attempt.checkpoint = replace(attempt.checkpoint, completed_steps=())
+        attempt.checkpoint = attempt.checkpoint._replace(completed_steps=())
     run(
         genesys.ending(),
         attempt,

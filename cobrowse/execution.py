@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from cobrowse.errors import AgentNotConnected, ConversationError
+from cobrowse.errors import AgentNotConnected, ConversationError, GenesysError, GenesysUnauthorized
 from cobrowse.existing_session import already_active_outcome
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, run
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
 from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner, with_late_answers, without_ended
+
+# Share of the time left that a check takes at most without which the session can be started as well.
+OPTIONAL_CHECK_SHARE = 0.3
 
 
 def join_or_run(
@@ -35,7 +38,8 @@ def join_or_run(
             return _join(attempt, ended)
         # One that has not ended crashed, or is running again; either may have invited the customer before that.
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
-    if may_be_there or _looks_first(attempt.command):
+    must_check = may_be_there or _must_check(attempt.command)
+    if must_check:
         try:
             active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
             if active is None and (late := with_late_answers(ledger, attempt, acquired.history)) is not None:
@@ -48,22 +52,34 @@ def join_or_run(
             active = None
         if active is not None:
             return active
+
+    def check() -> Outcome | None:
+        wanted = attempt.command.check_before_create and not must_check
+        return _check_if_possible(attempt, acquired, sessions) if wanted else None
+
     # What continues an earlier attempt puts its own call on record even where the row already has one: a claim
     # that a power cut took back must not send anything out.
-    _run_flow(flow, ledger, attempt, acquired.entry.checkpoint if attempt.number == 1 else Checkpoint())
-    return outcome_of(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
+    recorded = acquired.entry.checkpoint if attempt.number == 1 else Checkpoint()
+    found = _run_flow(flow, ledger, attempt, recorded, check)
+    return found or outcome_of(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
 
 
 def _join(attempt: Attempt, ended: InitiationRecord) -> Outcome:
     outcome = replace(joined_outcome(ended, attempt), initiation_id=attempt.initiation_id)
     if outcome.success:
         session = visible_session(attempt.command, ended.checkpoint.session, ended.command)
-        attempt.checkpoint = replace(attempt.checkpoint, flow=outcome.flow, session=session)
+        attempt.checkpoint = attempt.checkpoint._replace(flow=outcome.flow, session=session)
     return outcome
 
 
-def _run_flow(flow_of: Callable[[str], Flow], ledger: Ledger, attempt: Attempt, recorded: Checkpoint) -> None:
-    """Run the flow in force; once the org turns out not to have its endpoint, the other one."""
+def _run_flow(
+    flow_of: Callable[[str], Flow],
+    ledger: Ledger,
+    attempt: Attempt,
+    recorded: Checkpoint,
+    check: Callable[[], Outcome | None],
+) -> Outcome | None:
+    """Run the flow in force; once the org turns out not to have its endpoint, the other one. `check` as in `run`."""
 
     def save_checkpoint(checkpoint: Checkpoint) -> None:
         with attempt.commit("checkpoint"):
@@ -75,11 +91,26 @@ def _run_flow(flow_of: Callable[[str], Flow], ledger: Ledger, attempt: Attempt, 
         flow = flow_of(attempt.checkpoint.flow)
         attempt.update_session({"conversation_id": attempt.command.conversation_id}, flow=flow.name)
         try:
-            return run(flow, attempt, recorded, save_checkpoint)
+            return run(flow, attempt, recorded, save_checkpoint, check)
         except FlowUnavailable:
             attempt.checkpoint = Checkpoint()
 
 
-def _looks_first(command: Command) -> bool:
-    """Whether the conversation is checked before the flow: not for a caller within the conversation."""
+def _must_check(command: Command) -> bool:
+    """Whether nothing may be started before the conversation has been checked."""
     return command.reuse_live_session or command.start_when == "agent_connected"
+
+
+def _check_if_possible(attempt: Attempt, acquired: Acquired, sessions: Callable[[Attempt], Sessions]) -> Outcome | None:
+    """The live session's outcome; None if there is none, or if Genesys does not say.
+
+    Raises a ConversationError, and GenesysUnauthorized, with which no other call would be accepted either.
+    """
+    try:
+        with attempt.within(OPTIONAL_CHECK_SHARE):
+            return already_active_outcome(attempt, acquired, lambda: sessions(attempt))
+    except GenesysUnauthorized:
+        raise
+    except GenesysError:
+        # Nobody was invited to this conversation before, so the worst without the check is a session for nothing.
+        return None

@@ -1,7 +1,6 @@
 """Checks a conversation for a session that makes another invitation unnecessary."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from cobrowse.errors import AgentNotConnected
@@ -59,12 +58,12 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
     started = _find_owner(history, found)
     if started is not None and started.checkpoint.session.cobrowse_session_id:
         ours = started.checkpoint.session
-        found = replace(
-            ours, state=found.state, viewer_url=ours.viewer_url or found.viewer_url, verified=found.verified
+        found = ours._replace(
+            state=found.state, viewer_url=ours.viewer_url or found.viewer_url, verified=found.verified
         )
-    found = replace(found, conversation_id=attempt.command.conversation_id)
+    found = found._replace(conversation_id=attempt.command.conversation_id)
     owner = started.command if started is not None else None
-    attempt.checkpoint = replace(attempt.checkpoint, session=visible_session(attempt.command, found, owner))
+    attempt.checkpoint = attempt.checkpoint._replace(flow="", session=visible_session(attempt.command, found, owner))
     return outcome_of(attempt, Status.ALREADY_ACTIVE)
 
 
@@ -80,7 +79,7 @@ def find_live_session(shown: Sessions, known: tuple[Session, ...], own: Session,
         live = next(
             (session for session in shown.live if any(_is_same_session(session, each) for each in known)), shown.live[0]
         )
-        return replace(live, verified=True)
+        return live._replace(verified=True)
     return _not_shown_as_over(tuple(each for each in known if offer_is_open(each, now)), shown)
 
 

@@ -1,9 +1,9 @@
 """A flow is a row of steps. `run` executes them: order, timing and recovery are the same for every flow."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
 
 from cobrowse.clock import Clock, Deadline
 from cobrowse.errors import CobrowseError, GenesysError, GenesysTimeout
@@ -64,9 +64,9 @@ class Attempt:
     def update_session(self, facts: SessionUpdate, **progress: object) -> None:
         """Merge the fields that a step or a probe returned into the session, and `progress` into the checkpoint."""
         if facts:
-            progress["session"] = replace(self.session, **facts)  # type: ignore[arg-type]  # a step names Session's own fields
+            progress["session"] = self.session._replace(**facts)  # type: ignore[arg-type]  # a step names Session's own fields
         if progress:
-            self.checkpoint = replace(self.checkpoint, **progress)  # type: ignore[arg-type]  # as above, Checkpoint's
+            self.checkpoint = self.checkpoint._replace(**progress)  # type: ignore[arg-type]  # as above, Checkpoint's
 
     def record_call(self, name: str, start: float, result: str) -> None:
         """Note an upstream call that began at `start` (the clock's monotonic seconds) and just ended."""
@@ -89,27 +89,31 @@ class Attempt:
             yield
 
     @contextmanager
-    def commit(self, what: str) -> Iterator[None]:
-        """Time a commit in the ledger. It explains where time goes; observers don't receive it."""
-        start = self.clock.monotonic()
+    def within(self, share: float) -> Iterator[None]:
+        """Limit what is done inside to this share of the time that is left."""
+        whole = self.deadline
+        self.deadline = Deadline.after(whole.remaining() * share, self.clock)
         try:
             yield
         finally:
-            self.spans.append(Span("commit", what, start - self._started, self.clock.monotonic() - start))
+            self.deadline = whole
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def commit(self, what: str) -> AbstractContextManager[None]:
+        """Time a commit in the ledger. It explains where time goes; observers don't receive it."""
+        return _Timed(self, "commit", what)
+
+    def step(self, name: str) -> AbstractContextManager[None]:
         """Time a step; a failure is recorded with the error's code."""
-        start = self.clock.monotonic()
-        result = "failed"
-        try:
-            yield
-            result = "done"
-        except CobrowseError as error:
-            result = error.code
-            raise
-        finally:
-            self._record_span(Span("step", name, start - self._started, self.clock.monotonic() - start, result))
+        return _Timed(self, "step", name)
+
+    def end_block(self, kind: Literal["step", "commit"], name: str, start: float, error: BaseException | None) -> None:
+        """Note a step or a commit that began at `start` (the clock's monotonic seconds) and just ended."""
+        seconds = self.clock.monotonic() - start
+        if kind == "commit":
+            self.spans.append(Span(kind, name, start - self._started, seconds))
+            return
+        result = "done" if error is None else error.code if isinstance(error, CobrowseError) else "failed"
+        self._record_span(Span(kind, name, start - self._started, seconds, result))
 
     def on_outcome(self, outcome: Outcome) -> None:
         """Report the outcome to the observers."""
@@ -120,6 +124,21 @@ class Attempt:
         self.spans.append(span)
         for observer in self._observers:
             observer.on_span_end(self, span)
+
+
+class _Timed:
+    """A block of an attempt that is timed."""
+
+    __slots__ = ("_attempt", "_kind", "_name", "_start")
+
+    def __init__(self, attempt: Attempt, kind: Literal["step", "commit"], name: str) -> None:
+        self._attempt, self._kind, self._name = attempt, kind, name
+
+    def __enter__(self) -> None:
+        self._start = self._attempt.clock.monotonic()
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        self._attempt.end_block(self._kind, self._name, self._start, error)
 
 
 def always(_attempt: Attempt) -> bool:
@@ -166,16 +185,28 @@ class Flow:
 SaveCheckpoint = Callable[[Checkpoint], None]
 
 
-def run(flow: Flow, attempt: Attempt, recorded: Checkpoint, save_checkpoint: SaveCheckpoint) -> None:
-    """Run the flow's remaining steps. `recorded` is the ledger's checkpoint, `save_checkpoint` commits a new one."""
+def run(
+    flow: Flow,
+    attempt: Attempt,
+    recorded: Checkpoint,
+    save_checkpoint: SaveCheckpoint,
+    check: Callable[[], Outcome | None] = lambda: None,
+) -> Outcome | None:
+    """Run the flow's remaining steps. `recorded` is the ledger's checkpoint, `save_checkpoint` commits a new one.
+
+    `check` is called before a side effect that no customer sees, and an outcome of it ends the run and is returned.
+    """
     for step in flow.steps:
         if step.name in attempt.checkpoint.completed_steps or not step.applies(attempt):
             continue
+        if step.has_side_effect and not step.notifies_customer and (found := check()) is not None:
+            return found
         with attempt.step(step.name):
             if step.has_side_effect:
                 recorded = _execute_once(step, attempt, recorded, save_checkpoint)
             else:
                 attempt.update_session(step.run(attempt))
+    return None
 
 
 def _execute_once(step: Step, attempt: Attempt, recorded: Checkpoint, save_checkpoint: SaveCheckpoint) -> Checkpoint:
@@ -183,8 +214,8 @@ def _execute_once(step: Step, attempt: Attempt, recorded: Checkpoint, save_check
     before = attempt.checkpoint
     found = _probe(step, attempt) if before.pending_step == step.name else None
     if found is None:
-        intended = replace(
-            before, pending_step=step.name, may_have_notified=before.may_have_notified or step.notifies_customer
+        intended = before._replace(
+            pending_step=step.name, may_have_notified=before.may_have_notified or step.notifies_customer
         )
         if _checkpoint_key(recorded) != _checkpoint_key(intended):
             save_checkpoint(intended)
@@ -230,7 +261,7 @@ def _execute_with_retries(step: Step, attempt: Attempt, before: Checkpoint) -> S
 
 def _discard_pending_step(attempt: Attempt, before: Checkpoint) -> None:
     """Restore the checkpoint: no call of this step had an effect, so the next attempt need not probe for one."""
-    attempt.checkpoint = replace(attempt.checkpoint, pending_step="", may_have_notified=before.may_have_notified)
+    attempt.checkpoint = attempt.checkpoint._replace(pending_step="", may_have_notified=before.may_have_notified)
 
 
 def _resolve_ambiguous(step: Step, attempt: Attempt, lost: GenesysError) -> SessionUpdate | None:

@@ -135,7 +135,7 @@ class Initiation:
         return outcome
 
     def _within_limit(self, attempt: Attempt, work: Callable[[Attempt], Outcome]) -> Outcome:
-        with self.admission.one():
+        with self.admission:
             return work(attempt)
 
     def _replay_if_final(self, attempt: Attempt) -> Outcome | None:

@@ -34,8 +34,7 @@ class LeaseLost(Exception):
     """Another lease owner has taken the initiation over; the caller must make no further calls."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """Progress of an initiation: `completed_steps`, and the `pending_step` whose call may have gone out.
 
     `may_have_notified`: from before the call that invites the customer, so a crash can't hide that it may have

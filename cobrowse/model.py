@@ -67,8 +67,10 @@ class Command:
 
     `deadline_seconds` is how long the caller waits. `fingerprint` distinguishes requests with one key; it is empty
     where the key names the event whatever its data, as a sender's delivery id does. With `start_when` agent_connected
-    nothing is started before an agent has answered. An `action` of end is about the session of the initiation `ends`,
-    or about every live one of the conversation. `hand_over`: the customer's participant gets the session's data.
+    nothing is started before an agent has answered. With `check_before_create` the conversation is
+    checked before a session is made that no customer sees yet. An `action` of end is about the session of the
+    initiation `ends`, or about every live one of the conversation. `hand_over`: the customer's participant gets the
+    session's data.
     """
 
     sender: str
@@ -83,6 +85,7 @@ class Command:
     key: str = ""
     fingerprint: str = ""
     reuse_live_session: bool = False
+    check_before_create: bool = False
     start_when: StartWhen = "customer_connected"
     user_token: Secret = Secret()
     action: Action = "start"
@@ -90,8 +93,7 @@ class Command:
     hand_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """Session data collected by a flow's steps; an empty string means "not known". `offer_ends` is ISO 8601.
 
     `targets` are the communications to disconnect, each as the ids of its participant and its own with a slash between.

@@ -19,7 +19,7 @@ def outcome_of(attempt: Attempt, status: Status, failure: Failure | None = None)
     """The outcome of an attempt, with all that it has yielded by now."""
     session = attempt.session
     if not session.conversation_id:
-        session = replace(session, conversation_id=attempt.command.conversation_id)
+        session = session._replace(conversation_id=attempt.command.conversation_id)
     return Outcome(
         status,
         attempt.initiation_id,
@@ -80,4 +80,4 @@ def visible_session(command: Command, session: Session, owner: Command | None) -
     """The session as this command's credential may see it: links and code are for the credential that started it."""
     if owner is not None and (owner.sender, owner.credential) == (command.sender, command.credential):
         return session
-    return replace(session, join_url=Secret(), viewer_url=Secret(), join_code=Secret(), websocket_url=Secret())
+    return session._replace(join_url=Secret(), viewer_url=Secret(), join_code=Secret(), websocket_url=Secret())

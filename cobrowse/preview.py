@@ -36,7 +36,7 @@ def what_would_happen(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Out
     with attempt.step("check"):
         shown = genesys.sessions(attempt)
     if shown.live:
-        session = replace(shown.live[0], conversation_id=attempt.command.conversation_id, verified=True)
+        session = shown.live[0]._replace(conversation_id=attempt.command.conversation_id, verified=True)
         attempt.checkpoint = Checkpoint(session=visible_session(attempt.command, session, None))
         return outcome_of(attempt, Status.ALREADY_ACTIVE)
     if shown.unanswered:

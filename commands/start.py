@@ -76,6 +76,8 @@ def start(conversation_id: str, channel: Channel | None, latest: bool, dry_run: 
         conversation_id=known,
         latest=latest,
         channel=channel,
+        # A person may come too late, whatever the channel; what is the newest has just been listed as active.
+        check_before_create=not latest,
         requested_by=getpass.getuser(),
     )
     outcome = run_by_hand(build(settings).initiate, request, dry_run=dry_run, as_json=as_json)

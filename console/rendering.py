@@ -36,7 +36,7 @@ def part(template: str, words: Mapping[str, object]) -> AnyResponse:
 def load_form(schema: Schema, given: object) -> dict[str, Any]:
     """What a form or a query holds. Raises InvalidRequest."""
     try:
-        found = schema.load(given)  # type: ignore[arg-type]  # its own pre_load takes werkzeug's mappings
+        found = schema.load(given)  # type: ignore[arg-type]  # ours take werkzeug's mappings
     except ValidationError as error:
         raise InvalidRequest(in_words(error.messages)) from None
     return cast("dict[str, Any]", found)

@@ -1,7 +1,7 @@
 """What the console shows of an initiation: a row of the list, and everything about one. Secrets are dots from here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import orjson
@@ -18,7 +18,7 @@ from web.error_responses import hint_of
 from web.responses import Answer, to_answer, wait_seconds
 
 DOTS = "•••"
-_SECRET = tuple(field.name for field in fields(Session) if field.type is Secret)
+_SECRET = tuple(name for name, kind in Session.__annotations__.items() if kind is Secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def badge(entry: InitiationRecord) -> Badge:
 def mask_outcome(outcome: Outcome) -> Outcome:
     """The outcome with dots in each secret's place."""
     hidden = {name: Secret(DOTS) for name in _SECRET if getattr(outcome.session, name)}
-    return replace(outcome, session=replace(outcome.session, **hidden))  # type: ignore[arg-type]  # fields by name
+    return replace(outcome, session=outcome.session._replace(**hidden))  # type: ignore[arg-type]  # fields by name
 
 
 def flash(entry: InitiationRecord, attempt: int | None) -> str:

@@ -23,7 +23,7 @@ from diagnostics.network_checks import PROXY_HINT, is_proxied
 from integrations.genesys import grant_name
 from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
-from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.conversation import ConversationSnapshot
 from integrations.genesys.flows import FLOWS, FlowRow, candidates, lacking_hint
 from integrations.genesys.grants import Grants
 from integrations.genesys.operations import (
@@ -214,7 +214,7 @@ class GenesysChecks:
             yield Check("conversation", None, "none was named; add --conversation ID to check one")
             return
         try:
-            seen = parse_conversation(self.client.call(self.attempt(), CONVERSATION, "", conversation_id=wanted))
+            seen = ConversationSnapshot(self.client.call(self.attempt(), CONVERSATION, "", conversation_id=wanted))
             seen.raise_if_ineligible()
         except UpstreamRejected as refused:
             kind = ConversationNotFound if refused.status in (400, 404) else GenesysBadResponse

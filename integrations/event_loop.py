@@ -64,6 +64,33 @@ def start_off_loop(work: Callable[[], T], then: Callable[[T], None]) -> None:
         then(work())
 
 
+def call_on_loop(callback: Callable[[], None], seconds: float = 0.0) -> None:
+    """Under gevent: let the loop call it after what is ready in this turn, or after so many seconds.
+
+    It must not wait for anything, and raises nothing.
+    """
+    loop = _gevent().get_hub().loop
+    if seconds:
+        loop.timer(seconds).start(callback)
+    else:
+        loop.run_callback(callback)
+
+
+def new_waiter() -> Any:  # noqa: ANN401 - a class without types
+    """Under gevent: what one greenlet waits for by `wait_for`, until the loop calls its `switch`."""
+    return _gevent().hub.Waiter()
+
+
+def wait_for(waiter: Any, seconds: float) -> None:  # noqa: ANN401 - as above
+    """Under gevent: return once the waiter is switched. TimeoutError after so many seconds."""
+    timer = _gevent().get_hub().loop.timer(seconds)
+    timer.start(waiter.throw, TimeoutError())
+    try:
+        waiter.get()
+    finally:
+        timer.close()
+
+
 def wait_for_socket(handle: int, seconds: float | None, *, writable: bool = False) -> None:
     """Under gevent: return once there is something to read, or with `writable` also once there is room to write.
 

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from marshmallow import EXCLUDE, Schema, fields, pre_load
+from marshmallow import EXCLUDE, fields
+
+from schemas.input_schema import InputSchema
 
 
-class DeliverySchema(Schema):
+class DeliverySchema(InputSchema):
     """Something another system sends: what it holds beyond our interest is left out, a null counts as not given."""
 
     class Meta:
         unknown: ClassVar[str] = EXCLUDE
 
-    @pre_load
-    def _without_nulls(self, data: Any, **_: Any) -> Any:
+    def prepare(self, data: Any) -> Any:
+        """Without what is null."""
         return {key: value for key, value in data.items() if value is not None} if isinstance(data, Mapping) else data
 
 

@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
+from marshmallow import EXCLUDE, Schema, fields, validate
 
 from cobrowse.ledger import State
+from schemas.input_schema import InputSchema
 
 
 class Range(NamedTuple):
@@ -30,7 +31,7 @@ _UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?!
 _printable = validate.Regexp(r"[^\x00-\x1f\x7f]*\Z", error="Must be plain text on one line.")
 
 
-class ListQuerySchema(Schema):
+class ListQuerySchema(InputSchema):
     """GET /console. An empty field, as a form sends it, counts as not given. `before`: the place in the ledger."""
 
     class Meta:
@@ -44,8 +45,8 @@ class ListQuerySchema(Schema):
     within = fields.String(load_default="", validate=validate.OneOf(RANGES, error="Must be one of {choices}."))
     before = fields.Integer(load_default=None, validate=validate.Range(min=1, max=2**63 - 1))
 
-    @pre_load
-    def _drop_empty(self, data: Any, **_: Any) -> Any:
+    def prepare(self, data: Any) -> Any:
+        """What is not empty."""
         if not isinstance(data, Mapping):
             return data
         given = {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}

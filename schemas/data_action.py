@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, get_args
 
 import orjson
-from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from cobrowse.model import Channel, StartWhen, Status
+from schemas.input_schema import InputSchema
 from schemas.json_text import read_json
 from schemas.texts import CHANNELS, SHOWN, conversation_id_in, input_named_by, label_in, medium_in, placeholder_in
 
@@ -82,7 +83,7 @@ class WordField(fields.String):
         return str(super()._deserialize(value, attr, data, **kwargs)).strip().lower()
 
 
-class StartRequestSchema(Schema):
+class StartRequestSchema(InputSchema):
     """POST /data-actions/cobrowse. An empty or blank string, null or an unfilled placeholder counts as not given.
 
     Architect sends the one or the other for an input that is not set. Every input of the contract is a field, so that
@@ -100,7 +101,8 @@ class StartRequestSchema(Schema):
         load_default=None,
         metadata=describe(
             "webchat, voice or message, or Genesys's own word in any case (CHAT, CALL, WEBMESSAGING): chooses the "
-            "scope of the token that is requested. Empty: all of them."
+            "scope of the token that is requested. Naming it saves a call: if it is empty, all scopes are requested, "
+            "and the media flow checks the conversation first."
         ),
     )
     latest = fields.Boolean(
@@ -158,8 +160,8 @@ class StartRequestSchema(Schema):
         metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
     )
 
-    @pre_load
-    def _drop_unset(self, data: Any, **_: Any) -> Any:
+    def prepare(self, data: Any) -> Mapping[str, Any]:
+        """What is set."""
         if not isinstance(data, Mapping):
             raise ValidationError("Must be one JSON object.")
         given = {key: value for key, value in data.items() if not _is_unset(key, value)}
@@ -167,11 +169,11 @@ class StartRequestSchema(Schema):
             del given["conversationId"]
         return given
 
-    @validates_schema
-    def _which_conversation(self, data: Mapping[str, Any], **_: Any) -> None:
-        if data["latest"] and "conversation_id" in data:
+    def check(self, loaded: Mapping[str, Any]) -> None:
+        """A conversation's id or `latest`, not both."""
+        if loaded["latest"] and "conversation_id" in loaded:
             raise ValidationError("Send either conversationId or latest, not both.", "latest")
-        if not data["latest"] and "conversation_id" not in data:
+        if not loaded["latest"] and "conversation_id" not in loaded:
             raise ValidationError("Missing; send the conversation's id.", "conversationId")
 
 

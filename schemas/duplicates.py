@@ -2,13 +2,9 @@
 
 import json
 from collections.abc import Callable, Collection
+from functools import cache
 
-from marshmallow import Schema, ValidationError
-
-
-def names_of(schema: Schema) -> tuple[str, ...]:
-    """The names of a schema's fields as a document has them."""
-    return tuple(str(field.data_key or name) for name, field in schema.fields.items())
+from marshmallow import ValidationError
 
 
 def check_names(body: bytes, names: Collection[str]) -> None:
@@ -17,7 +13,7 @@ def check_names(body: bytes, names: Collection[str]) -> None:
     The document is parsed a second time only where a name may be there twice: it is so in the bytes, or may be written
     with escapes.
     """
-    if b"\\" not in body and not any(body.count(f'"{name}"'.encode()) > 1 for name in names):
+    if b"\\" not in body and not any(body.count(_quoted(name)) > 1 for name in names):
         return
     try:
         # Numbers stay text: those of many digits are refused otherwise.
@@ -26,6 +22,11 @@ def check_names(body: bytes, names: Collection[str]) -> None:
         )
     except RecursionError:
         raise ValidationError("Is nested too deeply.") from None
+
+
+@cache
+def _quoted(name: str) -> bytes:
+    return f'"{name}"'.encode()
 
 
 def _make_checker(names: Collection[str]) -> Callable[[list[tuple[str, object]]], None]:

@@ -4,23 +4,24 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, ClassVar, get_args
 
-from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from cobrowse.model import Action, SessionState
 from schemas.data_action import IDEMPOTENCY_KEY, AnswerSchema, ConversationIdField, LabelField, describe
+from schemas.input_schema import InputSchema
 from schemas.texts import placeholder_in
 
 _WHICH = "One of initiationId, idempotencyKey and conversationId; the first of them that is set is taken."
 
 
-class _OptionalInputsSchema(Schema):
+class _OptionalInputsSchema(InputSchema):
     """What a data action sends about a session. Empty, null or an unfilled placeholder is not given."""
 
     class Meta:
         unknown: ClassVar[str] = RAISE
 
-    @pre_load
-    def _drop_unset(self, data: Any, **_: Any) -> Any:
+    def prepare(self, data: Any) -> Mapping[str, Any]:
+        """What is set."""
         if not isinstance(data, Mapping):
             raise ValidationError("Must be one JSON object.")
         return {key: value for key, value in data.items() if value not in (None, "") and not placeholder_in(value)}
@@ -51,9 +52,9 @@ class StatusRequestSchema(_OptionalInputsSchema):
         metadata=describe("true checks the conversation too, by one call: who is in the session, and since when."),
     )
 
-    @validates_schema
-    def _which(self, data: Mapping[str, Any], **_: Any) -> None:
-        if not (data["initiation_id"] or data["idempotency_key"] or data["conversation_id"]):
+    def check(self, loaded: Mapping[str, Any]) -> None:
+        """One of the three."""
+        if not (loaded["initiation_id"] or loaded["idempotency_key"] or loaded["conversation_id"]):
             raise ValidationError("Missing; send it, an idempotencyKey or a conversationId.", "initiationId")
 
 
@@ -82,13 +83,13 @@ class EndRequestSchema(_OptionalInputsSchema):
         metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
     )
 
-    @validates_schema
-    def _which(self, data: Mapping[str, Any], **_: Any) -> None:
-        if not (data["initiation_id"] or data["conversation_id"]):
+    def check(self, loaded: Mapping[str, Any]) -> None:
+        """One of the two."""
+        if not (loaded["initiation_id"] or loaded["conversation_id"]):
             raise ValidationError("Missing; send it, or a conversationId.", "initiationId")
 
 
-class InitiationsQuerySchema(Schema):
+class InitiationsQuerySchema(InputSchema):
     """GET /initiations: by a conversation, a key or a correlation id, the newest first."""
 
     class Meta:
@@ -126,9 +127,9 @@ class InitiationsQuerySchema(Schema):
         load_default=25, validate=validate.Range(1, 100), metadata=describe("Initiations a page, 1 to 100.")
     )
 
-    @validates_schema
-    def _which(self, data: Mapping[str, Any], **_: Any) -> None:
-        if not any(data[name] is not None for name in ("conversation_id", "idempotency_key", "correlation_id")):
+    def check(self, loaded: Mapping[str, Any]) -> None:
+        """One of the three."""
+        if not any(loaded[name] is not None for name in ("conversation_id", "idempotency_key", "correlation_id")):
             raise ValidationError("Missing; send it, an idempotencyKey or a correlationId.", "conversationId")
 
 

@@ -46,6 +46,8 @@ INCAPABLE = frozenset(
     {"cobrowse", "callback", "email", "video", "screenshare", "screenmonitoring", "internalmessage"}
     | {"sms", "whatsapp", "facebook", "twitter", "instagram", "line", "apple", "linkedin", "open"}
 )
+_MEDIA = CHANNELS.keys() | INCAPABLE
+_AROUND_MEDIUM = re.compile(r"[\s\"'_-]+")
 # Where a CRM's reference to a person has the person's name; the first that is there is taken.
 _NAMES = ("display_value", "displayValue", "name", "Name", "label", "email", "value", "id", "Id")
 
@@ -75,9 +77,8 @@ def conversation_id_in(text: str) -> str:
 
 def medium_in(text: str) -> str:
     """A medium's name as CHANNELS and INCAPABLE have it: small letters, singular, no blanks, quotes, `-` or `_`."""
-    bare = re.sub(r"[\s\"'_-]+", "", text).lower()
-    known = CHANNELS.keys() | INCAPABLE
-    return bare if bare in known or bare.removesuffix("s") not in known else bare.removesuffix("s")
+    bare = _AROUND_MEDIUM.sub("", text).lower()
+    return bare if bare in _MEDIA or bare.removesuffix("s") not in _MEDIA else bare.removesuffix("s")
 
 
 def label_in(value: object) -> str:

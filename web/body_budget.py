@@ -1,8 +1,7 @@
 """How many bytes of bodies that are still arriving a process holds at once: half-sent ones must not fill its memory."""
 
-from threading import Lock
-
 from cobrowse.errors import Overloaded
+from integrations.event_loop import new_brief_lock
 
 # In all. A connection holds PIECE at most beyond what its client has sent, so opening many reserves little.
 MOST = 67_108_864
@@ -14,7 +13,7 @@ class BodyBudget:
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._lock = Lock()
+        self._lock = new_brief_lock()
         self.bytes_held = 0
 
     def take(self, size: int) -> None:

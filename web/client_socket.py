@@ -1,8 +1,8 @@
 """A client's connection as gunicorn reads from it and writes to it: under time limits, and a response in one piece."""
 
 from contextlib import suppress
+from math import inf
 from time import monotonic
-from typing import Any
 
 from gevent.socket import SHUT_RD, cancel_wait_ex, socket
 
@@ -19,12 +19,14 @@ HELD_BYTES = 65_536
 class ClientSocket:
     """The socket of one connection. `keepalive`: seconds for which it may lie idle between two requests.
 
-    `idle_since` is when it began to lie idle, in monotonic seconds; 0 if it doesn't.
+    `waits_until` is when the wait for the client must end, `idle_since` when the connection began to lie idle, both in
+    monotonic seconds and infinite where there is none. The worker looks at them every second: a timer for each wait
+    would cost more.
     """
 
     def __init__(self, wrapped: socket, keepalive: float) -> None:
         self.wrapped = wrapped
-        self.idle_since = 0.0
+        self.idle_since = self.waits_until = inf
         self._keepalive = keepalive
         self._ends = monotonic() + READ_SECONDS
         # Whether the first byte of a request is awaited: if none comes, there is nothing to answer.
@@ -40,7 +42,7 @@ class ClientSocket:
     def await_rest(self) -> None:
         """Wait from now on for the rest of a head, or for a body or a request that has begun to come."""
         self._is_first = False
-        self.idle_since = 0.0
+        self.idle_since = inf
         self._ends = monotonic() + READ_SECONDS
 
     def recv(self, size: int) -> bytes:
@@ -49,17 +51,17 @@ class ClientSocket:
         Raises:
             RequestTimeout: What it has begun to send was not there in time.
         """
+        self.waits_until = self._ends
         try:
-            self.wrapped.settimeout(max(0.0, self._ends - monotonic()))
-            try:
-                data: bytes = self.wrapped.recv(size)
-            except cancel_wait_ex:
-                data = self.wrapped.recv(size)  # it was let go meanwhile: what has come, or nothing
-        except (TimeoutError, BlockingIOError):
-            if self._is_first:
-                return b""
-            raise RequestTimeout(f"the request did not arrive within {READ_SECONDS:g} s") from None
-        if self._is_first:
+            data: bytes = self.wrapped.recv(size)
+        except cancel_wait_ex:
+            data = self.wrapped.recv(size)  # it was let go meanwhile: what has come, or nothing
+        finally:
+            self.waits_until = inf
+        if not self._is_first:
+            if monotonic() > self._ends:
+                raise RequestTimeout(f"the request did not arrive within {READ_SECONDS:g} s")
+        elif data:
             self.await_rest()
         return data
 
@@ -68,6 +70,12 @@ class ClientSocket:
         with suppress(OSError):
             self.wrapped.shutdown(SHUT_RD)
 
+    def send(self, data: bytes) -> int:
+        """Send it at once, as an interim response."""
+        self.sendall(data)
+        self.flush()
+        return len(data)
+
     def sendall(self, data: bytes) -> None:
         """Send it with what comes next, so that a head and its body are one packet; or at once if it is much."""
         self._held.append(data)
@@ -75,14 +83,14 @@ class ClientSocket:
             self.flush()
 
     def flush(self) -> None:
-        """Send what is held."""
+        """Send what is held. TimeoutError if the client does not take it in time."""
         if self._held:
             data = b"".join(self._held)
             self._held.clear()
             self.wrapped.settimeout(SEND_SECONDS)
             self.wrapped.sendall(data)
+            self.wrapped.settimeout(None)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a socket has
-        """Anything else that is done with the socket comes after what is held."""
-        self.flush()
-        return getattr(self.wrapped, name)
+    def close(self) -> None:
+        """Close it."""
+        self.wrapped.close()

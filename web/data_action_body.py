@@ -3,11 +3,12 @@
 from typing import Any
 
 from flask import Request
-from marshmallow import Schema, ValidationError
+from marshmallow import ValidationError
 
 from cobrowse.errors import InvalidRequest
 from schemas import validation_errors
-from schemas.duplicates import check_names, names_of
+from schemas.duplicates import check_names
+from schemas.input_schema import InputSchema
 from schemas.json_text import charset_of, parse_body
 from schemas.validation_errors import in_words
 from web import request_parsing
@@ -17,7 +18,7 @@ from web.responses import ResponseMode
 BODY_BYTES = 65_536
 
 
-def read(request: Request, schema: Schema) -> dict[str, Any]:
+def read(request: Request, schema: InputSchema) -> dict[str, Any]:
     """The fields of the body. Raises InvalidRequest with every wrong one, or why there is no body to read."""
     request_parsing.json_type(request)
     charset = charset_of(request.content_type or "")
@@ -27,15 +28,15 @@ def read(request: Request, schema: Schema) -> dict[str, Any]:
     return payload
 
 
-def load(body: object, schema: Schema) -> dict[str, Any]:
+def load(body: object, schema: InputSchema) -> dict[str, Any]:
     """The fields of what was parsed. InvalidRequest names every wrong one, and the fields there are."""
-    return validation_errors.load(schema, body, names_of(schema))
+    return validation_errors.load(schema, body, schema.names)
 
 
-def check_no_repeats(raw: bytes, schema: Schema) -> None:
+def check_no_repeats(raw: bytes, schema: InputSchema) -> None:
     """Raise InvalidRequest if the body has one of the schema's fields twice."""
     try:
-        check_names(raw, names_of(schema))
+        check_names(raw, schema.names)
     except ValidationError as error:
         raise InvalidRequest(in_words(error.messages)) from None
 

@@ -69,6 +69,8 @@ class DataActions:
             requested_by=payload["requested_by"],
             credential=credential,
             session_settings=payload["session_settings"],
+            # A flow that names its channel runs in the conversation; the newest one has just been listed as active.
+            check_before_create=payload["channel"] is None and not payload["latest"],
             start_when=payload["start_when"],
             hand_over=self.participant_data if participant_data is None else participant_data,
             key=key,

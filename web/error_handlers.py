@@ -90,7 +90,8 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
         asked = request_parsing.current_request()
         path: str = asked.environ["PATH_INFO"]
         target: str = asked.environ.get("RAW_URI", path)
-        g.correlation_id = found = request_parsing.correlation_id(asked.headers, new_id)
+        found = request_parsing.correlation_id(asked.headers, new_id)
+        request_parsing.current_notes().correlation_id = found
         structlog.contextvars.bind_contextvars(correlation_id=found)
         refuse_other_spellings(target, path)
 

@@ -13,7 +13,7 @@ from integrations.senders.auth.credentials import bearer_token
 from web import responses
 from web.error_responses import hint_of
 from web.peer import is_this_machine
-from web.request_parsing import current_request
+from web.request_parsing import current_notes, current_request
 
 NAME = "operations"
 _HINT = (
@@ -96,8 +96,8 @@ def observe_requests(app: Flask, watcher: RequestObserver) -> None:
         asked = current_request()
         rule = asked.url_rule
         if asked.blueprint != NAME:
-            route = rule.rule if rule is not None else ""
-            g.telemetry = watcher.on_request(RequestInfo(asked.method, route, asked.headers, g.correlation_id))
+            notes, route = current_notes(), rule.rule if rule is not None else ""
+            notes.telemetry = watcher.on_request(RequestInfo(asked.method, route, asked.headers, notes.correlation_id))
 
     @app.after_request
     def answered(response: Response) -> Response:
@@ -106,6 +106,7 @@ def observe_requests(app: Flask, watcher: RequestObserver) -> None:
 
     @app.teardown_request
     def ended(_: BaseException | None) -> None:
-        end = g.pop("telemetry", None)
+        notes = current_notes()
+        end = notes.pop("telemetry", None)
         if end is not None:
-            end(g.get("status", 500))
+            end(notes.get("status", 500))

@@ -11,24 +11,25 @@ class CountedBody:
     """
 
     def __init__(self, request: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-        self._request = request
         self._body = request.body
         # What is still to come of a body of known length; None for a chunked one.
         self._left: int | None = getattr(request.body.reader, "length", None)
-        self._may_be_kept = not request.must_close
-        self._note_end(self._left == 0)
+        # Known no longer than it is needed: a request that its own body knows waits for the garbage collector.
+        self._request: Any = None
+        if self._left != 0 and not request.must_close:
+            request.must_close = True
+            self._request = request
 
     def read(self, size: int = -1) -> bytes:
         """The next `size` bytes; fewer at the body's end only."""
         if self._left == 0:
             return b""
         data: bytes = self._body.read(size)
-        if self._left is None:
-            self._note_end(size < 0 or len(data) < size)
-        else:
+        if self._left is not None:
             self._left -= len(data)
-            self._note_end(self._left == 0)
+        elif size < 0 or len(data) < size:
+            self._left = 0
+        if self._left == 0 and self._request is not None:
+            self._request.must_close = False
+            self._request = None
         return data
-
-    def _note_end(self, has_ended: bool) -> None:
-        self._request.must_close = not (has_ended and self._may_be_kept)

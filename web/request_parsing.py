@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable
 
-from flask import Request, request
+from flask import Request, g, request
+from flask.ctx import _AppCtxGlobals
 from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import Headers
 
@@ -19,6 +20,11 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 def current_request() -> Request:
     """The request itself: its proxy looks it up at each access."""
     return request._get_current_object()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 - werkzeug's documented way
+
+
+def current_notes() -> _AppCtxGlobals:
+    """What `g` stands for, likewise: the correlation id, and what one hook notes for another."""
+    return g._get_current_object()  # type: ignore[no-any-return]  # noqa: SLF001 - as above
 
 
 def raw_body(request: Request, limit: int | None = None, budget: BodyBudget = SHARED) -> bytes:

@@ -10,7 +10,7 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
-from gevent import Greenlet, getcurrent, sleep
+from gevent import sleep
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.socket import socket
@@ -55,7 +55,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - gunicorn's own signature
         super().__init__(*args, **kwargs)
         self.wsgi_handler: Handle = self.handle
-        self.clients: dict[Greenlet, ClientSocket] = {}
+        self.clients: set[ClientSocket] = set()
 
     def load_wsgi(self) -> None:
         """Load the application; while the worker stops, each response says that its connection closes."""
@@ -77,11 +77,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle(self, listener: Any, client: socket, addr: object) -> None:  # noqa: ANN401 - gunicorn has no types
         """Serve a connection, in a greenlet of its own."""
-        limited = self.clients[getcurrent()] = ClientSocket(client, self.cfg.keepalive)
+        limited = ClientSocket(client, self.cfg.keepalive)
+        self.clients.add(limited)
         try:
             AsyncWorker.handle(self, listener, limited, addr)
         finally:
-            del self.clients[getcurrent()]
+            self.clients.remove(limited)
 
     def timeout_ctx(self) -> AbstractContextManager[None]:
         """What bounds the wait for the next request: nothing, the socket does."""
@@ -115,10 +116,14 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         send_error(client.wrapped, error)
 
     def notify(self) -> None:
-        """Called every second: notify the arbiter that the loop runs, and while stopping let go of idle connections."""
+        """Called every second: notify the arbiter that the loop runs, and let go of clients that take too long.
+
+        While the worker stops, also of idle ones.
+        """
         super().notify()
-        for client in list(self.clients.values()) if not self.alive else ():
-            if client.idle_since and monotonic() - client.idle_since > STOP_SECONDS:
+        now = monotonic()
+        for client in self.clients.copy():
+            if now > client.waits_until or (not self.alive and now - client.idle_since > STOP_SECONDS):
                 # Not by killing its greenlet: that may have begun to serve a request by the time it is killed.
                 client.let_go()
 

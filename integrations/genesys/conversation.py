@@ -1,7 +1,7 @@
 """What a conversation is, read from either shape Genesys gives it: over or not, who has answered, its live sessions."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
@@ -31,34 +31,70 @@ _LEFT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class ConversationSnapshot:
-    """A conversation as one GET showed it. `kinds` are the media that carry the talk, cobrowse itself left out.
+    """A conversation as one GET showed it: a loaded ConversationSchema. Each part is read when it is first asked for.
 
-    `sessions` are its cobrowse sessions as each participant has them, `live` those that are not over, each once.
-    `customer` and `agent` say how far each has come, `parts` who is in which session.
-    `customer_id` is the customer's participant.
+    Most callers ask whether it shows one session, and no more.
     """
 
-    id: str
-    ended: bool
-    kinds: tuple[str, ...]
-    sessions: tuple[Session, ...]
-    customer: Presence = Presence.UNKNOWN
-    agent: Presence = Presence.UNKNOWN
-    parts: tuple[CobrowsePart, ...] = ()
-    customer_id: str = ""
+    def __init__(self, conversation: Mapping[str, Any]) -> None:
+        self._shown = conversation
+        self._participants: Sequence[Mapping[str, Any]] = conversation["participants"]
+        self.id: str = conversation["id"]
+        self.ended = bool(conversation["endTime"]) or conversation["state"].lower() in OVER
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """The media that carry the talk, cobrowse itself left out."""
+        talks = [
+            (_MEDIA_KINDS.get(medium["type"].lower()) or _printable_kind(medium["type"]), is_over(medium))
+            for medium in self._shown["media"]
+            if medium["type"] and medium["type"].lower() != "cobrowse"
+        ]
+        for participant in self._participants:
+            talks.extend(_talks(participant))
+        # What is over says nothing of what the conversation is now, unless all of it is.
+        return tuple(dict.fromkeys([kind for kind, over in talks if not over] or [kind for kind, _ in talks]))
+
+    @cached_property
+    def sessions(self) -> tuple[Session, ...]:
+        """Its cobrowse sessions as each participant has them."""
+        media = [medium for medium in self._shown["media"] if medium["type"].lower() == "cobrowse"]
+        for participant in self._participants:
+            media.extend(participant["cobrowsesessions"])
+        return tuple(_session(self.id, medium) for medium in media)
+
+    @cached_property
+    def live(self) -> tuple[Session, ...]:
+        """The sessions that a customer can use now, those that are not over, each once."""
+        live = [session for session in self.sessions if session.state.lower() not in OVER]
+        return tuple({session.cobrowse_session_id: session for session in reversed(live)}.values())[::-1]
+
+    @cached_property
+    def customer(self) -> Presence:
+        """How far the customer has come. A call between two persons has none: its other end is `external`."""
+        return presence_of(self._participants, "customer", otherwise="external")
+
+    @cached_property
+    def agent(self) -> Presence:
+        """How far the agent has come."""
+        return presence_of(self._participants, "agent", "user")
+
+    @cached_property
+    def parts(self) -> tuple[CobrowsePart, ...]:
+        """Who is in which session."""
+        return parts_of(self._shown)
+
+    @property
+    def customer_id(self) -> str:
+        """The id of the customer's participant, which stays when agents change; "" if none is shown."""
+        ids = {purpose_of(one): one["id"] for one in self._participants}
+        return ids.get("customer") or ids.get("external") or ""
 
     @property
     def is_over(self) -> bool:
         """Whether no session can be live any more: it has ended, or the customer has left."""
         return self.ended or self.customer is Presence.LEFT
-
-    @property
-    def live(self) -> tuple[Session, ...]:
-        """The sessions that a customer can use now."""
-        live = [session for session in self.sessions if session.state.lower() not in OVER]
-        return tuple({session.cobrowse_session_id: session for session in reversed(live)}.values())[::-1]
 
     def session(self, *ids: str) -> Session | None:
         """The session with one of these ids, over or not: it was there. With none given, any live one."""
@@ -101,41 +137,6 @@ class ConversationSnapshot:
         if self.customer is Presence.RINGING:
             return f"conversation {self.id}: the customer has not answered yet"
         return ""
-
-
-def parse_conversation(conversation: Mapping[str, Any]) -> ConversationSnapshot:
-    """Read a loaded ConversationSchema."""
-    participants = conversation["participants"]
-    sessions: list[Session] = []
-    talks: list[tuple[str, bool]] = []
-    for medium in conversation["media"]:
-        if medium["type"].lower() == "cobrowse":
-            sessions.append(_session(conversation["id"], medium))
-        elif medium["type"]:
-            talks.append((_MEDIA_KINDS.get(medium["type"].lower()) or _printable_kind(medium["type"]), is_over(medium)))
-    for participant in participants:
-        sessions.extend(_session(conversation["id"], medium) for medium in participant["cobrowsesessions"])
-        talks.extend(_talks(participant))
-    # What is over says nothing of what the conversation is now, unless all of it is.
-    kinds = [kind for kind, over in talks if not over] or [kind for kind, _ in talks]
-    ended = bool(conversation["endTime"]) or conversation["state"].lower() in OVER
-    return ConversationSnapshot(
-        conversation["id"],
-        ended,
-        tuple(dict.fromkeys(kinds)),
-        tuple(sessions),
-        # A call between two persons has no customer: its other end is `external`.
-        presence_of(participants, "customer", otherwise="external"),
-        presence_of(participants, "agent", "user"),
-        parts_of(conversation),
-        _customer_id(participants),
-    )
-
-
-def _customer_id(participants: Iterable[Mapping[str, Any]]) -> str:
-    """The id of the customer's participant, which stays when agents change; "" if none is shown."""
-    ids = {purpose_of(one): one["id"] for one in participants}
-    return ids.get("customer") or ids.get("external") or ""
 
 
 def _talks(participant: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

@@ -7,6 +7,7 @@ again. Every other exception leaves it open.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +22,7 @@ _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS = re.compile(rb"[\x00\r\n]")
 _LENGTHS = (b"content-length:", b"content-length;")
 
-# libcurl reads 0 as "no limit"; longer than a day is no limit either, and keeps infinity out of the integers.
+# Also for what has no limit; it keeps infinity out of the integers.
 _LONGEST_SECONDS = 86_400.0
 
 
@@ -30,14 +31,19 @@ class BodyTooLarge(httpx.DecodingError):
 
 
 class ResponseHead:
-    """An answer's status line, and its header lines as bytes. Few headers are asked for, so none is parsed before."""
+    """An answer's head, as bytes with a plain line break before each line. Few headers are asked for: none is parsed.
 
-    def __init__(self, status_line: bytes, lines: Sequence[bytes]) -> None:
-        self.version, code, *reason = status_line.rstrip(b"\r\n").split(b" ", 2)
+    Raises:
+        ValueError: Its first line is no status line.
+    """
+
+    def __init__(self, text: bytes) -> None:
+        line, _, _ = text[1:].partition(b"\n")
+        self.version, code, *reason = line.split(b" ", 2)
         self.status = int(code)
         self.reason = reason[0] if reason else b""
-        self._text = b"\n" + b"".join(lines)
-        self._lower = self._text.lower()
+        self._text = text
+        self._lower = text.lower()
 
     def get(self, name: str, default: str = "", /) -> str:
         """The value of the last header of this name, given in lower case."""
@@ -49,13 +55,15 @@ class ResponseHead:
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Each name with its value."""
-        pairs = (line.partition(b":") for line in self._text.split(b"\n") if line)
+        pairs = (line.partition(b":") for line in self._text.split(b"\n")[2:])
         return [(name, value.strip()) for name, _, value in pairs]
 
 
-def tls_options(ca_bundle: str, client_cert: str | None, client_key: str | None) -> dict[int, Any]:
-    """Whom to trust, and who we are; for the server and for a proxy."""
-    options = {
+def constant_options(
+    ca_bundle: str, client_cert: str | None, client_key: str | None, proxy: str | None, no_proxy: str, idle_seconds: int
+) -> dict[int, Any]:
+    """What is the same for all requests: whom to trust, who we are, and what libcurl must not do by itself."""
+    return {
         # A file, not a blob: libcurl keeps a parsed file for a day.
         pycurl.CAINFO: ca_bundle,
         pycurl.PROXY_CAINFO: ca_bundle,
@@ -63,17 +71,8 @@ def tls_options(ca_bundle: str, client_cert: str | None, client_key: str | None)
         pycurl.SSL_VERIFYHOST: 2,
         pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
         pycurl.PROXY_SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
-    }
-    if client_cert:
-        options[pycurl.SSLCERT] = client_cert
-    if client_key:
-        options[pycurl.SSLKEY] = client_key
-    return options
-
-
-def other_options(proxy: str | None, no_proxy: str, idle_seconds: int) -> dict[int, Any]:
-    """What is the same for all requests, and undoes what libcurl would do by itself."""
-    return {
+        **({pycurl.SSLCERT: client_cert} if client_cert else {}),
+        **({pycurl.SSLKEY: client_key} if client_key else {}),
         pycurl.NOSIGNAL: 1,  # libcurl would time name look-ups with SIGALRM, which threads share
         pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
         pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
@@ -89,7 +88,7 @@ def other_options(proxy: str | None, no_proxy: str, idle_seconds: int) -> dict[i
 
 
 def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
-    """Milliseconds for connecting and for the whole call, 0 for no limit.
+    """Milliseconds for connecting and for the whole call; a day is the longest.
 
     `deadline` (seconds left) bounds everything up to the body's last byte. So does `timeout["read"]`: this engine reads
     whole answers, so it is never laxer than httpx's pause between two reads. `write` and `pool` have nothing to bound:
@@ -99,21 +98,16 @@ def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
         httpx.ConnectTimeout: No time is left; nothing was sent.
     """
     timeout = extensions.get("timeout") or {}
-    total = _shorter(timeout.get("read"), extensions.get("deadline"))
-    connect = _shorter(timeout.get("connect"), total)
-    if connect is not None and connect <= 0:
+    total = _LONGEST_SECONDS
+    for seconds in (timeout.get("read"), extensions.get("deadline")):
+        if seconds is not None and seconds < total:
+            total = seconds
+    connect = timeout.get("connect")
+    if connect is None or connect > total:
+        connect = total
+    if connect <= 0:
         raise httpx.ConnectTimeout("no time was left for this call; nothing was sent")
-    return _milliseconds(connect), _milliseconds(total)
-
-
-def _shorter(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
-
-
-def _milliseconds(seconds: float | None) -> int:
-    return 0 if seconds is None else max(1, int(min(seconds, _LONGEST_SECONDS) * 1000))
+    return int(connect * 1000) or 1, int(total * 1000) or 1  # 0 would be no limit
 
 
 def header_lines(headers: Sequence[tuple[bytes, bytes]], *, has_body: bool) -> list[bytes]:
@@ -172,43 +166,29 @@ def target(url: httpx.URL) -> str:
 
 
 def read_head(lines: Sequence[bytes]) -> ResponseHead:
-    """The final answer's head among the lines libcurl hands over.
-
-    Interim 1xx heads and a proxy's answer to CONNECT stand before it, trailers after it. No trailer can begin like a
-    status line: "/" is no character of a header's name.
+    """The final answer's head among the lines libcurl hands over: interim 1xx heads stand before it, trailers after it.
 
     Raises:
         httpx.RemoteProtocolError: The answer ended within its head.
     """
-    begin = end = -1
-    for place, line in enumerate(lines):
-        if begin <= end and line.startswith(b"HTTP/"):
-            begin, end = place, -1
-        elif begin > end and line in {b"\r\n", b"\n"}:
-            end = place
-    head = ResponseHead(lines[begin], lines[begin + 1 : end]) if begin < end else None
-    if head is None or head.status < 200:  # libcurl lets this pass
-        raise httpx.RemoteProtocolError("the answer ended before its head did")
-    return head
+    text = b"\n" + b"".join(lines).replace(b"\r\n", b"\n")
+    end = text.find(b"\n\n")
+    while end > 0:
+        with suppress(ValueError):
+            head = ResponseHead(text[:end])
+            if head.status >= 200:
+                return head
+        text = text[end + 1 :]
+        end = text.find(b"\n\n", 1)
+    raise httpx.RemoteProtocolError("the answer ended before its head did")
 
 
 def status_in(lines: Sequence[bytes]) -> int:
     """The status of the final answer's head among these lines; 0 if it is not there whole."""
     try:
         return read_head(lines).status
-    except (httpx.RemoteProtocolError, ValueError):
+    except httpx.RemoteProtocolError:
         return 0
-
-
-def without_coding(headers: list[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
-    """The headers as they are true once libcurl has decoded the body to this size: else httpx would decode it again."""
-    if not any(name.lower() == b"content-encoding" for name, _ in headers):
-        return headers
-    packed = {b"content-encoding", b"content-length"}
-    return [
-        *((name, value) for name, value in headers if name.lower() not in packed),
-        (b"Content-Length", b"%d" % size),
-    ]
 
 
 # By whether the request was handed to a connection. Until then nothing of it can have left; after that a timeout or a
@@ -220,12 +200,6 @@ _UNSENT: Mapping[int, type[httpx.RequestError]] = {
 }
 _SENT: Mapping[int, type[httpx.RequestError]] = {
     pycurl.E_OPERATION_TIMEDOUT: httpx.ReadTimeout,
-    pycurl.E_SEND_ERROR: httpx.WriteError,
-    pycurl.E_GOT_NOTHING: httpx.RemoteProtocolError,
-    pycurl.E_PARTIAL_FILE: httpx.RemoteProtocolError,
-    pycurl.E_FTP_WEIRD_SERVER_REPLY: httpx.RemoteProtocolError,
-    pycurl.E_UNSUPPORTED_PROTOCOL: httpx.RemoteProtocolError,  # an answer that is no HTTP/1: "HTTP/0.9 not allowed"
-    pycurl.E_ABORTED_BY_CALLBACK: httpx.RemoteProtocolError,  # by Connection._prerequest
     pycurl.E_BAD_CONTENT_ENCODING: httpx.DecodingError,
     pycurl.E_WRITE_ERROR: httpx.DecodingError,
 }
@@ -235,5 +209,5 @@ def map_error(code: int, message: str, *, sent: bool) -> httpx.RequestError:
     """The exception for libcurl's error, given whether the request was handed to a connection."""
     if code == pycurl.E_ABORTED_BY_CALLBACK:
         message = "the connection ended without an answer, and a request like this is not sent twice"
-    kind = _SENT.get(code, httpx.ReadError) if sent else _UNSENT.get(code, httpx.ConnectError)
+    kind = _SENT.get(code, httpx.RemoteProtocolError) if sent else _UNSENT.get(code, httpx.ConnectError)
     return kind(message)

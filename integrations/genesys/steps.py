@@ -16,7 +16,7 @@ from cobrowse.errors import (
 from cobrowse.flow import Attempt, FlowUnavailable, SessionUpdate
 from cobrowse.model import Channel, Secret, Session
 from integrations.genesys.client import Client
-from integrations.genesys.conversation import ConversationSnapshot, parse_conversation
+from integrations.genesys.conversation import ConversationSnapshot
 from integrations.genesys.handover import hand_over
 from integrations.genesys.links import check_link
 from integrations.genesys.operations import (
@@ -153,7 +153,7 @@ class Calls:
         conversation_id = attempt.command.conversation_id
         try:
             scope = self.scope(attempt)
-            return parse_conversation(self.client.call(attempt, CONVERSATION, scope, conversation_id=conversation_id))
+            return ConversationSnapshot(self.client.call(attempt, CONVERSATION, scope, conversation_id=conversation_id))
         except UpstreamRejected as refused:
             if refused.status not in (400, 404):
                 raise GenesysBadResponse(refused.message) from None

@@ -4,7 +4,6 @@ httpx's own pool is scanned and polled at every call, which costs more the more 
 Here each call takes a connection that no other call has, and puts it back.
 """
 
-import os
 import select
 from collections import deque
 from collections.abc import Mapping
@@ -46,8 +45,7 @@ class BufferedResponse(httpx.Response):
         if "stream" in self.__dict__:
             raise AttributeError(name)
         kept = dict(self.__dict__)
-        headers = curl.without_coding(self.head.headers, len(self._content))
-        super().__init__(self.status_code, headers=headers, stream=httpx.ByteStream(self._content))
+        super().__init__(self.status_code, headers=self.head.headers, stream=httpx.ByteStream(self._content))
         self.__dict__.update(kept, is_closed=True, is_stream_consumed=True)
         return getattr(self, name)
 
@@ -61,15 +59,13 @@ class Connection:
     """One libcurl easy handle with one connection kept alive, used by one call at a time."""
 
     def __init__(self, options: Mapping[int, object], max_body_bytes: int) -> None:
-        self.process = os.getpid()
         self.used_at = 0.0
         self._max_body_bytes = max_body_bytes
         self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
         self._size = 0
         self._times_sent = 0
-        self._resendable = False
-        self._escaped: BaseException | None = None
+        self._is_safe = False
         # Its own pool, of one: libcurl would choose any idle connection of the multi handle's, whether or not the
         # server has ended it meanwhile, and a POST must know which one it gets.
         self._pool = pycurl.CurlShare()
@@ -81,7 +77,7 @@ class Connection:
         # A callback takes the interpreter's lock; a built-in one is at least short. Headers come one a line.
         self._curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         self._curl.setopt(pycurl.WRITEFUNCTION, self._on_chunk)
-        self._curl.setopt(pycurl.PREREQFUNCTION, self._prerequest)
+        self._curl.setopt(pycurl.PREREQFUNCTION, self._on_send)
 
     def send(self, request: httpx.Request) -> httpx.Response:
         """The whole response. Every option that differs between requests is set here, so none is left from the last.
@@ -109,20 +105,19 @@ class Connection:
         set_option(pycurl.URL, target)
         set_option(pycurl.CONNECTTIMEOUT_MS, connect)
         set_option(pycurl.TIMEOUT_MS, total)
+        self._is_safe = request.method in _SAFE
+        set_option(pycurl.FRESH_CONNECT, not self._is_safe and self._has_pending_data())
         self._size = self._times_sent = 0
-        self._resendable = request.method in _SAFE
-        set_option(pycurl.FRESH_CONNECT, not self._resendable and self._has_pending_data())
         try:
             multi.perform(self._curl)
-            return self._response()
+            return BufferedResponse(curl.read_head(self._lines), b"".join(self._chunks))
         except pycurl.error as error:
-            if self._escaped is not None:
-                raise self._escaped from None
             if self._times_sent:
                 request.extensions["answered"] = curl.status_in(self._lines)
-            raise self._map_error(*error.args) from error
+            if self._size > self._max_body_bytes:
+                raise BodyTooLarge(f"the response's body is larger than {self._max_body_bytes} bytes") from error
+            raise curl.map_error(*error.args, sent=self._times_sent > 0) from error
         finally:
-            self._escaped = None
             self._lines.clear()
             self._chunks.clear()
 
@@ -143,43 +138,28 @@ class Connection:
         waiting.register(connection, select.POLLIN)
         return bool(waiting.poll(0))
 
-    def _prerequest(self, *_addresses: object) -> int:
+    def _on_send(self, *_addresses: object) -> int:
         """Called when a connection stands and the request is about to go out on it: each time it does."""
-        try:
-            if self._times_sent and not self._resendable:
-                return int(pycurl.PREREQFUNC_ABORT)
-            self._times_sent += 1
-            self._lines.clear()  # a proxy's answer to CONNECT is none to the request
-            return int(pycurl.PREREQFUNC_OK)
-        except BaseException as error:  # noqa: BLE001 - a signal handler's: pycurl would print it and go on
-            self._escaped = error
+        if self._times_sent and not self._is_safe:
             return int(pycurl.PREREQFUNC_ABORT)
+        self._times_sent += 1
+        self._lines.clear()  # a proxy's answer to CONNECT is none to the request
+        return int(pycurl.PREREQFUNC_OK)
 
     def _on_chunk(self, chunk: bytes) -> int | None:
         """Called with at most 16 KiB of decoded body; taking none of it ends the call."""
-        try:
-            self._size += len(chunk)
-            if self._size > self._max_body_bytes:
-                return 0
-            self._chunks.append(chunk)
-        except BaseException as error:  # noqa: BLE001 - as above
-            self._escaped = error
-            return 0
-        return None
-
-    def _response(self) -> httpx.Response:
-        return BufferedResponse(curl.read_head(self._lines), b"".join(self._chunks))
-
-    def _map_error(self, code: int, message: str) -> httpx.RequestError:
+        self._size += len(chunk)
         if self._size > self._max_body_bytes:
-            return BodyTooLarge(f"the response's body is larger than {self._max_body_bytes} bytes")
-        return curl.map_error(code, message, sent=self._times_sent > 0)
+            return 0
+        self._chunks.append(chunk)
+        return None
 
 
 class CurlTransport(httpx.BaseTransport):
     """HTTP/1.1 over libcurl: responses read whole, nothing followed, nothing taken from the environment.
 
-    A call blocks its greenlet. In a thread without greenlets it blocks the thread, as any other transport does.
+    A call blocks its greenlet. In a thread without greenlets it blocks the thread, as any other transport does. A
+    process that has made a call must not fork and call on in both.
 
     Args:
         max_body_bytes: The largest decoded body; a larger one is `BodyTooLarge`.
@@ -206,12 +186,11 @@ class CurlTransport(httpx.BaseTransport):
         idle_seconds: int = 50,
     ) -> None:
         self._max_body_bytes = max_body_bytes
-        self._options = curl.tls_options(ca_bundle or certifi.where(), client_cert, client_key)
-        self._options |= curl.other_options(proxy, no_proxy, idle_seconds)
+        ca_bundle = ca_bundle or certifi.where()
+        self._options = curl.constant_options(ca_bundle, client_cert, client_key, proxy, no_proxy, idle_seconds)
         self._idle_seconds = idle_seconds
         # Idle connections, the last used at the right: it is the warmest. A deque's methods are atomic.
-        # By process: a child must not speak on its parent's connections, and makes its own.
-        self._idle: dict[int, deque[Connection]] = {}
+        self._idle: deque[Connection] = deque()
         self._closed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -227,7 +206,10 @@ class CurlTransport(httpx.BaseTransport):
         """
         if self._closed:
             raise RuntimeError("this transport is closed")
-        connection = self._acquire()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = Connection(self._options, self._max_body_bytes)
         try:
             response = connection.send(request)
         except httpx.RequestError as error:
@@ -241,27 +223,17 @@ class CurlTransport(httpx.BaseTransport):
         response.request = request
         return response
 
-    def _acquire(self) -> Connection:
-        try:
-            return self._idle[os.getpid()].pop()
-        except LookupError:
-            return Connection(self._options, self._max_body_bytes)
-
     def _release(self, connection: Connection) -> None:
-        # Of the connection's process: a call that ends as the process forks ends in both.
         connection.used_at = monotonic()
-        idle = self._idle.setdefault(connection.process, deque())
-        idle.append(connection)
+        self._idle.append(connection)
         with suppress(IndexError):  # another thread may take what is seen here
-            old = connection.used_at - idle[0].used_at > self._idle_seconds
-            if old and connection.process == os.getpid():
-                idle.popleft().close()  # a burst's, too old to be used again; one at each call is enough
+            if connection.used_at - self._idle[0].used_at > self._idle_seconds:
+                self._idle.popleft().close()  # a burst's, too old to be used again; one at each call is enough
         if self._closed:  # by another greenlet or thread, meanwhile
             self.close()
 
     def close(self) -> None:
-        """End this process's connections; those in use end with their call."""
+        """End the idle connections; those in use end with their call."""
         self._closed = True
-        idle = self._idle.get(os.getpid(), deque())
-        while idle:
-            idle.pop().close()
+        while self._idle:
+            self._idle.pop().close()

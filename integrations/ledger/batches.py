@@ -1,19 +1,19 @@
-"""Group commit: the first waiting task becomes leader and commits everything queued.
+"""Group commit: under gevent one transaction has the works of all that are ready in a turn of the loop.
 
 SQLite lets one writer in at a time. With a transaction a request, requests would spend their time on beginning and
-committing, and on waiting for each other's. The first of those who wait runs the works of all: a thread of its own
-would cost each request two more switches.
+committing, and on waiting for each other's. So a request leaves its work and waits; the loop itself runs what has
+come together, commits it, and wakes each request once: after the commit, or after the sync if its work must last.
 """
 
 import sqlite3
-from _thread import LockType, allocate_lock
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import islice
 from typing import Any, TypeVar
 
 from cobrowse.clock import Clock, Deadline
-from integrations.event_loop import is_patched, new_brief_lock
+from integrations.event_loop import call_on_loop, is_patched, new_brief_lock, new_waiter, wait_for
 from integrations.ledger.database import Run
+from integrations.ledger.group_sync import GroupSync
 
 T = TypeVar("T")
 
@@ -37,19 +37,26 @@ class Closed(Exception):
 
 
 class _Job:
-    """A work and its way back. A bare lock is the lightest thing to wait on: it is released once `leads` or done."""
+    """A work, what came of it, and the greenlet that waits for that."""
 
-    __slots__ = ("fault", "leads", "released", "result", "work")
+    __slots__ = ("durable", "fault", "result", "waiter", "work")
 
-    def __init__(self, work: Callable[[Run], Any], *, leads: bool) -> None:
+    def __init__(self, work: Callable[[Run], Any], *, durable: bool) -> None:
         self.work = work
-        self.leads = leads
-        self.released: LockType | None = None
-        if not leads:  # else nobody waits for it
-            self.released = allocate_lock()
-            self.released.acquire()
+        self.durable = durable
         self.result: Any = None
         self.fault: Exception | None = None
+        self.waiter: Any = None
+
+    @property
+    def must_last(self) -> bool:
+        """Whether it was committed and must reach the disk."""
+        return self.durable and self.fault is None
+
+    def wake(self, fault: Exception | None) -> None:
+        """Let its greenlet go on. On the loop only."""
+        self.fault = self.fault or fault
+        self.waiter.switch(None)
 
 
 class Batches:
@@ -59,33 +66,36 @@ class Batches:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, run: Run, clock: Clock, check: Callable[[], None] = lambda: None
+        self,
+        connection: sqlite3.Connection,
+        run: Run,
+        sync: GroupSync,
+        clock: Clock,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._run = run
+        self._sync = sync
         self._clock = clock
         self._check = check
-        self._guard = new_brief_lock()
         # Held from BEGIN to COMMIT, so that a read by another thread sees nothing that may be rolled back.
         self._in_use = new_brief_lock()
-        self._waiting: deque[_Job] = deque()
-        self._has_leader = False
+        self._waiting: dict[_Job, None] = {}
+        self._is_due = False
+        self._is_locked = False
         self._closed = False
         self.commits = 0
 
-    def write(self, work: Callable[[Run], T], deadline: Deadline) -> T:
-        """The work's result, committed but not yet on the disk. What it raises is raised here.
+    def write(self, work: Callable[[Run], T], deadline: Deadline, *, durable: bool) -> T:
+        """The work's result, committed, and with `durable` on the disk. What it raises is raised here.
 
-        TimedOut at the deadline, Locked if another process kept the file from it until then.
+        TimedOut at the deadline, Locked if another process kept the file from it until then, SyncFailed.
         """
-        with self._guard:
-            job = _Job(work, leads=not self._has_leader)
-            self._has_leader = True
-            self._waiting.append(job)
-        if job.released is not None:
-            self._wait(job, job.released, deadline)
-        if job.leads:
-            self._lead(job, deadline)
+        job = _Job(work, durable=durable)
+        if is_patched():
+            self._leave(job, deadline)
+        else:
+            self._commit_alone(job, deadline)
         if job.fault is not None:
             raise job.fault
         result: T = job.result
@@ -105,90 +115,84 @@ class Batches:
             self._closed = True
             self._connection.close()
 
-    def _wait(self, job: _Job, released: LockType, deadline: Deadline) -> None:
-        """Return once the work is done, or once this thread is to lead."""
-        if released.acquire(timeout=deadline.remaining()):
-            return
-        with self._guard:
-            if not released.acquire(blocking=False):
-                if job in self._waiting:
-                    self._waiting.remove(job)
-                raise TimedOut
-
-    def _lead(self, own: _Job, deadline: Deadline) -> None:
-        """Commit everything queued, its own work first, then make the first task queued since the leader."""
-        batch: Sequence[_Job] = ()
-        try:
-            if is_patched():
-                self._clock.sleep(0)  # those that are ready in this turn of the loop join
-            self._begin(deadline)
-            try:
-                batch = self._take()
-                self._run_batch(batch)
-            finally:
-                self._in_use.release()
-        except Exception as fault:  # noqa: BLE001 - each that waits gets the fault as its own
-            for job in batch or (own,):
-                job.fault = job.fault or fault
-        finally:
-            with self._guard:
-                if own in self._waiting:
-                    self._waiting.remove(own)
-                self._has_leader = bool(self._waiting)
-                if self._has_leader:
-                    self._waiting[0].leads = True
-                    _release(self._waiting[0])
-            for job in batch:
-                if job is not own:
-                    _release(job)
-
-    def _begin(self, deadline: Deadline) -> None:
-        """Begin a transaction, and with it the connection's use; wait for other processes until the deadline."""
-        while not self._begun():
+    def _commit_alone(self, job: _Job, deadline: Deadline) -> None:
+        """For threads, which take turns: the work in a transaction of its own."""
+        while not self._commit((job,)):
             if not deadline.allows(RETRY_INTERVAL):
                 raise Locked
             self._clock.sleep(RETRY_INTERVAL)
+        if job.must_last:
+            self._sync.run()
 
-    def _begun(self) -> bool:
-        self._in_use.acquire()
+    def _leave(self, job: _Job, deadline: Deadline) -> None:
+        """Leave the work to the loop, and wait for what comes of it."""
+        job.waiter = new_waiter()
+        self._waiting[job] = None
+        if not self._is_due:
+            self._is_due = True
+            call_on_loop(self._commit_waiting)
         try:
-            if not self._closed:
-                self._check()
-                self._connection.execute("BEGIN IMMEDIATE")
-                return True
-        except BaseException as fault:
-            self._in_use.release()
+            wait_for(job.waiter, deadline.remaining())
+        except TimeoutError:
+            if job in self._waiting:
+                del self._waiting[job]
+                if self._is_locked:
+                    raise Locked from None
+            raise TimedOut from None
+
+    def _commit_waiting(self) -> None:
+        """On the loop: commit what has come together, and come again for what could not be or has come too late."""
+        batch = tuple(islice(self._waiting, MAX_BATCH))
+        self._is_locked = bool(batch) and not self._commit(batch)
+        ended = () if self._is_locked else batch
+        for job in ended:
+            del self._waiting[job]
+        self._is_due = bool(self._waiting)
+        if self._is_due:
+            call_on_loop(self._commit_waiting, RETRY_INTERVAL if self._is_locked else 0.0)
+        self._sync.request([job.wake for job in ended if job.must_last])
+        for job in ended:
+            if not job.must_last:
+                job.wake(None)
+
+    def _commit(self, batch: tuple[_Job, ...]) -> bool:
+        """Run these in one transaction. False if another process writes just now; a fault of it is each one's.
+
+        A work writes at once or not at all, so one that fails has written nothing.
+        """
+        with self._in_use:
+            try:
+                if not self._begin():
+                    return False
+                for job in batch:
+                    try:
+                        job.result = job.work(self._run)
+                    except Exception as fault:
+                        if not self._connection.in_transaction:
+                            raise  # SQLite has rolled everything back: a full disk, a fault of it
+                        job.fault = fault  # for the request that asked for this work, not for the others
+                self._connection.execute("COMMIT")
+                self.commits += 1
+            except BaseException as fault:
+                if not self._closed and self._connection.in_transaction:
+                    self._connection.rollback()
+                if not isinstance(fault, Exception):
+                    raise
+                for job in batch:
+                    job.fault = job.fault or fault
+        return True
+
+    def _begin(self) -> bool:
+        if self._closed:
+            raise Closed
+        self._check()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as fault:
             if is_busy(fault):
                 return False
             raise
-        self._in_use.release()
-        raise Closed
-
-    def _take(self) -> Sequence[_Job]:
-        with self._guard:
-            return [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-
-    def _run_batch(self, batch: Sequence[_Job]) -> None:
-        """All in one transaction. A work writes at once or not at all, so one that fails has written nothing."""
-        try:
-            for job in batch:
-                try:
-                    job.result = job.work(self._run)
-                except Exception as fault:
-                    if not self._connection.in_transaction:
-                        raise  # SQLite has rolled everything back: a full disk, a fault of it
-                    job.fault = fault  # for the request that asked for this work, not for the others
-            self._connection.execute("COMMIT")
-            self.commits += 1
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.rollback()
-            raise
-
-
-def _release(job: _Job) -> None:
-    if job.released is not None:
-        job.released.release()
+        return True
 
 
 def retry_while_busy(do: Callable[[], T], deadline: Deadline) -> T:

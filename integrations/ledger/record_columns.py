@@ -16,8 +16,8 @@ from integrations.ledger.encryption import SecretBox, UnknownKey
 
 T = TypeVar("T")
 
-_SECRETS = tuple(field.name for field in fields(Session) if field.type is Secret)
-_PLAIN = tuple(field.name for field in fields(Session) if field.type is not Secret)
+_SECRETS = tuple(name for name, kind in Session.__annotations__.items() if kind is Secret)
+_PLAIN = tuple(name for name in Session._fields if name not in _SECRETS)
 _CHECKPOINT_FIELDS = tuple(name for name in BY_CHECKPOINT if name != "secret")
 # What an outcome's JSON holds; its spans have a column of their own.
 _OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
@@ -236,11 +236,12 @@ def _construct_known(kind: type[T], values: Mapping[str, Any]) -> T:
 def _types(kind: type) -> dict[str, Any]:
     """The type of each field, as isinstance takes it. A whole number is accepted as a float."""
     found: dict[str, Any] = {}
-    for field in fields(kind):
-        declared = get_origin(field.type) or field.type
+    declarations: Mapping[str, Any] = kind.__annotations__
+    for name, annotation in declarations.items():
+        declared: Any = get_origin(annotation) or annotation
         if declared in (UnionType, Union):
-            declared = field.type
-        found[field.name] = declared | int if float in (declared, *get_args(declared)) else declared
+            declared = annotation
+        found[name] = declared | int if float in (declared, *get_args(declared)) else declared
     return found
 
 

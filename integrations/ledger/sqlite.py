@@ -23,7 +23,7 @@ from integrations.ledger import migrations, queries
 from integrations.ledger.batches import Closed, Locked, TimedOut
 from integrations.ledger.checkpoints import CHECKPOINT_INTERVAL
 from integrations.ledger.database import CHECK_INTERVAL, DEFAULT_TIMEOUT, PING_TIMEOUT, Params, Rows, Run
-from integrations.ledger.group_sync import SyncFailed, SyncTimedOut
+from integrations.ledger.group_sync import SyncFailed
 from integrations.ledger.sqlite_connection import OpenLedger, connect, open_ledger, statement_of, values_of
 from integrations.ledger.sqlite_faults import FAULTS, breaks_connection, unavailable
 
@@ -68,9 +68,7 @@ class SQLite:
         """Do the work together with whatever else is waiting, then wait for the disk if it must last."""
 
         def write(state: OpenLedger, deadline: Deadline) -> T:
-            done = state.batches.write(work, deadline)
-            if durable:
-                state.sync.wait(deadline.remaining())
+            done = state.batches.write(work, deadline, durable=durable)
             state.checkpoints.record_commits(state.batches.commits)
             return done
 
@@ -207,7 +205,7 @@ class SQLite:
 
     def _translate_error(self, fault: Exception) -> LedgerUnavailable | None:
         """What keeps the file from being used, in words; None for a fault that is our own bug, or in words already."""
-        if isinstance(fault, TimedOut | SyncTimedOut):
+        if isinstance(fault, TimedOut):
             return LedgerUnavailable(f"{self.location} was not read or written in time")
         if isinstance(fault, Locked):
             what, hint = FAULTS["SQLITE_BUSY"]

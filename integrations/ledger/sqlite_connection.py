@@ -11,7 +11,7 @@ from cobrowse.clock import Deadline
 from cobrowse.errors import LedgerUnavailable
 from integrations.event_loop import run_off_loop
 from integrations.ledger import migrations
-from integrations.ledger.batches import Batches, retry_while_busy
+from integrations.ledger.batches import Batches, TimedOut, retry_while_busy
 from integrations.ledger.checkpoints import Checkpoints, empty_log
 from integrations.ledger.database import PING_TIMEOUT, Dialect, Params, Rows, Run, SequentialRun, Statement
 from integrations.ledger.group_sync import GroupSync
@@ -47,7 +47,6 @@ class OpenLedger:
     file: LedgerFile
     run: Run
     batches: Batches
-    sync: GroupSync
     checkpoints: Checkpoints
     versions: tuple[int, int]
     ledger_id: str
@@ -107,14 +106,22 @@ def open_ledger(
             # What a failed sync lost would cut the log short there; so it is emptied into the database file first.
             run_off_loop(lambda: empty_log(connect(path, "rw", PING_TIMEOUT)))
         sync = GroupSync(lambda: fdatasync(log.handle))
-        sync.wait(deadline.remaining())
+        _sync_in_time(sync, deadline)
     except BaseException:
         connection.close()
         file.leave()
         raise
-    batches = Batches(connection, run, deadline.clock, file.check)
+    batches = Batches(connection, run, sync, deadline.clock, file.check)
     checkpoints = Checkpoints(lambda: connect(path, "rw", PING_TIMEOUT), checkpoint_interval)
-    return OpenLedger(os.getpid(), location, file, run, batches, sync, checkpoints, versions, found.ledger_id)
+    return OpenLedger(os.getpid(), location, file, run, batches, checkpoints, versions, found.ledger_id)
+
+
+def _sync_in_time(sync: GroupSync, deadline: Deadline) -> None:
+    """Sync off the loop. SyncFailed, or TimedOut at the deadline."""
+    try:
+        run_off_loop(sync.run, deadline.remaining())
+    except TimeoutError:
+        raise TimedOut from None
 
 
 def connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:

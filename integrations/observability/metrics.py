@@ -28,9 +28,9 @@ _CALL = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
 _INITIATION = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """A metric. With `buckets` (seconds) it is a histogram; a `gauge` goes down too; else it counts."""
+    """A metric, equal to no other. With `buckets` (seconds) a histogram; a `gauge` goes down too; else it counts."""
 
     name: str
     help: str

@@ -2,7 +2,7 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_what_is_claimed_is_read_back(ledger):
 def test_each_column_of_a_checkpoint_is_saved(ledger, name):
     claim = claim_of(checkpoint=Checkpoint())
     ledger.claim(claim)
-    later = replace(Checkpoint(session=Session("c-1")), **{name: getattr(PROGRESS, name)})
+    later = Checkpoint(session=Session("c-1"))._replace(**{name: getattr(PROGRESS, name)})
     ledger.save_checkpoint(claim.id, claim.lease_owner, later)
     assert ledger.read(claim.id).checkpoint == later
 

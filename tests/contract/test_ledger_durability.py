@@ -79,7 +79,7 @@ def test_a_claim_is_on_the_disk_if_its_first_call_invites(disk, checkpoint, last
 def test_a_begin_is_on_the_disk_if_its_call_invites(disk, invited):
     claim = replace(keyed(), checkpoint=INVITING)
     won(disk.ledger, claim)
-    checkpoint = replace(CREATED, may_have_notified=invited)
+    checkpoint = CREATED._replace(may_have_notified=invited)
     disk.ledger.save_checkpoint(claim.id, claim.lease_owner, checkpoint)
     assert disk.after_a_power_cut().read(claim.id).checkpoint == (checkpoint if invited else INVITING)
 
@@ -219,7 +219,7 @@ def test_on_postgresql_what_invites_waits_for_the_servers_disk_and_nothing_else(
     won(ledger, quick)
     won(ledger, inviting)
     ledger.save_checkpoint(quick.id, quick.lease_owner, CREATED)
-    ledger.save_checkpoint(inviting.id, inviting.lease_owner, replace(CREATED, may_have_notified=False))
+    ledger.save_checkpoint(inviting.id, inviting.lease_owner, CREATED._replace(may_have_notified=False))
     settle(ledger, quick)
     ledger.close()
     assert asking.waited == [False, True, True, False, False]

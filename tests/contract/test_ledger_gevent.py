@@ -71,11 +71,49 @@ gevent.spawn(tick)
 gevent.sleep(0)
 """
 
+# One work in the middle fails; the others' must be committed, in the same transaction.
+GROUP = """
+import sqlite3 as driver
+
+def bad():
+    try:
+        ledger._database.execute("INSERT INTO initiations (id) VALUES (:id)", {"id": "bad"})
+    except driver.IntegrityError:
+        return "refused"
+
+commits = ledger._database._state.batches.commits
+del syncs[:]
+jobs = [gevent.spawn(bad) if number == 10 else gevent.spawn(inviting, number) for number in range(21)]
+refused = [job.get() for job in jobs].count("refused")
+commits = ledger._database._state.batches.commits - commits
+print(json.dumps({"commits": commits, "refused": refused, "written": written(), "syncs": len(syncs)}))
+"""
+
+# The connection is closed under those that wait for it.
+CLOSED = """
+faults = []
+
+def refused(number):
+    try:
+        inviting(number)
+    except LedgerUnavailable as fault:
+        faults.append(fault.message)
+
+jobs = [gevent.spawn(refused, number) for number in range(5)]
+gevent.spawn(ledger.close)
+gevent.joinall(jobs)
+inviting("after")
+print(json.dumps({"faults": len(faults), "named": all("opened anew" in fault for fault in faults)}))
+"""
+
 # The first sync ends once the loop has gone on and all have written: it would never end if either waited for it.
 SYNC = """
 del syncs[:], ticks[:]
 is_held = lambda: len(syncs) == 1 and (len(ticks) < 20 or written() < 100)
-claims = together(inviting, range(100))
+first = gevent.spawn(inviting, 0)
+while not syncs:
+    gevent.sleep(0.001)
+claims = [*together(inviting, range(1, 100)), first.get()]
 print(json.dumps({"syncs": len(syncs), "has_live_lease": sum(ledger.read(one.id).has_live_lease for one in claims)}))
 """
 
@@ -162,6 +200,14 @@ def patched(tmp_path):
         return json.loads(ended.stdout)
 
     return run
+
+
+def test_what_comes_together_is_one_transaction_and_a_work_that_fails_fails_alone(patched):
+    assert patched(GROUP) == {"commits": 1, "refused": 1, "written": 20, "syncs": 1}
+
+
+def test_what_waits_for_a_connection_that_is_closed_is_refused_and_the_next_opens_anew(patched):
+    assert patched(CLOSED) == {"faults": 5, "named": True}
 
 
 def test_many_share_a_sync_and_others_go_on_while_the_disk_takes_its_time(patched):

@@ -217,14 +217,14 @@ def test_no_secret_lies_in_any_of_sqlites_files_in_the_clear(tmp_path, opened):
 
 @pytest.mark.parametrize(
     "answered",
-    [replace(SESSION, join_url=Secret("https://another")), Session(), SESSION],
+    [SESSION._replace(join_url=Secret("https://another")), Session(), SESSION],
     ids=["others", "none", "the same"],
 )
 @pytest.mark.parametrize("reached", [Session(conversation_id="c-1"), SESSION], ids=["none", "some"])
 def test_what_was_reached_and_what_was_answered_keep_secrets_of_their_own(ledger, reached, answered):
     claim = keyed()
     won(ledger, claim)
-    settle(ledger, claim, checkpoint=replace(ATTACHED, session=reached), session=answered)
+    settle(ledger, claim, checkpoint=ATTACHED._replace(session=reached), session=answered)
     entry = ledger.read(claim.id)
     assert (entry.checkpoint.session, entry.outcome.session) == (reached, answered)
 
@@ -259,7 +259,7 @@ def test_what_no_key_opens_is_refused_by_name_and_shown_without_its_secrets(url,
             use()
     shown = without.recent(1)[0]
     assert (shown.id, shown.outcome.status) == (claim.id, Status.INITIATED)
-    assert shown.outcome.session == replace(SESSION, join_url=Secret(), viewer_url=Secret(), join_code=Secret())
+    assert shown.outcome.session == SESSION._replace(join_url=Secret(), viewer_url=Secret(), join_code=Secret())
     stale = without.tokens.read("t")
     assert (stale.value.reveal(), stale.seconds_left, stale.version) == ("", 0.0, 1)
     assert without.tokens.try_acquire_refresh_lease("t", "h", 5.0, stale.version)
@@ -275,7 +275,7 @@ def test_a_key_that_was_removed_holds_up_no_request_for_the_conversations_of_its
     # All that a look needs is in the clear: which session, and until when it is offered.
     (known,) = claimed.history
     assert (claimed.previous.id, known.id) == (first.id, first.id)
-    bare = replace(SESSION, join_url=Secret(), viewer_url=Secret(), join_code=Secret())
+    bare = SESSION._replace(join_url=Secret(), viewer_url=Secret(), join_code=Secret())
     assert (known.checkpoint.session, known.checkpoint.invitation) == (bare, "yes")
 
 

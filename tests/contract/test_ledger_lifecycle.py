@@ -1,6 +1,5 @@
 """What the ledger keeps for the rest of a session's life, on both engines: ends, and a credential's own rows."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -51,8 +50,8 @@ def test_an_end_is_kept_with_what_it_ends_and_its_own_lock(ledger):
     assert isinstance(ledger.claim(claim), Acquired)
     command = ledger.read(claim.id).command
     assert (command.action, command.ends, command.hand_over) == ("end", "initiation-1", True)
-    session = replace(INVITED.session, targets=("p-1/k-1", "p-2/k-2"), handed_over=True, customer_id="p-1")
-    ledger.save_checkpoint(claim.id, claim.lease_owner, replace(INVITED, session=session))
+    session = INVITED.session._replace(targets=("p-1/k-1", "p-2/k-2"), handed_over=True, customer_id="p-1")
+    ledger.save_checkpoint(claim.id, claim.lease_owner, INVITED._replace(session=session))
     assert ledger.read(claim.id).checkpoint.session == session
 
 

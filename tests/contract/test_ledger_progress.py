@@ -1,7 +1,5 @@
 """What the ledger holds of an initiation, on each engine: how far it came, its outcome, and claiming it again."""
 
-from dataclasses import replace
-
 import pytest
 
 from cobrowse.ledger import Acquired, AlreadyHeld, State
@@ -43,7 +41,7 @@ def test_begin_commits_how_far_it_came(ledger, url, opened):
 def test_complete_keeps_the_whole_outcome(ledger, url, opened, failure):
     claim = keyed()
     won(ledger, claim)
-    session = replace(SESSION, join_url=Secret("https://another"), state="connected")
+    session = SESSION._replace(join_url=Secret("https://another"), state="connected")
     state = (
         State.SUCCEEDED if failure is None else State.FAILED_FINAL if failure.is_terminal else State.FAILED_RETRYABLE
     )
@@ -74,7 +72,7 @@ def test_calls_are_summed_over_the_attempts(ledger):
 def test_a_conversation_that_was_looked_up_is_part_of_the_command_from_then_on(ledger, url):
     first = keyed(conversation_id="", latest=True)
     won(ledger, first)
-    ledger.save_checkpoint(first.id, first.lease_owner, replace(CREATED, session=Session(conversation_id="found")))
+    ledger.save_checkpoint(first.id, first.lease_owner, CREATED._replace(session=Session(conversation_id="found")))
     pass_time(url, LEASE)
 
     assert won(ledger, again(first)).entry.command.conversation_id == "found"

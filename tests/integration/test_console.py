@@ -248,7 +248,7 @@ def test_no_page_has_anything_inline_or_foreign(client, bridge, box):
 def test_an_entry_without_readable_secrets_is_listed_all_the_same(bridge):
     ask(bridge, WEBCHAT)
     [entry] = bridge.initiate.ledger.recent(1)
-    bare = replace(entry, outcome=replace(entry.outcome, session=replace(entry.outcome.session, join_url=Secret())))
+    bare = replace(entry, outcome=replace(entry.outcome, session=entry.outcome.session._replace(join_url=Secret())))
     ledger = bridge.initiate.ledger
     records = SimpleNamespace(
         recent=lambda limit, **_: [bare],

@@ -250,7 +250,7 @@ def test_beyond_what_may_be_running_a_request_is_refused_at_once_and_a_retry_is_
     first = bridge.post(conversationId=VOICE, **keyed("k-1"))
     with ExitStack() as under_way:
         for _ in range(LIMIT):
-            under_way.enter_context(bridge.initiate.admission.one())
+            under_way.enter_context(bridge.initiate.admission)
         refused = bridge.post(conversationId=WEBCHAT, headers={"Prefer": "status"})
         assert (refused.status_code, refused.json["errorCode"], refused.headers["Retry-After"]) == (
             503,

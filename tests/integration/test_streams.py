@@ -1,6 +1,7 @@
 """The channel's WebSocket over real sockets: TLS, a forward proxy, a far side that breaks; with and without gevent."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -64,13 +65,22 @@ def channel(context=None):
                 return
             connection.send(f"heard {message}")
 
+    with far_side(talk, context) as port:
+        try:
+            yield port, heard
+        finally:
+            ended.set()
+
+
+@contextmanager
+def far_side(talk, context=None):
+    """A server that talks so on each connection: its port."""
     with serve_websockets(talk, "127.0.0.1", 0, ssl=context) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield server.socket.getsockname()[1], heard
+            yield server.socket.getsockname()[1]
         finally:
-            ended.set()
             server.shutdown()
             thread.join()
 
@@ -152,13 +162,88 @@ def test_a_proxy_that_refuses_is_one_error_without_its_password(serve):
 
 def test_an_answer_that_is_no_handshake_is_one_error(serve):
     upstream = serve(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-    with pytest.raises(GenesysUnavailable, match="403"):
+    with pytest.raises(GenesysUnavailable) as raised:
         opened(upstream.url.replace("http://", "ws://") + "/c")
+    told = "channel: no WebSocket to 127.0.0.1: server rejected WebSocket connection: HTTP 403"
+    assert raised.value.message == told
+    assert b"User-Agent: cobrowse-bridge" in upstream.seen[0].head
+    assert b"Sec-WebSocket-Extensions" not in upstream.seen[0].raw, "nothing is compressed"
 
 
-def test_a_uri_without_tls_to_another_machine_is_not_opened():
-    with pytest.raises(GenesysBadResponse, match="not a wss address"):
-        opened("ws://streaming.example/c")
+@pytest.mark.parametrize("uri", ["ws://streaming.example/c", "https://streaming.example/c", "streaming.example"])
+def test_a_uri_without_tls_to_another_machine_is_not_opened(uri):
+    with pytest.raises(GenesysBadResponse) as raised:
+        opened(uri)
+    assert raised.value.message == "channel: Genesys's connectUri is not a wss address"
+
+
+@pytest.mark.parametrize(
+    ("uri", "host", "size"),
+    [
+        (f"wss://{'a' * 60}.{'b' * 60}/c#fragment", f"{'a' * 60}.{'b' * 19}", None),
+        (f"wss://streaming.example/{'c ' * 200}#fragment", "streaming.example", 200),
+        ("wss:///c", "", None),
+    ],
+)
+def test_a_uri_that_can_not_be_opened_is_one_error_of_bounded_length(uri, host, size):
+    with pytest.raises(GenesysUnavailable) as raised:
+        opened(uri)
+    before, _, after = raised.value.message.partition(": no WebSocket to ")
+    named, _, told = after.partition(": ")
+    assert (before, named) == ("channel", host)
+    assert len(told) == size if size else told
+
+
+def test_what_is_not_set_is_no_proxy_and_the_systems_authorities():
+    assert Streams() == Streams(Secret(""), "", "")
+
+
+def test_nothing_within_the_time_is_no_message():
+    with channel() as (port, _):
+        stream = opened(f"ws://127.0.0.1:{port}/c")
+        assert stream.receive(HANGS) == "hello"
+        assert stream.receive(0.01) is None
+        stream.close()
+        stream.close()
+
+
+def test_a_connection_that_breaks_is_told_as_lost():
+    def drop(connection):
+        connection.recv()
+        connection.socket.shutdown(socket.SHUT_RDWR)
+
+    with far_side(drop) as port:
+        stream = opened(f"ws://127.0.0.1:{port}/c")
+        stream.send("now")
+        for again in (lambda: stream.receive(HANGS), lambda: stream.send("anyone?")):
+            with pytest.raises(StreamClosed) as raised:
+                again()
+            assert str(raised.value) == "the connection was lost"
+        stream.close()
+
+
+def test_a_message_of_the_limit_is_read_and_one_byte_more_closes_the_stream():
+    def send(connection):
+        for size in (2_097_152, 2_097_153):
+            connection.send(b"x" * size)
+        connection.recv()
+
+    with far_side(send) as port:
+        stream = opened(f"ws://127.0.0.1:{port}/c")
+        assert len(stream.receive(HANGS)) == 2_097_152
+        with pytest.raises(StreamClosed):
+            stream.receive(HANGS)
+        stream.close()
+
+
+def test_the_reason_of_a_goodbye_is_cut():
+    with far_side(lambda connection: connection.close(1012, "word " * 16 + "and more")) as port:
+        stream = opened(f"ws://127.0.0.1:{port}/c")
+        for again in (lambda: stream.receive(HANGS), lambda: stream.send("anyone?")):
+            with pytest.raises(StreamClosed) as raised:
+                again()
+            assert str(raised.value) == f"closed by Genesys: 1012 {('word ' * 16).strip()}"
+        stream.close()
 
 
 def test_a_goodbye_is_told_with_its_code():

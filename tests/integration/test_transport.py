@@ -6,7 +6,6 @@ import zlib
 import httpx
 import pytest
 
-from integrations.genesys import curl
 from tests.integration.upstreams import (
     OK,
     call,
@@ -143,13 +142,6 @@ def test_an_interim_answer_is_passed_over_and_a_trailer_is_no_header(transport, 
     assert "x-late" not in response.headers
 
 
-def test_a_proxys_answer_to_connect_is_not_the_servers():
-    lines = [b"HTTP/1.1 200 Connected\r\n", b"Via: p\r\n", b"\r\n", b"HTTP/1.1 404\r\n", b"X-A: b\r\n", b"\r\n"]
-    head = curl.read_head(lines)
-    assert (head.status, head.version, head.reason, head.headers) == (404, b"HTTP/1.1", b"", [(b"X-A", b"b")])
-    assert (head.get("x-a", ""), head.get("x", "none"), head.get("a", "none")) == ("b", "none", "none")
-
-
 @pytest.mark.parametrize(
     ("method", "answer"),
     [
@@ -183,8 +175,7 @@ def test_a_packed_body_is_unpacked_once(transport, serve, coding, pack):
     assert response.content == b'{"a": 1}' * 500
     assert [len(piece) for piece in response.iter_bytes(1500)] == [1500, 1500, 1000]
     assert b"".join(response.iter_bytes()) == response.content
-    assert "content-encoding" not in response.headers
-    assert response.headers["content-length"] == "4000"
+    assert response.headers["content-encoding"] == coding.decode()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
-"""The transport among many threads and processes, in a misleading environment, through proxies and over TLS."""
+"""The transport among many threads, in a misleading environment, through proxies and over TLS."""
 
 import base64
-import os
 import socket
 import ssl
 import threading
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -28,7 +26,7 @@ from tests.integration.upstreams import (
 __all__ = ["certified", "company", "serve", "transport"]
 
 
-# ---- many threads, many processes
+# ---- many threads
 
 
 def test_fifty_threads_each_get_their_own_answers(transport, serve):
@@ -126,24 +124,6 @@ def test_a_call_running_when_the_transport_closes_ends_with_its_answer_and_its_c
     assert not upstream.threads[1].is_alive()
 
 
-def test_a_forked_process_makes_its_own_connections_and_leaves_its_parents_alone(transport, serve):
-    upstream = serve(lambda exchange: b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % exchange.connection)
-    assert call(transport, "GET", upstream.url).content == b"0"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: the child makes two calls
-        child = os.fork()
-    if child == 0:
-        verdict = 1
-        try:
-            own = [call(transport, "GET", upstream.url).content for _ in range(2)]
-            transport.close()
-            verdict = 0 if own == [b"1", b"1"] else 2
-        finally:
-            os._exit(verdict)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert call(transport, "GET", upstream.url).content == b"0"
-
-
 # ---- the environment
 
 
@@ -190,6 +170,7 @@ def test_a_proxy_is_shown_the_credentials_of_its_url_and_the_server_is_not(serve
         for _ in range(2):
             answer = call(transport, "POST", upstream.url, headers={"Authorization": "Bearer t"}, content=b"secret")
             assert (answer.status_code, answer.content) == (200, b"ok")
+            assert "via" not in answer.headers, "that is the proxy's answer to CONNECT"
     (connect,) = proxy.seen
     assert connect.head[0] == f"CONNECT 127.0.0.1:{upstream.port} HTTP/1.1".encode()
     assert b"Proxy-Authorization: Basic " + base64.b64encode(b"user:p@ss") in connect.head

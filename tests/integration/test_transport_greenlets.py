@@ -1,19 +1,16 @@
-"""Calls of many greenlets at once, calls broken off from outside, and what threads and forks leave behind."""
+"""Calls of many greenlets at once, calls broken off from outside, and what threads leave behind."""
 
 import os
 import signal
 import subprocess
 import sys
 import threading
-import warnings
 from pathlib import Path
 
 import gevent
 import httpx
-import pycurl
 import pytest
 
-from integrations.genesys.multi import HubTransfers
 from tests.clocks import HANGS, wait_until
 from tests.integration.upstreams import OK, Exchange, call, company, serve, transport
 
@@ -131,41 +128,6 @@ def test_an_interrupt_ends_the_call_of_the_main_thread(transport, serve):
     assert call(transport, "POST", upstream.url).content == b"ok"
 
 
-class FailingTransfers(HubTransfers):
-    """As if a signal's handler had raised while libcurl called back."""
-
-    is_failing = False
-
-    def _watch(self, socket: int, interest: int) -> None:
-        if self.is_failing:
-            raise LookupError("in a callback")
-        super()._watch(socket, interest)
-
-
-def test_an_exception_in_a_callback_of_libcurl_ends_every_transfer_and_is_not_lost(serve):
-    held = Held()
-    upstream = serve(held)
-    hub, ended = gevent.get_hub(), []
-    transfers = FailingTransfers(hub)
-
-    def perform() -> None:
-        easy = pycurl.Curl()
-        easy.setopt(pycurl.URL, upstream.url)
-        try:
-            transfers.perform(hub, easy)
-        except (pycurl.error, LookupError) as error:
-            ended.append(type(error))
-
-    waiting = gevent.spawn(perform)
-    wait_for(held.arrived)
-    transfers.is_failing = True
-    perform()
-    waiting.join(HANGS)
-    held.go.set()
-    assert ended == [LookupError, pycurl.error]
-    assert transfers.is_broken
-
-
 def test_a_call_in_a_callback_of_the_hub_is_refused_and_hurts_no_other(transport, serve):
     upstream = serve()
     refused = []
@@ -215,37 +177,6 @@ def test_a_hub_of_a_threads_own_serves_its_greenlets_and_outlives_the_call(trans
     thread.start()
     thread.join()
     assert answers == [b"ok"] * 10
-
-
-def test_a_child_forked_in_mid_call_does_not_take_its_parents_answer(transport, serve):
-    arrived, go = threading.Event(), threading.Event()
-
-    def answer(exchange: Exchange) -> bytes | None:
-        if b" /held" in exchange.head[0]:
-            arrived.set()
-            go.wait(HANGS)
-        if b" /release" in exchange.head[0]:
-            go.set()
-        return OK
-
-    upstream = serve(answer)
-    held = gevent.spawn(call, transport, "POST", upstream.url + "/held", deadline=30.0)
-    wait_for(arrived)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: the child makes calls only
-        child = os.fork()
-    if child == 0:
-        verdict = 1
-        try:
-            call(transport, "POST", upstream.url + "/release")
-            for _ in range(20):  # its hub runs while the answer comes in
-                call(transport, "POST", upstream.url)
-                gevent.sleep(0.005)
-            verdict = 0 if not held.ready() else 2
-        finally:
-            os._exit(verdict)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert held.get(timeout=HANGS).content == b"ok"
 
 
 PATCHED = """

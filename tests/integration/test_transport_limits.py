@@ -7,7 +7,6 @@ import time
 import httpx
 import pytest
 
-from integrations.genesys import curl
 from integrations.genesys.transport import BodyTooLarge
 from tests.clocks import HANGS
 from tests.integration.upstreams import NOT_SENT, OK, Exchange, a_transport, call, company, serve, slowly, transport
@@ -132,20 +131,6 @@ def test_with_no_time_left_nothing_is_sent(transport, serve, extensions):
         transport.handle_request(httpx.Request("POST", upstream.url, extensions=extensions))
     assert raised.value.request.method == "POST"
     assert upstream.connections == 0
-
-
-@pytest.mark.parametrize(
-    ("extensions", "expected"),
-    [
-        ({}, (0, 0)),
-        ({"timeout": {"connect": 2.0, "read": 5.0, "write": 1.0, "pool": 1.0}}, (2000, 5000)),
-        ({"timeout": {"connect": 2.0, "read": 5.0}, "deadline": 1.5}, (1500, 1500)),
-        ({"timeout": {"connect": None, "read": None}, "deadline": 0.0004}, (1, 1)),
-        ({"deadline": float("inf")}, (86_400_000, 86_400_000)),
-    ],
-)
-def test_the_shortest_limit_holds_and_none_rounds_to_no_limit(extensions, expected):
-    assert curl.limits(extensions) == expected
 
 
 def test_a_server_that_takes_no_connection_is_a_connect_timeout(transport):

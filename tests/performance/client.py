@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 15
 
 async def ask(reader, writer, head):
     """The status of one data action; "wrong" for a 200 without a verified session."""
-    body = b'{"conversationId":"%s"}' % str(uuid.uuid4()).encode()
+    body = b'{"conversationId":"%s","channel":"webchat"}' % str(uuid.uuid4()).encode()
     writer.write(head + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     answer = await reader.readuntil(b"\r\n\r\n")
     content = await reader.readexactly(int(answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))

@@ -1,6 +1,6 @@
 -- What wrk sends and counts: wrk -s load.lua URL -- MODE KEY SEED RAMP_MS CONNECTIONS
 --
--- fresh    a data action for a new conversation each time
+-- fresh    a data action for a new conversation each time; it names its channel, as a flow does, so three calls start it
 -- keyed    the same, with an Idempotency-Key of its own
 -- repeat   one of 200 data actions with their keys, over and over
 -- ignored  an event of a topic that starts no session, each with an id of its own
@@ -37,7 +37,7 @@ function request()
     return wrk.format("POST", nil, headers, event:format(id, id, id))
   end
   headers["Idempotency-Key"] = mode ~= "fresh" and "bench-" .. id or nil
-  return wrk.format("POST", nil, headers, '{"conversationId":"' .. id .. '"}')
+  return wrk.format("POST", nil, headers, '{"conversationId":"' .. id .. '","channel":"webchat"}')
 end
 
 function response(status, answered, body)

@@ -1,7 +1,7 @@
 """`python -m tests.performance.looks`: what checking the conversation before `create` costs, and what it prevents.
 
-Each kind of conversation is started in the media flow on a sandbox, once as a data action's call does it, and once with
-the check that a webhook's has. For each it prints the calls to Genesys and the sessions that nobody was invited to.
+Each kind of conversation is started in the media flow on a sandbox, once as by a data action that names its channel,
+and once as by one that does not. For each it prints the calls to Genesys and the sessions that nobody was invited to.
 """
 
 import sys
@@ -64,7 +64,7 @@ def measure(kind: str, *, look: bool, rounds: int = ROUNDS) -> Cost:
         ours = [KINDS[kind](box) for _ in range(rounds)]
         there, asked = len(box.sessions()), len(box.calls())
         for number, conversation in enumerate(ours):
-            parts.initiate(Command("measure", f"c-{number}", 10.0, conversation, reuse_live_session=look))
+            parts.initiate(Command("measure", f"c-{number}", 10.0, conversation, check_before_create=look))
         calls = len(box.calls()) - asked - len(box.calls("token"))
         orphans = sum(session.conversation_id is None for session in box.sessions()[there:])
         assert parts.store is not None

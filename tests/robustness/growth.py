@@ -17,7 +17,7 @@ import orjson
 
 from cobrowse.clock import SystemClock
 from cobrowse.errors import CobrowseError
-from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.conversation import ConversationSnapshot
 from integrations.genesys.operations import CONVERSATION, CREATE, UpstreamRejected, parse_response
 from integrations.genesys.redaction import redact
 from integrations.genesys.waits import retry_after
@@ -168,7 +168,8 @@ def _of_genesys():
     clock = SystemClock()
 
     def conversation(body):
-        parse_conversation(parse_response(CONVERSATION, 200, {}, body, clock))
+        seen = ConversationSnapshot(parse_response(CONVERSATION, 200, {}, body, clock))
+        _ = seen.kinds, seen.live, seen.parts, seen.unanswered(), seen.customer_id, seen.session("none")
 
     def failed(body):
         parse_response(CREATE, 500, {}, body, clock)

@@ -33,6 +33,8 @@ ROLES = (
     Role("token (renewed)", "token", "call"),  # in the middle of a request, once the one in hand has expired
     Role("list", "list", "call"),  # a request for the newest webchat
     Role("check", "conversation", "call"),  # a sender other than Architect: looked at before anything is created
+    # A data action that does not name its channel: the session can be started without this check as well.
+    Role("check (optional)", "conversation", "optional", ("media",)),
     Role("create", "create", "call", ("media",)),
     Role("attach", "attach", "invite", ("media",)),
     Role("cobrowse", "cobrowse", "invite", ("native",)),
@@ -107,6 +109,8 @@ class Cell:
             # made good once.
             dead = "forbidden" if self.role.name == "token (renewed)" else "stale"
             nature = {"denied": "forbidden", "stale after": dead}.get(nature, nature)
+        if self.role.rule == "optional" and nature == "refused" and self.kind == BAD:
+            nature = "garbled"  # a refusal that says nothing of the conversation
         return RULES[LIKE.get(nature, nature)][self._column()].split()
 
 

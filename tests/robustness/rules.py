@@ -27,6 +27,7 @@ LATE, GONE, BAD = "genesys_timeout", "genesys_unavailable", "genesys_bad_respons
 #   call    a call that may be sent again, with nothing made for the customer yet
 #   before  the call that invites, struck before its effect; after: struck once the customer had been invited
 #   seen    the look that verifies: the customer has been invited, so it can't be a failure any more
+#   optional  the check that a start can do without; what is struck after it is the look that verifies
 #   done    the look for an invitation that was made; undone: for one that was not
 # ok: initiated · un: initiated, but unverified · own: the way's kind · lost: the kind of the invitation's lost answer.
 # Where time decides, both are named.
@@ -39,24 +40,24 @@ LATE, GONE, BAD = "genesys_timeout", "genesys_unavailable", "genesys_bad_respons
 # second fits into the deadline, two don't. conflict: as refused, but to invite: it may have been done, so it is looked
 # for and then tried again.
 _TABLE = """
-               |call          |before         |after    |seen           |done                 |undone
-unsent         |ok ok own     |ok ok own      |-        |ok ok un       |ok ok lost           |ok ok lost
-broken         |ok ok own     |ok ok own      |ok ok ok |ok ok un       |ok ok lost           |ok ok lost
-slow           |ok ok/own own |own own own    |ok ok ok |ok ok/un un    |ok ok/un/lost lost   |ok/lost ok/lost lost
-slow, unsent   |ok ok/own own |ok ok/own own  |-        |ok ok/un un    |ok ok/un/lost lost   |ok/lost ok/lost lost
-garbled        |own own own   |ok ok own      |ok ok ok |ok/un ok/un un |ok/lost ok/lost lost |ok/lost ok/lost lost
-nameless       |own own own   |-              |-        |-              |-                    |-
-limited        |ok ok own     |ok ok own      |-        |ok ok un       |ok ok lost           |ok ok lost
-limited, short |ok own own    |ok own own     |-        |ok un un       |ok lost lost         |ok/lost lost lost
-limited, long  |own own own   |own own own    |-        |ok/un ok/un un |lost lost lost       |lost lost lost
-broken, short  |ok own own    |ok/own own own |-        |ok un un       |ok lost lost         |ok/lost lost lost
-denied         |ok own own    |ok own own     |-        |ok un un       |ok lost lost         |ok lost lost
-forbidden      |own own own   |own own own    |-        |ok/un ok/un un |lost lost lost       |lost lost lost
-refused        |own own own   |own own own    |ok ok ok |ok/un ok/un un |own own own          |own own own
-conflict       |own own own   |ok ok own      |ok ok ok |ok/un ok/un un |own own own          |own own own
-stale after    |ok ok ok      |ok ok ok       |ok ok ok |ok ok ok       |ok ok ok             |ok ok ok
-fine           |ok ok ok      |ok ok ok       |ok ok ok |ok ok ok       |ok ok ok             |ok ok ok
-"""
+               |call          |before         |after    |seen           |done                 |undone              |optional
+unsent         |ok ok own     |ok ok own      |-        |ok ok un       |ok ok lost           |ok ok lost          |ok ok un
+broken         |ok ok own     |ok ok own      |ok ok ok |ok ok un       |ok ok lost           |ok ok lost          |ok ok un
+slow           |ok ok/own own |own own own    |ok ok ok |ok ok/un un    |ok ok/un/lost lost   |ok/lost ok/lost lost|ok ok un
+slow, unsent   |ok ok/own own |ok ok/own own  |-        |ok ok/un un    |ok ok/un/lost lost   |ok/lost ok/lost lost|ok ok un
+garbled        |own own own   |ok ok own      |ok ok ok |ok/un ok/un un |ok/lost ok/lost lost |ok/lost ok/lost lost|ok un un
+nameless       |own own own   |-              |-        |-              |-                    |-                   |-
+limited        |ok ok own     |ok ok own      |-        |ok ok un       |ok ok lost           |ok ok lost          |ok ok un
+limited, short |ok own own    |ok own own     |-        |ok un un       |ok lost lost         |ok/lost lost lost   |ok ok un
+limited, long  |own own own   |own own own    |-        |ok/un ok/un un |lost lost lost       |lost lost lost      |ok un un
+broken, short  |ok own own    |ok/own own own |-        |ok un un       |ok lost lost         |ok/lost lost lost   |ok ok un
+denied         |ok own own    |ok own own     |-        |ok un un       |ok lost lost         |ok lost lost        |ok own own
+forbidden      |own own own   |own own own    |-        |ok/un ok/un un |lost lost lost       |lost lost lost      |ok un un
+refused        |own own own   |own own own    |ok ok ok |ok/un ok/un un |own own own          |own own own         |own own own
+conflict       |own own own   |ok ok own      |ok ok ok |ok/un ok/un un |own own own          |own own own         |ok un un
+stale after    |ok ok ok      |ok ok ok       |ok ok ok |ok ok ok       |ok ok ok             |ok ok ok            |ok ok ok
+fine           |ok ok ok      |ok ok ok       |ok ok ok |ok ok ok       |ok ok ok             |ok ok ok            |ok ok ok
+"""  # noqa: E501 - a row a line
 
 
 def _rows(table):
@@ -84,6 +85,7 @@ REFUSALS = {
 REFUSALS = {
     **REFUSALS,
     "token (renewed)": REFUSALS["token"],
+    "check (optional)": REFUSALS["check"],
     "cobrowse": REFUSALS["attach"],
     "look (was refused)": REFUSALS["check"],
     "look (conflict)": REFUSALS["look (was done)"],

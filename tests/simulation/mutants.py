@@ -138,8 +138,8 @@ class _NoOffers(SimulatedLedger):
 
     def entry(self, row: Row) -> InitiationRecord:
         entry = super().entry(row)
-        session = replace(entry.checkpoint.session, offer_ends="")
-        return replace(entry, checkpoint=replace(entry.checkpoint, session=session))
+        session = entry.checkpoint.session._replace(offer_ends="")
+        return replace(entry, checkpoint=entry.checkpoint._replace(session=session))
 
 
 class _NoUnseen(SimulatedLedger):
@@ -192,7 +192,7 @@ class _LimitAfterTheClaim(_NoLimit):
     """Who is one too many is refused once it has its row."""
 
     def _run_and_complete(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
-        with self.admission.one():
+        with self.admission:
             return super()._run_and_complete(ledger, attempt, acquired)
 
 

@@ -281,7 +281,7 @@ def test_only_what_may_show_yet_is_waited_for():
         first = initiation(command())
         stage.platform.sessions[first.session.cobrowse_session_id].ended = stage.world.now
         row = stage.ledger.by_id[first.initiation_id]
-        row.checkpoint = replace(row.checkpoint, session=replace(row.checkpoint.session, verified=False))
+        row.checkpoint = row.checkpoint._replace(session=row.checkpoint.session._replace(verified=False))
         at_once = initiation(command(deadline_seconds=0.5))
         stage.world.pause(1.0)
         return at_once, initiation(command(deadline_seconds=0.5))

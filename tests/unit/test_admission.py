@@ -12,34 +12,34 @@ from cobrowse.errors import Overloaded
 
 def test_beyond_the_limit_it_is_refused_at_once_and_says_when_to_retry():
     admission = Admission(2)
-    with admission.one(), admission.one():
+    with admission, admission:
         assert admission.under_way == 2
-        with pytest.raises(Overloaded, match="2 initiations are running") as refused, admission.one():
+        with pytest.raises(Overloaded, match="2 initiations are running") as refused, admission:
             pytest.fail("it was let in")
         assert refused.value.retry_after == 1.0
         assert admission.under_way == 2
-    with admission.one():
+    with admission:
         assert admission.under_way == 1
 
 
 def test_a_place_is_free_again_whatever_its_block_raised():
     admission = Admission(1)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), admission.one():
+        with pytest.raises(ZeroDivisionError), admission:
             raise ZeroDivisionError
     assert admission.under_way == 0
 
 
 def test_no_limit_is_none_and_there_is_one_of_256_by_default():
     admission = Admission(0)
-    with admission.one(), admission.one():
+    with admission, admission:
         assert admission.under_way == 2
     admission = Admission()
     with ExitStack() as running:
         for _ in range(256):
-            running.enter_context(admission.one())
+            running.enter_context(admission)
         with pytest.raises(Overloaded, match="256 initiations are running in this process"):
-            running.enter_context(admission.one())
+            running.enter_context(admission)
 
 
 def test_threads_at_once_get_exactly_as_many_places_as_there_are():
@@ -49,7 +49,7 @@ def test_threads_at_once_get_exactly_as_many_places_as_there_are():
     def come():
         gate.wait()
         try:
-            with admission.one():
+            with admission:
                 let_in.append(1)
                 counted.release()
                 leave.wait()
@@ -73,7 +73,7 @@ def test_greenlets_at_once_too():
 
     def come():
         try:
-            with admission.one():
+            with admission:
                 gevent.sleep(0.01)
         except Overloaded:
             refused.append(1)

@@ -6,7 +6,7 @@ import pytest
 
 from cobrowse.model import Session, SessionState, SessionView
 from integrations.genesys.cobrowse_parts import targets_of, view_of
-from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.conversation import ConversationSnapshot
 from schemas.genesys import ConversationSchema
 
 NOW = datetime(2026, 11, 27, 10, tzinfo=UTC)
@@ -28,7 +28,7 @@ def parts(customer=(), agent=(), media=()):
             {"id": "p-customer", "purpose": "customer", "cobrowsesessions": list(customer)},
         ],
     }
-    return parse_conversation(ConversationSchema().load(shown)).parts
+    return ConversationSnapshot(ConversationSchema().load(shown)).parts
 
 
 def view(found, session=OURS, *, ended=False):

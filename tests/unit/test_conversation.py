@@ -8,14 +8,14 @@ import orjson
 import pytest
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive
-from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.conversation import ConversationSnapshot
 from schemas.genesys import ConversationSchema
 
 ROOT = Path(__file__).parents[2]
 
 
 def seen(**fields):
-    return parse_conversation(ConversationSchema().load({"id": "c-1", **fields}))
+    return ConversationSnapshot(ConversationSchema().load({"id": "c-1", **fields}))
 
 
 def participant(**media):
@@ -108,7 +108,7 @@ def test_nulls_count_as_not_given():
 READS = """
 import sys
 from cobrowse.clock import SystemClock
-from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.conversation import ConversationSnapshot
 from integrations.genesys.operations import CONVERSATION, parse_response
 
 def taken():
@@ -119,7 +119,7 @@ before = taken()
 with open(sys.argv[1], "rb") as answer:
     pieces = list(iter(lambda: answer.read(16384), b""))
 body = b"".join(pieces)
-seen = parse_conversation(parse_response(CONVERSATION, 200, {}, body, SystemClock()))
+seen = ConversationSnapshot(parse_response(CONVERSATION, 200, {}, body, SystemClock()))
 print(seen.customer, seen.agent, *seen.kinds, (taken() - before) / len(body))
 """
 

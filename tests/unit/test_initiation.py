@@ -29,7 +29,7 @@ def test_a_session_is_claimed_put_on_record_started_and_completed():
     # The lease outlives the deadline of ten seconds by five.
     assert work.ledger.claims == [Claim("id-1", "conversation:crm::c-1", "worker/id-1", IN_C1, 15.0, intended)]
     created = Checkpoint("media", ("create",), "attach", may_have_notified=True, session=Session("c-1", "s-1"))
-    finished = replace(created, completed_steps=("create", "attach"), pending_step="", session=DONE)
+    finished = created._replace(completed_steps=("create", "attach"), pending_step="", session=DONE)
     assert work.ledger.told == [
         ("begin", "id-1", "worker/id-1", created),
         ("settle", "id-1", "worker/id-1", State.SUCCEEDED, finished, told),

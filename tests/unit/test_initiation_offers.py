@@ -118,7 +118,7 @@ def test_a_delivery_that_is_redelivered_by_another_credential_gets_no_links(how)
     }
 
     def told(to):
-        return asked(ScriptedGenesys(live=[(replace(LIVE, viewer_url=Secret()),)] * 3), to, **scripts[how])[1].session
+        return asked(ScriptedGenesys(live=[(LIVE._replace(viewer_url=Secret()),)] * 3), to, **scripts[how])[1].session
 
     assert (told(of).join_url, told(of).join_code) == (LINKS["join_url"], LINKS["join_code"])
     other = told(replace(of, credential="CN=another"))

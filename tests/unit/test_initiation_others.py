@@ -160,7 +160,7 @@ def test_every_word_with_the_ledger_is_given_the_time_that_is_left_and_the_end_a
 def test_beyond_the_limit_nothing_is_asked_or_written_and_a_completed_key_is_still_answered():
     over = ended("row", of=command(key="k", conversation_id="c-1"))
     work = initiation(finds=[over, None], admission=Admission(1))
-    with work.admission.one():
+    with work.admission:
         told = work(IN_C1)
         assert (told.failure.code, told.failure.retryable, told.failure.retry_after) == ("overloaded", True, 1.0)
         assert work(command(key="k", conversation_id="c-1")) == over.outcome

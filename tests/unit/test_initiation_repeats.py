@@ -72,7 +72,7 @@ def test_a_live_session_is_the_answer_and_nothing_is_started():
     work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
     assert told.status is Status.ALREADY_ACTIVE
     # Nobody knows who started it, so nobody gets its links.
-    assert told.session == replace(LIVE, conversation_id="c-1", verified=True, viewer_url=Secret(""))
+    assert told.session == LIVE._replace(conversation_id="c-1", verified=True, viewer_url=Secret(""))
     assert [span.name for span in told.spans if span.kind != "commit"] == ["check"]
     assert work.genesys.calls == [("look", "c-1")]
     assert work.ledger.settled[0][2:] == (State.SUCCEEDED, Checkpoint(session=told.session), told)
@@ -86,7 +86,7 @@ def test_of_several_live_sessions_the_one_on_record_is_reported_with_what_is_kno
     )
     earlier = ended("first", checkpoint=Checkpoint("media", session=known))
     _, told = asked(ScriptedGenesys(live=[(other, LIVE)]), claims=[won(earlier, after=60)])
-    assert told.session == replace(known, state="connected", viewer_url=Secret("https://view"), verified=True)
+    assert told.session == known._replace(state="connected", viewer_url=Secret("https://view"), verified=True)
 
 
 def test_what_is_on_record_of_its_viewer_stays():
@@ -99,7 +99,7 @@ def test_what_is_on_record_of_its_viewer_stays():
 def test_an_earlier_one_whose_answer_was_lost_may_be_behind_any_live_session():
     earlier = ended("first", checkpoint=Checkpoint("native", session=Session("c-1", join_url=Secret("https://join"))))
     _, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(earlier, after=60)])
-    assert told.session == replace(LIVE, conversation_id="c-1", verified=True)
+    assert told.session == LIVE._replace(conversation_id="c-1", verified=True)
 
 
 def test_where_nothing_lives_a_session_is_started():

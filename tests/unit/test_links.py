@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cobrowse.model import Secret
-from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.conversation import ConversationSnapshot
 from integrations.genesys.links import check_link
 from schemas.genesys import ConversationSchema
 
@@ -51,6 +51,6 @@ def test_an_https_link_is_passed_on_as_it_is(url):
 def test_a_conversations_viewer_url_is_checked_too():
     medium = {"id": "m", "type": "cobrowse", "cobrowseSessionId": "s", "viewerUrl": "http://v"}
     with capture_logs() as lines:
-        [session] = parse_conversation(ConversationSchema().load({"id": "c-1", "media": [medium]})).sessions
+        [session] = ConversationSnapshot(ConversationSchema().load({"id": "c-1", "media": [medium]})).sessions
     assert session.viewer_url == Secret()
     assert [line["field"] for line in lines] == ["viewerUrl"]

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import product
 from string import Template
 
@@ -59,7 +59,7 @@ SECRET = Secret(TEXT)
         Template("$link").substitute(link=SECRET),
         logging.LogRecord("l", logging.INFO, "", 1, "%s", (SECRET,), None).getMessage(),
         json.dumps({"link": SECRET}, default=str, ensure_ascii=False),
-        orjson.dumps(asdict(Session(join_url=SECRET)), default=str).decode(),
+        orjson.dumps(Session(join_url=SECRET)._asdict(), default=str).decode(),
     ],
 )
 def test_no_way_to_format_a_secret_shows_it(shown):

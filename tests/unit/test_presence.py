@@ -3,13 +3,13 @@
 import pytest
 
 from cobrowse.errors import ConversationNotActive
-from integrations.genesys.conversation import parse_conversation
+from integrations.genesys.conversation import ConversationSnapshot
 from integrations.genesys.presence import Presence
 from schemas.genesys import ConversationSchema
 
 
 def seen(*participants, **fields):
-    return parse_conversation(ConversationSchema().load({"id": "c-1", "participants": list(participants), **fields}))
+    return ConversationSnapshot(ConversationSchema().load({"id": "c-1", "participants": list(participants), **fields}))
 
 
 def one(purpose, state, kind="messages", **more):

@@ -93,12 +93,12 @@ TAKEN = Session("c-1", "sess-1")
 UNSEEN = {
     "at once": (TAKEN, 1, Status.UNVERIFIED, True),
     "an answer that could not be read, so without an id": (Session("c-1"), 5, Status.UNVERIFIED, True),
-    "an end that is none": (replace(TAKEN, offer_ends="soon"), 59, Status.UNVERIFIED, True),
+    "an end that is none": (TAKEN._replace(offer_ends="soon"), 59, Status.UNVERIFIED, True),
     "after a minute": (TAKEN, 61, Status.UNVERIFIED, False),
-    "an offer that has ended": (replace(TAKEN, offer_ends="2020-01-01T00:00:00Z"), 5, Status.UNVERIFIED, False),
-    "one that was shown and is no more": (replace(TAKEN, verified=True), 5, Status.INITIATED, False),
+    "an offer that has ended": (TAKEN._replace(offer_ends="2020-01-01T00:00:00Z"), 5, Status.UNVERIFIED, False),
+    "one that was shown and is no more": (TAKEN._replace(verified=True), 5, Status.INITIATED, False),
     "one that failed": (TAKEN, 5, Status.FAILED, False),
-    "one that is shown as over": (replace(TAKEN, cobrowse_session_id="over"), 5, Status.UNVERIFIED, False),
+    "one that is shown as over": (TAKEN._replace(cobrowse_session_id="over"), 5, Status.UNVERIFIED, False),
 }
 
 

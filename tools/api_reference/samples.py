@@ -24,8 +24,7 @@ _MEDIA = Session(
     state="connected",
     verified=True,
 )
-_NATIVE = replace(
-    _MEDIA,
+_NATIVE = _MEDIA._replace(
     join_url=Secret(),
     viewer_url=Secret(),
     join_code=Secret("313327"),
@@ -53,12 +52,12 @@ END_REQUESTS: dict[str, dict[str, object]] = {
     "initiation": {"initiationId": INITIATION},
 }
 _BARE = Session(conversation_id=CONVERSATION)
-_OVER = replace(_BARE, state="disconnected")
+_OVER = _BARE._replace(state="disconnected")
 OUTCOMES: dict[str, Outcome] = {
     "initiated": _FIRST,
     "initiated_native": replace(_FIRST, session=_NATIVE, flow="native", upstream_calls=3, seconds=0.298),
     "unverified": replace(
-        _FIRST, status=Status.UNVERIFIED, session=replace(_MEDIA, verified=False), seconds=9.409, upstream_calls=6
+        _FIRST, status=Status.UNVERIFIED, session=_MEDIA._replace(verified=False), seconds=9.409, upstream_calls=6
     ),
     "joined": replace(_FIRST, status=Status.JOINED, seconds=0.305, upstream_calls=0),
     "already_active": replace(_FIRST, status=Status.ALREADY_ACTIVE, seconds=0.088, upstream_calls=1),

@@ -2,9 +2,10 @@
 
 mutmut's own runner changes the bodies of undecorated functions only, and half of what matters here is tables, defaults
 and constants. So its mutators are applied to every place of a module, and each mutant is imported in its module's place
-by a process of its own, which runs the tests of targets.toml until one fails. The exit status is 1 if fewer than
-`--score` of a module's mutants are noticed; those that are not are printed. A part is each n-th mutant of each
-module, so that all parts together are the whole.
+by a process of its own, which runs the tests of targets.toml until one fails. Each mutant that no test notices is
+printed, and at the end a table of all modules. The exit status is 1 if fewer than `--score` of a module's mutants are
+noticed. A part is each n-th mutant of each module, so that all parts together are the whole. What equivalent.toml names
+is not tried: such a mutant does the same as the module.
 """
 
 import argparse
@@ -16,25 +17,30 @@ import resource
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import pytest
 
 from tools.mutation.mutations import Mutant, mutants
 
-TARGETS = Path(__file__).with_name("targets.toml")
+TARGETS, EQUIVALENT = (Path(__file__).with_name(name) for name in ("targets.toml", "equivalent.toml"))
 # A mutant hangs after this many times as long as the module itself, and these seconds more.
-TIMES_AS_LONG, SECONDS_MORE = 10, 20.0
-# Bytes of memory: a mutant that collects without end must not take the machine with it.
+TIMES_AS_LONG, SECONDS_MORE = 5, 20.0
+# Bytes of memory: a mutant that collects without end must not take the machine with it. Of data, not of addresses: a
+# thread reserves a hundred megabytes of those and uses few, and a transport's tests start some hundred threads.
 MOST_MEMORY = 2 << 30
 # Nobody reads how an assertion failed. Random order would make a mutant's fate differ from run to run.
-_PYTEST = ("-x", "-q", "--no-header", "--no-summary", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:randomly")
+_PYTEST = (
+    *("-x", "-q", "--no-header", "--no-summary", "--assert=plain", "--timeout=60"),
+    *("-p", "no:cacheprovider", "-p", "no:randomly"),
+)
 # What the tests import besides the code: imported once, before the forks.
 _PRELOADED = (
     "hypothesis",
@@ -86,31 +92,48 @@ def _run(file: str, source: str, tests: Sequence[str]) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     sys.meta_path.insert(0, _Substitute(file, source))
     # One after the other, so that a mutant that the first notices never imports the rest.
     os._exit(next((code for test in tests if (code := int(pytest.main([*_PYTEST, test])))), 0))
 
 
-def surviving_mutants(file: str, tests: Sequence[str], workers: int, score: float, part: slice) -> Iterator[str]:
-    """The diffs of a module's mutants that live, if they are too many; the score is printed."""
+class Outcome(NamedTuple):
+    """How many mutants of a module were tried, and how many of them no test noticed."""
+
+    file: str
+    tried: int
+    lived: int
+    tests_pass: bool = True
+
+    @property
+    def score(self) -> float:
+        """The share that was noticed; 0 if none could be tried, since the tests fail on the module as it is."""
+        return self.tests_pass - self.lived / max(self.tried, 1)
+
+    def __str__(self) -> str:
+        return f"{self.file:52}{self.tried:6}{self.tried - self.lived:8}{self.lived:9}{self.score:8.1%}"
+
+
+def try_mutants(file: str, tests: Sequence[str], workers: int, part: slice, equivalent: Collection[str]) -> Outcome:
+    """Try this part of a module's mutants but those that are equivalent, and print the diff of each that lives."""
     source, began = Path(file).read_text("utf-8"), time.monotonic()
     if not passes(file, source, tests):
-        yield f"{file}: its tests fail without any change: {' '.join(tests)}"
-        return
+        print(f"{file}: its tests fail without any change: {' '.join(tests)}", flush=True)
+        return Outcome(file, 0, 0, tests_pass=False)
     timeout = (time.monotonic() - began) * TIMES_AS_LONG + SECONDS_MORE
-    tried = list(mutants(source))[part]
+    tried, lived = [mutant for mutant in mutants(source) if mutant.change not in equivalent][part], 0
 
     def lives(mutant: Mutant) -> bool:
         return passes(file, mutant.source, tests, timeout)
 
     with ThreadPoolExecutor(workers) as pool:
-        lived = [mutant for mutant, alive in zip(tried, pool.map(lives, tried), strict=True) if alive]
-    noticed = 1 - len(lived) / max(len(tried), 1)
-    print(f"{file}: {len(tried)} mutants, {noticed:.1%} noticed, {time.monotonic() - began:.0f} s", flush=True)
-    print("".join(f"{mutant.diff}\n" for mutant in lived), end="", flush=True)
-    if noticed < score:
-        yield f"{file}: fewer than {score:.0%} are noticed"
+        for mutant, alive in zip(tried, pool.map(lives, tried), strict=True):
+            if alive:
+                lived += 1
+                print(f"{file}\n{mutant.diff}\n", flush=True)
+    print(f"{file}: {time.monotonic() - began:.0f} s", flush=True)
+    return Outcome(file, len(tried), lived)
 
 
 def _part(text: str) -> slice:
@@ -131,13 +154,17 @@ def main() -> int:
     # pytest collects garbage at its end, and what all mutants share is none.
     gc.freeze()
     targets = tomllib.loads(TARGETS.read_text("utf-8")).items()
-    wrong = [
-        line
+    equivalent = tomllib.loads(EQUIVALENT.read_text("utf-8"))
+    outcomes = [
+        try_mutants(file, tests, given.workers, given.part, equivalent.get(file, ()))
         for file, tests in targets
         if given.only in file
-        for line in surviving_mutants(file, tests, given.workers, given.score, given.part)
     ]
-    print(*wrong, sep="\n")
+    print(f"\n{'module':52}{'tried':>6}{'noticed':>8}{'survived':>9}{'score':>8}")
+    print(*outcomes, sep="\n")
+    wrong = [outcome.file for outcome in outcomes if outcome.score < given.score]
+    if wrong:
+        print(f"under {given.score:.0%}: {', '.join(wrong)}")
     return 1 if wrong else 0
 
 

@@ -11,6 +11,8 @@ from mutmut.mutation.mutators import mutation_operators
 
 # `len(None)` and `isinstance(x, None)` fail wherever they are reached, so that they say nothing about a test.
 _FAIL_ANYWAY = {"len", "isinstance"}
+# Codecs are known in capitals too, and by no other name.
+_CODECS = {"utf-8", "latin-1", "ascii"}
 
 
 class Mutant(NamedTuple):
@@ -18,6 +20,11 @@ class Mutant(NamedTuple):
 
     source: str
     diff: str
+
+    @property
+    def change(self) -> str:
+        """The changed lines as they are in the mutant, in one."""
+        return " ".join(line[1:].strip() for line in self.diff.splitlines() if line[0] == "+")
 
 
 def mutants(source: str) -> Iterator[Mutant]:
@@ -56,11 +63,13 @@ def _changes(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
 def _is_excluded(node: cst.CSTNode) -> bool:
     """What no test is asked to notice.
 
-    Annotations and type aliases (`Facts = Mapping[str, object]`) are mypy's business, decorators and imports the
-    interpreter's. mutmut itself excludes docstrings.
+    Annotations, type aliases (`Facts = Mapping[str, object]`) and `__all__` are mypy's business, decorators and imports
+    the interpreter's. mutmut itself excludes docstrings.
     """
     if isinstance(node, cst.Call):
         return isinstance(node.func, cst.Name) and node.func.value in _FAIL_ANYWAY
+    if isinstance(node, cst.SimpleString):
+        return node.raw_value.lower() in _CODECS
     if isinstance(node, cst.Assign) and isinstance(target := node.targets[0].target, cst.Name):
-        return target.value[0].isupper() and not target.value.isupper()
+        return target.value == "__all__" or (target.value[0].isupper() and not target.value.isupper())
     return isinstance(node, cst.Annotation | cst.Decorator | cst.Import | cst.ImportFrom)

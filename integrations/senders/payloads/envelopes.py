@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from marshmallow import Schema
-
 from cobrowse.model import StartWhen
 from integrations.senders.payloads import chat_events, crm_events
 from schemas import chat_event, crm
+from schemas.input_schema import InputSchema
 
 Loaded = Mapping[str, Any]
 # The flat contract of the data action, also for senders with a body of their own.
@@ -32,7 +31,7 @@ class Envelope:
     """
 
     name: str
-    schema: Schema
+    schema: InputSchema
     split: Callable[[Any], list[object]] = crm_events.single_event
     paths: Mapping[str, str] = field(default_factory=dict)
     transformed: Callable[[Loaded], Loaded] = lambda event: event

@@ -12,7 +12,6 @@ from integrations.senders.payloads.crm_events import one_or_more
 from integrations.senders.payloads.envelopes import Envelope, Loaded
 from integrations.senders.payloads.paths import Path
 from integrations.senders.requests import Ignored, IgnoredKind, InvalidEvent, SessionRequested, UnverifiedRequest
-from schemas.duplicates import names_of
 from schemas.texts import CHANNELS, INCAPABLE, SHOWN, label_in, medium_in
 from schemas.validation_errors import load
 
@@ -66,7 +65,7 @@ class EventParser:
             *(self.conversation_id, self.channel, self.requested_by, self.session_settings),
             *(self.filter, self.delivery_id),
         )
-        return set(names_of(self.envelope.schema)).union(*(path.names for path in places if path is not None))
+        return set(self.envelope.schema.names).union(*(path.names for path in places if path is not None))
 
     def _event_of_batch(self, event: object, incoming: UnverifiedRequest, number: int) -> SessionRequested | Ignored:
         try:

@@ -1,0 +1,83 @@
+"""A row's authentication parameters: which secret has matched, how secrets are written, where a proof is put."""
+
+import pytest
+
+from cobrowse.model import Secret
+from integrations.senders.auth.config import (
+    AuthConfig,
+    AuthParts,
+    constant_time_equals,
+    decode,
+    decode_secret,
+    decode_signature,
+    matching_secret,
+    secret_bytes,
+)
+
+
+def test_a_row_that_says_nothing_has_these_parameters():
+    assert AuthConfig() == AuthConfig(
+        algorithm="sha256",
+        construction="hmac",
+        encoding="hex",
+        secret_encoding="text",
+        timestamp_unit="s",
+        tolerance_seconds=300.0,
+        **dict.fromkeys(("secrets", "names", "subjects", "trusted_proxies"), ()),
+        **dict.fromkeys(("header", "query", "username", "subject_header", "prefix", "timestamp_header"), ""),
+        **dict.fromkeys(("signature_format", "template", "public_base_url"), ""),
+        own=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("matches", "name"), [([], None), ([False, False], None), ([False, True, True], "B"), ([False, False, True], "")]
+)
+def test_the_first_secret_that_matched_is_named_if_it_has_a_name(matches, name):
+    assert AuthConfig(names=("A", "B")).named(iter(matches)) == name
+
+
+@pytest.mark.parametrize(
+    ("written", "encoding", "held"),
+    [
+        *((b"one", "text", b"one"), (b"6F6e65", "hex", b"one"), (b"b25l", "base64", b"one")),
+        *((b"6F6", "hex", None), (b"zz", "hex", None), (b"b25", "base64", None), (b"b2 5l", "base64", None)),
+        (b"", "hex", b""),
+    ],
+)
+def test_a_secret_is_decoded_as_it_is_written_or_not_at_all(written, encoding, held):
+    assert decode(written, encoding) == held
+    assert decode_secret(written.decode(), encoding) == held
+    assert decode_signature(written.decode(), encoding) == (held or b"")
+    assert AuthConfig(secret_encoding=encoding).key(Secret(written.decode())) == (held or b"")
+
+
+def test_a_secret_of_the_environment_may_hold_any_bytes():
+    assert secret_bytes("é\udcff") == b"\xc3\xa9\xff"
+
+
+def test_only_the_same_bytes_are_equal():
+    assert constant_time_equals(b"one", b"one")
+    assert not constant_time_equals(b"one", b"One")
+
+
+def test_the_secret_that_matches_is_named_by_its_key():
+    config = AuthConfig(secrets=(Secret("00"), Secret("01")), names=("A", "B"), secret_encoding="hex")
+    assert matching_secret(config, lambda key: key == b"\x01") == "B"
+    assert matching_secret(config, lambda key: key == b"\x02") is None
+
+
+@pytest.mark.parametrize(
+    ("query", "path", "target"),
+    [
+        ({}, "/a?b=c", "/a?b=c"),
+        ({"key": "a b&"}, "/a", "/a?key=a+b%26"),
+        ({"key": "x"}, "/a?b=c", "/a?b=c&key=x"),
+    ],
+)
+def test_a_proof_in_the_query_follows_what_is_there(query, path, target):
+    assert AuthParts(query=query).target(path) == target
+
+
+def test_a_request_without_a_proof_has_no_parts():
+    assert (AuthParts().headers, AuthParts().query) == ({}, {})
