@@ -59,7 +59,7 @@ def test_a_connection_that_waits_for_its_answer_is_not_ended(connection):
     assert client.recv(1) == b"y"
 
 
-def test_a_request_that_comes_as_a_a_worker_lets_go_is_served_whole(connection):
+def test_a_request_that_comes_as_a_stopping_worker_lets_go_is_served_whole(connection):
     client, theirs = connection
     served = []
 
