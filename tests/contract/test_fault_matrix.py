@@ -129,7 +129,7 @@ FOUND = [
     ("media", "look (conflict)", "503", ALWAYS),
     ("native", "look (conflict)", "503", ALWAYS),
     ("native", "check", "409", 1),
-    # The operator was sent to look for a missing permission, or told that nobody is chatting.
+    # The operator was sent to look for a missing permission, or read that nobody is chatting.
     ("media", "token", "404", ALWAYS),
     ("media", "list", "400", ALWAYS),
 ]

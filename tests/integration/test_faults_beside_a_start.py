@@ -13,11 +13,11 @@ from tests.robustness.failure_modes import WAYS
 
 # Those that are led elsewhere meet the transport before any call is one of an operation.
 HERE = [way for way in WAYS if way.fault]
-# Seconds for the request that is struck: nothing that is asserted depends on how far it comes in them.
+# Seconds for the request that fails: nothing that is asserted depends on how far it comes in them.
 HURRIED = 0.7
 
 
-def struck(box, operation, way, times):
+def arm(box, operation, way, times):
     box.faults.add(operation=operation, times=times, **way.fields("http://127.0.0.1:9/"))
 
 
@@ -26,7 +26,7 @@ def struck(box, operation, way, times):
 def test_an_end_that_genesys_fails_is_told_and_the_same_key_ends_it_once_genesys_is_well(service, box, way, times):
     bridge = service(cobrowse_flow="native")
     assert bridge.start(WEBCHAT)["success"]
-    struck(box, "disconnect", way, times)
+    arm(box, "disconnect", way, times)
     headers = {"Idempotency-Key": "end-1"}
     hurried = service(cobrowse_flow="native", deadline_seconds=HURRIED)
     first = hurried.post(path=END, headers=headers, conversationId=WEBCHAT).json
@@ -46,7 +46,7 @@ def test_an_end_that_genesys_fails_is_told_and_the_same_key_ends_it_once_genesys
 
 @pytest.mark.parametrize("way", HERE, ids=lambda way: way.name)
 def test_a_hand_over_that_genesys_fails_fails_no_start_and_is_never_claimed(service, box, way):
-    struck(box, "attributes", way, "always")
+    arm(box, "attributes", way, "always")
     body = service(deadline_seconds=2.5).start(WEBCHAT, participantData=True)
     assert body["success"]
     there = "cobrowse.joinUrl" in box.state.conversation(WEBCHAT).attributes

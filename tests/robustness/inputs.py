@@ -13,6 +13,10 @@ def _nested(depth, opening="[", closing="]", inside=""):
 
 # Each is the text of one JSON value, or of none. Depths stand around the parser's limits: 254 writing, 1,024 reading.
 JSON_BOMBS = {
+    **{
+        text: text.encode()
+        for text in ("1e400", "-1e400", "1e-400", "-0", "NaN", "Infinity", "-Infinity", "true", "null")
+    },
     **{f"arrays {depth} deep": _nested(depth) for depth in (100, 253, 254, 255, 256, 300, 1_000, 1_024, 1_025)},
     **{f"objects {depth} deep": _nested(depth, '{"a":', "}", "1") for depth in (250, 254, 255, 300, 1_000, 1_024)},
     "30,000 opening brackets": b"[" * 30_000,
@@ -23,16 +27,9 @@ JSON_BOMBS = {
     "a number of 10,000 digits": b"9" * 10_000,
     "a negative number of 5,000 digits": b"-" + b"9" * 5_000,
     "a fraction of 10,000 digits": b"0." + b"1" * 10_000,
-    "1e400": b"1e400",
-    "-1e400": b"-1e400",
-    "1e-400": b"1e-400",
     "an exponent of 5,000 digits": b"1e" + b"9" * 5_000,
     "2 to the 64th": b"18446744073709551616",
     "-2 to the 63rd, less one": b"-9223372036854775809",
-    "-0": b"-0",
-    "NaN": b"NaN",
-    "Infinity": b"Infinity",
-    "-Infinity": b"-Infinity",
     "a high surrogate alone": b'"\\ud800"',
     "a low surrogate alone": b'"\\udc00"',
     "surrogates the wrong way round": b'"\\udc00\\ud800"',
@@ -43,8 +40,7 @@ JSON_BOMBS = {
     "UTF-8 cut off": b'"\xe2\x82',
     "a code point past Unicode": b'"\xf5\x80\x80\x80"',
     "a byte order mark": b'\xef\xbb\xbf"x"',
-    "UTF-16": '"x"'.encode("utf-16"),
-    "UTF-32": '"x"'.encode("utf-32"),
+    **{coding: '"x"'.encode(coding) for coding in ("utf-16", "utf-32")},
     "an escaped NUL": b'"\\u0000"',
     "a raw NUL": b'"\x00"',
     "a raw line break": b'"\n"',
@@ -52,11 +48,7 @@ JSON_BOMBS = {
     "a string of 60,000 characters": b'"' + b"x" * 60_000 + b'"',
     "right to left": '"\u202e\u2066\u200b\ufeff"'.encode(),
     "an unset input": b'"${input.conversationId}"',
-    "a template": b'"{{7*7}} ${7*7} %{x} #{x} <%= 7*7 %>"',
-    "SQL": b'"\' OR 1=1; DROP TABLE initiations; --"',
-    "a path": b'"../../../../etc/passwd\\u0000"',
     "a line for the log": b'"x\\r\\n{\\"event\\":\\"forged\\"}\\u001b[2J"',
-    "a script": b'"</script><script>alert(1)</script>"',
     "single quotes": b"'x'",
     "a comment": b'/* */ "x"',
     "a comma too many": b"[1,]",
@@ -64,8 +56,6 @@ JSON_BOMBS = {
     "nothing": b"",
     "white space": b" \t\r\n",
     "a class to make": b'{"__class__":"os.system","__proto__":{"a":1},"$type":"x"}',
-    "true": b"true",
-    "null": b"null",
 }
 
 _DOCTYPE = b'<?xml version="1.0"?>\n<!DOCTYPE x [%s]>\n'

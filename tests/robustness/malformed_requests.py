@@ -6,7 +6,7 @@ from tests.in_process import KEY
 
 CONVERSATION = "11111111-1111-4111-8111-111111111111"
 BODY = f'{{"conversationId": "{CONVERSATION}"}}'.encode()
-# What a smuggler wants answered: nobody but it has asked for this.
+# The request that a smuggler hides in another one.
 INNER = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 ANSWERED = b'{"status":"ok"}'
 
@@ -50,7 +50,7 @@ _CODED = b"Transfer-Encoding: chunked"
 _FIVE = b"\r\nhello\r\n0\r\n\r\n" + INNER
 
 SHAPES = (
-    # Two lengths, or a length and chunks: whoever stands in front may believe the other one.
+    # Two lengths, or a length and chunks: a proxy in front may believe the other one.
     Shape("length and chunks", _r(b"Content-Length: 5", _CODED, then=b"0\r\n\r\n" + INNER), _REFUSED),
     Shape("chunks and length", _r(_CODED, b"Content-Length: 5", then=b"0\r\n\r\n" + INNER), _REFUSED),
     Shape("two lengths that differ", _r(b"Content-Length: 0", LENGTH, then=INNER), _REFUSED),
@@ -171,8 +171,6 @@ SHAPES = (
     Shape("half a chunk line", _chunks(b"5;" + b"a" * 100), _REFUSED | _CUT),
     Shape("half a trailer", _chunks(_WHOLE[:-2] + b"X-A: "), _CUT),
     Shape("a request and half of the next", INNER + head()[:20], frozenset({200}), honest=True),
-    Shape(
-        "it waits to be told to go on, and is gone", head(LENGTH, b"Expect: 100-continue") + b"\r\n", frozenset({100})
-    ),
+    Shape("it waits for 100 Continue, and is gone", head(LENGTH, b"Expect: 100-continue") + b"\r\n", frozenset({100})),
     Shape("it expects something else", _r(LENGTH, b"Expect: the-unexpected"), _EITHER | {417}, honest=True),
 )

@@ -1,4 +1,4 @@
-"""The fault matrix as values: which call is struck, by which of the ways, how often, and what must come of it."""
+"""The fault matrix as values: which call fails, in which way, how often, and what must come of it."""
 
 from dataclasses import dataclass, field
 
@@ -15,8 +15,8 @@ FLOWS = ("media", "native")
 class Role:
     """A call of a flow in its part. `rule` names the column of RULES that holds for it.
 
-    `invite` is the fault that befalls the invitation first, so that the call is made at all; `good` what comes of it
-    where nothing strikes the call itself.
+    `invite` is the fault of the invitation before it, so that the call is made at all; `good` what comes of it where
+    the call itself does not fail.
     """
 
     name: str

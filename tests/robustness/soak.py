@@ -48,7 +48,7 @@ FAULTS = (
     lambda: {"kind": "status", "status": random.choice((500, 502, 503, 504)), "when": random.choice(BOTH)},
     lambda: {"kind": "status", "status": 429, "retry_after": str(random.choice((0, 1, 2, 30)))},
     lambda: {"kind": "status", "status": 429},
-    # A call that is given up and takes effect long after the look for it can't be told from one that never came.
+    # A call that is given up and takes effect long after the look for it looks like one that never came.
     lambda: {"kind": "delay", "seconds": 0.2, "when": "before"},
     lambda: {"kind": "delay", "seconds": random.choice((0.2, 1, 6)), "when": "after"},
     lambda: {"kind": "truncate"},
