@@ -27,7 +27,8 @@ from integrations.senders.requests import UnverifiedRequest
 from schemas.data_action import StartRequestSchema
 from schemas.json_text import parse_body
 from schemas.texts import placeholder_in
-from tests.payloads import NOW, deliveries, senders
+from tests.payloads import NOW
+from tests.robustness.parsers import genuine
 from web import request_parsing
 from web.data_action_body import check_no_repeats, load
 from web.data_actions import fingerprint
@@ -95,11 +96,11 @@ def cases():
     yield from _of_senders()
     yield from _of_the_data_action()
     yield from _of_genesys()
-    for name, path in PATHS.items():
-        yield Case(f"JMESPath: {name}", _json(b'{"items":[', b'{"id":1,"n":["x"]}', b"]}", load=True), Path.of(path))
-    for name, unit in TEXTS.items():
+    for path in PATHS:
+        yield Case(f"JMESPath: {path}", _json(b'{"items":[', b'{"id":1,"n":["x"]}', b"]}", load=True), Path.of(path))
+    for unit in TEXTS:
         for function in FUNCTIONS:
-            yield Case(f"{function.__name__.strip('_')}: {name}", _text(unit), function)
+            yield Case(f"{function.__name__.strip('_')}: {unit!r}", _text(unit), function)
 
 
 def _delivery_header(value):
@@ -107,39 +108,15 @@ def _delivery_header(value):
 
 
 FUNCTIONS = (redact, printable, printable_json, placeholder_in, request_parsing.idempotency_key, _delivery_header)
-PATHS = {
-    "a projection": "items[*].id",
-    "a filter": "items[?id == `1`].n[]",
-    "flattened": "items[].n[]",
-    "nested projections": "items[*].n[*]",
-    "sorted": "sort_by(items, &id)[0].id",
-    "mapped": "map(&to_string(@), items)",
-    "joined": "join(',', items[].n[])",
-    "doubled": "[items, items] | [@, @] | [][][]",
-}
+PATHS = (
+    *("items[*].id", "items[?id == `1`].n[]", "items[].n[]", "items[*].n[*]", "sort_by(items, &id)[0].id"),
+    *("map(&to_string(@), items)", "join(',', items[].n[])", "[items, items] | [@, @] | [][][]"),
+)
 # Characters on which patterns hesitate: what nearly begins, what nearly ends, and one that never does.
-TEXTS = {
-    "letters": "a",
-    "spaces": " ",
-    "digits": "1",
-    "slashes": "/",
-    "Bearer": "Bearer ",
-    "Bearer and spaces": "bearer          ",
-    "password and quotes": "password\"\"\"'''",
-    "names": "authorization",
-    "URLs": "://a@",
-    "question marks": "?",
-    "a question and equals": "?=",
-    "percents": "%3A",
-    "braces": "${input.",
-    "closed braces": "{!a}",
-    "angles": "<$.",
-    "UUIDs": "3f2504e0-",
-    "ESC": "\x1b[",
-    "surrogates": "\ud800",
-    "dots": "v2.",
-    "eyJ": "eyJ.",
-}
+TEXTS = (
+    *("a", " ", "1", "/", "?", "?=", "://a@", "%3A", "${input.", "{!a}", "<$.", "\x1b[", "\ud800", "v2.", "eyJ."),
+    *("Bearer ", "bearer          ", "password\"\"\"'''", "authorization", "3f2504e0-"),
+)
 
 
 def _of_the_data_action():
@@ -185,29 +162,21 @@ def _of_genesys():
 
 def _of_senders():
     """Each envelope, and each signature scheme, with the first sender that has it."""
-    rows, envelopes, schemes = senders(), set(), set()
-    for delivery in deliveries():
-        row = rows.get(delivery.sender)
-        if row.envelope not in envelopes or row.signature not in schemes:
-            genuine = delivery.signed_by(row)
-        if row.envelope not in envelopes:
-            envelopes.add(row.envelope)
-            read = partial(_read, row, genuine)
-            for kind, parts in (SOAP if row.content_type == "text/xml" else EVENTS).items():
-                yield Case(f"{row.envelope}: {kind}", _json(*parts), read)
-        if row.signature not in schemes:
-            schemes.add(row.signature)
-            check = partial(_check, row, genuine)
-            for kind, unit in {"commas": "v1,", "equals": "a=1&", "spaces": " ", "percents": "%3A"}.items():
-                yield Case(f"{row.signature}: headers of {kind}", _text(unit), check)
+    found = genuine()[::-1]
+    for row, delivery in {row.envelope: (row, delivery) for row, delivery in found}.values():
+        for kind, parts in (SOAP if row.content_type == "text/xml" else EVENTS).items():
+            yield Case(f"{row.envelope}: {kind}", _json(*parts), partial(_read, row, delivery))
+    for row, delivery in {row.signature: (row, delivery) for row, delivery in found}.values():
+        for unit in ("v1,", "a=1&", " ", "%3A"):
+            yield Case(f"{row.signature}: headers of {unit!r}", _text(unit), partial(_check, row, delivery))
 
 
-def _read(row, genuine, body):
-    return row.read(UnverifiedRequest("POST", genuine.path, "", genuine.headers, body, "192.0.2.7"))
+def _read(row, delivery, body):
+    return row.read(UnverifiedRequest("POST", delivery.path, "", delivery.headers, body, "192.0.2.7"))
 
 
-def _check(row, genuine, value):
-    headers = dict.fromkeys(genuine.headers, value)
+def _check(row, delivery, value):
+    headers = dict.fromkeys(delivery.headers, value)
     return row.authenticate(UnverifiedRequest("POST", value, value, headers, value.encode(), "192.0.2.7"), NOW)
 
 
