@@ -17,17 +17,16 @@ from hypothesis import strategies as st
 
 from cobrowse.errors import SignatureInvalid
 from sandbox.server import start
-from schemas.data_action import AnswerSchema
 from tests.http_client import HTTP
 from tests.in_process import KEY, service
 from tests.integration.conftest import running_gunicorn
 from tests.leftovers import held_by
 from tests.payloads import BASE_URL, EXAMPLE, environ, write_senders
 from tests.robustness import inputs
+from tests.robustness.judgement import KEYS
 from tests.robustness.malformed_requests import BODY, LENGTH, head
 from tests.robustness.parsers import changed, genuine
 
-KEYS = list(AnswerSchema().fields)
 SESSION = "77777777-0000-4000-8000-000000000001"
 MEDIUM = {"id": "m-1", "type": "cobrowse", "cobrowseSessionId": SESSION, "state": "connected"}
 LINKS = {"joinUrl": "https://join.example/1", "viewerUrl": "https://view.example/1"}
@@ -77,13 +76,6 @@ def wrong_with(answer):
     return ""
 
 
-def deliver(client, row, body, content_type):
-    """The answer to a body signed as the sender signs, where it can be: as an httpx or a WSGI client would have it."""
-    path, kind = f"/webhooks/{row.name}", {"Content-Type": content_type}
-    signed = row.sign("POST", path, body, datetime.now(UTC), kind)
-    return client.post(signed.target(path), data=body, headers={**kind, **signed.headers})
-
-
 @contextlib.contextmanager
 def deliveries():
     """Bad bodies, signed as each sender signs."""
@@ -91,12 +83,14 @@ def deliveries():
 
         def judge(case):
             row, incoming = case
-            content_type = incoming.headers.get("content-type", "application/json")
-            try:
-                return wrong_with(deliver(bridge, row, incoming.body, content_type))
-            except (UnicodeDecodeError, SignatureInvalid):  # Standard Webhooks signs text only, Twilio not any form
-                path = f"/webhooks/{row.name}"
-                return wrong_with(bridge.post(path, data=incoming.body, headers={"Content-Type": content_type}))
+            path = target = f"/webhooks/{row.name}"
+            headers = {"Content-Type": incoming.headers.get("content-type", "application/json")}
+            with contextlib.suppress(
+                UnicodeDecodeError, SignatureInvalid
+            ):  # Twilio signs not any form, others no bytes
+                signed = row.sign("POST", path, incoming.body, datetime.now(UTC), headers)
+                target, headers = signed.target(path), {**headers, **signed.headers}
+            return wrong_with(bridge.post(target, data=incoming.body, headers=headers))
 
         yield changed(genuine()), judge
 
