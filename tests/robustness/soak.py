@@ -196,7 +196,7 @@ def main():
                 start_server().stop()  # a killed one loses what it commits asynchronously, as it may
                 time.sleep(2)
                 start_server().ensure_postgres_running()
-                away.append(datetime.now(UTC))
+                away.append(datetime.now(UTC) + timedelta(seconds=DEADLINE))  # until all have connected again
                 soak.did["database restarts"] += 1
 
         soak.run(given.minutes * 60, middle)

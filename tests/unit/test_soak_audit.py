@@ -38,7 +38,7 @@ def found(*replies, rows=(ROW,), invited=1, key="k", away=()):
         ([FAILED, reply()], {}),
         ([reply()], {"key": "", "rows": (replace(ROW, command=command(sender="crm", conversation_id="c-1")),)}),
         # The ledger was away when it ended.
-        ([reply()], {"rows": (replace(RUNNING, created=NOW),), "away": (NOW, NOW)}),
+        ([reply()], {"rows": (replace(RUNNING, updated=NOW),), "away": (NOW, NOW)}),
         # A chat got the message that the ledger was away.
         ([Reply(200, b'{"text": "Please try again later."}')], {"rows": (), "invited": 0}),
         # Its worker died after another delivery of the same request had brought the answer.
@@ -68,7 +68,7 @@ WRONG = {
         "still running",
     ),
     "a success whose row is running, and the ledger was away later": (
-        ([reply()], {"rows": (replace(RUNNING, created=NOW),), "away": (NOW + timedelta(seconds=1),) * 2}),
+        ([reply()], {"rows": (replace(RUNNING, updated=NOW),), "away": (NOW + timedelta(seconds=1),) * 2}),
         "its row is",
     ),
     "a success whose row is running, its worker dead": (([NOTHING, reply()], {"rows": (RUNNING,)}), "its row is"),
