@@ -26,8 +26,8 @@ class History:
 def audit(histories, rows, invitations, away=None):
     """What does not add up between the callers, the ledger's rows and the customers; nothing if all does.
 
-    `away` is when attempts began that the ledger's absence can have met, from and to: their end may not be in their row,
-    for the caller is answered all the same.
+    `away` is from when and to when an attempt may have met a ledger that was away: its end may not be in its row, for
+    the caller is answered all the same.
     """
     cut = {row.id for row in rows if away and row.state is State.RUNNING and away[0] <= row.updated <= away[1]}
     by_key = defaultdict(list)

@@ -209,7 +209,8 @@ def main():
             print(f"service {number}: {text} (a worker, first third → last third of {len(samples)} samples)")
             crashed = [line for line in service.log.splitlines() if '"internal error"' in line]
             wrong += grew + [f"a fault inside the service: {line}" for line in crashed]
-    print("\n".join(f"✗ {fault}" for fault in wrong[:50]))
+    for fault in wrong[:50]:
+        print(f"✗ {fault}")
     print(f"{len(wrong)} violations")
     return 1 if wrong else 0
 
