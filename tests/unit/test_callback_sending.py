@@ -2,7 +2,7 @@
 
 from cobrowse.callbacks import Delivery
 from cobrowse.errors import LedgerUnavailable
-from integrations.callbacks.posting import Tried
+from integrations.callbacks.posting import TryResult
 from integrations.callbacks.sender import AT_ONCE, COUNT, UNRECORDED_PAUSE, CallbackSender, CallbackThread
 from tests.clocks import ManualClock, wait_until
 from tests.unit.test_callback_tries import callback
@@ -51,7 +51,7 @@ def numbered(count):
     return [callback(initiation_id=f"i-{number}") for number in range(count)]
 
 
-ACCEPTED = Tried(Delivery.DELIVERED, "HTTP 200")
+ACCEPTED = TryResult(Delivery.DELIVERED, "HTTP 200")
 
 
 class World:
@@ -118,7 +118,7 @@ def test_a_try_that_is_not_on_record_is_made_again_and_not_every_second():
 
 
 def test_nothing_is_sent_while_the_receiver_asks_to_be_spared():
-    world = World(*numbered(1), said=Tried(Delivery.PENDING, "HTTP 429", 60.0, pause=60.0))
+    world = World(*numbered(1), said=TryResult(Delivery.PENDING, "HTTP 429", 60.0, pause=60.0))
     world.sender.turn()
     world.outbox.pending = numbered(1)
     world.clock.sleep(59.0)
@@ -130,7 +130,7 @@ def test_nothing_is_sent_while_the_receiver_asks_to_be_spared():
     assert world.watcher.tries == ["failed"] * 2
 
 
-class KeptLease(Lease):
+class LeaseKeeper(Lease):
     def __init__(self):
         self.said = []
 
@@ -142,7 +142,7 @@ class KeptLease(Lease):
 
 
 def test_it_runs_until_it_is_stopped_and_then_gives_the_lease_back():
-    world, lease = World(callback()), KeptLease()
+    world, lease = World(callback()), LeaseKeeper()
     running = CallbackThread(world.sender, lease)
     running.start()
     wait_until(lambda: world.outbox.marked)
@@ -151,7 +151,7 @@ def test_it_runs_until_it_is_stopped_and_then_gives_the_lease_back():
 
 
 def test_it_ends_with_the_worker_it_runs_in():
-    world, lease, alive = World(), KeptLease(), [True]
+    world, lease, alive = World(), LeaseKeeper(), [True]
     running = CallbackThread(world.sender, lease)
     running.start(lambda: bool(alive))
     wait_until(lambda: lease.said == ["start"])
@@ -161,7 +161,7 @@ def test_it_ends_with_the_worker_it_runs_in():
 
 
 def test_a_fault_of_ours_ends_no_thread():
-    world, lease, faults = World(callback()), KeptLease(), [ZeroDivisionError()]
+    world, lease, faults = World(callback()), LeaseKeeper(), [ZeroDivisionError()]
     due = world.outbox.due
 
     def faulty(limit):

@@ -12,7 +12,7 @@ from cobrowse.clock import SystemClock
 from cobrowse.ledger import State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from integrations.callbacks import Receiver as Target
-from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, Tried
+from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, TryResult
 from integrations.senders.auth.standard_webhooks import sample
 from schemas.callbacks import CallbackOutcomeSchema, CallbackSchema
 from tests.clocks import HANGS, LeapingClock
@@ -109,7 +109,7 @@ def receiver():
 
 
 def test_it_is_signed_so_that_the_standards_package_takes_it(receiver):
-    assert poster(receiver.url)(callback()) == Tried(Delivery.DELIVERED, "HTTP 204")
+    assert poster(receiver.url)(callback()) == TryResult(Delivery.DELIVERED, "HTTP 204")
     [got] = receiver.received
     assert (got.id, got.type) == ("i-1:succeeded:1", "initiation.succeeded")
     assert got.path == "/outcomes"
@@ -137,7 +137,7 @@ def test_any_other_answer_is_tried_again_and_no_redirect_is_followed(receiver, s
     with Receiver() as elsewhere:
         receiver.answer = lambda _: (status, {"Location": elsewhere.url})
         tried = poster(receiver.url)(callback())
-        assert tried == Tried(Delivery.PENDING, f"HTTP {status}", WAITS[0] * 1.1)
+        assert tried == TryResult(Delivery.PENDING, f"HTTP {status}", WAITS[0] * 1.1)
         assert elsewhere.received == []
 
 
@@ -152,7 +152,7 @@ def test_the_waits_last_a_day_and_then_it_is_given_up(receiver):
 
 def test_a_receiver_that_is_gone_is_asked_nothing_more(receiver):
     receiver.answer = lambda _: (410, {})
-    assert poster(receiver.url)(callback()) == Tried(Delivery.GIVEN_UP, "HTTP 410", pause=LONGEST_PAUSE)
+    assert poster(receiver.url)(callback()) == TryResult(Delivery.GIVEN_UP, "HTTP 410", pause=LONGEST_PAUSE)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_receiver_that_hangs_is_left_after_a_bounded_time(receiver):
 def test_a_receiver_that_is_away_is_tried_again():
     tried = poster(f"http://127.0.0.1:{free_port()}/")(callback())
     answer = "127.0.0.1 can't be reached: ConnectionRefusedError"
-    assert tried == Tried(Delivery.PENDING, answer, WAITS[0] * 1.1, pause=UNREACHABLE_PAUSE)
+    assert tried == TryResult(Delivery.PENDING, answer, WAITS[0] * 1.1, pause=UNREACHABLE_PAUSE)
 
 
 def test_what_cannot_be_read_is_not_sent_and_waits_for_a_newer_release_that_can(receiver):
@@ -190,5 +190,5 @@ def test_what_cannot_be_read_is_not_sent_and_waits_for_a_newer_release_that_can(
 def test_a_fault_of_ours_is_a_try_and_the_next_one_waits(receiver):
     """Otherwise it would be due again at once, and eight of them would keep a worker busy for ever."""
     post = poster(receiver.url, send=lambda *_: {}["no such thing"])
-    assert post(callback()) == Tried(Delivery.PENDING, "not sent: internal error (KeyError)", WAITS[0] * 1.1)
+    assert post(callback()) == TryResult(Delivery.PENDING, "not sent: internal error (KeyError)", WAITS[0] * 1.1)
     assert post(callback(tries=len(WAITS))).state is Delivery.GIVEN_UP

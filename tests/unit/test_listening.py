@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from integrations.genesys.no_proxy import is_direct
-from integrations.listening.answered import Answered, AnsweredReader
+from integrations.listening.agent_answers import AgentAnswer, AgentAnswerReader
 from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
 from integrations.listening.connection import PONG, QUIET, RENEW_BEFORE, Connection, Silent
 from integrations.listening.messages import PING, read_message
@@ -73,10 +73,10 @@ def test_a_message_is_one_of_the_channels_or_an_event(text, kind):
 
 
 def test_an_answer_names_its_agent_and_the_first_is_the_key():
-    read = AnsweredReader(lambda: "id").read
+    read = AgentAnswerReader(lambda: "id").read
     now = ManualClock().now()
     answered = read(change(("a", "disconnected"), ("b", "connected"), ("d", "connected")), now)
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, AgentAnswer)
     assert answered.keys == (f"{CHAT}:b", f"{CHAT}:d")
     command = answered.command
     assert (command.key, command.sender, command.start_when) == (f"{CHAT}:b", "listen", "agent_connected")

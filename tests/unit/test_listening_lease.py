@@ -5,8 +5,8 @@ import pytest
 from cobrowse.clock import SystemClock
 from cobrowse.errors import LedgerUnavailable
 from integrations.genesys.notifications import Channel
-from integrations.kept_lease import EVERY, LEASE_SECONDS, KeptLease
-from integrations.listening.answered import AnsweredReader
+from integrations.lease_keeper import EVERY, LEASE_SECONDS, LeaseKeeper
+from integrations.listening.agent_answers import AgentAnswerReader
 from integrations.listening.config import ListenConfig
 from integrations.listening.listener import Listener
 from tests.clocks import ManualClock, wait_until
@@ -31,16 +31,16 @@ class Leases:
 
 def test_a_lease_is_held_only_while_no_other_can_have_it():
     clock = ManualClock()
-    lease = KeptLease(Leases(True, None, False), "listener", "me", clock)
+    lease = LeaseKeeper(Leases(True, None, False), "listener", "me", clock)
     assert not lease.held
-    lease.look()
+    lease.renew()
     assert lease.held
     clock.sleep(LEASE_SECONDS - 0.1)
-    lease.look()  # the ledger is away
+    lease.renew()  # the ledger is away
     assert lease.held
     clock.sleep(0.1)
     assert not lease.held
-    lease.look()
+    lease.renew()
     assert not lease.held
 
 
@@ -51,7 +51,7 @@ def test_a_fault_of_ours_does_not_keep_a_process_from_its_lease_for_good():
             return answer if isinstance(answer, bool) else {}[answer]
 
     leases = Faulty("no such thing", *[True] * 99)
-    lease = KeptLease(leases, "listener", "me", SystemClock())
+    lease = LeaseKeeper(leases, "listener", "me", SystemClock())
     lease.start()
     wait_until(lambda: lease.held)
     lease.stop()
@@ -92,7 +92,7 @@ class Simulated:
         ends = self.clock.monotonic() + seconds
         while self.next_look <= ends:
             self.clock.time = max(self.clock.time, self.next_look)
-            self.lease.look()
+            self.lease.renew()
             self.next_look += EVERY
         self.clock.time = max(self.clock.time, ends)
         return self.stopped
@@ -123,12 +123,12 @@ def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
     """In the clock's time: wherever between two looks of its own the dead one ended, and the other one looks."""
     clock = ManualClock()
     shared = SharedLease(clock)
-    dead = KeptLease(shared, "listener", "dead", clock)
-    dead.look()
+    dead = LeaseKeeper(shared, "listener", "dead", clock)
+    dead.renew()
     assert dead.held
     clock.sleep(died_after)
     died = clock.monotonic()
-    lease = KeptLease(shared, "listener", "heir", clock)
+    lease = LeaseKeeper(shared, "listener", "heir", clock)
     stopping = Simulated(clock, lease)
     stopping.next_look += phase
     began = []
@@ -151,7 +151,7 @@ def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
         ListenConfig(queues=(CHAT,)),
         SlowCalls(clock),
         lambda _uri: Opened(),
-        AnsweredReader(lambda: "id"),
+        AgentAnswerReader(lambda: "id"),
         Submitted(),
         lease,
         Watcher(clock, on_listening),
