@@ -14,7 +14,7 @@ from cobrowse.model import Secret
 from sandbox.server import start
 from tests.clocks import HANGS
 from tests.contract.pages import PAGES, blocks
-from tests.robustness.inside import service
+from tests.in_process import service
 
 SCENARIOS = dict(re.findall(r"^## (\d+\. [^\n]+)\n(.*?)(?=^## |\Z)", PAGES["sandbox.md"], re.MULTILINE | re.DOTALL))
 # A part of the hint or message of those whose remedy matters most.
