@@ -1,7 +1,7 @@
 """Signed values and form tokens, the same-origin check, and the pages' security headers."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import lru_cache
 from hashlib import scrypt, sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,11 +58,15 @@ class Signer:
         """Whether it is a valid token for this subject."""
         return bool(self.unsign("form", token) == subject)
 
-    @cached_property
+    @property
     def _serializer(self) -> URLSafeTimedSerializer:
-        # Slow on purpose: a token must not allow faster guesses of the password than the sign-in.
-        key = scrypt(secret_bytes(self._key.reveal()), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
-        return URLSafeTimedSerializer(key, signer_kwargs={"digest_method": sha256})
+        return URLSafeTimedSerializer(_stretched(self._key), signer_kwargs={"digest_method": sha256})
+
+
+@lru_cache(maxsize=1)
+def _stretched(key: Secret) -> bytes:
+    """What is signed with. Slow on purpose: a token must not allow faster guesses of the password than the sign-in."""
+    return scrypt(secret_bytes(key.reveal()), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
 
 
 def same_origin(headers: Mapping[str, str], host: str) -> bool:

@@ -165,6 +165,10 @@ class Sandbox(FakeGenesys):
         self._thread = threading.Thread(target=self.run, name=f"sandbox:{self.port}", daemon=True)
         self._thread.start()
 
+    def close_connections(self) -> None:
+        """End every connection, and let the calls that run finish."""
+        self._server.close_connections()
+
     def stop(self) -> None:
         """Stop serving, end every connection and free the port; stopping again changes nothing."""
         self.stopping.set()

@@ -19,29 +19,26 @@ HELD_BYTES = 65_536
 class ClientSocket:
     """The socket of one connection. `keepalive`: seconds for which it may lie idle between two requests.
 
-    `waits_until` is when the wait for the client must end, `idle_since` when the connection began to lie idle, both in
-    monotonic seconds and infinite where there is none. The worker looks at them every second: a timer for each wait
-    would cost more.
+    `waits_until` is when the wait for the client must end, `idle_since` since when a request's first byte is awaited.
+    Both are monotonic seconds, and infinite where nothing is. The worker looks at them every second, which costs less
+    than a timer for each wait.
     """
 
     def __init__(self, wrapped: socket, keepalive: float) -> None:
         self.wrapped = wrapped
-        self.idle_since = self.waits_until = inf
+        self.waits_until = inf
+        self.idle_since = monotonic()
+        self._ends = self.idle_since + READ_SECONDS
         self._keepalive = keepalive
-        self._ends = monotonic() + READ_SECONDS
-        # Whether the first byte of a request is awaited: if none comes, there is nothing to answer.
-        self._is_first = True
         self._held: list[bytes] = []
 
     def await_request(self) -> None:
         """Wait from now on for the next request."""
-        self._is_first = True
         self.idle_since = monotonic()
         self._ends = self.idle_since + self._keepalive
 
     def await_rest(self) -> None:
         """Wait from now on for the rest of a head, or for a body or a request that has begun to come."""
-        self._is_first = False
         self.idle_since = inf
         self._ends = monotonic() + READ_SECONDS
 
@@ -58,11 +55,11 @@ class ClientSocket:
             data = self.wrapped.recv(size)  # it was let go meanwhile: what has come, or nothing
         finally:
             self.waits_until = inf
-        if not self._is_first:
+        if self.idle_since == inf:
             if monotonic() > self._ends:
                 raise RequestTimeout(f"the request did not arrive within {READ_SECONDS:g} s")
         elif data:
-            self.await_rest()
+            self.await_rest()  # until then there is nothing to answer
         return data
 
     def let_go(self) -> None:

@@ -12,6 +12,7 @@ from console.views import Console
 from integrations.ids import new_id
 from sandbox.state import WEBCHAT
 from tests.clocks import LeapingClock
+from tests.integration.conftest import TEMPLATES
 from web.error_handlers import register_error_handlers
 
 PASSWORD = "console-password-0123456789"
@@ -35,6 +36,7 @@ def console(bridge, **told):
         "senders": ("architect", "crm"),
     }
     app = Flask("console", static_folder=None)
+    app.jinja_options = {"bytecode_cache": TEMPLATES}
     register_error_handlers(app, new_id)
     app.register_blueprint(Console(**parts | told).blueprint())
     return app

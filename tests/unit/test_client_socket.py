@@ -23,19 +23,19 @@ def connection():
         yield client, theirs
 
 
-def a_worker(*clients, alive=False):
+def a_worker(*clients, alive=True):
     worker = Worker.__new__(Worker)
     worker.alive, worker.ppid, worker.tmp = alive, os.getppid(), SimpleNamespace(notify=lambda: None)
     worker.clients = set(clients)
     return worker
 
 
-def test_a_a_worker_ends_a_connection_that_has_lain_idle(connection):
+def test_a_stopping_worker_ends_a_connection_that_has_lain_idle(connection):
     client, _ = connection
     reading = gevent.spawn(client.recv, 100)
     gevent.sleep(0)
     client.idle_since = monotonic() - STOP_SECONDS - 1
-    a_worker(client).notify()
+    a_worker(client, alive=False).notify()
     assert reading.get(timeout=HANGS) == b""
 
 
@@ -46,7 +46,7 @@ def test_a_worker_ends_a_connection_on_which_nothing_has_come_in_time():
         client.await_request()
         reading = gevent.spawn(client.recv, 100)
         gevent.sleep(0.001)
-        a_worker(client, alive=True).notify()
+        a_worker(client).notify()
         assert reading.get(timeout=HANGS) == b""
 
 
@@ -54,12 +54,12 @@ def test_a_connection_that_waits_for_its_answer_is_not_ended(connection):
     client, theirs = connection
     theirs.sendall(b"x")
     assert client.recv(1) == b"x"
-    a_worker(client, alive=True).notify()
+    a_worker(client).notify()
     theirs.sendall(b"y")
     assert client.recv(1) == b"y"
 
 
-def test_a_request_that_comes_as_a_a_worker_lets_go_is_served_whole(connection):
+def test_a_request_that_comes_as_a_stopping_worker_lets_go_is_served_whole(connection):
     client, theirs = connection
     served = []
 
@@ -72,14 +72,14 @@ def test_a_request_that_comes_as_a_a_worker_lets_go_is_served_whole(connection):
     gevent.sleep(0)
     client.idle_since = monotonic() - STOP_SECONDS - 1
     theirs.sendall(b"GET / HTTP/1.1")
-    a_worker(client).notify()
+    a_worker(client, alive=False).notify()
     serving.get(timeout=HANGS)
     assert served == [b"GET / HTTP/1.1", "answered"]
 
 
 def test_a_connection_that_asked_a_moment_ago_is_kept(connection):
     client, theirs = connection
-    a_worker(client).notify()
+    a_worker(client, alive=False).notify()
     theirs.sendall(b"x")
     assert client.recv(100) == b"x"
 

@@ -107,7 +107,7 @@ def signed_headers(message: Message, signature: str) -> AuthParts:
 
 def key_bytes(secret: str) -> bytes | None:
     """The key inside a `whsec_…` secret; None if what follows (or the whole, without it) is not base64."""
-    encoded = secret_bytes(secret.removeprefix(PREFIX).rstrip("="))
+    encoded = secret_bytes(secret.removeprefix(PREFIX))
     return decode(encoded + b"=" * (-len(encoded) % 4), "base64")
 
 
