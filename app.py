@@ -173,7 +173,7 @@ def build_console(
         users=parse_users(users),
         sso=build_sso(settings, clock) if settings.console_oidc_issuer else None,
         public_url=settings.public_base_url,
-        about=views.About(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
+        about=views.ServiceInfo(__version__, settings.console_label, "" if settings.sandbox else settings.apps_url),
         senders=(data_actions.SENDER, views.SENDER, *senders.names),
         ignored=ignored,
         activity=lambda: activity.of_all(senders.rows),

@@ -34,6 +34,15 @@ class SystemClock:
         time.sleep(seconds)
 
 
+def parse_time(text: str) -> datetime | None:
+    """The time that a text in ISO 8601 names, aware, in UTC unless it names a zone; None for any other text."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """The time by which the caller must have its response. Every call gets what is left of it."""

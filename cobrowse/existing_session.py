@@ -1,8 +1,9 @@
 """Checks a conversation for a session that makes another invitation unnecessary."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
+from cobrowse.clock import parse_time
 from cobrowse.errors import AgentNotConnected
 from cobrowse.flow import PROBE_DELAYS, Attempt, poll_until_found
 from cobrowse.ledger import Acquired, InitiationRecord
@@ -105,11 +106,7 @@ def offer_is_open(session: Session, now: datetime) -> bool:
 
 def offer_end(session: Session) -> datetime | None:
     """When its offer ends; None if that is not known or can't be read. Without a zone it is UTC."""
-    try:
-        end = datetime.fromisoformat(session.offer_ends)
-    except ValueError:
-        return None
-    return end if end.tzinfo else end.replace(tzinfo=UTC)
+    return parse_time(session.offer_ends)
 
 
 def _is_same_session(shown: Session, known: Session) -> bool:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from cobrowse.clock import Clock, Deadline
 from cobrowse.errors import CobrowseError, GenesysError, GenesysTimeout
 from cobrowse.ledger import Checkpoint
 from cobrowse.model import Command, Outcome, Session, Span
 
-SessionUpdate = Mapping[str, object]
+SessionUpdate = Mapping[str, Any]
 """Fields of a Session by name."""
 Found = TypeVar("Found")
 
@@ -63,10 +63,9 @@ class Attempt:
 
     def update_session(self, facts: SessionUpdate, **progress: object) -> None:
         """Merge the fields that a step or a probe returned into the session, and `progress` into the checkpoint."""
-        if facts:
-            progress["session"] = self.session._replace(**facts)  # type: ignore[arg-type]  # a step names Session's own fields
-        if progress:
-            self.checkpoint = self.checkpoint._replace(**progress)  # type: ignore[arg-type]  # as above, Checkpoint's
+        changes: Mapping[str, Any] = {**progress, "session": self.session._replace(**facts)} if facts else progress
+        if changes:
+            self.checkpoint = self.checkpoint._replace(**changes)
 
     def record_call(self, name: str, start: float, result: str) -> None:
         """Note an upstream call that began at `start` (the clock's monotonic seconds) and just ended."""

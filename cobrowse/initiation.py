@@ -83,7 +83,7 @@ class Initiation:
     def ignore(self, command: Command, reason: str) -> Outcome:
         """The outcome of an ignored delivery, with the reason. Nothing is recorded; its key stays unused."""
         attempt = self._attempt(command, ())
-        return self._notify_observers(attempt, lambda: replace(outcome_of(attempt, Status.IGNORED), reason=reason))
+        return self._notify_observers(attempt, lambda: outcome_of(attempt, Status.IGNORED, reason=reason))
 
     def preview(self, command: Command) -> Outcome:
         """What the command would come to: would_start, would_end, already_active, a kept answer, or its error.

@@ -38,8 +38,7 @@ class Checkpoint(NamedTuple):
     """Progress of an initiation: `completed_steps`, and the `pending_step` whose call may have gone out.
 
     `may_have_notified`: from before the call that invites the customer, so a crash can't hide that it may have
-    happened; taken
-    back when the call was refused for certain.
+    happened; taken back when the call was refused for certain.
     """
 
     flow: str = ""
@@ -186,8 +185,7 @@ class Ledger(Protocol):
 
     Whatever is committed survives the end of a process. A power cut may take back the last commits, but none that a
     call which invites the customer waits for: what has `checkpoint.may_have_notified`, a claim's or a begin's, is on
-    the disk when
-    the method returns, and so is everything that was committed before it.
+    the disk when the method returns, and so is everything that was committed before it.
     """
 
     def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:

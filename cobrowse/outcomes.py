@@ -15,7 +15,7 @@ def state_of(outcome: Outcome) -> State:
     return State.FAILED_FINAL if outcome.failure.is_terminal else State.FAILED_RETRYABLE
 
 
-def outcome_of(attempt: Attempt, status: Status, failure: Failure | None = None) -> Outcome:
+def outcome_of(attempt: Attempt, status: Status, failure: Failure | None = None, reason: str = "") -> Outcome:
     """The outcome of an attempt, with all that it has yielded by now."""
     session = attempt.session
     if not session.conversation_id:
@@ -31,6 +31,7 @@ def outcome_of(attempt: Attempt, status: Status, failure: Failure | None = None)
         attempt.number,
         failure,
         tuple(attempt.spans),
+        reason,
     )
 
 

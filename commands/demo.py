@@ -99,14 +99,14 @@ def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int, Pat
             "LOG_FORMAT": "json",
             "LOG_LEVEL": "INFO" if serve else "ERROR",
         }
-        for what, words, wait_port, path in (
+        for what, arguments, wait_port, path in (
             ("A sandbox of Genesys Cloud", ("sandbox", "--port", str(genesys_port)), genesys_port, "/sandbox/state"),
             ("The service", ("serve",), port, "/healthz"),
         ):
             # In an empty folder, so that no .env of the working folder has a say.
-            out = None if serve and not quiet else subprocess.DEVNULL
-            command = (*PROGRAM, *words)
-            process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out)  # noqa: S603 - our own program
+            output = None if serve and not quiet else subprocess.DEVNULL
+            command = (*PROGRAM, *arguments)
+            process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)  # noqa: S603 - our own program
             stack.callback(stop, process)
             with contextlib.nullcontext() if quiet else waiting(f"{what} starts"):
                 wait_until_up(wait_port, path, process, command)
@@ -123,7 +123,7 @@ def every_sender() -> dict[str, str]:
 
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted` if nobody has it, else one that the system gives."""
+    """`wanted` if it is free, else one that the system chooses."""
     for port in (wanted, 0):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -151,8 +151,8 @@ def wait_until_up(port: int, path: str, process: subprocess.Popen[bytes], comman
     ends = CLOCK.monotonic() + PATIENCE
     while CLOCK.monotonic() < ends:
         if process.poll() is not None:
-            ended = f"{shlex.join(command)} ended with {process.returncode}."
-            raise Failure(ended, "cobrowse-bridge demo --serve shows what it says.")
+            cause = f"{shlex.join(command)} ended with {process.returncode}."
+            raise Failure(cause, "cobrowse-bridge demo --serve shows what it says.")
         with contextlib.suppress(OSError, http.client.HTTPException):
             if call(port, "GET", path)[0] == 200:
                 return
@@ -182,8 +182,10 @@ def demonstrate(genesys_port: int, port: int) -> bool:
     for name, value in answer_headers:
         say_whole(f"< {name}: {value}")
     say("", "What the service asked of Genesys:")
-    for number, asked in enumerate(orjson.loads(call(genesys_port, "GET", "/sandbox/calls")[2])["calls"], 1):
-        say_whole(f"  {number} {asked['operation']:<13} {asked['method']:<4} {asked['path']} → {asked['status']}")
+    for number, upstream in enumerate(orjson.loads(call(genesys_port, "GET", "/sandbox/calls")[2])["calls"], 1):
+        say_whole(
+            f"  {number} {upstream['operation']:<13} {upstream['method']:<4} {upstream['path']} → {upstream['status']}"
+        )
     say("", "The answer, as the flow gets it:")
     return _print_answer(status, answer)
 

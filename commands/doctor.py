@@ -22,11 +22,11 @@ MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("-", "dim")}
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON, and nothing else.")
 def doctor(conversation_id: str, as_json: bool) -> None:
     """Check configuration and connectivity (sends no invitations). Exits 0 if nothing is wrong."""
-    made: list[Check] = []
+    results: list[Check] = []
     try:
         settings = load_settings()
     except SettingsError as error:
-        made = [_print_check(check, quiet=as_json) for check in settings_checks(error.errors)]
+        results = [_print_check(check, quiet=as_json) for check in settings_checks(error.errors)]
     else:
         checks = diagnose(
             settings,
@@ -36,19 +36,19 @@ def doctor(conversation_id: str, as_json: bool) -> None:
             transport=transport_of(settings),
             conversation_id=conversation_id,
         )
-        made = [_print_check(check, quiet=as_json) for check in checks]
+        results = [_print_check(check, quiet=as_json) for check in checks]
     if as_json:
-        say_json([{"name": each.name, "ok": each.ok, "found": each.found, "hint": each.hint} for each in made])
+        say_json([{"name": each.name, "ok": each.ok, "found": each.found, "hint": each.hint} for each in results])
     else:
-        say("", summary(made))
-    sys.exit(0 if all_passed(made) else 1)
+        say("", summary(results))
+    sys.exit(0 if all_passed(results) else 1)
 
 
 def summary(checks: list[Check]) -> str:
     """One sentence on all of them."""
     failed = sum(check.ok is False for check in checks)
-    looked = sum(check.ok is not None for check in checks)
-    return f"{failed} of {looked} checks failed." if failed else f"All {looked} checks passed."
+    total = sum(check.ok is not None for check in checks)
+    return f"{failed} of {total} checks failed." if failed else f"All {total} checks passed."
 
 
 def _print_check(check: Check, *, quiet: bool) -> Check:

@@ -13,7 +13,7 @@ from cobrowse.ledger import InitiationRecord
 from cobrowse.model import Command as Request
 from cobrowse.model import Status
 from commands.group import Command
-from commands.ledger import ledger_needed
+from commands.ledger import errors_as_failures
 from commands.needs import GENESYS, LEDGER
 from commands.start import SENDER, complain_of, parse_conversation_id, run_by_hand
 from commands.terminal import say, say_json
@@ -23,7 +23,7 @@ from settings import load_settings
 from web import responses
 
 log = structlog.stdlib.get_logger("cobrowse")
-_SAID = {Status.ENDED: "ended", Status.ALREADY_ENDED: "nothing was live"}
+_STATUS_TEXTS = {Status.ENDED: "ended", Status.ALREADY_ENDED: "nothing was live"}
 
 
 @click.command(cls=Command)
@@ -35,15 +35,15 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
     """End a conversation's cobrowse sessions, or one initiation's."""
     if bool(conversation_id) == bool(initiation_id):
         raise click.UsageError("Give either a CONVERSATION_ID or --initiation ID.")
-    known = parse_conversation_id(conversation_id) if conversation_id else ""
+    valid_id = parse_conversation_id(conversation_id) if conversation_id else ""
     settings = load_settings(only=(*GENESYS, *LEDGER, "DEADLINE_SECONDS"))
     configure_logging("INFO", settings.log_format)
     initiate = build(settings).initiate
-    who, seconds = getpass.getuser(), settings.deadline_seconds
+    user, seconds = getpass.getuser(), settings.deadline_seconds
     request = (
-        command_to_end(_record(initiate, initiation_id), SENDER, who, seconds, new_id())
+        command_to_end(_record(initiate, initiation_id), SENDER, user, seconds, new_id())
         if initiation_id
-        else Request(SENDER, new_id(), seconds, conversation_id=known, requested_by=who, action="end")
+        else Request(SENDER, new_id(), seconds, conversation_id=valid_id, requested_by=user, action="end")
     )
     outcome = run_by_hand(initiate, request, dry_run=dry_run, as_json=as_json)
     if not dry_run:
@@ -61,13 +61,13 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
         complain_of(outcome.failure)
     else:
         say("")
-        say(f"✓ {outcome.status.value}: {_SAID.get(outcome.status, 'a session is live')}", style="green")
+        say(f"✓ {outcome.status.value}: {_STATUS_TEXTS.get(outcome.status, 'a session is live')}", style="green")
     sys.exit(0 if outcome.success else 1)
 
 
 def _record(initiate: Initiation, initiation_id: str) -> InitiationRecord:
     """The initiation of this id. Failure where the ledger is unreachable, a usage error if it does not have it."""
-    with ledger_needed():
+    with errors_as_failures():
         record = initiate.ledger.read(initiation_id)
     if record is None:
         raise click.UsageError("There is no initiation with this id; it may be older than the retention time.")

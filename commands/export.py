@@ -38,8 +38,8 @@ class Moment(click.ParamType[datetime]):
                 return SystemClock().now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
             return datetime.fromisoformat(text).astimezone()
         except (ValueError, OverflowError):
-            known = "such as 2026-11-27, 2026-11-27T09:00, 2026-11-27T09:00:00Z, or 90min, 24h, 7d ago"
-            self.fail(f"{text[:60]!r} is not a time {known}", param, ctx)
+            examples = "such as 2026-11-27, 2026-11-27T09:00, 2026-11-27T09:00:00Z, or 90min, 24h, 7d ago"
+            self.fail(f"{text[:60]!r} is not a time {examples}", param, ctx)
 
 
 @click.command(cls=Command)

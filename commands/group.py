@@ -39,14 +39,14 @@ class Command(click.Command):
                 ["--env-file"],
                 expose_value=False,
                 is_eager=True,
-                callback=lambda _context, _parameter, chosen: load_environment(chosen),
+                callback=lambda _context, _parameter, env_file: load_environment(env_file),
                 **ENV_FILE,
             )
         )
 
 
 class Group(click.Group):
-    """Commands by name. Those of `rows`, as `module:attribute`, are imported when they are asked for."""
+    """Commands by name. Those of `rows`, as `module:attribute`, are imported at their first use."""
 
     command_class = Command
 
@@ -67,14 +67,14 @@ class Group(click.Group):
         return command
 
 
-def load_environment(chosen: Path | None) -> None:
+def load_environment(env_file: Path | None) -> None:
     """Add the file's variables to the process's; those that are already set win. Failure if it can't be read."""
-    file = chosen or Path(".env")
+    file = env_file or Path(".env")
     try:
         load_dotenv(file)
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not a text in UTF-8"
-        raise Failure(f"{file} can't be read: {why}.", "Write NAME=value lines, as .env.example shows.") from None
+        reason = getattr(error, "strerror", None) or "it is not a text in UTF-8"
+        raise Failure(f"{file} can't be read: {reason}.", "Write NAME=value lines, as .env.example shows.") from None
 
 
 def run(program: Group, arguments: Sequence[str] | None = None) -> int:

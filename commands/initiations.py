@@ -17,7 +17,7 @@ from commands.ledger import open_ledger
 from commands.refusals import list_refusals
 from commands.terminal import say, say_json, say_json_line, say_pairs, say_table, say_whole, text
 from console import view_model
-from console.figures import in_words
+from console.figures import format_duration
 from integrations.ledger import LedgerStore
 from web.responses import to_answer
 
@@ -94,13 +94,13 @@ def newest(store: LedgerStore, search: str) -> InitiationRecord:
     A whole id comes before those that only begin with it: one key may be the beginning of another.
     """
     found = store.recent(PAGE, search=search) if search else []
-    exact = [each for each in found if search in _ids(each)]
-    begun = [each for each in found if any(text.startswith(search) for text in _ids(each))]
-    found = exact or begun
+    exact_matches = [each for each in found if search in _ids(each)]
+    prefix_matches = [each for each in found if any(text.startswith(search) for text in _ids(each))]
+    found = exact_matches or prefix_matches
     if not found:
         hint = "cobrowse-bridge list shows what there is; older ones are purged after LEDGER_RETENTION_SECONDS."
         raise Failure(f"No initiation has an id, conversation, key or correlation id of {search[:60]!r}.", hint)
-    if not exact and len({view_model.known_conversation(each) for each in begun}) > 1:
+    if not exact_matches and len({each.conversation_id for each in prefix_matches}) > 1:
         hint = "Give more of it. cobrowse-bridge list shows which they are."
         raise Failure(f"Initiations of several conversations have an id that begins with {search[:60]!r}.", hint)
     return next((each for each in found if each.command.action == "start"), found[0])
@@ -108,7 +108,7 @@ def newest(store: LedgerStore, search: str) -> InitiationRecord:
 
 def _ids(entry: InitiationRecord) -> tuple[str, ...]:
     command = entry.command
-    return entry.id, view_model.known_conversation(entry), command.key, command.correlation_id
+    return entry.id, entry.conversation_id, command.key, command.correlation_id
 
 
 @click.command(cls=Command)
@@ -124,17 +124,12 @@ def show(search: str, as_json: bool) -> None:
     if as_json:
         say_json(document(found))
         return
-    seen = view_model.detail(found, SystemClock().now())
-    say_whole(result(found))
-    if seen.meaning:
-        say(seen.meaning, indent=2)
-    if seen.failure is not None:
-        say_pairs((("cause", seen.failure.cause), ("hint", seen.failure.hint), ("next", seen.failure.next)), wrap=True)
+    detail = say_result(found)
     say("")
     say_pairs(
-        (name, value if isinstance(value, str) else f"{value:%Y-%m-%d %H:%M:%S} UTC") for name, value in seen.facts
+        (name, value if isinstance(value, str) else f"{value:%Y-%m-%d %H:%M:%S} UTC") for name, value in detail.facts
     )
-    timeline = seen.latest.timeline if seen.latest else None
+    timeline = detail.latest.timeline if detail.latest else None
     if timeline is not None:
         say("")
         for line in timeline.lines:
@@ -154,11 +149,13 @@ def tail(lines: int, as_json: bool) -> None:
             if as_json:
                 say_json_line(document(each))
                 continue
-            took = in_words(each.outcome.seconds) if each.outcome else ""
+            duration = format_duration(each.outcome.seconds) if each.outcome else ""
             when = f"{each.updated.astimezone():%H:%M:%S}" if each.updated else ""
-            where = view_model.row(each, SystemClock().now()).conversation
+            conversation = view_model.row(each, SystemClock().now()).conversation
             say_whole(
-                Text.assemble((f"{when} ", "dim"), result(each), text(f"  {where}  {each.command.sender}  {took}"))
+                Text.assemble(
+                    (f"{when} ", "dim"), result(each), text(f"  {conversation}  {each.command.sender}  {duration}")
+                )
             )
 
 
@@ -171,6 +168,17 @@ def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[Initiatio
         yield from fresh[max(0, len(fresh) - earlier) :]
         shown, earlier = {each.id: each.attempts for each in ended}, PAGE
         clock.sleep(PAUSE)
+
+
+def say_result(entry: InitiationRecord) -> view_model.Detail:
+    """Print its result, what that means, and of a failure the cause, the remedy and what comes next; the details."""
+    detail = view_model.detail(entry, SystemClock().now())
+    say_whole(result(entry))
+    if detail.meaning:
+        say(detail.meaning, indent=2)
+    if (failure := detail.failure) is not None:
+        say_pairs((("cause", failure.cause), ("hint", failure.hint), ("next", failure.next)), wrap=True)
+    return detail
 
 
 def result(entry: InitiationRecord) -> Text:
@@ -194,7 +202,7 @@ def facts(entry: InitiationRecord) -> dict[str, object]:
         "created": entry.created.isoformat() if entry.created else "",
         "updated": entry.updated.isoformat() if entry.updated else "",
         "action": entry.command.action,
-        "conversationId": view_model.known_conversation(entry),
+        "conversationId": entry.conversation_id,
         "sender": entry.command.sender,
         "credential": entry.command.credential,
         "requestedBy": entry.command.requested_by,

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 import click
 
 from app import build_ledger
-from cobrowse.errors import LedgerUnavailable
+from cobrowse.errors import CobrowseError
 from commands.group import Failure, Group
 from commands.needs import LEDGER
 from commands.terminal import say, say_json
@@ -16,18 +16,18 @@ from web.error_responses import hint_of
 
 
 @contextmanager
-def ledger_needed() -> Iterator[None]:
-    """Failure, with the remedy, where the ledger is unreachable in this block."""
+def errors_as_failures() -> Iterator[None]:
+    """Failure, with the remedy, for an error of the domain in this block, as of an unreachable ledger."""
     try:
         yield
-    except LedgerUnavailable as error:
+    except CobrowseError as error:
         raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
 
 
 @contextmanager
 def open_ledger() -> Iterator[LedgerStore]:
     """The ledger at LEDGER_URL until the block ends; needs no other setting. Failure where it is unreachable."""
-    with closing(build_ledger(load_settings(only=LEDGER))) as store, ledger_needed():
+    with closing(build_ledger(load_settings(only=LEDGER))) as store, errors_as_failures():
         yield store
 
 
@@ -45,10 +45,8 @@ def upgrade(as_json: bool) -> None:
     """Bring the ledger's schema up to this version. SQLite's does that by itself."""
     with open_ledger() as store:
         before, after = store.upgrade()
-    if as_json:
-        say_json({"from": before, "to": after})
-        return
-    say(f"The schema is at version {after}." if before == after else f"The schema went from {before} to {after}.")
+    text = f"The schema is at version {after}." if before == after else f"The schema went from {before} to {after}."
+    _print_result(text, {"from": before, "to": after}, as_json=as_json)
 
 
 @ledger.command()
@@ -57,10 +55,7 @@ def purge(as_json: bool) -> None:
     """Remove what is older than LEDGER_RETENTION_SECONDS. The service does that now and then, too."""
     with open_ledger() as store:
         removed = store.purge()
-    if as_json:
-        say_json({"removed": removed})
-        return
-    say(f"{removed} initiation{'' if removed == 1 else 's'} removed.")
+    _print_result(f"{removed} initiation{'s' * (removed != 1)} removed.", {"removed": removed}, as_json=as_json)
 
 
 @ledger.command()
@@ -69,7 +64,11 @@ def resend(as_json: bool) -> None:
     """Make undelivered outcome callbacks due now. Also those that were given up; the service sends them."""
     with open_ledger() as store:
         due = store.callbacks.resend_all()
+    _print_result(f"{due} callback{'s' * (due != 1)} made due now.", {"due": due}, as_json=as_json)
+
+
+def _print_result(text: str, document: object, *, as_json: bool) -> None:
     if as_json:
-        say_json({"due": due})
-        return
-    say(f"{due} callback{'' if due == 1 else 's'} made due now.")
+        say_json(document)
+    else:
+        say(text)

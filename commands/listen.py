@@ -1,4 +1,4 @@
-"""cobrowse-bridge listen: hears Genesys's notification channels, and starts cobrowse when an agent answers."""
+"""cobrowse-bridge listen: subscribes to Genesys's notifications and starts cobrowse when an agent answers."""
 
 import random
 import signal
@@ -17,8 +17,8 @@ from commands.needs import GENESYS, LEDGER, SENDERS
 from commands.sandbox import PORT
 from integrations.genesys.streams import Streams
 from integrations.ids import new_id
-from integrations.kept_lease import KeptLease
-from integrations.listening.answered import AnsweredReader
+from integrations.lease_keeper import LeaseKeeper
+from integrations.listening.agent_answers import AgentAnswerReader
 from integrations.listening.config import SENDER, ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
 from integrations.listening.listener import Listener, ListenerWatcher
@@ -81,13 +81,13 @@ def run_listener(
     """Listen until `stopping` is set; then finish what was begun and give the lease back."""
     ledger = build_ledger(settings)
     initiation, flows, _, _ = build(settings, clock, ledger=ledger, observers=observers)
-    lease = KeptLease(ledger.leases, "listener", initiation.lease_owner, clock)
+    lease = LeaseKeeper(ledger.leases, "listener", initiation.lease_owner, clock)
     starter = Starter(initiation, random.random)
     listener = Listener(
         config,
         flows.notifications(lambda: _attempt(initiation.lease_owner, clock)),
         Streams(settings.genesys_proxy, settings.no_proxy, settings.genesys_ca_file).open,
-        AnsweredReader(new_id),
+        AgentAnswerReader(new_id),
         starter,
         lease,
         watcher,

@@ -14,7 +14,7 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Command as Request
 from cobrowse.model import Secret
 from commands.group import Command, Failure
-from commands.ledger import ledger_needed
+from commands.ledger import errors_as_failures
 from commands.loopback import LoopbackServer, is_served
 from commands.needs import GENESYS, LEDGER
 from commands.terminal import say, say_json, say_pairs, say_whole, waiting
@@ -25,7 +25,6 @@ from integrations.genesys.user_login import Person, UserLogin, UserTokenPair, co
 from integrations.ids import new_id
 from integrations.ledger import LedgerStore
 from settings import Settings, SettingsError, load_settings
-from web.error_responses import hint_of
 
 # Seconds: a person finds a password in it, and each call of Genesys's ends.
 PATIENCE, CALL_SECONDS = 300.0, 10.0
@@ -44,14 +43,14 @@ def login(paste: bool, status: bool, as_json: bool) -> None:
     with closing(build_ledger(settings)) as ledger:
         if status:
             sys.exit(0 if _print_status(ledger, client, as_json=as_json) else 1)
-        with ledger_needed():
+        with errors_as_failures():
             # Before a person logs in: the ledger must be able to keep what Genesys gives.
             ledger.ping()
             pair, person = _log_in(settings, client, paste=paste)
             name = grant_name(client)
             ledger.grants.log_in(name, pair.access, pair.refresh, pair.expires_in, account=person.user, org=person.org)
-    of = f" of {person.org}" if person.org else ""
-    say(f"✓ Logged in as {person.user}{of}. The service uses it within a minute, and renews it by itself.")
+    org_suffix = f" of {person.org}" if person.org else ""
+    say(f"✓ Logged in as {person.user}{org_suffix}. The service uses it within a minute, and renews it by itself.")
 
 
 @click.command(cls=Command)
@@ -59,12 +58,16 @@ def login(paste: bool, status: bool, as_json: bool) -> None:
 def logout(as_json: bool) -> None:
     """Forget the service user's login. It stays valid at Genesys: withdraw the consent there, too."""
     settings, client = _settings()
-    with closing(build_ledger(settings)) as ledger, ledger_needed():
-        was = ledger.grants.log_out(grant_name(client))
+    with closing(build_ledger(settings)) as ledger, errors_as_failures():
+        was_logged_in = ledger.grants.log_out(grant_name(client))
     if as_json:
-        say_json({"loggedOut": was})
+        say_json({"loggedOut": was_logged_in})
         return
-    say("The login is forgotten; the service uses it for a minute at most." if was else "Nobody was logged in.")
+    say(
+        "The login is forgotten; the service uses it for a minute at most."
+        if was_logged_in
+        else "Nobody was logged in."
+    )
 
 
 def _settings() -> tuple[Settings, UserClient]:
@@ -78,7 +81,7 @@ def _settings() -> tuple[Settings, UserClient]:
 
 def _print_status(ledger: LedgerStore, client: UserClient, *, as_json: bool) -> bool:
     """Print whose login there is; whether it is good."""
-    with ledger_needed():
+    with errors_as_failures():
         found = ledger.grants.read(grant_name(client))
     if found is None:
         if as_json:
@@ -121,8 +124,6 @@ def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[Use
     except LoginRequired as error:
         hint = error.hint or "Run the command again: a code is good once, and for a few minutes."
         raise Failure(f"{error.code}: {error.message}", hint) from None
-    except CobrowseError as error:
-        raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
     finally:
         transport.close()
     return pair, person
@@ -130,18 +131,18 @@ def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[Use
 
 def _ask_person(client: UserClient, page: str, state: str, clock: SystemClock, *, paste: bool) -> Secret:
     """The code with which the person's login came back."""
-    by_hand = paste or not is_served(client.redirect_uri)
-    server = None if by_hand else _listen(client.redirect_uri, state)
+    without_server = paste or not is_served(client.redirect_uri)
+    server = None if without_server else _listen(client.redirect_uri, state)
     say("Open this address in a browser and log in as the service user:")
     say_whole(page)
     if server is None:
         say("The browser then goes to an address that it may not reach. Copy that address.")
         return code_of(click.prompt("Address"), state)
     with waiting(f"waits for the login to come back to {client.redirect_uri}"):
-        came_back = server.wait(PATIENCE, clock)
-    if not came_back:
+        callback = server.wait(PATIENCE, clock)
+    if not callback:
         raise Failure(f"Nobody has logged in within {PATIENCE:g} s.", "Run the command again, or with --paste.")
-    return code_of(came_back, state)
+    return code_of(callback, state)
 
 
 def _listen(redirect_uri: str, state: str) -> LoopbackServer:

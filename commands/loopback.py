@@ -24,34 +24,34 @@ class LoopbackServer:
     """
 
     def __init__(self, redirect_uri: str, belongs: Callable[[str], bool]) -> None:
-        place = urlsplit(redirect_uri)
-        self._came_back = ""
-        login = self
+        parts = urlsplit(redirect_uri)
+        self._callback = ""
+        loopback = self
 
         class Handler(BaseHTTPRequestHandler):
             timeout = SLOWEST
 
             def do_GET(self) -> None:
-                good = urlsplit(self.path).path == (place.path or "/") and belongs(self.path)
-                if good:
-                    login._came_back = self.path
-                self.send_response(200 if good else 404)
+                is_callback = urlsplit(self.path).path == (parts.path or "/") and belongs(self.path)
+                if is_callback:
+                    loopback._callback = self.path
+                self.send_response(200 if is_callback else 404)
                 self.send_header("Content-Type", "text/plain; charset=utf-8")
                 self.send_header("Connection", "close")
                 self.end_headers()
-                self.wfile.write(_THANKS if good else _OTHER)
+                self.wfile.write(_THANKS if is_callback else _OTHER)
 
             def log_message(self, *_: object) -> None:
                 """Nothing: the path holds the code."""
 
-        host = place.hostname or ""
-        self._server = HTTPServer(("127.0.0.1" if host == "localhost" else host, place.port or 80), Handler)
+        host = parts.hostname or ""
+        self._server = HTTPServer(("127.0.0.1" if host == "localhost" else host, parts.port or 80), Handler)
 
     def wait(self, seconds: float, clock: Clock) -> str:
         """The path and query of this login's way back; "" if it has not come in time. Listens no more then."""
         deadline = Deadline.after(seconds, clock)
         with self._server as server:
-            while not self._came_back and deadline.remaining():
+            while not self._callback and deadline.remaining():
                 server.timeout = deadline.remaining()
                 server.handle_request()
-        return self._came_back
+        return self._callback

@@ -46,12 +46,12 @@ def sandbox(
     # Loaded by name: the sandbox is a program of its own, and no module of the service may depend on it.
     server = importlib.import_module("sandbox.server")
 
-    def ready(box: Any) -> None:  # noqa: ANN401 - the sandbox's own type
+    def ready(genesys: Any) -> None:  # noqa: ANN401 - the sandbox's own type
         if as_json:
-            say_json_line({"url": box.url, "clientId": "sandbox", "clientSecret": "sandbox-secret"})
+            say_json_line({"url": genesys.url, "clientId": "sandbox", "clientSecret": "sandbox-secret"})
             return
-        say_whole(f"Genesys Cloud, the sandbox, is on {box.url} (client id sandbox, secret sandbox-secret).")
-        say_whole(f"  export SANDBOX=true GENESYS_API_URL={box.url} GENESYS_LOGIN_URL={box.url}")
+        say_whole(f"Genesys Cloud, the sandbox, is on {genesys.url} (client id sandbox, secret sandbox-secret).")
+        say_whole(f"  export SANDBOX=true GENESYS_API_URL={genesys.url} GENESYS_LOGIN_URL={genesys.url}")
         say_whole("  to act as a user: export GENESYS_USER_CLIENT_ID=sandbox-user, then cobrowse-bridge login")
         say_whole("  calls received: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
 
@@ -59,10 +59,10 @@ def sandbox(
     try:
         server.serve(host, port, allow_remote=allow_remote, ready=ready, **options)
     except (ValueError, OSError) as error:
-        taken = isinstance(error, OSError)
+        is_taken = isinstance(error, OSError)
         hint = (
             "Choose another --port, or end what listens there."
-            if taken
+            if is_taken
             else "--allow-remote lets other machines reach it."
         )
         raise Failure(f"The sandbox can't listen on {host}:{port}: {error}", hint) from None

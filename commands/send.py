@@ -3,7 +3,7 @@
 import sys
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 from uuid import uuid4
 
 import click
@@ -18,7 +18,8 @@ from integrations.senders.auth.config import AuthParts
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
 from integrations.senders.response_policies import acknowledgement
-from integrations.senders.sample_deliveries import Replaced, sample_delivery, sample_names
+from integrations.senders.sample_deliveries import Replacements, sample_delivery, sample_names
+from schemas.addresses import http_url
 from settings import load_settings
 from web.responses import in_words_is_good
 
@@ -35,13 +36,8 @@ class Url(click.ParamType[SplitResult]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> SplitResult:
         """The address's parts."""
-        parts = value if isinstance(value, SplitResult) else None
-        try:
-            parts = parts or urlsplit(str(value))
-            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            good = False
-        if parts is None or not good or parts.query or parts.fragment or parts.username:
+        parts = value if isinstance(value, SplitResult) else http_url(str(value))
+        if parts is None or parts.query or parts.fragment or parts.username:
             self.fail(f"{str(value)[:100]!r} is not an address such as http://127.0.0.1:8000", param, ctx)
         return parts
 
@@ -84,10 +80,10 @@ def send(
 
     Exits 0 if a session was started or found live, else 1.
     """
-    known = load_configured_senders()
-    row = known.get(sender)
+    all_senders = load_configured_senders()
+    row = all_senders.get(sender)
     if row is None:
-        names = ", ".join(each.name for each in known) or "none is configured"
+        names = ", ".join(each.name for each in all_senders) or "none is configured"
         raise click.UsageError(f"There is no sender {sender!r}; known senders: {names}.")
     if (payload is None) == (not example):
         raise click.UsageError("Name either --file FILE or --example.")
@@ -95,13 +91,13 @@ def send(
         raise click.UsageError("Name a conversation of your org that is live, with --conversation.")
     headers, body = _example(row, conversation) if payload is None else ({}, payload.read_bytes())
     headers = {"Content-Type": row.content_type, **headers, **dict(extra)}
-    status, told, content = _post(row, body, url, headers, quiet=as_json)
+    status, response_headers, content = _post(row, body, url, headers, quiet=as_json)
     document = _parse_json(content)
     if not as_json:
         say_whole(f"< HTTP {status}")
         for name in ("Content-Type", "Retry-After", "Idempotent-Replayed", "ININ-Correlation-Id"):
-            if told.get(name):
-                say_whole(f"< {name}: {told[name]}")
+            if response_headers.get(name):
+                say_whole(f"< {name}: {response_headers[name]}")
     if document is not None:
         say_json(document)
     else:
@@ -119,10 +115,12 @@ def is_as_expected(document: object, *, ignored: bool) -> bool:
     if isinstance(document, dict) and isinstance(document.get("text"), str):
         return in_words_is_good(document["text"], ignored=ignored)
     answers = document.get("results", [document]) if isinstance(document, dict) else []
-    if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
+    if not isinstance(answers, list) or not all(isinstance(response, dict) for response in answers):
         return False
-    wanted = [answer.get("status") == "ignored" if ignored else answer.get("success") is True for answer in answers]
-    return bool(wanted) and all(wanted)
+    expected = [
+        response.get("status") == "ignored" if ignored else response.get("success") is True for response in answers
+    ]
+    return bool(expected) and all(expected)
 
 
 def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], bytes]:
@@ -134,9 +132,9 @@ def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], byt
         )
     now = SystemClock().now()
     milliseconds = int(now.timestamp() * 1000)
-    about = conversation or ON_SANDBOX[sample.channel]
+    conversation_id = conversation or ON_SANDBOX[sample.channel]
     headers, body = sample.make_another(
-        Replaced(about, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
+        Replacements(conversation_id, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
     )
     return headers, body.encode()
 
@@ -146,36 +144,36 @@ def _post(
 ) -> tuple[int, HTTPMessage, bytes]:
     path = f"{url.path.rstrip('/')}/webhooks/{row.name}"
     try:
-        signed = row.sign("POST", path, body, SystemClock().now(), headers)
+        auth_parts = row.sign("POST", path, body, SystemClock().now(), headers)
     except CanNotSignError as error:
         if not any(name.lower() == "authorization" for name in headers):
             hint = "Send one that you have made elsewhere: --header 'Authorization: …'."
             raise Failure(f"{row.name}'s delivery can't be signed here: {error}.", hint) from None
-        signed = AuthParts()
-    headers = {**headers, **signed.headers}
+        auth_parts = AuthParts()
+    headers = {**headers, **auth_parts.headers}
     if not quiet:
-        say_whole(f"> POST {path}{'?•••' if signed.query else ''}")
+        say_whole(f"> POST {path}{'?•••' if auth_parts.query else ''}")
         for name, value in headers.items():
-            say_whole(f"> {name}: {'•••' if _is_secret(name, signed) else value}")
+            say_whole(f"> {name}: {'•••' if _is_secret(name, auth_parts) else value}")
         say_whole(">", f"> {len(body)} bytes", "")
     connection = (HTTPSConnection if url.scheme == "https" else HTTPConnection)(
         url.hostname or "", url.port, timeout=PATIENCE
     )
     try:
-        connection.request("POST", signed.target(path), body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
+        connection.request("POST", auth_parts.target(path), body, headers)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
     except (OSError, HTTPException) as error:
-        where = f"{url.scheme}://{url.netloc}"
-        raise Failure(f"No answer from {where}: {error}", "Is the service running? --url says where.") from None
+        base_url = f"{url.scheme}://{url.netloc}"
+        raise Failure(f"No answer from {base_url}: {error}", "Is the service running? --url says where.") from None
     finally:
         connection.close()
 
 
-def _is_secret(name: str, signed: AuthParts) -> bool:
+def _is_secret(name: str, auth_parts: AuthParts) -> bool:
     """Whether a header is not to be shown: what proves the sender, but for its ids and times."""
     return name.lower() == "authorization" or (
-        name in signed.headers and not name.lower().endswith(("-timestamp", "-id"))
+        name in auth_parts.headers and not name.lower().endswith(("-timestamp", "-id"))
     )
 
 

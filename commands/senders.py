@@ -38,33 +38,33 @@ def senders(context: click.Context, as_json: bool, env_file: Path | None) -> Non
 @click.option("--json", "as_json", is_flag=True, help="Print the senders and their warnings as JSON.")
 def check(file: Path, as_json: bool) -> None:
     """Validate FILE as a start would, and start nothing. Secrets are this environment's."""
-    known = load_configured_senders(file)
+    all_senders = load_configured_senders(file)
     if as_json:
-        say_json([{"name": sender.name, "warnings": list(sender.warnings)} for sender in known])
+        say_json([{"name": sender.name, "warnings": list(sender.warnings)} for sender in all_senders])
         return
-    for sender in known:
+    for sender in all_senders:
         say(f"{sender.name}: valid")
         for warning in sender.warnings:
             say(f"warning: {warning}", style="yellow", indent=2)
 
 
 def _list(as_json: bool) -> None:
-    known = load_configured_senders()
-    notes = _notes([sender.name for sender in known if sender.leaves_notes])
-    rows = [{**row, "note": notes.get(str(row["name"]), "")} for row in known.masked()]
+    all_senders = load_configured_senders()
+    notes = _notes([sender.name for sender in all_senders if sender.leaves_notes])
+    rows = [{**row, "note": notes.get(str(row["name"]), "")} for row in all_senders.masked()]
     if as_json:
         say_json(rows)
         return
     if not rows:
         say("No senders are configured; copy senders.example.toml and set SENDERS_FILE. API_KEYS opens /data-actions.")
     for row in rows:
-        held = row["secrets"] if isinstance(row["secrets"], list) else []
+        secrets = row["secrets"] if isinstance(row["secrets"], list) else []
         policy = "200, and success in the body" if row["always200"] else f"{row['responsePolicy']}"
         say(f"{row['path']}", style="bold")
         say_pairs(
             (
                 ("envelope", str(row["envelope"])),
-                ("signature", f"{row['signature']} {' '.join(held)}".rstrip()),
+                ("signature", f"{row['signature']} {' '.join(secrets)}".rstrip()),
                 ("answered within", f"{row['deadlineSeconds']:g} s"),
                 ("response policy", policy),
                 ("rate limit", str(row["rateLimit"])),
@@ -74,7 +74,7 @@ def _list(as_json: bool) -> None:
                 ("note", str(row["note"])),
             )
         )
-        for warning in known.rows[str(row["name"])].warnings:
+        for warning in all_senders.rows[str(row["name"])].warnings:
             say(f"warning: {warning}", style="yellow", indent=2)
 
 

@@ -21,7 +21,7 @@ from settings import load_settings
 from web import responses
 from web.error_responses import hint_of
 
-# Under which the ledger has what is asked for at a terminal.
+# The sender in the ledger of requests made at a terminal.
 SENDER = "command-line"
 SETTINGS = (*GENESYS, *LEDGER, "ALLOW_LATEST", "DEADLINE_SECONDS", "GENESYS_CONVERSATION_ID")
 
@@ -36,9 +36,9 @@ class Steps:
         """A line for a step; waits are shown between them."""
         if span.kind == "step":
             self._number += 1
-            good = span.result == "done"
-            line = f"  {self._number} {span.name:<9} {'✓' if good else '✗'} {span.seconds * 1000:8.0f} ms"
-            say_whole(line, style="green" if good else "red")
+            succeeded = span.result == "done"
+            line = f"  {self._number} {span.name:<9} {'✓' if succeeded else '✗'} {span.seconds * 1000:8.0f} ms"
+            say_whole(line, style="green" if succeeded else "red")
         elif span.kind == "wait":
             say_whole(f"    {span.seconds * 1000:.0f} ms wait {span.name}", style="dim")
 
@@ -57,23 +57,23 @@ def start(conversation_id: str, channel: Channel | None, latest: bool, dry_run: 
 
     Exits 0 if the customer has the invitation, also where the conversation does not show it yet.
     """
-    known = parse_conversation_id(conversation_id) if conversation_id else ""
+    valid_id = parse_conversation_id(conversation_id) if conversation_id else ""
     settings = load_settings(only=SETTINGS)
     configure_logging("ERROR", settings.log_format)
     if latest and not settings.allow_latest:
         raise click.UsageError("--latest can pick another customer's conversation; set ALLOW_LATEST=true to allow it.")
-    if not known and not latest and settings.genesys_conversation_id:
-        known = parse_conversation_id(settings.genesys_conversation_id)
-    if bool(known) == latest:
+    if not valid_id and not latest and settings.genesys_conversation_id:
+        valid_id = parse_conversation_id(settings.genesys_conversation_id)
+    if bool(valid_id) == latest:
         raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
     if not as_json and not dry_run:
-        where = "the newest active webchat" if latest else f"conversation {known}"
-        say(f"Starting cobrowse in {where} on {settings.api_url}")
+        target = "the newest active webchat" if latest else f"conversation {valid_id}"
+        say(f"Starting cobrowse in {target} on {settings.api_url}")
     request = Request(
         sender=SENDER,
         correlation_id=new_id(),
         deadline_seconds=settings.deadline_seconds,
-        conversation_id=known,
+        conversation_id=valid_id,
         latest=latest,
         channel=channel,
         # A person may come too late, whatever the channel; what is the newest has just been listed as active.
@@ -86,8 +86,8 @@ def start(conversation_id: str, channel: Channel | None, latest: bool, dry_run: 
     elif outcome.failure is not None:
         complain_of(outcome.failure)
     elif dry_run:
-        done = f"nothing was done in conversation {outcome.session.conversation_id}"
-        say(f"✓ {outcome.status.value}: {done}", style="green")
+        summary = f"nothing was done in conversation {outcome.session.conversation_id}"
+        say(f"✓ {outcome.status.value}: {summary}", style="green")
     else:
         _print_session(outcome)
     sys.exit(0 if outcome.success else 1)
@@ -95,18 +95,18 @@ def start(conversation_id: str, channel: Channel | None, latest: bool, dry_run: 
 
 def run_by_hand(initiate: Initiation, request: Request, *, dry_run: bool, as_json: bool) -> Outcome:
     """The outcome of a request, or with `dry_run` what it would come to; its steps are shown unless `as_json`."""
-    with nullcontext() if as_json else waiting("Genesys is asked"):
+    with nullcontext() if as_json else waiting("Waiting for Genesys"):
         return initiate.preview(request) if dry_run else initiate(request, *(() if as_json else (Steps(),)))
 
 
 def parse_conversation_id(conversation_id: str) -> str:
     """The id as Genesys writes it; a usage error if it is none, or a variable that nobody filled in."""
-    unfilled, known = placeholder_in(conversation_id), conversation_id_in(conversation_id)
-    if unfilled or not known:
-        given = conversation_id[:SHOWN]
-        why = f"{unfilled[:SHOWN]!r} was not filled in" if unfilled else f"{given!r} is not a conversation id"
-        raise click.UsageError(f"CONVERSATION_ID: {why}; it is a UUID such as 2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33.")
-    return known
+    placeholder, valid_id = placeholder_in(conversation_id), conversation_id_in(conversation_id)
+    if placeholder or not valid_id:
+        value = conversation_id[:SHOWN]
+        reason = f"{placeholder[:SHOWN]!r} was not filled in" if placeholder else f"{value!r} is not a conversation id"
+        raise click.UsageError(f"CONVERSATION_ID: {reason}; it is a UUID such as 2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33.")
+    return valid_id
 
 
 def complain_of(failure: Failure) -> None:
@@ -116,10 +116,13 @@ def complain_of(failure: Failure) -> None:
 
 def _print_session(outcome: Outcome) -> None:
     session = outcome.session
-    seen = "the conversation shows it" if session.verified else "the conversation does not show it yet"
-    sign, style = ("✓", "green") if session.verified else ("!", "yellow")
+    visibility = "the conversation shows it" if session.verified else "the conversation does not show it yet"
+    mark, style = ("✓", "green") if session.verified else ("!", "yellow")
     say("")
-    say(f"{sign} {outcome.status.value}: {seen} ({outcome.flow} flow, {outcome.seconds * 1000:.0f} ms)", style=style)
+    say(
+        f"{mark} {outcome.status.value}: {visibility} ({outcome.flow} flow, {outcome.seconds * 1000:.0f} ms)",
+        style=style,
+    )
     say_pairs(
         (
             ("session", session.cobrowse_session_id),

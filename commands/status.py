@@ -7,22 +7,19 @@ import click
 
 from app import build, build_ledger
 from cobrowse.clock import SystemClock
-from cobrowse.errors import CobrowseError
 from cobrowse.ledger import State
 from cobrowse.lookup import Lookup, view_on_record
 from cobrowse.model import Command as Request
 from cobrowse.model import SessionState, SessionView
-from commands.group import Command, Failure
-from commands.initiations import document, newest, result
-from commands.ledger import ledger_needed
+from commands.group import Command
+from commands.initiations import document, newest, say_result
+from commands.ledger import errors_as_failures
 from commands.needs import GENESYS, LEDGER
 from commands.start import SENDER
-from commands.terminal import say, say_json, say_pairs, say_whole, waiting
-from console import view_model
+from commands.terminal import say, say_json, say_pairs, waiting
 from integrations.ids import new_id
 from integrations.observability import configure_logging
 from settings import load_settings
-from web.error_responses import hint_of
 from web.responses import view_keys
 
 YES_NO = {True: "yes", False: "no"}
@@ -43,28 +40,19 @@ def status(search: str, live: bool, as_json: bool) -> None:
     needed = (*LEDGER, *GENESYS, "DEADLINE_SECONDS") if live else LEDGER
     settings, clock = load_settings(only=needed), SystemClock()
     configure_logging("ERROR", settings.log_format)
-    with closing(build_ledger(settings)) as store, ledger_needed():
+    with closing(build_ledger(settings)) as store, errors_as_failures():
         record = newest(store, search)
         view = view_on_record(record, clock.now())
         if live:
             parts = build(settings, clock, ledger=store)
-            seconds, where = settings.deadline_seconds, view_model.known_conversation(record)
-            asked = Request(SENDER, new_id(), seconds, conversation_id=where)
-            try:
-                with waiting("Genesys is asked"):
-                    view, _ = Lookup(store, parts.flows, clock).check(asked, record)
-            except CobrowseError as error:
-                raise Failure(f"{error.code}: {error.message}", hint_of(error)) from None
+            seconds, conversation_id = settings.deadline_seconds, record.conversation_id
+            command = Request(SENDER, new_id(), seconds, conversation_id=conversation_id)
+            with waiting("Waiting for Genesys"):
+                view, _ = Lookup(store, parts.flows, clock).check(command, record)
     if as_json:
         say_json(document(record) | view_keys(view))
     else:
-        say_whole(result(record))
-        meaning = view_model.detail(record, clock.now()).meaning
-        if meaning:
-            say(meaning, indent=2)
-        if record.outcome is not None and record.outcome.failure is not None:
-            failure = record.outcome.failure
-            say_pairs((("cause", failure.message), ("hint", hint_of(failure))), wrap=True)
+        say_result(record)
         if live or view.state is not SessionState.UNKNOWN:
             _say_view(view, live=live)
         elif record.state is State.SUCCEEDED:

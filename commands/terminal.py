@@ -27,9 +27,9 @@ OUT = Console(highlight=False)
 ERR = Console(highlight=False, stderr=True)
 
 
-def text(words: str, style: str = "") -> Text:
+def text(content: str, style: str = "") -> Text:
     """A text on one line whatever is in it."""
-    return Text(printable(words), style)
+    return Text(printable(content), style)
 
 
 def say(*lines: str, style: str = "", indent: int = 0) -> None:
@@ -70,9 +70,9 @@ def csv_cell(value: object) -> str:
 
 def say_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:
     """Print names with their values, aligned. A value stays whole, to be copied, unless it is prose to `wrap`."""
-    known = [(name, value) for name, value in pairs if value]
-    longest = max((len(name) for name, _ in known), default=0)
-    for name, value in known:
+    shown_pairs = [(name, value) for name, value in pairs if value]
+    longest = max((len(name) for name, _ in shown_pairs), default=0)
+    for name, value in shown_pairs:
         label = Text(f"  {printable(name):<{longest}}  ", "dim")
         if wrap:
             _print_wrapped(OUT, label, text(value))
@@ -82,11 +82,11 @@ def say_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:
 
 def say_check(mark: str, style: str, name: str, found: str, hint: str, *, names: int) -> None:
     """Print a mark, a name in a column of so many characters, what was found, and below it a hint."""
-    first = Text.assemble((mark, style), f" {printable(name):<{names}} ")
+    prefix = Text.assemble((mark, style), f" {printable(name):<{names}} ")
     if len(name) > names:
         _print_wrapped(OUT, Text.assemble((mark, style), " "), text(name))
-        first = Text(" " * (names + 3))
-    _print_wrapped(OUT, first, text(found or "-"))
+        prefix = Text(" " * (names + 3))
+    _print_wrapped(OUT, prefix, text(found or "-"))
     if hint:
         _print_wrapped(OUT, Text.assemble(" " * (names + 3), ("→ ", "bold")), text(hint))
 
@@ -114,9 +114,9 @@ def complain(cause: str, *details: str, hint: str = "") -> None:
         _print_wrapped(ERR, Text("→ ", "bold"), text(hint))
 
 
-def waiting(words: str) -> AbstractContextManager[object]:
+def waiting(content: str) -> AbstractContextManager[object]:
     """Show on a terminal that something is under way, until the block ends; lines can be printed meanwhile."""
-    return OUT.status(text(words)) if OUT.is_terminal else nullcontext()
+    return OUT.status(text(content)) if OUT.is_terminal else nullcontext()
 
 
 def drop_output() -> None:
@@ -124,10 +124,10 @@ def drop_output() -> None:
     sys.stdout = None
 
 
-def _print_wrapped(console: Console, first: Text, words: Text) -> None:
+def _print_wrapped(console: Console, prefix: Text, content: Text) -> None:
     """Print words behind a first text, their further lines below where they begin."""
-    room = max(1, min(console.width, WIDEST) - len(first))
-    for line in words.wrap(console, room):
+    room = max(1, min(console.width, WIDEST) - len(prefix))
+    for line in content.wrap(console, room):
         line.rstrip()
-        console.print(first + line, soft_wrap=True)
-        first = Text(" " * len(first))
+        console.print(prefix + line, soft_wrap=True)
+        prefix = Text(" " * len(prefix))

@@ -1,4 +1,4 @@
-"""Who may use the console, as what, and that a form is one of its own pages'."""
+"""Access to the console: who is signed in, with which role, and whether a form comes from a page of its own."""
 
 from typing import get_args
 
@@ -25,48 +25,48 @@ _TITLES = {
     429: "Too many attempts",
     503: "Unavailable",
 }
-# What a browser that is signed in sends, and where it sends it.
+# The cookie of a signed-in browser, and the path below which it is sent.
 COOKIE, COOKIE_PATH = "cobrowse_console", "/console"
-# What those see who have not signed in: the sign-in itself, and how it looks.
+# Endpoints that need no sign-in: the sign-in itself and its static files.
 OPEN = frozenset(f"console.{name}" for name in ("static", "sign_in", "leave_for_provider", "return_from_provider"))
-# The pages that a person gets to see after the sign-in that was asked for there.
+# Pages to return to after signing in.
 _PAGES = frozenset(
     f"console.{name}" for name in ("newest", "one", "refused_requests", "sender_activity", "undelivered")
 )
-# Who works at this machine where nobody signs in.
+# The user where no sign-in is configured.
 LOCAL = SignedIn("local", "operator")
 
 
 class Access:
-    """The console's door: those who have signed in, or where nobody needs to (`sign_in` is None) this machine alone.
+    """Admits people who have signed in, or without any sign-in configured requests from this machine only.
 
-    `provider` is what the button says that leads to the identity provider; "" without one.
+    `sign_in` is None without passwords. `provider` is the label of the identity provider's button; "" without one.
     """
 
-    def __init__(self, seals: auth.Seals, sign_in: SignIn | None, provider: str, public_url: str) -> None:
-        self.seals = seals
+    def __init__(self, signer: auth.Signer, sign_in: SignIn | None, provider: str, public_url: str) -> None:
+        self.signer = signer
         self._sign_in, self._provider, self._public_url = sign_in, provider, public_url
         self.requires_sign_in = bool(sign_in or provider)
 
     def admit(self) -> ResponseReturnValue | None:
-        """Before every request: None, and the person in `g.person`, or the refusal."""
+        """Before every request: set `g.person` and return None, or return the response that refuses it."""
         if not self.requires_sign_in:
             g.person = LOCAL
             if is_this_machine(request.remote_addr or "", request.host, request.headers.keys()):
                 return None
             error = UnknownPath(f"{request.method} {request.path[:200]}: Not Found")
             return responses.error_response(error, g.correlation_id)
-        g.person = self._known()
+        g.person = self._signed_in_person()
         if g.person is not None or request.endpoint in OPEN:
             return None
         name, password = _basic(request.headers.get("Authorization", ""))
         if not password:
             return self.sign_in_page("")
-        g.person = found = self.person_with(name, password)
-        return None if isinstance(found, SignedIn) else found
+        g.person = result = self.authenticate(name, password)
+        return None if isinstance(result, SignedIn) else result
 
-    def person_with(self, name: str, password: str, to: str = "") -> SignedIn | Response:
-        """The person with this name and password, or the page that says that there is none."""
+    def authenticate(self, name: str, password: str, next_page: str = "") -> SignedIn | Response:
+        """The person with this name and password, or the page that refuses them."""
         address = request.remote_addr or ""
         try:
             person = self._sign_in(address, name, password) if self._sign_in is not None else None
@@ -75,49 +75,50 @@ class Access:
             return throttled_page(error)
         if person is None:
             log.warning("console sign-in refused", path=request.path, client=address)
-            return self.sign_in_page("This name and password don't belong together.", to=to)
+            return self.sign_in_page("This name and password don't belong together.", next_page=next_page)
         return person
 
-    def sign_in_page(self, message: str, status: int = 401, to: str = "") -> Response:
-        """The page to sign in on, which leads on to the one that was asked for; `to` is that one, sealed."""
-        if not to:
-            here = request.method == "GET" and request.endpoint in _PAGES
-            to = self.seals.put("to", request.full_path.rstrip("?") if here else url_for("console.newest"))
-        words = {"message": message, "to": to, "provider": self._provider, "by_password": self._sign_in is not None}
-        page = make_response(render_template("console/sign_in.html", **words), status)
+    def sign_in_page(self, message: str, status: int = 401, next_page: str = "") -> Response:
+        """The sign-in page. `next_page` is the signed path to go to afterwards; "" for the current one."""
+        if not next_page:
+            is_page = request.method == "GET" and request.endpoint in _PAGES
+            next_page = self.signer.sign("to", request.full_path.rstrip("?") if is_page else url_for("console.newest"))
+        context = {
+            "message": message,
+            "to": next_page,
+            "provider": self._provider,
+            "by_password": self._sign_in is not None,
+        }
+        page = make_response(render_template("console/sign_in.html", **context), status)
         if status == 401:
             # No scheme for which a browser would ask in a window of its own.
             page.headers["WWW-Authenticate"] = 'Cookie realm="cobrowse-bridge console"'
         return page
 
-    def let_in(self, person: SignedIn, to: str, **said: str) -> AnyResponse:
-        """Signed in: on to the page that was asked for, with a cookie made now."""
+    def complete_sign_in(self, person: SignedIn, next_page: str, **details: str) -> AnyResponse:
+        """Redirect to `next_page`, a signed path, and set the session cookie."""
         log.info(
-            "console sign-in", client=request.remote_addr or "", requested_by=person.name, role=person.role, **said
+            "console sign-in", client=request.remote_addr or "", requested_by=person.name, role=person.role, **details
         )
-        path = self.seals.open("to", to)
+        path = self.signer.unsign("to", next_page)
         answer = redirect(path if isinstance(path, str) else url_for("console.newest"), 303)
-        self.set_cookie(answer, COOKIE, self.seals.put("person", [person.name, person.role]), auth.PAGE_SECONDS)
+        self.set_cookie(answer, COOKIE, self.signer.sign("person", [person.name, person.role]), auth.PAGE_SECONDS)
         return answer
 
     def set_cookie(self, answer: AnyResponse, name: str, value: str, seconds: int) -> None:
-        """Give the browser a cookie that it shows to the console alone; 0 seconds: take it back."""
+        """Set a cookie for the console's path; with 0 seconds delete it."""
         # A proxy in front may speak https where this service speaks http. Lax: a link in an alert leads to the page.
         secure = (self._public_url or request.headers.get("Origin", "")).startswith("https://")
         answer.set_cookie(name, value, max_age=seconds, path=COOKIE_PATH, secure=secure, httponly=True, samesite="Lax")
 
-    def token(self, subject: str) -> str:
-        """The token of a form about this."""
-        return self.seals.token(subject)
-
-    def is_ours(self, token: str, subject: str) -> bool:
-        """Whether a form about this was sent from a page of ours."""
+    def is_own_form(self, token: str, subject: str) -> bool:
+        """Whether a form about this subject was sent from a page of the console."""
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return auth.same_origin(headers, request.host) and self.seals.verify(token, subject)
+        return auth.same_origin(headers, request.host) and self.signer.verify(token, subject)
 
     def check_form(self, token: str, subject: str, button: str) -> Response | None:
-        """The refusal of a form that is not one of ours about this, or of a person who may only look."""
-        if not self.is_ours(token, subject):
+        """The page that refuses a form from elsewhere or of a viewer; None if it is valid."""
+        if not self.is_own_form(token, subject):
             return error_page(
                 403,
                 "This was not sent from a page of the console, or that page is too old.",
@@ -128,9 +129,9 @@ class Access:
             return error_page(403, f"“{button}” is for operators, and {g.person.name} is a viewer.", hint)
         return None
 
-    def _known(self) -> SignedIn | None:
-        """Who has signed in with this browser."""
-        match self.seals.open("person", cookie) if (cookie := request.cookies.get(COOKIE)) else None:
+    def _signed_in_person(self) -> SignedIn | None:
+        """The person in this browser's cookie; None without a valid one."""
+        match self.signer.unsign("person", cookie) if (cookie := request.cookies.get(COOKIE)) else None:
             case [str(name), str(role)] if role in get_args(Role):
                 return SignedIn(name, "operator" if role == "operator" else "viewer")
         return None
@@ -145,7 +146,7 @@ def throttled_page(error: SenderRateLimited) -> Response:
 
 
 def error_page(status: int, message: str, hint: str) -> Response:
-    """A page that says why there is no other."""
+    """An error page with this status, message and hint."""
     title = _TITLES.get(status, "Request failed")
     page = render_template(
         "console/refused.html", title=title, message=message, hint=hint, correlation_id=g.correlation_id

@@ -1,7 +1,7 @@
-"""That a form is one of the console's own, and what a browser may do with its pages."""
+"""Signed values and form tokens, the same-origin check, and the pages' security headers."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import lru_cache
 from hashlib import scrypt, sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from cobrowse.model import Secret
 from integrations.senders.auth.config import secret_bytes
 
-# Nothing foreign, nothing inline; no framing; forms go to the console only.
+# Nothing from other origins, nothing inline, no framing; forms go to the console only.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -27,48 +27,52 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 
-# Seconds a page may lie open before its form is refused, and a person stays signed in: a shift.
+# Seconds for which a page's form is valid and a person stays signed in: a shift.
 PAGE_SECONDS = 43_200
 # scrypt's cost: about 50 ms and 16 MB, once a process.
 _COST = {"n": 2**14, "r": 8, "p": 1}
 
 
-class Seals:
-    """Signed texts, which only this service can have made. The same key gives the same in every worker."""
+class Signer:
+    """Signs values with a key derived from `key`, the same in every worker."""
 
     def __init__(self, key: Secret) -> None:
         self._key = key
 
-    def put(self, purpose: str, value: object) -> str:
-        """The value signed for this purpose alone; anybody can read it."""
+    def sign(self, purpose: str, value: object) -> str:
+        """The value signed for this purpose only. It is not encrypted."""
         return str(self._serializer.dumps(value, salt=purpose))
 
-    def open(self, purpose: str, text: str, seconds: int = PAGE_SECONDS) -> Any:  # noqa: ANN401 - whatever was put in
-        """The value; None if it was not signed here, for this purpose and so many seconds ago at most."""
+    def unsign(self, purpose: str, text: str, seconds: int = PAGE_SECONDS) -> Any:  # noqa: ANN401 - whatever was put in
+        """The signed value; None if it was not signed here for this purpose, or more than `seconds` ago."""
         try:
             return self._serializer.loads(text, max_age=seconds, salt=purpose)
         except BadSignature:
             return None
 
     def token(self, subject: str) -> str:
-        """The token for a form about this."""
-        return self.put("form", subject)
+        """The token for a form about this subject."""
+        return self.sign("form", subject)
 
     def verify(self, token: str, subject: str) -> bool:
-        """Whether it is a token of ours about this, and not too old."""
-        return bool(self.open("form", token) == subject)
+        """Whether it is a valid token for this subject."""
+        return bool(self.unsign("form", token) == subject)
 
-    @cached_property
+    @property
     def _serializer(self) -> URLSafeTimedSerializer:
-        # Slow on purpose: a token must not allow faster guesses of the password than the sign-in.
-        key = scrypt(secret_bytes(self._key.reveal()), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
-        return URLSafeTimedSerializer(key, signer_kwargs={"digest_method": sha256})
+        return URLSafeTimedSerializer(_stretched(self._key), signer_kwargs={"digest_method": sha256})
+
+
+@lru_cache(maxsize=1)
+def _stretched(key: Secret) -> bytes:
+    """What is signed with. Slow on purpose: a token must not allow faster guesses of the password than the sign-in."""
+    return scrypt(secret_bytes(key.reveal()), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
 
 
 def same_origin(headers: Mapping[str, str], host: str) -> bool:
-    """Whether a browser says that our own page has sent this. `headers` have lower-case names.
+    """Whether a request comes from a page of this origin. `headers` have lower-case names.
 
-    Sec-Fetch-Site is the browser's own word; over plain http it is missing, and Origin must name the host asked for.
+    By Sec-Fetch-Site; over plain http browsers don't send it, and Origin must name the requested host.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 
 from cobrowse.callbacks import Callback, Delivery
 from cobrowse.errors import UnknownPath
-from console.ports import Callbacks
 from console.view_model import Badge
+from integrations.ledger.callbacks import CallbackTable
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -24,7 +24,7 @@ _NOT_ACCEPTED = Badge("Not accepted yet", "retry")
 
 @dataclass(frozen=True, slots=True)
 class CallbackView:
-    """A callback with its badge, and the token of its button, "" for whom there is none."""
+    """A callback with its badge, and the token of its button; "" without a button."""
 
     callback: Callback
     badge: Badge
@@ -41,7 +41,7 @@ def subject(webhook_id: str) -> str:
     return f"callback {webhook_id}"
 
 
-def send_again(callbacks: Callbacks, initiation_id: str, webhook_id: str) -> Response:
+def send_again(callbacks: CallbackTable, initiation_id: str, webhook_id: str) -> Response:
     """Make the callback due now, and show its initiation. UnknownPath if there is none."""
     callback = next((each for each in callbacks.of(initiation_id) if each.id == webhook_id), None)
     if callback is None:

@@ -8,17 +8,17 @@ import orjson
 from cobrowse.ledger import InitiationRecord
 
 
-def curl_of(entry: InitiationRecord, service_url: str) -> str:
+def curl_command(entry: InitiationRecord, service_url: str) -> str:
     """The call that asks for the same once more, its key left to the environment and no secret in it."""
     command = entry.command
-    asked: dict[str, object] = {
+    fields: dict[str, object] = {
         "conversationId": "" if command.latest else command.conversation_id,
         "latest": command.latest or "",
         "channel": command.channel or "",
         "requestedBy": command.requested_by,
     }
     path = "data-actions/cobrowse/end" if command.action == "end" else "data-actions/cobrowse"
-    return _curl(service_url + path, {name: value for name, value in asked.items() if value})
+    return _curl(service_url + path, {name: value for name, value in fields.items() if value})
 
 
 def first_request(service_url: str) -> str:

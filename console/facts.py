@@ -4,13 +4,13 @@ from datetime import datetime
 
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Status
-from console.figures import in_words
+from console.figures import format_duration
 
 Fact = tuple[str, str | datetime]
 """A name and its value; a time is shown in the reader's own."""
 
 
-def facts_of(entry: InitiationRecord, conversation: str) -> tuple[Fact, ...]:
+def list_facts(entry: InitiationRecord, conversation: str) -> tuple[Fact, ...]:
     """The facts that there are, in the order of the page. `conversation`: which one, in words."""
     command, checkpoint = entry.command, entry.checkpoint
     outcome = None if entry.state is State.RUNNING else entry.outcome
@@ -27,7 +27,7 @@ def facts_of(entry: InitiationRecord, conversation: str) -> tuple[Fact, ...]:
         ("Received", entry.created),
         ("Updated", entry.updated),
         ("Attempts", str(entry.attempts)),
-        ("Duration", in_words(outcome.seconds) if outcome else ""),
+        ("Duration", format_duration(outcome.seconds) if outcome else ""),
         ("Upstream calls", str(entry.upstream_calls)),
         ("Completed steps", ", ".join(checkpoint.completed_steps)),
         ("Current step", checkpoint.pending_step),

@@ -1,41 +1,17 @@
-"""The time of late in five figures: initiations, success, duration, upstream calls and 429s."""
+"""A recent time range in five figures: initiations, success, duration, upstream calls and 429s."""
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from cobrowse.ledger import State
+from integrations.ledger.record_columns import InitiationSample
 from schemas.console import RANGES, Range
 
 HOUR = RANGES["1h"]
 _FAILED = (State.FAILED_FINAL, State.FAILED_RETRYABLE)
-
-
-class Sample(Protocol):
-    """One initiation, as far as it is counted. `seconds` is None until it has ended."""
-
-    @property
-    def created(self) -> datetime:
-        """When it was received."""
-
-    @property
-    def state(self) -> State:
-        """Its current state."""
-
-    @property
-    def seconds(self) -> float | None:
-        """How long its last attempt took."""
-
-    @property
-    def upstream_calls(self) -> int:
-        """Calls made to Genesys."""
-
-    @property
-    def rate_limited(self) -> int:
-        """How many of its last attempt's calls were answered 429."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +26,28 @@ class Figure:
     alert: bool = False
 
 
-def figures(samples: Iterable[Sample], now: datetime, within: Range = HOUR, most: int = 0) -> tuple[Figure, ...]:
+def figures(
+    samples: Iterable[InitiationSample], now: datetime, within: Range = HOUR, max_samples: int = 0
+) -> tuple[Figure, ...]:
     """The figures of the clock minutes of this range that end with the current one.
 
-    `most`: as many samples as that are the newest only, and the figures those of the time that they span.
+    `max_samples`: as many samples as that are the newest only, and the figures those of the time that they span.
     """
-    this, minutes = _minute(now), int(within.seconds // 60)
-    recent = [sample for sample in samples if _minute(sample.created) > this - minutes]
-    words = f"in the last {within.words.removeprefix('1 ')}"
-    if most and len(recent) >= most:
-        minutes, words = this - min(_minute(one.created) for one in recent) + 1, "only, the newest"
-    limited, calls = sum(one.rate_limited for one in recent), sum(one.upstream_calls for one in recent)
-    share = f"{100 * limited / max(calls, 1):.1f} % of the calls" if limited else "Genesys's limit was not met"
+    current_minute, minutes = _minute(now), int(within.seconds // 60)
+    recent = [sample for sample in samples if _minute(sample.created) > current_minute - minutes]
+    range_text = f"in the last {within.words.removeprefix('1 ')}"
+    if max_samples and len(recent) >= max_samples:
+        minutes, range_text = current_minute - min(_minute(one.created) for one in recent) + 1, "only, the newest"
+    rate_limited, calls = sum(one.rate_limited for one in recent), sum(one.upstream_calls for one in recent)
+    share = (
+        f"{100 * rate_limited / max(calls, 1):.1f} % of the calls" if rate_limited else "Genesys's limit was not met"
+    )
     return (
-        _rate(recent, minutes, words),
+        _rate(recent, minutes, range_text),
         _success(recent),
         _duration([one.seconds for one in recent if one.seconds is not None]),
-        _calls(recent, calls, words),
-        Figure("limited", "429s", f"{limited:,}", "", share, alert=limited > 0),
+        _calls(recent, calls, range_text),
+        Figure("limited", "429s", f"{rate_limited:,}", "", share, alert=rate_limited > 0),
     )
 
 
@@ -77,7 +57,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def in_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration as a person reads it."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
@@ -91,18 +71,18 @@ def _minute(when: datetime) -> int:
     return int(when.timestamp() // 60)
 
 
-def _rate(recent: Sequence[Sample], minutes: int, words: str) -> Figure:
+def _rate(recent: Sequence[InitiationSample], minutes: int, range_text: str) -> Figure:
     total = len(recent)
-    each, unit = total / minutes, "a minute"
-    if 0 < each < 0.1:
-        each, unit = each * 60, "an hour"
-    value = f"{each:.1f}" if each < 10 else f"{each:.0f}"
+    rate, unit = total / minutes, "a minute"
+    if 0 < rate < 0.1:
+        rate, unit = rate * 60, "an hour"
+    value = f"{rate:.1f}" if rate < 10 else f"{rate:.0f}"
     peak = max(Counter(_minute(one.created) for one in recent).values(), default=0)
-    detail = f"{total:,} {words}, peak {peak:,}" if total else f"none {words}"
+    detail = f"{total:,} {range_text}, peak {peak:,}" if total else f"none {range_text}"
     return Figure("rate", "Initiations", value, unit, detail)
 
 
-def _success(recent: Sequence[Sample]) -> Figure:
+def _success(recent: Sequence[InitiationSample]) -> Figure:
     good, bad = sum(one.state is State.SUCCEEDED for one in recent), sum(one.state in _FAILED for one in recent)
     if not good + bad:
         return Figure("success", "Success", "—", "", "no completed initiations")
@@ -114,13 +94,13 @@ def _success(recent: Sequence[Sample]) -> Figure:
 def _duration(seconds: Sequence[float]) -> Figure:
     if not seconds:
         return Figure("duration", "Duration", "—", "", "no completed initiations")
-    middle, most = in_words(percentile(seconds, 0.5)), in_words(percentile(seconds, 0.95))
-    return Figure("duration", "Duration", middle, "p50", f"p95 {most}")
+    median, p95 = format_duration(percentile(seconds, 0.5)), format_duration(percentile(seconds, 0.95))
+    return Figure("duration", "Duration", median, "p50", f"p95 {p95}")
 
 
-def _calls(recent: Sequence[Sample], total: int, words: str) -> Figure:
-    each: Counter[int] = Counter()
+def _calls(recent: Sequence[InitiationSample], total: int, range_text: str) -> Figure:
+    per_minute: Counter[int] = Counter()
     for one in recent:
-        each[_minute(one.created)] += one.upstream_calls
-    detail = f"peak {max(each.values()):,} a minute; limit 300/min per token" if total else f"none {words}"
+        per_minute[_minute(one.created)] += one.upstream_calls
+    detail = f"peak {max(per_minute.values()):,} a minute; limit 300/min per token" if total else f"none {range_text}"
     return Figure("calls", "Upstream calls", f"{total:,}", "", detail)

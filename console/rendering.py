@@ -1,45 +1,33 @@
 """What the console's routes have in common: pages and their parts, headers, and the page of an error."""
 
 from collections.abc import Mapping
-from typing import Any, cast
 from urllib.parse import urlencode
 
 import structlog
 from flask import Response, make_response, render_template, request
-from marshmallow import Schema, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from cobrowse.errors import CobrowseError, InternalError, InvalidRequest
+from cobrowse.errors import CobrowseError, InternalError
 from console import auth
 from console.access import error_page
-from schemas.validation_errors import in_words
 from web.error_responses import hint_of, status_of
 
 log = structlog.stdlib.get_logger("cobrowse")
 
 
-def page_or_part(name: str, words: Mapping[str, object]) -> AnyResponse:
+def page_or_part(name: str, context: Mapping[str, object]) -> AnyResponse:
     """The page of this name, or with `part` what changes on it, which its script asks for again and again."""
     if request.args.get("part"):
-        return part(f"console/_{name}.html", words)
+        return part(f"console/_{name}.html", context)
     live = f"{request.path}?{urlencode({**request.args.to_dict(), 'part': 1})}"
-    return make_response(render_template(f"console/{name}.html", **words, live=live))
+    return make_response(render_template(f"console/{name}.html", **context, live=live))
 
 
-def part(template: str, words: Mapping[str, object]) -> AnyResponse:
+def part(template: str, context: Mapping[str, object]) -> AnyResponse:
     """What changes on a page; 304 while nothing has."""
-    response = make_response(render_template(template, **words))
+    response = make_response(render_template(template, **context))
     response.add_etag()
     return response.make_conditional(request)
-
-
-def load_form(schema: Schema, given: object) -> dict[str, Any]:
-    """What a form or a query holds. Raises InvalidRequest."""
-    try:
-        found = schema.load(given)  # type: ignore[arg-type]  # ours take werkzeug's mappings
-    except ValidationError as error:
-        raise InvalidRequest(in_words(error.messages)) from None
-    return cast("dict[str, Any]", found)
 
 
 def guard(response: Response) -> Response:

@@ -20,18 +20,18 @@ from schemas.console_users import ConsoleUser, Role
 from schemas.texts import label_in
 
 # Wrong passwords of an address for a name, and of an address in all, within the window in seconds.
-MOST_FOR_A_NAME, MOST_OF_AN_ADDRESS, WINDOW = 5, 30, 60.0
-# What is remembered at once; beyond it the oldest is forgotten.
-MOST_REMEMBERED = 2_000
-# Hashes at once, each of 32 MB and 50 ms of a processor.
-HASHES_AT_ONCE = 2
-# Compared with where there is no such user, so that the time taken doesn't tell which names there are.
-_NOBODY = "scrypt:32768:8:1.0000000000000000." + "0" * 128
+MAX_PER_NAME, MAX_PER_ADDRESS, WINDOW = 5, 30, 60.0
+# Most counters kept; beyond it the oldest is dropped.
+MAX_REMEMBERED = 2_000
+# Hashes computed at once, each of 32 MB and 50 ms of CPU time.
+MAX_HASHES = 2
+# Compared with for an unknown user, so that the time taken doesn't reveal which names exist.
+_NO_USER_HASH = "scrypt:32768:8:1.0000000000000000." + "0" * 128
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who uses the console, and as what."""
+    """A person who uses the console, and the role."""
 
     name: str
     role: Role
@@ -43,7 +43,7 @@ class SignedIn:
 
 
 class Passwords(Protocol):
-    """Says whose password it is."""
+    """Checks passwords."""
 
     def check(self, name: str, password: str) -> SignedIn | None:
         """The person; None if name and password don't belong together."""
@@ -57,8 +57,8 @@ class OnePassword:
 
     def check(self, name: str, password: str) -> SignedIn | None:
         """The person with any name. Digests have one length, so the comparison reveals nothing of the password's."""
-        right = compare_digest(_digest(password), self._digest)
-        return SignedIn(label_in(name) or "operator", "operator") if right else None
+        is_right = compare_digest(_digest(password), self._digest)
+        return SignedIn(label_in(name) or "operator", "operator") if is_right else None
 
 
 class NamedUsers:
@@ -66,22 +66,22 @@ class NamedUsers:
 
     def __init__(self, users: Sequence[ConsoleUser]) -> None:
         self._users = {user.name: user for user in users}
-        self._turn = BoundedSemaphore(HASHES_AT_ONCE)
-        # Of those who signed in: a browser sends the password with every request, and it is hashed once.
+        self._hashing = BoundedSemaphore(MAX_HASHES)
+        # Keyed digests of verified passwords: scripts send the password with every request, and it is hashed once.
         self._key = secrets.token_bytes(32)
-        self._known: dict[str, bytes] = {}
+        self._verified: dict[str, bytes] = {}
 
     def check(self, name: str, password: str) -> SignedIn | None:
         """The user of this name, if it is the right password."""
         user = self._users.get(name)
-        mark = blake2b(secret_bytes(password), key=self._key).digest()
-        if user is None or not compare_digest(self._known.get(name, b""), mark):
-            kept = _werkzeugs(user.password_hash if user is not None else _NOBODY)
-            with self._turn:
-                right = run_off_loop(lambda: check_password_hash(kept, _plain(password)))
-            if user is None or not right:
+        digest = blake2b(secret_bytes(password), key=self._key).digest()
+        if user is None or not compare_digest(self._verified.get(name, b""), digest):
+            password_hash = _to_werkzeug(user.password_hash if user is not None else _NO_USER_HASH)
+            with self._hashing:
+                is_right = run_off_loop(lambda: check_password_hash(password_hash, _encodable(password)))
+            if user is None or not is_right:
                 return None
-            self._known[name] = mark
+            self._verified[name] = digest
         return SignedIn(user.name, user.role)
 
 
@@ -97,23 +97,23 @@ class Throttle:
         """Count an attempt before its password is looked at. SenderRateLimited if it may not be made now."""
         now = self._clock.monotonic()
         with self._lock:
-            for key, most in (((address, name[:64]), MOST_FOR_A_NAME), ((address,), MOST_OF_AN_ADDRESS)):
-                count, ends = self._counts.get(key, (0, 0.0))
-                if ends <= now:
-                    count, ends = 0, now + WINDOW
-                if count >= most:
-                    raise SenderRateLimited("too many wrong passwords", retry_after=ends - now)
-                self._counts[key] = (count + 1, ends)
-            while len(self._counts) > MOST_REMEMBERED:
+            for key, limit in (((address, name[:64]), MAX_PER_NAME), ((address,), MAX_PER_ADDRESS)):
+                count, window_end = self._counts.get(key, (0, 0.0))
+                if window_end <= now:
+                    count, window_end = 0, now + WINDOW
+                if count >= limit:
+                    raise SenderRateLimited("too many wrong passwords", retry_after=window_end - now)
+                self._counts[key] = (count + 1, window_end)
+            while len(self._counts) > MAX_REMEMBERED:
                 self._counts.popitem(last=False)
 
     def record_success(self, address: str, name: str) -> None:
-        """Take the attempt back: its password was right."""
+        """Uncount the attempt: its password was right."""
         with self._lock:
             self._counts.pop((address, name[:64]), None)
-            count, ends = self._counts.get((address,), (0, 0.0))
+            count, window_end = self._counts.get((address,), (0, 0.0))
             if count:
-                self._counts[(address,)] = (count - 1, ends)
+                self._counts[(address,)] = (count - 1, window_end)
 
 
 class SignIn:
@@ -137,7 +137,7 @@ def user_row(name: str, role: Role, password: str) -> str:
     return f"{name}:{role}:{generate_password_hash(password, 'scrypt').replace('$', '.')}"
 
 
-def _werkzeugs(password_hash: str) -> str:
+def _to_werkzeug(password_hash: str) -> str:
     return password_hash.replace(".", "$")
 
 
@@ -145,6 +145,6 @@ def _digest(password: str) -> bytes:
     return blake2b(secret_bytes(password)).digest()
 
 
-def _plain(text: str) -> str:
+def _encodable(text: str) -> str:
     """The text without what can't be encoded: such a password is wrong anyway."""
     return text.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""Signing in at an OpenID Connect provider: who comes back, and as what."""
+"""Sign-in at an OpenID Connect provider: the person and role that claims give."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from console.sign_in import SignedIn
-from integrations.identity import Journey
+from integrations.identity import PendingSignIn
 from schemas.texts import label_in
 
 # The claims that may have a person's name, the first that is there.
@@ -18,7 +18,7 @@ class Provider(Protocol):
 
     issuer: str
 
-    def begin(self) -> Journey:
+    def begin(self) -> PendingSignIn:
         """A new sign-in. Raises ProviderAway."""
 
     def finish(self, code: str, nonce: str, code_verifier: str) -> Mapping[str, Any]:
@@ -27,7 +27,7 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SingleSignOn:
-    """A provider, and which values of one of its claims make a person an operator or a viewer."""
+    """A provider, and the values of one of its claims that give each role."""
 
     provider: Provider
     claim: str
@@ -41,12 +41,12 @@ class SingleSignOn:
 
     def person_of(self, claims: Mapping[str, Any]) -> SignedIn | None:
         """The person with these claims; None if none of the claim's values has a role."""
-        told = claims.get(self.claim)
-        values = {each for each in (told if isinstance(told, list) else [told]) if isinstance(each, str)}
-        # An address that nobody has verified may be anybody's.
+        claim = claims.get(self.claim)
+        values = {each for each in (claim if isinstance(claim, list) else [claim]) if isinstance(each, str)}
+        # An unverified address may be another person's.
         if self.claim == "email" and claims.get("email_verified") is not True:
             values = set()
-        name = next(filter(None, (label_in(claims.get(claim)) for claim in _NAMES)), "")
+        name = next(filter(None, (label_in(claims.get(each)) for each in _NAMES)), "")
         if name and values & self.operators:
             return SignedIn(name, "operator")
         return SignedIn(name, "viewer") if name and values & self.viewers else None

@@ -12,11 +12,11 @@ Tone = Literal["good", "bad", "mend", "wait", "commit"]
 # About so many marks stand on the scale.
 MARKS = 4
 # Percent of the width below which a bar could not be seen.
-NARROWEST = 0.4
+MIN_WIDTH = 0.4
 # Share of the whole time from which a commit is worth a row.
-SEEN = 0.005
+MIN_COMMIT_SHARE = 0.005
 # Seconds by which a step's own times and those of what it holds may differ by rounding.
-SLACK = 1e-6
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,38 +62,40 @@ def build_timeline(spans: Sequence[Span], seconds: float) -> Timeline:
     total = total or 1e-3
     lines: list[Line] = []
     # A commit too short to be drawn explains nothing, and most are.
-    spans = [span for span in spans if span.kind != "commit" or span.seconds >= total * SEEN]
+    spans = [span for span in spans if span.kind != "commit" or span.seconds >= total * MIN_COMMIT_SHARE]
     for span, inner in _group_by_step(spans):
         lines.append(_line(span, total, None, None))
-        before: Span | None = None
+        previous: Span | None = None
         for each in inner:
-            lines.append(_line(each, total, span, before))
-            before = each
+            lines.append(_line(each, total, span, previous))
+            previous = each
     return Timeline(total * 1000, tuple(lines), scale(total * 1000))
 
 
 def scale(total_ms: float) -> tuple[Mark, ...]:
     """Round places on a scale of so many milliseconds: 1, 2 or 5 of some power of ten apart."""
-    rough = total_ms / MARKS
-    power = 10.0 ** math.floor(math.log10(rough))
-    apart = next(step * power for step in (1, 2, 5, 10) if step * power >= rough)
-    decimals = max(0, -math.floor(math.log10(apart)))
-    count = int(total_ms / apart + 1e-9)
-    return tuple(Mark(100 * n * apart / total_ms, f"{n * apart:,.{decimals}f}") for n in range(count + 1))
+    least = total_ms / MARKS
+    power = 10.0 ** math.floor(math.log10(least))
+    interval = next(step * power for step in (1, 2, 5, 10) if step * power >= least)
+    decimals = max(0, -math.floor(math.log10(interval)))
+    count = int(total_ms / interval + 1e-9)
+    return tuple(Mark(100 * n * interval / total_ms, f"{n * interval:,.{decimals}f}") for n in range(count + 1))
 
 
 def _group_by_step(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
     """Each step with the calls and waits in it, in the order of time; what is in no step stands for itself."""
     steps = [span for span in spans if span.kind == "step"]
     found: dict[int, list[Span]] = {n: [] for n in range(len(steps))}
-    alone: list[Span] = []
+    without_step: list[Span] = []
     for span in spans:
         if span.kind == "step":
             continue
-        home = next((n for n, step in enumerate(steps) if _holds(step, span)), None)
-        (alone if home is None else found[home]).append(span)
-    whole = [(step, sorted(found[n], key=_start)) for n, step in enumerate(steps)] + [(span, []) for span in alone]
-    return sorted(whole, key=lambda pair: pair[0].start)
+        step_number = next((n for n, step in enumerate(steps) if _holds(step, span)), None)
+        (without_step if step_number is None else found[step_number]).append(span)
+    groups = [(step, sorted(found[n], key=_start)) for n, step in enumerate(steps)] + [
+        (span, []) for span in without_step
+    ]
+    return sorted(groups, key=lambda pair: pair[0].start)
 
 
 def _start(span: Span) -> float:
@@ -102,10 +104,10 @@ def _start(span: Span) -> float:
 
 def _holds(step: Span, span: Span) -> bool:
     ends = step.start + step.seconds
-    return step.start - SLACK <= span.start and span.start + span.seconds <= ends + SLACK
+    return step.start - ROUNDING <= span.start and span.start + span.seconds <= ends + ROUNDING
 
 
-def _line(span: Span, total: float, step: Span | None, before: Span | None) -> Line:
+def _line(span: Span, total: float, step: Span | None, previous: Span | None) -> Line:
     x, width = _place(span, total)
     name, result = span.name, span.result
     if span.kind == "commit":
@@ -113,8 +115,8 @@ def _line(span: Span, total: float, step: Span | None, before: Span | None) -> L
     if span.kind == "wait":
         name = f"wait {name}"
         # What it was that one has to wait for; a look that found nothing yet is no news.
-        if before is not None and before.kind == "call" and _tone(before) != "good":
-            result = f"after {before.result}"
+        if previous is not None and previous.kind == "call" and _tone(previous) != "good":
+            result = f"after {previous.result}"
     return Line(
         span.kind,
         name,
@@ -129,7 +131,7 @@ def _line(span: Span, total: float, step: Span | None, before: Span | None) -> L
 
 
 def _place(span: Span, total: float) -> tuple[float, float]:
-    width = max(NARROWEST, 100 * span.seconds / total)
+    width = max(MIN_WIDTH, 100 * span.seconds / total)
     return min(100 * span.start / total, 100 - width), width
 
 

@@ -9,9 +9,9 @@ import orjson
 from cobrowse.ending import can_end
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Outcome, Secret, Session, Status
-from console.curl import curl_of
-from console.facts import Fact, facts_of
-from console.figures import in_words
+from console.curl import curl_command
+from console.facts import Fact, list_facts
+from console.figures import format_duration
 from console.timeline import Timeline, build_timeline
 from web.data_actions import SENDER
 from web.error_responses import hint_of
@@ -70,10 +70,10 @@ class Row:
     detail: str
     conversation: str
     sender: str
-    asked: str
+    requested_by: str
     flow: str
     attempts: int
-    took: str
+    duration: str
     created: datetime
     day: str
 
@@ -95,7 +95,7 @@ class AttemptView:
     number: int
     badge: Badge
     correlation_id: str
-    took: str
+    duration: str
     failure: FailureView | None
     timeline: Timeline | None
     answer: str
@@ -111,11 +111,11 @@ class Detail:
     latest: AttemptView | None
     failure: FailureView | None
     answer: str
-    again: bool
-    endable: bool
-    keyed: bool
+    can_retry: bool
+    can_end: bool
+    has_key: bool
     running: bool
-    asks_first: bool
+    needs_confirmation: bool
     attempts: tuple[AttemptView, ...]
     genesys_url: str
     curl: str
@@ -124,7 +124,7 @@ class Detail:
 def row(entry: InitiationRecord, today: datetime) -> Row:
     """The entry as a line of the list."""
     outcome, command = entry.outcome, entry.command
-    failure = outcome.failure if outcome is not None and not _at_work(entry) else None
+    failure = outcome.failure if outcome is not None and not _is_running(entry) else None
     updated = entry.updated.timestamp() if entry.updated else 0
     created = entry.created or datetime.fromtimestamp(0, UTC)
     return Row(
@@ -135,10 +135,10 @@ def row(entry: InitiationRecord, today: datetime) -> Row:
         conversation=_conversation(entry),
         sender=command.sender,
         # A sender's credential is the name of a variable; a caller's is the name of its key.
-        asked=command.requested_by or (command.credential if command.sender == SENDER else command.sender),
+        requested_by=command.requested_by or (command.credential if command.sender == SENDER else command.sender),
         flow=entry.checkpoint.flow,
         attempts=entry.attempts,
-        took=in_words(outcome.seconds) if outcome is not None and not _at_work(entry) else "",
+        duration=format_duration(outcome.seconds) if outcome is not None and not _is_running(entry) else "",
         created=created,
         day="" if created.date() == today.date() else f"{created:%d %b}",
     )
@@ -147,27 +147,27 @@ def row(entry: InitiationRecord, today: datetime) -> Row:
 def detail(entry: InitiationRecord, today: datetime, service_url: str = "", apps_url: str = "") -> Detail:
     """The entry with all there is to know of it, and no secret. The URLs are the service's and Genesys's pages'."""
     outcome = mask_outcome(entry.outcome) if entry.outcome is not None else None
-    ended = outcome is not None and not _at_work(entry)
-    conversation = known_conversation(entry)
-    shown = _attempt(outcome) if outcome is not None else None
+    ended = outcome is not None and not _is_running(entry)
+    conversation = entry.conversation_id
+    attempt = _attempt(outcome) if outcome is not None else None
     return Detail(
         row=row(entry, today),
         meaning=_meaning(entry),
-        facts=facts_of(entry, _conversation(entry)),
-        latest=shown,
-        failure=shown.failure if shown and ended else None,
-        answer=shown.answer if shown and ended else "",
-        again=can_retry(entry),
-        endable=can_end(entry),
-        keyed=bool(entry.command.key),
+        facts=list_facts(entry, _conversation(entry)),
+        latest=attempt,
+        failure=attempt.failure if attempt and ended else None,
+        answer=attempt.answer if attempt and ended else "",
+        can_retry=can_retry(entry),
+        can_end=can_end(entry),
+        has_key=bool(entry.command.key),
         running=entry.has_live_lease,
-        asks_first=entry.state is State.FAILED_FINAL,
+        needs_confirmation=entry.state is State.FAILED_FINAL,
         # The newest first, as the page shows that one.
         attempts=tuple(_attempt(mask_outcome(each)) for each in reversed(entry.earlier)),
         genesys_url=f"{apps_url}/directory/#/analytics/interactions/{conversation}/admin/details"
         if apps_url and conversation
         else "",
-        curl=curl_of(entry, service_url) if entry.command.sender == SENDER else "",
+        curl=curl_command(entry, service_url) if entry.command.sender == SENDER else "",
     )
 
 
@@ -178,7 +178,7 @@ def _attempt(outcome: Outcome) -> AttemptView:
         if outcome.failure
         else _SUCCESSES.get(outcome.status, STATES[State.SUCCEEDED]),
         outcome.correlation_id,
-        in_words(outcome.seconds),
+        format_duration(outcome.seconds),
         _failure_view(outcome),
         build_timeline(outcome.spans, outcome.seconds) if outcome.spans else None,
         _pretty(to_answer(outcome)),
@@ -202,39 +202,34 @@ def badge(entry: InitiationRecord) -> Badge:
 
 def mask_outcome(outcome: Outcome) -> Outcome:
     """The outcome with dots in each secret's place."""
-    hidden = {name: Secret(DOTS) for name in _SECRET if getattr(outcome.session, name)}
-    return replace(outcome, session=outcome.session._replace(**hidden))  # type: ignore[arg-type]  # fields by name
+    dots = {name: Secret(DOTS) for name in _SECRET if getattr(outcome.session, name)}
+    return replace(outcome, session=outcome.session._replace(**dots))  # type: ignore[arg-type]  # fields by name
 
 
 def flash(entry: InitiationRecord, attempt: int | None) -> str:
     """The message after a manual retry; empty if the row is at another attempt by now."""
     if attempt is None or attempt != entry.attempts or entry.outcome is None or entry.has_live_lease:
         return ""
-    return f"Attempt {attempt} has ended: {badge(entry).word.lower()}, after {in_words(entry.outcome.seconds)}."
+    return f"Attempt {attempt} has ended: {badge(entry).word.lower()}, after {format_duration(entry.outcome.seconds)}."
 
 
 def _pretty(answer: Answer) -> str:
     return orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode()
 
 
-def _at_work(entry: InitiationRecord) -> bool:
+def _is_running(entry: InitiationRecord) -> bool:
     """Whether its outcome, if it has one, is that of an earlier attempt."""
     return entry.state is State.RUNNING
 
 
-def known_conversation(entry: InitiationRecord) -> str:
-    """The conversation it was asked for, else the one it has found; "" while neither is known."""
-    return entry.command.conversation_id or entry.checkpoint.session.conversation_id
-
-
 def _conversation(entry: InitiationRecord) -> str:
-    return known_conversation(entry) or ("the newest webchat" if entry.command.latest else "")
+    return entry.conversation_id or ("the newest webchat" if entry.command.latest else "")
 
 
 def _meaning(entry: InitiationRecord) -> str:
     if entry.state is State.RUNNING:
         if entry.has_live_lease:
-            return f"Running; the lease ends in {in_words(entry.lease_left)} at most."
+            return f"Running; the lease ends in {format_duration(entry.lease_left)} at most."
         return "The worker stopped before finishing. The next retry of the request takes over, or run it again here."
     if entry.outcome is None or entry.outcome.failure is not None:
         return ""
@@ -246,12 +241,12 @@ def _failure_view(outcome: Outcome) -> FailureView | None:
     if failure is None:
         return None
     if failure.retryable:
-        following = f"Retry after {wait_seconds(failure)} s, with the same key."
+        next_step = f"Retry after {wait_seconds(failure)} s, with the same key."
     elif failure.is_terminal:
-        following = "A retry with the same key gets this response again."
+        next_step = "A retry with the same key gets this response again."
     else:
-        following = "A retry with the same key runs again; send it after the cause is fixed."
-    return FailureView(failure.code, failure.message, hint_of(failure), following)
+        next_step = "A retry with the same key runs again; send it after the cause is fixed."
+    return FailureView(failure.code, failure.message, hint_of(failure), next_step)
 
 
 def choices(senders: Sequence[str], chosen: str) -> list[str]:

@@ -14,33 +14,34 @@ from cobrowse.clock import Clock
 from cobrowse.ending import can_end, command_to_end
 from cobrowse.errors import CobrowseError, UnknownPath
 from cobrowse.ledger import InitiationRecord, State
-from cobrowse.model import Secret
+from cobrowse.model import Command, Outcome, Secret
 from console import auth, callbacks, view_model
 from console.access import Access
 from console.curl import first_request
-from console.entrance import SIGN_IN, SIGN_OUT, Entrance, ProviderEntrance
 from console.figures import HOUR, Figure, figures
-from console.ports import End, Records, Retry
-from console.rendering import guard, load_form, on_error, page_or_part, part
+from console.rendering import guard, on_error, page_or_part, part
 from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
+from console.sign_in_routes import SIGN_IN, SIGN_OUT, ProviderRoutes, SignInRoutes
 from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
+from integrations.ledger import LedgerStore
 from integrations.ledger.listings import MAX_SAMPLES
 from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
 from schemas.console import RANGES, ListQuerySchema, Range, RetrySchema
 from schemas.console_users import ConsoleUser
 from schemas.texts import label_in
+from schemas.validation_errors import load
 from web.error_responses import hint_of
 
 log = structlog.stdlib.get_logger("cobrowse")
 
-# Under which the ledger has what is asked for here.
+# The sender in the ledger of requests made here.
 SENDER = "console"
 # Rows of a page: more than a screen, and few enough to send again every few seconds.
 PAGE = 50
 ROWS = 200
-# Seconds for which the strip is not reckoned anew, however many look at it.
+# Seconds for which the strip of figures is cached.
 STRIP_SECONDS = 5.0
 
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -49,7 +50,7 @@ _AGAIN = RetrySchema()
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ServiceInfo:
     """What the pages say of the service: its version, the label of its environment, where Genesys's pages are.
 
     `apps_url` is the root of Genesys's user interface; "" on a sandbox, which has none.
@@ -65,14 +66,16 @@ class About:
 class Console:
     """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
+    `retry` makes a new attempt on a failed initiation's own row, within so many seconds and with this correlation id.
+
     Without a `password`, `users` and `sso` it answers this machine alone: only on a sandbox. `key` signs cookies and
     forms and must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just
     now; `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
-    records: Records
-    retry: Retry
-    end: End
+    records: LedgerStore
+    retry: Callable[[InitiationRecord, float, str], Outcome]
+    end: Callable[[Command], Outcome]
     clock: Clock
     deadline_seconds: float
     key: Secret
@@ -80,7 +83,7 @@ class Console:
     users: Sequence[ConsoleUser] = ()
     sso: SingleSignOn | None = None
     public_url: str = ""
-    about: About = About()
+    about: ServiceInfo = ServiceInfo()
     senders: tuple[str, ...] = ()
     open_circuits: Callable[[], tuple[str, ...]] = tuple
     budgets: Callable[[], Sequence[BudgetState]] = tuple
@@ -107,9 +110,9 @@ class Console:
         blueprint.post("/initiations/<initiation_id>/retry")(self.again)
         blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
         blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.send_again)
-        Entrance(self._access).add_routes(blueprint)
+        SignInRoutes(self._access).add_routes(blueprint)
         if self.sso is not None:
-            ProviderEntrance(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
+            ProviderRoutes(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
         blueprint.before_request(self._access.admit)
         blueprint.context_processor(self._page_context)
         blueprint.after_request(guard)
@@ -117,7 +120,7 @@ class Console:
         return blueprint
 
     def newest(self) -> str:
-        """The page: the time of late in figures, and the newest initiations."""
+        """The page with the figures and the newest initiations."""
         return render_template("console/list.html", **self._list_context(), states=view_model.STATES, ranges=RANGES)
 
     def live(self) -> AnyResponse:
@@ -126,20 +129,20 @@ class Console:
 
     def refused_requests(self) -> AnyResponse:
         """The requests that were refused before they became initiations, each with cause and remedy."""
-        query = load_form(_QUERY, request.args)
+        query = load(_QUERY, request.args)
         rows = self.records.refusals.newest(ROWS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
-        words = {"refusals": rows, "query": query, "senders": senders}
-        return page_or_part("refusals", words)
+        context = {"refusals": rows, "query": query, "senders": senders}
+        return page_or_part("refusals", context)
 
     def sender_activity(self) -> AnyResponse:
-        """What each sender has sent of late, and what of it was refused."""
+        """Each sender's recent deliveries, and which of them were refused."""
         last = self.records.refusals.last_of_senders()
-        words = {"activity": self.activity(), "ignored": self.ignored(), "refusals": last, "nothing": (0, None)}
-        return page_or_part("senders", words)
+        context = {"activity": self.activity(), "ignored": self.ignored(), "refusals": last, "nothing": (0, None)}
+        return page_or_part("senders", context)
 
     def undelivered(self) -> str:
-        """The callbacks that nobody has accepted."""
+        """The callbacks that are not delivered."""
         found = self.records.callbacks.undelivered(ROWS)
         return render_template("console/callbacks.html", callbacks=callbacks.make_views(found))
 
@@ -156,9 +159,9 @@ class Console:
 
     def again(self, initiation_id: str) -> AnyResponse:
         """Retry a failed initiation and show the outcome."""
-        no = self._check_form(initiation_id, "Run again")
-        if no is not None:
-            return no
+        refusal = self._check_form(initiation_id, "Run again")
+        if refusal is not None:
+            return refusal
         entry = self._entry(initiation_id)
         if not view_model.can_retry(entry):
             return redirect(url_for("console.one", initiation_id=entry.id), 303)
@@ -178,61 +181,61 @@ class Console:
 
     def end_session(self, initiation_id: str) -> AnyResponse:
         """End an initiation's session and show the request that did."""
-        no = self._check_form(_end_of(initiation_id), "End session")
-        if no is not None:
-            return no
+        refusal = self._check_form(_end_of(initiation_id), "End session")
+        if refusal is not None:
+            return refusal
         entry = self._entry(initiation_id)
         if not can_end(entry):
             return redirect(url_for("console.one", initiation_id=entry.id), 303)
-        who = label_in(g.person.name) if self._access.requires_sign_in else ""
-        command = command_to_end(entry, SENDER, who, self.deadline_seconds, g.correlation_id)
+        requested_by = label_in(g.person.name) if self._access.requires_sign_in else ""
+        command = command_to_end(entry, SENDER, requested_by, self.deadline_seconds, g.correlation_id)
         outcome = self.end(command)
         log.info(
             "session ended from the console",
             initiation_id=entry.id,
-            requested_by=who,
+            requested_by=requested_by,
             status=outcome.status.value,
             conversation_id=command.conversation_id,
             client=request.remote_addr or "",
         )
         if self.records.read(outcome.initiation_id) is None:
             failure = outcome.failure
-            why = f"{failure.message}. {hint_of(failure)}" if failure is not None else ""
-            return make_response(self._page(entry, why), 503)
+            message = f"{failure.message}. {hint_of(failure)}" if failure is not None else ""
+            return make_response(self._page(entry, message), 503)
         return redirect(url_for("console.one", initiation_id=outcome.initiation_id), 303)
 
     def send_again(self, initiation_id: str, webhook_id: str) -> AnyResponse:
         """Let a callback be sent again."""
-        no = self._check_form(callbacks.subject(webhook_id), "Send again")
-        return no or callbacks.send_again(self.records.callbacks, initiation_id, webhook_id)
+        refusal = self._check_form(callbacks.subject(webhook_id), "Send again")
+        return refusal or callbacks.send_again(self.records.callbacks, initiation_id, webhook_id)
 
     def _check_form(self, subject: str, button: str) -> Response | None:
         """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
-        return self._access.check_form(load_form(_AGAIN, request.form).get("token", ""), subject, button)
+        return self._access.check_form(load(_AGAIN, request.form).get("token", ""), subject, button)
 
     def _list_context(self) -> dict[str, Any]:
-        query = load_form(_QUERY, request.args)
-        chosen = {
+        query = load(_QUERY, request.args)
+        selection: dict[str, Any] = {
             "search": query["q"] or None,
             "state": State(query["state"]) if query["state"] else None,
             "sender": query["sender"] or None,
         }
         within = RANGES.get(query["within"])
         entries = self.records.recent(
-            PAGE + 1, before_seq=query["before"], seconds=within.seconds if within else None, **chosen
+            PAGE + 1, before_seq=query["before"], seconds=within.seconds if within else None, **selection
         )
         today = self.clock.now()
-        kept = {name: query[name] for name in ("state", "sender", "within", "q") if query[name]}
+        filters = {name: query[name] for name in ("state", "sender", "within", "q") if query[name]}
         more = len(entries) > PAGE
         return {
-            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS), within or HOUR, **chosen),
+            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS), within or HOUR, **selection),
             "figures_of": f"The last {(within or HOUR).words.removeprefix('1 ')}",
             "open_circuits": self.open_circuits(),
             "budgets": self.budgets(),
             "first_request": first_request(request.host_url),
             "rows": [view_model.row(entry, today) for entry in entries[:PAGE]],
             "query": query,
-            "kept": kept,
+            "filters": filters,
             # An entry of the ledger's own has its place.
             "older": entries[PAGE - 1].seq if more else None,
             "senders": view_model.choices(self.senders, query["sender"]),
@@ -242,15 +245,15 @@ class Console:
         return render_template("console/one.html", **self._detail_context(entry), flash=flash, alone=True)
 
     def _detail_context(self, entry: InitiationRecord) -> dict[str, Any]:
-        shown = view_model.detail(entry, self.clock.now(), request.host_url, self.about.apps_url)
-        may = g.person.may_act
+        detail = view_model.detail(entry, self.clock.now(), request.host_url, self.about.apps_url)
+        can_act, signer = g.person.may_act, self._access.signer
         number = request.args.get("attempt", type=int)
         return {
-            "callbacks": callbacks.make_views(self.records.callbacks.of(entry.id), self._access.token if may else None),
-            "chosen": next((each for each in shown.attempts if each.number == number), shown.latest),
-            "shown": shown,
-            "token": self._access.token(entry.id) if may and shown.again else "",
-            "end_token": self._access.token(_end_of(entry.id)) if may and shown.endable else "",
+            "callbacks": callbacks.make_views(self.records.callbacks.of(entry.id), signer.token if can_act else None),
+            "chosen": next((each for each in detail.attempts if each.number == number), detail.latest),
+            "detail": detail,
+            "token": signer.token(entry.id) if can_act and detail.can_retry else "",
+            "end_token": signer.token(_end_of(entry.id)) if can_act and detail.can_end else "",
         }
 
     def _entry(self, initiation_id: str) -> InitiationRecord:
@@ -264,22 +267,22 @@ class Console:
     def _access(self) -> Access:
         passwords = NamedUsers(self.users) if self.users else OnePassword(self.password) if self.password else None
         sign_in = SignIn(passwords, self.clock) if passwords is not None else None
-        return Access(auth.Seals(self.key), sign_in, self.sso.name if self.sso else "", self.public_url)
+        return Access(auth.Signer(self.key), sign_in, self.sso.name if self.sso else "", self.public_url)
 
     def _page_context(self) -> dict[str, object]:
         """What every page shows: who is signed in where, and what the service is."""
-        seen: dict[str, object] = {"about": self.about, "person": None}
+        context: dict[str, object] = {"about": self.about, "person": None}
         if self._access.requires_sign_in:
             person = g.get("person")
-            seen["person"] = person
-            seen["door_token"] = self._access.token(SIGN_OUT if person else SIGN_IN)
-        return seen
+            context["person"] = person
+            context["door_token"] = self._access.signer.token(SIGN_OUT if person else SIGN_IN)
+        return context
 
     @cached_property
     def _strip(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
-        def compute_figures(_tick: int, within: Range, **chosen: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
-            samples = self.records.recent_samples(within.seconds, **chosen)
+        def compute_figures(_tick: int, within: Range, **selection: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
+            samples = self.records.recent_samples(within.seconds, **selection)
             return figures(samples, self.clock.now(), within, MAX_SAMPLES)
 
         return compute_figures

@@ -16,40 +16,40 @@ __all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "diagnose", "passed", "uns
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CheckRow:
     """One check of the table. It is skipped when one that it `needs` has failed."""
 
     name: str
-    ask: Callable[[DiagnosticContext, GenesysChecks], Iterator[Check]]
+    run: Callable[[DiagnosticContext, GenesysChecks], Iterator[Check]]
     needs: tuple[str, ...] = ()
 
 
 _STRAIGHT = ConnectivityProbe()
 _HOSTS = ("api host", "login host")
 _GENESYS = ("api host", "login host", "credentials")
-QUESTIONS = (
-    Question("region", lambda context, _: network_checks.region(context)),
-    Question("api host", lambda context, _: network_checks.api(context)),
-    Question("login host", lambda context, _: network_checks.login(context)),
-    Question("clock", lambda context, _: network_checks.clock(context), ("api host",)),
-    Question("credentials", lambda _, org: org.credentials(), ("login host",)),
+CHECKS = (
+    CheckRow("region", lambda context, _: network_checks.region(context)),
+    CheckRow("api host", lambda context, _: network_checks.api(context)),
+    CheckRow("login host", lambda context, _: network_checks.login(context)),
+    CheckRow("clock", lambda context, _: network_checks.clock(context), ("api host",)),
+    CheckRow("credentials", lambda _, org: org.credentials(), ("login host",)),
     # Before the scopes, which are those of the flow that the org has.
-    Question("flow", lambda _, org: org.flow(), _GENESYS),
-    Question("scopes", lambda _, org: org.scopes(), ("login host", "credentials")),
-    Question("reading", lambda _, org: org.reading(), _GENESYS),
-    Question("ending", lambda _, org: org.ending(), _GENESYS),
-    Question("participant data", lambda _, org: org.participant_data(), _GENESYS),
-    Question("conversation", lambda _, org: org.conversation(), _GENESYS),
-    Question("listening", listen_checks.listening, _GENESYS),
+    CheckRow("flow", lambda _, org: org.flow(), _GENESYS),
+    CheckRow("scopes", lambda _, org: org.scopes(), ("login host", "credentials")),
+    CheckRow("reading", lambda _, org: org.reading(), _GENESYS),
+    CheckRow("ending", lambda _, org: org.ending(), _GENESYS),
+    CheckRow("participant data", lambda _, org: org.participant_data(), _GENESYS),
+    CheckRow("conversation", lambda _, org: org.conversation(), _GENESYS),
+    CheckRow("listening", listen_checks.listening, _GENESYS),
     # Last of those to Genesys, for it tells what they have learnt.
-    Question("service user", user_checks.service_user, _HOSTS),
-    Question("tokens", user_checks.tokens, _GENESYS),
-    Question("API keys", lambda context, _: local_checks.api_keys(context)),
-    Question("senders", lambda context, _: local_checks.senders(context)),
-    Question("rates", lambda context, _: local_checks.rates(context)),
-    Question("ledger", lambda context, _: local_checks.ledger(context)),
-    Question("outcome webhook", lambda context, _: local_checks.outcome_webhook(context)),
-    Question("public URL", lambda context, _: local_checks.public_url(context)),
+    CheckRow("service user", user_checks.service_user, _HOSTS),
+    CheckRow("tokens", user_checks.tokens, _GENESYS),
+    CheckRow("API keys", lambda context, _: local_checks.api_keys(context)),
+    CheckRow("senders", lambda context, _: local_checks.senders(context)),
+    CheckRow("rates", lambda context, _: local_checks.rates(context)),
+    CheckRow("ledger", lambda context, _: local_checks.ledger(context)),
+    CheckRow("outcome webhook", lambda context, _: local_checks.outcome_webhook(context)),
+    CheckRow("public URL", lambda context, _: local_checks.public_url(context)),
 )
 
 
@@ -70,14 +70,14 @@ def diagnose(
     """
     context = DiagnosticContext(settings, environ, clock, new_id, probe, transport, conversation_id)
     with closing(context), closing(GenesysChecks(context, context.ledger.grants if context.ledger else None)) as org:
-        for question in QUESTIONS:
-            missing = [name for name in question.needs if name in context.failed]
+        for row in CHECKS:
+            missing = [name for name in row.needs if name in context.failed]
             if missing:
-                yield Check(question.name, None, f"skipped: {missing[0]} failed")
+                yield Check(row.name, None, f"skipped: {missing[0]} failed")
                 continue
-            for check in question.ask(context, org):
+            for check in row.run(context, org):
                 if check.ok is False:
-                    context.failed.add(question.name)
+                    context.failed.add(row.name)
                 yield check
 
 

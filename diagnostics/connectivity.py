@@ -94,9 +94,9 @@ class ConnectivityProbe:
         connection: http.client.HTTPConnection
         try:
             if parts.scheme == "https":
-                context = _trusting(ca_file)
+                context = _tls_context(ca_file)
                 if client_cert:
-                    _show(context, client_cert, client_key)
+                    _load_client_cert(context, client_cert, client_key)
                 connection = http.client.HTTPSConnection(host, port, timeout=self.patience, context=context)
             else:
                 connection = http.client.HTTPConnection(host, port, timeout=self.patience)
@@ -116,40 +116,40 @@ def _port(url: str) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _trusting(ca_file: str) -> ssl.SSLContext:
+def _tls_context(ca_file: str) -> ssl.SSLContext:
     try:
         # certifi's authorities, as the service's own engine trusts them.
         context = ssl.create_default_context(cafile=ca_file or certifi.where())
     except (OSError, ssl.SSLError) as error:
-        why = error.strerror or "it holds no certificate"
+        reason = error.strerror or "it holds no certificate"
         raise Unreachable(
-            f"GENESYS_CA_FILE {ca_file} can't be used: {why}",
+            f"GENESYS_CA_FILE {ca_file} can't be used: {reason}",
             "Name a PEM file with certificates of authorities that the service's user can read.",
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
-def _show(context: ssl.SSLContext, client_cert: str, client_key: str) -> None:
+def _load_client_cert(context: ssl.SSLContext, client_cert: str, client_key: str) -> None:
     try:
         context.load_cert_chain(client_cert, client_key or None)
     except (OSError, ssl.SSLError) as error:
-        why = error.strerror or "it is no certificate with its key"
+        reason = error.strerror or "it is no certificate with its key"
         raise Unreachable(
-            f"GENESYS_CLIENT_CERT {client_cert} can't be used: {why}",
+            f"GENESYS_CLIENT_CERT {client_cert} can't be used: {reason}",
             "Name a PEM file with the certificate, and its unencrypted key in GENESYS_CLIENT_KEY or the same file.",
         ) from None
 
 
-def _tls(connected: object) -> str:
-    if not isinstance(connected, ssl.SSLSocket):
+def _tls(sock: object) -> str:
+    if not isinstance(sock, ssl.SSLSocket):
         return ""
-    certificate = connected.getpeercert() or {}
-    ends = str(certificate.get("notAfter", ""))
+    certificate = sock.getpeercert() or {}
+    not_after = str(certificate.get("notAfter", ""))
     until = ""
-    if ends:
-        until = f", certificate until {datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC):%Y-%m-%d}"
-    return f"{connected.version()}{until}"
+    if not_after:
+        until = f", certificate until {datetime.fromtimestamp(ssl.cert_time_to_seconds(not_after), UTC):%Y-%m-%d}"
+    return f"{sock.version()}{until}"
 
 
 def _date(value: str) -> datetime | None:

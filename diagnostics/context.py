@@ -1,7 +1,6 @@
 """The doctor's input, the state its checks share, and their results."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,8 +28,8 @@ class Check:
 class DiagnosticContext:
     """One examination. `environ` is where the senders' secrets are, `transport` the service's own way to Genesys.
 
-    `ledger` is the service's, opened at its first use; None if its URL or a key can't be one. The last two fields are
-    learned on the way.
+    `ledger` is the service's, opened at its first use; None, and why in `ledger_error`, if its URL or a key is invalid.
+    The last two fields are filled in by the checks.
     """
 
     settings: Settings
@@ -41,17 +40,20 @@ class DiagnosticContext:
     transport: CurlTransport
     conversation_id: str = ""
     ledger: LedgerStore | None = None
+    ledger_error: str = ""
     genesys_time: datetime | None = None
     failed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         settings = self.settings
-        with suppress(ValueError):  # which the ledger's own check tells
+        try:
             self.ledger = ledgers.connect(
                 settings.ledger_url.reveal(),
                 keys=[key.reveal() for key in settings.ledger_keys],
                 retention_seconds=settings.ledger_retention_seconds,
             )
+        except ValueError as error:
+            self.ledger_error = str(error)
 
     def close(self) -> None:
         """Close the ledger."""

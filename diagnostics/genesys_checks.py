@@ -98,8 +98,10 @@ class GenesysChecks:
             hint = "Something other than Genesys's login answered: check GENESYS_LOGIN_URL and any proxy on the way."
             yield failing("credentials", error, hint)
         except CobrowseError as error:
-            way = is_proxied(settings, settings.login_url) and isinstance(error, GenesysUnavailable | GenesysTimeout)
-            yield failing("credentials", error, PROXY_HINT if way else "")
+            proxy_failed = is_proxied(settings, settings.login_url) and isinstance(
+                error, GenesysUnavailable | GenesysTimeout
+            )
+            yield failing("credentials", error, PROXY_HINT if proxy_failed else "")
         else:
             yield Check("credentials", True, f"Genesys gives a token to client {self._identity[0]}")
 
@@ -120,14 +122,14 @@ class GenesysChecks:
             return
         for scope in scopes:
             try:
-                had = scope in (self._granted_scopes(scope) if granted is None else granted)
+                is_granted = scope in (self._granted_scopes(scope) if granted is None else granted)
             except GenesysForbidden:
-                had = False
+                is_granted = False
             except CobrowseError as error:
                 yield failing(scope, error)
                 continue
-            hint = "" if had else _missing(scope, self._candidates)
-            yield Check(scope, had, "granted" if had else "not granted to this client", hint)
+            hint = "" if is_granted else _missing(scope, self._candidates)
+            yield Check(scope, is_granted, "granted" if is_granted else "not granted to this client", hint)
 
     def reading(self) -> Iterator[Check]:
         """Whether conversations can be read: a made-up one must be absent, not forbidden."""
@@ -165,12 +167,12 @@ class GenesysChecks:
         )
 
     def _try_operation(
-        self, name: str, operation: Operation, json: object, done: str, hint: str, *, needed: bool
+        self, name: str, operation: Operation, json: object, success: str, hint: str, *, needed: bool
     ) -> Check:
-        made_up = self._context.new_id()
-        target = (made_up, "communications", made_up) if operation is DISCONNECT else (made_up,)
+        unused_id = self._context.new_id()
+        target = (unused_id, "communications", unused_id) if operation is DISCONNECT else (unused_id,)
         try:
-            self.client.call(self.attempt(), operation, "", conversation_id=made_up, target=target, json=json)
+            self.client.call(self.attempt(), operation, "", conversation_id=unused_id, target=target, json=json)
         except UpstreamRejected as refused:
             if refused.status not in (400, 404):
                 return Check(name, None, refused.message, "This answer is not one of Genesys's; check GENESYS_API_URL.")
@@ -178,24 +180,26 @@ class GenesysChecks:
             return failing(name, error, hint) if needed else Check(name, None, error.message, hint)
         except CobrowseError as error:
             return failing(name, error) if needed else Check(name, None, error.message)
-        return Check(name, True, done)
+        return Check(name, True, success)
 
     def flow(self) -> Iterator[Check]:
         """Which flow this org has: by a session that stays unattached, which reaches no customer and ends by itself."""
-        absent = ""
+        absence = ""
         for row in self._candidates:
             self.row = row
             if row.trial is None:
-                why = f"{absent}; auto sees that by itself" if absent else "as COBROWSE_FLOW says"
-                yield Check("flow", bool(absent) or None, f"{row.name}: {why}; only starting a session can prove it")
+                reason = f"{absence}; auto sees that by itself" if absence else "as COBROWSE_FLOW says"
+                yield Check(
+                    "flow", bool(absence) or None, f"{row.name}: {reason}; only starting a session can prove it"
+                )
                 return
             try:
                 check_is_identified(self.client.call(self.attempt(), row.trial, "", json={}))
             except UpstreamRejected as refused:
                 if refused.status in (404, 405) and row is not self._candidates[-1]:
-                    absent = f"this org has no {row.trial.path}"
+                    absence = f"this org has no {row.trial.path}"
                     continue
-                yield self._without(row, refused)
+                yield self._flow_absent(row, refused)
             except GenesysForbidden as error:
                 scope = next((f"the scope {scope} and " for scope in row.scopes.get(None, "").split()), "")
                 yield failing("flow", error, f"Give the OAuth client {scope}a role with the permission in the message.")
@@ -209,24 +213,25 @@ class GenesysChecks:
 
     def conversation(self) -> Iterator[Check]:
         """The conversation's state and channel."""
-        wanted = self._context.conversation_id
-        if not wanted:
+        conversation_id = self._context.conversation_id
+        if not conversation_id:
             yield Check("conversation", None, "none was named; add --conversation ID to check one")
             return
         try:
-            seen = ConversationSnapshot(self.client.call(self.attempt(), CONVERSATION, "", conversation_id=wanted))
-            seen.raise_if_ineligible()
+            conversation = self.client.call(self.attempt(), CONVERSATION, "", conversation_id=conversation_id)
+            snapshot = ConversationSnapshot(conversation)
+            snapshot.raise_if_ineligible()
         except UpstreamRejected as refused:
             kind = ConversationNotFound if refused.status in (400, 404) else GenesysBadResponse
-            yield failing("conversation", kind(f"conversation {wanted}: {refused.message}"))
+            yield failing("conversation", kind(f"conversation {conversation_id}: {refused.message}"))
         except CobrowseError as error:
             yield failing("conversation", error)
         else:
-            channel = " and ".join(seen.kinds) or "of an unknown kind"
-            live = "; it has a live cobrowse session already" if seen.live else ""
+            channel = " and ".join(snapshot.kinds) or "of an unknown kind"
+            live = "; it has a live cobrowse session already" if snapshot.live else ""
             yield Check("conversation", True, f"active, {channel}{live}")
 
-    def _without(self, row: FlowRow, refused: UpstreamRejected) -> Check:
+    def _flow_absent(self, row: FlowRow, refused: UpstreamRejected) -> Check:
         hint = "Genesys refuses an empty session: check the org's cobrowse configuration."
         if refused.status in (404, 405):
             hint = lacking_hint(row, self._rows)
@@ -248,13 +253,13 @@ class GenesysChecks:
         return self._context.new_id()
 
     def attempt(self) -> Attempt:
-        """What a question to Genesys is asked for."""
+        """A new attempt for one check's calls."""
         command = Command(sender="doctor", correlation_id=self._context.new_id(), deadline_seconds=PATIENCE)
         return Attempt(command, "doctor", "doctor", self._context.clock)
 
 
 class _ScopeRecorder(RetryingCaller):
-    """Asks for a token and keeps which scopes came with it; None: those asked for."""
+    """Requests a token and records the scopes granted with it; None: the requested ones."""
 
     granted: str | None = None
 
@@ -280,11 +285,11 @@ def _credential_hint(message: str) -> str:
     )
 
 
-def _missing(scope: str, tried: Sequence[FlowRow]) -> str:
+def _missing(scope: str, flows: Sequence[FlowRow]) -> str:
     """What helps against a scope that the first of these flows was not granted."""
     hint = f"Add the scope {scope} to the OAuth client and to its role's permissions (Admin > Integrations > OAuth)."
     if scope.startswith("conversation:") and scope != "conversation:read":
         hint += " If no conversation is of that channel, send channel in each request and ignore this."
-    elif len(tried) > 1:
-        hint += f" An org without the {tried[0].name} flow has no such scope: then set COBROWSE_FLOW={tried[1].name}."
+    elif len(flows) > 1:
+        hint += f" An org without the {flows[0].name} flow has no such scope: then set COBROWSE_FLOW={flows[1].name}."
     return hint

@@ -29,42 +29,33 @@ PATIENCE = 2.0
 class Readiness:
     """Runs the checks at most once per interval; calls in between get the cached results."""
 
-    def __init__(self, questions: Mapping[str, HealthCheck], clock: Clock) -> None:
-        self._questions = questions
+    def __init__(self, checks: Mapping[str, HealthCheck], clock: Clock) -> None:
+        self._checks = checks
         self._clock = clock
-        self._turn = Lock()
-        self._answers: Mapping[str, Problem] = {}
+        self._running = Lock()
+        self._results: Mapping[str, Problem] = {}
         self._until = float("-inf")
 
     def __call__(self) -> Mapping[str, Problem]:
         """What is wrong with each, None where nothing is."""
         if self._clock.monotonic() < self._until:
-            return self._answers
+            return self._results
         # Only the first ever have to wait for one another.
-        if self._turn.acquire(blocking=not self._answers):
+        if self._running.acquire(blocking=not self._results):
             try:
                 if self._clock.monotonic() >= self._until:
-                    self._answers = {name: ask() for name, ask in self._questions.items()}
+                    self._results = {name: check() for name, check in self._checks.items()}
                     self._until = self._clock.monotonic() + CACHE_SECONDS
             finally:
-                self._turn.release()
-        return self._answers
+                self._running.release()
+        return self._results
 
 
-def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> HealthCheck:
-    """Whether calls to every host of Genesys's are let through."""
-
-    def ask() -> Problem:
-        hosts = open_circuits()
-        return (
-            GenesysUnavailable(
-                f"circuit breaker open for {' and '.join(hosts)} after repeated failures; next attempt in 5 s at most"
-            )
-            if hosts
-            else None
-        )
-
-    return ask
+def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> Problem:
+    """Whether calls to all hosts of Genesys are let through."""
+    hosts = " and ".join(open_circuits())
+    message = f"circuit breaker open for {hosts} after repeated failures; next attempt in 5 s at most"
+    return GenesysUnavailable(message) if hosts else None
 
 
 class TokenCheck:
@@ -81,7 +72,7 @@ class TokenCheck:
         self._seconds_left = seconds_left
         self._authorize = authorize
         self._clock = clock
-        self._holder = f"{lease_owner}/readyz"
+        self._lease_owner = f"{lease_owner}/readyz"
         self._observers = observers
         self._next = float("-inf")
         self._problem: Problem = None
@@ -97,7 +88,7 @@ class TokenCheck:
 
     def _try(self) -> Problem:
         command = Command(sender="readyz", correlation_id="readyz", deadline_seconds=PATIENCE)
-        attempt = Attempt(command, "readyz", self._holder, self._clock, self._observers)
+        attempt = Attempt(command, "readyz", self._lease_owner, self._clock, self._observers)
         # As an initiation does it, so that it asks for the same scopes and the next one finds the token there.
         try:
             self._authorize(attempt)
@@ -108,35 +99,23 @@ class TokenCheck:
         return None
 
 
-def user_check(problem: Callable[[], Problem]) -> HealthCheck:
+def user_check(problem: Callable[[], Problem]) -> Problem:
     """Whether the service user is logged in, where one is needed. An unreachable ledger has a check of its own."""
-
-    def ask() -> Problem:
-        found = problem()
-        return None if isinstance(found, LedgerUnavailable) else found
-
-    return ask
+    found = problem()
+    return None if isinstance(found, LedgerUnavailable) else found
 
 
-def ping_check(ping: Callable[[], None]) -> HealthCheck:
+def ping_check(ping: Callable[[], None]) -> Problem:
     """Whether the ledger can be written, or the counters of rates be reached."""
-
-    def ask() -> Problem:
-        try:
-            ping()
-        except (LedgerUnavailable, RateLimitStorageUnavailable) as error:
-            return error
-        return None
-
-    return ask
+    try:
+        ping()
+    except (LedgerUnavailable, RateLimitStorageUnavailable) as error:
+        return error
+    return None
 
 
-def reload_check(refused: tuple[str, ...]) -> HealthCheck:
-    """Whether what is on the disk is in force: a reload that was refused."""
-
-    def ask() -> Problem:
-        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        hint = "The configuration of before stays in force. Correct the file and send SIGHUP again."
-        return InvalidRequest(f"a reload was refused: {refused[0]}{more}", hint=hint)
-
-    return ask
+def reload_check(refused: tuple[str, ...]) -> Problem:
+    """Whether the configuration on the disk is in force; `refused`: why a reload was refused."""
+    more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+    hint = "The previous configuration stays in force. Correct the file and send SIGHUP again."
+    return InvalidRequest(f"a reload was refused: {refused[0]}{more}", hint=hint)

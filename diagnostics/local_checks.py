@@ -11,7 +11,6 @@ import orjson
 from cobrowse.errors import LedgerUnavailable, RateLimitStorageUnavailable
 from diagnostics.connectivity import Unreachable
 from diagnostics.context import Check, DiagnosticContext, failing
-from integrations import ledger as ledgers
 from integrations.ledger.migrations import VERSION
 from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
 from integrations.senders.fetching import FetchError, exchange
@@ -47,15 +46,15 @@ def senders(context: DiagnosticContext) -> Iterator[Check]:
         return
     file = Path(settings.senders_file)
     try:
-        loaded = load_senders(
+        configured = load_senders(
             file, context.environ, public_base_url=settings.public_base_url, trusted_proxies=settings.trusted_proxies
         )
     except SendersFileError as error:
         yield from _faulty(file, error.errors)
         return
-    if not loaded and loaded.listen is None:
+    if not configured and configured.listen is None:
         yield Check("senders", False, f"{file.name} has no sender", "Add a [senders.NAME], or leave SENDERS_FILE out.")
-    for sender in loaded:
+    for sender in configured:
         yield Check(f"sender {sender.name}", True, _row(sender))
 
 
@@ -76,15 +75,10 @@ def rates(context: DiagnosticContext) -> Iterator[Check]:
 
 def ledger(context: DiagnosticContext) -> Iterator[Check]:
     """Whether the ledger can be written, and whether its tables fit this service."""
-    settings = context.settings
-    try:
-        store = ledgers.connect(
-            settings.ledger_url.reveal(),
-            keys=[key.reveal() for key in settings.ledger_keys],
-            retention_seconds=settings.ledger_retention_seconds,
-        )
-    except ValueError as error:
-        yield Check("ledger", False, str(error), "Correct LEDGER_URL or LEDGER_KEYS; .env.example shows the forms.")
+    store = context.ledger
+    if store is None:
+        hint = "Correct LEDGER_URL or LEDGER_KEYS; .env.example shows the forms."
+        yield Check("ledger", False, context.ledger_error, hint)
         return
     try:
         store.ping()
@@ -93,8 +87,6 @@ def ledger(context: DiagnosticContext) -> Iterator[Check]:
         yield failing("ledger", error)
     else:
         yield Check("ledger", True, f"{store.location} can be written; its tables fit this service (version {VERSION})")
-    finally:
-        store.close()
 
 
 def public_url(context: DiagnosticContext) -> Iterator[Check]:
@@ -171,22 +163,22 @@ def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
     by_name: dict[str, list[str]] = {}
     for fault in errors:
         match = _ROW.search(fault)
-        name, what = (f"sender {match[1]}", match[2]) if match else ("senders", fault)
-        by_name.setdefault(name, []).append(what)
+        name, message = (f"sender {match[1]}", match[2]) if match else ("senders", fault)
+        by_name.setdefault(name, []).append(message)
     for name in _names(file):
         by_name.setdefault(f"sender {name}", [])
-    for name, wrong in by_name.items():
-        if not wrong:
+    for name, row_errors in by_name.items():
+        if not row_errors:
             yield Check(name, True, "its row is valid")
             continue
-        unset = [found for fault in wrong for found in _UNSET.findall(fault)]
+        unset = [found for fault in row_errors for found in _UNSET.findall(fault)]
         hint = (
             f"Correct the row in {file.name}; senders.example.toml explains every key. "
             "A service that runs keeps the rows that it has until a SIGHUP finds them valid."
         )
         if unset:
             hint = f"Set {', '.join(unset)} in the service's environment or .env, as the sender has it."
-        yield Check(name, False, "; ".join(wrong), hint)
+        yield Check(name, False, "; ".join(row_errors), hint)
 
 
 def _names(file: Path) -> list[str]:

@@ -54,9 +54,9 @@ def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
             f"{host} is {', '.join(addresses[:3])}" if addresses != [host] else f"skipped ({host} is an IP address)",
         )
     except Unreachable as error:
-        own = context.settings.genesys_region
-        question = f"GENESYS_REGION is {own}: is it your org's? " if own in url else ""
-        yield Check(dns, False, error.message, question + error.hint)
+        region_name = context.settings.genesys_region
+        region_hint = f"GENESYS_REGION is {region_name}: is it your org's? " if region_name in url else ""
+        yield Check(dns, False, error.message, region_hint + error.hint)
         yield Check(tls, None, "the name comes first")
         return
     try:

@@ -1,5 +1,7 @@
 """What /readyz asks, and which of it makes a process unready."""
 
+from functools import partial
+
 from cobrowse.clock import Clock
 from cobrowse.flow import Observer
 from diagnostics.health_checks import (
@@ -38,14 +40,14 @@ def readiness(
     """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
     questions: dict[str, HealthCheck] = {
         "genesys": TokenCheck(grants.seconds_left, flows.authorize, clock, lease_owner, (telemetry,)),
-        "circuit": circuit_check(flows.open_circuits),
+        "circuit": partial(circuit_check, flows.open_circuits),
     }
     if grants.user is not None:
-        questions["service_user"] = user_check(grants.user_problem)
+        questions["service_user"] = partial(user_check, grants.user_problem)
     if store is not None:
-        questions["ledger"] = ping_check(store.ping)
+        questions["ledger"] = partial(ping_check, store.ping)
     if rates.is_remote:
-        questions["rates"] = ping_check(rates.ping)
+        questions["rates"] = partial(ping_check, rates.ping)
     if refused:
-        questions["configuration"] = reload_check(refused)
+        questions["configuration"] = partial(reload_check, refused)
     return Readiness(questions, clock)

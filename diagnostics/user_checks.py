@@ -1,6 +1,6 @@
 """The service user: who it is, until when its token is good, and which token each operation would go out with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 
 from cobrowse.errors import CobrowseError, GenesysUnauthorized, LoginRequired, UserTokenRequired
@@ -8,21 +8,19 @@ from diagnostics.context import Check, DiagnosticContext, failing
 from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys import grant_name
 from integrations.genesys.grants import AUTO, CLIENT, USER
-from integrations.genesys.operations import ATTACH, COBROWSE, Operation, UpstreamRejected
+from integrations.genesys.operations import UpstreamRejected
 from integrations.genesys.user_login import Person, UserLogin
 from integrations.genesys.user_token import UserTokens
 
-# What invites the customer in each flow.
-_INVITING: Mapping[str, Operation] = {"media": ATTACH, "native": COBROWSE}
 _LOG_IN = "Run `cobrowse-bridge login` with the service's settings and sign in to Genesys as the service user."
 
 
 def service_user(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:
-    """Whether a service user is logged in, as whom, and until when."""
+    """Whether a service user is logged in, which one, and until when the token is valid."""
     name, settings = "service user", context.settings
     if settings.user_client is None or settings.genesys_grant == CLIENT:
-        why = "GENESYS_GRANT" if settings.user_client else "GENESYS_USER_CLIENT_ID is not set"
-        yield Check(name, None, f"none is used ({why}): calls go out as the OAuth client")
+        reason = "GENESYS_GRANT" if settings.user_client else "GENESYS_USER_CLIENT_ID is not set"
+        yield Check(name, None, f"none is used ({reason}): calls go out as the OAuth client")
         return
     ledger = context.ledger
     if ledger is None or org.login is None or org.grants.user is None:
@@ -44,9 +42,11 @@ def service_user(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Che
         yield failing(name, error)
     else:
         until = context.clock.now() + timedelta(seconds=org.grants.user.seconds_left())
-        of = f" of {person.org}" if person.org else ""
+        org_suffix = f" of {person.org}" if person.org else ""
         since = f"logged in on {found.logged_in:%Y-%m-%d}"
-        yield Check(name, True, f"{person.user}{of}, {since}; its token is good until {until:%Y-%m-%d %H:%M} UTC")
+        yield Check(
+            name, True, f"{person.user}{org_suffix}, {since}; its token is good until {until:%Y-%m-%d %H:%M} UTC"
+        )
         if found.refused:
             yield Check("login", False, f"can't be renewed any more: {found.refused}", _LOG_IN)
 
@@ -70,11 +70,11 @@ def tokens(_context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:
     if org.grants.user is None:
         yield Check("tokens", True, "the OAuth client's, for every operation")
         return
-    operation, made_up = _INVITING[org.row.name], org.new_id()
-    json = {"type": "cobrowse", "cobrowseSessionId": made_up} if operation.sends_json else None
+    operation, unused_id = org.row.invitation, org.new_id()
+    json = {"type": "cobrowse", "cobrowseSessionId": unused_id} if operation.sends_json else None
     unknown = ""
     try:
-        org.client.call(org.attempt(), operation, "", conversation_id=made_up, json=json)
+        org.client.call(org.attempt(), operation, "", conversation_id=unused_id, json=json)
     except UserTokenRequired as error:
         yield failing("tokens", error)
         return
@@ -85,7 +85,7 @@ def tokens(_context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:
             return
         unknown = "" if isinstance(error, UpstreamRejected) else f" ({operation.name} could not be tried)"
     demanded = org.grants.demanded()
-    users = f"the service user's for {', '.join(demanded)}, as Genesys demands; " if demanded else ""
-    others = "the OAuth client's for all others" if demanded else "the OAuth client's, for every operation"
-    found = "" if demanded or org.grants.mode != AUTO else "; Genesys has demanded no user"
-    yield Check("tokens", True, f"{users}{others}{found}{unknown}")
+    user_part = f"the service user's for {', '.join(demanded)}, as Genesys demands; " if demanded else ""
+    client_part = "the OAuth client's for all others" if demanded else "the OAuth client's, for every operation"
+    suffix = "" if demanded or org.grants.mode != AUTO else "; Genesys has demanded no user"
+    yield Check("tokens", True, f"{user_part}{client_part}{suffix}{unknown}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-class ProviderAway(Exception):
+class ProviderUnavailable(Exception):
     """The provider can't be reached, or what it answers is not OpenID Connect; the log says why."""
 
 
@@ -12,7 +12,7 @@ class SignInRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
+class PendingSignIn:
     """A sign-in under way: where the browser goes, and what must come back with it."""
 
     url: str

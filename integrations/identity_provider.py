@@ -17,15 +17,15 @@ from requests.adapters import HTTPAdapter
 
 from cobrowse.clock import Clock
 from cobrowse.model import Secret
-from integrations.identity import Journey, ProviderAway, SignInRefused
+from integrations.identity import PendingSignIn, ProviderUnavailable, SignInRefused
 from schemas.addresses import http_url, is_in_the_clear
 
 log = structlog.stdlib.get_logger("cobrowse")
 
 # Seconds for the connection and for each wait for bytes, and for an answer as a whole.
-TIMEOUT, WHOLE = 5.0, 10.0
+STEP_SECONDS, TOTAL_SECONDS = 5.0, 10.0
 # Bytes: a provider's description and its keys have a few thousand.
-LARGEST = 262_144
+MAX_BYTES = 262_144
 # Seconds by which the provider's clock and ours may differ.
 LEEWAY = 60
 # Algorithms of a token that only the provider can have signed.
@@ -45,13 +45,13 @@ class IdentityProvider:
         self._redirect_uri = redirect_uri
         self._client = _Client(issuer, client_id, client_secret, scope, clock)
 
-    def begin(self) -> Journey:
+    def begin(self) -> PendingSignIn:
         """A new sign-in. Raises ProviderAway."""
         try:
             found = self._client.create_authorization_url(self._redirect_uri)
         except (RequestException, *_MISFITS) as error:
-            raise _away(self.issuer, error) from None
-        return Journey(found["url"], found["state"], found["nonce"], found["code_verifier"])
+            raise _unavailable(self.issuer, error) from None
+        return PendingSignIn(found["url"], found["state"], found["nonce"], found["code_verifier"])
 
     def finish(self, code: str, nonce: str, code_verifier: str) -> Mapping[str, Any]:
         """The claims of the person who came back with this code. Raises SignInRefused, ProviderAway."""
@@ -64,9 +64,9 @@ class IdentityProvider:
             }
             claims = client.parse_id_token(token, nonce, claims_options=essential, leeway=LEEWAY)
         except RequestException as error:
-            raise _away(self.issuer, error) from None
+            raise _unavailable(self.issuer, error) from None
         except _MISFITS as error:
-            log.warning("the identity provider's answer was refused", error=_words(error))
+            log.warning("the identity provider's answer was refused", error=_describe(error))
             raise SignInRefused from None
         if claims is None:
             log.warning("the identity provider's answer was refused", error="it has no id_token")
@@ -75,7 +75,7 @@ class IdentityProvider:
 
 
 class _Bounded(HTTPAdapter):
-    """Requests' way to a server, with one answer of at most LARGEST bytes within WHOLE seconds."""
+    """Requests' way to a server, with one answer of at most MAX_BYTES within TOTAL_SECONDS."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -83,18 +83,18 @@ class _Bounded(HTTPAdapter):
 
     def send(self, request: PreparedRequest, *_: Any, verify: Any = True, proxies: Any = None, **__: Any) -> Response:  # noqa: ANN401 - requests' own
         """The answer, read as a whole."""
-        ends = self._clock.monotonic() + WHOLE
+        deadline = self._clock.monotonic() + TOTAL_SECONDS
         request.headers["Accept-Encoding"] = "identity"
-        answer = super().send(request, stream=True, timeout=TIMEOUT, verify=verify, proxies=proxies)
+        answer = super().send(request, stream=True, timeout=STEP_SECONDS, verify=verify, proxies=proxies)
         if answer.is_redirect:
             raise RequestException("it answered with a redirect")
         content = bytearray()
-        while part := answer.raw.read1(LARGEST):
+        while part := answer.raw.read1(MAX_BYTES):
             content += part
-            if len(content) > LARGEST:
-                raise RequestException(f"it sent more than {LARGEST} bytes")
-            if self._clock.monotonic() > ends:
-                raise RequestException(f"it did not answer within {WHOLE:g} s")
+            if len(content) > MAX_BYTES:
+                raise RequestException(f"it sent more than {MAX_BYTES} bytes")
+            if self._clock.monotonic() > deadline:
+                raise RequestException(f"it did not answer within {TOTAL_SECONDS:g} s")
         answer.raw = BytesIO(content)
         return answer
 
@@ -131,31 +131,33 @@ class _Client(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # Authl
         return self.server_metadata
 
 
-def _check_metadata(told: Mapping[str, Any], issuer: str) -> dict[str, Any]:
+def _check_metadata(metadata: Mapping[str, Any], issuer: str) -> dict[str, Any]:
     """What of the provider's description is used. ValueError if it is another's, or has no safe endpoints."""
-    if told["issuer"].rstrip("/") != issuer.rstrip("/"):
-        raise ValueError(f"it is the description of {str(told['issuer'])[:200]!r}")
-    endpoints = {name: told[name] for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+    if metadata["issuer"].rstrip("/") != issuer.rstrip("/"):
+        raise ValueError(f"it is the description of {str(metadata['issuer'])[:200]!r}")
+    endpoints = {name: metadata[name] for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
     for name, url in endpoints.items():
         parts = http_url(url)
         if parts is None or is_in_the_clear(parts):
             raise ValueError(f"its {name} is no https URL")
-    ways = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    methods = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return {
         **endpoints,
-        "issuer": told["issuer"],
+        "issuer": metadata["issuer"],
         "id_token_signing_alg_values_supported": [
-            each for each in told.get("id_token_signing_alg_values_supported", SIGNED) if each in SIGNED
+            each for each in metadata.get("id_token_signing_alg_values_supported", SIGNED) if each in SIGNED
         ],
-        "token_endpoint_auth_method": "client_secret_basic" if "client_secret_basic" in ways else "client_secret_post",
+        "token_endpoint_auth_method": "client_secret_basic"
+        if "client_secret_basic" in methods
+        else "client_secret_post",
     }
 
 
-def _away(issuer: str, error: Exception) -> ProviderAway:
-    log.warning("the identity provider could not be used", issuer=issuer, error=_words(error))
-    return ProviderAway()
+def _unavailable(issuer: str, error: Exception) -> ProviderUnavailable:
+    log.warning("the identity provider could not be used", issuer=issuer, error=_describe(error))
+    return ProviderUnavailable()
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """The error's kind and words, without what was sent: a URL may have a code in it."""
     return f"{type(error).__name__}: {error}".partition("?")[0][:200]

@@ -12,7 +12,7 @@ from cobrowse.errors import LedgerUnavailable
 GATHER_SECONDS = 1.0
 # Rows that a process holds meanwhile. What exceeds them is counted under its code only, so that a flood of invented
 # names and addresses takes neither memory nor the ledger's time.
-MOST_HELD = 100
+MAX_PENDING = 100
 OTHERS = "(others)"
 
 
@@ -47,33 +47,33 @@ class RefusalRecorder:
         self._write = write
         self._clock = clock
         self._lock = Lock()
-        self._held: dict[tuple[int, str, str, str], Refusal] = {}
+        self._pending: dict[tuple[int, str, str, str], Refusal] = {}
         self._writer: Thread | None = None
 
     def add(self, refusal: Refusal) -> None:
         """Note a refusal. It takes no time and raises nothing."""
         with self._lock:
             key = (refusal.minute, refusal.sender, refusal.code, refusal.address)
-            if key not in self._held and len(self._held) >= MOST_HELD:
+            if key not in self._pending and len(self._pending) >= MAX_PENDING:
                 refusal = replace(refusal, sender=OTHERS, address="")
                 key = (refusal.minute, OTHERS, refusal.code, "")
-            kept = self._held.get(key)
-            self._held[key] = replace(refusal, first=kept.first, count=kept.count + 1) if kept else refusal
+            earlier = self._pending.get(key)
+            self._pending[key] = replace(refusal, first=earlier.first, count=earlier.count + 1) if earlier else refusal
             if self._writer is None:
-                self._writer = Thread(target=self._later, name="refusals", daemon=True)
+                self._writer = Thread(target=self._flush_later, name="refusals", daemon=True)
                 self._writer.start()
 
     def flush(self) -> None:
         """Write what is held. What the ledger doesn't take is given up."""
         with self._lock:
-            held, self._held = tuple(self._held.values()), {}
+            batch, self._pending = tuple(self._pending.values()), {}
         try:
-            if held:
-                self._write(held)
+            if batch:
+                self._write(batch)
         except LedgerUnavailable:
             pass  # requests that need the ledger report it
 
-    def _later(self) -> None:
+    def _flush_later(self) -> None:
         self._clock.sleep(GATHER_SECONDS)
         with self._lock:
             # From here on the next refusal starts a writer of its own.

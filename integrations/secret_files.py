@@ -25,16 +25,16 @@ class Variables(Mapping[str, str]):
         """The environment with its files, or itself where it has them already."""
         return environ if isinstance(environ, cls) else cls(environ)
 
-    def chosen(self, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    def select(self, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
         """Those of these variables that are set, and a line for each whose file can't be used."""
-        given: dict[str, str] = {}
+        values: dict[str, str] = {}
         errors: list[str] = []
         for name in names:
             try:
-                given |= {name: self[name]} if name in self else {}
+                values |= {name: self[name]} if name in self else {}
             except SecretFileError as error:
                 errors.append(str(error))
-        return given, errors
+        return values, errors
 
     def __getitem__(self, name: str) -> str:
         value, file = self._environ.get(name, ""), self._environ.get(f"{name}_FILE", "")
@@ -43,11 +43,11 @@ class Variables(Mapping[str, str]):
         if value:
             raise SecretFileError(f"{name}_FILE: set beside {name}; set one of the two")
         try:
-            with Path(file).open(encoding="utf-8") as opened:
-                text = opened.read(LONGEST + 1)
+            with Path(file).open(encoding="utf-8") as stream:
+                text = stream.read(LONGEST + 1)
         except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise SecretFileError(f"{name}_FILE: {file[:200]} can't be read: {why}; name a file of text") from None
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise SecretFileError(f"{name}_FILE: {file[:200]} can't be read: {reason}; name a file of text") from None
         if len(text) > LONGEST:
             raise SecretFileError(f"{name}_FILE: {file[:200]} is over {LONGEST} bytes; name the secret's own file")
         return text.removesuffix("\n").removesuffix("\r")

@@ -1,7 +1,5 @@
 """An HTTP answer as a value, before anything is done to it on its way out."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus

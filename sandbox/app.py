@@ -1,7 +1,5 @@
 """The calls of Genesys Cloud that a cobrowse adapter makes, as a Flask app: where they are, and how one is done."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
@@ -12,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox import endpoints, listening
 from sandbox.answers import Answer, json_answer, status_line
-from sandbox.breakage import Wire, apply_response_fault, sent
+from sandbox.breakage import Wire, apply_response_fault, render
 from sandbox.calls import Call
 from sandbox.control import control
 from sandbox.errors import GenesysError, Refusal
@@ -72,7 +70,7 @@ ROUTES = (
 )
 
 
-def create_app(world: FakeGenesys) -> Flask:
+def create_app(genesys: FakeGenesys) -> Flask:
     """The sandbox as a WSGI app. Without the sandbox's own server a dropped answer is an error that the app raises."""
     app = Flask("sandbox", static_folder=None)
     app.url_map.merge_slashes = False
@@ -80,88 +78,95 @@ def create_app(world: FakeGenesys) -> Flask:
         app.add_url_rule(
             route.rule,
             endpoint=route.operation,
-            view_func=partial(_respond, world, route),
+            view_func=partial(_respond, genesys, route),
             methods=[route.method],
             provide_automatic_options=False,
         )
-    app.register_blueprint(control(world))
-    app.register_error_handler(HTTPException, partial(_no_such_call, world))
+    app.register_blueprint(control(genesys))
+    app.register_error_handler(HTTPException, partial(_no_such_call, genesys))
     return app
 
 
-def _respond(world: FakeGenesys, route: Route, **path: str) -> Response:
+def _respond(genesys: FakeGenesys, route: Route, **path: str) -> Response:
     """Do one call, with the fault that strikes it."""
-    wire = Wire(request.environ.get("werkzeug.socket"), world.stopping.wait)
+    wire = Wire(request.environ.get("werkzeug.socket"), genesys.stopping.wait)
     request.get_data(cache=True)  # before the form, which would take it away
     if route.operation == "token" and request.form.get("grant_type") in GRANTS:
         route = route._replace(operation="user_token")
-    call = _record_call(world, route.operation, path.get("conversation_id"))
-    armed = world.faults.take(route.operation)
-    answer, armed = _apply_faults(world, route, call, armed, wire, partial(_answer_call, world, route, call, path))
-    call.fault = None if armed is None else armed.fault.kind
+    call = _record_call(genesys, route.operation, path.get("conversation_id"))
+    queued = genesys.faults.take(route.operation)
+    answer, queued = _apply_faults(
+        genesys, route, call, queued, wire, partial(_answer_call, genesys, route, call, path)
+    )
+    call.fault = None if queued is None else queued.fault.kind
     call.status = None if call.fault == "drop" else answer.status
-    headers, pieces = sent(None if armed is None else armed.fault, answer, call.correlation_id, wire)
-    known = {name.lower() for name, _ in headers}
-    budget = world.tokens.budget(_bearer())
-    headers = [*headers, *((name, value) for name, value in budget.items() if name not in known)]
+    headers, pieces = render(None if queued is None else queued.fault, answer, call.correlation_id, wire)
+    names = {name.lower() for name, _ in headers}
+    budget = genesys.tokens.budget(_bearer())
+    headers = [*headers, *((name, value) for name, value in budget.items() if name not in names)]
     return Response(pieces, status_line(answer.status), headers)
 
 
 def _apply_faults(
-    world: FakeGenesys, route: Route, call: Call, armed: QueuedFault | None, wire: Wire, do: Callable[[], Answer]
+    genesys: FakeGenesys,
+    route: Route,
+    call: Call,
+    queued: QueuedFault | None,
+    wire: Wire,
+    answer_call: Callable[[], Answer],
 ) -> tuple[Answer, QueuedFault | None]:
     """The answer, and the fault that is still to show in how it is sent.
 
     A fault that strikes afterwards is for calls that worked: where the call fails by itself, it waits for the next.
     """
-    if armed is None:
-        return do(), None
-    fault, before = armed.fault, armed.fault.when == "before"
+    if queued is None:
+        return answer_call(), None
+    fault, before = queued.fault, queued.fault.when == "before"
     if before and fault.kind == "delay" and wire.pause(fault.parameters["seconds"]):
         return GenesysError("service.unavailable").answer(call.correlation_id), None
     if before and fault.kind == "expire_token":
-        _revoke(world, None)
-    answer = do() if not before or fault.kind in {"delay", "expire_token"} else json_answer({}, route.status)
+        _revoke(genesys, None)
+    answer = answer_call() if not before or fault.kind in {"delay", "expire_token"} else json_answer({}, route.status)
     if not before and answer.status >= 400:
-        world.faults.give_back(armed)
+        genesys.faults.give_back(queued)
         return answer, None
     if not before and fault.kind == "delay":
         wire.pause(fault.parameters["seconds"])
     if not before and fault.kind == "expire_token":
-        _revoke(world, answer if route.rule == "/oauth/token" else None)
-    return apply_response_fault(fault, answer, call.correlation_id, route.operation), armed
+        _revoke(genesys, answer if route.rule == "/oauth/token" else None)
+    return apply_response_fault(fault, answer, call.correlation_id, route.operation), queued
 
 
-def _answer_call(world: FakeGenesys, route: Route, call: Call, path: Mapping[str, str]) -> Answer:
+def _answer_call(genesys: FakeGenesys, route: Route, call: Call, path: Mapping[str, str]) -> Answer:
     """The answer of a call that nothing struck, good or bad."""
     try:
-        if world.options.api not in {"both", route.flow} and route.flow != "both":
+        if genesys.options.api not in {"both", route.flow} and route.flow != "both":
             raise GenesysError("not.found")
         if len(request.get_data(cache=True)) > BODY_LIMIT:
             raise GenesysError("request.entity.too.large", maximumBytes=str(BODY_LIMIT))
-        if route.operation in world.options.user_required and world.tokens.is_client(_bearer()):
+        if route.operation in genesys.options.user_required and genesys.tokens.is_client(_bearer()):
             raise GenesysError("user.context.required")
-        return route.work(world, **path)
+        return route.work(genesys, **path)
     except Refusal as refusal:
         return refusal.answer(call.correlation_id)
 
 
-def _no_such_call(world: FakeGenesys, error: HTTPException) -> Response:
+def _no_such_call(genesys: FakeGenesys, error: HTTPException) -> Response:
     """An unknown path or method: answered and counted as Genesys's own rejections are."""
-    call = _record_call(world, "unknown", None)
+    call = _record_call(genesys, "unknown", None)
     code = "method.not.allowed" if error.code == 405 else "not.found" if error.code == 404 else "bad.request"
     answer = GenesysError(code).answer(call.correlation_id)
     call.status = answer.status
-    headers, pieces = sent(None, answer, call.correlation_id, Wire(None, world.stopping.wait))
+    headers, pieces = render(None, answer, call.correlation_id, Wire(None, genesys.stopping.wait))
     return Response(pieces, status_line(answer.status), headers)
 
 
-def _record_call(world: FakeGenesys, operation: str, conversation_id: str | None) -> Call:
-    return world.record.begin(
+def _record_call(genesys: FakeGenesys, operation: str, conversation_id: str | None) -> Call:
+    return genesys.record.begin(
         operation,
         method=request.method,
         path=request.path,
-        correlation_id=request.headers.get("ININ-Correlation-Id") or world.new_id(),
+        correlation_id=request.headers.get("ININ-Correlation-Id") or genesys.new_id(),
         conversation_id=conversation_id,
         has_body=bool(request.get_data(cache=True)),
         content_type=request.headers.get("Content-Type"),
@@ -169,12 +174,12 @@ def _record_call(world: FakeGenesys, operation: str, conversation_id: str | None
     )
 
 
-def _revoke(world: FakeGenesys, login_answer: Answer | None) -> None:
+def _revoke(genesys: FakeGenesys, login_answer: Answer | None) -> None:
     """Make the token invalid that this call presented, or the one that it has just been given."""
     if login_answer is None:
-        world.tokens.revoke(_bearer())
+        genesys.tokens.revoke(_bearer())
     else:
-        world.tokens.revoke(orjson.loads(login_answer.body)["access_token"])
+        genesys.tokens.revoke(orjson.loads(login_answer.body)["access_token"])
 
 
 def _bearer() -> str:

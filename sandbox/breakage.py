@@ -1,7 +1,5 @@
 """What a fault does to an answer: another answer, or another way of sending it."""
 
-from __future__ import annotations
-
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,23 +29,25 @@ class Wire:
 
 
 def _status(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:
-    given = fault.parameters
-    status = int(given["status"])
-    retry = given["retry_after"]
-    headers = ({} if retry is None else {"Retry-After": str(retry)}) | (given["headers"] or {})
+    parameters = fault.parameters
+    status = int(parameters["status"])
+    retry = parameters["retry_after"]
+    headers = ({} if retry is None else {"Retry-After": str(retry)}) | (parameters["headers"] or {})
     if status < 400:
         return replace(answer, status=status, headers={**answer.headers, **headers})
     if operation == "token" and status in {400, 401}:
         refused = OAuthError(
-            status, str(given["code"] or "invalid_client"), str(given["message"] or "authentication failed")
+            status, str(parameters["code"] or "invalid_client"), str(parameters["message"] or "authentication failed")
         )
         return replace(refused.answer(context_id), headers=headers)
-    usual = "too.many.requests" if status == 429 and retry is None else USUAL_CODE.get(status, "internal.server.error")
-    code = str(given["code"] or usual)
+    default_code = (
+        "too.many.requests" if status == 429 and retry is None else USUAL_CODE.get(status, "internal.server.error")
+    )
+    code = str(parameters["code"] or default_code)
     row = CODES.get(code)
-    blanks = {"seconds": str(retry), "permissions": "conversation:cobrowse:add", "maximumBytes": "512000"}
-    blanks |= {"limit": "300", "window": "60", "value": "", "type": "", "allowableValues": ""}
-    message = str(given["message"] or (row.message.format(**blanks) if row else code))
+    placeholders = {"seconds": str(retry), "permissions": "conversation:cobrowse:add", "maximumBytes": "512000"}
+    placeholders |= {"limit": "300", "window": "60", "value": "", "type": "", "allowableValues": ""}
+    message = str(parameters["message"] or (row.message.format(**placeholders) if row else code))
     return json_answer(error_body(status, code, message, context_id), status, headers)
 
 
@@ -72,8 +72,8 @@ def _echo(fault: Fault, *_: object) -> Answer:
     """A gateway that quotes the request in its error, in all the places that a message is read from."""
     status = int(fault.parameters["status"])
     presented = request.headers.get("Authorization", "")
-    where = f"{request.url}?token={presented.partition(' ')[2]}"
-    quoted = f"{presented} was refused for {where} {request.get_data(as_text=True)}"
+    url = f"{request.url}?token={presented.partition(' ')[2]}"
+    quoted = f"{presented} was refused for {url} {request.get_data(as_text=True)}"
     return json_answer({"code": "echo", "message": quoted, "error_description": quoted, "contextId": presented}, status)
 
 
@@ -83,7 +83,7 @@ def _redirect(fault: Fault, answer: Answer, *_: str) -> Answer:
 
 
 # Kinds that say something else; a kind not here leaves the answer as it is.
-_REWORDINGS: Mapping[str, Callable[[Fault, Answer, str, str], Answer]] = {
+_REPLACEMENTS: Mapping[str, Callable[[Fault, Answer, str, str], Answer]] = {
     "status": _status,
     "wrong_json": _wrong_json,
     "not_json": _not_json,
@@ -96,8 +96,8 @@ _REWORDINGS: Mapping[str, Callable[[Fault, Answer, str, str], Answer]] = {
 
 def apply_response_fault(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:
     """The answer that is given in place of this one."""
-    reword = _REWORDINGS.get(fault.kind)
-    return answer if reword is None else reword(fault, answer, context_id, operation)
+    replacement = _REPLACEMENTS.get(fault.kind)
+    return answer if replacement is None else replacement(fault, answer, context_id, operation)
 
 
 def _drop(fault: Fault, _answer: Answer, _headers: object, wire: Wire) -> Iterator[bytes]:
@@ -114,28 +114,28 @@ def _truncate(_fault: Fault, answer: Answer, *_: object) -> Iterator[bytes]:
 
 def _drip(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:
     seconds = float(fault.parameters["seconds"])
-    whole = fault.parameters["part"] == "all" and wire.connection is not None
-    opening = head(status_line(answer.status), [*headers, ("Connection", "close")]) if whole else b""
-    every = opening + answer.body
-    for place in range(len(every)):
-        one = every[place : place + 1]
-        if whole and wire.connection is not None:
-            wire.connection.sendall(one)
+    sends_head = fault.parameters["part"] == "all" and wire.connection is not None
+    opening = head(status_line(answer.status), [*headers, ("Connection", "close")]) if sends_head else b""
+    data = opening + answer.body
+    for place in range(len(data)):
+        byte = data[place : place + 1]
+        if sends_head and wire.connection is not None:
+            wire.connection.sendall(byte)
         else:
-            yield one
+            yield byte
         if wire.pause(seconds):
             raise ConnectionAbortedError("the sandbox stops")
-    if whole:
+    if sends_head:
         raise ConnectionAbortedError("all of it is sent already")
 
 
 def _huge(fault: Fault, answer: Answer, *_: object) -> Iterator[bytes]:
     opening = _pad(answer.body)
     yield opening
-    left = _padding(fault)
-    while left > 0:
-        yield b"x" * min(left, _CHUNK)
-        left -= _CHUNK
+    remaining = _padding(fault)
+    while remaining > 0:
+        yield b"x" * min(remaining, _CHUNK)
+        remaining -= _CHUNK
     yield b'"}'
 
 
@@ -148,7 +148,7 @@ _SENDINGS: Mapping[str, Callable[[Fault, Answer, list[tuple[str, str]], Wire], I
 }
 
 
-def sent(
+def render(
     fault: Fault | None, answer: Answer, context_id: str, wire: Wire
 ) -> tuple[list[tuple[str, str]], Iterable[bytes]]:
     """The headers and the pieces of the body, as the fault has them sent.

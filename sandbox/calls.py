@@ -1,11 +1,10 @@
-"""What the sandbox was asked: the newest calls one by one, and how many there were of each operation."""
-
-from __future__ import annotations
+"""The calls that the sandbox has received: the newest one by one, and a count of each operation."""
 
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.shapes import stamp
 
@@ -62,35 +61,14 @@ class Calls:
             self._newest.clear()
             self._total.clear()
 
-    def begin(
-        self,
-        operation: str,
-        *,
-        method: str,
-        path: str,
-        correlation_id: str,
-        conversation_id: str | None,
-        has_body: bool,
-        content_type: str | None,
-        authorization: str | None,
-    ) -> Call:
-        """Note a call as it comes in; of its Authorization header only the scheme is kept."""
+    def begin(self, operation: str, *, authorization: str | None, **fields: Any) -> Call:  # noqa: ANN401 - Call's fields
+        """Record a call as it comes in; of its Authorization header only the scheme is kept."""
         scheme = (authorization or "").partition(" ")[0]
         scheme = scheme.title() if scheme.lower() in {"basic", "bearer"} else "other" if scheme else ""
         with self._lock:
             self._total[operation] += 1
-            call = Call(
-                self._total.total(),
-                operation,
-                method,
-                path,
-                correlation_id,
-                self._clock(),
-                conversation_id,
-                has_body,
-                content_type,
-                scheme or None,
-            )
+            n, time = self._total.total(), self._clock()
+            call = Call(n=n, operation=operation, time=time, authorization=scheme or None, **fields)
             self._newest.append(call)
             return call
 

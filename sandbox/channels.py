@@ -1,7 +1,5 @@
 """Notification channels: their topics, what was sent to each, and the ways in which a socket can misbehave."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -41,8 +39,8 @@ class Channels:
         self._new_id = new_id
         self._lock = threading.Lock()
         self._channels: dict[str, Channel] = {}
-        self._once: deque[str] = deque()
-        self._held: bytes | None = None
+        self._next_events: deque[str] = deque()
+        self._delayed: bytes | None = None
         self.made = 0
 
     def clear(self) -> None:
@@ -51,8 +49,8 @@ class Channels:
             for one in self._channels.values():
                 one.ended = "cut"
             self._channels.clear()
-            self._once.clear()
-            self._held = None
+            self._next_events.clear()
+            self._delayed = None
             self.made = 0
 
     def make(self) -> Channel:
@@ -91,7 +89,7 @@ class Channels:
         with self._lock:
             return sum(one.connections > 0 for one in self._channels.values())
 
-    def tell(self, topics: Iterable[str], body: object) -> None:
+    def notify(self, topics: Iterable[str], body: object) -> None:
         """Send the event to every connected channel, once for each of these topics that it has."""
         with self._lock:
             for topic in topics:
@@ -104,7 +102,7 @@ class Channels:
         """Do one of DISTURBANCES."""
         with self._lock:
             if what in ("duplicate", "reorder"):
-                self._once.append(what)
+                self._next_events.append(what)
                 return
             for one in self._channels.values():
                 if what == "silence":
@@ -116,13 +114,13 @@ class Channels:
                     one.ended = what
 
     def _put(self, channel: Channel, message: bytes) -> None:
-        once = self._once.popleft() if self._once else ""
+        once = self._next_events.popleft() if self._next_events else ""
         if once == "reorder":
-            self._held = message
+            self._delayed = message
             return
         channel.outbox.append(message)
         if once == "duplicate":
             channel.outbox.append(message)
-        if self._held is not None:
-            channel.outbox.append(self._held)
-            self._held = None
+        if self._delayed is not None:
+            channel.outbox.append(self._delayed)
+            self._delayed = None

@@ -1,7 +1,5 @@
 """The sandbox's own endpoints, under /sandbox: faults, counts, calls, conversations, tokens, settings, reset."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import orjson
@@ -25,120 +23,122 @@ FIXED: Mapping[str, str] = {
 }
 
 
-def control(world: FakeGenesys) -> Blueprint:
+def control(genesys: FakeGenesys) -> Blueprint:
     """The control endpoints of one sandbox; they take no token, keep no record of calls, and meet no faults."""
-    plan = Blueprint("control", __name__, url_prefix="/sandbox")
+    blueprint = Blueprint("control", __name__, url_prefix="/sandbox")
 
-    @plan.errorhandler(Refused)
+    @blueprint.errorhandler(Refused)
     def refused(error: Refused) -> Response:
         return _json({"message": str(error)}, 400)
 
-    @plan.errorhandler(GenesysError)
+    @blueprint.errorhandler(GenesysError)
     def absent(_error: GenesysError) -> Response:
         # Here it can only be a conversation that isn't there.
         return _json({"message": "id: there is no such conversation"}, 404)
 
-    @plan.get("/state")
+    @blueprint.get("/state")
     def show_state() -> Response:
-        return _json(snapshot(world))
+        return _json(snapshot(genesys))
 
-    @plan.get("/calls")
+    @blueprint.get("/calls")
     def show_calls() -> Response:
-        calls = world.record.newest(request.args.get("operation"))
-        return _json({"total": world.record.total(), "calls": [one.document() for one in calls]})
+        calls = genesys.record.newest(request.args.get("operation"))
+        return _json({"total": genesys.record.total(), "calls": [one.document() for one in calls]})
 
-    @plan.post("/reset")
+    @blueprint.post("/reset")
     def reset() -> Response:
-        world.reset()
-        return _json(snapshot(world))
+        genesys.reset()
+        return _json(snapshot(genesys))
 
-    @plan.get("/settings")
+    @blueprint.get("/settings")
     def show_settings() -> Response:
-        return _json(world.options.document())
+        return _json(genesys.options.document())
 
-    @plan.post("/settings")
+    @blueprint.post("/settings")
     def change_settings() -> Response:
-        world.options.take(change_options(world.options, _document()))
-        return _json(world.options.document())
+        genesys.options.copy_from(change_options(genesys.options, _document()))
+        return _json(genesys.options.document())
 
-    @plan.post("/tokens")
+    @blueprint.post("/tokens")
     def add_token() -> Response:
-        given = mapping(_document(), ("token", "scopes", "expiresIn"))
-        value = text(given["token"], "token") if "token" in given else None
-        scopes = texts(given["scopes"], "scopes") if "scopes" in given else SCOPES
-        seconds = whole(given["expiresIn"], "expiresIn", 1, YEAR) if "expiresIn" in given else None
-        token = world.add_user_token(value, scopes, seconds)
+        fields = mapping(_document(), ("token", "scopes", "expiresIn"))
+        value = text(fields["token"], "token") if "token" in fields else None
+        scopes = texts(fields["scopes"], "scopes") if "scopes" in fields else SCOPES
+        seconds = whole(fields["expiresIn"], "expiresIn", 1, YEAR) if "expiresIn" in fields else None
+        token = genesys.add_user_token(value, scopes, seconds)
         return _json({"access_token": token.value, "scopes": sorted(token.scopes), "expires_in": seconds}, 201)
 
-    @plan.delete("/logins")
+    @blueprint.delete("/logins")
     def revoke_logins() -> Response:
-        world.logins.revoke()
-        return _json({"renewed": world.logins.renewed})
+        genesys.logins.revoke()
+        return _json({"renewed": genesys.logins.renewed})
 
-    _conversations(plan, world)
-    _channels(plan, world)
-    _faults(plan, world)
-    return plan
+    _conversations(blueprint, genesys)
+    _channels(blueprint, genesys)
+    _faults(blueprint, genesys)
+    return blueprint
 
 
-def _conversations(plan: Blueprint, world: FakeGenesys) -> None:
-    @plan.post("/conversations")
+def _conversations(blueprint: Blueprint, genesys: FakeGenesys) -> None:
+    @blueprint.post("/conversations")
     def add_conversation() -> Response:
-        given = mapping(_document(), ("id", "channel", "state", "agent"))
-        name = text(given["id"], "id") if "id" in given else None
-        channel, how = given.get("channel", "webchat"), given.get("state", "active")
-        new = world.add_conversation(str(channel), str(how), name, str(given.get("agent", "connected")))
-        return _json(shapes.conversation(new, world.options.api), 201)
+        fields = mapping(_document(), ("id", "channel", "state", "agent"))
+        name = text(fields["id"], "id") if "id" in fields else None
+        channel, status = fields.get("channel", "webchat"), fields.get("state", "active")
+        new = genesys.add_conversation(str(channel), str(status), name, str(fields.get("agent", "connected")))
+        return _json(shapes.conversation(new, genesys.options.api), 201)
 
-    @plan.patch("/conversations/<conversation_id>")
+    @blueprint.patch("/conversations/<conversation_id>")
     def end_conversation(conversation_id: str) -> Response:
-        given = mapping(_document(), ("state", "customer", "agent", "cobrowse", "transfer"))
-        if "state" in given or not given:
-            choice(given.get("state"), "state", ("ended",))
-            world.state.end(conversation_id)
-        if "cobrowse" in given:
-            world.state.turn(conversation_id, choice(given["cobrowse"], "cobrowse", state.ENDINGS))
-        if "transfer" in given and flag(given["transfer"], "transfer"):
-            world.state.move(conversation_id, agent="alerting", transfers=1)
-        moved = {side: choice(given[side], side, state.PRESENCES) for side in ("customer", "agent") if side in given}
-        there = world.state.move(conversation_id, moved.get("customer"), moved.get("agent"))
-        world.tell(there)
-        return _json(shapes.conversation(there, world.options.api))
+        fields = mapping(_document(), ("state", "customer", "agent", "cobrowse", "transfer"))
+        if "state" in fields or not fields:
+            choice(fields.get("state"), "state", ("ended",))
+            genesys.state.end(conversation_id)
+        if "cobrowse" in fields:
+            genesys.state.change_cobrowse(conversation_id, choice(fields["cobrowse"], "cobrowse", state.ENDINGS))
+        if "transfer" in fields and flag(fields["transfer"], "transfer"):
+            genesys.state.move(conversation_id, agent="alerting", transfers=1)
+        presences = {
+            side: choice(fields[side], side, state.PRESENCES) for side in ("customer", "agent") if side in fields
+        }
+        conversation = genesys.state.move(conversation_id, presences.get("customer"), presences.get("agent"))
+        genesys.notify(conversation)
+        return _json(shapes.conversation(conversation, genesys.options.api))
 
 
-def _channels(plan: Blueprint, world: FakeGenesys) -> None:
-    @plan.get("/channels")
+def _channels(blueprint: Blueprint, genesys: FakeGenesys) -> None:
+    @blueprint.get("/channels")
     def show_channels() -> Response:
-        return _json({"made": world.channels.made, "listening": world.channels.listening()})
+        return _json({"made": genesys.channels.made, "listening": genesys.channels.listening()})
 
-    @plan.post("/channels")
+    @blueprint.post("/channels")
     def disturb() -> Response:
-        given = mapping(_document(), ("disturb",))
-        world.channels.disturb(choice(given.get("disturb"), "disturb", DISTURBANCES))
-        return _json({"made": world.channels.made, "listening": world.channels.listening()})
+        fields = mapping(_document(), ("disturb",))
+        genesys.channels.disturb(choice(fields.get("disturb"), "disturb", DISTURBANCES))
+        return _json({"made": genesys.channels.made, "listening": genesys.channels.listening()})
 
 
-def _faults(plan: Blueprint, world: FakeGenesys) -> None:
-    @plan.post("/faults")
+def _faults(blueprint: Blueprint, genesys: FakeGenesys) -> None:
+    @blueprint.post("/faults")
     def add_fault() -> Response:
-        return _json(world.faults.arm(parse(_document())).document(), 201)
+        return _json(genesys.faults.enqueue(parse(_document())).document(), 201)
 
-    @plan.get("/faults")
+    @blueprint.get("/faults")
     def show_faults() -> Response:
-        return _json({"faults": [one.document() for one in world.faults.asked()]})
+        return _json({"faults": [one.document() for one in genesys.faults.all()]})
 
-    @plan.delete("/faults")
+    @blueprint.delete("/faults")
     def clear_faults() -> Response:
-        world.faults.clear()
+        genesys.faults.clear()
         return _json({"faults": []})
 
 
-def snapshot(world: FakeGenesys) -> dict[str, object]:
+def snapshot(genesys: FakeGenesys) -> dict[str, object]:
     """What the sandbox holds and has counted."""
-    conversations = world.state.conversations()
-    counted = world.state.invitations()
+    conversations = genesys.state.conversations()
+    invitations = genesys.state.invitations()
     return {
-        "api": world.options.api,
+        "api": genesys.options.api,
         "fixed": FIXED,
         "conversations": [
             {"id": one.id, "channel": one.channel, "state": "active" if one.ended is None else "ended"}
@@ -153,15 +153,15 @@ def snapshot(world: FakeGenesys) -> dict[str, object]:
                 "created": shapes.stamp(one.made),
                 "expires": shapes.stamp(one.expires),
             }
-            for one in world.sessions()
+            for one in genesys.sessions()
         ],
         "attachments": [
             shapes.attached(medium) | {"conversationId": one.id, "time": shapes.stamp(medium.attached)}
             for one in conversations
             for medium in one.media
         ],
-        "invitations": {"total": sum(counted.values()), "byConversation": counted},
-        "tokens": {"issued": world.tokens.issued, "renewed": world.logins.renewed},
+        "invitations": {"total": sum(invitations.values()), "byConversation": invitations},
+        "tokens": {"issued": genesys.tokens.issued, "renewed": genesys.logins.renewed},
     }
 
 

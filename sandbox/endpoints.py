@@ -1,9 +1,8 @@
 """What each of Genesys's calls does, and the answer of one that works."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
+from typing import TypeVar
 
 import orjson
 from flask import request
@@ -16,6 +15,8 @@ from sandbox.fake_genesys import FakeGenesys
 from sandbox.logins import GRANTS
 from sandbox.tokens import Token, require
 
+T = TypeVar("T")
+
 # The scope that a channel asks for beside cobrowse:initiate; e-mail has none, since it is refused anyway.
 CHANNEL_SCOPES: Mapping[str, tuple[str, ...]] = {
     "webchat": ("conversation:webchat",),
@@ -26,125 +27,125 @@ CHANNEL_SCOPES: Mapping[str, tuple[str, ...]] = {
 NATIVE_PERMISSIONS = "conversation:cobrowse:add, conversation:cobrowseVoice:add"
 
 
-def login(world: FakeGenesys) -> Answer:
+def login(genesys: FakeGenesys) -> Answer:
     """`POST /oauth/token`: client credentials, in the Basic header or in the form; a user's code or refresh token."""
     form, authorization = request.form.to_dict(), request.headers.get("Authorization")
     is_user = form.get("grant_type") in GRANTS
-    document = world.logins.grant(authorization, form) if is_user else world.tokens.login(authorization, form)
+    document = genesys.logins.grant(authorization, form) if is_user else genesys.tokens.login(authorization, form)
     return Answer(200, orjson.dumps(document), headers={"Cache-Control": "no-store"})
 
 
-def authorize(world: FakeGenesys) -> Answer:
+def authorize(genesys: FakeGenesys) -> Answer:
     """`GET /oauth/authorize`: where a user logs in."""
-    return world.logins.page(request.args.to_dict())
+    return genesys.logins.page(request.args.to_dict())
 
 
-def get_me(world: FakeGenesys) -> Answer:
+def get_me(genesys: FakeGenesys) -> Answer:
     """`GET /api/v2/users/me`: whose token it is; a client's has nobody."""
-    if not admit(world).is_user:
+    if not admit(genesys).is_user:
         raise GenesysError("user.context.required")
     return json_answer({**SERVICE_USER, "organization": ORGANIZATION})
 
 
-def list_webchats(world: FakeGenesys) -> Answer:
+def list_webchats(genesys: FakeGenesys) -> Answer:
     """`GET /api/v2/conversations/webchat`: the webchats, newest first."""
-    admit(world, "conversation:read")
+    admit(genesys, "conversation:read")
     active = request.args.get("active", "true").lower() != "false"
     size, number = _count("pageSize", 25), _count("pageNumber", 1)
-    return json_answer(shapes.webchat_page(world.state.webchats(active=active), size, number, world.options.api))
+    return json_answer(shapes.webchat_page(genesys.state.webchats(active=active), size, number, genesys.options.api))
 
 
-def get_conversation(world: FakeGenesys, conversation_id: str) -> Answer:
+def get_conversation(genesys: FakeGenesys, conversation_id: str) -> Answer:
     """`GET /api/v2/conversations/{id}`: what verification reads in both flows."""
-    admit(world, "conversation:read")
-    return json_answer(shapes.conversation(world.state.look(conversation_id), world.options.api))
+    admit(genesys, "conversation:read")
+    return json_answer(shapes.conversation(genesys.state.view(conversation_id), genesys.options.api))
 
 
-def create_session(world: FakeGenesys) -> Answer:
+def create_session(genesys: FakeGenesys) -> Answer:
     """`POST /api/v2/cobrowse/sessions`: a session that is not attached to anything yet."""
-    admit(world, "cobrowse:initiate")
-    return json_answer(shapes.created_session(world.state.create(_body())), 201)
+    admit(genesys, "cobrowse:initiate")
+    return json_answer(shapes.created_session(genesys.state.create(read_body(dict))), 201)
 
 
-def attach_medium(world: FakeGenesys, conversation_id: str) -> Answer:
+def attach_medium(genesys: FakeGenesys, conversation_id: str) -> Answer:
     """`POST /api/v2/conversations/{id}/media`: the session becomes a medium and the customer is invited."""
-    token = admit(world, "cobrowse:initiate")
-    require(token, *CHANNEL_SCOPES[world.state.conversation(conversation_id).channel])
-    body = _body()
+    token = admit(genesys, "cobrowse:initiate")
+    require(token, *CHANNEL_SCOPES[genesys.state.conversation(conversation_id).channel])
+    body = read_body(dict)
     kind, session_id = body.get("type"), body.get("cobrowseSessionId")
     if kind != "cobrowse":
         raise GenesysError("invalid.value", value=str(kind), type="type", allowableValues="cobrowse")
     if not isinstance(session_id, str):
         raise GenesysError("bad.request", details=({"errorCode": "bad.request", "fieldName": "cobrowseSessionId"},))
-    lag = partial(world.faults.next_visibility_delay, "attach")
-    medium, new = world.state.attach(conversation_id, session_id, lag)
-    world.tell(world.state.conversation(conversation_id))
+    lag = partial(genesys.faults.next_visibility_delay, "attach")
+    medium, new = genesys.state.attach(conversation_id, session_id, lag)
+    genesys.notify(genesys.state.conversation(conversation_id))
     return json_answer(shapes.attached(medium), 201 if new else 200)
 
 
-def start_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
+def start_cobrowse(genesys: FakeGenesys, conversation_id: str) -> Answer:
     """`POST /api/v2/conversations/{id}/cobrowse`: the native flow in one call; a body is neither needed nor read."""
-    admit(world, "cobrowse:initiate", told_as=NATIVE_PERMISSIONS)
-    session = world.state.start(conversation_id, partial(world.faults.next_visibility_delay, "cobrowse"))
-    world.tell(world.state.conversation(conversation_id))
-    return json_answer(shapes.started_session(session, world.state.conversation(conversation_id).channel))
+    admit(genesys, "cobrowse:initiate", permissions=NATIVE_PERMISSIONS)
+    session = genesys.state.start(conversation_id, partial(genesys.faults.next_visibility_delay, "cobrowse"))
+    genesys.notify(genesys.state.conversation(conversation_id))
+    return json_answer(shapes.started_session(session, genesys.state.conversation(conversation_id).channel))
 
 
-def disconnect(world: FakeGenesys, conversation_id: str, participant_id: str, communication_id: str) -> Answer:
+def disconnect(genesys: FakeGenesys, conversation_id: str, participant_id: str, communication_id: str) -> Answer:
     """`PATCH …/communications/{id}`: end a cobrowse; no other change is possible."""
-    admit(world, "cobrowse:initiate")
-    if _body().get("state") != "disconnected":
+    admit(genesys, "cobrowse:initiate")
+    if read_body(dict).get("state") != "disconnected":
         raise GenesysError("communication.state.required")
-    there = world.state.conversation(conversation_id)
-    medium = shapes.medium_of(there.media, there.id, participant_id, communication_id)
+    conversation = genesys.state.conversation(conversation_id)
+    medium = shapes.medium_of(conversation.media, conversation.id, participant_id, communication_id)
     if medium is None:
         raise GenesysError("not.found")
-    world.state.disconnect(there.id, medium.id)
+    genesys.state.disconnect(conversation.id, medium.id)
     return json_answer({})
 
 
-def set_attributes(world: FakeGenesys, conversation_id: str, participant_id: str) -> Answer:
+def set_attributes(genesys: FakeGenesys, conversation_id: str, participant_id: str) -> Answer:
     """`PATCH …/participants/{id}/attributes`: the customer's participant data."""
-    admit(world, "conversation:read")
-    attributes = _body().get("attributes")
+    admit(genesys, "conversation:read")
+    attributes = read_body(dict).get("attributes")
     texts = isinstance(attributes, dict) and all(isinstance(value, str) for value in attributes.values())
     if not texts or not isinstance(attributes, dict):
         raise GenesysError("bad.request", details=({"errorCode": "bad.request", "fieldName": "attributes"},))
-    there = world.state.conversation(conversation_id)
-    if participant_id != shapes.derive_id(there.id, "customer"):
+    conversation = genesys.state.conversation(conversation_id)
+    if participant_id != shapes.derive_id(conversation.id, "customer"):
         raise GenesysError("not.found")
-    world.state.set_attributes(there.id, attributes)
+    genesys.state.set_attributes(conversation.id, attributes)
     return json_answer({})
 
 
-def get_cobrowse(world: FakeGenesys, conversation_id: str) -> Answer:
+def get_cobrowse(genesys: FakeGenesys, conversation_id: str) -> Answer:
     """`GET /api/v2/conversations/cobrowsesessions/{id}`: the cobrowse of a conversation, if there is one."""
-    admit(world, "conversation:read")
-    there = world.state.look(conversation_id)
-    if not there.media:
+    admit(genesys, "conversation:read")
+    conversation = genesys.state.view(conversation_id)
+    if not conversation.media:
         raise GenesysError("not.found")
-    return json_answer(shapes.cobrowse_conversation(there))
+    return json_answer(shapes.cobrowse_conversation(conversation))
 
 
-def admit(world: FakeGenesys, *scopes: str, told_as: str = "") -> Token:
+def admit(genesys: FakeGenesys, *scopes: str, permissions: str = "") -> Token:
     """The token that came with this call; GenesysError where it is none, is used up or lacks one of the scopes."""
-    token = world.tokens.admit(request.headers.get("Authorization"))
-    require(token, *scopes, told_as=told_as)
+    token = genesys.tokens.admit(request.headers.get("Authorization"))
+    require(token, *scopes, permissions=permissions)
     return token
 
 
-def _body() -> Mapping[str, object]:
-    """The body as a JSON object; none at all is an empty one."""
+def read_body(kind: type[T]) -> T:
+    """The body as JSON of this kind, an object or a list; none at all is an empty one."""
     raw = request.get_data()
     if not raw:
-        return {}
+        return kind()
     if request.mimetype != "application/json":
         raise GenesysError("unsupported.media.type")
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise GenesysError("bad.request") from error
-    if not isinstance(document, dict):
+    if not isinstance(document, kind):
         raise GenesysError("bad.request")
     return document
 

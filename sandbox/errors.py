@@ -1,7 +1,5 @@
 """Genesys's refusals: one row for each code, and the two forms of body they have."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """One Genesys Cloud: its parts, and what a test asks of it and does to it."""
 
-from __future__ import annotations
-
 import threading
 import time
 import uuid
@@ -59,7 +57,7 @@ class FakeGenesys:
         """
         stopping, self.stopping = self.stopping, threading.Event()
         stopping.set()
-        self.options.take(self._initially)
+        self.options.copy_from(self._initially)
         self.faults.clear()
         self.tokens.clear()
         self.logins.clear()
@@ -95,31 +93,34 @@ class FakeGenesys:
         choice(channel, "channel", CHANNELS)
         choice(state, "state", STATES)
         choice(agent, "agent", PRESENCES)
-        return self.tell(self.state.add(channel, state, conversation_id, agent))
+        return self.notify(self.state.add(channel, state, conversation_id, agent))
 
     def ring(self, conversation_id: str | None = None, channel: str = "webchat") -> Conversation:
         """A conversation of the queue that rings an agent; a new one unless it is named."""
         if conversation_id is None:
             return self.add_conversation(channel, agent="alerting")
-        return self.tell(self.state.move(conversation_id, agent="alerting"))
+        return self.notify(self.state.move(conversation_id, agent="alerting"))
 
     def answer(self, conversation_id: str) -> Conversation:
         """The agent answers."""
-        return self.tell(self.state.move(conversation_id, agent="connected"))
+        return self.notify(self.state.move(conversation_id, agent="connected"))
 
     def transfer(self, conversation_id: str) -> Conversation:
-        """The conversation goes to another agent, whom it rings."""
-        return self.tell(self.state.move(conversation_id, agent="alerting", transfers=1))
+        """Transfer the conversation to another agent, who is alerted."""
+        return self.notify(self.state.move(conversation_id, agent="alerting", transfers=1))
 
     def end(self, conversation_id: str) -> Conversation:
         """The conversation ends."""
-        return self.tell(self.state.end(conversation_id))
+        return self.notify(self.state.end(conversation_id))
 
-    def tell(self, there: Conversation) -> Conversation:
+    def notify(self, conversation: Conversation) -> Conversation:
         """Send the conversation's state to the channels that listen to its queue or agent."""
-        topics = (f"v2.routing.queues.{there.queue}.conversations", f"v2.users.{there.user}.conversations")
-        self.channels.tell(topics, shapes.notification(there))
-        return there
+        topics = (
+            f"v2.routing.queues.{conversation.queue}.conversations",
+            f"v2.users.{conversation.user}.conversations",
+        )
+        self.channels.notify(topics, shapes.notification(conversation))
+        return conversation
 
     def add_user_token(
         self, value: str | None = None, scopes: Iterable[str] = SCOPES, seconds: float | None = None

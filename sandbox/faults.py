@@ -1,6 +1,4 @@
-"""Faults on demand: what each kind takes, and which of those asked for strikes a call."""
-
-from __future__ import annotations
+"""Faults on demand: the fields of each kind, and which queued fault applies to a call."""
 
 import threading
 from collections.abc import Mapping
@@ -8,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.fields import Reader, Refused, choice, mapping, number, text, whole
-from sandbox.lag import NO_LAG, Lag
 
 OPERATIONS = (
     *("token", "list", "conversation", "create", "attach", "cobrowse", "disconnect", "cobrowsesessions"),
@@ -20,10 +17,18 @@ HOUR = 3600.0
 
 # Those to which no token is shown.
 _LOGINS = ("token", "user_token", "authorize")
-# The operations that put a medium into a conversation, and the one that shows it: where a lag can be asked for.
+# The operations that put a medium into a conversation, and the one that shows it: where a lag can be set.
 _LAGGING = ("conversation", "attach", "cobrowse", "any")
 
 _REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How long a new medium stays unseen: for so many looks at its conversation, and for so many seconds."""
+
+    looks: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault as asked for; `times` is None for one that never wears out."""
+    """One requested fault; `times` is None for one that always applies."""
 
     operation: str
     kind: str
@@ -76,7 +81,7 @@ def _headers(value: object, field: str) -> object:
     """More headers, as those of a token's budget, which Genesys sends without a Retry-After now and then."""
     if not isinstance(value, dict) or not value:
         raise Refused(f"{field}: must be an object of header names and values")
-    return {text(name, field): text(str(worth), field) for name, worth in value.items()}
+    return {text(name, field): text(str(content), field) for name, content in value.items()}
 
 
 def _redirect(value: object, field: str) -> object:
@@ -87,7 +92,7 @@ def _as_is(value: object, _field: str) -> object:
     return value
 
 
-_WORKED = ("after",)  # kinds that spoil the real answer: by then the call has done its work
+_AFTER_ONLY = ("after",)  # kinds that spoil the real answer: by then the call has done its work
 _BOTH_AFTER_FIRST = ("after", "before")
 
 KINDS: Mapping[str, Kind] = {
@@ -102,12 +107,12 @@ KINDS: Mapping[str, Kind] = {
     ),
     "delay": Kind({"seconds": Parameter(_seconds)}),
     "drop": Kind({"how": Parameter(_one_of("fin", "rst"), "fin")}),
-    "truncate": Kind({}, _WORKED),
-    "drip": Kind({"seconds": Parameter(_seconds), "part": Parameter(_one_of("body", "all"), "body")}, _WORKED),
+    "truncate": Kind({}, _AFTER_ONLY),
+    "drip": Kind({"seconds": Parameter(_seconds), "part": Parameter(_one_of("body", "all"), "body")}, _AFTER_ONLY),
     "wrong_json": Kind({"body": Parameter(_as_is, [])}, _BOTH_AFTER_FIRST),
     "not_json": Kind({"status": Parameter(_status, 200)}, _BOTH_AFTER_FIRST),
     "empty": Kind({}, _BOTH_AFTER_FIRST),
-    "wrong_type": Kind({"content_type": Parameter(text, "text/plain")}, _WORKED),
+    "wrong_type": Kind({"content_type": Parameter(text, "text/plain")}, _AFTER_ONLY),
     "echo": Kind({"status": Parameter(lambda value, field: whole(value, field, 400, 599), 502)}),
     "redirect": Kind({"location": Parameter(text), "status": Parameter(_redirect, 302)}),
     "huge": Kind({"megabytes": Parameter(lambda value, field: whole(value, field, 1, 1024))}, _BOTH_AFTER_FIRST),
@@ -117,7 +122,7 @@ KINDS: Mapping[str, Kind] = {
             "looks": Parameter(lambda value, field: whole(value, field, 1, 1000), None),
             "seconds": Parameter(_seconds, None),
         },
-        _WORKED,
+        _AFTER_ONLY,
     ),
 }
 
@@ -134,24 +139,24 @@ def parse(document: object) -> Fault:
         raise Refused(f"the document must be a JSON object with {', '.join(_COMMON)} and the kind's own fields")
     name = choice(document.get("kind"), "kind", KINDS)
     kind = KINDS[name]
-    given = mapping(document, (*_COMMON, *kind.parameters))
-    operation = choice(given.get("operation"), "operation", (*OPERATIONS, "any"))
-    when = choice(given.get("when", kind.whens[0]), f"when (of {name})", kind.whens)
-    times = given.get("times", 1)
+    fields = mapping(document, (*_COMMON, *kind.parameters))
+    operation = choice(fields.get("operation"), "operation", (*OPERATIONS, "any"))
+    when = choice(fields.get("when", kind.whens[0]), f"when (of {name})", kind.whens)
+    times = fields.get("times", 1)
     if times != ALWAYS and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
         raise Refused(f'times: must be a whole number from 1, or "{ALWAYS}"')
-    fault = Fault(operation, name, when, times if isinstance(times, int) else None, _parameters(name, given))
+    fault = Fault(operation, name, when, times if isinstance(times, int) else None, _parameters(name, fields))
     _check_fit(fault)
     return fault
 
 
-def _parameters(name: str, given: Mapping[str, object]) -> dict[str, Any]:
+def _parameters(name: str, fields: Mapping[str, object]) -> dict[str, Any]:
     read: dict[str, Any] = {}
     for field, parameter in KINDS[name].parameters.items():
-        value = given.get(field, parameter.default)
+        value = fields.get(field, parameter.default)
         if value is _REQUIRED:
             raise Refused(f"{field}: {name} needs it")
-        read[field] = parameter.read(value, field) if field in given else value
+        read[field] = parameter.read(value, field) if field in fields else value
     return read
 
 
@@ -175,20 +180,20 @@ class QueuedFault:
 
     def document(self) -> dict[str, object]:
         """The fault as the control endpoint shows it."""
-        asked = {name: value for name, value in self.fault.parameters.items() if value is not None}
+        parameters = {name: value for name, value in self.fault.parameters.items() if value is not None}
         return {
             "operation": self.fault.operation,
             "kind": self.fault.kind,
             "when": self.fault.when,
             "times": ALWAYS if self.fault.times is None else self.fault.times,
-            **asked,
+            **parameters,
             "fired": self.fired,
             "left": ALWAYS if self.left is None else self.left,
         }
 
 
 class Faults:
-    """The faults asked for, in their order: a call is struck by the oldest that fits it and isn't used up.
+    """The requested faults, in their order: the oldest that fits a call and isn't used up applies to it.
 
     A lag is the exception: it waits beside the queue, so that it can go with another fault on the same call.
     """
@@ -203,22 +208,22 @@ class Faults:
         Raises:
             Refused: as `parse`.
         """
-        return self.arm(parse({"operation": operation, "kind": kind, **fields}))
+        return self.enqueue(parse({"operation": operation, "kind": kind, **fields}))
 
-    def arm(self, fault: Fault) -> QueuedFault:
+    def enqueue(self, fault: Fault) -> QueuedFault:
         """Put a fault at the end of the queue."""
-        armed = QueuedFault(fault, fault.times)
+        queued = QueuedFault(fault, fault.times)
         with self._lock:
-            self._queue.append(armed)
-        return armed
+            self._queue.append(queued)
+        return queued
 
     def clear(self) -> None:
         """Ask for no faults any more."""
         with self._lock:
             self._queue.clear()
 
-    def asked(self) -> list[QueuedFault]:
-        """Every fault asked for, those used up too, each with how often it fired."""
+    def all(self) -> list[QueuedFault]:
+        """Every requested fault, those used up too, each with how often it fired."""
         with self._lock:
             return list(self._queue)
 
@@ -244,20 +249,20 @@ class Faults:
                     and one.left != 0
                     and one.fault.operation in {operation, "conversation", "any"}
                 ):
-                    given = _fire(one).fault.parameters
-                    return Lag(given["looks"] or 0, given["seconds"] or 0.0)
-        return NO_LAG
+                    fields = _fire(one).fault.parameters
+                    return Lag(fields["looks"] or 0, fields["seconds"] or 0.0)
+        return Lag()
 
-    def give_back(self, armed: QueuedFault) -> None:
+    def give_back(self, queued: QueuedFault) -> None:
         """The call failed by itself: a fault for calls that worked waits for the next."""
         with self._lock:
-            armed.fired -= 1
-            if armed.left is not None:
-                armed.left += 1
+            queued.fired -= 1
+            if queued.left is not None:
+                queued.left += 1
 
 
-def _fire(armed: QueuedFault) -> QueuedFault:
-    armed.fired += 1
-    if armed.left is not None:
-        armed.left -= 1
-    return armed
+def _fire(queued: QueuedFault) -> QueuedFault:
+    queued.fired += 1
+    if queued.left is not None:
+        queued.left -= 1
+    return queued

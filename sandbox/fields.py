@@ -1,7 +1,5 @@
 """Strict reading of the JSON that the control endpoints take: each refusal names the field and what it may be."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """Logins of users: the page where one logs in, codes, and refresh tokens of which only the newest is good."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac
@@ -46,7 +44,7 @@ class Logins:
         self._refresh: dict[str, tuple[str, bool]] = {}
         self.renewed = 0
         # Every code and refresh token there ever was, for those who watch that none gets out.
-        self.given: set[str] = set()
+        self.issued: set[str] = set()
 
     def clear(self) -> None:
         """Forget every login."""
@@ -63,24 +61,28 @@ class Logins:
             self._codes.clear()
             self._refresh.clear()
 
-    def page(self, asked: Mapping[str, str]) -> Answer:
+    def page(self, query: Mapping[str, str]) -> Answer:
         """`GET /oauth/authorize`: the page, and with `login=yes` or `login=no` the way back."""
-        uri = urlsplit(asked.get("redirect_uri", ""))
-        good = uri.scheme == "https" or (uri.scheme == "http" and uri.hostname in ("localhost", "127.0.0.1", "::1"))
-        if asked.get("client_id") != self._options.user_client_id or not good or asked.get("response_type") != "code":
+        uri = urlsplit(query.get("redirect_uri", ""))
+        is_valid = uri.scheme == "https" or (uri.scheme == "http" and uri.hostname in ("localhost", "127.0.0.1", "::1"))
+        if (
+            query.get("client_id") != self._options.user_client_id
+            or not is_valid
+            or query.get("response_type") != "code"
+        ):
             raise OAuthError(400, "invalid_request", "client_id, redirect_uri or response_type is not right")
-        if asked.get("code_challenge") and asked.get("code_challenge_method") != "S256":
+        if query.get("code_challenge") and query.get("code_challenge_method") != "S256":
             raise OAuthError(400, "invalid_request", "code_challenge_method must be S256")
-        answer = asked.get("login", "")
+        answer = query.get("login", "")
         if not answer:
-            links = {name: escape(f"?{urlencode({**asked, 'login': name})}") for name in ("yes", "no")}
-            shown = _PAGE.format(client=escape(asked["client_id"]), user=escape(SERVICE_USER["email"]), **links)
-            return Answer(200, shown.encode(), "text/html; charset=utf-8")
-        back = {"error": "access_denied"} if answer == "no" else {"code": self._new_code(asked)}
-        if "state" in asked:
-            back["state"] = asked["state"]
-        joint = "&" if uri.query else "?"
-        return Answer(302, headers={"Location": f"{asked['redirect_uri']}{joint}{urlencode(back)}"})
+            links = {name: escape(f"?{urlencode({**query, 'login': name})}") for name in ("yes", "no")}
+            page = _PAGE.format(client=escape(query["client_id"]), user=escape(SERVICE_USER["email"]), **links)
+            return Answer(200, page.encode(), "text/html; charset=utf-8")
+        answer_query = {"error": "access_denied"} if answer == "no" else {"code": self._new_code(query)}
+        if "state" in query:
+            answer_query["state"] = query["state"]
+        separator = "&" if uri.query else "?"
+        return Answer(302, headers={"Location": f"{query['redirect_uri']}{separator}{urlencode(answer_query)}"})
 
     def grant(self, authorization: str | None, form: Mapping[str, str]) -> dict[str, object]:
         """The login host's answer to a code or a refresh token. Either is void from then on."""
@@ -100,7 +102,7 @@ class Logins:
             seconds = self._options.expires_in
             token = self._tokens.add_user(USER_PREFIX + self._new_id(), SCOPES, seconds)
             refresh = self._new_id()
-            self.given.add(refresh)
+            self.issued.add(refresh)
             self._refresh[refresh] = token.value, bool(secret)
         return {
             "access_token": token.value,
@@ -109,20 +111,20 @@ class Logins:
             "refresh_token": refresh,
         }
 
-    def _new_code(self, asked: Mapping[str, str]) -> str:
+    def _new_code(self, query: Mapping[str, str]) -> str:
         code = self._new_id()
-        self.given.add(code)
+        self.issued.add(code)
         with self._lock:
             until = self._clock() + CODE_SECONDS
-            self._codes[code] = _Code(asked["redirect_uri"], asked.get("code_challenge", ""), until)
+            self._codes[code] = _Code(query["redirect_uri"], query.get("code_challenge", ""), until)
         return code
 
     def _redeem(self, form: Mapping[str, str], secret: str) -> None:
         code = self._codes.pop(form.get("code", ""), None)
         if code is None or self._clock() >= code.until or code.redirect_uri != form.get("redirect_uri"):
             raise OAuthError(400, "invalid_grant", "the code is invalid, expired or of another redirect_uri")
-        shown = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest()).decode()
-        if code.challenge and code.challenge != shown.rstrip("="):
+        page = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest()).decode()
+        if code.challenge and code.challenge != page.rstrip("="):
             raise OAuthError(400, "invalid_grant", "the code_verifier is not the one of this login")
         if not code.challenge and not secret:
             raise OAuthError(401, "invalid_client", "authentication failed")

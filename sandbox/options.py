@@ -1,7 +1,5 @@
 """How the sandbox behaves: what it is started with and what a test may change while it runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
@@ -50,7 +48,7 @@ class Options:
         choice(self.api, "api", APIS)
         _operations(list(self.user_required), "user_required")
 
-    def take(self, other: Options) -> None:
+    def copy_from(self, other: "Options") -> None:
         """Become like the other one, in place: every part of the sandbox holds this object."""
         for one in fields(self):
             setattr(self, one.name, getattr(other, one.name))
@@ -87,11 +85,11 @@ def change_options(options: Options, document: object) -> Options:
     Raises:
         Refused: a field is unknown, or its value can't be used.
     """
-    given = mapping(document, CHANGEABLE)
-    if not given:
+    changes = mapping(document, CHANGEABLE)
+    if not changes:
         raise Refused(f"give at least one of {', '.join(CHANGEABLE)}")
     new = replace(options)
-    for name, value in given.items():
+    for name, value in changes.items():
         attribute, read = CHANGEABLE[name]
         setattr(new, attribute, read(value, name))
     return new

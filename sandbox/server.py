@@ -1,7 +1,5 @@
 """The sandbox on a socket: HTTP/1.1 with connections that stay open, a thread for each."""
 
-from __future__ import annotations
-
 import io
 import ipaddress
 import socket
@@ -30,7 +28,7 @@ _GRACE = 2.0  # seconds that running calls have when the sandbox stops
 class _Handler(WSGIRequestHandler):
     """Runs the app for one connection, call after call: werkzeug's own handler closes after each."""
 
-    server: _Server
+    server: "_Server"
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # TCP_NODELAY: the last packet of an answer must not wait for an ACK
 
@@ -38,8 +36,8 @@ class _Handler(WSGIRequestHandler):
         """Answer one request with one write where the body is one piece."""
         if self.headers.get("Upgrade", "").lower() == "websocket" and self.path.startswith(PREFIX):
             self.close_connection = True
-            world = self.server.world
-            serve_stream(self.connection, self.path, self.headers.items(), world.channels, world.stopping.is_set)
+            genesys = self.server.genesys
+            serve_stream(self.connection, self.path, self.headers.items(), genesys.channels, genesys.stopping.is_set)
             return
         environ = self.make_environ()
         body = self._read_body(environ["wsgi.input"] if environ.get("wsgi.input_terminated") else None)
@@ -91,12 +89,12 @@ class _Handler(WSGIRequestHandler):
 class _Server(ThreadedWSGIServer):
     """Knows its open connections, so that it can stop at once, and closes without FIN where a fault wants RST."""
 
-    def __init__(self, listening: socket.socket, world: FakeGenesys) -> None:
+    def __init__(self, listening: socket.socket, genesys: FakeGenesys) -> None:
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
-        self.world = world
+        self.genesys = genesys
         host, port = listening.getsockname()[:2]
-        super().__init__(host, port, create_app(world), _Handler, fd=listening.fileno())
+        super().__init__(host, port, create_app(genesys), _Handler, fd=listening.fileno())
         listening.close()  # the server holds a duplicate
 
     def serve_forever(self, poll_interval: float = 0.05) -> None:
@@ -123,11 +121,11 @@ class _Server(ThreadedWSGIServer):
         else:
             super().shutdown_request(request)
 
-    def hang_up(self) -> None:
+    def close_connections(self) -> None:
         """End every connection, and give the threads behind them a moment to finish."""
         with self._guard:
-            waiting = list(self._open)
-        for connection in waiting:
+            connections = list(self._open)
+        for connection in connections:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:  # the other side was faster
@@ -160,12 +158,16 @@ class Sandbox(FakeGenesys):
             self._server.serve_forever()
         finally:
             self.stopping.set()
-            self._server.hang_up()
+            self._server.close_connections()
 
     def start_in_thread(self) -> None:
         """Serve in a thread of its own, until stopped."""
         self._thread = threading.Thread(target=self.run, name=f"sandbox:{self.port}", daemon=True)
         self._thread.start()
+
+    def close_connections(self) -> None:
+        """End every connection, and let the calls that run finish."""
+        self._server.close_connections()
 
     def stop(self) -> None:
         """Stop serving, end every connection and free the port; stopping again changes nothing."""
@@ -200,9 +202,9 @@ def start(
     """
     settings = Options(**options)
     listening = _listen(host, port, allow_remote=allow_remote)
-    box = Sandbox(settings, listening, clock=clock, new_id=new_id)
-    box.start_in_thread()
-    return box
+    sandbox = Sandbox(settings, listening, clock=clock, new_id=new_id)
+    sandbox.start_in_thread()
+    return sandbox
 
 
 def serve(
@@ -220,9 +222,9 @@ def serve(
         ValueError: the host is not this machine alone and `allow_remote` isn't given.
         OSError: the port can't be had.
     """
-    box = Sandbox(Options(**options), _listen(host, port, allow_remote=allow_remote))
-    ready(box)
-    box.run()
+    sandbox = Sandbox(Options(**options), _listen(host, port, allow_remote=allow_remote))
+    ready(sandbox)
+    sandbox.run()
 
 
 def _listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:

@@ -1,7 +1,5 @@
 """What Genesys's JSON looks like: conversations and sessions in the shapes of the two flows."""
 
-from __future__ import annotations
-
 import uuid
 import zlib
 from collections.abc import Iterable
@@ -74,27 +72,31 @@ def attached(medium: Medium) -> dict[str, object]:
     }
 
 
-def conversation(there: Conversation, api: str) -> dict[str, object]:
+def conversation(conversation: Conversation, api: str) -> dict[str, object]:
     """A conversation as `GET /conversations/{id}` shows it under one flow, or with the fields of both."""
-    shown: dict[str, object] = {"id": there.id, "startTime": stamp(there.started), **_end_time(there.ended)}
+    shown: dict[str, object] = {
+        "id": conversation.id,
+        "startTime": stamp(conversation.started),
+        **_end_time(conversation.ended),
+    }
     if api != "media":
-        shown |= {"participants": _participants(there), "recordingState": "NONE"}
+        shown |= {"participants": _participants(conversation), "recordingState": "NONE"}
     if api != "native":
         base = {
-            "id": derive_id(there.id, "medium"),
-            "type": there.channel,
-            "state": "connected" if there.ended is None else "disconnected",
+            "id": derive_id(conversation.id, "medium"),
+            "type": conversation.channel,
+            "state": "connected" if conversation.ended is None else "disconnected",
         }
         shown |= {
-            "state": "active" if there.ended is None else "ended",
-            "media": [base, *(attached(one) for one in there.media)],
+            "state": "active" if conversation.ended is None else "ended",
+            "media": [base, *(attached(one) for one in conversation.media)],
         }
-    return shown | {"selfUri": f"/api/v2/conversations/{there.id}"}
+    return shown | {"selfUri": f"/api/v2/conversations/{conversation.id}"}
 
 
-def notification(there: Conversation) -> dict[str, object]:
+def notification(conversation: Conversation) -> dict[str, object]:
     """A conversation as the topics of a queue's or a user's conversations tell it: with all its participants."""
-    return {"id": there.id, "participants": _participants(there), **_end_time(there.ended)}
+    return {"id": conversation.id, "participants": _participants(conversation), **_end_time(conversation.ended)}
 
 
 def webchat_page(found: list[Conversation], size: int, number: int, api: str) -> dict[str, object]:
@@ -110,13 +112,13 @@ def webchat_page(found: list[Conversation], size: int, number: int, api: str) ->
     }
 
 
-def cobrowse_conversation(there: Conversation) -> dict[str, object]:
+def cobrowse_conversation(conversation: Conversation) -> dict[str, object]:
     """The cobrowse sessions of a conversation, one participant for each end of each: a CobrowseConversation."""
     return {
-        "id": there.id,
+        "id": conversation.id,
         "participants": [
             {
-                "id": derive_id(there.id, purpose),
+                "id": derive_id(conversation.id, purpose),
                 "name": purpose.title(),
                 "purpose": purpose,
                 "direction": "outbound",
@@ -126,11 +128,11 @@ def cobrowse_conversation(there: Conversation) -> dict[str, object]:
                 **_end_time(one.ended),
                 **_end(one, purpose),
             }
-            for one in there.media
+            for one in conversation.media
             for purpose in _ROLES
         ],
         "otherMediaUris": [],
-        "selfUri": f"/api/v2/conversations/cobrowsesessions/{there.id}",
+        "selfUri": f"/api/v2/conversations/cobrowsesessions/{conversation.id}",
     }
 
 
@@ -147,19 +149,19 @@ def medium_of(media: Iterable[Medium], conversation_id: str, participant_id: str
     return None
 
 
-def _participants(there: Conversation) -> list[dict[str, object]]:
+def _participants(conversation: Conversation) -> list[dict[str, object]]:
     """The customer, the agents who have handed the conversation on, and its agent."""
     before = [
-        _participant(replace(there, agent="disconnected", transfers=number, media=()), "agent")
-        for number in range(there.transfers)
+        _participant(replace(conversation, agent="disconnected", transfers=number, media=()), "agent")
+        for number in range(conversation.transfers)
     ]
-    return [_participant(there, "customer"), *before, _participant(there, "agent")]
+    return [_participant(conversation, "customer"), *before, _participant(conversation, "agent")]
 
 
-def _participant(there: Conversation, purpose: str) -> dict[str, object]:
+def _participant(conversation: Conversation, purpose: str) -> dict[str, object]:
     """The customer or the agent, with a list for each kind of medium, most of them empty."""
     lists: dict[str, object] = {name: [] for name in ("calls", "callbacks", "chats", "emails", "messages")}
-    lists[_LISTS[there.channel]] = [_communication(there, purpose)]
+    lists[_LISTS[conversation.channel]] = [_communication(conversation, purpose)]
     lists["cobrowsesessions"] = [
         {
             "id": communication_id(one, purpose),
@@ -168,40 +170,40 @@ def _participant(there: Conversation, purpose: str) -> dict[str, object]:
             **({} if one.ended is None else {"disconnectedTime": stamp(one.ended), "disconnectType": "client"}),
             **_end(one, purpose),
         }
-        for one in there.media
+        for one in conversation.media
     ]
-    part = f"agent/{there.transfers}" if purpose == "agent" and there.transfers else purpose
-    whose = {"queueId": there.queue} | ({"userId": there.user} if purpose == "agent" else {})
+    part = f"agent/{conversation.transfers}" if purpose == "agent" and conversation.transfers else purpose
+    assignment = {"queueId": conversation.queue} | ({"userId": conversation.user} if purpose == "agent" else {})
     return {
-        "id": derive_id(there.id, part),
+        "id": derive_id(conversation.id, part),
         "name": purpose.title(),
         "purpose": purpose,
-        **whose,
-        "startTime": stamp(there.started),
-        "connectedTime": stamp(there.started),
-        **_end_time(there.ended),
-        "attributes": dict(there.attributes) if purpose == "customer" else {},
+        **assignment,
+        "startTime": stamp(conversation.started),
+        "connectedTime": stamp(conversation.started),
+        **_end_time(conversation.ended),
+        "attributes": dict(conversation.attributes) if purpose == "customer" else {},
         "wrapupRequired": False,
         **lists,
     }
 
 
-def _communication(there: Conversation, purpose: str) -> dict[str, object]:
+def _communication(conversation: Conversation, purpose: str) -> dict[str, object]:
     """One participant's end of the channel that the conversation runs on."""
-    state = there.customer if purpose == "customer" else there.agent
+    state = conversation.customer if purpose == "customer" else conversation.agent
     shown: dict[str, object] = {
-        "id": derive_id(there.id, f"{purpose}/{there.channel}"),
-        "state": state if there.ended is None else "disconnected",
+        "id": derive_id(conversation.id, f"{purpose}/{conversation.channel}"),
+        "state": state if conversation.ended is None else "disconnected",
         "direction": "inbound",
         "held": False,
-        "provider": _PROVIDERS[there.channel],
-        "connectedTime": stamp(there.started),
+        "provider": _PROVIDERS[conversation.channel],
+        "connectedTime": stamp(conversation.started),
         "segments": [],
     }
-    if there.channel == "message":
+    if conversation.channel == "message":
         shown["type"] = "webmessaging"
-    if there.ended is not None:
-        shown |= {"disconnectedTime": stamp(there.ended), "disconnectType": "peer"}
+    if conversation.ended is not None:
+        shown |= {"disconnectedTime": stamp(conversation.ended), "disconnectType": "peer"}
     return shown
 
 

@@ -1,15 +1,14 @@
 """The conversations and cobrowse sessions of the sandbox, and how often each customer was invited."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sandbox.directory import QUEUE, USER
 from sandbox.errors import GenesysError
-from sandbox.lag import Lag
+from sandbox.faults import Lag
 from sandbox.options import Options
 
 # The conversations that always exist.
@@ -127,25 +126,22 @@ class State:
         """The customer leaves: the conversation and every medium in it end."""
         now = self._clock()
         with self._lock:
-            there = self.conversation(conversation_id)
-            media = tuple(replace(one, ended=one.ended or now) for one in there.media)
-            over = self._conversations[there.id] = replace(there, ended=there.ended or now, media=media)
-            return over
+            conversation = self.conversation(conversation_id)
+            media = tuple(replace(one, ended=one.ended or now) for one in conversation.media)
+            return self._update(conversation, ended=conversation.ended or now, media=media)
 
     def move(
         self, conversation_id: str, customer: str | None = None, agent: str | None = None, transfers: int = 0
     ) -> Conversation:
         """Put either side's communication into another state; with `transfers` it goes to so many more agents."""
         with self._lock:
-            there = self.conversation(conversation_id)
-            moved = replace(
-                there,
-                customer=customer or there.customer,
-                agent=agent or there.agent,
-                transfers=there.transfers + transfers,
+            conversation = self.conversation(conversation_id)
+            return self._update(
+                conversation,
+                customer=customer or conversation.customer,
+                agent=agent or conversation.agent,
+                transfers=conversation.transfers + transfers,
             )
-            self._conversations[there.id] = moved
-            return moved
 
     def conversation(self, conversation_id: str) -> Conversation:
         """The conversation as it is, seen or unseen.
@@ -154,36 +150,36 @@ class State:
             GenesysError: 404, there is none and none is made up.
         """
         with self._lock:
-            there = self._conversations.get(conversation_id)
-            if there is None and self._options.auto_create:
+            conversation = self._conversations.get(conversation_id)
+            if conversation is None and self._options.auto_create:
                 return self.add("webchat", conversation_id=conversation_id)
-        if there is None:
+        if conversation is None:
             raise GenesysError("not.found")
-        return there
+        return conversation
 
-    def look(self, conversation_id: str) -> Conversation:
+    def view(self, conversation_id: str) -> Conversation:
         """The conversation as a caller sees it; a look is used up for each medium that still lags."""
         now = self._clock()
         with self._lock:
-            there = self.conversation(conversation_id)
-            shown = _visible(there, now)
-            if len(shown.media) < len(there.media):
-                media = tuple(replace(one, unseen_looks=max(0, one.unseen_looks - 1)) for one in there.media)
-                self._conversations[there.id] = replace(there, media=media)
-            return shown
+            conversation = self.conversation(conversation_id)
+            visible = _visible(conversation, now)
+            if len(visible.media) < len(conversation.media):
+                media = tuple(replace(one, unseen_looks=max(0, one.unseen_looks - 1)) for one in conversation.media)
+                self._update(conversation, media=media)
+            return visible
 
     def webchats(self, *, active: bool) -> list[Conversation]:
         """The webchats that are active, or those that have ended, newest first."""
         with self._lock:
-            every = [one for one in self._conversations.values() if one.channel == "webchat"]
+            webchats = [one for one in self._conversations.values() if one.channel == "webchat"]
         now = self._clock()
-        calibrate = [_visible(one, now) for one in reversed(every) if (one.ended is None) == active]
-        return sorted(calibrate, key=lambda one: -one.started)
+        visible = [_visible(one, now) for one in reversed(webchats) if (one.ended is None) == active]
+        return sorted(visible, key=lambda one: -one.started)
 
     def create(self, settings: Mapping[str, object]) -> Session:
         """A session of the media flow, not attached to anything yet."""
         now = self._clock()
-        return self._keep(Session(self._new_id(), "media", now, now + self._options.session_ttl, settings))
+        return self._store(Session(self._new_id(), "media", now, now + self._options.session_ttl, settings))
 
     def attach(self, conversation_id: str, session_id: str, lag: Callable[[], Lag]) -> tuple[Medium, bool]:
         """Put a session into a conversation and invite its customer; whether the medium is new stands beside it.
@@ -194,17 +190,17 @@ class State:
             GenesysError: 404, the conversation is not there or has ended; 400, its channel or the session doesn't fit.
         """
         with self._lock:
-            there = self._open(conversation_id)
+            conversation = self._find_open(conversation_id)
             session = self._sessions.get(session_id)
             if session is None or session.conversation_id not in {None, conversation_id}:
                 raise _bad_session()
-            old = next((one for one in there.media if one.session_id == session_id), None)
-            if old is None and self._clock() >= session.expires:
+            existing = next((one for one in conversation.media if one.session_id == session_id), None)
+            if existing is None and self._clock() >= session.expires:
                 raise _bad_session()
             self._invitations[conversation_id] += 1
-            if old is not None:
-                return old, False
-            return self._join(there, session, lag()), True
+            if existing is not None:
+                return existing, False
+            return self._add_medium(conversation, session, lag()), True
 
     def start(self, conversation_id: str, lag: Callable[[], Lag]) -> Session:
         """The native flow's one step: a new session, in the conversation, its customer invited.
@@ -214,39 +210,38 @@ class State:
         """
         now = self._clock()
         with self._lock:
-            there = self._open(conversation_id)
-            session = self._keep(Session(self._new_id(), "native", now, now + self._options.session_ttl))
+            conversation = self._find_open(conversation_id)
+            session = self._store(Session(self._new_id(), "native", now, now + self._options.session_ttl))
             self._invitations[conversation_id] += 1
-            self._join(there, session, lag())
+            self._add_medium(conversation, session, lag())
             return self._sessions[session.id]
 
     def disconnect(self, conversation_id: str, medium_id: str) -> None:
         """End one cobrowse of a conversation; ending it again changes nothing."""
         now = self._clock()
         with self._lock:
-            there = self.conversation(conversation_id)
-            media = tuple(replace(one, ended=one.ended or now) if one.id == medium_id else one for one in there.media)
-            self._conversations[there.id] = replace(there, media=media)
+            conversation = self.conversation(conversation_id)
+            media = (replace(one, ended=one.ended or now) if one.id == medium_id else one for one in conversation.media)
+            self._update(conversation, media=tuple(media))
 
     def set_attributes(self, conversation_id: str, attributes: Mapping[str, str]) -> None:
         """Put texts into the customer's participant data; those of other names stay."""
         with self._lock:
-            there = self.conversation(conversation_id)
-            self._conversations[there.id] = replace(there, attributes={**there.attributes, **attributes})
+            conversation = self.conversation(conversation_id)
+            self._update(conversation, attributes={**conversation.attributes, **attributes})
 
-    def turn(self, conversation_id: str, how: str) -> Conversation:
+    def change_cobrowse(self, conversation_id: str, how: str) -> Conversation:
         """Have the customer join every live cobrowse, or end it, or let its offer lapse: one of ENDINGS."""
         now = self._clock()
         with self._lock:
-            there = self.conversation(conversation_id)
-            live = [one for one in there.media if one.ended is None]
-            turned = {one.id: replace(one, joined=now) if how == "joined" else replace(one, ended=now) for one in live}
-            media = tuple(turned.get(one.id, one) for one in there.media)
+            conversation = self.conversation(conversation_id)
+            live = [one for one in conversation.media if one.ended is None]
+            changed = {one.id: replace(one, joined=now) if how == "joined" else replace(one, ended=now) for one in live}
+            media = tuple(changed.get(one.id, one) for one in conversation.media)
             if how == "expired":
                 for one in live:
                     self._sessions[one.session_id] = replace(self._sessions[one.session_id], expires=now)
-            now_there = self._conversations[there.id] = replace(there, media=media)
-            return now_there
+            return self._update(conversation, media=media)
 
     def sessions(self) -> list[Session]:
         """The sessions that callers made, oldest first."""
@@ -263,32 +258,38 @@ class State:
         with self._lock:
             return dict(self._invitations)
 
-    def _open(self, conversation_id: str) -> Conversation:
-        there = self.conversation(conversation_id)
-        if there.ended is not None:
+    def _find_open(self, conversation_id: str) -> Conversation:
+        conversation = self.conversation(conversation_id)
+        if conversation.ended is not None:
             raise GenesysError("not.found")
-        if there.channel == "email" or there.customer in _GONE:
+        if conversation.channel == "email" or conversation.customer in _GONE:
             raise GenesysError("bad.request")
-        return there
+        return conversation
 
-    def _keep(self, session: Session) -> Session:
+    def _update(self, conversation: Conversation, **changes: Any) -> Conversation:  # noqa: ANN401 - Conversation's fields
+        updated = self._conversations[conversation.id] = replace(conversation, **changes)
+        return updated
+
+    def _store(self, session: Session) -> Session:
         with self._lock:
             self._sessions[session.id] = session
         return session
 
-    def _join(self, there: Conversation, session: Session, lag: Lag) -> Medium:
+    def _add_medium(self, conversation: Conversation, session: Session, lag: Lag) -> Medium:
         now = self._clock()
         medium = Medium(
             self._new_id(), session.id, now, unseen_looks=lag.looks, seen_from=now + lag.seconds if lag.seconds else 0.0
         )
-        self._conversations[there.id] = replace(there, media=(*there.media, medium))
-        self._sessions[session.id] = replace(session, conversation_id=there.id)
+        self._update(conversation, media=(*conversation.media, medium))
+        self._sessions[session.id] = replace(session, conversation_id=conversation.id)
         return medium
 
 
-def _visible(there: Conversation, now: float) -> Conversation:
+def _visible(conversation: Conversation, now: float) -> Conversation:
     """The conversation without the media that still lag."""
-    return replace(there, media=tuple(one for one in there.media if one.unseen_looks <= 0 and now >= one.seen_from))
+    return replace(
+        conversation, media=tuple(one for one in conversation.media if one.unseen_looks <= 0 and now >= one.seen_from)
+    )
 
 
 def _bad_session() -> GenesysError:

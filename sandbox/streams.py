@@ -1,7 +1,5 @@
 """The WebSocket of a channel, on a connection of the sandbox's server."""
 
-from __future__ import annotations
-
 import select
 import socket
 import time
@@ -45,22 +43,22 @@ def serve_stream(
     channels.connect(channel)
     try:
         _send(connection, protocol)
-        _speak(connection, protocol, channel, stopping)
+        _run(connection, protocol, channel, stopping)
     except OSError:
         return  # the other side is gone
     finally:
         channels.disconnect(channel)
 
 
-def _speak(connection: socket.socket, protocol: ServerProtocol, channel: Channel, stopping: Callable[[], bool]) -> None:
-    beat = time.monotonic() + HEARTBEAT_EVERY
+def _run(connection: socket.socket, protocol: ServerProtocol, channel: Channel, stopping: Callable[[], bool]) -> None:
+    next_heartbeat = time.monotonic() + HEARTBEAT_EVERY
     while not stopping() and protocol.state is State.OPEN:
         if channel.ended == "cut":
             return
         if channel.ended == "close":
             protocol.send_close(1001, "going away")
-        if time.monotonic() >= beat and not channel.silent:
-            beat += HEARTBEAT_EVERY
+        if time.monotonic() >= next_heartbeat and not channel.silent:
+            next_heartbeat += HEARTBEAT_EVERY
             channel.outbox.append(orjson.dumps(HEARTBEAT))
         while channel.outbox and protocol.state is State.OPEN:
             protocol.send_text(channel.outbox.popleft())
@@ -72,8 +70,8 @@ def _speak(connection: socket.socket, protocol: ServerProtocol, channel: Channel
             return
         protocol.receive_data(data)
         for event in protocol.events_received():
-            asked = getattr(event, "opcode", None) is Opcode.TEXT and b"ping" in getattr(event, "data", b"")
-            if asked and not channel.silent:
+            is_ping = getattr(event, "opcode", None) is Opcode.TEXT and b"ping" in getattr(event, "data", b"")
+            if is_ping and not channel.silent:
                 channel.outbox.append(orjson.dumps(PONG))
         _send(connection, protocol)
 

@@ -1,7 +1,5 @@
 """Tokens: who gets one, what it may do, when it ends, and how many calls a minute it has."""
 
-from __future__ import annotations
-
 import base64
 import hmac
 import math
@@ -63,14 +61,14 @@ class Tokens:
             raise OAuthError(400, "invalid_request", "grant_type is required")
         if grant != "client_credentials":
             raise OAuthError(400, "unsupported_grant_type", "only client_credentials is granted here")
-        asked = form.get("scope", "").split()
-        granted = frozenset(self._options.grants) & frozenset(asked or self._options.grants)
+        requested_scopes = form.get("scope", "").split()
+        granted = frozenset(self._options.grants) & frozenset(requested_scopes or self._options.grants)
         seconds = self._options.expires_in
         token = self._add(self._new_id(), granted, self._clock() + seconds)
         with self._lock:
             self.issued += 1
         answer: dict[str, object] = {"access_token": token.value, "token_type": "bearer", "expires_in": seconds}
-        return answer | ({"scope": " ".join(sorted(granted))} if asked else {})
+        return answer | ({"scope": " ".join(sorted(granted))} if requested_scopes else {})
 
     def add_user(self, value: str | None = None, scopes: Iterable[str] = SCOPES, seconds: float | None = None) -> Token:
         """Register a user's own token; it lasts `seconds`, or for ever."""
@@ -126,15 +124,15 @@ class Tokens:
             return token
 
 
-def require(token: Token, *scopes: str, told_as: str = "") -> None:
-    """Refuse a token that lacks one of the scopes; `told_as` names the permissions that Genesys would name instead.
+def require(token: Token, *scopes: str, permissions: str = "") -> None:
+    """Refuse a token that lacks one of the scopes; `permissions` names the permissions that Genesys would name instead.
 
     Raises:
         GenesysError: 403, with the missing scopes in the message.
     """
     missing = [scope for scope in scopes if scope not in token.scopes]
-    if missing and told_as:
-        raise GenesysError("missing.any.permissions", permissions=told_as)
+    if missing and permissions:
+        raise GenesysError("missing.any.permissions", permissions=permissions)
     if missing:
         raise GenesysError("missing.permissions", permissions=", ".join(missing))
 

@@ -10,7 +10,7 @@ from schemas.data_action import AnswerSchema, describe
 
 
 class CallbackOutcomeSchema(AnswerSchema):
-    """The answer of the initiation that the event is about, without links and codes, and what it was asked with."""
+    """The answer of the initiation that the event is about, without links and codes, and what was requested."""
 
     class Meta(AnswerSchema.Meta):
         exclude = ("joinUrl", "viewerUrl", "joinCode", "websocketUrl")

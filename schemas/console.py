@@ -49,10 +49,10 @@ class ListQuerySchema(InputSchema):
         """What is not empty."""
         if not isinstance(data, Mapping):
             return data
-        given = {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}
-        if "q" in given:
-            given["q"] = parse_search(given["q"])
-        return given
+        filled = {key: value.strip() for key, value in data.items() if isinstance(value, str) and value.strip()}
+        if "q" in filled:
+            filled["q"] = parse_search(filled["q"])
+        return filled
 
 
 def parse_search(text: str) -> str:

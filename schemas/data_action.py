@@ -164,10 +164,10 @@ class StartRequestSchema(InputSchema):
         """What is set."""
         if not isinstance(data, Mapping):
             raise ValidationError("Must be one JSON object.")
-        given = {key: value for key, value in data.items() if not _is_unset(key, value)}
-        if _says_latest(given.get("latest")) and placeholder_in(given.get("conversationId")):
-            del given["conversationId"]
-        return given
+        inputs = {key: value for key, value in data.items() if not _is_unset(key, value)}
+        if _says_latest(inputs.get("latest")) and placeholder_in(inputs.get("conversationId")):
+            del inputs["conversationId"]
+        return inputs
 
     def check(self, loaded: Mapping[str, Any]) -> None:
         """A conversation's id or `latest`, not both."""

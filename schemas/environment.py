@@ -17,7 +17,7 @@ Check = Callable[[Any], object]
 """Raises ValidationError, whose text has the remedy and never a secret, if the value is not a good one."""
 
 
-def _itself(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
@@ -25,17 +25,17 @@ def _itself(value: Any) -> Any:
 class Row:
     """What a setting's field tells besides its name, its type and its default.
 
-    `checks` are passed over where the value is empty. `meant` makes of a good value what is meant by it. `example` is a
-    value to show where the default is empty, `section` the heading that begins with this setting. `asked`: each
-    installation sets it.
+    `checks` are passed over where the value is empty. `normalise` makes of a valid value what is meant by it. `example`
+    is a value to show where the default is empty, `section` the heading that begins with this setting. `essential`:
+    each installation sets it.
     """
 
     text: str
     checks: tuple[Check, ...] = ()
-    meant: Callable[[Any], Any] = _itself
+    normalise: Callable[[Any], Any] = _identity
     example: str = ""
     section: str = ""
-    asked: bool = False
+    essential: bool = False
 
 
 def setting(default: object, text: str, *checks: Check, **more: Any) -> Any:
@@ -45,11 +45,11 @@ def setting(default: object, text: str, *checks: Check, **more: Any) -> Any:
 
 def rows(kind: type) -> dict[str, Row]:
     """The rows of a dataclass's settings, by their variables."""
-    return {one.name.upper(): one.metadata["row"] for one in fields(kind)}
+    return {member.name.upper(): member.metadata["row"] for member in fields(kind)}
 
 
 # What makes a value of each type from a variable's text.
-_FORMS: Mapping[object, Callable[[str], Any]] = {
+_PARSERS: Mapping[object, Callable[[str], Any]] = {
     str: str.strip,
     Secret: str.strip,
     bool: forms.Boolean().deserialize,
@@ -59,7 +59,7 @@ _FORMS: Mapping[object, Callable[[str], Any]] = {
     tuple[Secret, ...]: lambda text: tuple(_words(text)),
 }
 # What is made of a value once it has been checked.
-_KEPT: Mapping[object, Callable[[Any], Any]] = {
+_CONVERTERS: Mapping[object, Callable[[Any], Any]] = {
     Secret: Secret,
     tuple[Secret, ...]: lambda words: tuple(map(Secret, words)),
 }
@@ -69,20 +69,20 @@ def read(kind: type, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[s
     """The good values that `environ` holds for a dataclass's fields, and what is wrong with the others by variable."""
     values: dict[str, Any] = {}
     wrong: dict[str, list[str]] = {}
-    for one in fields(kind):
-        name, row = one.name.upper(), one.metadata["row"]
+    for member in fields(kind):
+        name, row = member.name.upper(), member.metadata["row"]
         # What is a number, a switch or one of a few words can't hold a secret, and is not empty on purpose.
-        plain = one.type in (bool, int, float) or any(isinstance(check, OneOf) for check in row.checks)
+        plain = member.type in (bool, int, float) or any(isinstance(check, OneOf) for check in row.checks)
         if name not in environ or (plain and not environ[name].strip()):
             continue
         try:
-            value = _FORMS[one.type](environ[name])
+            value = _PARSERS[member.type](environ[name])
             for check in row.checks if value not in ("", ()) else ():
                 check(value)
-            values[one.name] = _KEPT.get(one.type, _itself)(row.meant(value))
+            values[member.name] = _CONVERTERS.get(member.type, _identity)(row.normalise(value))
         except ValidationError as error:
-            came = f" It is {environ[name][:60]!r}." if plain else ""
-            wrong[name] = [f"{message}{came}" for message in map(str, error.messages)]
+            value_note = f" It is {environ[name][:60]!r}." if plain else ""
+            wrong[name] = [f"{message}{value_note}" for message in map(str, error.messages)]
     return values, wrong
 
 

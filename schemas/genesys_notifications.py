@@ -1,10 +1,11 @@
 """Genesys's answers about notification channels, queues, users and analytics, as far as the listener reads them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from marshmallow import fields
 
+from cobrowse.clock import parse_time
 from schemas.genesys import GenesysSchema, PartsField, TextField, text_of
 
 
@@ -13,11 +14,7 @@ class MomentField(fields.Field[datetime | None]):
 
     def deserialize(self, value: Any, *_: Any, **__: Any) -> datetime | None:
         """The moment, None without one."""
-        try:
-            moment = datetime.fromisoformat(text_of(value))
-        except ValueError:
-            return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return parse_time(text_of(value))
 
 
 class _TopicsField(PartsField):
@@ -25,9 +22,9 @@ class _TopicsField(PartsField):
 
     def deserialize(self, value: Any, *_: Any, **__: Any) -> list[dict[str, Any]]:
         """Each topic's texts, and its missing permissions as a list of texts."""
-        given = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-        found = super().deserialize(given)
-        for one, topic in zip(given, found, strict=True):
+        topics = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+        found = super().deserialize(topics)
+        for one, topic in zip(topics, found, strict=True):
             missing = one.get("missingPermissions")
             topic["missingPermissions"] = [text_of(name) for name in missing] if isinstance(missing, list) else []
         return found

@@ -27,7 +27,7 @@ class InputSchema(Schema):
     def load(self, data: Any, **_: Any) -> dict[str, Any]:
         """The object's fields. ValidationError names each wrong one."""
         given = self.prepare(data)
-        if not isinstance(given, Mapping):
+        if not isinstance(given, dict):
             raise ValidationError(self.error_messages["type"])
         loaded: dict[str, Any] = {}
         errors: dict[str, Any] = {}

@@ -36,11 +36,11 @@ def read_json(text: bytes) -> object:
 def charset_of(content_type: str) -> str:
     """The charset that a Content-Type names, "utf-8" if it names none. UnsupportedType if JSON can't be in it."""
     parameters = [part.strip().lower() for part in content_type.split(";")[1:]]
-    named = [part.removeprefix("charset=").strip("\"' ") for part in parameters if part.startswith("charset=")]
-    for charset in named:
+    charsets = [part.removeprefix("charset=").strip("\"' ") for part in parameters if part.startswith("charset=")]
+    for charset in charsets:
         if charset not in _UTF_8 | _LATIN_1:
             raise UnsupportedType(f"the charset is {charset[:40]!r}; JSON is UTF-8")
-    return named[0] if named else "utf-8"
+    return charsets[0] if charsets else "utf-8"
 
 
 def parse_body(body: bytes, charset: str = "utf-8") -> object:

@@ -23,7 +23,7 @@ _PLACEHOLDER = re.compile(
 _INPUT = re.compile(r"\$!?\{?(?:input\.)?([A-Za-z][A-Za-z0-9_.-]{0,79})\}?")
 
 # What stands around an id where a template quotes it twice, a GUID is written as .NET does, or a text was pasted.
-_AROUND = " \t\r\n\"'`\\{}()[]<>,;\u00a0\u200b\ufeff\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+_SURROUNDING = " \t\r\n\"'`\\{}()[]<>,;\u00a0\u200b\ufeff\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"))
 _UUID = re.compile(r"(?:urn:)?(?:uuid:)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})")
 
@@ -70,7 +70,7 @@ def conversation_id_in(text: str) -> str:
 
     Blanks, quotes, braces, upper case, other dashes and missing hyphens are normalised.
     """
-    bare = "".join(text.strip(_AROUND).split()).translate(_DASHES).lower()
+    bare = "".join(text.strip(_SURROUNDING).split()).translate(_DASHES).lower()
     found = _UUID.fullmatch(bare)
     return "-".join(found.groups()) if found else ""
 

@@ -9,15 +9,15 @@ from cobrowse.errors import InvalidRequest
 
 
 def load(schema: Schema, body: Any, known: Sequence[str] = ()) -> dict[str, Any]:
-    """What the schema makes of a parsed body. InvalidRequest names every wrong field; `known` as for in_words."""
+    """What the schema makes of a parsed body. InvalidRequest names each wrong field; `known`: those there are."""
     try:
         loaded: dict[str, Any] = schema.load(body)
     except ValidationError as error:
-        raise InvalidRequest(in_words(error.messages, known)) from None
+        raise InvalidRequest(describe_errors(error.messages, known)) from None
     return loaded
 
 
-def in_words(messages: Mapping[object, object] | Sequence[object], known: Sequence[str] = ()) -> str:
+def describe_errors(messages: Mapping[object, object] | Sequence[object], known: Sequence[str] = ()) -> str:
     """Each wrong field with what is wrong about it. `known`: the fields there are, listed where one is unknown."""
     lines = []
     for name, text in _flatten(messages):

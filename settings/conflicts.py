@@ -37,9 +37,9 @@ def find_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     if not (settings.genesys_api_url and settings.genesys_login_url) and settings.genesys_region not in REGIONS:
         remedy = f"known regions: {', '.join(REGIONS)}; for another host set GENESYS_API_URL and GENESYS_LOGIN_URL"
         yield "GENESYS_REGION", f"{settings.genesys_region[:60]!r} is not a region; {remedy}"
-    for given, needed, name, why in _NEEDS:
-        if getattr(settings, given.lower()) and not getattr(settings, needed.lower()):
-            yield name, why
+    for variable, prerequisite, name, message in _NEEDS:
+        if getattr(settings, variable.lower()) and not getattr(settings, prerequisite.lower()):
+            yield name, message
     if settings.console_password and settings.console_users:
         yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
     if settings.console_oidc_issuer:

@@ -33,9 +33,9 @@ class GenesysSettings:
         "",
         "The OAuth client: Admin, Integrations, OAuth, grant type client credentials (docs/genesys-setup.md).",
         section="Genesys Cloud",
-        asked=True,
+        essential=True,
     )
-    genesys_client_secret: Secret = setting(Secret(), "The OAuth client's secret.", asked=True)
+    genesys_client_secret: Secret = setting(Secret(), "The OAuth client's secret.", essential=True)
     genesys_grant: str = setting(
         GRANT_AUTO,
         "Whose token calls go out with. `client_credentials`: the OAuth client's. `service_user`: that of the user who "
@@ -60,8 +60,8 @@ class GenesysSettings:
         "mypurecloud.com",
         "The org's region: its host in any case, with `https://`, `api.`, `login.` or `apps.` or not, AWS's name "
         "(`us-east-1`) or Genesys's (`prod-euw2`, `usw2`).",
-        asked=True,
-        meant=lambda region: region_of(region or "mypurecloud.com"),
+        essential=True,
+        normalise=lambda region: region_of(region or "mypurecloud.com"),
     )
     sandbox: bool = setting(
         False,
@@ -74,10 +74,10 @@ class GenesysSettings:
         "A gateway or a sandbox instead of `https://api.{region}`; http for loopback only.",
         safe_url,
         example="http://127.0.0.1:9099",
-        meant=without_slash,
+        normalise=without_slash,
     )
     genesys_login_url: str = setting(
-        "", "The same for `https://login.{region}`.", safe_url, example="http://127.0.0.1:9099", meant=without_slash
+        "", "The same for `https://login.{region}`.", safe_url, example="http://127.0.0.1:9099", normalise=without_slash
     )
     genesys_ca_file: str = setting("", "A file of additional trusted CA certificates, for a gateway.")
     genesys_proxy: Secret = setting(

@@ -26,14 +26,14 @@ def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[st
     With `only`, the names of some, the others have their defaults whatever is set, and none of them is required.
     """
     names = only or Settings.NAMES
-    given, errors = Variables.of(environ).chosen(names)
-    values, wrong = read(Settings, given)
+    variables, errors = Variables.of(environ).select(names)
+    values, invalid = read(Settings, variables)
     settings = Settings(**values)
     unread = {error.partition("_FILE:")[0] for error in errors}
-    errors += [f"{name}: {what}" for name, said in wrong.items() for what in said]
-    for name, what in find_conflicts(settings):
-        if name in names and not {name, "SANDBOX"} & (wrong.keys() | unread):
-            errors.append(f"{name}: {what}")
+    errors += [f"{name}: {message}" for name, messages in invalid.items() for message in messages]
+    for name, message in find_conflicts(settings):
+        if name in names and not {name, "SANDBOX"} & (invalid.keys() | unread):
+            errors.append(f"{name}: {message}")
     if errors:
         raise SettingsError(errors)
     return settings

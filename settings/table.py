@@ -35,7 +35,7 @@ class Settings(GenesysSettings):
         "needs 16 bytes or more. Several keys may have one name, to rotate a key. Create one: `python -c "
         '"import secrets; print(secrets.token_urlsafe(32))"`',
         section="Callers",
-        asked=True,
+        essential=True,
     )
     console_password: Secret = setting(
         Secret(),
@@ -90,7 +90,7 @@ class Settings(GenesysSettings):
         "This service's address as senders see it; some signatures cover it.",
         plain_url,
         example="https://cobrowse.example.com",
-        meant=without_slash,
+        normalise=without_slash,
     )
     trusted_proxies: tuple[str, ...] = setting(
         (),

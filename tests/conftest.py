@@ -1,5 +1,8 @@
 """Holds the whole test run to one promise, nothing secret gets out, and marks the tests that take their time."""
 
+import gc
+import os
+from itertools import cycle, islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -40,6 +43,25 @@ MARKED = {
         "slow",
     ),
 }
+# Modules with many browsers, services or processes in them, those that take the longest first.
+LONG = (
+    "browser/test_console_in_a_browser.py",
+    "integration/test_callbacks.py",
+    "integration/test_listen.py",
+    "integration/test_login.py",
+    "integration/test_crashes.py",
+    "integration/test_package.py",
+    "browser/test_console_keys_and_copies.py",
+    "integration/test_server_limits.py",
+    "integration/test_demo.py",
+    "simulation/test_simulation.py",
+    "contract/test_docs_commands.py",
+    "browser/test_console_sign_in_in_a_browser.py",
+    "integration/test_bad_machines.py",
+    "integration/test_ledger_processes.py",
+    "contract/test_ledger_gevent.py",
+    "contract/test_deploy.py",
+)
 NO_PARAMETERS = SimpleNamespace(params={})
 # What takes long to start, or is a process of its own.
 SLOW_FIXTURES = {"server", "gunicorn"}
@@ -65,9 +87,46 @@ def pytest_configure(config):
     config.pluginmanager.register(WATCH)
 
 
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # what was collected stays for the whole run: no later collection walks through it
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
+    yield  # they are in random order from here on
+    mark(items)
+    items[:] = long_ones_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def long_ones_first(items, workers):
+    """The items in an order in which no worker comes upon a long module when the others have nothing left to do.
+
+    Each worker begins with an equal stretch of the list, and takes over the end of another's. Modules stay whole, for
+    what their tests share.
+    """
+    modules = {}
     for item in items:
-        path = item.path.relative_to(HERE).as_posix() if item.path.is_relative_to(HERE) else ""
+        modules.setdefault(item.path, []).append(item)
+    stretches = [[] for _ in range(workers)]
+    turns = cycle((*stretches, *reversed(stretches)))  # who has the longest of one round has the shortest of the next
+    for long in LONG:
+        next(turns).extend(modules.pop(HERE / long, ()))
+    rest = iter([item for module in modules.values() for item in module])
+    size = len(items) // workers
+    for stretch in stretches:
+        stretch.extend(islice(rest, max(0, size - len(stretch))))
+    return [item for stretch in stretches for item in stretch] + list(rest)
+
+
+def place(path):
+    """Where a test is, below this folder; "" elsewhere."""
+    return path.relative_to(HERE).as_posix() if path.is_relative_to(HERE) else ""
+
+
+def mark(items):
+    for item in items:
+        path = place(item.path)
         for name in (path, path.partition("/")[0]):
             if name in MARKED:
                 item.add_marker(getattr(pytest.mark, MARKED[name]))

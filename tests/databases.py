@@ -19,8 +19,8 @@ _numbers = count(1)
 
 
 @cache
-def _started():
-    """The server; or why there is none, unless REQUIRE_POSTGRESQL=1."""
+def start_server():
+    """The server, the same each time; or why there is none, unless REQUIRE_POSTGRESQL=1."""
     directory = Path(tempfile.mkdtemp(prefix="postgresql-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     try:
@@ -56,7 +56,7 @@ def new_database(server, name):
 @pytest.fixture(scope="session")
 def server():
     """The PostgreSQL that all tests share; those that need it are skipped where there is none."""
-    started = _started()
+    started = start_server()
     if isinstance(started, str):
         pytest.skip(started)
     return started

@@ -44,13 +44,20 @@ class Forks:
             text=True,
         )
 
-    def run(self, *words, cwd, env):
+    def run(self, *words, cwd, env, stdin=os.devnull):
         """What `python cli.py` with these words has printed, and its status."""
-        command = {"words": words, "cwd": str(cwd), "env": env, "out": str(self._out), "err": str(self._err)}
+        for path in (self._out, self._err):
+            path.write_text("")
+        paths = {"in": str(stdin), "out": str(self._out), "err": str(self._err)}
+        command = {"words": words, "cwd": str(cwd), "env": env, **paths}
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
         return subprocess.CompletedProcess(words, status, self._out.read_text(), self._err.read_text())
+
+    def printed(self):
+        """What the command that runs, in another thread, has printed so far."""
+        return self._out.read_text()
 
     def close(self):
         self._process.communicate()
@@ -70,7 +77,7 @@ def become(command):
     """Be this command until it exits: its status. What is left to do is to end, without cleaning up what it shares."""
     for descriptor, (name, flags) in enumerate(
         (
-            (os.devnull, os.O_RDONLY),
+            (command["in"], os.O_RDONLY),
             (command["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
             (command["err"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
         )

@@ -1,4 +1,4 @@
-"""Writes what the documentation repeats of the code's tables: the settings (.env.example too) and the error kinds.
+"""Writes what the documentation repeats of the code's tables: the settings (.env.example too), the error kinds, counts.
 
 `python -m tools.reference_tables`
 """
@@ -6,18 +6,21 @@
 import html
 import re
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 from cobrowse.errors import error_types_by_code
 from cobrowse.model import Secret
+from integrations.senders.auth.schemes import SCHEMES
 from schemas.environment import Row, rows
 from settings import Settings
 from web.error_responses import ERROR_RESPONSES
 
 ROOT = Path(__file__).resolve().parents[1]
 ENV_EXAMPLE, SETTINGS_PAGE, ERRORS_PAGE = ".env.example", "docs/operations.md", "docs/genesys-setup.md"
+README, SENDERS_EXAMPLE = "README.md", "senders.example.toml"
 _HEAD = """\
 # Every setting of the service. Copy to .env and keep what you need: a line that starts with # is at its default.
 # The service and its commands read .env where they are started, or the file that --env-file names; a variable that is
@@ -49,7 +52,7 @@ def env_example() -> str:
         if row.section:
             lines.append(f"{'' if lines == [_HEAD] else chr(10)}## {row.section}")
         lines += (f"# {line}" for line in _wrap(row.text))
-        lines.append(f"{'' if row.asked else '# '}{name}={default or row.example}")
+        lines.append(f"{'' if row.essential else '# '}{name}={default or row.example}")
     return "\n".join(lines) + "\n"
 
 
@@ -72,11 +75,13 @@ def errors_table() -> str:
 
 def render(root: Path = ROOT) -> dict[str, str]:
     """Each file that repeats a table, with the text that it should have."""
-    settings, errors = ((root / page).read_text("utf-8") for page in (SETTINGS_PAGE, ERRORS_PAGE))
+    pages = (SETTINGS_PAGE, ERRORS_PAGE, README, SENDERS_EXAMPLE)
+    settings, errors, readme, senders = ((root / page).read_text("utf-8") for page in pages)
     return {
         ENV_EXAMPLE: env_example(),
         SETTINGS_PAGE: _with_rows(settings, SETTINGS_HEAD, docs_table()),
         ERRORS_PAGE: _with_rows(errors, ERRORS_HEAD, errors_table()),
+        README: _with_counts(readme, len(tomllib.loads(senders)["senders"])),
     }
 
 
@@ -84,14 +89,19 @@ def _with_rows(page: str, head: str, lines: str) -> str:
     return re.sub(_ROWS.replace("{head}", head), lambda found: found[1] + lines, page, count=1)
 
 
+def _with_counts(page: str, senders: int) -> str:
+    page = re.sub(r"\d+ schemes, \d+ senders", f"{len(SCHEMES)} schemes, {senders} senders", page)
+    return re.sub(rf"(`{re.escape(SENDERS_EXAMPLE)}` has )\d+", rf"\g<1>{senders}", page)
+
+
 def _first_line(kind: type) -> str:
     return (kind.__doc__ or "").strip().splitlines()[0]
 
 
 def _settings() -> Iterator[tuple[str, Row, str]]:
-    told = rows(Settings)
+    setting_rows = rows(Settings)
     for one in fields(Settings):
-        yield one.name.upper(), told[one.name.upper()], as_written(one.default)
+        yield one.name.upper(), setting_rows[one.name.upper()], as_written(one.default)
 
 
 def _wrap(text: str) -> list[str]:

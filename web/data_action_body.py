@@ -10,7 +10,7 @@ from schemas import validation_errors
 from schemas.duplicates import check_names
 from schemas.input_schema import InputSchema
 from schemas.json_text import charset_of, parse_body
-from schemas.validation_errors import in_words
+from schemas.validation_errors import describe_errors
 from web import request_parsing
 from web.responses import ResponseMode
 
@@ -38,7 +38,7 @@ def check_no_repeats(raw: bytes, schema: InputSchema) -> None:
     try:
         check_names(raw, schema.names)
     except ValidationError as error:
-        raise InvalidRequest(in_words(error.messages)) from None
+        raise InvalidRequest(describe_errors(error.messages)) from None
 
 
 def key(request: Request, payload: dict[str, Any]) -> str:

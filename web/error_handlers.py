@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from cobrowse.errors import (
     BodyTooLarge,
@@ -48,11 +49,18 @@ _HEADERS = tuple((name.lower(), name, value) for name, value in HEADERS.items())
 
 
 class App(Flask):
-    """Flask, without its look at each function, before each call of it, whether it is a coroutine: none of ours is."""
+    """Flask for synchronous functions on one domain: it neither looks for coroutines nor takes a host name apart."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function, which is no coroutine."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """What finds the request's route, which depends on its path and method only. SecurityError for no host."""
+        if request is None:
+            return super().create_url_adapter(None)
+        where = request.root_path, "", request.scheme, request.path, request.method
+        return MapAdapter(self.url_map, request.host, *where, request.query_string.decode("latin-1"))
 
 
 def refuse_other_spellings(target: str, path: str) -> None:

@@ -42,15 +42,17 @@ def raw_body(request: Request, limit: int | None = None, budget: BodyBudget = SH
     declared = request.content_length
     if declared is None and not request.environ.get("wsgi.input_terminated"):
         declared = 0  # neither a length nor a server that knows the end: reading could wait for ever
-    too_large = BodyTooLarge(f"the body is larger than {limit} bytes")
-    if declared is not None and declared > limit:
-        raise too_large  # unread: the server closes its connection then
+    _check_size(declared or 0, limit)  # unread: the server closes its connection then
     body = _read_body(request, limit + 1 if declared is None else declared, budget)
-    if len(body) > limit:
-        raise too_large
+    _check_size(len(body), limit)
     if declared is not None and len(body) < declared:
         raise RequestTimeout("the body ended before it was complete")
     return body
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise BodyTooLarge(f"the body is larger than {limit} bytes")
 
 
 def _read_body(request: Request, size: int, budget: BodyBudget) -> bytes:

@@ -24,7 +24,7 @@ from cobrowse.errors import (
 )
 from cobrowse.model import Command, Outcome
 from integrations.senders.activity import SenderActivities
-from integrations.senders.fetching import call_beside
+from integrations.senders.fetching import call_in_background
 from integrations.senders.handshakes import HandshakeAnswer
 from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.registry import Sender
@@ -57,7 +57,7 @@ class Webhooks:
     clock: Clock
     activity: SenderActivities
     on_ignored: Callable[[IgnoredEvent], None] = lambda _event: None
-    call: Callable[[str], None] = call_beside
+    call: Callable[[str], None] = call_in_background
 
     def blueprint(self) -> Blueprint:
         """The endpoint's routes."""
@@ -197,21 +197,22 @@ def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyToo
     A body over the row's limit is read as far as MAX_BODY_BYTES, so that a signature over it can be checked before the
     error is sent. Raises BodyTooLarge past that, unless the signature does not cover the body.
     """
+    asked = request_parsing.current_request()
     # First of all, so that a body that is refused leaves no frame behind that holds the caller's credential.
     body, too_large = b"", None
     try:
-        body = request_parsing.raw_body(request)
+        body = request_parsing.raw_body(asked)
     except BodyTooLarge as error:
         if sender.scheme.covers_body:
             raise
         too_large = error
     if len(body) > sender.max_body_bytes:
         too_large = BodyTooLarge(f"the body is larger than {sender.max_body_bytes} bytes")
-    environ = request.environ
-    sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or request.full_path
+    environ = asked.environ
+    sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or asked.full_path
     path, _, query = sent.partition("?")
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return UnverifiedRequest(request.method, path, query, headers, body, request.remote_addr or "", now), too_large
+    headers = {name.lower(): value for name, value in asked.headers.items()}
+    return UnverifiedRequest(asked.method, path, query, headers, body, asked.remote_addr or "", now), too_large
 
 
 def _asks_for_dry_run(sender: Sender, header: str) -> bool:

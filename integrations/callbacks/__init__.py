@@ -1,4 +1,4 @@
-"""Sends what became of each initiation to OUTCOME_WEBHOOK_URL, signed as Standard Webhooks has it."""
+"""Sends each initiation's outcome to OUTCOME_WEBHOOK_URL, signed as Standard Webhooks defines."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from cobrowse.clock import Clock
 from cobrowse.model import Outcome
 from integrations.callbacks.posting import Poster, Receiver
 from integrations.callbacks.sender import CallbackSender, CallbackThread
-from integrations.kept_lease import KeptLease
+from integrations.lease_keeper import LeaseKeeper
 from integrations.ledger import LedgerStore
 from integrations.observability.callback_metrics import CallbackMetrics
 
@@ -29,6 +29,6 @@ def connect(
     jitter: Callable[[], float],
 ) -> CallbackThread:
     """What sends the ledger's callbacks, once it is started. `registry` counts them."""
-    lease = KeptLease(ledger.leases, LEASE, lease_owner, clock)
+    lease = LeaseKeeper(ledger.leases, LEASE, lease_owner, clock)
     poster = Poster(receiver, payload, clock, jitter)
     return CallbackThread(CallbackSender(ledger.callbacks, lease, poster, CallbackMetrics(registry), clock), lease)

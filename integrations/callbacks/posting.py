@@ -15,7 +15,7 @@ from integrations.senders.fetching import Answer, FetchError, exchange
 
 log = structlog.stdlib.get_logger("cobrowse")
 
-# Seconds for a try as a whole, of which the receiver has fetching.TIMEOUT until its answer begins.
+# Seconds for a try as a whole, of which the receiver has fetching.STEP_SECONDS until its answer begins.
 TRY_SECONDS = 15.0
 # Seconds before each further try, jittered to up to a fifth more; after the last the callback is given up, a day on.
 # The spacing is Standard Webhooks' own.
@@ -30,7 +30,7 @@ _BUSY = (429, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TryResult:
     """The result of a try. `wait`: seconds until the next; `pause`: until anything else may be sent."""
 
     state: Delivery
@@ -62,7 +62,7 @@ class Poster:
     seconds: float = TRY_SECONDS
     send: Callable[[str, float, bytes, Mapping[str, str]], Answer] = exchange
 
-    def __call__(self, callback: Callback) -> Tried:
+    def __call__(self, callback: Callback) -> TryResult:
         """Send it once, and raise nothing: one that can't be sent would be due again at once, for ever."""
         try:
             return self._try(callback)
@@ -70,7 +70,7 @@ class Poster:
             log.exception("callbacks: internal error", webhook_id=callback.id)
             return self._retry_later(callback, f"not sent: internal error ({type(fault).__name__})")
 
-    def _try(self, callback: Callback) -> Tried:
+    def _try(self, callback: Callback) -> TryResult:
         if callback.outcome is None:  # a newer release may have written it, which sends it once this one has gone
             return self._retry_later(callback, "not sent: its content can't be read as this service wrote it")
         now = self.clock.now().replace(microsecond=0).astimezone(UTC)
@@ -82,14 +82,14 @@ class Poster:
             return self._retry_later(callback, str(error), UNREACHABLE_PAUSE)
         status = f"HTTP {answer.status}"
         if 200 <= answer.status < 300:
-            return Tried(Delivery.DELIVERED, status)
+            return TryResult(Delivery.DELIVERED, status)
         if answer.status == 410:
-            return Tried(Delivery.GIVEN_UP, status, pause=LONGEST_PAUSE)
-        asked = retry_after(answer.retry_after, self.clock) if answer.status in _BUSY else None
-        return self._retry_later(callback, status, min(asked or 0.0, LONGEST_PAUSE))
+            return TryResult(Delivery.GIVEN_UP, status, pause=LONGEST_PAUSE)
+        requested_pause = retry_after(answer.retry_after, self.clock) if answer.status in _BUSY else None
+        return self._retry_later(callback, status, min(requested_pause or 0.0, LONGEST_PAUSE))
 
-    def _retry_later(self, callback: Callback, answer: str, pause: float = 0.0) -> Tried:
+    def _retry_later(self, callback: Callback, answer: str, pause: float = 0.0) -> TryResult:
         if callback.tries >= len(WAITS):
-            return Tried(Delivery.GIVEN_UP, answer, pause=pause)
+            return TryResult(Delivery.GIVEN_UP, answer, pause=pause)
         wait = WAITS[callback.tries] * (1 + self.jitter() / 5)
-        return Tried(Delivery.PENDING, answer, max(wait, pause), pause)
+        return TryResult(Delivery.PENDING, answer, max(wait, pause), pause)

@@ -10,8 +10,8 @@ import structlog
 from cobrowse.callbacks import Callback, Delivery
 from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
-from integrations.callbacks.posting import Tried
-from integrations.kept_lease import KeptLease, Lease
+from integrations.callbacks.posting import TryResult
+from integrations.lease_keeper import Lease, LeaseKeeper
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -46,9 +46,9 @@ class CallbackWatcher(Protocol):
         """What is pending now."""
 
 
-def in_threads(works: Sequence[Callable[[], None]]) -> None:
+def in_threads(tasks: Sequence[Callable[[], None]]) -> None:
     """Do the works beside each other, and return when all are done."""
-    threads = [Thread(target=work, name="callback", daemon=True) for work in works]
+    threads = [Thread(target=task, name="callback", daemon=True) for task in tasks]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -62,7 +62,7 @@ class CallbackSender:
         self,
         outbox: Outbox,
         lease: Lease,
-        post: Callable[[Callback], Tried],
+        post: Callable[[Callback], TryResult],
         watcher: CallbackWatcher,
         clock: Clock,
         do_all: Callable[[Sequence[Callable[[], None]]], None] = in_threads,
@@ -99,16 +99,16 @@ class CallbackSender:
             self._counted = True
 
     def _send(self, callback: Callback) -> None:
-        tried = self._post(callback)
-        facts = {"webhook_id": callback.id, "tries": callback.tries + 1, "answer": tried.answer}
-        if tried.state is Delivery.GIVEN_UP:
+        result = self._post(callback)
+        facts = {"webhook_id": callback.id, "tries": callback.tries + 1, "answer": result.answer}
+        if result.state is Delivery.GIVEN_UP:
             log.error("callbacks: given up; it can be sent again from the console", **facts)
-        elif tried.state is Delivery.PENDING:
-            log.warning("callbacks: not accepted", next_try_seconds=round(tried.wait), **facts)
-        self._watcher.on_try("failed" if tried.state is Delivery.PENDING else tried.state.value)
-        self._pause(tried.pause)
+        elif result.state is Delivery.PENDING:
+            log.warning("callbacks: not accepted", next_try_seconds=round(result.wait), **facts)
+        self._watcher.on_try("failed" if result.state is Delivery.PENDING else result.state.value)
+        self._pause(result.pause)
         try:
-            self._outbox.mark(callback, tried.state, tried.wait, tried.answer)
+            self._outbox.mark(callback, result.state, result.wait, result.answer)
         except LedgerUnavailable as error:
             log.warning("callbacks: the try is not on record and is made again", message=error.message, **facts)
             self._pause(UNRECORDED_PAUSE)
@@ -120,7 +120,7 @@ class CallbackSender:
 class CallbackThread:
     """Runs a sender, and keeps its lease, in threads of this process."""
 
-    def __init__(self, sender: CallbackSender, lease: KeptLease) -> None:
+    def __init__(self, sender: CallbackSender, lease: LeaseKeeper) -> None:
         self._sender = sender
         self._lease = lease
         self._stopping = Event()

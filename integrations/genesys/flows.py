@@ -13,7 +13,7 @@ from integrations.genesys.client import Client
 from integrations.genesys.cobrowse_parts import view_of
 from integrations.genesys.ending import EndCalls
 from integrations.genesys.notifications import Notifications
-from integrations.genesys.operations import CREATE, LIST, Operation, UpstreamRejected
+from integrations.genesys.operations import ATTACH, COBROWSE, CREATE, LIST, Operation, UpstreamRejected
 from integrations.genesys.steps import Calls
 
 C = TypeVar("C")
@@ -44,13 +44,15 @@ class StepRow(Generic[C]):
 class FlowRow:
     """A way to start a session.
 
-    `scopes` are what its token asks for, by the command's channel; without any, the client's roles decide. `trial` is
-    an operation that reaches no customer and by which an org shows whether it has the flow. `hints` say what to do
+    `invitation` is the operation that reaches the customer. `scopes` are what its token asks for, by the command's
+    channel; without any, the client's roles decide. `trial` is an operation that reaches no customer and by which an
+    org shows whether it has the flow. `hints` say what to do
     about kinds of conversation that the flow can't serve. `can_end`: Genesys documents how its sessions are ended.
     """
 
     name: str
     steps: tuple[StepRow[Calls], ...]
+    invitation: Operation
     scopes: Mapping[Channel | None, str] = field(default_factory=dict)
     trial: Operation | None = None
     hints: Mapping[str, str] = field(default_factory=dict)
@@ -72,6 +74,7 @@ FLOWS = (
             _VERIFY,
             _HAND_OVER,
         ),
+        ATTACH,
         scopes={
             "webchat": f"{_MEDIA_SCOPES} conversation:webchat",
             "voice": f"{_MEDIA_SCOPES} conversation:voice",
@@ -89,6 +92,7 @@ FLOWS = (
             _VERIFY,
             _HAND_OVER,
         ),
+        COBROWSE,
         hints={
             "webchat": "The native flow is for web messaging and voice: Genesys's legacy web chat has had no co-browse "
             "since 30 June 2024. Move the site's chat to Messenger."

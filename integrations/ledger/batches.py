@@ -158,7 +158,7 @@ class Batches:
     def _commit(self, batch: tuple[_Job, ...]) -> bool:
         """Run these in one transaction. False if another process writes just now; a fault of it is each one's.
 
-        A work writes at once or not at all, so one that fails has written nothing.
+        A work that fails has written nothing, or what is right by itself (`Database.write`).
         """
         with self._in_use:
             try:

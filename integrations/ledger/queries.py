@@ -16,7 +16,7 @@ ON CONFLICT (lock_key) DO UPDATE SET
     state = 'running', lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
     attempts = initiations.attempts + 1, updated = excluded.updated
 WHERE (
-        initiations.state = 'failed_retryable'
+        (initiations.state = 'failed_retryable' AND NOT :keyless)
         OR (initiations.state = 'running' AND initiations.lease_until <= {now})
     )
     AND (:keyless OR initiations.fingerprint = excluded.fingerprint)
@@ -24,6 +24,10 @@ RETURNING id, seq, attempts, updated,
     (SELECT closed_until - {now} FROM budgets WHERE name = 'api'),
     (SELECT closed_until - {now} FROM budgets WHERE name = 'token')
 """.replace("{claimed}", ", ".join(_CLAIMED)).replace("{values}", ", ".join(f":{name}" for name in _CLAIMED))
+
+# A keyless row gives its lock key away when the next claim asks for it. Were it given away at the row's end, PostgreSQL
+# would write the row into each index again, and SQLite two pages of one, for a conversation that few ask about again.
+RELEASE_LOCK = "UPDATE initiations SET lock_key = :released_lock_key WHERE id = :id AND state <> 'running'"
 
 # Run after a claim, by its lock key, so that neither waits for the other's answer. Running initiations are waited for
 # in the order of their claims, so no two can wait for each other: what is running when a row is claimed was
@@ -41,18 +45,19 @@ ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, 
 RECLAIM = """
 UPDATE initiations SET
     state = 'running', lease_owner = :lease_owner, lease_until = {now} + :lease_seconds, attempts = attempts + 1,
+    lock_key = CASE WHEN state <> 'running' AND substr(lock_key, 1, 4) <> 'key:' THEN :released_lock_key
+        ELSE lock_key END,
     updated = {now}
 WHERE id = :id
     AND (state IN ('failed_final', 'failed_retryable') OR (state = 'running' AND lease_until <= {now}))
 RETURNING {columns}
 """
 
-# A conversation that was looked up on the way is part of the command from then on: a take-over must go on with it.
+# What has an index stays as the claim wrote it, or SQLite would write each such page again at each step.
 # An end that is noted is of what an earlier attempt started, and what is sent out now may start another.
 SAVE_CHECKPOINT = """
 UPDATE initiations SET
-    {checkpoint}, ended = 0,
-    conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END, updated = {now}
+    {checkpoint}, ended = 0, updated = {now}
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running' AND lease_until > {now}
 """.replace("{checkpoint}", _CHECKPOINT)
 
@@ -64,10 +69,7 @@ UPDATE initiations SET
         ELSE earlier || :separator || outcome || :tab || spans END,
     outcome = :outcome, spans = :spans, error_code = :error_code,
     {checkpoint},
-    upstream_calls = upstream_calls + :upstream_calls,
-    conversation_id = CASE conversation_id WHEN '' THEN :conversation_id ELSE conversation_id END,
-    lock_key = CASE substr(lock_key, 1, 13) WHEN 'conversation:' THEN :released_lock_key ELSE lock_key END, updated =
-    {now}
+    upstream_calls = upstream_calls + :upstream_calls, updated = {now}
 WHERE id = :id AND lease_owner = :lease_owner AND state = 'running'
 """.replace("{checkpoint}", _CHECKPOINT)
 

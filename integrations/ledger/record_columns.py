@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import orjson
 
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, State, released_lock_key
+from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, State
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row, values_of
 from integrations.ledger.encryption import SecretBox, UnknownKey
@@ -51,9 +51,9 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
         "keyless": not claim.lock_key.startswith("key:"),
         "turn": plain(command.conversation_id or claim.id),
         **{name: _to_stored(getattr(command, name)) for name in BY_COMMAND},
+        "conversation_id": plain(command.conversation_id),
         "settings": box.encrypt(command.session_settings),
         **checkpoint_params(claim.checkpoint, box),
-        "conversation_id": plain(command.conversation_id),
     }
 
 
@@ -62,7 +62,6 @@ def checkpoint_params(checkpoint: Checkpoint, box: SecretBox, outcome: Outcome |
     return {
         **{name: getattr(checkpoint, name) for name in _CHECKPOINT_FIELDS},
         "completed_steps": _json(checkpoint.completed_steps),
-        "conversation_id": plain(checkpoint.session.conversation_id),
         "session": _json(_clear(checkpoint.session)),
         "secret": box.encrypt(_secrets(checkpoint.session, outcome)),
     }
@@ -82,7 +81,6 @@ def end_params(
         "tab": _TAB,
         "kept_attempts": KEPT_ATTEMPTS,
         "upstream_calls": outcome.upstream_calls,
-        "released_lock_key": released_lock_key(initiation_id),
     }
 
 

@@ -18,6 +18,7 @@ from cobrowse.ledger import (
     Lease,
     LeaseLost,
     State,
+    released_lock_key,
 )
 from cobrowse.lookup import outcome_on_record
 from cobrowse.model import Outcome
@@ -108,7 +109,7 @@ class LedgerStore(Listings):
         seconds: float | None = None,
     ) -> ClaimResult | None:
         """Acquire a failed initiation's own row again, final or not, or one whose owner crashed."""
-        params = {"id": initiation_id, "lease_owner": lease_owner, "lease_seconds": lease_seconds}
+        params = _release_params(initiation_id) | {"lease_owner": lease_owner, "lease_seconds": lease_seconds}
 
         def work(run: Run) -> tuple[bool, _Values | None, Rows]:
             won = run(queries.RECLAIM, params)
@@ -263,6 +264,10 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
         if not found:
             continue  # the lock key was released in between
         row = Row._make(found[0])
+        if params["keyless"] and row.state != State.RUNNING:
+            # Whatever comes of this claim: an ended row without a key holds its lock for nobody.
+            run(queries.RELEASE_LOCK, _release_params(row.id))
+            continue
         if not params["keyless"] and row.fingerprint != params["fingerprint"]:
             return _Decision(FingerprintMismatch, found[0])
         if row.state == State.RUNNING and row.lease_owner == claim.lease_owner:
@@ -270,3 +275,7 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
         if row.state != State.FAILED_RETRYABLE and (row.state != State.RUNNING or row.lease_left > 0):
             return _Decision(AlreadyHeld, found[0])
     raise LedgerUnavailable(f"could not acquire the lock of initiation {claim.id} after {MAX_CLAIM_ATTEMPTS} attempts")
+
+
+def _release_params(initiation_id: str) -> dict[str, object]:
+    return {"id": initiation_id, "released_lock_key": released_lock_key(initiation_id)}

@@ -1,1 +1,1 @@
-"""Hears Genesys's notification channels itself: an agent answers a chat, and cobrowse starts, with no relay between."""
+"""Subscribes to Genesys's notification channels: when an agent answers, cobrowse starts, without a relay between."""

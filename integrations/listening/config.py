@@ -38,17 +38,17 @@ def read_listen(table: object) -> tuple[ListenConfig | None, list[str]]:
     """The table's configuration, or one line for each thing wrong with it."""
     if not isinstance(table, Mapping):
         return None, ["is not a table of keys"]
-    wrong = [f"{key[:60]}: not a key of it; there are {', '.join(_KEYS)}" for key in table if key not in _KEYS]
+    errors = [f"{key[:60]}: not a key of it; there are {', '.join(_KEYS)}" for key in table if key not in _KEYS]
     for key in ("queues", "users"):
         names = table.get(key, [])
         if not isinstance(names, list) or not all(isinstance(one, str) and one.strip() for one in names):
-            wrong.append(f"{key}: must be a list of ids or names in quotes")
+            errors.append(f"{key}: must be a list of ids or names in quotes")
     if not isinstance(table.get("catch_up", True), bool):
-        wrong.append("catch_up: must be true or false")
+        errors.append("catch_up: must be true or false")
     if not (table.get("queues") or table.get("users")):
-        wrong.append("queues: neither queues nor users are named, so there is nothing to listen to")
-    if wrong:
-        return None, wrong
+        errors.append("queues: neither queues nor users are named, so there is nothing to listen to")
+    if errors:
+        return None, errors
     names_of = {key: tuple(one.strip() for one in table.get(key, [])) for key in ("queues", "users")}
     return ListenConfig(**names_of, catch_up=table.get("catch_up", True)), []
 

@@ -59,8 +59,8 @@ class Connection:
         life = (expires - clock.now()).total_seconds() if expires is not None else USUAL_LIFE
         # A life that is short leaves half of it, so that renewals don't follow each other at once.
         self._renew_at = clock.monotonic() + max(life - times.renew_before, life / 2)
-        self._heard = clock.monotonic()
-        self._pinged: float | None = None
+        self._last_message = clock.monotonic()
+        self._ping_sent: float | None = None
         self._closing = False
         self._not_before = 0.0
 
@@ -75,26 +75,26 @@ class Connection:
         text = self._socket.receive(seconds)
         now = self._clock.monotonic()
         if text is None:
-            self._look_for_silence(now)
+            self._check_silence(now)
             return None
-        self._heard, self._pinged = now, None
+        self._last_message, self._ping_sent = now, None
         message = read_message(text)
         if message.kind == "closing":
             self._closing = True
         return message
 
     def postpone_end(self) -> None:
-        """Its replacement can't be had now: it is used on, and asked about again in a moment."""
+        """Keep using it: no replacement is available now. `is_ending` is false for a moment."""
         self._not_before = self._clock.monotonic() + self._times.renew_again
 
     def close(self) -> None:
         """Leave the channel; Genesys drops it once nobody is connected."""
         self._socket.close()
 
-    def _look_for_silence(self, now: float) -> None:
-        if self._pinged is not None:
-            if now - self._pinged >= self._times.pong:
-                raise Silent(f"silent for {now - self._heard:.0f} s, and no answer to a ping")
-        elif now - self._heard >= self._times.quiet:
+    def _check_silence(self, now: float) -> None:
+        if self._ping_sent is not None:
+            if now - self._ping_sent >= self._times.pong:
+                raise Silent(f"silent for {now - self._last_message:.0f} s, and no answer to a ping")
+        elif now - self._last_message >= self._times.quiet:
             self._socket.send(PING)
-            self._pinged = now
+            self._ping_sent = now

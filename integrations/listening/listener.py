@@ -12,8 +12,8 @@ from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError, GenesysForbidden
 from integrations.genesys.notifications import Channel
 from integrations.genesys.streams import StreamClosed
-from integrations.kept_lease import Lease
-from integrations.listening.answered import Answered, AnsweredReader
+from integrations.lease_keeper import Lease
+from integrations.listening.agent_answers import AgentAnswer, AgentAnswerReader
 from integrations.listening.config import ListenConfig, Subscription, is_id
 from integrations.listening.connection import USUAL_TIMES, Connection, Silent, Socket, Times
 from integrations.listening.starting import Starter
@@ -29,7 +29,7 @@ DRAIN = 5.0
 
 
 class NotificationCalls(Protocol):
-    """What is asked of Genesys. Every method raises CobrowseError."""
+    """The calls to Genesys. Every method raises CobrowseError."""
 
     def queue_id(self, name: str) -> str:
         """A queue's id."""
@@ -70,7 +70,7 @@ class Listener:
     config: ListenConfig
     calls: NotificationCalls
     open_socket: Callable[[str], Socket]
-    reader: AnsweredReader
+    reader: AgentAnswerReader
     starter: Starter
     lease: Lease
     watcher: ListenerWatcher
@@ -88,12 +88,12 @@ class Listener:
             if not self.lease.held:
                 self.stopping.wait(TURN)
                 continue
-            began = self.clock.monotonic()
+            start = self.clock.monotonic()
             reason = self._listen()
             if not reason:
                 continue
             self.watcher.on_reconnect(reason)
-            if self.clock.monotonic() - began > LONGEST_BACKOFF:
+            if self.clock.monotonic() - start > LONGEST_BACKOFF:
                 pause = FIRST_BACKOFF  # it had worked
             self.stopping.wait(pause * (0.5 + self.jitter() / 2))
             pause = min(pause * 2, LONGEST_BACKOFF)
@@ -104,7 +104,7 @@ class Listener:
         try:
             connection = self._connect()
             self.watcher.on_listening(True)
-            # After the topics hold, so that nothing falls between what is asked and what is heard.
+            # After the subscription is active, so that no change falls between the query and the events.
             self.starter.submit(self._catch_up)
             while self.lease.held and not self.stopping.is_set():
                 if connection.is_ending:
@@ -138,7 +138,7 @@ class Listener:
         return connection
 
     def _resolve(self) -> Subscription:
-        """The ids of the names, asked once in a process's life."""
+        """The ids of the names, resolved once for each process."""
         queues = [one if is_id(one) else self.calls.queue_id(one) for one in self.config.queues]
         users = [one if is_id(one) else self.calls.user_id(one) for one in self.config.users]
         return Subscription(tuple(dict.fromkeys(queues)), tuple(dict.fromkeys(users)))
@@ -171,20 +171,20 @@ class Listener:
         if message is None:
             return False
         if message.kind == "event":
-            self._take(message.event)
+            self._handle_event(message.event)
         elif message.kind == "unreadable":
             self.watcher.on_event("unreadable")
         return True
 
-    def _take(self, event: Mapping[str, Any]) -> None:
+    def _handle_event(self, event: Mapping[str, Any]) -> None:
         try:
-            read = self.reader.read(event, self.clock.now())
+            request = self.reader.read(event, self.clock.now())
         except CobrowseError as error:
             self.watcher.on_event("unreadable")
             log.warning("listener: an event can't be read", error=error.code, message=error.message)
             return
-        if isinstance(read, Answered):
-            self.watcher.on_event("started" if self.starter.start(read) else "known")
+        if isinstance(request, AgentAnswer):
+            self.watcher.on_event("started" if self.starter.start(request) else "known")
         else:
             self.watcher.on_event("ignored")
 
@@ -200,18 +200,18 @@ class Listener:
             log.warning("listener: what was missed can't be asked for", error=error.code, message=error.message)
             self.watcher.on_gap("lost")
             return
-        whole = True
+        complete = True
         for conversation_id in found:
             if self.stopping.is_set():
                 return
-            whole = self._look_at(conversation_id, subscription) and whole
-        self.watcher.on_gap("caught_up" if whole else "lost")
+            complete = self._check_conversation(conversation_id, subscription) and complete
+        self.watcher.on_gap("caught_up" if complete else "lost")
 
-    def _look_at(self, conversation_id: str, subscription: Subscription) -> bool:
+    def _check_conversation(self, conversation_id: str, subscription: Subscription) -> bool:
         try:
             state = self.calls.conversation(conversation_id)
         except CobrowseError as error:
             log.warning("listener: a conversation can't be checked", message=error.message)
             return False
-        self._take({"topicName": subscription.topics[0], "eventBody": state})
+        self._handle_event({"topicName": subscription.topics[0], "eventBody": state})
         return True

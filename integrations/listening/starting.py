@@ -1,4 +1,4 @@
-"""Starts what agents have answered, a few at a time, each once, and retries what failed for the moment."""
+"""Starts a session for each agent's answer, a few at a time, each once, and retries temporary failures."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import structlog
 
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Command, Outcome
-from integrations.listening.answered import Answered
+from integrations.listening.agent_answers import AgentAnswer
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -42,15 +42,15 @@ class Starter:
         self._guard = Lock()
         self._stopping = Event()
 
-    def start(self, answered: Answered) -> bool:
+    def start(self, answer: AgentAnswer) -> bool:
         """Start it in the background; False if this answer is known already."""
         with self._guard:
-            if any(key in self._known for key in answered.keys):
+            if any(key in self._known for key in answer.keys):
                 return False
-            self._known.update(dict.fromkeys(answered.keys))
+            self._known.update(dict.fromkeys(answer.keys))
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
-        self.submit(lambda: self._try(answered))
+        self.submit(lambda: self._try(answer))
         return True
 
     def submit(self, work: Callable[[], None]) -> None:
@@ -65,10 +65,10 @@ class Starter:
             self._stopping.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _try(self, answered: Answered) -> None:
+    def _try(self, answer: AgentAnswer) -> None:
         pause = FIRST_PAUSE
         for number in range(1, TRIES + 1):
-            failure = self._start_once(answered.command)
+            failure = self._start_once(answer.command)
             if failure is None:
                 return
             code, retryable, wait = failure
@@ -80,7 +80,7 @@ class Starter:
         if retryable:
             # The next change of the conversation may try again.
             with self._guard:
-                for key in answered.keys:
+                for key in answer.keys:
                     self._known.pop(key, None)
 
     def _start_once(self, command: Command) -> tuple[str, bool, float | None] | None:

@@ -185,13 +185,13 @@ class Metrics:
         """Count an event that started nothing."""
         self._counters[IGNORED][sender if sender in self._senders else OTHER, reason].inc()
 
-    def on_request(self, asked: RequestInfo) -> OnResponse:
+    def on_request(self, request: RequestInfo) -> OnResponse:
         """Count a request as running until the returned function is called."""
         self._in_flight.inc()
 
         def on_response(status: int) -> None:
             self._in_flight.dec()
-            self._counters[REQUESTS][asked.route or OTHER, str(status)].inc()
+            self._counters[REQUESTS][request.route or OTHER, str(status)].inc()
 
         return on_response
 
@@ -210,7 +210,7 @@ class Metrics:
         """Count an initiation."""
         sender = command.sender if command.sender in self._senders else OTHER
         flow = outcome.flow or "none"
-        self._counters[INITIATIONS][sender, flow, _named(outcome)].inc()
+        self._counters[INITIATIONS][sender, flow, _outcome_label(outcome)].inc()
         if not outcome.replayed and outcome.status is not Status.IGNORED:
             success = "true" if outcome.success else "false"
             self._histograms[INITIATION_SECONDS][flow, success].observe(outcome.seconds)
@@ -237,7 +237,7 @@ class Metrics:
 
 
 class _LabelCache(dict[tuple[str, ...], M]):
-    """A metric's children by their labels' values: a look-up costs a fifth of `labels()`, which checks them anew."""
+    """A metric's children by their labels' values: a look-up costs a fifth of `labels()`, which validates them."""
 
     def __init__(self, metric: M) -> None:
         super().__init__()
@@ -265,7 +265,7 @@ def _prepare_directory(directory: str, write: counter_files.Write) -> str:
     return ""
 
 
-def _named(outcome: Outcome) -> str:
+def _outcome_label(outcome: Outcome) -> str:
     if outcome.replayed:
         return "replayed"
     name = outcome.failure.code if outcome.failure else outcome.status.value

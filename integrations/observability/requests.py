@@ -28,5 +28,5 @@ class RequestInfo:
 class RequestObserver(Protocol):
     """Notified of each request, in the greenlet or thread that handles it."""
 
-    def on_request(self, asked: RequestInfo) -> OnResponse:
+    def on_request(self, request: RequestInfo) -> OnResponse:
         """A request has come."""

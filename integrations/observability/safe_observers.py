@@ -34,9 +34,9 @@ class SafeObservers:
             except Exception as fault:  # noqa: BLE001 - see the class
                 _log_failure(observer, fault)
 
-    def on_request(self, asked: RequestInfo) -> OnResponse:
+    def on_request(self, request: RequestInfo) -> OnResponse:
         """A request has come."""
-        ends = [end for watcher in self._watchers if (end := _call_on_request(watcher, asked)) is not None]
+        ends = [end for watcher in self._watchers if (end := _call_on_request(watcher, request)) is not None]
 
         def on_response(status: int) -> None:
             for end in reversed(ends):
@@ -48,14 +48,14 @@ class SafeObservers:
         return on_response
 
 
-def _call_on_request(watcher: RequestObserver, asked: RequestInfo) -> OnResponse | None:
+def _call_on_request(watcher: RequestObserver, request: RequestInfo) -> OnResponse | None:
     try:
-        return watcher.on_request(asked)
+        return watcher.on_request(request)
     except Exception as fault:  # noqa: BLE001 - see the class
         _log_failure(watcher, fault)
         return None
 
 
-def _log_failure(who: Observer | RequestObserver | Callable[[int], None], fault: Exception) -> None:
-    name = getattr(who, "__qualname__", type(who).__name__)
+def _log_failure(source: Observer | RequestObserver | Callable[[int], None], fault: Exception) -> None:
+    name = getattr(source, "__qualname__", type(source).__name__)
     log.error("telemetry failed", who=name, exc_info=fault)

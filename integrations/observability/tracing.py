@@ -39,42 +39,42 @@ class Traces:
     """
 
     def __init__(self, endpoint: str, clock: Clock, processor: SpanProcessor | None = None) -> None:
-        _tell_the_log()
-        whole = endpoint if urlsplit(endpoint).path.endswith(_PATH) else endpoint.rstrip("/") + _PATH
+        _forward_logs()
+        url = endpoint if urlsplit(endpoint).path.endswith(_PATH) else endpoint.rstrip("/") + _PATH
         resource = Resource.create({"service.name": NAME}).merge(OTELResourceDetector().detect())
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=True)
-        self._provider.add_span_processor(processor or BatchSpanProcessor(OTLPSpanExporter(endpoint=whole)))
+        self._provider.add_span_processor(processor or BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
         self._tracer = self._provider.get_tracer(NAME)
         self._clock = clock
         # The events of a batch are worked on in threads that no context reaches; they find their request by this.
         self._requests: dict[str, Context] = {}
-        self._here = local()
+        self._of_thread = local()
 
-    def on_request(self, asked: RequestInfo) -> OnResponse:
+    def on_request(self, request: RequestInfo) -> OnResponse:
         """A request: its span continues the trace of an incoming `traceparent`."""
-        carrier = {name.lower(): value for name, value in asked.headers.items()}
+        carrier = {name.lower(): value for name, value in request.headers.items()}
         span = self._tracer.start_span(
-            f"{asked.method} {asked.route}".strip(),
+            f"{request.method} {request.route}".strip(),
             context=_INCOMING.extract(carrier, context=Context()),
             kind=SpanKind.SERVER,
             start_time=_nanoseconds(self._clock.now()),
             attributes={
-                "http.request.method": asked.method,
-                "http.route": asked.route,
-                "cobrowse.correlation_id": asked.correlation_id,
+                "http.request.method": request.method,
+                "http.route": request.route,
+                "cobrowse.correlation_id": request.correlation_id,
             },
         )
-        within = trace.set_span_in_context(span, Context())
-        token = context.attach(within)
-        self._requests[asked.correlation_id] = within
+        span_context = trace.set_span_in_context(span, Context())
+        token = context.attach(span_context)
+        self._requests[request.correlation_id] = span_context
         structlog.contextvars.bind_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}")
 
         def on_response(status: int) -> None:
             span.set_attribute("http.response.status_code", status)
             if status >= 500:
                 span.set_status(StatusCode.ERROR)
-            if self._requests.get(asked.correlation_id) is within:
-                del self._requests[asked.correlation_id]
+            if self._requests.get(request.correlation_id) is span_context:
+                del self._requests[request.correlation_id]
             context.detach(token)
             span.end(_nanoseconds(self._clock.now()))
 
@@ -82,37 +82,37 @@ class Traces:
 
     def on_span_end(self, _attempt: Attempt, span: Span) -> None:
         """Note when this thread's attempt began, by the clock that traces go by: spans know seconds since then."""
-        self._here.began = self._clock.now() - timedelta(seconds=span.start + span.seconds)
+        self._of_thread.began = self._clock.now() - timedelta(seconds=span.start + span.seconds)
 
     def on_outcome(self, command: Command, outcome: Outcome) -> None:
         """An initiation has ended: now its spans can be made, each inside the one it was part of."""
         now = self._clock.now()
         # A replay has the spans of the run that it repeats, which has exported them.
         own = () if outcome.replayed else outcome.spans
-        began = getattr(self._here, "began", now) if own else now
+        start = getattr(self._of_thread, "began", now) if own else now
         current = context.get_current()
         if not trace.get_current_span(current).get_span_context().is_valid:
             current = self._requests.get(command.correlation_id, current)
         initiation = self._tracer.start_span(
-            "initiation", context=current, start_time=_nanoseconds(began), attributes=_about(command, outcome)
+            "initiation", context=current, start_time=_nanoseconds(start), attributes=_attributes(command, outcome)
         )
         if outcome.failure is not None:
             initiation.set_status(StatusCode.ERROR, outcome.failure.code)
-        self._children(trace.set_span_in_context(initiation), began, own)
+        self._children(trace.set_span_in_context(initiation), start, own)
         initiation.end(_nanoseconds(now))
 
     def close(self) -> None:
         """Send what is left and stop."""
         self._provider.shutdown()
 
-    def _children(self, initiation: Context, began: datetime, spans: Sequence[Span]) -> None:
+    def _children(self, initiation: Context, attempt_start: datetime, spans: Sequence[Span]) -> None:
         steps: list[tuple[Span, Context]] = []
         for span in sorted(spans, key=lambda one: one.kind != "step"):
-            around = (within for step, within in reversed(steps) if _holds(step, span))
-            start = began + timedelta(seconds=span.start)
+            parents = (span_context for step, span_context in reversed(steps) if _holds(step, span))
+            start = attempt_start + timedelta(seconds=span.start)
             child = self._tracer.start_span(
                 f"{span.kind} {span.name}" if span.kind != "wait" else "wait",
-                context=next(around, initiation),
+                context=next(parents, initiation),
                 kind=SpanKind.CLIENT if span.kind == "call" else SpanKind.INTERNAL,
                 start_time=_nanoseconds(start),
                 attributes=_result(span),
@@ -124,21 +124,21 @@ class Traces:
             child.end(_nanoseconds(start + timedelta(seconds=span.seconds)))
 
 
-class _Told(logging.Handler):
+class _ForwardingHandler(logging.Handler):
     """Puts what OpenTelemetry has to say, a collector that can't be reached for one, into the log's own form."""
 
     def emit(self, record: logging.LogRecord) -> None:
         log.warning("tracing", message=record.getMessage()[:500])
 
 
-def _tell_the_log() -> None:
-    theirs = logging.getLogger("opentelemetry")
-    if not any(isinstance(handler, _Told) for handler in theirs.handlers):
-        theirs.addHandler(_Told(logging.WARNING))
-        theirs.propagate = False
+def _forward_logs() -> None:
+    logger = logging.getLogger("opentelemetry")
+    if not any(isinstance(handler, _ForwardingHandler) for handler in logger.handlers):
+        logger.addHandler(_ForwardingHandler(logging.WARNING))
+        logger.propagate = False
 
 
-def _about(command: Command, outcome: Outcome) -> Mapping[str, str | bool | int]:
+def _attributes(command: Command, outcome: Outcome) -> Mapping[str, str | bool | int]:
     return {
         "cobrowse.sender": command.sender,
         "cobrowse.flow": outcome.flow,

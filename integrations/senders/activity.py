@@ -1,4 +1,4 @@
-"""What each sender has sent of late and what became of it, for those who run the service.
+"""Each sender's recent deliveries and their outcomes, for operators.
 
 Counts are this worker's, in memory. A note is everybody's, as it may have come to another worker; so is what was
 refused, which is in the ledger (integrations/refusals.py).
@@ -41,34 +41,36 @@ class Notes(Protocol):
 class SenderActivities:
     """The activity of every sender that has a row; no stranger's name takes any memory.
 
-    `noting`: the senders about which others may have kept a note.
+    `note_senders`: those about which other workers may have kept a note.
     """
 
     notes: Notes | None = None
-    noting: frozenset[str] = frozenset()
-    _kept: dict[str, SenderActivity] = field(default_factory=dict)
+    note_senders: frozenset[str] = frozenset()
+    _by_sender: dict[str, SenderActivity] = field(default_factory=dict)
 
     def record_delivery(self, sender: str, at: datetime, outcome: str) -> None:
         """Note a delivery, and what it came to: a status, or a few of them."""
-        kept = self.of(sender)
-        self._kept[sender] = replace(kept, deliveries=kept.deliveries + 1, last_delivery=at, last_outcome=outcome)
+        activity = self.of(sender)
+        self._by_sender[sender] = replace(
+            activity, deliveries=activity.deliveries + 1, last_delivery=at, last_outcome=outcome
+        )
 
     def record_note(self, sender: str, note: str) -> None:
-        """Keep what a person is asked to do."""
-        self._kept[sender] = replace(self.of(sender), note=note)
+        """Record what an operator has to do."""
+        self._by_sender[sender] = replace(self.of(sender), note=note)
         if self.notes is not None:
             self.notes.keep(sender, note)
 
     def of(self, sender: str) -> SenderActivity:
         """One sender's; empty if nothing has come."""
-        return self._kept.get(sender) or SenderActivity(sender)
+        return self._by_sender.get(sender) or SenderActivity(sender)
 
     def of_all(self, senders: Iterable[str]) -> tuple[SenderActivity, ...]:
         """Each of these senders', in their order, with the notes of all workers."""
         return tuple(replace(self.of(sender), note=self._note(sender)) for sender in senders)
 
     def _note(self, sender: str) -> str:
-        if self.notes is not None and sender in self.noting:
+        if self.notes is not None and sender in self.note_senders:
             with suppress(LedgerUnavailable):
                 return self.notes.read(sender)
         return self.of(sender).note

@@ -15,11 +15,11 @@ import structlog
 log = structlog.stdlib.get_logger("cobrowse")
 
 # Seconds for the connection and for each wait for bytes; nobody's request waits for this.
-TIMEOUT = 10.0
+STEP_SECONDS = 10.0
 # Seconds for the answer as a whole: one that comes a byte at a time never makes anybody wait for bytes.
-WHOLE = 30.0
+TOTAL_SECONDS = 30.0
 # Bytes: a set of keys has a few thousand.
-LARGEST = 262_144
+MAX_BYTES = 262_144
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -29,7 +29,7 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer's status, its Retry-After header, and its content: LARGEST bytes of it, and one more if it has more."""
+    """An answer's status, its Retry-After header, and its content: MAX_BYTES of it and one more if it is longer."""
 
     status: int
     retry_after: str
@@ -43,67 +43,67 @@ def _trust() -> ssl.SSLContext:
 
 
 def exchange(
-    url: str, whole: float = WHOLE, body: bytes | None = None, headers: Mapping[str, str] = _NO_HEADERS
+    url: str, total_seconds: float = TOTAL_SECONDS, body: bytes | None = None, headers: Mapping[str, str] = _NO_HEADERS
 ) -> Answer:
     """The answer to one GET, or POST of a body, whatever its status.
 
-    FetchError if there is none within `whole` seconds of the connection, which may take TIMEOUT for each address.
+    FetchError if there is none within `total_seconds` of the connection, which may take STEP_SECONDS for each address.
     """
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)  # else the library takes an IPv6 address's last part for it
     connection = (
-        HTTPSConnection(host, port, timeout=TIMEOUT, context=_trust())
+        HTTPSConnection(host, port, timeout=STEP_SECONDS, context=_trust())
         if secure
-        else HTTPConnection(host, port, timeout=TIMEOUT)
+        else HTTPConnection(host, port, timeout=STEP_SECONDS)
     )
     too_late = Event()
-    watch = Timer(whole, lambda: _end(connected, too_late))
+    watch = Timer(total_seconds, lambda: _end(sock, too_late))
     watch.daemon = True
     method, target = "GET" if body is None else "POST", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     try:
         HTTPConnection.connect(connection)  # no TLS yet: its handshake, too, may come a byte at a time
         if secure:
             connection.sock = _trust().wrap_socket(connection.sock, server_hostname=host, do_handshake_on_connect=False)
-        connected = connection.sock  # kept: the connection lets go of its socket once the answer has begun
+        sock = connection.sock  # kept: the connection lets go of its socket once the answer has begun
         watch.start()
-        if isinstance(connected, ssl.SSLSocket):
-            connected.do_handshake()
+        if isinstance(sock, ssl.SSLSocket):
+            sock.do_handshake()
         connection.request(method, target, body, dict(headers))
         answer = connection.getresponse()
-        content = answer.read(LARGEST + 1)
+        content = answer.read(MAX_BYTES + 1)
     except (OSError, HTTPException, ValueError) as error:
         if too_late.is_set() or isinstance(error, TimeoutError):
-            late = f"did not answer within {whole if too_late.is_set() else TIMEOUT:g} s"
+            problem = f"did not answer within {total_seconds if too_late.is_set() else STEP_SECONDS:g} s"
         else:
-            late = f"can't be reached: {type(error).__name__}"
-        raise FetchError(f"{host} {late}") from None
+            problem = f"can't be reached: {type(error).__name__}"
+        raise FetchError(f"{host} {problem}") from None
     finally:
         watch.cancel()
         connection.close()
     if too_late.is_set():
-        raise FetchError(f"{host} did not answer within {whole:g} s")
+        raise FetchError(f"{host} did not answer within {total_seconds:g} s")
     return Answer(answer.status, answer.headers.get("Retry-After", ""), content)
 
 
-def fetch(url: str, whole: float = WHOLE) -> bytes:
-    """What is at this URL. Raises FetchError for anything but a 200 of at most LARGEST bytes within `whole` seconds."""
-    answer, host = exchange(url, whole), urlsplit(url).hostname
+def fetch(url: str, total_seconds: float = TOTAL_SECONDS) -> bytes:
+    """What is at this URL. Raises FetchError for anything but a 200 of at most MAX_BYTES within `total_seconds`."""
+    answer, host = exchange(url, total_seconds), urlsplit(url).hostname
     if answer.status != 200:
         raise FetchError(f"{host} answered {answer.status}")
-    if len(answer.content) > LARGEST:
-        raise FetchError(f"{host} sent more than {LARGEST} bytes")
+    if len(answer.content) > MAX_BYTES:
+        raise FetchError(f"{host} sent more than {MAX_BYTES} bytes")
     return answer.content
 
 
-def _end(connected: socket, too_late: Event) -> None:
+def _end(sock: socket, too_late: Event) -> None:
     """End a connection while another thread reads from it."""
     too_late.set()
     with suppress(OSError):
-        connected.shutdown(SHUT_RDWR)
+        sock.shutdown(SHUT_RDWR)
 
 
-def call_beside(url: str) -> None:
+def call_in_background(url: str) -> None:
     """Call this URL once in the background, and log the result; its host alone, since the rest is a token."""
 
     def call() -> None:

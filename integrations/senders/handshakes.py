@@ -81,8 +81,8 @@ def _event_grid(incoming: UnverifiedRequest, _config: AuthConfig, _row: Handshak
 
 def _cloudevents(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -> HandshakeAnswer | None:
     """CloudEvents, HTTP webhooks, abuse protection: the origin is allowed to send, if the row names it."""
-    asked = incoming.headers.get("webhook-request-origin", "").strip().lower()
-    allowed = [origin for origin in row.origins if origin == asked]
+    requested_origin = incoming.headers.get("webhook-request-origin", "").strip().lower()
+    allowed = [origin for origin in row.origins if origin == requested_origin]
     if not allowed:
         raise NotAuthenticated("the WebHook-Request-Origin is not one of the row's handshake_origins")
     return HandshakeAnswer("", {"WebHook-Allowed-Origin": allowed[0], "WebHook-Allowed-Rate": "*"})
@@ -105,8 +105,8 @@ def _zoom(incoming: UnverifiedRequest, config: AuthConfig, _row: HandshakeRow) -
         return None
     payload = body.get("payload")
     token = _token(payload.get("plainToken") if isinstance(payload, dict) else None, "payload.plainToken")
-    made = hmac.new(config.key(config.secrets[0]), token.encode(), sha256).hexdigest()
-    return HandshakeAnswer({"plainToken": token, "encryptedToken": made})
+    mac = hmac.new(config.key(config.secrets[0]), token.encode(), sha256).hexdigest()
+    return HandshakeAnswer({"plainToken": token, "encryptedToken": mac})
 
 
 def _slack(incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
@@ -126,9 +126,9 @@ def _sns(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) ->
     if not isinstance(body, dict) or kind != "SubscriptionConfirmation":
         return None
     url = _sns_url(body.get("SubscribeURL"))
-    done = "it is being opened" if row.confirm else "open it to confirm, or set confirm_subscription = true"
+    instruction = "it is being opened" if row.confirm else "open it to confirm, or set confirm_subscription = true"
     return HandshakeAnswer(
-        {}, note=f"Amazon SNS asks to confirm the subscription; {done}: {url}", call=url * row.confirm
+        {}, note=f"Amazon SNS asks to confirm the subscription; {instruction}: {url}", call=url * row.confirm
     )
 
 
@@ -191,9 +191,9 @@ def _sns_url(value: object) -> str:
     """SNS's own URL, on a host of SNS's. InvalidRequest for any other."""
     try:
         parts = urlsplit(value if isinstance(value, str) else "")
-        own = parts.scheme == "https" and _SNS_HOST.fullmatch(parts.netloc) and len(str(value)) <= 2_000
+        is_sns = parts.scheme == "https" and _SNS_HOST.fullmatch(parts.netloc) and len(str(value)) <= 2_000
     except ValueError:
-        own = False
-    if not own or not str(value).isascii() or not str(value).isprintable() or " " in str(value):
+        is_sns = False
+    if not is_sns or not str(value).isascii() or not str(value).isprintable() or " " in str(value):
         raise InvalidRequest("SubscribeURL: is no https URL of sns.<region>.amazonaws.com")
     return str(value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 # Events kept. They leave no row behind, so the list is what says why a delivery had no effect.
-KEPT = 50
+MAX_EVENTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class IgnoredEvents:
     """The newest ignored events; `count` is called with the sender and the kind of each."""
 
     count: Callable[[str, str], None]
-    _kept: deque[IgnoredEvent] = field(default_factory=lambda: deque(maxlen=KEPT))
+    _newest: deque[IgnoredEvent] = field(default_factory=lambda: deque(maxlen=MAX_EVENTS))
 
     def add(self, event: IgnoredEvent) -> None:
-        """Count an event and keep it until KEPT newer ones have come."""
+        """Count an event and keep it until MAX_EVENTS newer ones have come."""
         self.count(event.sender, event.kind)
-        self._kept.appendleft(event)
+        self._newest.appendleft(event)
 
     def newest(self) -> tuple[IgnoredEvent, ...]:
         """Those that are kept, the newest first."""
-        return tuple(self._kept)
+        return tuple(self._newest)

@@ -66,13 +66,13 @@ def absent_fields(path: str, envelope: str) -> list[str]:
     return list(dict.fromkeys(_absent(Path.of(path).compiled.parsed, shape)[1]))
 
 
-def literal_fault(path: object, key: str, reads: Callable[[object, str], str]) -> str:
+def literal_fault(path: object, key: str, parse: Callable[[object, str], str]) -> str:
     """What is wrong with a path that is a literal, and so the same for every event; "" for any other."""
     parsed: Any = Path.of(path).compiled.parsed if isinstance(path, str) else {}
     if parsed.get("type") != "literal":
         return ""
     try:
-        found = reads(parsed["value"], key)
+        found = parse(parsed["value"], key)
     except InvalidRequest as error:
         return f"can never be one: {error.message}"
     return (

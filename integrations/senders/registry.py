@@ -73,16 +73,16 @@ def load_senders(
         for key in document
         if key not in ("senders", "listen")
     ]
-    listen, wrong = read_listen(document["listen"]) if "listen" in document else (None, [])
-    errors += [f"{file}: [listen] {fault}" for fault in wrong]
+    listen, faults = read_listen(document["listen"]) if "listen" in document else (None, [])
+    errors += [f"{file}: [listen] {fault}" for fault in faults]
     table = document.get("senders", {})
     if not isinstance(table, dict):
         raise SendersFileError([*errors, f"{file}: senders: each sender is a [senders.NAME]"])
     senders = {}
     for name, row in table.items():
-        wrong = _name_errors(name) or (_faults(row, context) if isinstance(row, dict) else ["is not a table of keys"])
-        errors += [f"{file}: [senders.{name[:60]}] {fault}" for fault in wrong]
-        if not wrong:
+        faults = _name_errors(name) or (_faults(row, context) if isinstance(row, dict) else ["is not a table of keys"])
+        errors += [f"{file}: [senders.{name[:60]}] {fault}" for fault in faults]
+        if not faults:
             senders[name] = _sender(name, row, context)
     if errors:
         raise SendersFileError(errors)
@@ -104,15 +104,14 @@ def retention_faults(senders: Senders, retention_seconds: float) -> list[str]:
 
 
 def _source(path_or_text: FilePath | str) -> tuple[str, str]:
-    """The name to call a file by, and its text. A text with a line break or a bracket is the TOML itself."""
-    if isinstance(path_or_text, str) and (not path_or_text or set("\n[=").intersection(path_or_text)):
+    """The name to call a file by, and its text."""
+    if isinstance(path_or_text, str):
         return "senders.toml", path_or_text
-    path = FilePath(path_or_text)
     try:
-        return path.name, path.read_text("utf-8")
+        return path_or_text.name, path_or_text.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SendersFileError([f"{path}: can't be read: {why}"]) from None
+        raise SendersFileError([f"{path_or_text}: can't be read: {why}"]) from None
 
 
 def _name_errors(name: str) -> list[str]:
@@ -153,8 +152,11 @@ def _secret_error(reference: str, row: Mapping[str, object], scheme: Scheme, con
 def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender:
     scheme, envelope = context.schemes[row["signature"]], ENVELOPES[row["envelope"]]
     response_policy = RESPONSE_POLICIES[response_policy_of(row, scheme)]
-    own = {key: Path.of(text) for key, text in envelope.paths.items()}
-    parser: dict[str, Any] = {**own, **{key: Path.of(row[key]) for key in (*PATHS, "delivery_id") if key in row}}
+    envelope_paths = {key: Path.of(text) for key, text in envelope.paths.items()}
+    parser: dict[str, Any] = {
+        **envelope_paths,
+        **{key: Path.of(row[key]) for key in (*PATHS, "delivery_id") if key in row},
+    }
     max_body_bytes = row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes))
     return Sender(
         name=name,
@@ -205,14 +207,14 @@ def _address_warnings(row: Mapping[str, Any], context: SenderContext) -> list[st
 
 
 def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext) -> AuthConfig:
-    given = {**scheme.preset, **scheme.complete({key: row[key] for key in scheme.keys if key in row})}
+    parameters = {**scheme.preset, **scheme.complete({key: row[key] for key in scheme.keys if key in row})}
     names = tuple(reference[1:] for reference in row.get("secrets", ()))
-    common = {field.name for field in fields(AuthConfig)}
+    field_names = {field.name for field in fields(AuthConfig)}
     config = AuthConfig(
         secrets=tuple(Secret(context.environ[name].strip()) for name in names),
         names=names,
         public_base_url=context.public_base_url,
         trusted_proxies=context.trusted_proxies,
-        **{key: value for key, value in given.items() if key in common},
+        **{key: value for key, value in parameters.items() if key in field_names},
     )
-    return replace(config, own=scheme.own(config, given))
+    return replace(config, own=scheme.own(config, parameters))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 # A 4xx that says "not like this" without inviting another try.
-_PLAIN = frozenset(range(400, 500)) - {408, 425, 429}
+_CLIENT_ERRORS = frozenset(range(400, 500)) - {408, 425, 429}
 # The second for a rate of ours that is used up, where the sender is known to take it well.
 _LATER, _LATER_OR_SLOWER = (503, 504), (503, 504, 429)
 KIB = 1024
@@ -29,22 +29,21 @@ class ResponsePolicy:
     `timeout_seconds`: how long it waits. `default_deadline`: the deadline unless the row sets one.
     `redelivers_on`: when it redelivers, in words. `passthrough_statuses`: statuses of permanent failures sent
     unchanged; others become `final`. `retry_statuses`: statuses of retryable failures sent unchanged; others become
-    the first. `expects_soap_ack`: it reads an Ack in the body instead of the status; `says`: it
-    shows people a message of this form. `max_body_bytes`: its documented
-    maximum.
+    the first. `expects_soap_ack`: it reads an Ack in the body instead of the status. `says`: the form of a message that
+    it shows to people. `max_body_bytes`: its documented maximum. `longest_wait`: the longest Retry-After, in seconds,
+    that it honours; longer waits are capped.
     """
 
     name: str
     timeout_seconds: float
     default_deadline: float
     redelivers_on: str
-    passthrough_statuses: frozenset[int] = _PLAIN
+    passthrough_statuses: frozenset[int] = _CLIENT_ERRORS
     final: int = 422
     retry_statuses: tuple[int, ...] = _LATER
     expects_soap_ack: bool = False
     max_body_bytes: int = 256 * KIB
     says: Callable[[str], Mapping[str, str]] | None = None
-    # The longest Retry-After, in seconds, that it honours; longer waits are capped.
     longest_wait: int | None = None
 
 
@@ -78,7 +77,7 @@ _TABLE = (
         10,
         8,
         "409, 429 and 503 with a short Retry-After, and timeouts",
-        passthrough_statuses=_PLAIN - {409},
+        passthrough_statuses=_CLIENT_ERRORS - {409},
         retry_statuses=(503, 409),
         longest_wait=30,
     ),
@@ -162,7 +161,9 @@ _TABLE = (
     # docs.aws.amazon.com, SNS, HTTP/S delivery policies: 15 seconds; a 4xx but 429 is final, 5xx comes for hours.
     ResponsePolicy("sns", 15, 12, "429, 5xx and timeouts", retry_statuses=_LATER_OR_SLOWER),
     # desk.zoho.com, webhooks: 5 seconds; 410 removes the subscription.
-    ResponsePolicy("zoho-desk", 5, 4.5, "not known; 410 removes the subscription", passthrough_statuses=_PLAIN - {410}),
+    ResponsePolicy(
+        "zoho-desk", 5, 4.5, "not known; 410 removes the subscription", passthrough_statuses=_CLIENT_ERRORS - {410}
+    ),
     # For a caller who would rather see each error kind's own status.
     ResponsePolicy(
         "as-is", 60, 10, "chosen by the caller", passthrough_statuses=frozenset(range(400, 600)), retry_statuses=()
@@ -190,10 +191,10 @@ def batch_status(response_policy: ResponsePolicy, failures: Sequence[tuple[int, 
     200 where some went well.
     """
     failed = [failure for failure in failures if failure is not None]
-    mendable = next((failure for failure in failed if failure[1]), None)
-    if mendable is None and len(failed) < len(failures):
+    retryable_failure = next((failure for failure in failed if failure[1]), None)
+    if retryable_failure is None and len(failed) < len(failures):
         return 200
-    return status_for(response_policy, *(mendable or failed[0])) if failed else 200
+    return status_for(response_policy, *(retryable_failure or failed[0])) if failed else 200
 
 
 def acknowledgement(*, taken: bool) -> bytes:

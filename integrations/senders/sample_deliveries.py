@@ -22,7 +22,7 @@ _OF_THE_CONNECTION = frozenset({"connection", "accept-encoding"})
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced:
+class Replacements:
     """What a delivery is made another one with: texts that stand where the file's own stood."""
 
     conversation: str
@@ -55,20 +55,24 @@ class SampleDelivery:
         """The channel of the conversation that it is about."""
         return self.expect[0].get("wanted", {}).get("channel") or "webchat"
 
-    def make_another(self, by: Replaced) -> tuple[dict[str, str], str]:
+    def make_another(self, replacements: Replacements) -> tuple[dict[str, str], str]:
         """The headers and the body of another delivery like this one."""
         headers = {
-            name: self._replace_times(value, by)
+            name: self._replace_times(value, replacements)
             for name, value in self.headers.items()
             if name.lower() not in _OF_THE_CONNECTION
         }
-        return headers, self._replace_times(self.body, by)
+        return headers, self._replace_times(self.body, replacements)
 
-    def _replace_times(self, text: str, by: Replaced) -> str:
-        text = re.sub(CONVERSATION, by.conversation, text, flags=re.IGNORECASE)
+    def _replace_times(self, text: str, replacements: Replacements) -> str:
+        text = re.sub(CONVERSATION, replacements.conversation, text, flags=re.IGNORECASE)
         if self.delivery_id and not _MILLISECONDS.search(self.delivery_id):
-            text = text.replace(self.delivery_id, by.number if self.delivery_id.isdigit() else by.delivery)
-        return _SECONDS.sub(by.seconds, _MILLISECONDS.sub(by.number, _ISO.sub(by.iso, text)))
+            text = text.replace(
+                self.delivery_id, replacements.number if self.delivery_id.isdigit() else replacements.delivery
+            )
+        return _SECONDS.sub(
+            replacements.seconds, _MILLISECONDS.sub(replacements.number, _ISO.sub(replacements.iso, text))
+        )
 
 
 def sample_delivery(sender: str) -> SampleDelivery | None:
@@ -84,6 +88,8 @@ def sample_names() -> list[str]:
 
 def read_sample(path: Path) -> SampleDelivery:
     """The sample in this file."""
-    held = json.loads(path.read_text("utf-8"))
-    body = held["raw"] if "raw" in held else json.dumps(held["body"], indent=2, ensure_ascii=False)
-    return SampleDelivery(path.stem, held["example"], held["source"], held["headers"], body, tuple(held["expect"]))
+    document = json.loads(path.read_text("utf-8"))
+    body = document["raw"] if "raw" in document else json.dumps(document["body"], indent=2, ensure_ascii=False)
+    return SampleDelivery(
+        path.stem, document["example"], document["source"], document["headers"], body, tuple(document["expect"])
+    )

@@ -1,4 +1,4 @@
-"""A sender: its row, checked, and what can be asked of it."""
+"""A sender: its validated row, and its operations."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -84,13 +84,13 @@ class Sender:
         One that comes with the row's proof is asked about only once that has held; another is known by its method, and
         by a credential that comes with every request, where the row has one.
         """
-        shake = self.handshake
-        if shake is None or shake.method != incoming.method:
+        handshake = self.handshake
+        if handshake is None or handshake.method != incoming.method:
             return None
         check_address(incoming, self.allow_from, self.auth_config.trusted_proxies)
-        if shake.with_credential and not self.scheme.covers_body:
+        if handshake.with_credential and not self.scheme.covers_body:
             self.authenticate(incoming, now)
-        return shake.answer(incoming, self.auth_config, self.handshake_row)
+        return handshake.answer(incoming, self.auth_config, self.handshake_row)
 
     def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
         """What an authenticated delivery asks for, at least one. Raises MalformedRequest, UnsupportedType, …."""

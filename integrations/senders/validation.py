@@ -122,22 +122,22 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     keys = keys_of(context.schemes, row.get("signature"))
     unknown = [key for key in row if key not in keys]
     errors = [f"{key[:60]}: not a key of a sender: {chosen(key, tuple(keys))}" for key in unknown]
-    wrong = {key: fault for key, value in row.items() if key in keys and (fault := keys[key](value))}
+    invalid = {key: fault for key, value in row.items() if key in keys and (fault := keys[key](value))}
     for key, choices in (("signature", context.schemes), ("envelope", ENVELOPES)):
         if key not in row:
-            wrong[key] = f"is missing; choose one of {', '.join(choices)}"
-    errors += [f"{key}: {fault}{_quote_value(key, row.get(key), fault)}" for key, fault in wrong.items()]
-    sound = {key: value for key, value in row.items() if key in keys and key not in wrong}
-    largest = sound.get("max_body_bytes")
+            invalid[key] = f"is missing; choose one of {', '.join(choices)}"
+    errors += [f"{key}: {fault}{_quote_value(key, row.get(key), fault)}" for key, fault in invalid.items()]
+    valid = {key: value for key, value in row.items() if key in keys and key not in invalid}
+    largest = valid.get("max_body_bytes")
     if isinstance(largest, int) and largest > context.max_body_bytes:
         errors.append(f"max_body_bytes: {largest} is above MAX_BODY_BYTES, which is {context.max_body_bytes}")
-    if sound.get("action") == "end":
+    if valid.get("action") == "end":
         errors += [f"{key}: nothing to use it for in a row that ends sessions" for key in _FOR_STARTS if key in row]
-    if "signature" in sound:
-        errors += _scheme_errors(context.schemes[str(sound["signature"])], sound, row, context)
-    if "envelope" in sound:
-        errors += _envelope_errors(str(sound["envelope"]), sound, row, context)
-    return errors + _handshake_errors(sound, context)
+    if "signature" in valid:
+        errors += _scheme_errors(context.schemes[str(valid["signature"])], valid, row, context)
+    if "envelope" in valid:
+        errors += _envelope_errors(str(valid["envelope"]), valid, row, context)
+    return errors + _handshake_errors(valid, context)
 
 
 def _quote_value(key: str, value: object, fault: str) -> str:
@@ -149,20 +149,22 @@ def _quote_value(key: str, value: object, fault: str) -> str:
 
 def response_policy_of(row: Mapping[str, object], scheme: Scheme) -> str:
     """The row's response policy, else its envelope's, else its scheme's."""
-    named = row.get("response_policy")
-    own = ENVELOPES[str(row["envelope"])].response_policy
-    return str(named or (own if own != "default" else scheme.response_policy or own))
+    row_policy = row.get("response_policy")
+    envelope_policy = ENVELOPES[str(row["envelope"])].response_policy
+    return str(
+        row_policy or (envelope_policy if envelope_policy != "default" else scheme.response_policy or envelope_policy)
+    )
 
 
 def _scheme_errors(
-    scheme: Scheme, sound: Mapping[str, object], row: Mapping[str, object], context: SenderContext
+    scheme: Scheme, valid: Mapping[str, object], row: Mapping[str, object], context: SenderContext
 ) -> list[str]:
-    uses = (*scheme.keys, *(("secrets",) if scheme.secrets != "none" else ()))
+    used_keys = (*scheme.keys, *(("secrets",) if scheme.secrets != "none" else ()))
     of_schemes = {"secrets", *(key for each in context.schemes.values() for key in each.keys)}
     errors = [
-        f"{key}: the scheme {scheme.name!r} has no use for it; it uses {', '.join(uses)}"
-        for key in sound
-        if key in of_schemes and key not in uses
+        f"{key}: the scheme {scheme.name!r} has no use for it; it uses {', '.join(used_keys)}"
+        for key in valid
+        if key in of_schemes and key not in used_keys
     ]
     errors += [f"{key}: is missing; the scheme {scheme.name!r} needs it" for key in scheme.required if key not in row]
     errors += [
@@ -173,13 +175,13 @@ def _scheme_errors(
     # What is wrong across keys can be reported once each is valid by itself.
     return (
         errors
-        if any(key in row and key not in sound for key in scheme.keys)
-        else errors + scheme.errors(sound, context)
+        if any(key in row and key not in valid for key in scheme.keys)
+        else errors + scheme.errors(valid, context)
     )
 
 
 def _envelope_errors(
-    name: str, sound: Mapping[str, object], row: Mapping[str, object], context: SenderContext
+    name: str, valid: Mapping[str, object], row: Mapping[str, object], context: SenderContext
 ) -> list[str]:
     envelope = ENVELOPES[name]
     errors = []
@@ -188,14 +190,14 @@ def _envelope_errors(
     if "max_age_seconds" in row and envelope.time is None:
         errors.append(f"max_age_seconds: the envelope {name!r} does not say when its events happened")
     for key, reads in (("conversation_id", conversation_id), ("channel", medium)):
-        if wrong := literal_fault(sound.get(key), key, reads):
+        if wrong := literal_fault(valid.get(key), key, reads):
             errors.append(f"{key}: {wrong}")
-    errors += _content_errors(envelope, sound)
+    errors += _content_errors(envelope, valid)
     if "topics" in row and not envelope.topics:
         errors.append(f"topics: the envelope {name!r} has none")
-    if "signature" in sound and ("response_policy" in sound or "response_policy" not in row):
-        response_policy = RESPONSE_POLICIES[response_policy_of(sound, context.schemes[str(sound["signature"])])]
-        deadline = sound.get("deadline_seconds", 0)
+    if "signature" in valid and ("response_policy" in valid or "response_policy" not in row):
+        response_policy = RESPONSE_POLICIES[response_policy_of(valid, context.schemes[str(valid["signature"])])]
+        deadline = valid.get("deadline_seconds", 0)
         if isinstance(deadline, (int, float)) and deadline >= response_policy.timeout_seconds:
             errors.append(
                 f"deadline_seconds: {deadline:g} is too long; {response_policy.name} waits "
@@ -204,38 +206,38 @@ def _envelope_errors(
     return errors
 
 
-def _content_errors(envelope: Envelope, sound: Mapping[str, object]) -> list[str]:
+def _content_errors(envelope: Envelope, valid: Mapping[str, object]) -> list[str]:
     name, errors = envelope.name, []
-    if sound.get("content", "json") != "json" and envelope.content:
+    if valid.get("content", "json") != "json" and envelope.content:
         errors.append(f"content: the envelope {name!r} is read as it comes; only a body of the sender's own has others")
-    if "content_field" in sound and sound.get("content") != "json-in-form":
+    if "content_field" in valid and valid.get("content") != "json-in-form":
         errors.append('content_field: nothing to use it on without content = "json-in-form"')
-    if sound.get("batch") is False and envelope.batch:
+    if valid.get("batch") is False and envelope.batch:
         errors.append(f"batch: the envelope {name!r} is always one")
-    if sound.get("batch") is True and (envelope.content == "soap" or sound.get("content") in ("form", "xml")):
+    if valid.get("batch") is True and (envelope.content == "soap" or valid.get("content") in ("form", "xml")):
         errors.append("batch: only JSON has arrays of events")
     return errors
 
 
-def _handshake_errors(sound: Mapping[str, object], context: SenderContext) -> list[str]:
-    handshake = HANDSHAKES.get(str(sound.get("handshake", "")))
-    uses = handshake.keys if handshake is not None else ()
+def _handshake_errors(valid: Mapping[str, object], context: SenderContext) -> list[str]:
+    handshake = HANDSHAKES.get(str(valid.get("handshake", "")))
+    used_keys = handshake.keys if handshake is not None else ()
     errors = [
         f"{key}: no handshake of this row has a use for it"
         for key in HANDSHAKE_KEYS
-        if key in sound and key not in uses
+        if key in valid and key not in used_keys
     ]
     if handshake is None:
         return errors
     errors += [
         f"{key}: is missing; the handshake {handshake.name!r} needs it"
         for key in handshake.required
-        if key not in sound
+        if key not in valid
     ]
-    reference = str(sound.get("verify_token", ""))
+    reference = str(valid.get("verify_token", ""))
     if reference and len(context.environ.get(reference[1:], "").strip()) < SHORTEST:
         errors.append(f"verify_token: {reference} is not set in the environment, or under {SHORTEST} bytes")
-    scheme = context.schemes.get(str(sound.get("signature")))
+    scheme = context.schemes.get(str(valid.get("signature")))
     if handshake.signs and scheme is not None and scheme.secrets != "required":
         errors.append(f"handshake: {handshake.name!r} needs a signature with secrets")
     return errors

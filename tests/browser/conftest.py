@@ -10,7 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.clocks import HANGS
-from tests.integration.conftest import box, service  # noqa: F401 - fixtures
+from tests.integration.conftest import box, service, shared_box  # noqa: F401 - fixtures
 from tests.integration.consoles import console
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

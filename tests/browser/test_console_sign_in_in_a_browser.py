@@ -7,17 +7,13 @@ from playwright.sync_api import expect
 
 from cobrowse.clock import SystemClock
 from cobrowse.model import Secret
-from console.sign_in import user_row
 from console.single_sign_on import SingleSignOn, values_of
 from integrations.identity_provider import IdentityProvider
 from sandbox.state import WEBCHAT
-from schemas.console_users import parse_users
 from tests.browser.conftest import served
 from tests.identity import CLIENT, CLIENT_SECRET, provider_on_a_socket
-from tests.integration.consoles import ask, console, failing
+from tests.integration.consoles import USERS, ask, console, failing
 from tests.ports import free_port
-
-USERS = parse_users([user_row("ann", "operator", "a-password-of-ann"), user_row("bob", "viewer", "a-password-of-bob")])
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from cobrowse.model import Secret
 from sandbox.server import start
-from tests.robustness.inside import service
+from tests.in_process import service
 from tools.api_reference.openapi import document
 
 ROOT = Path(__file__).parents[2]

@@ -96,10 +96,10 @@ FIRST = Checkpoint("media", (), "create")
 
 
 def claim_of(of=None, *, number=None, lease=LEASE, checkpoint=FIRST, **fields):
-    """A claim, by a holder of its own, for this command or one of these fields."""
+    """A claim, by a lease owner of its own, for this command or one of these fields."""
     number = number or f"id-{next(_numbers)}"
     of = of or command(**fields)
-    return Claim(number, lock_key_for(of, number), f"holder-{number}", of, lease, checkpoint)
+    return Claim(number, lock_key_for(of, number), f"owner-{number}", of, lease, checkpoint)
 
 
 def keyed(key="k-1", fingerprint="f-1", **more):
@@ -110,7 +110,7 @@ def again(claim, **fields):
     """The same request, delivered once more."""
     number = f"id-{next(_numbers)}"
     lock_key = lock_key_for(claim.command, number)
-    return replace(claim, id=number, lock_key=lock_key, lease_owner=f"holder-{number}", **fields)
+    return replace(claim, id=number, lock_key=lock_key, lease_owner=f"owner-{number}", **fields)
 
 
 SESSION = Session(

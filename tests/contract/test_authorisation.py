@@ -21,8 +21,8 @@ from integrations.senders.registry import load_senders
 from sandbox.server import start
 from sandbox.state import ABSENT, VOICE, WEBCHAT
 from settings import Settings
+from tests.in_process import KEY, service
 from tests.receivers import SECRET
-from tests.robustness.inside import KEY, service
 from web.error_handlers import register_error_handlers
 from web.health import HealthEndpoints
 

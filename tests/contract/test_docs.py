@@ -20,7 +20,6 @@ from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
 from integrations.ledger.database import POOL_SIZE
 from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
 from integrations.observability.logging import LogObserver, configure_logging
-from integrations.senders.auth.schemes import SCHEMES
 from schemas.data_action import AnswerSchema
 from settings import Settings
 from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
@@ -107,12 +106,7 @@ def test_the_sizes_come_from_the_limit():
 
 
 def test_the_numbers_in_the_text_are_those_of_the_code():
-    ready = tomllib.loads((ROOT / "senders.example.toml").read_text())["senders"]
     said = {
-        "README.md": (
-            f"`senders.example.toml` has {len(ready)}:",
-            f"| {len(SCHEMES)} schemes, {len(ready)} senders as ready rows |",
-        ),
         "operations.md": (
             f"have failed {FAIL_MAX} times in a row",
             f"no more for\n{RESET_TIMEOUT:g} seconds",

@@ -13,9 +13,9 @@ from sandbox.faults import KINDS as FAULTS
 from tests.clocks import HANGS
 from tests.conftest import leaks
 from tests.robustness.failure_modes import WAYS
-from tests.robustness.harness import Stage
 from tests.robustness.matrix import ALWAYS, ROLES, TIMES, Cell, cells, some
 from tests.robustness.rules import GOOD, KINDS
+from tests.robustness.stage import Stage
 from web.error_responses import status_of
 
 ROOT = Path(__file__).parents[2]
@@ -129,7 +129,7 @@ FOUND = [
     ("media", "look (conflict)", "503", ALWAYS),
     ("native", "look (conflict)", "503", ALWAYS),
     ("native", "check", "409", 1),
-    # The operator was sent to look for a missing permission, or told that nobody is chatting.
+    # The operator was sent to look for a missing permission, or read that nobody is chatting.
     ("media", "token", "404", ALWAYS),
     ("media", "list", "400", ALWAYS),
 ]

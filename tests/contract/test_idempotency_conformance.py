@@ -15,7 +15,7 @@ from sandbox.server import start
 from sandbox.state import VOICE, WEBCHAT
 from schemas.data_action import AnswerSchema
 from tests.clocks import HANGS, wait_until
-from tests.robustness.inside import KEY, service
+from tests.in_process import KEY, service
 
 PATH = "/data-actions/cobrowse"
 KEYS = list(AnswerSchema().fields)

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, FingerprintMismatch, LeaseLost, State
+from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, FingerprintMismatch, Lease, LeaseLost, State
 from cobrowse.model import Secret
 from tests.contract.ledgers import (
     CREATED,
     FINAL,
     LEASE,
+    RETRYABLE,
     again,
     claim_of,
     command,
@@ -132,12 +133,33 @@ def test_a_keyless_request_holds_its_conversation_only_while_it_runs(ledger):
     assert ledger.read(first.id).state is State.SUCCEEDED
 
 
-def test_a_keyless_failure_releases_its_conversation_too(ledger):
+@pytest.mark.parametrize("failure", [RETRYABLE, FINAL])
+def test_a_keyless_failure_releases_its_conversation_too(ledger, failure):
     first = claim_of()
     won(ledger, first)
-    failed(ledger, first)
+    failed(ledger, first, failure)
 
-    assert won(ledger, claim_of()).entry.id != first.id
+    second = claim_of()
+    entry = won(ledger, second).entry
+    assert (entry.id, entry.attempts) == (second.id, 1)
+    assert ledger.read(first.id).outcome.failure == failure
+    assert isinstance(ledger.claim(claim_of()), AlreadyHeld)
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_keyless_failure_that_is_claimed_again_by_its_id_is_waited_for_and_holds_nothing(ledger, asked_before):
+    first, second = claim_of(), claim_of()
+    won(ledger, first)
+    failed(ledger, first)
+    if asked_before:
+        won(ledger, second)
+        settle(ledger, second)
+
+    ledger.reclaim(first.id, "a person", LEASE)
+
+    third = won(ledger, claim_of())
+    assert third.entry.id not in (first.id, second.id)
+    assert third.ahead == (Lease(first.id, "a person"),)
 
 
 def test_a_claim_of_nothing_but_itself_is_always_won(ledger):
@@ -154,6 +176,18 @@ def test_of_24_threads_one_wins_each_round(ledger):
         winners = [one for one in claimed if isinstance(one, Acquired)]
         assert len(winners) == 1
         assert {one.entry.id for one in claimed} == {winners[0].entry.id}
+
+
+def test_of_24_threads_one_wins_a_conversation_whose_last_request_has_ended(ledger):
+    for _ in range(10):
+        claims = [claim_of() for _ in range(24)]
+
+        claimed = together(24, lambda number, claims=claims: ledger.claim(claims[number]))
+
+        winners = [one for one in claimed if isinstance(one, Acquired)]
+        assert [one.entry.attempts for one in winners] == [1]
+        assert {one.entry.id for one in claimed} == {winners[0].entry.id}
+        settle(ledger, next(claim for claim in claims if claim.id == winners[0].entry.id))
 
 
 def test_of_24_threads_one_takes_over_what_a_dead_owner_left(ledger):

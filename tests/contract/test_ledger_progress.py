@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.ledger import Acquired, AlreadyHeld, State
-from cobrowse.model import Secret, Session, Status
+from cobrowse.model import Secret, Status
 from tests.contract.ledgers import (
     ATTACHED,
     CREATED,
@@ -17,7 +17,6 @@ from tests.contract.ledgers import (
     failed,
     keyed,
     outcome,
-    pass_time,
     settle,
     won,
 )
@@ -67,15 +66,6 @@ def test_calls_are_summed_over_the_attempts(ledger):
 
     entry = ledger.read(first.id)
     assert (entry.upstream_calls, entry.attempts, entry.outcome.upstream_calls) == (7, 2, 3)
-
-
-def test_a_conversation_that_was_looked_up_is_part_of_the_command_from_then_on(ledger, url):
-    first = keyed(conversation_id="", latest=True)
-    won(ledger, first)
-    ledger.save_checkpoint(first.id, first.lease_owner, CREATED._replace(session=Session(conversation_id="found")))
-    pass_time(url, LEASE)
-
-    assert won(ledger, again(first)).entry.command.conversation_id == "found"
 
 
 def test_an_absent_initiation_reads_as_none(ledger):

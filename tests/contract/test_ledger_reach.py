@@ -1,5 +1,7 @@
 """Whether the ledger can be used at all, on each engine: its schema, its place, its URL and keys."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from tests.contract.ledgers import (
     together,
     won,
 )
+
+ROOT = Path(__file__).parents[2]
 
 # The schema
 
@@ -229,13 +233,21 @@ def test_a_url_that_is_none_of_ours_is_refused_and_not_retried(url):
     assert why.value.__suppress_context__ or why.value.__context__ is None
 
 
-def test_a_relative_file_lies_where_the_service_was_started(tmp_path, opened, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    ledger = opened("sqlite:///here%20it%20is.sqlite3")
-    ledger.ping()
+HERE = """
+from integrations.ledger import connect
+ledger = connect("sqlite:///here%20it%20is.sqlite3", keys=[], retention_seconds=60.0)
+ledger.ping()
+print(ledger.location)
+ledger.close()
+"""
 
-    assert Path("here it is.sqlite3").exists()
-    assert ledger.location == "the SQLite file here it is.sqlite3"
+
+def test_a_relative_file_lies_where_the_service_was_started(tmp_path):
+    words, environment = [sys.executable, "-c", HERE], {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+
+    assert (tmp_path / "here it is.sqlite3").exists()
+    assert ended.stdout == "the SQLite file here it is.sqlite3\n"
 
 
 def test_postgresql_needs_keys_and_says_how_to_make_one():

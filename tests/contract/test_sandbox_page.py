@@ -14,7 +14,7 @@ from cobrowse.model import Secret
 from sandbox.server import start
 from tests.clocks import HANGS
 from tests.contract.pages import PAGES, blocks
-from tests.robustness.inside import service
+from tests.in_process import service
 
 SCENARIOS = dict(re.findall(r"^## (\d+\. [^\n]+)\n(.*?)(?=^## |\Z)", PAGES["sandbox.md"], re.MULTILINE | re.DOTALL))
 # A part of the hint or message of those whose remedy matters most.
@@ -65,7 +65,7 @@ def test_each_scenario_shows_what_the_page_says(scenario, desk):
     assert {key: answer.get(key) for key in expected} == expected, answer["errorMessage"]
     assert SAID.get(number, "") in f"{answer['errorMessage']} {answer['errorHint']}"
     # Whatever went wrong, it went wrong as the page has it, and nobody was invited twice.
-    assert all(fault["fired"] for fault in (asked.document() for asked in box.faults.asked()))
+    assert all(fault["fired"] for fault in (asked.document() for asked in box.faults.all()))
     assert all(times == 1 for times in box.state.invitations().values())
 
 

@@ -22,6 +22,7 @@ from tests.clocks import HANGS, wait_until
 from tests.forks import Forks
 from tests.http_client import HTTP
 from tests.ports import free_port
+from tests.templates import CompiledTemplates
 from tests.watch import WATCH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,11 +30,30 @@ KEY = "test-key-0123456789abcdef"
 OTHER_KEY = "other-key-fedcba9876543210"
 
 
-@pytest.fixture
-def box():
+# What has processes of its own, which may end with a call to the sandbox under way that is done after the test.
+OF_PROCESSES = {"gunicorn", "person", "ledger_variables"}
+TEMPLATES = CompiledTemplates()
+
+
+@pytest.fixture(scope="session")
+def shared_box():
+    """The sandbox of all tests that use it from this process only."""
     with start(rate_limit=None) as sandbox:
         yield sandbox
-        WATCH.taint(*sandbox.tokens._tokens, *sandbox.logins.given)
+
+
+@pytest.fixture
+def box(request):
+    """A sandbox as new."""
+    with contextlib.ExitStack() as stack:
+        if OF_PROCESSES.intersection(request.fixturenames):
+            sandbox = stack.enter_context(start(rate_limit=None))
+        else:
+            sandbox = request.getfixturevalue("shared_box")
+            sandbox.close_connections()
+            sandbox.reset()
+        yield sandbox
+        WATCH.taint(*sandbox.tokens._tokens, *sandbox.logins.issued)
 
 
 # What a process of ours would take from this one's environment.
@@ -46,6 +66,7 @@ class Service:
     def __init__(self, settings, ledger, transport, environ, clock):
         self.settings = settings
         self.app = create_app(settings, ledger=ledger, transport=transport, environ=environ, clock=clock)
+        self.app.jinja_options = {"bytecode_cache": TEMPLATES}
         self.client = self.app.test_client()
         self.initiate = self.app.extensions["cobrowse"]
         WATCH.follow(settings, self.initiate, environ)
@@ -194,11 +215,17 @@ def gunicorn(box, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def cli(tmp_path_factory):
+def forks(tmp_path_factory):
+    """What runs commands."""
+    started = Forks(tmp_path_factory.mktemp("commands"))
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def cli(forks):
     """Runs a command of the command line in a process of its own."""
-    forks = Forks(tmp_path_factory.mktemp("commands"))
-    yield forks.run
-    forks.close()
+    return forks.run
 
 
 @pytest.fixture

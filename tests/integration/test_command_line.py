@@ -39,9 +39,10 @@ def test_the_numbered_steps_are_shown_with_their_times_and_a_verified_session_ex
     assert done.returncode == 0, done.stderr
     assert re.findall(r"^  (\d) (\w+) +✓ +\d+ ms$", done.stdout, re.MULTILINE) == [
         ("1", "token"),
-        ("2", "create"),
-        ("3", "attach"),
-        ("4", "verify"),
+        ("2", "check"),
+        ("3", "create"),
+        ("4", "attach"),
+        ("5", "verify"),
     ]
     assert box.invitations(WEBCHAT) == 1
 

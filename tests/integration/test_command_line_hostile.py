@@ -30,7 +30,7 @@ def test_a_sessions_ids_and_urls(bridge, box, options):
 @pytest.mark.parametrize("options", [(), ("--json",)])
 @pytest.mark.parametrize("operation", ["token", "create"])
 def test_genesyss_messages(bridge, box, options, operation):
-    box.faults.arm(refusing(operation))
+    box.faults.enqueue(refusing(operation))
     done = bridge("start", WEBCHAT, *options, COBROWSE_FLOW="media")
     assert "genesys_forbidden" in done.stdout + done.stderr
     check_is_harmless(done)
@@ -38,7 +38,7 @@ def test_genesyss_messages(bridge, box, options, operation):
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_the_doctors_findings(bridge, box, options):
-    box.faults.arm(refusing("any"))
+    box.faults.enqueue(refusing("any"))
     done = bridge("doctor", *options, "--conversation", ATTACK)
     assert "credentials" in done.stdout
     check_is_harmless(done)

@@ -72,7 +72,7 @@ def test_what_became_of_a_start_is_told_from_the_record_and_if_asked_from_genesy
     assert (kept.returncode, kept.stdout.splitlines()[0]) == (0, "✓ initiated")
     assert "→ --live asks Genesys how far the session is." in kept.stdout
     assert len(box.calls("conversation")) == looked
-    box.state.turn(WEBCHAT, "joined")
+    box.state.change_cobrowse(WEBCHAT, "joined")
     live = filled("status", WEBCHAT, "--live")
     assert re.findall(r"^  (session|customer) +(\w+)$", live.stdout, re.MULTILINE) == [
         ("session", "joined"),

@@ -7,13 +7,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from cobrowse.model import Secret
-from console.auth import HEADERS, Seals
+from console.auth import HEADERS, Signer
 from console.sign_in import user_row
-from schemas.console_users import parse_users
 from tests.integration.consoles import (
     FORM_KEY,
     OURS,
     PASSWORD,
+    USERS,
     bridge,
     client,
     console,
@@ -96,7 +96,7 @@ def test_nothing_else_opens(bridge, headers):
 
 def test_the_password_is_asked_for_before_a_form_is_checked(bridge, box):
     failed = failing(bridge, box)
-    token = Seals(FORM_KEY).token(failed.initiation_id)
+    token = Signer(FORM_KEY).token(failed.initiation_id)
     path = f"/console/initiations/{failed.initiation_id}/retry"
     assert with_password(bridge).post(path, data={"token": token}, headers=OURS).status_code == 401
     assert bridge.initiate.ledger.read(failed.initiation_id).attempts == 1
@@ -156,7 +156,6 @@ def test_options_asks_for_the_password_too(service, path):
 
 # --- named users ----------------------------------------------------------------------------------
 
-USERS = parse_users([user_row("ann", "operator", "a-password-of-ann"), user_row("bob", "viewer", "a-password-of-bob")])
 ANN, BOB = basic("ann", "a-password-of-ann"), basic("bob", "a-password-of-bob")
 
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from cobrowse.callbacks import Delivery
 from cobrowse.model import Secret
-from console.auth import Seals
+from console.auth import Signer
 from console.sign_in import user_row
 from sandbox.state import WEBCHAT
 from schemas.console_users import parse_users
@@ -114,7 +114,7 @@ def test_one_that_is_not_there_is_a_page_that_says_so(bridge):
     app = console(bridge)
     outcome = ask(bridge, WEBCHAT)
     absent = f"{outcome.initiation_id}:ended:7"
-    token = Seals(FORM_KEY).token(f"callback {absent}")
+    token = Signer(FORM_KEY).token(f"callback {absent}")
     path = f"/console/initiations/{outcome.initiation_id}/callbacks/{absent}"
     answer = app.test_client().post(path, data={"token": token}, headers=OURS)
     assert answer.status_code == 404

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from console.views import About
+from console.views import ServiceInfo
 from sandbox.state import ENDED, VOICE, WEBCHAT
 from tests.integration.consoles import ask, bridge, client, console, failing, listed
 
@@ -98,7 +98,7 @@ def test_the_filters_hold_for_the_figures_too(client, bridge):
 def test_a_conversation_is_linked_to_genesyss_own_page_where_there_is_one(bridge, client):
     started = ask(bridge, WEBCHAT)
     path = f"/console/initiations/{started.initiation_id}"
-    there = console(bridge, about=About(apps_url="https://apps.mypurecloud.ie")).test_client().get(path).text
+    there = console(bridge, about=ServiceInfo(apps_url="https://apps.mypurecloud.ie")).test_client().get(path).text
     assert f"https://apps.mypurecloud.ie/directory/#/analytics/interactions/{WEBCHAT}/admin/details" in there
     assert "in Genesys" not in client.get(path).text
 
@@ -128,7 +128,7 @@ def test_an_empty_list_has_the_request_to_begin_with(client):
 
 @pytest.mark.parametrize(("label", "red"), [("production", True), ("Prod", True), ("test org", False)])
 def test_the_environment_has_a_label_and_production_a_red_one(bridge, label, red):
-    page = console(bridge, about=About("1.2.3", label)).test_client().get("/console").text
+    page = console(bridge, about=ServiceInfo("1.2.3", label)).test_client().get("/console").text
     assert f'class="label{" production" if red else ""}">{label}<' in page
     assert "cobrowse-bridge 1.2.3" in page
 

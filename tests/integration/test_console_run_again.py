@@ -5,7 +5,7 @@ import pytest
 from cobrowse.errors import InternalError
 from cobrowse.ledger import State
 from cobrowse.model import Failure, Outcome, Status
-from console.auth import Seals
+from console.auth import Signer
 from sandbox.state import ABSENT, EMAIL, WEBCHAT
 from tests.integration.consoles import (
     FORM_KEY,
@@ -122,7 +122,7 @@ REFUSED = [
 def test_a_form_that_is_not_the_consoles_own_runs_nothing(client, bridge, box, form, headers):
     failed = failing(bridge, box)
     token = token_in(client.get(f"/console/initiations/{failed.initiation_id}").text)
-    other = Seals(FORM_KEY).token("another-id")
+    other = Signer(FORM_KEY).token("another-id")
     data = {"token": token} | {key: other if value == "of another" else value for key, value in form.items()}
     data = {key: value for key, value in data.items() if value is not None}
     path = f"/console/initiations/{failed.initiation_id}/retry"

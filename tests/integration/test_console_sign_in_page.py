@@ -8,14 +8,11 @@ from structlog.testing import capture_logs
 
 from cobrowse.model import Secret
 from console.access import COOKIE
-from console.auth import Seals
-from console.sign_in import user_row
-from schemas.console_users import parse_users
-from tests.integration.consoles import FORM_KEY, OURS, PASSWORD, bridge, console, failing, token_in
+from console.auth import Signer
+from tests.integration.consoles import FORM_KEY, OURS, PASSWORD, USERS, bridge, console, failing, token_in
 
 __all__ = ["bridge"]
 
-USERS = parse_users([user_row("ann", "operator", "a-password-of-ann"), user_row("bob", "viewer", "a-password-of-bob")])
 
 OTHER_KEY = Secret("another key")
 
@@ -25,7 +22,7 @@ def sealed(value):
     if isinstance(value, str):
         return value
     key, *what = value
-    return Seals(key).put(*what)
+    return Signer(key).sign(*what)
 
 
 @pytest.fixture
@@ -89,7 +86,7 @@ def test_a_viewer_who_signed_in_has_no_button_and_may_not_press_it(bridge, box):
     page = bob.get(path).text
     assert ("bob, viewer" in page, "Run again" in page) == (True, False)
     for action in ("retry", "end"):
-        token = {"retry": token_in(ann.get(path).text), "end": Seals(FORM_KEY).token(f"end {failed.initiation_id}")}
+        token = {"retry": token_in(ann.get(path).text), "end": Signer(FORM_KEY).token(f"end {failed.initiation_id}")}
         answer = bob.post(f"{path}/{action}", data={"token": token[action]}, headers=OURS)
         assert (answer.status_code, "bob is a viewer" in answer.text) == (403, True)
     assert bridge.initiate.ledger.read(failed.initiation_id).attempts == 1
@@ -187,7 +184,7 @@ def test_what_is_sent_to_the_sign_in_stays_text(client):
 
 
 def test_a_cookie_that_was_planted_before_is_not_the_one_after(client):
-    planted = Seals(FORM_KEY).put("journey", ["a", "b", "c", ""])
+    planted = Signer(FORM_KEY).sign("journey", ["a", "b", "c", ""])
     client.set_cookie(COOKIE, planted, path="/console")
     [cookie] = sign_in(client).headers.getlist("Set-Cookie")
     assert planted not in cookie

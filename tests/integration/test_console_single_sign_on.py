@@ -205,7 +205,7 @@ def test_a_sign_in_leads_to_no_page_of_anybody_elses(client, to):
     assert client.get(at_the_provider(answer.headers["Location"])).headers["Location"] == "/console"
 
 
-LARGE = b" " * (identity_provider.LARGEST + 1)
+LARGE = b" " * (identity_provider.MAX_BYTES + 1)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_a_slow_provider_is_waited_for_no_longer_than_is_said(provider, bridge):
 
         def monotonic(self):
             self.calls += 1
-            return super().monotonic() + self.calls * identity_provider.WHOLE
+            return super().monotonic() + self.calls * identity_provider.TOTAL_SECONDS
 
     client = console(bridge, sso=sso_at(provider, clock=Hasty()), public_url=SITE).test_client()
     with capture_logs() as lines:

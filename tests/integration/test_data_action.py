@@ -30,9 +30,40 @@ def test_a_session_is_started_attached_and_verified(service, box):
 
 def test_three_calls_are_made_once_the_token_is_there(service, box):
     bridge = service()
-    assert bridge.start(WEBCHAT)["upstreamCalls"] == 4
-    assert bridge.start(VOICE)["upstreamCalls"] == 3
+    assert bridge.start(WEBCHAT, channel="webchat")["upstreamCalls"] == 4
+    assert bridge.start(LIVE, channel="webchat")["upstreamCalls"] == 3
     assert [call.operation for call in box.calls()][-3:] == ["create", "attach", "conversation"]
+
+
+UNNAMED = {
+    "not sent": {},
+    "empty": {"channel": ""},
+    "null": {"channel": None},
+    "Genesys does not know it": {"channel": "UNKNOWN"},
+    "left in place": {"channel": "$!{input.channel}"},
+    "left in its macro": {"channel": '$esc.jsonEncode("${input.channel}")'},
+}
+
+
+@pytest.mark.parametrize("channel", UNNAMED.values(), ids=UNNAMED)
+def test_a_channel_that_is_not_named_costs_the_media_flow_a_check(service, box, channel):
+    bridge = service()
+    assert bridge.start(WEBCHAT, **channel)["status"] == "initiated"
+    assert [call.operation for call in box.calls()] == ["token", "conversation", "create", "attach", "conversation"]
+
+
+@pytest.mark.parametrize("flow", ["media", "native", "auto"])
+@pytest.mark.parametrize(
+    ("conversation", "code"),
+    [
+        (ENDED, "conversation_not_active"),
+        (ABSENT, "conversation_not_found"),
+        (EMAIL, "cobrowse_not_supported"),
+    ],
+)
+def test_no_session_is_left_behind_where_none_can_be(service, box, flow, conversation, code):
+    assert service(cobrowse_flow=flow).start(conversation)["errorCode"] == code
+    assert box.sessions() == []
 
 
 @pytest.mark.parametrize("flow", ["media", "native"])
@@ -309,6 +340,6 @@ def test_a_refused_user_token_is_not_exchanged_for_the_services_own(service, box
     assert box.calls("token") == []
 
 
-def test_a_conversation_that_has_cobrowse_is_not_asked_about_first_for_a_data_action(service, box):
-    assert service().start(LIVE)["success"] is True
+def test_a_conversation_that_has_cobrowse_is_not_checked_for_a_data_action_in_it(service, box):
+    assert service().start(LIVE, channel="webchat")["success"] is True
     assert [call.operation for call in box.calls()][0:2] == ["token", "create"]

@@ -1,4 +1,9 @@
-"""What flow authors really send: the default template, Genesys's own words, placeholders that nobody filled in."""
+"""What flow authors really send: the default template, Genesys's own words, placeholders that nobody filled in.
+
+Reported was the default template with every input. Tried beside it, over HTTP: its inputs as null, empty, blank and
+left in place; a key in the header, in the body and in both; each spelling of an id and of a channel that
+`unit/test_texts.py` has more of; and a body as .NET writes it.
+"""
 
 import pytest
 

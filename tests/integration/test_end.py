@@ -122,7 +122,7 @@ def test_what_the_customer_may_still_accept_is_not_told_as_ended_while_it_does_n
     answer = end(bridge, **body)
     assert (answer["errorCode"], answer["retryable"]) == ("genesys_bad_response", True)
     assert live(box, WEBCHAT)
-    while box.state.look(WEBCHAT).media == ():
+    while box.state.view(WEBCHAT).media == ():
         pass
     assert end(bridge, **body)["status"] == "ended"
 

@@ -14,18 +14,18 @@ def test_requests_are_refused_without_a_call_while_genesys_is_away_and_served_on
     clock = LeapingClock()
     bridge = service(clock=clock)
     for _ in range(FAIL_MAX):
-        bridge.start(str(uuid.uuid4()))
+        bridge.start(str(uuid.uuid4()), channel="webchat")
     asked = len(box.calls())
     waits = len(clock.slept)
-    answer = bridge.post(conversationId=str(uuid.uuid4()), headers={"Prefer": "status"})
+    answer = bridge.post(conversationId=str(uuid.uuid4()), channel="webchat", headers={"Prefer": "status"})
     assert len(clock.slept) == waits
     assert (answer.status_code, answer.json["errorCode"]) == (503, "genesys_unavailable")
     assert 0 < int(answer.headers["Retry-After"]) <= RESET_TIMEOUT
     assert len(box.calls()) == asked
     box.faults.clear()
     clock.sleep(RESET_TIMEOUT)
-    assert bridge.start(str(uuid.uuid4()))["status"] == "initiated"
-    assert bridge.start(str(uuid.uuid4()))["status"] == "initiated"
+    assert bridge.start(str(uuid.uuid4()), channel="webchat")["status"] == "initiated"
+    assert bridge.start(str(uuid.uuid4()), channel="webchat")["status"] == "initiated"
 
 
 @pytest.mark.parametrize(("strict", "status"), [(False, (200, "degraded")), (True, (503, "failing"))])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.state import MESSAGE, WEBCHAT
+from sandbox.state import LIVE, MESSAGE, WEBCHAT
 from tests.clocks import LeapingClock
 
 NAMES = ["cobrowse.joinUrl", "cobrowse.viewerUrl", "cobrowse.joinCode", "cobrowse.initiationId", "cobrowse.state"]
@@ -15,8 +15,8 @@ def attributes(box, conversation_id=WEBCHAT):
 @pytest.mark.parametrize("flow", ["media", "native"])
 def test_who_asks_for_it_gets_it_in_one_call_more(service, box, flow):
     bridge = service(cobrowse_flow=flow)
-    bridge.start(MESSAGE)
-    body = bridge.start(WEBCHAT, participantData=True)
+    bridge.start(LIVE, channel="webchat")
+    body = bridge.start(WEBCHAT, channel="webchat", participantData=True)
     assert (body["success"], body["handedOver"], body["handOverError"]) == (True, True, "")
     assert body["upstreamCalls"] == {"media": 4, "native": 3}[flow]
     assert box.calls()[-1].operation == "attributes"

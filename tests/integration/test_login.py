@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import httpx
@@ -29,13 +31,18 @@ __all__ = ["patient"]
 
 PROGRAM = [sys.executable, str(ROOT / "cli.py")]
 EMAIL = SERVICE_USER["email"]
+# A whole line.
+PAGE = re.compile(r"http\S+\n")
 
 
 class Person:
     """Someone at a terminal and a browser."""
 
-    def __init__(self, box, folder):
+    def __init__(self, box, folder, forks):
         self.box = box
+        self.forks = forks
+        self.typed = folder / "typed"
+        os.mkfifo(self.typed)
         self.redirect_uri = f"http://127.0.0.1:{free_port()}/callback"
         self.environment = {
             "PATH": "/usr/bin:/bin",
@@ -59,10 +66,9 @@ class Person:
             text=True,
         )
 
-    def run(self, *words, **variables):
-        process = self.begin(*words, **variables)
-        out, err = process.communicate(timeout=HANGS)
-        return process.returncode, out, err
+    def run(self, *words, stdin=os.devnull, **variables):
+        done = self.forks.run(*words, cwd=ROOT, env=self.environment | variables, stdin=stdin)
+        return done.returncode, done.stdout, done.stderr
 
     def browse(self, page, answer="yes"):
         """Open the page and answer it: where the browser is sent to."""
@@ -73,15 +79,22 @@ class Person:
 
     def log_in(self, answer="yes", alter=lambda address: address, **variables):
         """With --paste: the status and all that was printed."""
-        process = self.begin("login", "--paste", **variables)
-        page = next(line for line in process.stdout if line.startswith("http")).strip()
-        out, err = process.communicate(alter(self.browse(page, answer)) + "\n", timeout=HANGS)
-        return process.returncode, out + err
+        with ThreadPoolExecutor(1) as pool:
+            login = pool.submit(self.run, "login", "--paste", stdin=self.typed, **variables)
+            with self.typed.open("w") as terminal:
+                terminal.write(alter(self.browse(wait_until(lambda: self.page(login)), answer)) + "\n")
+            status, out, err = login.result(HANGS)
+        return status, out + err
+
+    def page(self, login):
+        """The address that is printed to be opened, once it is."""
+        assert not login.done(), login.result()
+        return next((line.strip() for line in self.forks.printed().splitlines(True) if PAGE.fullmatch(line)), None)
 
 
 @pytest.fixture
-def person(box, tmp_path):
-    return Person(box, tmp_path)
+def person(box, tmp_path, forks):
+    return Person(box, tmp_path, forks)
 
 
 @pytest.fixture
@@ -114,7 +127,7 @@ def test_a_login_by_paste_is_kept_and_whose_it_is_is_said(person, box, tmp_path,
     assert EMAIL in told
     as_json = json.loads(person.run("login", "--status", "--json")[1])
     assert (as_json["loggedIn"], as_json["user"], as_json["refused"]) == (True, EMAIL, "")
-    assert not [one for one in box.logins.given if one in told + str(as_json)]
+    assert not [one for one in box.logins.issued if one in told + str(as_json)]
 
 
 def test_a_login_comes_back_to_the_loopback_server_and_other_requests_to_it_do_nothing(person, box, tmp_path):
@@ -338,4 +351,4 @@ def test_no_refresh_token_is_in_what_a_failing_login_host_is_quoted_with(person,
     answer = acting(transport=transport).start(WEBCHAT)
     transport.close()
     assert answer["errorCode"] == "genesys_unavailable"
-    assert not [one for one in box.logins.given if one in str(answer)]
+    assert not [one for one in box.logins.issued if one in str(answer)]

@@ -9,7 +9,7 @@ from app import build_ledger
 from cobrowse.admission import LIMIT
 from cobrowse.model import Secret
 from integrations.genesys.transport import CurlTransport
-from sandbox.state import ENDED, LIVE_SESSION, MESSAGE, VOICE, WEBCHAT
+from sandbox.state import ENDED, LIVE, LIVE_SESSION, MESSAGE, VOICE, WEBCHAT
 from tests.clocks import HANGS
 from tests.integration.conftest import KEY, OTHER_KEY, settings_on
 
@@ -228,9 +228,9 @@ def test_forty_requests_at_once_with_five_keys_and_none_invite_once(service, box
 @pytest.mark.parametrize(("flow", "calls"), [("media", 3), ("native", 2)])
 def test_an_undisturbed_start_makes_no_more_calls_than_it_needs(service, box, flow, calls):
     bridge = service(cobrowse_flow=flow)
-    bridge.post(conversationId=VOICE, **keyed("for the token"))
+    bridge.post(conversationId=LIVE, channel="webchat", **keyed("for the token"))
     before = len(box.calls())
-    assert bridge.post(conversationId=WEBCHAT, **keyed("k-1")).json["status"] == "initiated"
+    assert bridge.post(conversationId=WEBCHAT, channel="webchat", **keyed("k-1")).json["status"] == "initiated"
     assert len(box.calls()) - before == calls
 
 
@@ -289,12 +289,13 @@ def test_nothing_secret_is_in_the_ledgers_files(service, box, tmp_path):
     assert (tmp_path / "ledger.sqlite3.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_live_session_of_another_origin_is_no_answer_to_a_data_action(service, box):
-    from sandbox.state import LIVE
-
-    body = service().start(LIVE)
-    assert body["status"] == "initiated"
-    assert body["cobrowseSessionId"] != LIVE_SESSION
+def test_a_live_session_of_another_origin_is_the_answer_unless_the_data_action_names_its_channel(service, box):
+    bridge = service()
+    told = bridge.start(LIVE)
+    assert (told["status"], told["cobrowseSessionId"], told["flow"]) == ("already_active", LIVE_SESSION, "")
+    assert [told[name] for name in ("joinUrl", "viewerUrl", "joinCode")] == ["", "", ""]
+    named = bridge.start(LIVE, channel="webchat")
+    assert (named["status"], named["cobrowseSessionId"] == LIVE_SESSION) == ("initiated", False)
 
 
 def test_a_budget_that_one_worker_has_used_up_stops_the_calls_of_all(service, box):

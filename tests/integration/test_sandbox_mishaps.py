@@ -91,7 +91,7 @@ def test_a_delay_holds_a_good_answer_back(box, api, when):
     box.faults.add("cobrowse", "delay", seconds=0.2, when=when)
     assert seconds(lambda: begin(api).raise_for_status()) >= 0.2
     assert begin(api).status_code == 200
-    assert [one.fired for one in box.faults.asked()] == [1]
+    assert [one.fired for one in box.faults.all()] == [1]
 
 
 @pytest.mark.parametrize(("when", "made"), [("before", 0), ("after", 1)])
@@ -258,7 +258,7 @@ def test_a_lost_answer_and_a_lag_can_strike_one_call(box, api):
     with pytest.raises(httpx.RemoteProtocolError):
         begin(api)
     assert [len(media(api, MESSAGE)) for _ in range(3)] == [0, 0, 1]
-    assert [one.fired for one in box.faults.asked()] == [1, 1]
+    assert [one.fired for one in box.faults.all()] == [1, 1]
 
 
 def test_a_lag_of_seconds_is_over_when_they_are():
@@ -281,7 +281,7 @@ def test_a_lag_of_seconds_is_over_when_they_are():
 def test_a_fault_after_the_fact_waits_for_a_call_that_works(box, api):
     box.faults.add("cobrowse", "drop", when="after")
     assert api.post("/conversations/none/cobrowse").status_code == 404
-    assert box.faults.asked()[0].fired == 0
+    assert box.faults.all()[0].fired == 0
     with pytest.raises(httpx.RemoteProtocolError):
         begin(api)
 

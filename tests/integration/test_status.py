@@ -47,7 +47,7 @@ def test_a_look_is_one_call_and_tells_how_far_the_session_has_come(native, box):
     told = []
     for how in (None, "joined", "ended"):
         if how:
-            box.state.turn(WEBCHAT, how)
+            box.state.change_cobrowse(WEBCHAT, how)
         before = len(box.calls())
         answer = ask(native, **body).json
         assert answer["upstreamCalls"] == 1
@@ -60,7 +60,7 @@ def test_a_look_is_one_call_and_tells_how_far_the_session_has_come(native, box):
 def test_an_offer_that_nobody_took_has_expired(native, box):
     box.options.session_ttl = 0
     native.start(WEBCHAT)
-    box.state.turn(WEBCHAT, "expired")
+    box.state.change_cobrowse(WEBCHAT, "expired")
     assert ask(native, conversationId=WEBCHAT, live=True).json["sessionState"] == "expired"
 
 
@@ -79,7 +79,7 @@ def test_the_media_flow_is_looked_at_too(service, box):
     # The record of this flow does not say how long an offer stands.
     assert ask(bridge, conversationId=MESSAGE).json["sessionState"] == "unknown"
     assert in_session(ask(bridge, conversationId=MESSAGE, live=True).json) == ("offered", False, True)
-    box.state.turn(MESSAGE, "joined")
+    box.state.change_cobrowse(MESSAGE, "joined")
     assert in_session(ask(bridge, conversationId=MESSAGE, live=True).json) == ("joined", True, True)
 
 

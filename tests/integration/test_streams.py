@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from websockets.sync.server import serve as serve_websockets
+from websockets.utils import accept_key
 
 from cobrowse.errors import GenesysBadResponse, GenesysUnavailable
 from cobrowse.model import Secret
@@ -255,4 +256,27 @@ def test_a_goodbye_is_told_with_its_code():
             stream.receive(HANGS)
         with pytest.raises(StreamClosed):
             stream.send("anyone?")
+        stream.close()
+
+
+def test_a_far_side_that_answers_no_goodbye_holds_nobody_up(serve):
+    def answer(exchange: Exchange) -> None:
+        (key,) = (line.split(b": ")[1] for line in exchange.head if line.lower().startswith(b"sec-websocket-key:"))
+        switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        exchange.socket.sendall(switch + b"Sec-WebSocket-Accept: %s\r\n\r\n" % accept_key(key.decode()).encode())
+        while exchange.socket.recv(1024):
+            pass
+
+    upstream = serve(answer)
+    opened(upstream.url.replace("http://", "ws://") + "/c").close()
+    upstream.threads[1].join(HANGS)
+    assert not upstream.threads[1].is_alive(), "the connection was ended"
+
+
+def test_a_stream_is_ended_within_a_second_and_keeps_what_comes_while_nobody_reads():
+    with channel() as (port, _):
+        stream = opened(f"ws://127.0.0.1:{port}/c")
+        assert stream._connection.close_timeout == 1.0
+        assert stream._connection.ping_interval is None
+        assert stream._connection.recv_messages.high is None
         stream.close()

@@ -3,9 +3,12 @@
 import base64
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -24,6 +27,8 @@ from tests.integration.upstreams import (
 )
 
 __all__ = ["certified", "company", "serve", "transport"]
+
+ROOT = Path(__file__).parents[2]
 
 
 # ---- many threads
@@ -127,32 +132,36 @@ def test_a_call_running_when_the_transport_closes_ends_with_its_answer_and_its_c
 # ---- the environment
 
 
-@pytest.fixture
-def misleading_environment(monkeypatch, tmp_path):
+CALL = """
+import sys, httpx
+from integrations.genesys.transport import CurlTransport
+url, *proxy = sys.argv[1:]
+with httpx.Client(transport=CurlTransport(proxy=proxy[0] if proxy else "")) as client:
+    print(client.get(url).text)
+"""
+
+
+def called(*words, **environment):
+    """What a call gets in a process of its own, with this environment: its URL, and a proxy."""
+    words = [sys.executable, "-c", CALL, *words]
+    environment |= {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=HANGS).stdout
+
+
+def test_the_environments_proxies_and_passwords_are_ignored(serve, tmp_path):
+    upstream = serve()
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login user password word\ndefault login user password word\n")
+    names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{nobody.getsockname()[1]}")
-        (tmp_path / ".netrc").write_text(
-            "machine 127.0.0.1 login user password word\ndefault login user password word\n"
-        )
-        monkeypatch.setenv("HOME", str(tmp_path))
-        monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-        yield
-
-
-@pytest.mark.usefixtures("misleading_environment")
-def test_the_environments_proxies_and_passwords_are_ignored(transport, serve):
-    upstream = serve()
-    assert call(transport, "GET", upstream.url).content == b"ok"
+        proxies = dict.fromkeys(names, f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        assert called(upstream.url, **proxies, HOME=str(tmp_path), NETRC=str(tmp_path / ".netrc")) == "ok\n"
     assert b"uthorization" not in upstream.seen[0].raw
 
 
-def test_a_proxy_is_used_when_one_is_given_whatever_the_environment_excepts(monkeypatch, serve):
-    monkeypatch.setenv("no_proxy", "*")
+def test_a_proxy_is_used_when_one_is_given_whatever_the_environment_excepts(serve):
     upstream, proxy = serve(), serve()
-    with a_transport(proxy=proxy.url) as transport:
-        call(transport, "GET", upstream.url + "/path")
+    called(upstream.url + "/path", proxy.url, no_proxy="*")
     assert upstream.connections == 0
     assert proxy.seen[0].head[0] == f"GET {upstream.url}/path HTTP/1.1".encode()
 

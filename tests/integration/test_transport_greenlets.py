@@ -11,6 +11,7 @@ import gevent
 import httpx
 import pytest
 
+from integrations.genesys import multi
 from tests.clocks import HANGS, wait_until
 from tests.integration.upstreams import OK, Exchange, call, company, serve, transport
 
@@ -78,6 +79,18 @@ def test_a_call_broken_off_from_outside_ends_with_its_connection_and_no_other_ca
     assert upstream.seen[-1].connection != paths[b"/doomed"], "its connection is not used again"
     upstream.threads[1 + paths[b"/doomed"]].join(HANGS)
     assert not upstream.threads[1 + paths[b"/doomed"]].is_alive(), "the server saw its connection end"
+
+
+@pytest.mark.parametrize("company", ["alone"], indirect=True)
+def test_a_call_broken_off_is_forgotten(transport, serve):
+    held = Held()
+    doomed = gevent.spawn(call, transport, "POST", serve(held).url)
+    wait_for(held.arrived)
+    transfers = multi._transfers[gevent.get_hub()]
+    assert len(transfers._waiters) == 1
+    doomed.kill()
+    held.go.set()
+    assert transfers._waiters == {}
 
 
 def test_a_timeout_around_a_call_ends_it(transport, serve):

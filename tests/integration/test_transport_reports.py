@@ -1,8 +1,13 @@
 """What the transport says beside an answer: of a failure and of how far it got; and the limits it has by itself."""
 
+import time
+from math import inf
+
+import gevent
 import httpx
 import pytest
 
+from integrations.genesys.multi import HubTransfers
 from integrations.genesys.transport import BodyTooLarge, CurlTransport, fields_of
 from tests.integration.upstreams import OK, a_transport, call, serve, transport
 
@@ -15,6 +20,7 @@ def test_a_response_is_read_and_has_the_attributes_of_httpxs_and_no_more(transpo
         _ = response.nothing
     assert response.is_stream_consumed
     assert response.is_closed
+    assert b"".join(response.stream) == b"ok"
     with pytest.raises(AttributeError, match=r"^nothing$"):
         _ = response.nothing
 
@@ -85,3 +91,12 @@ def in_all(size):
 
 def test_a_connection_of_its_own_is_dropped_before_a_load_balancer_of_awss_would():
     assert CurlTransport()._idle_seconds <= 50
+
+
+def test_libcurl_is_called_at_once_or_never_as_it_asks():
+    transfers = HubTransfers(gevent.get_hub())
+    transfers._on_due(0)
+    assert transfers._due <= time.monotonic()
+    transfers._on_due(-1)
+    assert transfers._due == inf
+    transfers.close()

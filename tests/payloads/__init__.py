@@ -5,6 +5,7 @@
 
 import functools
 import json
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,6 +60,13 @@ def _pem(key: Any) -> str:
 def senders() -> Senders:
     text = EXAMPLE.read_text()
     return load_senders(EXAMPLE, environ(text), public_base_url=BASE_URL)
+
+
+def write_senders(folder: Path) -> Path:
+    """Write the example file without its rates, for tests that ask often, and return its path."""
+    rows = folder / "senders.toml"
+    rows.write_text(re.sub(r"(?m)^rate_limit = .*$", "", EXAMPLE.read_text()))
+    return rows
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,28 @@
-"""Those who ask: data actions and every sender of senders.example.toml, with their bodies, ids and signatures."""
+"""Who asks: data actions and every sender of senders.example.toml, with their bodies, ids and signatures."""
 
 import contextlib
-import http.client
 import json
 import random
 import re
-import threading
 import uuid
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from integrations.senders.registry import Sender, load_senders
-from integrations.senders.requests import Ignored, SessionRequested, UnverifiedRequest
-from tests.payloads import deliveries
-from tests.payloads import senders as senders_of_payloads
-from tests.robustness.service import EXAMPLE, KEY, PUBLIC, SECRETS
+import httpx
 
-# Seconds that a caller waits for an answer: longer than any deadline.
-PATIENCE = 30.0
+from integrations.senders.registry import Sender
+from integrations.senders.requests import SessionRequested, UnverifiedRequest
+from tests.http_client import HTTP
+from tests.in_process import KEY
+from tests.payloads import deliveries, senders
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request as its sender has it, the same whenever it is sent.
 
-    `key` is what makes a repeat known ("" for none), under the sender's `name`; the data action's is architect.
-    `channel` is the kind of conversation that it speaks of. It is signed `at` one moment, of which an id may be made.
+    `key` is what identifies a repeat ("" for none), under the sender's `name`; the data action's is architect.
+    `channel` is the kind of the conversation. It is signed `at` one moment, of which an id may be made.
     """
 
     name: str
@@ -38,13 +34,22 @@ class Request:
     channel: str = "webchat"
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def sent(self) -> tuple[str, dict[str, str]]:
-        """Its target and headers, signed."""
+    def signed(self):
+        """Its target and headers."""
         if self.sender is None:
             return "/data-actions/cobrowse", {"X-Api-Key": KEY, **self.headers}
         path = f"/webhooks/{self.name}"
         signed = self.sender.sign("POST", path, self.body, self.at, self.headers)
         return signed.target(path), {**self.headers, **signed.headers}
+
+    def send(self, url):
+        """The service's reply."""
+        target, headers = self.signed()
+        try:
+            answer = HTTP.post(f"{url}{target}", content=self.body, headers=headers)
+        except httpx.TransportError:
+            return Reply(0)
+        return Reply(answer.status_code, answer.content, answer.headers.get("Idempotent-Replayed") == "true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,88 +58,49 @@ class Reply:
 
     status: int
     body: bytes = b""
-    wait: float = 0.0
     replayed: bool = False
 
     @property
-    def told(self) -> dict[str, object]:
+    def fields(self):
         """The flat answer; nothing where it is none."""
         with contextlib.suppress(ValueError):
-            told = json.loads(self.body)
-            return told if isinstance(told, dict) else {}
+            fields = json.loads(self.body)
+            return fields if isinstance(fields, dict) else {}
         return {}
 
     @property
-    def success(self) -> bool:
+    def success(self):
         """Whether it says that the customer has an invitation."""
-        return self.told.get("success") is True
+        return self.fields.get("success") is True
 
     @property
-    def acknowledged(self) -> bool:
+    def acknowledged(self):
         """Whether it says, to a sender that understands nothing else, that it need not send this again."""
         return b"<Ack>true" in self.body
 
     @property
-    def final(self) -> bool:
+    def final(self):
         """Whether nobody would send it again."""
         if b"<Ack>" in self.body:
             return self.acknowledged
-        return bool(self.told) and not self.told.get("retryable") and self.status not in (0, 401, 408, 413, 429)
+        return bool(self.fields) and not self.fields.get("retryable") and self.status not in (0, 401, 408, 413, 429)
 
 
-class Line:
-    """A caller's connection to each service, one a thread."""
-
-    def __init__(self, ports: Sequence[int]) -> None:
-        self._ports = tuple(ports)
-        self._mine = threading.local()
-
-    def send(self, request: Request) -> Reply:
-        """The answer of one of the services."""
-        port = random.choice(self._ports)
-        open_ones: dict[int, http.client.HTTPConnection] = self._mine.__dict__.setdefault("open", {})
-        connection = open_ones.get(port)
-        if connection is None:
-            connection = open_ones[port] = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        target, headers = request.sent()
-        try:
-            connection.request("POST", target, request.body, headers)
-            answer = connection.getresponse()
-            body = answer.read()
-        except (OSError, http.client.HTTPException):
-            open_ones.pop(port).close()
-            return Reply(0, wait=0.5)
-        replayed = answer.headers.get("Idempotent-Replayed") == "true"
-        return Reply(answer.status, body, float(answer.headers.get("Retry-After") or 0), replayed)
-
-    def hang_up(self) -> None:
-        """End this thread's connections."""
-        for connection in self._mine.__dict__.pop("open", {}).values():
-            connection.close()
-
-
-def unlimited() -> str:
-    """The example file without its rates: a load test is no rate test."""
-    return re.sub(r"(?m)^rate = .*$", "", EXAMPLE.read_text("utf-8"))
-
-
-def makers() -> dict[str, Callable[[], Request]]:
-    """For each who asks, a maker of fresh requests. Those of open-messaging start nothing, and are kept on record."""
-    ours, theirs = load_senders(unlimited(), SECRETS, public_base_url=PUBLIC), senders_of_payloads()
-    found: dict[str, Callable[[], Request]] = {"architect": _data_action}
+def makers():
+    """For each sender, a maker of fresh requests. Those of open-messaging start nothing, and are kept on record."""
+    rows, found = senders(), {"architect": _data_action}
     for delivery in deliveries():
-        row = theirs.get(delivery.sender)
-        sender = ours.get(delivery.sender)
-        if row is None or sender is None or len(delivery.expect) != 1 or "error" in delivery.expect[0]:
+        sender = rows.get(delivery.sender)
+        if sender is None or len(delivery.expect) != 1 or "error" in delivery.expect[0]:
             continue
-        [event] = row.read(delivery.signed_by(row))
+        [event] = sender.read(delivery.signed_by(sender))
         if isinstance(event, SessionRequested) or sender.name == "open-messaging":
             maker = _maker(sender, delivery.body.decode(), dict(delivery.headers), event)
             found[f"{delivery.sender}/{delivery.name}"] = maker
     return found
 
 
-def _data_action() -> Request:
+def _data_action():
     conversation = str(uuid.uuid4())
     key = str(uuid.uuid4()) if random.random() < 0.75 else ""
     body = json.dumps({"conversationId": conversation, "channel": "webchat", "requestedBy": "soak"}).encode()
@@ -142,13 +108,11 @@ def _data_action() -> Request:
     return Request("architect", key, conversation, body, headers)
 
 
-def _maker(
-    sender: Sender, body: str, headers: dict[str, str], event: SessionRequested | Ignored
-) -> Callable[[], Request]:
+def _maker(sender, body, headers, event):
     """Real deliveries with another conversation and another id each time."""
     channel = (event.channel if isinstance(event, SessionRequested) else None) or "webchat"
 
-    def make() -> Request:
+    def make():
         conversation, fresh = str(uuid.uuid4()), uuid.uuid4().hex
         text, own = _happening_now(body), dict(headers)
         if event.conversation_id:
@@ -166,17 +130,16 @@ def _maker(
     return make
 
 
-def _happening_now(body: str) -> str:
+def _happening_now(body):
     """The body with the sample's moment in the last minutes: chat events that are older are ignored."""
     at = datetime.now(UTC) - timedelta(milliseconds=random.randrange(600_000))
     stamped = re.sub(r"\b1763\d{9}\b", str(int(at.timestamp() * 1000)), body)
     return re.sub(r"\b2025-11-24T[\d:.]+Z", f"{at:%Y-%m-%dT%H:%M:%S}Z", stamped)
 
 
-def _key_of(request: Request) -> str:
+def _key_of(request):
     """What the sender's row reads as its key: an id that its signature covers, else the header's, else any id."""
-    assert request.sender is not None
-    target, headers = request.sent()
+    target, headers = request.signed()
     path, _, query = target.partition("?")
     lower = {name.lower(): value for name, value in headers.items()}
     [event] = request.sender.read(UnverifiedRequest("POST", path, query, lower, request.body, "127.0.0.1"))

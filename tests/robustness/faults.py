@@ -11,77 +11,58 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.robustness.failure_modes import WAYS
-from tests.robustness.harness import SLACK, Result, Stage
-from tests.robustness.matrix import ROLES, Cell, cells, some
+from tests.robustness.matrix import cells, some
 from tests.robustness.rules import GOOD
+from tests.robustness.stage import SLACK, Result, Stage
 
 WORKERS = 12
-# How often a case that failed is tried alone.
-TRIES = 5
-_stage: list[Stage] = []
+# How often the cases that failed are tried again, so many at a time: a busy machine may take a case's time away, again
+# and again; what is wrong is wrong each time.
+TRIES, FEW = 5, 2
+_stage = []
 
 
-def run(chosen: Iterable[Cell], slack: float, workers: int = WORKERS) -> list[Result]:
-    """Play these cases, many at a time, each worker on a stage of its own."""
+def run(chosen, slack, workers=WORKERS):
+    """The results of these cases, many played at a time, each worker on a stage of its own."""
     slow_first = sorted(chosen, key=lambda cell: not cell.slow)
-    with tempfile.TemporaryDirectory() as folder:
-        context = multiprocessing.get_context("fork")
-        with context.Pool(min(workers, len(slow_first)), _set_up, (folder, slack)) as pool:
-            found = list(pool.imap_unordered(_play, slow_first))
-    return found
+    context = multiprocessing.get_context("fork")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        context.Pool(min(workers, len(slow_first)), _set_up, (folder, slack)) as pool,
+    ):
+        return list(pool.imap_unordered(_play, slow_first))
 
 
-def _set_up(folder: str, slack: float) -> None:
+def _set_up(folder, slack):
     _stage.append(Stage(Path(tempfile.mkdtemp(dir=folder)), slack))
 
 
-def _play(cell: Cell) -> Result:
+def _play(cell):
     try:
         return _stage[0].play(cell)
     except Exception as fault:  # noqa: BLE001 - a case that can't be judged is a mismatch, not the end of the run
         return Result(cell, "crashed", 0.0, (f"{type(fault).__name__}: {fault}",))
 
 
-def settled(found: Sequence[Result], slack: float) -> tuple[list[Result], int]:
-    """The results, with those that failed tried again alone; and how many they were.
-
-    A busy machine may take a case's time away, again and again; what is wrong is wrong each time.
-    """
-    again = 0
-    for _ in range(TRIES):
-        failed = [result.cell for result in found if result.wrong]
-        if not failed or len(failed) > 100:
-            break
-        again = again or len(failed)
-        found = [result for result in found if not result.wrong] + run(failed, slack, workers=1)
-    return list(found), again
-
-
-def table(found: Sequence[Result]) -> str:
-    """What came of each family of faults, in counts."""
-    families = list(dict.fromkeys(way.family for way in WAYS))
+def table(found):
+    """What came of each family of faults and of each call, in counts."""
     outcomes = [name for name, _ in Counter(result.outcome for result in found).most_common()]
-    lines = [f"{'':<24}{'cases':>7}" + "".join(f"  {_short(name)}" for name in outcomes) + "  mismatches"]
-    rows = [(family, [one for one in found if one.cell.way.family == family]) for family in families]
-    rows += [("", []), *((role.name, [one for one in found if one.cell.role == role]) for role in ROLES)]
-    rows += [("", []), ("all", list(found))]
-    for name, ones in rows:
-        counted = Counter(one.outcome for one in ones)
-        cells_ = "".join(f"{counted[outcome] or '':>{len(_short(outcome)) + 2}}" for outcome in outcomes)
-        wrong = sum(bool(one.wrong) for one in ones)
-        lines.append(f"{name:<24}{len(ones):>7}{cells_}{wrong:>12}" if ones else "")
-    return "\n".join(lines)
+    short = [name.removeprefix("genesys_").removeprefix("conversation_").removeprefix("cobrowse_") for name in outcomes]
+    yield f"{'':<24}{'cases':>7}  {'  '.join(short)}  mismatches"
+    for group in (lambda cell: cell.way.family, lambda cell: cell.role.name, lambda _: "all"):
+        for name in dict.fromkeys(group(result.cell) for result in found):
+            ones = [result for result in found if group(result.cell) == name]
+            counted = Counter(result.outcome for result in ones)
+            columns = "".join(
+                f"{counted[one] or '':>{len(head) + 2}}" for one, head in zip(outcomes, short, strict=True)
+            )
+            yield f"{name:<24}{len(ones):>7}{columns}{sum(bool(one.wrong) for one in ones):>12}"
+        yield ""
 
 
-def _short(name: str) -> str:
-    return name.removeprefix("genesys_").removeprefix("conversation_").removeprefix("cobrowse_")
-
-
-def main() -> int:
+def main():
     """Run the matrix and print it; 1 if anything is not as it must be."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a slice that meets every fault once, some seconds")
@@ -93,20 +74,21 @@ def main() -> int:
     if not chosen:
         parser.error("no case has that in its name")
     begun = time.monotonic()
-    found, again = settled(run(chosen, given.slack, given.workers), given.slack)
+    found = run(chosen, given.slack, given.workers)
+    again = sum(bool(result.wrong) for result in found)
+    for _ in range(TRIES):
+        if failed := [result.cell for result in found if result.wrong]:
+            found = [result for result in found if not result.wrong] + run(failed, given.slack, FEW)
     wrong = [result for result in found if result.wrong]
-    print(table(found))
-    print()
+    print("\n".join(table(found)))
     for result in wrong:
         print(f"✗ {result.cell}: {'; '.join(result.wrong)}")
-    slowest = max(result.seconds for result in found)
     failures = sum(result.outcome not in GOOD for result in found)
     print(
-        f"{len(found)} cases in {time.monotonic() - begun:.0f} s: {len(found) - failures} sessions started all "
-        f"the same, {failures} failures told by their kind, {len(wrong)} mismatches; slowest answer {slowest:.2f} s"
+        f"{len(found)} cases in {time.monotonic() - begun:.0f} s: {len(found) - failures} sessions started all the "
+        f"same, {failures} failures reported by their kind, {len(wrong)} mismatches; slowest answer "
+        f"{max(result.seconds for result in found):.2f} s; {again} were tried again"
     )
-    if again:
-        print(f"{again} were tried again, alone")
     return 1 if wrong else 0
 
 

@@ -1,22 +1,22 @@
 """Bad input: JSON, XML and headers that bring parsers down, and strategies that mix them into real deliveries."""
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from hypothesis import strategies as st
-
-from tests.robustness.documents import places, put
 
 CONVERSATION = "11111111-1111-4111-8111-111111111111"
 
 
-def _nested(depth: int, opening: str = "[", closing: str = "]", inside: str = "") -> bytes:
+def _nested(depth, opening="[", closing="]", inside=""):
     return (opening * depth + inside + closing * depth).encode()
 
 
 # Each is the text of one JSON value, or of none. Depths stand around the parser's limits: 254 writing, 1,024 reading.
-JSON_BOMBS: Mapping[str, bytes] = {
+JSON_BOMBS = {
+    **{
+        text: text.encode()
+        for text in ("1e400", "-1e400", "1e-400", "-0", "NaN", "Infinity", "-Infinity", "true", "null")
+    },
     **{f"arrays {depth} deep": _nested(depth) for depth in (100, 253, 254, 255, 256, 300, 1_000, 1_024, 1_025)},
     **{f"objects {depth} deep": _nested(depth, '{"a":', "}", "1") for depth in (250, 254, 255, 300, 1_000, 1_024)},
     "30,000 opening brackets": b"[" * 30_000,
@@ -27,16 +27,9 @@ JSON_BOMBS: Mapping[str, bytes] = {
     "a number of 10,000 digits": b"9" * 10_000,
     "a negative number of 5,000 digits": b"-" + b"9" * 5_000,
     "a fraction of 10,000 digits": b"0." + b"1" * 10_000,
-    "1e400": b"1e400",
-    "-1e400": b"-1e400",
-    "1e-400": b"1e-400",
     "an exponent of 5,000 digits": b"1e" + b"9" * 5_000,
     "2 to the 64th": b"18446744073709551616",
     "-2 to the 63rd, less one": b"-9223372036854775809",
-    "-0": b"-0",
-    "NaN": b"NaN",
-    "Infinity": b"Infinity",
-    "-Infinity": b"-Infinity",
     "a high surrogate alone": b'"\\ud800"',
     "a low surrogate alone": b'"\\udc00"',
     "surrogates the wrong way round": b'"\\udc00\\ud800"',
@@ -47,8 +40,7 @@ JSON_BOMBS: Mapping[str, bytes] = {
     "UTF-8 cut off": b'"\xe2\x82',
     "a code point past Unicode": b'"\xf5\x80\x80\x80"',
     "a byte order mark": b'\xef\xbb\xbf"x"',
-    "UTF-16": '"x"'.encode("utf-16"),
-    "UTF-32": '"x"'.encode("utf-32"),
+    **{coding: '"x"'.encode(coding) for coding in ("utf-16", "utf-32")},
     "an escaped NUL": b'"\\u0000"',
     "a raw NUL": b'"\x00"',
     "a raw line break": b'"\n"',
@@ -56,11 +48,7 @@ JSON_BOMBS: Mapping[str, bytes] = {
     "a string of 60,000 characters": b'"' + b"x" * 60_000 + b'"',
     "right to left": '"\u202e\u2066\u200b\ufeff"'.encode(),
     "an unset input": b'"${input.conversationId}"',
-    "a template": b'"{{7*7}} ${7*7} %{x} #{x} <%= 7*7 %>"',
-    "SQL": b'"\' OR 1=1; DROP TABLE initiations; --"',
-    "a path": b'"../../../../etc/passwd\\u0000"',
     "a line for the log": b'"x\\r\\n{\\"event\\":\\"forged\\"}\\u001b[2J"',
-    "a script": b'"</script><script>alert(1)</script>"',
     "single quotes": b"'x'",
     "a comment": b'/* */ "x"',
     "a comma too many": b"[1,]",
@@ -68,8 +56,6 @@ JSON_BOMBS: Mapping[str, bytes] = {
     "nothing": b"",
     "white space": b" \t\r\n",
     "a class to make": b'{"__class__":"os.system","__proto__":{"a":1},"$type":"x"}',
-    "true": b"true",
-    "null": b"null",
 }
 
 _DOCTYPE = b'<?xml version="1.0"?>\n<!DOCTYPE x [%s]>\n'
@@ -77,7 +63,7 @@ _SOAP = (
     b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
     b'<notifications xmlns="http://soap.sforce.com/2005/09/outbound">%s</notifications></soapenv:Body></soapenv:Envelope>'
 )
-XML_BOMBS: Mapping[str, bytes] = {
+XML_BOMBS = {
     "a billion laughs": _DOCTYPE
     % (b'<!ENTITY a "ha">' + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9)))
     + _SOAP % b"&j;",
@@ -100,7 +86,7 @@ XML_BOMBS: Mapping[str, bytes] = {
 }
 
 # Values of headers, as WSGI hands them over: each character is a byte.
-HEADER_BOMBS: Mapping[str, str] = {
+HEADER_BOMBS = {
     "empty": "",
     "a space": " ",
     "a comma": ",",
@@ -142,32 +128,44 @@ HEADER_BOMBS: Mapping[str, str] = {
 }
 
 
-class Shape:
-    """Where bombs go in a data action: the request's body for each bomb."""
-
-    def __init__(self, name: str, body: Callable[[bytes], bytes]) -> None:
-        self.name = name
-        self.body = body
-
-
-def _quoted(bomb: bytes) -> bytes:
+def _quoted(bomb):
     """The bomb as the text of a JSON string."""
     return json.dumps(bomb.decode("utf-8", "replace")).encode()
 
 
-_START = b'{"conversationId":"' + CONVERSATION.encode() + b'"'
-PLACES = (
-    Shape("the whole body", lambda bomb: bomb),
-    Shape("conversationId", lambda bomb: b'{"conversationId":' + bomb + b"}"),
-    Shape("channel", lambda bomb: _START + b',"channel":' + bomb + b"}"),
-    Shape("latest", lambda bomb: _START + b',"latest":' + bomb + b"}"),
-    Shape("requestedBy", lambda bomb: _START + b',"requestedBy":' + bomb + b"}"),
-    Shape("sessionSettings", lambda bomb: _START + b',"sessionSettings":' + bomb + b"}"),
-    Shape("sessionSettings, as text", lambda bomb: _START + b',"sessionSettings":' + _quoted(bomb) + b"}"),
-    Shape("a setting", lambda bomb: _START + b',"sessionSettings":' + _quoted(b'{"a":' + bomb + b"}") + b"}"),
-    Shape("an unknown field", lambda bomb: _START + b',"more":' + bomb + b"}"),
-    Shape("a second conversationId", lambda bomb: _START + b',"conversationId":' + bomb + b"}"),
-)
+def _beside(name, value):
+    return b'{"conversationId":"%s","%s":%s}' % (CONVERSATION.encode(), name, value)
+
+
+# Where bombs go in a data action: the request's body for each bomb.
+PLACES = {
+    "the whole body": lambda bomb: bomb,
+    "conversationId": lambda bomb: b'{"conversationId":%s}' % bomb,
+    "channel": lambda bomb: _beside(b"channel", bomb),
+    "latest": lambda bomb: _beside(b"latest", bomb),
+    "requestedBy": lambda bomb: _beside(b"requestedBy", bomb),
+    "sessionSettings": lambda bomb: _beside(b"sessionSettings", bomb),
+    "sessionSettings, as text": lambda bomb: _beside(b"sessionSettings", _quoted(bomb)),
+    "a setting": lambda bomb: _beside(b"sessionSettings", _quoted(b'{"a":%s}' % bomb)),
+    "an unknown field": lambda bomb: _beside(b"more", bomb),
+    "a second conversationId": lambda bomb: _beside(b"conversationId", bomb),
+}
+
+
+def places(value, path=()):
+    """Every place of a JSON value; of a long list the first five."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value[:5]) if isinstance(value, list) else ()
+    return [path, *(place for key, inner in inside for place in places(inner, (*path, key)))]
+
+
+def put(value, path, new):
+    """The value with the new one at this place; the value itself stays as it is."""
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = put(copy[path[0]], path[1:], new)
+    return copy
+
 
 # --- strategies -------------------------------------------------------------------------------------------------------
 
@@ -190,7 +188,7 @@ _texts = st.sampled_from([f'{{"a":{bomb.decode("utf-8", "replace")}}}' for bomb 
 
 
 @st.composite
-def changed_json(draw: st.DrawFn, body: Any) -> bytes:
+def changed_json(draw, body):
     """A real body with one to three of its places holding something else, or a bomb."""
     for _ in range(draw(st.integers(1, 3))):
         body = put(body, draw(st.sampled_from(places(body))), draw(values | _texts))
@@ -203,7 +201,7 @@ def changed_json(draw: st.DrawFn, body: Any) -> bytes:
 
 
 @st.composite
-def changed_bytes(draw: st.DrawFn, body: bytes) -> bytes:
+def changed_bytes(draw, body):
     """A real body with some bytes cut out, put in or turned over."""
     changed = bytearray(body)
     for _ in range(draw(st.integers(1, 4))):

@@ -10,8 +10,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from cobrowse.ledger import Checkpoint, Claim, State, lock_key_for
@@ -37,7 +37,7 @@ OWN = {
 }
 
 
-def fill(file: Path, rows: int) -> None:
+def fill(file, rows):
     """Make so many copies of the one row there is, each with ids of its own, every other one old."""
     with closing(sqlite3.connect(file)) as connection, connection:
         names = [row[1] for row in connection.execute("PRAGMA table_info(initiations)")]
@@ -46,14 +46,14 @@ def fill(file: Path, rows: int) -> None:
         connection.execute(FILL.replace("{columns}", columns), given)
 
 
-def timed(work: Callable[[], object]) -> float:
+def timed(work):
     """Seconds that it takes."""
     begun = time.monotonic()
     work()
     return time.monotonic() - begun
 
 
-def main() -> int:
+def main():
     """Fill, use and purge; 1 if anything was refused or too late."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=ROWS)
@@ -62,7 +62,7 @@ def main() -> int:
         file = Path(folder) / "ledger.sqlite3"
         ledger = connect(f"sqlite:///{file}", keys=(), retention_seconds=RETENTION)
 
-        def initiate(number: int) -> None:
+        def initiate(number):
             command = Command("crm", f"c-{number}", DEADLINE, f"new-{number}", key=f"new-{number}", fingerprint="f")
             inviting = Checkpoint("native", may_have_notified=True)
             claim = Claim(f"new-{number}", lock_key_for(command, ""), "me", command, 15.0, inviting)
@@ -74,11 +74,11 @@ def main() -> int:
         print(f"{rows} rows made in {timed(lambda: fill(file, rows)):.0f} s, {file.stat().st_size / 1e6:.0f} MB")
         purge = threading.Thread(target=ledger.purge)
         purge.start()
-        took: dict[str, list[float]] = {"initiation": [], "search": [], "newest": [], "strip": []}
+        took = {"initiation": [], "search": [], "newest": [], "strip": []}
         number = 0
         while purge.is_alive() or number < 100:
             number += 1
-            took["initiation"].append(timed(lambda number=number: initiate(number)))  # type: ignore[misc]  # bound now
+            took["initiation"].append(timed(partial(initiate, number)))
             if number % 10 == 0:
                 took["search"].append(timed(lambda: ledger.recent(50, search=f"key-{rows // 2}")))
                 took["newest"].append(timed(lambda: ledger.recent(50)))

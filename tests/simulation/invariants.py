@@ -64,6 +64,7 @@ def violations(service: Service, callers: Callers) -> list[str]:
         never_two_live_invitations,
         nobody_is_invited_before_an_agent_answers,
         nobody_who_has_left_is_invited,
+        no_session_for_nothing,
         no_more_at_once_than_are_admitted,
         a_wanted_delivery_is_never_ignored,
         links_are_for_who_started_it,
@@ -131,6 +132,23 @@ def nobody_who_has_left_is_invited(evidence: Evidence) -> Iterator[str]:
         looks = command.reuse_live_session or command.start_when == "agent_connected"
         if looks and conversation.left < delivery.on_request:
             yield f"{command.correlation_id}: invited a customer who had left"
+
+
+def no_session_for_nothing(evidence: Evidence) -> Iterator[str]:
+    """None is made for a conversation that was over when the request came, where it is checked first.
+
+    Unless Genesys did not say: then it is started without the check.
+    """
+    for session in evidence.platform.sessions.values():
+        delivery = evidence.by_correlation[session.created_by]
+        command, outcome = delivery.command, delivery.outcome
+        checks = command.check_before_create and session.flow == "media"
+        if not checks or outcome is None or outcome.replayed:
+            continue
+        conversation = evidence.platform.conversations[command.conversation_id]
+        unsaid = any(span.name == "check" and span.result != "done" for span in outcome.spans)
+        if min(conversation.ended, conversation.left) < delivery.on_request and not unsaid:
+            yield f"{command.correlation_id}: made {session.id} for a conversation that was over"
 
 
 def no_more_at_once_than_are_admitted(evidence: Evidence) -> Iterator[str]:

@@ -181,6 +181,14 @@ class _GoneOrNot(_Rowwise):
         self.sessions = sessions
 
 
+class _Unchecked(Initiation):
+    """A session is made before anybody has checked what for."""
+
+    def _perform(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
+        attempt.command = replace(attempt.command, check_before_create=False)
+        return super()._perform(ledger, attempt, acquired)
+
+
 class _NoLimit(Initiation):
     """Whoever comes is let in."""
 
@@ -281,6 +289,7 @@ MUTANTS = (
     Mutant("nobody waits for who is at work", "was live", _NoQueue),
     Mutant("an agent who rings counts", "before an agent answered", disguise=_AnyAgent),
     Mutant("a customer who has left counts", "who had left", disguise=_GoneOrNot),
+    Mutant("no check before a session is made", "that was over", initiation=_Unchecked),
     Mutant("no limit to what is under way", "at once in", initiation=_NoLimit),
     Mutant("a limit that comes after the claim", "after it had begun", initiation=_LimitAfterTheClaim),
     Mutant("an ignored delivery that takes its key", "was ignored", initiation=_IgnoredOnRecord),

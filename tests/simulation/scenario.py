@@ -145,7 +145,7 @@ def _open_conversations(world: Scheduler, platform: Platform) -> None:
 
 def _call(world: Scheduler, callers: Callers, platform: Platform, deadlines: tuple[float, ...]) -> None:
     """The callers of this run, each with its own start."""
-    random, dice = world.random, Random(f"callers {world.seed}")
+    random, dice, named = world.random, Random(f"callers {world.seed}"), Random(f"channels {world.seed}")
     names = list(platform.conversations)
     for number in range(random.choice((1, 1, 2, 2, 2, 3, 4))):
         deadline = random.choice(deadlines)
@@ -154,6 +154,7 @@ def _call(world: Scheduler, callers: Callers, platform: Platform, deadlines: tup
         start = random.choice((0.0, 0.0, world.between(0.0, 1.0), world.between(0.0, 30.0)))
         credential = random.choice(_CREDENTIALS)
         command = Command("crm", "", deadline, conversation_id=name, fingerprint=name, credential=credential)
+        command = replace(command, check_before_create=named.random() < 0.5)
         if platform.rings and dice.random() < 0.5:
             command = replace(command, start_when=dice.choice(("agent_connected", "customer_connected")))
             command = replace(command, reuse_live_session=dice.random() < 0.5)
@@ -162,7 +163,9 @@ def _call(world: Scheduler, callers: Callers, platform: Platform, deadlines: tup
             _send(world, callers, number, command, patience, start)
         elif kind < 0.9:
             latest = random.random() < 0.1
-            command = replace(command, sender="architect", latest=latest, conversation_id="" if latest else name)
+            command = replace(command, sender="architect")
+            if latest:
+                command = replace(command, latest=True, conversation_id="", check_before_create=False)
             pauses = random.choice(((0.0, 0.2, 3.0), (0.0, 10.0, 40.0)))
             request = Request(f"flow{number}", command, patience, random.choice((1, 2, 3, 4)), pauses=pauses)
             world.spawn(request.label, lambda request=request: callers.keyless(request), after=start)
@@ -200,7 +203,7 @@ def _send(world: Scheduler, callers: Callers, number: int, command: Command, pat
         reuse_live_session=special < 0.2 or command.reuse_live_session,
     )
     if special > 0.92:
-        command = replace(command, latest=True, conversation_id="", fingerprint="latest")
+        command = replace(command, latest=True, conversation_id="", fingerprint="latest", check_before_create=False)
     if random.random() < 0.05:
         command = replace(command, user_token=Secret(USER_TOKEN))
     for copy in range(random.choice((1, 1, 1, 2, 3))):

@@ -12,7 +12,7 @@ from cobrowse.model import Secret
 from integrations.callbacks import LEASE
 from integrations.callbacks.posting import Poster, Receiver
 from integrations.callbacks.sender import TURN, CallbackSender
-from integrations.kept_lease import EVERY, KeptLease
+from integrations.lease_keeper import EVERY, LeaseKeeper
 from integrations.senders.fetching import Answer, FetchError
 from tests.receivers import SECRET
 from tests.simulation.ledger import SimulatedLedger
@@ -51,7 +51,7 @@ class Telling:
         self.booted += 1
         process = _Sending(self, f"teller-{self.booted}")
         clock = SimulatedClock(self.world)
-        lease = KeptLease(self, LEASE, process.name, clock)
+        lease = LeaseKeeper(self, LEASE, process.name, clock)
         poster = Poster(
             Receiver("https://receiver", (Secret(SECRET),)), payload, clock, self.dice.random, send=self.send
         )

@@ -84,8 +84,11 @@ def test_without_trusted_proxies_nobodys_word_counts_and_the_start_says_so():
     row = sender(SALESFORCE, proxies=())
     assert row.warnings[0].startswith("allow_from: TRUSTED_PROXIES is not set")
     assert sender(SALESFORCE).warnings == ()
-    with pytest.raises(NotAuthenticated):
+    with pytest.raises(NotAuthenticated) as refused:
         row.authenticate(came("10.0.0.1", "13.110.1.2"), NOW)
+    assert refused.value.message == "the address '10.0.0.1' is not one of the row's allow_from"
+    told = "Compare allow_from in the sender's row with the addresses that the vendor publishes, and TRUSTED_PROXIES."
+    assert refused.value.hint == told
 
 
 @pytest.mark.parametrize("wrong", ["13.108.0.1/14", "salesforce.com", "13.108.0.0/33", "13.108"])

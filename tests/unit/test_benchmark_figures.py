@@ -1,5 +1,7 @@
 """What could be wrong in a benchmark without being seen: how wrk's output is read, and what follows from it."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.performance import figures, goals, hotspots, publish, wrk
@@ -11,6 +13,11 @@ Requests/sec:   2721.43
 RESULT {"good":8000,"refused":60,"failed":3,"broken":2,"seconds":3.001,"p50_ms":1.945,"p99_ms":3.638}
 SAMPLE 502 {"error":"RESULT"}
 """
+
+
+@pytest.mark.parametrize("load", ["load.lua", "client.py"])
+def test_a_load_names_the_channel_so_that_three_calls_start_a_session(load):
+    assert '"channel":"webchat"' in (Path(wrk.__file__).parent / load).read_text()
 
 
 def test_a_run_of_wrks_is_read():

@@ -1,4 +1,4 @@
-"""Callbacks: what a try means, when the next one is, and who sends."""
+"""Callbacks: their payload, what a try means, and when the next one is."""
 
 import threading
 from dataclasses import replace
@@ -9,15 +9,13 @@ import pytest
 
 from cobrowse.callbacks import Callback, Delivery, EventType
 from cobrowse.clock import SystemClock
-from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from integrations.callbacks import Receiver as Target
-from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, Tried
-from integrations.callbacks.sender import AT_ONCE, COUNT, UNRECORDED_PAUSE, CallbackSender, CallbackThread
+from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, TryResult
 from integrations.senders.auth.standard_webhooks import sample
 from schemas.callbacks import CallbackOutcomeSchema, CallbackSchema
-from tests.clocks import HANGS, LeapingClock, ManualClock, wait_until
+from tests.clocks import HANGS, LeapingClock
 from tests.ports import free_port
 from tests.receivers import SECRET, Receiver
 from web.callback_payload import payload
@@ -111,7 +109,7 @@ def receiver():
 
 
 def test_it_is_signed_so_that_the_standards_package_takes_it(receiver):
-    assert poster(receiver.url)(callback()) == Tried(Delivery.DELIVERED, "HTTP 204")
+    assert poster(receiver.url)(callback()) == TryResult(Delivery.DELIVERED, "HTTP 204")
     [got] = receiver.received
     assert (got.id, got.type) == ("i-1:succeeded:1", "initiation.succeeded")
     assert got.path == "/outcomes"
@@ -139,7 +137,7 @@ def test_any_other_answer_is_tried_again_and_no_redirect_is_followed(receiver, s
     with Receiver() as elsewhere:
         receiver.answer = lambda _: (status, {"Location": elsewhere.url})
         tried = poster(receiver.url)(callback())
-        assert tried == Tried(Delivery.PENDING, f"HTTP {status}", WAITS[0] * 1.1)
+        assert tried == TryResult(Delivery.PENDING, f"HTTP {status}", WAITS[0] * 1.1)
         assert elsewhere.received == []
 
 
@@ -154,7 +152,7 @@ def test_the_waits_last_a_day_and_then_it_is_given_up(receiver):
 
 def test_a_receiver_that_is_gone_is_asked_nothing_more(receiver):
     receiver.answer = lambda _: (410, {})
-    assert poster(receiver.url)(callback()) == Tried(Delivery.GIVEN_UP, "HTTP 410", pause=LONGEST_PAUSE)
+    assert poster(receiver.url)(callback()) == TryResult(Delivery.GIVEN_UP, "HTTP 410", pause=LONGEST_PAUSE)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +177,7 @@ def test_a_receiver_that_hangs_is_left_after_a_bounded_time(receiver):
 def test_a_receiver_that_is_away_is_tried_again():
     tried = poster(f"http://127.0.0.1:{free_port()}/")(callback())
     answer = "127.0.0.1 can't be reached: ConnectionRefusedError"
-    assert tried == Tried(Delivery.PENDING, answer, WAITS[0] * 1.1, pause=UNREACHABLE_PAUSE)
+    assert tried == TryResult(Delivery.PENDING, answer, WAITS[0] * 1.1, pause=UNREACHABLE_PAUSE)
 
 
 def test_what_cannot_be_read_is_not_sent_and_waits_for_a_newer_release_that_can(receiver):
@@ -192,176 +190,5 @@ def test_what_cannot_be_read_is_not_sent_and_waits_for_a_newer_release_that_can(
 def test_a_fault_of_ours_is_a_try_and_the_next_one_waits(receiver):
     """Otherwise it would be due again at once, and eight of them would keep a worker busy for ever."""
     post = poster(receiver.url, send=lambda *_: {}["no such thing"])
-    assert post(callback()) == Tried(Delivery.PENDING, "not sent: internal error (KeyError)", WAITS[0] * 1.1)
+    assert post(callback()) == TryResult(Delivery.PENDING, "not sent: internal error (KeyError)", WAITS[0] * 1.1)
     assert post(callback(tries=len(WAITS))).state is Delivery.GIVEN_UP
-
-
-# --- who sends --------------------------------------------------------------------------------------
-
-
-class Outbox:
-    """Callbacks in memory. `away`: how many of the next calls fail."""
-
-    def __init__(self, *due):
-        self.pending, self.marked, self.away = list(due), [], {"due": 0, "mark": 0}
-
-    def due(self, limit):
-        self._reach("due")
-        return self.pending[:limit]
-
-    def mark(self, one, state, wait, answer):
-        self._reach("mark")
-        self.marked.append((one.id, state, wait, answer))
-        self.pending.remove(one)
-
-    def backlog(self):
-        return len(self.pending), 5.0
-
-    def _reach(self, what):
-        if self.away[what]:
-            self.away[what] -= 1
-            raise LedgerUnavailable("away")
-
-
-class Lease:
-    held = True
-
-
-class Watcher:
-    def __init__(self):
-        self.tries, self.backlog = [], []
-
-    def on_try(self, result):
-        self.tries.append(result)
-
-    def on_backlog(self, pending, oldest_seconds):
-        self.backlog.append((pending, oldest_seconds))
-
-
-def numbered(count):
-    return [callback(initiation_id=f"i-{number}") for number in range(count)]
-
-
-ACCEPTED = Tried(Delivery.DELIVERED, "HTTP 200")
-
-
-class World:
-    """A sender and what it works with; `said` is what each try comes to."""
-
-    def __init__(self, *due, said=ACCEPTED):
-        self.outbox, self.lease, self.watcher, self.clock = Outbox(*due), Lease(), Watcher(), ManualClock()
-        self.posted, self.said = [], said
-        self.sender = CallbackSender(self.outbox, self.lease, self._post, self.watcher, self.clock)
-
-    def _post(self, one):
-        self.posted.append(one.id)
-        return self.said
-
-
-def test_what_is_due_is_sent_a_few_at_once_until_nothing_is():
-    world = World(*numbered(AT_ONCE + 1))
-    assert world.sender.turn()
-    assert len(world.posted) == AT_ONCE
-    assert not world.sender.turn()
-    assert sorted(world.posted) == sorted(one.id for one in numbered(AT_ONCE + 1))
-    assert world.watcher.tries == ["delivered"] * (AT_ONCE + 1)
-
-
-def test_who_does_not_have_the_lease_sends_nothing_and_counts_nothing():
-    world = World(callback())
-    world.lease.held = False
-    assert not world.sender.turn()
-    assert (world.posted, world.watcher.backlog) == ([], [])
-    world.lease.held = True
-    world.sender.turn()
-    world.lease.held = False
-    world.sender.turn()
-    assert world.watcher.backlog == [(1, 5.0), (0, 0.0)]
-
-
-def test_the_backlog_is_counted_now_and_then():
-    world = World()
-    world.sender.turn()
-    world.sender.turn()
-    world.clock.sleep(COUNT)
-    world.sender.turn()
-    assert len(world.watcher.backlog) == 2
-
-
-def test_a_ledger_that_is_away_is_asked_again_at_the_next_turn():
-    world = World(callback())
-    world.outbox.away["due"] = 1
-    assert not world.sender.turn()
-    world.sender.turn()
-    assert world.posted == ["i-1:succeeded:1"]
-
-
-def test_a_try_that_is_not_on_record_is_made_again_and_not_every_second():
-    world = World(callback())
-    world.outbox.away["mark"] = 1
-    world.sender.turn()
-    world.sender.turn()
-    assert len(world.posted) == 1
-    world.clock.sleep(UNRECORDED_PAUSE)
-    world.sender.turn()
-    assert world.posted == ["i-1:succeeded:1"] * 2
-    assert [state for _, state, _, _ in world.outbox.marked] == [Delivery.DELIVERED]
-
-
-def test_nothing_is_sent_while_the_receiver_asks_to_be_spared():
-    world = World(*numbered(1), said=Tried(Delivery.PENDING, "HTTP 429", 60.0, pause=60.0))
-    world.sender.turn()
-    world.outbox.pending = numbered(1)
-    world.clock.sleep(59.0)
-    world.sender.turn()
-    assert len(world.posted) == 1
-    world.clock.sleep(1.0)
-    world.sender.turn()
-    assert len(world.posted) == 2
-    assert world.watcher.tries == ["failed"] * 2
-
-
-class KeptLease(Lease):
-    def __init__(self):
-        self.said = []
-
-    def start(self):
-        self.said.append("start")
-
-    def stop(self):
-        self.said.append("stop")
-
-
-def test_it_runs_until_it_is_stopped_and_then_gives_the_lease_back():
-    world, lease = World(callback()), KeptLease()
-    running = CallbackThread(world.sender, lease)
-    running.start()
-    wait_until(lambda: world.outbox.marked)
-    running.stop()
-    assert lease.said == ["start", "stop"]
-
-
-def test_it_ends_with_the_worker_it_runs_in():
-    world, lease, alive = World(), KeptLease(), [True]
-    running = CallbackThread(world.sender, lease)
-    running.start(lambda: bool(alive))
-    wait_until(lambda: lease.said == ["start"])
-    alive.clear()
-    wait_until(lambda: lease.said == ["start", "stop"])
-    running.stop()
-
-
-def test_a_fault_of_ours_ends_no_thread():
-    world, lease, faults = World(callback()), KeptLease(), [ZeroDivisionError()]
-    due = world.outbox.due
-
-    def faulty(limit):
-        if faults:
-            raise faults.pop()
-        return due(limit)
-
-    world.outbox.due = faulty
-    running = CallbackThread(world.sender, lease)
-    running.start()
-    wait_until(lambda: world.outbox.marked)
-    running.stop()

@@ -1,4 +1,9 @@
-"""Chat events by what they say, over either carrier, and how old they may be."""
+"""Chat events by what they say, over either carrier, and how old they may be.
+
+Reported was `user.start` at ringing, and a relayed detail event that was not known. Tried beside them: `acd.end` with
+and without a transfer, `customer.start`, `user.end`, the channel's own frames, other media and messengers, and the
+age of an event in seconds, in milliseconds, as a text, by the bus, in the future, missing and unreadable.
+"""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,10 @@
-"""The check before `create`: a session for nothing is not made, and no session is lost to a check that fails."""
+"""The check before `create`: no session is made for nothing, and none is lost to a check that fails.
+
+The kind is an API call for a conversation that has ended. Tried beside it: an end or a customer who has left, in five
+ways that show it; e-mails, callbacks and SMS; ids that Genesys does not know or take; sessions in four states that
+stand already; twelve ways in which the check itself fails; both other flows, `latest`, retries, and a second request
+after an invitation.
+"""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -81,6 +87,13 @@ def test_a_start_that_does_not_name_its_channel_costs_one_call_more():
     assert [span.name for span in outcome.spans if span.kind == "step"] == [
         *("token", "check", "create", "attach", "verify")
     ]
+
+
+@pytest.mark.parametrize("more", [{"reuse_live_session": True}, {"start_when": "agent_connected"}])
+def test_a_conversation_that_has_to_be_checked_is_checked_once(more):
+    org = LiveOrg()
+    start(org, command=replace(UNNAMED, **more))
+    assert org.calls == [TOKEN, LOOK, CREATE, MEDIA, LOOK]
 
 
 def test_one_that_names_it_costs_three_calls():

@@ -3,20 +3,20 @@
 import pytest
 
 from cobrowse.model import Secret
-from console.auth import HEADERS, Seals, same_origin
+from console.auth import HEADERS, Signer, same_origin
 
 
 def test_a_token_holds_in_every_worker_for_its_own_initiation_alone():
-    one, other = Seals(Secret("key")), Seals(Secret("key"))
+    one, other = Signer(Secret("key")), Signer(Secret("key"))
     token = one.token("id-1")
     assert other.verify(token, "id-1")
     assert not other.verify(token, "id-2")
-    assert not Seals(Secret("another key")).verify(token, "id-1")
+    assert not Signer(Secret("another key")).verify(token, "id-1")
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "\x00", "." * 400])
 def test_what_is_no_token_proves_nothing(token):
-    assert not Seals(Secret("key")).verify(token, "id-1")
+    assert not Signer(Secret("key")).verify(token, "id-1")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobrowse.ledger import State
-from console.figures import figures, in_words, percentile
+from console.figures import figures, format_duration, percentile
 from schemas.console import RANGES
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
@@ -110,4 +110,4 @@ def test_a_percentile_is_a_value_that_was_there(values, share, expected):
     ],
 )
 def test_a_duration_reads_well(seconds, words):
-    assert in_words(seconds) == words
+    assert format_duration(seconds) == words

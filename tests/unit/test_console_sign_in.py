@@ -6,9 +6,9 @@ from marshmallow import ValidationError
 from cobrowse.errors import SenderRateLimited
 from cobrowse.model import Secret
 from console.sign_in import (
-    MOST_FOR_A_NAME,
-    MOST_OF_AN_ADDRESS,
-    MOST_REMEMBERED,
+    MAX_PER_ADDRESS,
+    MAX_PER_NAME,
+    MAX_REMEMBERED,
     WINDOW,
     NamedUsers,
     OnePassword,
@@ -78,7 +78,7 @@ def test_the_one_password_opens_with_any_name():
 def test_after_a_few_wrong_passwords_not_even_the_right_one_is_looked_at_for_a_while():
     clock = ManualClock()
     sign_in = SignIn(OnePassword(Secret("right")), clock)
-    for _ in range(MOST_FOR_A_NAME):
+    for _ in range(MAX_PER_NAME):
         assert sign_in("203.0.113.9", "ann", "wrong") is None
     with pytest.raises(SenderRateLimited) as caught:
         sign_in("203.0.113.9", "ann", "right")
@@ -91,13 +91,13 @@ def test_after_a_few_wrong_passwords_not_even_the_right_one_is_looked_at_for_a_w
 
 def test_right_ones_are_not_counted():
     sign_in = SignIn(OnePassword(Secret("right")), ManualClock())
-    for _ in range(3 * MOST_OF_AN_ADDRESS):
+    for _ in range(3 * MAX_PER_ADDRESS):
         assert sign_in("203.0.113.9", "ann", "right")
 
 
 def test_an_address_is_limited_whatever_names_it_tries():
     throttle = Throttle(ManualClock())
-    for number in range(MOST_OF_AN_ADDRESS):
+    for number in range(MAX_PER_ADDRESS):
         throttle.attempt("203.0.113.9", f"name-{number}")
     with pytest.raises(SenderRateLimited):
         throttle.attempt("203.0.113.9", "another")
@@ -106,6 +106,6 @@ def test_an_address_is_limited_whatever_names_it_tries():
 
 def test_what_is_remembered_is_bounded():
     throttle = Throttle(ManualClock())
-    for number in range(2 * MOST_REMEMBERED):
+    for number in range(2 * MAX_REMEMBERED):
         throttle.attempt(f"address-{number}", "ann")
-    assert len(throttle._counts) == MOST_REMEMBERED
+    assert len(throttle._counts) == MAX_REMEMBERED

@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.model import Span
-from console.timeline import NARROWEST, build_timeline, scale
+from console.timeline import MIN_WIDTH, build_timeline, scale
 
 # As an attempt notes them: a span is noted when it ends, so a step comes after what it holds.
 LIMITED = (
@@ -56,7 +56,7 @@ def test_a_wait_between_checks_that_found_nothing_yet_follows_no_news():
 def test_the_shortest_call_can_be_seen_and_stays_inside():
     spans = (Span("call", "attach", 9.9999, 0.0001, "201"), Span("step", "attach", 9.9, 0.1, "done"))
     for line in build_timeline(spans, 10.0).lines:
-        assert line.width >= NARROWEST
+        assert line.width >= MIN_WIDTH
         assert line.ends <= 100.0001
 
 
@@ -71,7 +71,7 @@ def test_a_span_that_outlasts_the_attempt_lengthens_the_scale():
 
 def test_nothing_at_all_can_be_drawn_too():
     assert build_timeline((), 0.0).lines == ()
-    assert build_timeline((Span("step", "check", 0, 0, "done"),), 0.0).lines[0].width == NARROWEST
+    assert build_timeline((Span("step", "check", 0, 0, "done"),), 0.0).lines[0].width == MIN_WIDTH
 
 
 @pytest.mark.parametrize(

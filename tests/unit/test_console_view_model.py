@@ -79,11 +79,11 @@ def test_a_rows_revision_changes_with_its_state_its_lease_and_its_last_change():
 
 
 def test_who_asked_is_the_person_or_else_the_callers_key_or_else_the_sender():
-    assert row(ENTRY, NOW).asked == "Ann"
+    assert row(ENTRY, NOW).requested_by == "Ann"
     nobody = replace(COMMAND, requested_by="")
-    assert row(entry(command=replace(nobody, sender="architect")), NOW).asked == "flow"
+    assert row(entry(command=replace(nobody, sender="architect")), NOW).requested_by == "flow"
     # Which variable holds a sender's secret is nobody's name.
-    assert row(entry(command=replace(nobody, credential="$CRM_SECRET")), NOW).asked == "crm"
+    assert row(entry(command=replace(nobody, credential="$CRM_SECRET")), NOW).requested_by == "crm"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_what_a_retry_would_get_is_reported(retryable, final, words):
 def test_a_row_running_again_does_not_tell_the_attempt_before_as_its_own():
     again = entry(state=State.RUNNING, lease_left=5.0, outcome=FAILED, attempts=2)
     shown = detail(again, NOW)
-    assert (shown.failure, shown.answer, shown.row.took, shown.row.detail) == (None, "", "", "")
+    assert (shown.failure, shown.answer, shown.row.duration, shown.row.detail) == (None, "", "", "")
     assert shown.running
     assert flash(again, 2) == ""
 

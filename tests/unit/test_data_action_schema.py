@@ -5,7 +5,7 @@ from marshmallow import ValidationError, fields
 
 from cobrowse.model import Outcome, Session, Status
 from schemas.data_action import AnswerSchema, StartRequestSchema
-from schemas.validation_errors import in_words
+from schemas.validation_errors import describe_errors
 from tests.unit.test_texts import PLACEHOLDERS
 from web.responses import to_answer
 
@@ -17,7 +17,7 @@ NAMES = tuple(str(field.data_key or name) for name, field in SCHEMA.fields.items
 def fault(**body):
     with pytest.raises(ValidationError) as error:
         SCHEMA.load(body)
-    return in_words(error.value.messages, NAMES)
+    return describe_errors(error.value.messages, NAMES)
 
 
 def test_the_id_alone_is_enough():
@@ -107,7 +107,7 @@ def test_session_settings_are_a_json_object_in_a_string():
 def test_what_is_no_object_is_refused(body):
     with pytest.raises(ValidationError) as error:
         SCHEMA.load(body)
-    assert "Must be one JSON object" in in_words(error.value.messages) or "Invalid input" in in_words(
+    assert "Must be one JSON object" in describe_errors(error.value.messages) or "Invalid input" in describe_errors(
         error.value.messages
     )
 

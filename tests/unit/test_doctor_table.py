@@ -4,7 +4,7 @@ import pytest
 
 from commands.doctor import NAMES, summary
 from commands.terminal import say_check
-from diagnostics import QUESTIONS, Check, all_passed, settings_checks
+from diagnostics import CHECKS, Check, all_passed, settings_checks
 
 GOOD = Check("ledger", True, "the SQLite file ledger.sqlite3 can be written")
 BAD = Check("credentials", False, "token: Genesys answered 401", "Copy the secret anew. " * 12)
@@ -69,6 +69,6 @@ def test_settings_that_are_wrong_are_a_check_each():
 
 def test_what_a_question_needs_is_asked_before_it():
     asked = []
-    for question in QUESTIONS:
+    for question in CHECKS:
         assert set(question.needs) <= set(asked)
         asked.append(question.name)

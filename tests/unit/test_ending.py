@@ -76,7 +76,7 @@ def test_a_live_session_is_ended_by_a_look_and_a_call_and_marked_after_it():
     assert ledger.marked == ["theirs"]
     ((_, initiation_id, owner, checkpoint),) = [said for said in ledger.told if said[0] == "begin"]
     assert (initiation_id, owner, checkpoint.pending_step) == ("mine", "owner", "end")
-    assert checkpoint.session.targets == ("p-1/m-1",)
+    assert (checkpoint.session.targets, checkpoint.session.state) == (("p-1/m-1",), "")
     assert ledger.waits == [("begin", 10.0), ("mark", 10.0)]
     assert [span.name for span in attempt.spans] == ["check", "end"]
 

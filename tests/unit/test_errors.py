@@ -83,3 +83,10 @@ def test_a_kind_is_found_by_its_code_and_a_family_is_none():
 def test_a_refusal_is_by_role_and_a_token_worth_another_try_unless_what_refuses_says_otherwise():
     assert GenesysForbidden("x").by_role is True
     assert GenesysUnauthorized("x").new_token is True
+
+
+def test_words_that_are_added_are_in_all_that_an_error_says():
+    error = GenesysTimeout("it timed out")
+    error.append("; asked again")
+    assert error.message == "it timed out; asked again"
+    assert str(error) == error.message

@@ -1,5 +1,7 @@
 """Which flow starts a session: the one that is set, or the first of the table that the org has."""
 
+from types import SimpleNamespace
+
 import httpx
 import pytest
 
@@ -10,7 +12,9 @@ from cobrowse.model import Command
 from diagnostics.connectivity import ConnectivityProbe
 from diagnostics.context import DiagnosticContext
 from diagnostics.genesys_checks import GenesysChecks
+from diagnostics.user_checks import tokens
 from integrations.genesys.flows import ATTACHING, FLOWS, MODES, PREPARING, FlowRow, StepRow, lacking_hint
+from integrations.genesys.grants import AUTO
 from integrations.genesys.operations import Operation
 from integrations.genesys.steps import Calls
 from integrations.genesys.transport import CurlTransport
@@ -78,6 +82,7 @@ HOSTED = FlowRow(
         StepRow("invite", invite, Calls.find_session, has_side_effect=True, notifies_customer=True),
         StepRow("verify", Calls.verify),
     ),
+    INVITE,
     scopes={None: "hosted:start"},
 )
 
@@ -101,11 +106,20 @@ def test_auto_tries_the_rows_in_their_order_until_the_org_has_one():
     assert org.calls.count(TOKEN) == 3
 
 
+def test_the_doctor_tries_the_invitation_of_a_third_flow():
+    tried = []
+    grants = SimpleNamespace(mode=AUTO, user=object(), demanded=tuple)
+    client = SimpleNamespace(call=lambda _attempt, operation, *_, **__: tried.append(operation))
+    org = SimpleNamespace(grants=grants, row=HOSTED, client=client, new_id=lambda: "id", attempt=lambda: None)
+    (check,) = tokens(None, org)
+    assert (tried, check.ok) == ([INVITE], True)
+
+
 def test_the_doctor_says_what_it_can_of_a_third_flow():
     context = DiagnosticContext(
         Settings(cobrowse_flow="hosted"), {}, ManualClock(), lambda: "id", ConnectivityProbe(), CurlTransport()
     )
-    org = GenesysChecks(context, rows=(FlowRow("hosted", HOSTED.steps), *FLOWS))
+    org = GenesysChecks(context, rows=(FlowRow("hosted", HOSTED.steps, INVITE), *FLOWS))
     said = [check.found for check in (*org.scopes(), *org.flow())]
     org.close()
     assert said[0] == "the hosted flow requests none: the client's roles decide"

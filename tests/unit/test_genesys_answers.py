@@ -1,4 +1,10 @@
-"""What people report of Genesys Cloud, played to the flows call by call: the error, the hint, and what was not sent."""
+"""What people report of Genesys Cloud, played to the flows call by call: the error, the hint, and what was not sent.
+
+Reported was `ip.not.authorized` at the POST, a number as join code, and a login host that answers 404. Tried beside
+them: the same refusal with 403, in words only and at the token; expired and missing credentials, roles, divisions, a
+WAF, a proxy, a demanded user; 2xx without a body, as a page, as a list, nested, cut short and broken off, with the
+session shown and not; and a login host that answers 405, a redirect or a page.
+"""
 
 from dataclasses import replace
 

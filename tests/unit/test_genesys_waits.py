@@ -1,4 +1,9 @@
-"""How long Genesys is to be waited for: the wait that it names, and a budget of calls that is used up."""
+"""How long Genesys is to be waited for: the wait that it names, and a budget of calls that is used up.
+
+Reported was `inin-ratelimit-reset` without `Retry-After`. Tried beside it, at the POST, the token and the check: a
+negative, a wordy and a NaN `Retry-After`, both headers with different waits, the wait in words only, in seconds,
+minutes and brackets, and the length of a window, which is no wait.
+"""
 
 import httpx
 import pytest

@@ -52,8 +52,8 @@ def test_a_ledger_that_is_away_is_the_problem():
     def ping():
         raise away
 
-    assert ping_check(ping)() is away
-    assert ping_check(lambda: None)() is None
+    assert ping_check(ping) is away
+    assert ping_check(lambda: None) is None
 
 
 class Genesys:

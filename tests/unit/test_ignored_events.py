@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 
-from integrations.senders.ignored import KEPT, IgnoredEvent, IgnoredEvents
+from integrations.senders.ignored import MAX_EVENTS, IgnoredEvent, IgnoredEvents
 
 
 def test_the_newest_are_kept_first_and_every_one_is_counted():
     counted = []
     events = IgnoredEvents(lambda sender, kind: counted.append((sender, kind)))
-    for number in range(KEPT + 5):
+    for number in range(MAX_EVENTS + 5):
         events.add(IgnoredEvent(datetime(2026, 1, 1, tzinfo=UTC), "crm", "filter", f"reason {number}"))
-    assert counted == [("crm", "filter")] * (KEPT + 5)
-    assert [event.reason for event in events.newest()][:2] == [f"reason {KEPT + 4}", f"reason {KEPT + 3}"]
-    assert len(events.newest()) == KEPT
+    assert counted == [("crm", "filter")] * (MAX_EVENTS + 5)
+    assert [event.reason for event in events.newest()][:2] == [f"reason {MAX_EVENTS + 4}", f"reason {MAX_EVENTS + 3}"]
+    assert len(events.newest()) == MAX_EVENTS

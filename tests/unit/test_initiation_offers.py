@@ -1,4 +1,9 @@
-"""Offers that a conversation does not show, and whose the links of a session are."""
+"""Offers that a conversation does not show, and whose the links of a session are.
+
+Reported was a second agent's event while the offer stood. Tried beside it: ends with other zones and without one,
+that have passed, that can't be read and are missing; an offer that shows as over; another request's failure in
+between; and an owner that was taken for dead and comes back. `unit/test_reported_of_genesys.py` has who may ask next.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -13,7 +13,7 @@ from cobrowse.errors import (
     KeyReused,
     LedgerUnavailable,
 )
-from cobrowse.ledger import AlreadyHeld, LeaseLost, State
+from cobrowse.ledger import Acquired, AlreadyHeld, Lease, LeaseLost, State
 from cobrowse.model import Status
 from tests.clocks import ManualClock
 from tests.scripted import IN_C1, ScriptedGenesys, Watch, command, ended, entry, initiation
@@ -152,6 +152,11 @@ def test_every_word_with_the_ledger_is_given_the_time_that_is_left_and_the_end_a
     work = initiation()
     work(command(conversation_id="c-1", deadline_seconds=0.0))
     assert work.ledger.waits[-1] == ("settle", 1.0)
+
+    mine = entry("id-1", of=IN_C1, lease_owner="worker/id-1")
+    work = initiation(claims=[Acquired(mine, ahead=(Lease("other", "theirs"),))])
+    work(IN_C1)
+    assert work.ledger.waits[:2] == [("claim", 10.0), ("read", 10.0)]
 
 
 # How many at once

@@ -8,14 +8,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from structlog.testing import capture_logs
 
 from cobrowse.errors import KeysUnavailable, NotAuthenticated
 from integrations.senders import fetching
-from integrations.senders.auth.jwks import RENEW_AT_MOST, Jwks, keys_in
+from integrations.senders.auth.jwks import RENEW_AT_MOST, RENEW_EVERY, Jwks, keys_in
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.fetching import FetchError, fetch
 from integrations.senders.registry import load_senders
-from tests.clocks import ManualClock
+from tests.clocks import HANGS, ManualClock, wait_until
 from tests.payloads import NOW
 from tests.unit.jwts import AUDIENCE, ISSUER, KEYS, b64, presenting, token
 from web.error_responses import status_of
@@ -98,6 +99,75 @@ def test_keys_that_were_known_stay_when_the_issuer_is_away_or_sends_nonsense():
     assert len(keys.candidates("a")) == 1
 
 
+def test_a_key_without_an_id_is_known_by_its_place_and_no_more_than_fifty_are_taken():
+    plain = {name: part for name, part in jwk("ES256", "x").items() if name != "kid"}
+    assert list(keys_in(document(7, {**plain, "alg": "ES256", "use": "sig"}, plain))) == ["#1", "#2"]
+    assert list(keys_in(document(*[plain] * 60))) == [f"#{number}" for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        *((text, "it is no JWK set") for text in (b"{", b"[]", b"{}")),
+        *((text, "it has no key of RS256, ES256 or EdDSA") for text in (b'{"keys": 1}', b'{"keys": [{"kty": "oct"}]}')),
+    ],
+)
+def test_a_document_without_a_key_is_told_what_it_lacks(text, told):
+    with pytest.raises(ValueError, match=f"^{told}$"):
+        keys_in(text)
+
+
+def test_a_token_that_names_no_key_is_tried_with_all_once_there_are_any_however_old():
+    clock, issuer = ManualClock(), Issuer(document(jwk("RS256", "a"), jwk("EdDSA", "b")))
+    keys = Jwks("https://x", issuer, clock)
+    for key_id in ("", "a"):
+        with pytest.raises(KeysUnavailable) as error:
+            keys.candidates(key_id)
+        told = "the issuer's key that the token names is not known yet; it is being fetched"
+        assert error.value.message == told
+    keys.renew()
+    for pause in (0, RENEW_AT_MOST - 1, 1, RENEW_EVERY):
+        clock.sleep(pause)
+        assert [key.algorithm for key in keys.candidates("")] == ["RS256", "EdDSA"]
+        assert [key.algorithm for key in keys.candidates("a")] == ["RS256"]
+
+
+def test_keys_are_looked_for_once_a_minute_at_most_and_once_an_hour_at_least():
+    assert (RENEW_AT_MOST, RENEW_EVERY) == (60.0, 3600.0)
+    clock = ManualClock()
+    keys = Jwks("https://x", Issuer(document(jwk("RS256", "a"))), clock)
+    keys.renew()
+    clock.sleep(RENEW_AT_MOST - 0.5)
+    assert keys.candidates("b") == []
+    clock.sleep(0.5)
+    with pytest.raises(KeysUnavailable):
+        keys.candidates("b")
+
+
+def test_a_failed_fetch_is_logged_with_its_url_and_its_error_cut():
+    keys = Jwks("https://x", Issuer(FetchError("away " * 50)), ManualClock())
+    with capture_logs() as logged:
+        assert keys.renew() is False
+    told = {"event": "the issuer's keys could not be fetched", "log_level": "warning", "url": "https://x"}
+    assert logged == [{**told, "error": "away " * 40}]
+
+
+def test_the_keys_are_fetched_from_their_url_in_a_thread_that_keeps_no_process_alive():
+    asked, done = [], threading.Event()
+
+    def read(url):
+        asked.append((url, threading.current_thread().name, threading.current_thread().daemon))
+        done.set()
+        return document(jwk("RS256", "a"))
+
+    keys = Jwks("https://x", read)
+    keys.start()
+    keys.start()
+    assert done.wait(HANGS)
+    wait_until(lambda: keys._keys)
+    assert asked == [("https://x", "jwks", True)]
+
+
 @pytest.fixture
 def issuer():
     """An issuer on loopback, whose answer a test sets."""
@@ -167,7 +237,7 @@ def test_a_row_fetches_its_issuers_keys_once_it_is_started_and_never_in_a_reques
 
 def test_what_the_issuer_may_send_is_bounded_and_a_redirect_is_not_followed(issuer):
     assert fetch(issuer["url"]) == issuer["body"]
-    issuer["body"] = b"x" * (fetching.LARGEST + 1)
+    issuer["body"] = b"x" * (fetching.MAX_BYTES + 1)
     with pytest.raises(FetchError, match="more than"):
         fetch(issuer["url"])
     issuer.update(status=302, body=b"", headers={"Location": issuer["url"]})
@@ -182,12 +252,12 @@ def test_an_issuer_that_sends_a_byte_now_and_then_holds_nobody_up(issuer, header
     """Each wait is short, and there would be no end of them."""
     issuer.update(drips=True, headers={"Content-Length": "200000", **headers})
     with pytest.raises(FetchError, match="did not answer within"):
-        fetch(issuer["url"], whole=0.3)
+        fetch(issuer["url"], total_seconds=0.3)
 
 
 def test_a_tls_handshake_that_never_ends_holds_nobody_up():
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(FetchError, match=r"within 0\.3 s"):
-        fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/keys", whole=0.3)
+        fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/keys", total_seconds=0.3)
 
 
 @pytest.mark.parametrize("host", ["[::1]", "[::ffff:127.0.0.1]"])

@@ -1,26 +1,18 @@
-"""The listener's parts: its table, its messages, a channel's silence and end, its lease, and what it starts."""
+"""The listener's parts: its table, its messages, a channel's silence and end, and its way past a proxy."""
 
 import json
-import threading
 from datetime import timedelta
 
 import pytest
 
-from cobrowse.clock import SystemClock
-from cobrowse.errors import LedgerUnavailable
-from cobrowse.model import Failure, Outcome, Status
 from integrations.genesys.no_proxy import is_direct
-from integrations.genesys.notifications import Channel
-from integrations.kept_lease import EVERY, LEASE_SECONDS, KeptLease
-from integrations.listening.answered import Answered, AnsweredReader
+from integrations.listening.agent_answers import AgentAnswer, AgentAnswerReader
 from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
 from integrations.listening.connection import PONG, QUIET, RENEW_BEFORE, Connection, Silent
-from integrations.listening.listener import Listener
 from integrations.listening.messages import PING, read_message
-from integrations.listening.starting import TRIES, Starter
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import Ignored
-from tests.clocks import ManualClock, wait_until
+from tests.clocks import ManualClock
 
 CHAT = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
 TOPIC = "v2.routing.queues.77777777-7777-4777-8777-777777777777.conversations"
@@ -81,10 +73,10 @@ def test_a_message_is_one_of_the_channels_or_an_event(text, kind):
 
 
 def test_an_answer_names_its_agent_and_the_first_is_the_key():
-    read = AnsweredReader(lambda: "id").read
+    read = AgentAnswerReader(lambda: "id").read
     now = ManualClock().now()
     answered = read(change(("a", "disconnected"), ("b", "connected"), ("d", "connected")), now)
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, AgentAnswer)
     assert answered.keys == (f"{CHAT}:b", f"{CHAT}:d")
     command = answered.command
     assert (command.key, command.sender, command.start_when) == (f"{CHAT}:b", "listen", "agent_connected")
@@ -157,131 +149,6 @@ def test_a_channel_is_replaced_before_its_end_and_after_a_notice():
     assert told.is_ending
 
 
-class Leases:
-    """A ledger's leases, of which the next answers are known."""
-
-    def __init__(self, *answers):
-        self.answers = list(answers)
-
-    def hold(self, name, owner, lease_seconds, *, seconds=None):
-        answer = self.answers.pop(0)
-        if answer is None:
-            raise LedgerUnavailable("away")
-        return answer
-
-    def release(self, name, owner):
-        self.answers.append(name)
-
-
-def test_a_lease_is_held_only_while_no_other_can_have_it():
-    clock = ManualClock()
-    lease = KeptLease(Leases(True, None, False), "listener", "me", clock)
-    assert not lease.held
-    lease.look()
-    assert lease.held
-    clock.sleep(LEASE_SECONDS - 0.1)
-    lease.look()  # the ledger is away
-    assert lease.held
-    clock.sleep(0.1)
-    assert not lease.held
-    lease.look()
-    assert not lease.held
-
-
-def test_a_fault_of_ours_does_not_keep_a_process_from_its_lease_for_good():
-    class Faulty(Leases):
-        def hold(self, *asked, **more):
-            answer = super().hold(*asked, **more)
-            return answer if isinstance(answer, bool) else {}[answer]
-
-    leases = Faulty("no such thing", *[True] * 99)
-    lease = KeptLease(leases, "listener", "me", SystemClock())
-    lease.start()
-    wait_until(lambda: lease.held)
-    lease.stop()
-    assert leases.answers[-1] == "listener"
-
-
-def test_another_takes_over_within_fifteen_seconds():
-    assert LEASE_SECONDS + EVERY <= 12  # which leaves three for the channel
-    assert EVERY * 4 < LEASE_SECONDS
-
-
-class Initiate:
-    """The domain: what it says, one after the other; then it succeeds."""
-
-    def __init__(self, *failures):
-        self.failures, self.commands = list(failures), []
-
-    def __call__(self, command):
-        self.commands.append(command)
-        failure = self.failures.pop(0) if self.failures else None
-        return Outcome(Status.FAILED if failure else Status.INITIATED, "i", "c", failure=failure)
-
-
-def failing(code, *, retryable):
-    return Failure(code, "", "", retryable, not retryable, retry_after=0.001)
-
-
-@pytest.fixture
-def starter():
-    made = []
-
-    def build(initiate):
-        made.append(Starter(initiate, lambda: 0.0, at_once=1))
-        return made[-1]
-
-    yield build
-    for one in made:
-        one.stop()
-
-
-@pytest.fixture
-def answered():
-    return AnsweredReader(lambda: "id").read(change(("a", "connected")), ManualClock().now())
-
-
-def test_an_answer_is_started_once(starter, answered):
-    initiate = Initiate()
-    starts = starter(initiate)
-    assert starts.start(answered)
-    assert not starts.start(answered)
-    wait_until(lambda: len(initiate.commands) == 1)
-
-
-def test_a_failure_of_the_moment_is_tried_again_and_given_up_after_some(starter, answered):
-    initiate = Initiate(*[failing("genesys_unavailable", retryable=True)] * TRIES)
-    starts = starter(initiate)
-    starts.start(answered)
-    wait_until(lambda: len(initiate.commands) == TRIES)
-    wait_until(lambda: starts.start(answered))  # by the next change of the conversation
-
-
-@pytest.mark.parametrize(
-    ("failure", "again"),
-    [
-        (failing("agent_not_connected", retryable=True), True),
-        (failing("conversation_not_found", retryable=False), False),
-    ],
-)
-def test_what_only_the_conversation_can_change_waits_for_its_next_change(starter, answered, failure, again):
-    initiate, done = Initiate(failure), threading.Event()
-    starts = starter(initiate)
-    starts.start(answered)
-    starts.submit(done.set)  # after it, in the one thread
-    assert done.wait(60)
-    assert len(initiate.commands) == 1
-    assert starts.start(answered) is again
-
-
-def test_nothing_is_started_once_it_has_stopped(starter, answered):
-    initiate = Initiate()
-    starts = starter(initiate)
-    starts.stop()
-    starts.start(answered)
-    assert initiate.commands == []
-
-
 @pytest.mark.parametrize(
     ("no_proxy", "direct"),
     [("", False), ("*", True), ("mypurecloud.com", True), (".mypurecloud.com, x", True), ("purecloud.com", False)],
@@ -306,105 +173,3 @@ def test_a_socket_goes_around_the_proxy_where_no_proxy_says_so(no_proxy, direct)
 )
 def test_no_proxy_names_networks_addresses_and_hosts_however_they_are_written(host, no_proxy, direct):
     assert is_direct(host, no_proxy) is direct
-
-
-class SharedLease:
-    """A ledger's lease, by a clock."""
-
-    def __init__(self, clock):
-        self.clock, self.owner, self.until = clock, "", 0.0
-
-    def hold(self, name, owner, lease_seconds, *, seconds=None):
-        if owner != self.owner and self.clock.monotonic() < self.until:
-            return False
-        self.owner, self.until = owner, self.clock.monotonic() + lease_seconds
-        return True
-
-    def release(self, name, owner):
-        self.until = 0.0
-
-
-class Simulated:
-    """A process's stop signal, whose waits pass the clock's time; its lease is looked at meanwhile."""
-
-    def __init__(self, clock, lease):
-        self.clock, self.lease, self.next_look, self.stopped = clock, lease, clock.monotonic(), False
-
-    def is_set(self):
-        return self.stopped
-
-    def wait(self, seconds):
-        ends = self.clock.monotonic() + seconds
-        while self.next_look <= ends:
-            self.clock.time = max(self.clock.time, self.next_look)
-            self.lease.look()
-            self.next_look += EVERY
-        self.clock.time = max(self.clock.time, ends)
-        return self.stopped
-
-
-class SlowCalls:
-    """Genesys, each call of which takes a second."""
-
-    def __init__(self, clock):
-        self.clock = clock
-
-    def open_channel(self, topics):
-        self.clock.sleep(2.0)  # the channel, and its topics
-        return Channel("ch", "wss://x.example/ch", None, {})
-
-
-class Watcher:
-    def __init__(self, clock, on_listening):
-        self.clock, self.on_listening = clock, on_listening
-
-    def on_reconnect(self, reason):
-        raise AssertionError(reason)
-
-
-@pytest.mark.parametrize("died_after", [0.0, 0.3, 1.0, EVERY - 0.01])
-@pytest.mark.parametrize("phase", [0.0, 0.7, 1.9])
-def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
-    """In the clock's time: wherever between two looks of its own the dead one ended, and the other one looks."""
-    clock = ManualClock()
-    shared = SharedLease(clock)
-    dead = KeptLease(shared, "listener", "dead", clock)
-    dead.look()
-    assert dead.held
-    clock.sleep(died_after)
-    died = clock.monotonic()
-    lease = KeptLease(shared, "listener", "heir", clock)
-    stopping = Simulated(clock, lease)
-    stopping.next_look += phase
-    began = []
-
-    def on_listening(listening):
-        if listening:
-            began.append(clock.monotonic())
-            stopping.stopped = True
-
-    class Opened(Socket):
-        def __init__(self):
-            super().__init__(clock)
-            clock.sleep(1.0)  # the handshake
-
-    class Submitted:
-        def submit(self, work):
-            """What it would catch up on is another test's."""
-
-    listener = Listener(
-        ListenConfig(queues=(CHAT,)),
-        SlowCalls(clock),
-        lambda _uri: Opened(),
-        AnsweredReader(lambda: "id"),
-        Submitted(),
-        lease,
-        Watcher(clock, on_listening),
-        clock,
-        lambda: 1.0,
-        stopping,
-    )
-    listener.run()
-    assert began, "the heir listens"
-    assert began[0] - died <= 15.0
-    assert not dead.held, "not before the dead one's lease is over"

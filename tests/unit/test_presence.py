@@ -1,4 +1,10 @@
-"""Who is in a conversation: each side judged by its communications' states, not by times or names."""
+"""Who is in a conversation: each side judged by its communications' states, not by times or names.
+
+Reported was a customer who had gone while the agent was in after-call work, and an agent whose telephone rang. Tried
+beside them: calls, direct calls, e-mails and callbacks; two legs and two customers, an external consultant who stays;
+states in other letters, missing, unknown or only the participant's own; an end without a state; queues, flows and
+bots before an agent.
+"""
 
 import pytest
 

@@ -4,10 +4,11 @@ import pytest
 
 from cobrowse.errors import AgentNotConnected
 from cobrowse.flow import Attempt, Flow
+from cobrowse.ledger import Checkpoint
 from cobrowse.model import Ending, Secret, Session, Sessions, Status
 from cobrowse.preview import what_would_happen
 from tests.clocks import ManualClock
-from tests.scripted import ScriptedLedger, command, ended, initiation
+from tests.scripted import ScriptedLedger, command, ended, entry, initiation
 
 LIVE = Session("C-1", "s-1", "m-1", join_url=Secret("https://join"), state="connected")
 
@@ -34,10 +35,10 @@ class Genesys:
         return self.live
 
 
-def preview(genesys, **fields):
+def preview(genesys, reads=(), **fields):
     clock = ManualClock()
     attempt = Attempt(command(**fields), "i-1", "owner", clock)
-    return what_would_happen(genesys, ScriptedLedger(clock), attempt), attempt
+    return what_would_happen(genesys, ScriptedLedger(clock, reads=reads), attempt), attempt
 
 
 def test_where_no_session_is_live_one_would_start():
@@ -80,6 +81,14 @@ def test_an_end_would_end_what_is_live(ending, status):
     assert outcome.status is status
     assert genesys.calls == [("live", "c-1")]
     assert [span.name for span in attempt.spans] == ["check"]
+
+
+def test_an_initiations_end_would_end_the_session_that_the_ledger_has_of_it():
+    genesys = Genesys(ending=Ending(targets=("p-1/m-1",)))
+    fields = {"action": "end", "ends": "theirs", "conversation_id": "C-1"}
+    theirs = entry("theirs", checkpoint=Checkpoint(session=Session("C-1", "their-session")))
+    outcome, _ = preview(genesys, [theirs], **fields)
+    assert (outcome.status, outcome.session.cobrowse_session_id) == (Status.WOULD_END, "their-session")
 
 
 def test_an_initiation_previews_what_it_would_do_and_answers_a_used_key_from_the_ledger():

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from cobrowse.errors import LedgerUnavailable
-from integrations.refusals import MOST_HELD, OTHERS, Refusal, RefusalRecorder
+from integrations.refusals import MAX_PENDING, OTHERS, Refusal, RefusalRecorder
 from tests.clocks import HANGS, ManualClock, wait_until
 from tests.payloads import NOW
 
@@ -56,10 +56,10 @@ def test_those_of_a_minute_are_one_row_with_the_first_time_and_the_last_words(cl
 def test_a_flood_of_addresses_is_counted_and_takes_no_memory(clock):
     written = Written()
     recorder = RefusalRecorder(written, clock)
-    for number in range(MOST_HELD + 50):
+    for number in range(MAX_PENDING + 50):
         recorder.add(refusal(address=f"198.51.100.{number}"))
     recorder.flush()
-    assert len(written.rows) == MOST_HELD + 1
+    assert len(written.rows) == MAX_PENDING + 1
     assert (written.rows[-1].sender, written.rows[-1].address, written.rows[-1].count) == (OTHERS, "", 50)
 
 

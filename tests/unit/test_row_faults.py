@@ -1,4 +1,10 @@
-"""Rows that can never work are refused at the start; a path that no documented payload has is a warning."""
+"""Rows that can never work are refused at the start; a path that no documented payload has is a warning.
+
+Reported were a placeholder that was signed as text and a header's name with an underscore. Tried beside them:
+placeholders in other letters, with blanks, and as Velocity, Python, shells and HTML write them; braces that don't
+close, and in a prefix; the underscore in each key that names a header; literals that are no id or no channel; and
+values of a wrong type.
+"""
 
 import pytest
 

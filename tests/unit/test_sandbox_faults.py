@@ -2,9 +2,8 @@
 
 import pytest
 
-from sandbox.faults import ALWAYS, KINDS, OPERATIONS, Faults, parse
+from sandbox.faults import ALWAYS, KINDS, OPERATIONS, Faults, Lag, parse
 from sandbox.fields import Refused
-from sandbox.lag import NO_LAG, Lag
 from sandbox.options import Options, change_options
 
 # The least that each kind can be asked for with.
@@ -90,7 +89,7 @@ def test_faults_on_one_operation_strike_in_their_order_and_wear_out():
     first = faults.add("create", "drop", times=2)
     second = faults.add("create", "empty")
     assert [faults.take("create") for _ in range(4)] == [first, first, second, None]
-    assert [one.fired for one in faults.asked()] == [2, 1]
+    assert [one.fired for one in faults.all()] == [2, 1]
 
 
 def test_a_fault_strikes_only_its_operation_and_any_strikes_all():
@@ -124,13 +123,13 @@ def test_a_lag_waits_beside_the_queue():
     assert faults.take("attach") is armed
     assert faults.take("conversation") is None
     assert faults.next_visibility_delay("attach") == Lag(looks=3)
-    assert faults.next_visibility_delay("attach") == NO_LAG
+    assert faults.next_visibility_delay("attach") == Lag()
 
 
 def test_a_lag_of_one_flow_leaves_the_other_alone():
     faults = Faults()
     faults.add("cobrowse", "lag", seconds=2)
-    assert faults.next_visibility_delay("attach") == NO_LAG
+    assert faults.next_visibility_delay("attach") == Lag()
     assert faults.next_visibility_delay("cobrowse") == Lag(seconds=2.0)
 
 
@@ -146,7 +145,7 @@ def test_after_clear_nothing_strikes():
     faults.add("any", "drop", times=ALWAYS)
     faults.clear()
     assert faults.take("create") is None
-    assert faults.asked() == []
+    assert faults.all() == []
 
 
 def test_settings_are_read_strictly():

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from sandbox.errors import GenesysError
-from sandbox.lag import NO_LAG, Lag
+from sandbox.faults import Lag
 from sandbox.options import Options
 from sandbox.state import (
     ABSENT,
@@ -28,7 +28,7 @@ def state(options, clock):
 
 
 def at_once():
-    return NO_LAG
+    return Lag()
 
 
 def code(refused):
@@ -47,7 +47,7 @@ def test_attaching_a_session_invites_the_customer_once(state, conversation):
     session = state.create({})
     medium, new = state.attach(conversation, session.id, at_once)
     assert new
-    assert state.look(conversation).media == (medium,)
+    assert state.view(conversation).media == (medium,)
     assert state.invitations() == {conversation: 1}
     assert state.sessions()[0].conversation_id == conversation
 
@@ -57,7 +57,7 @@ def test_attaching_it_once_more_invites_once_more_and_changes_nothing_else(state
     first, _ = state.attach(WEBCHAT, session.id, at_once)
     second, new = state.attach(WEBCHAT, session.id, at_once)
     assert (second, new) == (first, False)
-    assert state.look(WEBCHAT).media == (first,)
+    assert state.view(WEBCHAT).media == (first,)
     assert state.invitations() == {WEBCHAT: 2}
 
 
@@ -98,48 +98,48 @@ def test_an_attached_session_does_not_expire(state, clock):
 def test_each_native_start_makes_another_session_and_another_invitation(state):
     sessions = [state.start(MESSAGE, at_once) for _ in range(3)]
     assert state.sessions() == sessions
-    assert [one.session_id for one in state.look(MESSAGE).media] == [one.id for one in sessions]
+    assert [one.session_id for one in state.view(MESSAGE).media] == [one.id for one in sessions]
     assert state.invitations() == {MESSAGE: 3}
 
 
 def test_the_live_conversation_has_a_cobrowse_that_nobody_was_invited_to_yet(state):
-    assert [one.session_id for one in state.look(LIVE).media] == [LIVE_SESSION]
+    assert [one.session_id for one in state.view(LIVE).media] == [LIVE_SESSION]
     assert state.sessions() == []
     assert state.invitations() == {}
 
 
 def test_a_medium_lags_for_so_many_polls(state):
     session = state.start(MESSAGE, lambda: Lag(looks=2))
-    assert [len(state.look(MESSAGE).media) for _ in range(4)] == [0, 0, 1, 1]
-    assert state.look(MESSAGE).media[0].session_id == session.id
+    assert [len(state.view(MESSAGE).media) for _ in range(4)] == [0, 0, 1, 1]
+    assert state.view(MESSAGE).media[0].session_id == session.id
 
 
 def test_a_medium_lags_for_so_many_seconds(state, clock):
     state.start(MESSAGE, lambda: Lag(seconds=5))
-    assert state.look(MESSAGE).media == ()
+    assert state.view(MESSAGE).media == ()
     clock.now += 5
-    assert len(state.look(MESSAGE).media) == 1
+    assert len(state.view(MESSAGE).media) == 1
 
 
 def test_a_lag_hides_only_the_new_medium(state):
     state.start(LIVE, lambda: Lag(looks=1))
-    assert [one.session_id for one in state.look(LIVE).media] == [LIVE_SESSION]
-    assert len(state.look(LIVE).media) == 2
+    assert [one.session_id for one in state.view(LIVE).media] == [LIVE_SESSION]
+    assert len(state.view(LIVE).media) == 2
 
 
 def test_a_disconnected_medium_stays_and_has_ended(state, clock):
     state.start(MESSAGE, at_once)
-    medium = state.look(MESSAGE).media[0]
+    medium = state.view(MESSAGE).media[0]
     clock.now += 1
     state.disconnect(MESSAGE, medium.id)
     clock.now += 1
     state.disconnect(MESSAGE, medium.id)
-    assert state.look(MESSAGE).media[0].ended == clock.now - 1
+    assert state.view(MESSAGE).media[0].ended == clock.now - 1
 
 
 def test_an_ended_conversation_ends_its_media_and_takes_no_more(state):
     state.end(LIVE)
-    assert all(one.ended is not None for one in state.look(LIVE).media)
+    assert all(one.ended is not None for one in state.view(LIVE).media)
     with pytest.raises(GenesysError):
         state.start(LIVE, at_once)
 
@@ -155,7 +155,7 @@ def test_the_newest_webchat_comes_first_and_other_channels_do_not_come(state, cl
 def test_with_auto_create_any_conversation_is_an_active_webchat(state, options):
     options.auto_create = True
     state.start("anything", at_once)
-    assert state.look("anything").channel == "webchat"
+    assert state.view("anything").channel == "webchat"
     assert state.invitations() == {"anything": 1}
 
 
@@ -180,4 +180,4 @@ def test_no_invitation_is_lost_between_threads(state):
     for one in threads:
         one.join()
     assert state.invitations() == {WEBCHAT: 400}
-    assert len(state.look(WEBCHAT).media) == 1
+    assert len(state.view(WEBCHAT).media) == 1

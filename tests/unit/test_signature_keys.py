@@ -57,6 +57,7 @@ def test_a_secret_is_base64_with_or_without_its_prefix_and_its_padding(secret, k
 
 def test_a_sample_secret_has_the_prefix_and_its_text_as_the_key():
     assert (sample("ABC"), key_bytes(sample("a text"))) == ("whsec_QUJD", b"a text")
+    assert SCHEMES["standard-webhooks"].sample("ABC", {}) == "whsec_QUJD"
 
 
 @pytest.mark.parametrize(
@@ -138,3 +139,5 @@ def test_an_ed25519_sample_is_its_private_half_made_of_the_text():
 def test_a_sample_secret_of_an_hmac_is_in_the_rows_encoding(encoding, written):
     assert SCHEMES["hmac"].sample("one", {"secret_encoding": encoding}) == written
     assert SCHEMES["hmac"].sample("one", {}) == "one"
+    assert SCHEMES["hmac"].key_form({"secret_encoding": encoding}) == encoding
+    assert SCHEMES["hmac"].key_form({}) == ""

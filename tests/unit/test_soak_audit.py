@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cobrowse.ledger import State
 from tests.robustness.callers import Reply, Request
-from tests.robustness.reconciliation import Reconciliation, audit
+from tests.robustness.reconciliation import PAGE, History, audit, rows_of
 from tests.scripted import command, ended, entry
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -16,42 +16,33 @@ ROW = replace(ended("i-1", of=command(sender="crm", conversation_id="c-1", key="
 RUNNING = entry("i-1", of=command(sender="crm", conversation_id="c-1", key="k"), lease_left=0.0)
 
 
-def told(status=200, *, replayed=False, **fields):
+def reply(status=200, *, replayed=False, **fields):
     body = {"success": True, "initiationId": "i-1", "cobrowseSessionId": "s-1", "retryable": False} | fields
     return Reply(status, json.dumps(body).encode(), replayed=replayed)
 
 
 NOTHING = Reply(0)
-FAILED = told(503, success=False, retryable=True, errorCode="genesys_unavailable")
+FAILED = reply(503, success=False, retryable=True, errorCode="genesys_unavailable")
 
 
-class Kept:
-    """A ledger with these rows."""
-
-    def __init__(self, *rows):
-        self.rows = rows
-
-    def recent(self, limit, *, before_seq=None):
-        return [] if before_seq is not None else list(self.rows)
-
-
-def found(*replies, rows=(ROW,), invited=1, key="k"):
-    books = Reconciliation()
-    account = books.open(Request("crm", key, "c-1", b"{}", {}))
-    for reply in replies:
-        books.note(account, reply)
-    return audit(books, Kept(*rows), {"c-1": invited} if invited else {})
+def found(*replies, rows=(ROW,), invited=1, key="k", away=()):
+    history = History(Request("crm", key, "c-1", b"{}", {}), list(replies))
+    return list(audit([history], rows, {"c-1": invited} if invited else {}, away))
 
 
 @pytest.mark.parametrize(
     ("replies", "more"),
     [
-        ([told()], {}),
-        ([NOTHING, told(), told(replayed=True)], {}),
-        ([FAILED, told()], {}),
-        ([told()], {"key": "", "rows": (replace(ROW, command=command(sender="crm", conversation_id="c-1")),)}),
+        ([reply()], {}),
+        ([NOTHING, reply(), reply(replayed=True)], {}),
+        ([FAILED, reply()], {}),
+        ([reply()], {"key": "", "rows": (replace(ROW, command=command(sender="crm", conversation_id="c-1")),)}),
+        # The ledger was away when it ended.
+        ([reply()], {"rows": (replace(RUNNING, updated=NOW),), "away": (NOW, NOW)}),
+        # A chat got the message that the ledger was away.
+        ([Reply(200, b'{"text": "Please try again later."}')], {"rows": (), "invited": 0}),
         # Its worker died after another delivery of the same request had brought the answer.
-        ([NOTHING, told()], {"rows": (replace(RUNNING, command=replace(RUNNING.command, key="")),), "key": ""}),
+        ([NOTHING, reply()], {"rows": (replace(RUNNING, command=replace(RUNNING.command, key="")),), "key": ""}),
     ],
 )
 def test_books_that_add_up_have_no_fault(replies, more):
@@ -59,24 +50,28 @@ def test_books_that_add_up_have_no_fault(replies, more):
 
 
 WRONG = {
-    "a customer who was invited twice": (([told()], {"invited": 2}), "2 invitations"),
-    "a session that nobody was invited to": (([told()], {"invited": 0}), "and it was not"),
+    "a customer who was invited twice": (([reply()], {"invited": 2}), "2 invitations"),
+    "a session that nobody was invited to": (([reply()], {"invited": 0}), "and it was not"),
     "a request that never got its answer": (([FAILED], {"invited": 0}), "never settled"),
     "a request that nobody ever answered": (([NOTHING], {"rows": (), "invited": 0}), "never settled"),
-    "an answer without a row": (([told()], {"rows": ()}), "of which the ledger knows nothing"),
-    "two rows for one key": (([told()], {"rows": (ROW, replace(ROW, id="i-2"))}), "2 rows for its key"),
-    "a success whose row failed": (([told()], {"rows": (replace(ROW, state=State.FAILED_RETRYABLE),)}), "its row is"),
-    "two sessions for one key": (([told(), told(cobrowseSessionId="s-2")], {}), "different answers"),
+    "an answer without a row": (([reply()], {"rows": ()}), "of which the ledger knows nothing"),
+    "two rows for one key": (([reply()], {"rows": (ROW, replace(ROW, id="i-2"))}), "2 rows for its key"),
+    "a success whose row failed": (([reply()], {"rows": (replace(ROW, state=State.FAILED_RETRYABLE),)}), "its row is"),
+    "two sessions for one key": (([reply(), reply(cobrowseSessionId="s-2")], {}), "different answers"),
     "two replays that differ": (
-        ([told(), told(replayed=True), told(replayed=True, durationMs=9)], {}),
+        ([reply(), reply(replayed=True), reply(replayed=True, durationMs=9)], {}),
         "different answers",
     ),
-    "a row that is left running though all were answered": (([told()], {"rows": (RUNNING,)}), "still running"),
+    "a row that is left running though all were answered": (([reply()], {"rows": (RUNNING,)}), "still running"),
     "a row whose owner still lives": (
-        ([NOTHING, told()], {"rows": (replace(RUNNING, lease_left=3.0),)}),
+        ([NOTHING, reply()], {"rows": (replace(RUNNING, lease_left=3.0),)}),
         "still running",
     ),
-    "a success whose row is running, its worker dead": (([NOTHING, told()], {"rows": (RUNNING,)}), "its row is"),
+    "a success whose row is running, and the ledger was away later": (
+        ([reply()], {"rows": (replace(RUNNING, updated=NOW),), "away": (NOW + timedelta(seconds=1),) * 2}),
+        "its row is",
+    ),
+    "a success whose row is running, its worker dead": (([NOTHING, reply()], {"rows": (RUNNING,)}), "its row is"),
 }
 
 
@@ -87,4 +82,20 @@ def test_books_that_do_not_add_up_are_found(books, fault):
 
 
 def test_a_customer_whom_nobody_asked_for_is_found():
-    assert audit(Reconciliation(), Kept(), {"c-9": 1}) == ["conversation c-9 was invited and nobody asked"]
+    assert list(audit([], [], {"c-9": 1})) == ["conversation c-9 was invited and nobody asked"]
+
+
+class Kept:
+    """A ledger of so many rows, each with its number."""
+
+    def __init__(self, count):
+        self.rows = [replace(ROW, seq=count - number) for number in range(count)]
+
+    def recent(self, limit, *, before_seq=None):
+        older = [row for row in self.rows if before_seq is None or row.seq < before_seq]
+        return older[:limit]
+
+
+@pytest.mark.parametrize("count", [0, 1, PAGE, 2 * PAGE + 1])
+def test_all_rows_of_the_ledger_are_gone_through(count):
+    assert [row.seq for row in rows_of(Kept(count))] == list(range(count, 0, -1))

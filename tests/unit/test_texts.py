@@ -1,4 +1,11 @@
-"""Ids, channels, labels and placeholders as they are written in the wild, and the JSON around them."""
+"""Ids, channels, labels and placeholders as they are written in the wild, and the JSON around them.
+
+Reported were a macro around a placeholder, an id in quotes or blanks, and channels in capitals. Tried beside them:
+the placeholders of Velocity, Liquid, Salesforce and EventBridge, in the midst of a text and cut off; ids in
+typographic quotes, braces, brackets, lists and URNs, without and with other hyphens; channels in the plural,
+hyphenated and with blanks; labels that are numbers, objects and lists; a byte order mark, halves of an emoji and
+other character sets.
+"""
 
 import orjson
 import pytest

@@ -1,14 +1,11 @@
 """The service user's token: renewed ahead by one of all, each pair committed at once, a refused login named."""
 
 import threading
-from dataclasses import dataclass, replace
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from cobrowse.errors import (
-    GenesysBadResponse,
     GenesysTimeout,
     GenesysUnauthorized,
     GenesysUnavailable,
@@ -19,135 +16,24 @@ from cobrowse.errors import (
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from integrations.genesys.retry import RetryingCaller
-from integrations.genesys.user_login import UserClient, UserLogin, code_of
+from integrations.genesys.user_login import UserLogin
 from integrations.genesys.user_token import LOOK_AGAIN, RENEWAL_LEASE, UserTokens
 from tests.clocks import HANGS, ManualClock
+from tests.unit.user_logins import (
+    CONFIDENTIAL,
+    LIFE,
+    PUBLIC,
+    Grant,
+    Store,
+    attempt,
+    clock,
+    login,
+    make,
+    store,
+    tokens,
+)
 
-LIFE = 3600.0
-CONFIDENTIAL = UserClient("https://login.example.com", "user-client", Secret("user-s3cret"), "http://localhost:1/back")
-PUBLIC = replace(CONFIDENTIAL, client_secret=Secret())
-
-
-class Login(httpx.BaseTransport):
-    """Gives access-2 and refresh-2 for refresh-1, and so on: of refresh tokens only the newest is good."""
-
-    def __init__(self):
-        self.newest = 1
-        self.forms = []
-        self.authorizations = []
-        self.gate = None
-        self.strikes = []
-        self.rotates = True
-
-    def handle_request(self, request):
-        form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
-        self.forms.append(form)
-        self.authorizations.append(request.headers.get("Authorization"))
-        if self.gate:
-            self.gate.wait(HANGS)
-        if self.strikes:
-            return self.strikes.pop(0)(request)
-        if form.get("refresh_token", f"refresh-{self.newest}") != f"refresh-{self.newest}":
-            return httpx.Response(400, json={"error": "invalid_grant", "error_description": "it is void"})
-        self.newest += 1
-        given = {"access_token": f"access-{self.newest}", "expires_in": LIFE}
-        return httpx.Response(200, json=given | ({"refresh_token": f"refresh-{self.newest}"} if self.rotates else {}))
-
-
-@dataclass
-class Grant:
-    access: str
-    refresh: str
-    ends: float
-    lifetime: float
-    version: int
-    clock: ManualClock
-    refused: str = ""
-
-    @property
-    def seconds_left(self):
-        return self.ends - self.clock.time
-
-
-class Store:
-    """One login, as the ledger keeps it. While it is `away` nothing can be had of it."""
-
-    def __init__(self, clock):
-        self.clock = clock
-        self.grant = Grant(Secret("access-1"), Secret("refresh-1"), clock.time + LIFE, LIFE, 1, clock)
-        self.lease = ("", 0.0)
-        self.away = False
-        self.lock = threading.Lock()
-
-    def _reached(self):
-        if self.away:
-            raise LedgerUnavailable("away")
-
-    def read(self, name):
-        self._reached()
-        return self.grant and replace(self.grant)
-
-    def begin_rotation(self, name, lease_owner, seconds, version):
-        self._reached()
-        with self.lock:
-            owner, until = self.lease
-            free = owner in ("", lease_owner) or until <= self.clock.time
-            if not free or version != self.grant.version or self.grant.refused:
-                return False
-            self.lease = lease_owner, self.clock.time + seconds
-            return True
-
-    def rotate(self, name, version, access, refresh, expires_in):
-        self._reached()
-        if version != self.grant.version:
-            return False
-        self.grant = Grant(access, refresh, self.clock.time + expires_in, expires_in, version + 1, self.clock)
-        self.lease = ("", 0.0)
-        return True
-
-    def refuse(self, name, version, why):
-        self._reached()
-        if version == self.grant.version:
-            self.grant.refused, self.lease = why, ("", 0.0)
-
-    def release(self, name, lease_owner):
-        self._reached()
-        if self.lease[0] == lease_owner:
-            self.lease = ("", 0.0)
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture
-def login():
-    return Login()
-
-
-@pytest.fixture
-def store(clock):
-    return Store(clock)
-
-
-def at_once(work):
-    work()
-
-
-def make(clock, login, store, owner="one", client=CONFIDENTIAL, run=at_once):
-    calls = UserLogin(RetryingCaller(login, clock, lambda: 0.0), client)
-    return UserTokens(calls, store, clock, "g", lease_owner=owner, run=run)
-
-
-@pytest.fixture
-def tokens(clock, login, store):
-    return make(clock, login, store)
-
-
-@pytest.fixture
-def attempt(clock):
-    return lambda seconds=10.0: Attempt(Command("architect", "corr-1", seconds), "i", "h", clock)
+__all__ = ["attempt", "clock", "login", "store", "tokens"]
 
 
 def refused(_request):
@@ -378,74 +264,3 @@ def test_what_an_upstream_quotes_of_the_refresh_token_is_masked(clock, login, st
         make(clock, login, store).get(attempt())
     assert "R3fr3sh" not in raised.value.message
     assert "user-s3cret" not in raised.value.message
-
-
-# The login itself
-
-
-def calls(login, client, clock=None):
-    return UserLogin(RetryingCaller(login, clock or ManualClock(), lambda: 0.0), client)
-
-
-def test_the_page_of_a_public_client_carries_a_challenge_and_a_confidential_one_s_does_not(login):
-    asked = parse_qs(
-        urlsplit(calls(login, PUBLIC).page("st", Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"))).query
-    )
-    # RFC 7636, appendix B.
-    assert asked["code_challenge"] == ["E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"]
-    assert asked["code_challenge_method"] == ["S256"]
-    page = urlsplit(calls(login, CONFIDENTIAL).page("st", Secret("v")))
-    assert page.path == "/oauth/authorize"
-    assert parse_qs(page.query) == {
-        "response_type": ["code"],
-        "client_id": ["user-client"],
-        "redirect_uri": ["http://localhost:1/back"],
-        "state": ["st"],
-    }
-
-
-@pytest.mark.parametrize(("client", "verifier"), [(PUBLIC, {"code_verifier": "v"}), (CONFIDENTIAL, {})])
-def test_the_code_is_exchanged_with_the_same_redirect_uri(login, attempt, client, verifier):
-    pair = calls(login, client).exchange(attempt(), Secret("the-code"), Secret("v"))
-    own = {"client_id": "user-client"} if client is PUBLIC else {}
-    assert login.forms == [
-        {"grant_type": "authorization_code", "code": "the-code", "redirect_uri": "http://localhost:1/back"}
-        | verifier
-        | own
-    ]
-    assert (pair.access.reveal(), pair.refresh.reveal(), pair.expires_in) == ("access-2", "refresh-2", LIFE)
-
-
-def test_a_login_without_a_refresh_token_is_no_use(login, attempt):
-    login.rotates = False
-    with pytest.raises(GenesysBadResponse, match="no refresh token"):
-        calls(login, CONFIDENTIAL).exchange(attempt(), Secret("c"), Secret("v"))
-
-
-@pytest.mark.parametrize(
-    "came_back",
-    [
-        "http://localhost:1/back?code=abc&state=st",
-        "  https://x.example/?state=st&code=abc#frag ",
-        "?code=abc&state=st",
-        "code=abc&state=st",
-    ],
-)
-def test_the_code_is_read_from_the_address_or_its_query(came_back):
-    assert code_of(came_back, "st").reveal() == "abc"
-
-
-@pytest.mark.parametrize(
-    ("came_back", "why"),
-    [
-        ("http://localhost:1/back?code=abc&state=other", "state"),
-        ("http://localhost:1/back?code=abc", "state"),
-        ("abc", "state"),
-        ("", "state"),
-        ("?error=access_denied&error_description=no&state=st", "access_denied no"),
-        ("?state=st", "no code"),
-    ],
-)
-def test_what_is_not_this_login_s_way_back_is_refused(came_back, why):
-    with pytest.raises(LoginRequired, match=why):
-        code_of(came_back, "st")

@@ -1,16 +1,14 @@
 """The webhooks of the OpenAPI document: what the service sends to OUTCOME_WEBHOOK_URL."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
 from cobrowse.callbacks import Callback, Delivery, EventType
 from tools.api_reference import samples
 from tools.api_reference.endpoint import json_content
+from tools.api_reference.json_schemas import Json
 from web.callback_payload import payload
-
-Json = dict[str, Any]
 
 _HEADERS = {
     "webhook-id": "The same at each try of an event: keep those that you have handled, and skip one that you know.",
@@ -44,19 +42,9 @@ def webhooks() -> Json:
 def example() -> Json:
     """A callback of a start, as the service makes it."""
     at, outcome = datetime(2026, 11, 25, 1, 10, 23, tzinfo=UTC), samples.OUTCOMES["initiated"]
+    sent = (Delivery.PENDING, at, 0, "")
     callback = Callback(
-        samples.INITIATION,
-        1,
-        EventType.SUCCEEDED,
-        "architect",
-        "start",
-        samples.KEY,
-        outcome,
-        at,
-        Delivery.PENDING,
-        at,
-        0,
-        "",
+        samples.INITIATION, 1, EventType.SUCCEEDED, "architect", "start", samples.KEY, outcome, at, *sent
     )
     made: Json = orjson.loads(payload(callback, outcome))
     return made

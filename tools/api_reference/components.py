@@ -1,7 +1,6 @@
 """The parts that operations of the OpenAPI document refer to: parameters, headers, examples, authentication."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from apispec import APISpec
 
@@ -9,10 +8,8 @@ from integrations.senders.auth.scheme import Scheme
 from integrations.senders.auth.schemes import SCHEMES
 from schemas.data_action import IDEMPOTENCY_KEY
 from tools.api_reference import samples
-from tools.api_reference.json_schemas import KEY_PATTERN
+from tools.api_reference.json_schemas import KEY_PATTERN, Json
 from web.responses import to_answer
-
-Json = dict[str, Any]
 
 _TEXT: Json = {"type": "string"}
 _CORRELATED = "Put on every log line, sent on to Genesys, and echoed. `X-Correlation-Id` is read where this is absent."

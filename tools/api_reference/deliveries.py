@@ -11,7 +11,7 @@ from cobrowse.model import Secret
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
 from integrations.senders.requests import UnverifiedRequest
-from integrations.senders.sample_deliveries import Replaced, sample_delivery
+from integrations.senders.sample_deliveries import Replacements, sample_delivery
 from tools.api_reference.postman_items import Json, basic, item, request
 
 _SIGN = Path(__file__).with_name("postman_sign.js").read_text("utf-8").splitlines()
@@ -35,7 +35,7 @@ def items(sender: Sender) -> list[Json]:
         return []
     conversation = "{{" + CONVERSATIONS[sample.channel] + "}}"
     variables = ("{{deliveryId}}", "{{deliveryNumber}}", "{{deliverySeconds}}", "{{deliveryTime}}")
-    headers, body = sample.make_another(Replaced(conversation, *variables))
+    headers, body = sample.make_another(Replacements(conversation, *variables))
     headers = {name: text for name, text in headers.items() if name.lower().startswith(("content-type", "x-"))}
     [event] = sample.expect
     wanted = "wanted" in event

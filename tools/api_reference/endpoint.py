@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 
 from cobrowse.errors import CobrowseError
 from tools.api_reference import samples
 from tools.api_reference.components import ref
+from tools.api_reference.json_schemas import Json
 from web.error_responses import status_of
 from web.responses import to_answer
 
-Json = dict[str, Any]
 Kind = type[CobrowseError]
 
 
@@ -56,6 +55,12 @@ class Endpoint:
 def json_content(schema: str, **more: object) -> Json:
     """The content of a body in JSON, of this component's shape; `more` are a Media Type Object's other keys."""
     return {"application/json": {"schema": ref("schemas", schema), **more}}
+
+
+def path_parameter(name: str, description: str, example: str, **schema: str) -> Json:
+    """A parameter in the path."""
+    placed = {"name": name, "in": "path", "required": True}
+    return {**placed, "description": description, "schema": schema, "example": example}
 
 
 def answers(schema: str, names: Iterable[str], failed: Kind) -> Json:

@@ -87,6 +87,26 @@ def add_to(spec: APISpec, made: MarshmallowPlugin) -> None:
         spec.components.schema(name_of(schema), {"description": type(schema).__doc__}, schema=schema)
 
 
+def query(schema: type[Schema], **examples: str) -> list[Json]:
+    """The parameters of a query, none of them required, with these examples."""
+    made = plugin()
+    APISpec("query", "1", "3.1.0", plugins=[made])
+    assert made.converter is not None  # noqa: S101 - an APISpec gives it one
+    made.converter.field_mapping[ConversationIdField] = ("string", "uuid")
+    found: list[Json] = []
+    for one in made.converter.schema2parameters(schema, location="query"):
+        shape, example = dict(one["schema"]), {"example": examples[one["name"]]} if one["name"] in examples else {}
+        if shape.pop("default") is None:  # which leaves it out: a query has no null
+            shape["type"], _ = shape["type"]
+        else:
+            shape["default"] = one["schema"]["default"]
+        found.append(
+            {"name": one["name"], "in": "query", "required": False, "schema": shape}
+            | {"description": one["description"], **example}
+        )
+    return found
+
+
 def _error_codes(_converter: OpenAPIConverter, field: fields.Field[Any], ret: Json) -> Json:  # noqa: ARG001 - apispec's
     """The codes that an answer can hold."""
     if isinstance(field.parent, AnswerSchema) and field.name == "errorCode":

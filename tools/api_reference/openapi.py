@@ -1,16 +1,13 @@
 """The OpenAPI 3.1 document: apispec makes it from the marshmallow schemas, the endpoints and the error kinds."""
 
-from typing import Any
-
 from apispec import APISpec
 
 from cobrowse import __version__
 from cobrowse.errors import error_types_by_code
 from tools.api_reference import callbacks, components, json_schemas
+from tools.api_reference.json_schemas import Json
 from tools.api_reference.operations import ENDPOINTS
 from web.error_responses import ERROR_RESPONSES
-
-Json = dict[str, Any]
 
 _INTRODUCTION = (
     "Starts and ends cobrowse sessions in Genesys Cloud for Architect flows, chat events, CRMs and anything else that "

@@ -3,12 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from cobrowse.errors import (
-    CobrowseNotSupported,
-    ConversationNotActive,
-    NotAuthenticated,
-    error_types_by_code,
-)
+from cobrowse.errors import CobrowseNotSupported, ConversationNotActive, NotAuthenticated, error_types_by_code
 from integrations.senders.payloads import crm_events
 from integrations.senders.payloads.content import TYPES
 from integrations.senders.payloads.envelopes import ENVELOPES
@@ -16,7 +11,8 @@ from schemas import crm
 from schemas.session_actions import InitiationsQuerySchema
 from tools.api_reference import components, json_schemas, samples
 from tools.api_reference.components import ref
-from tools.api_reference.endpoint import Endpoint, Json, Kind, answers, json_content
+from tools.api_reference.endpoint import Endpoint, Kind, answers, json_content, path_parameter
+from tools.api_reference.json_schemas import Json
 
 _KINDS = error_types_by_code()
 # The kinds that only a sender's delivery can meet, those that only a data action can, and those no operation does.
@@ -34,31 +30,6 @@ def _met(*, never: set[str]) -> list[Kind]:
 
 def _kinds(*codes: str) -> list[Kind]:
     return [kind for code, kind in _KINDS.items() if code in codes]
-
-
-def _query() -> list[Json]:
-    """The parameters of a list of initiations."""
-    formats: dict[str, Json] = {
-        "conversationId": {"type": "string", "format": "uuid"},
-        "idempotencyKey": {"type": "string", "minLength": 1, "maxLength": 255},
-        "correlationId": {"type": "string", "minLength": 1, "maxLength": 128},
-        "since": {"type": "string", "format": "date-time"},
-        "cursor": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
-        "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
-    }
-    examples: dict[str, Json] = {"conversationId": {"example": samples.CONVERSATION}}
-    named = {str(one.data_key or name): one for name, one in InitiationsQuerySchema().fields.items()}
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": False,
-            "schema": formats[name],
-            **one.metadata,
-            **examples.get(name, {}),
-        }
-        for name, one in named.items()
-    ]
 
 
 def _deliveries() -> Json:
@@ -95,28 +66,21 @@ def _readiness(**checks: str) -> Json:
 
 
 _get = partial(Endpoint, "get", "Operations")
+_ask = partial(Endpoint, "get", "Architect", security=components.API_KEYS)
+_act = partial(Endpoint, "post", "Architect", security=components.API_KEYS)
 _TEXT: Json = {"schema": {"type": "string"}}
 _OBJECT: Json = {"application/json": {"schema": {"type": "object"}}}
 _STARTS, _DELIVERS = _met(never=_OF_SENDERS | {"not_found"}), _met(never=_OF_DATA_ACTIONS)
-_SENDER: Json = {
-    "name": "sender",
-    "in": "path",
-    "required": True,
-    "description": "The name of the sender's row.",
-    "schema": {"type": "string", "pattern": "^[a-z0-9-]{1,40}$"},
-    "example": "zendesk",
-}
+_SENDER = path_parameter(
+    "sender", "The name of the sender's row.", "zendesk", type="string", pattern="^[a-z0-9-]{1,40}$"
+)
+_INITIATION = path_parameter(
+    "initiationId", "The initiationId of an answer.", samples.INITIATION, type="string", format="uuid"
+)
 _ACK: Json = {"type": "string", "description": "The Ack that a Salesforce outbound message is answered with."}
 
+_PAGE: Json = {"items": [samples.initiation(links=False)], "nextCursor": ""}
 _JOINED: Json = {"joined": {"value": samples.status()}}
-_INITIATION: Json = {
-    "name": "initiationId",
-    "in": "path",
-    "required": True,
-    "description": "The initiationId of an answer.",
-    "schema": {"type": "string", "format": "uuid"},
-    "example": samples.INITIATION,
-}
 # What the operations on sessions can meet: with the caller, the body, a check of the conversation, an end.
 _CALLER = ("not_authenticated", "ledger_unavailable", "internal_error")
 _BODY = (
@@ -130,9 +94,7 @@ _LOOK = (
 _END = ("idempotency_key_reused", "cobrowse_not_supported", "in_progress")
 
 ENDPOINTS = (
-    Endpoint(
-        "post",
-        "Architect",
+    _act(
         "/data-actions/cobrowse",
         "startCobrowse",
         "Start a cobrowse session",
@@ -141,34 +103,23 @@ ENDPOINTS = (
         "every outcome of a well-formed request is a 200 with `success` true or false; branch on `success`, "
         "`retryable` and `errorCode`. With `Prefer: status` a failure has its own status instead. The body may be "
         'chunked. An empty string, null or an unfilled placeholder counts as not given, and "true" as true.',
-        security=components.API_KEYS,
         parameters=("IdempotencyKey", "CorrelationId", "Prefer", "GenesysAccessToken"),
         body=_request("StartRequest", samples.REQUESTS),
         errors=_STARTS,
     ),
-    Endpoint(
-        "post",
-        "Architect",
+    _act(
         "/data-actions/cobrowse/status",
         "askStatus",
         "Ask what became of a start",
-        {
-            "200": (
-                "The answer; check `success`.",
-                json_content("StatusAnswer", examples=_JOINED),
-            )
-        },
+        {"200": ("The answer; check `success`.", json_content("StatusAnswer", examples=_JOINED))},
         "Finds an initiation of this credential by its id, its key or its conversation, and gives its answer with "
         "`sessionState`. Without `live` Genesys is not called; with it, once. `status` is `running` while the start is "
         "at work. Another credential's initiation is `initiation_not_found`.",
-        security=components.API_KEYS,
         parameters=("CorrelationId", "Prefer"),
         body=_request("StatusRequest", samples.STATUS_REQUESTS),
         errors=_kinds("initiation_not_found", *_CALLER, *_BODY, *_LOOK),
     ),
-    Endpoint(
-        "post",
-        "Architect",
+    _act(
         "/data-actions/cobrowse/end",
         "endCobrowse",
         "End a session",
@@ -176,37 +127,25 @@ ENDPOINTS = (
         "Ends an initiation's session, or every live cobrowse session of a conversation. `already_ended` is a success "
         "too. One check, and a call for each session that is live. A start that is at work on the conversation is "
         "waited for; one that comes later waits for this.",
-        security=components.API_KEYS,
         parameters=("IdempotencyKey", "CorrelationId", "Prefer"),
         body=_request("EndRequest", samples.END_REQUESTS),
         errors=_kinds("initiation_not_found", *_CALLER, *_BODY, *_LOOK, *_END),
     ),
-    Endpoint(
-        "get",
-        "Architect",
+    _ask(
         "/initiations",
         "listInitiations",
         "List initiations",
-        {
-            "200": (
-                "A page of them.",
-                json_content("Initiations", example={"items": [samples.initiation(links=False)], "nextCursor": ""}),
-            )
-        },
+        {"200": ("A page of them.", json_content("Initiations", example=_PAGE))},
         "This credential's own, the newest first. Links and codes are left out: request the one that has them.",
-        security=components.API_KEYS,
-        parameters=(*_query(), "CorrelationId"),
+        parameters=(*json_schemas.query(InitiationsQuerySchema, conversationId=samples.CONVERSATION), "CorrelationId"),
         errors=_kinds("invalid_request", *_CALLER),
     ),
-    Endpoint(
-        "get",
-        "Architect",
+    _ask(
         "/initiations/{initiationId}",
         "getInitiation",
         "Get an initiation",
         {"200": ("The initiation.", json_content("Initiation", example=samples.initiation(links=True)))},
         "One of this credential's own; another's is 404.",
-        security=components.API_KEYS,
         parameters=(_INITIATION, "CorrelationId"),
         errors=_kinds("initiation_not_found", *_CALLER),
     ),

@@ -3,16 +3,13 @@
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from integrations.senders.registry import Sender
 from schemas.data_action import AnswerSchema
 from tools.api_reference import deliveries, samples
 from tools.api_reference.openapi import document
-from tools.api_reference.postman_items import credential, folder, from_operation, item, request
-
-Json = dict[str, Any]
+from tools.api_reference.postman_items import Json, credential, folder, from_operation, item, request
 
 NAME = "cobrowse-bridge"
 # Public, since it opens nothing but a sandbox on the machine that runs it: `cobrowse-bridge demo` has the same.

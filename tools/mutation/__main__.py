@@ -122,7 +122,10 @@ def try_mutants(file: str, tests: Sequence[str], workers: int, part: slice, equi
         print(f"{file}: its tests fail without any change: {' '.join(tests)}", flush=True)
         return Outcome(file, 0, 0, tests_pass=False)
     timeout = (time.monotonic() - began) * TIMES_AS_LONG + SECONDS_MORE
-    tried, lived = [mutant for mutant in mutants(source) if mutant.change not in equivalent][part], 0
+    every, lived = list(mutants(source)), 0
+    tried = [mutant for mutant in every if mutant.change not in equivalent][part]
+    for line in {*equivalent} - {mutant.change for mutant in every}:
+        print(f"{file}: no mutant has this line of {EQUIVALENT.name}: {line}")
 
     def lives(mutant: Mutant) -> bool:
         return passes(file, mutant.source, tests, timeout)

@@ -63,13 +63,15 @@ def _changes(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
 def _is_excluded(node: cst.CSTNode) -> bool:
     """What no test is asked to notice.
 
-    Annotations, type aliases (`Facts = Mapping[str, object]`) and `__all__` are mypy's business, decorators and imports
-    the interpreter's. mutmut itself excludes docstrings.
+    Annotations, protocols, type aliases (`Facts = Mapping[str, object]`) and `__all__` are mypy's business, decorators
+    and imports the interpreter's. mutmut itself excludes docstrings.
     """
     if isinstance(node, cst.Call):
         return isinstance(node.func, cst.Name) and node.func.value in _FAIL_ANYWAY
     if isinstance(node, cst.SimpleString):
         return node.raw_value.lower() in _CODECS
+    if isinstance(node, cst.ClassDef):
+        return any(isinstance(base.value, cst.Name) and base.value.value == "Protocol" for base in node.bases)
     if isinstance(node, cst.Assign) and isinstance(target := node.targets[0].target, cst.Name):
         return target.value == "__all__" or (target.value[0].isupper() and not target.value.isupper())
     return isinstance(node, cst.Annotation | cst.Decorator | cst.Import | cst.ImportFrom)

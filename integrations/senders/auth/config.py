@@ -46,12 +46,12 @@ class AuthConfig:
     trusted_proxies: tuple[str, ...] = ()
     own: Any = None
 
-    def named(self, matches: Iterable[bool]) -> str | None:
+    def first_match(self, matches: Iterable[bool]) -> str | None:
         """The name of the secret that matched, None if none did. Every comparison has been made by then."""
-        held = [number for number, matched in enumerate(list(matches)) if matched]
-        if not held:
+        matching = [number for number, matched in enumerate(list(matches)) if matched]
+        if not matching:
             return None
-        return self.names[held[0]] if held[0] < len(self.names) else ""
+        return self.names[matching[0]] if matching[0] < len(self.names) else ""
 
     def key(self, secret: Secret) -> bytes:
         """The key that this secret holds."""
@@ -82,19 +82,19 @@ def decode_secret(secret: str, encoding: SecretEncoding) -> bytes | None:
     return decode(secret_bytes(secret), encoding)
 
 
-def decode(written: bytes, encoding: SecretEncoding) -> bytes | None:
+def decode(encoded: bytes, encoding: SecretEncoding) -> bytes | None:
     """The bytes that are written so; None if these are not."""
     try:
         if encoding == "hex":
-            return binascii.unhexlify(written)
-        return base64.b64decode(written, validate=True) if encoding == "base64" else written
+            return binascii.unhexlify(encoded)
+        return base64.b64decode(encoded, validate=True) if encoding == "base64" else encoded
     except (binascii.Error, ValueError):
         return None
 
 
-def decode_signature(written: str, encoding: SecretEncoding) -> bytes:
+def decode_signature(encoded: str, encoding: SecretEncoding) -> bytes:
     """The bytes of a signature in a header; b"", which fits nothing, if it is not written so."""
-    return decode(header_bytes(written), encoding) or b""
+    return decode(header_bytes(encoded), encoding) or b""
 
 
 def constant_time_equals(presented: bytes, secret: bytes) -> bool:
@@ -104,4 +104,4 @@ def constant_time_equals(presented: bytes, secret: bytes) -> bool:
 
 def matching_secret(auth_config: AuthConfig, matches: Callable[[bytes], bool]) -> str | None:
     """The name of the secret for which `matches` holds; each is tried, the first that holds ends nothing."""
-    return auth_config.named([matches(auth_config.key(secret)) for secret in auth_config.secrets])
+    return auth_config.first_match([matches(auth_config.key(secret)) for secret in auth_config.secrets])

@@ -52,17 +52,17 @@ class ApiKeys:
         errors: list[str] = []
         for number, pair in enumerate(text.replace(",", " ").split(), 1):
             name, colon, key = pair.partition(":")
-            who = f"API_KEYS: pair {number}"
+            pair_name = f"API_KEYS: pair {number}"
             if not colon:
-                errors.append(f"{who}: has no colon; write it as name:key")
+                errors.append(f"{pair_name}: has no colon; write it as name:key")
                 continue
-            who += f" ({name})" if name else ""
+            pair_name += f" ({name})" if name else ""
             if not name:
-                errors.append(f"{who}: has no name before the colon")
+                errors.append(f"{pair_name}: has no name before the colon")
             if len(secret_bytes(key)) < SHORTEST:
-                errors.append(f"{who}: the key is under {SHORTEST} bytes")
+                errors.append(f"{pair_name}: the key is under {SHORTEST} bytes")
             elif any(Secret(key) == other for _, other in pairs):
-                errors.append(f"{who}: the key is the same as an earlier pair's")
+                errors.append(f"{pair_name}: the key is the same as an earlier pair's")
             else:
                 pairs.append((name, Secret(key)))
         if errors:
@@ -107,9 +107,9 @@ def verify_api_key(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: d
 def verify_basic(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     """The password's name; the user name counts only if the row names one."""
     username, password = basic_parts(incoming.headers.get("authorization", ""))
-    rightly_named = not auth_config.username or constant_time_equals(username, secret_bytes(auth_config.username))
+    is_right_user = not auth_config.username or constant_time_equals(username, secret_bytes(auth_config.username))
     name = _match_secret(auth_config, password, "the password of HTTP Basic")
-    if not rightly_named:
+    if not is_right_user:
         raise NotAuthenticated("the user name of HTTP Basic is not the row's", hint=_HINT)
     return name
 

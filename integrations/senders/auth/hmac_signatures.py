@@ -58,8 +58,8 @@ def verify_hmac(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
 def sign_hmac(auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """The headers that this sender would add to a request."""
     timestamp = timestamps.written(now, auth_config.timestamp_unit)
-    made = digest(auth_config, auth_config.key(secret), signed_bytes(auth_config, draft, timestamp))
-    encoded = made.hex() if auth_config.encoding == "hex" else base64.b64encode(made).decode()
+    signature = digest(auth_config, auth_config.key(secret), signed_bytes(auth_config, draft, timestamp))
+    encoded = signature.hex() if auth_config.encoding == "hex" else base64.b64encode(signature).decode()
     if auth_config.signature_format:
         return AuthParts(
             {auth_config.header: SignatureFormat.of(auth_config.signature_format).write(encoded, timestamp)}
@@ -89,14 +89,14 @@ def is_timed(row: Row) -> bool:
 def hmac_errors(row: Row, context: SenderContext) -> list[str]:
     """What is wrong with a row of the scheme "hmac" across its keys."""
     names = names_in(str(row.get("template", "")))
-    written = row.get("signature_format", "")
-    in_format, timed = "{timestamp}" in written, is_timed(row)
+    format_text = row.get("signature_format", "")
+    in_format, timed = "{timestamp}" in format_text, is_timed(row)
     errors = []
     if "timestamp_header" in row and str(row.get("header", "")).lower() == str(row["timestamp_header"]).lower():
         errors.append("timestamp_header: is the signature's own header, and one text can't be both")
     if "timestamp_header" in row and in_format:
         errors.append("timestamp_header: the signature_format has the timestamp already; keep one of them")
-    if "prefix" in row and written:
+    if "prefix" in row and format_text:
         errors.append("prefix: the signature_format says what stands before the signature; keep one of them")
     if "template" in row and timed and "timestamp" not in names:
         errors.append("template: has no {timestamp}, so the timestamp could be altered")
@@ -145,9 +145,9 @@ def _parse_signatures(auth_config: AuthConfig, incoming: UnverifiedRequest) -> t
     if not auth_config.signature_format:
         signature = [header.removeprefix(auth_config.prefix)] if header.startswith(auth_config.prefix) else []
         return signature, _header(auth_config.timestamp_header, incoming) if auth_config.timestamp_header else None
-    wanted = SignatureFormat.of(auth_config.signature_format)
-    signatures, times = wanted.read(header)
-    if not signatures or len(signatures) > MOST or len(times) != (wanted.timestamp is not None):
+    signature_format = SignatureFormat.of(auth_config.signature_format)
+    signatures, times = signature_format.read(header)
+    if not signatures or len(signatures) > MOST or len(times) != (signature_format.timestamp is not None):
         raise SignatureInvalid(f"the header {auth_config.header} is not of the form {auth_config.signature_format}")
     return signatures, times[0] if times else None
 

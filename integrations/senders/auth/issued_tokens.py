@@ -46,7 +46,7 @@ _REGISTRY = _registry()
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """Whose tokens count, for whom they must be, and with which keys. `claims` must be there, as texts or in lists.
+    """The tokens that a row accepts: issuer, audience, keys. `claims` must be present, as texts or in lists.
 
     `names` are those of the keys, in their order.
     """
@@ -61,22 +61,29 @@ class TokenRules:
     def verify(self, token: str, tolerance: float, now: float) -> str:
         """The name of the key that signed the token, else the issuer. Raises NotAuthenticated, KeysUnavailable."""
         try:
-            held = jws.extract_compact(token.encode(), registry=_REGISTRY)
-            header = held.headers()
+            signed_token = jws.extract_compact(token.encode(), registry=_REGISTRY)
+            header = signed_token.headers()
             _REGISTRY.check_header(header)
             _REGISTRY.get_alg(header["alg"])
         except (JoseError, *_MISFITS):
             raise NotAuthenticated("the bearer token is no JWT of RS256, ES256 or EdDSA", hint=_HINT) from None
         for key in self._candidates(header.get("kid", "")):
-            if key.algorithm == header["alg"] and jws.validate_compact(held, _jwk(key), registry=_REGISTRY):
-                self._check_claims(held.payload, tolerance, now)
+            if key.algorithm == header["alg"] and jws.validate_compact(signed_token, _jwk(key), registry=_REGISTRY):
+                self._check_claims(signed_token.payload, tolerance, now)
                 return self.names[self.keys.index(key)] if key in self.keys else self.issuer
         raise NotAuthenticated("the token is not signed by the row's issuer", hint=_HINT)
 
     def make(self, key: Key, at: int) -> str:
         """A token as the issuer makes it, with the private half of its key. `at`: seconds since the epoch."""
-        own = {"iss": self.issuer, "aud": self.audience, "sub": "cobrowse", "iat": at, "exp": at + _LIFE, **self.claims}
-        return jwt.encode({"alg": key.algorithm}, own, _jwk(key), registry=_REGISTRY)
+        claims = {
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": "cobrowse",
+            "iat": at,
+            "exp": at + _LIFE,
+            **self.claims,
+        }
+        return jwt.encode({"alg": key.algorithm}, claims, _jwk(key), registry=_REGISTRY)
 
     def _candidates(self, key_id: str) -> list[Key]:
         """The keys that may have signed a token that names this key."""
@@ -95,8 +102,8 @@ class TokenRules:
         except ExpiredTokenError:
             raise NotAuthenticated(f"the token expired {now - claims['exp']:.0f} s ago", hint=_HINT) from None
         except JoseError as error:
-            told = f"the token is not the row's, or not for now: {error.description}"
-            raise NotAuthenticated(told, hint=_HINT) from None
+            message = f"the token is not the row's, or not for now: {error.description}"
+            raise NotAuthenticated(message, hint=_HINT) from None
         except _MISFITS:
             raise NotAuthenticated("the token's content is no JSON object", hint=_HINT) from None
         for name, value in self.claims.items():

@@ -1,4 +1,4 @@
-"""The keys of a token's issuer: fetched beside the requests, kept, and fetched again when one is asked for that is new.
+"""The keys of a token's issuer: fetched in the background, cached, and fetched again when an unknown one is needed.
 
 No request waits for the issuer. A key that is not known yet is answered with a retryable failure while it is looked
 for, at most once in RENEW_AT_MOST seconds, so that nobody can make this service call the issuer at will.
@@ -36,7 +36,7 @@ class Jwks:
         self._url, self._read, self._clock = url, read, clock or SystemClock()
         self._keys: dict[str, Key] = {}
         self._fetched_at: float | None = None
-        self._wanted = Event()
+        self._requested = Event()
         self._thread: Thread | None = None
 
     def start(self) -> None:
@@ -52,7 +52,7 @@ class Jwks:
             return [found]
         if self._fetched_at is not None and self._clock.monotonic() - self._fetched_at < RENEW_AT_MOST:
             return [] if key_id else list(self._keys.values())
-        self._wanted.set()
+        self._requested.set()
         if self._fetched_at is not None and not key_id:
             return list(self._keys.values())
         raise KeysUnavailable("the issuer's key that the token names is not known yet; it is being fetched")
@@ -65,17 +65,17 @@ class Jwks:
             log.warning("the issuer's keys could not be fetched", url=self._url, error=str(error)[:200])
             return False
         finally:
-            self._wanted.clear()
+            self._requested.clear()
         self._fetched_at = self._clock.monotonic()
         return True
 
     def _run(self) -> None:
         while True:
-            went_well = self.renew()
+            succeeded = self.renew()
             pause = Event()
-            pause.wait(RENEW_AT_MOST)  # whatever is asked for meanwhile
-            if went_well:
-                self._wanted.wait(RENEW_EVERY - RENEW_AT_MOST)
+            pause.wait(RENEW_AT_MOST)  # at least, whatever is requested meanwhile
+            if succeeded:
+                self._requested.wait(RENEW_EVERY - RENEW_AT_MOST)
 
 
 def keys_in(document: bytes) -> dict[str, Key]:
@@ -85,12 +85,12 @@ def keys_in(document: bytes) -> dict[str, Key]:
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise ValueError("it is no JWK set") from None
     found: dict[str, Key] = {}
-    for number, each in enumerate(listed[:_MOST] if isinstance(listed, list) else []):
-        if not isinstance(each, dict) or each.get("use", "sig") != "sig":
+    for number, entry in enumerate(listed[:_MOST] if isinstance(listed, list) else []):
+        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
             continue
-        key = _key_in(each)
-        if key is not None and key.algorithm and each.get("alg", key.algorithm) == key.algorithm:
-            found[str(each.get("kid") or f"#{number}")] = key
+        key = _key_in(entry)
+        if key is not None and key.algorithm and entry.get("alg", key.algorithm) == key.algorithm:
+            found[str(entry.get("kid") or f"#{number}")] = key
     if not found:
         raise ValueError("it has no key of RS256, ES256 or EdDSA")
     return found

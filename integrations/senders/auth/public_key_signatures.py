@@ -16,7 +16,7 @@ from integrations.senders.requests import UnverifiedRequest
 
 _VERSION = b"v1a,"
 _FRESHCHAT = "X-Freshchat-Signature"
-# A public key whose private half nobody has kept: a sandbox can read the row, and nobody can sign for it.
+# A public key without a known private half: a sandbox can read the row, and nothing can sign for it.
 _SAMPLE = (
     "-----BEGIN PUBLIC KEY-----\\n"
     "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAts6zNf6BFu4OpUbx9Yb8\\n"
@@ -35,43 +35,43 @@ def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
     presented = [standard_webhooks.signature_of_version(one, _VERSION) for one in message.signatures]
     presented = [one for one in presented if one][:MOST]
     signed = message.signed
-    signer = auth_config.named(
+    signer = auth_config.first_match(
         True in [fits(key, one, signed) for one in presented]  # each is tried
         for key in auth_config.own or ()
     )
     if signer is None:
-        raise SignatureInvalid(f"no v1a signature in {message.named} fits this request")
+        raise SignatureInvalid(f"no v1a signature in {message.first_match} fits this request")
     check_age(message.sent.timestamp(), auth_config, now)
     return signer
 
 
 def _sign_v1a(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     message = standard_webhooks.draft_message(draft, now)
-    made = _sign(read_ed25519(secret.reveal()), message.signed)
-    return standard_webhooks.signed_headers(message, f"v1a,{base64.b64encode(made).decode()}")
+    signature = _sign(read_ed25519(secret.reveal()), message.signed)
+    return standard_webhooks.signed_headers(message, f"v1a,{base64.b64encode(signature).decode()}")
 
 
 def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    written = incoming.headers.get(_FRESHCHAT.lower())
-    if not written:
+    encoded = incoming.headers.get(_FRESHCHAT.lower())
+    if not encoded:
         raise SignatureMissing(f"the header {_FRESHCHAT} is missing or empty")
-    signature = decode_signature(written, "base64")
-    signer = auth_config.named(fits(key, signature, incoming.body) for key in auth_config.own or ())
+    signature = decode_signature(encoded, "base64")
+    signer = auth_config.first_match(fits(key, signature, incoming.body) for key in auth_config.own or ())
     if signer is None:
         raise SignatureInvalid(f"the signature in {_FRESHCHAT} does not fit this request")
     return signer
 
 
 def _sign_freshchat(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    made = _sign(read_pem(secret.reveal()), draft.body)
-    return AuthParts({_FRESHCHAT: base64.b64encode(made).decode()})
+    signature = _sign(read_pem(secret.reveal()), draft.body)
+    return AuthParts({_FRESHCHAT: base64.b64encode(signature).decode()})
 
 
 def _sign(key: Key | None, message: bytes) -> bytes:
-    made = signature_of(key, message) if key is not None else None
-    if made is None:
+    signature = signature_of(key, message) if key is not None else None
+    if signature is None:
         raise CanNotSignError("the row has this sender's public key, and only the sender can sign")
-    return made
+    return signature
 
 
 def _ed25519_sample(text: str) -> str:

@@ -54,7 +54,7 @@ class Key:
                 return "EdDSA"
 
 
-# A row's key is asked for by each of its checks, and OpenSSL takes tens of milliseconds to check a private one.
+# Each of a row's checks reads its key, and OpenSSL takes tens of milliseconds to check a private one.
 @lru_cache(64)
 def read_pem(secret: str) -> Key | None:
     """The key in a PEM text, whose lines may be divided by a backslash and n; None if it is of no use."""

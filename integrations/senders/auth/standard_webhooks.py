@@ -36,7 +36,7 @@ class Message:
     sent: datetime
     signatures: list[bytes]
     body: str
-    named: str
+    first_match: str
 
     @property
     def signed(self) -> bytes:
@@ -69,9 +69,9 @@ def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: d
     """The name of the secret that signed this message. Raises SignatureMissing, SignatureInvalid, StaleTimestamp."""
     message = read_message(incoming)
     presented = [signature_of_version(one, _VERSION) for one in message.signatures]
-    signer = auth_config.named([is_among(presented, _digest(secret, message)) for secret in auth_config.secrets])
+    signer = auth_config.first_match([is_among(presented, _digest(secret, message)) for secret in auth_config.secrets])
     if signer is None:
-        raise SignatureInvalid(f"no v1 signature in {message.named} fits this request")
+        raise SignatureInvalid(f"no v1 signature in {message.first_match} fits this request")
     check_age(message.sent.timestamp(), auth_config, now)
     return signer
 
@@ -107,7 +107,7 @@ def signed_headers(message: Message, signature: str) -> AuthParts:
 
 def key_bytes(secret: str) -> bytes | None:
     """The key inside a `whsec_…` secret; None if what follows (or the whole, without it) is not base64."""
-    encoded = secret_bytes(secret.removeprefix(PREFIX).rstrip("="))
+    encoded = secret_bytes(secret.removeprefix(PREFIX))
     return decode(encoded + b"=" * (-len(encoded) % 4), "base64")
 
 

@@ -45,10 +45,10 @@ def verify_twilio(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: da
 def sign_twilio(auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, _now: datetime) -> AuthParts:
     """The header that Twilio would add, and the body's hash in the URL where the body is no form."""
     query = {} if _is_form(draft) else {BODY_HASH: sha256(draft.body).hexdigest()}
-    added = "&".join(filter(None, (draft.query_string, urlencode(query))))
-    signed = replace(draft, query_string=added)
-    made = _signature(auth_config.key(secret), _signed_bytes(auth_config, signed))
-    return AuthParts({HEADER: made.decode()}, query)
+    query_string = "&".join(filter(None, (draft.query_string, urlencode(query))))
+    signed = replace(draft, query_string=query_string)
+    signature = _signature(auth_config.key(secret), _signed_bytes(auth_config, signed))
+    return AuthParts({HEADER: signature.decode()}, query)
 
 
 def _signed_bytes(auth_config: AuthConfig, incoming: UnverifiedRequest) -> bytes:

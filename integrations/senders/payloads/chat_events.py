@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cobrowse.clock import parse_time
+
 # It comes when an agent's leg starts to ring, so the conversation itself has to show whether an agent has answered.
 TOPICS = ("user.start",)
 # Seconds: an event of longer ago is about a conversation that has gone on without it.
@@ -53,8 +55,7 @@ def moment(value: object) -> datetime | None:
     """A time in milliseconds or seconds since 1970 or in ISO 8601; None if it is none of these."""
     try:
         if isinstance(value, str) and not value.isdigit():
-            read = datetime.fromisoformat(value)
-            return read if read.tzinfo else read.replace(tzinfo=UTC)
+            return parse_time(value)
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             return None
         number = float(value)

@@ -14,7 +14,7 @@ from integrations.event_loop import run_off_loop
 from integrations.senders.requests import UnverifiedRequest
 from schemas.duplicates import check_names
 from schemas.json_text import charset_of, parse_body
-from schemas.validation_errors import in_words
+from schemas.validation_errors import describe_errors
 
 # The field that holds the JSON where a row names none: Slack's and GitHub's.
 FIELD = "payload"
@@ -43,9 +43,9 @@ def read_content(
     types, read = CONTENTS[content]
     if plain not in types and not (types is _JSON and plain.endswith("+json")):
         wanted = TYPES.get(content, TYPES["form"])
-        said = f"the Content-Type is {plain[:80]!r}" if plain else "there is no Content-Type"
+        problem = f"the Content-Type is {plain[:80]!r}" if plain else "there is no Content-Type"
         raise UnsupportedType(
-            f"{said}, and this sender's row reads {wanted}",
+            f"{problem}, and this sender's row reads {wanted}",
             hint=f"Let the sender send {wanted}, or say in its row what it sends (content).",
         )
     body = _decompress(incoming, largest)
@@ -81,7 +81,7 @@ def _json(text: bytes, charset: str, names: Collection[str]) -> object:
     except orjson.JSONEncodeError:
         raise MalformedRequest("the body is nested too deeply") from None
     except ValidationError as error:
-        raise InvalidRequest(in_words(error.messages)) from None
+        raise InvalidRequest(describe_errors(error.messages)) from None
     return value
 
 
@@ -103,26 +103,26 @@ def _form(body: bytes, _kind: str, names: Collection[str], _field: str) -> dict[
 
 def _merge_repeats(found: Mapping[str, Sequence[object]], names: Collection[str]) -> dict[str, object]:
     """The value of each name, a list of those that come more than once; InvalidRequest if a name that counts does."""
-    twice = sorted(name for name, values in found.items() if len(values) > 1 and name in names)
-    if twice:
-        raise InvalidRequest(f"{twice[0][:60]}: Comes more than once.")
+    repeated = sorted(name for name, values in found.items() if len(values) > 1 and name in names)
+    if repeated:
+        raise InvalidRequest(f"{repeated[0][:60]}: Comes more than once.")
     return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 def _json_in_form(body: bytes, kind: str, names: Collection[str], field: str) -> object:
     """The JSON in one of a form's fields."""
-    held = _form(body, kind, {field, *names}, field).get(field)
-    if not isinstance(held, str):
+    json_text = _form(body, kind, {field, *names}, field).get(field)
+    if not isinstance(json_text, str):
         raise InvalidRequest(f"{field[:60]}: the form has no such field, in which the row says that the JSON is")
-    return read_json_once(held.encode(errors="surrogatepass"), "", names)
+    return read_json_once(json_text.encode(errors="surrogatepass"), "", names)
 
 
 def _form_or_json_in_form(body: bytes, kind: str, names: Collection[str], field: str) -> object:
     """A form's fields; those of the JSON in it, if that is all there is."""
     found = _form(body, kind, names, field)
-    only = found.get(field) if len(found) == 1 else None
-    if isinstance(only, str) and only.lstrip().startswith("{"):
-        return read_json_once(only.encode(errors="surrogatepass"), "", names)
+    single_value = found.get(field) if len(found) == 1 else None
+    if isinstance(single_value, str) and single_value.lstrip().startswith("{"):
+        return read_json_once(single_value.encode(errors="surrogatepass"), "", names)
     return found
 
 

@@ -22,9 +22,8 @@ _DELIVERY_ID_LENGTH = 255
 class EventParser:
     """How a row reads its sender's events.
 
-    The delivery's id is where the row says (`delivery_id`), else where the envelope has it, else
-    in the first that came of the scheme's own headers (`default_headers`). `signed_body`,
-    `signed_header`: what the scheme covers of them.
+    The delivery's id is where the row says (`delivery_id`), else where the envelope has it, else in the first that came
+    of the scheme's own headers (`default_headers`). `signed_body`, `signed_header`: what the scheme covers of them.
     """
 
     envelope: Envelope
@@ -56,24 +55,28 @@ class EventParser:
         if not events:
             return (Ignored("the batch is empty", kind="empty_batch"),)
         if len(events) == 1:
-            return (self._event(events[0], incoming),)
+            return (self.parse_event(events[0], incoming),)
         return tuple(self._event_of_batch(event, incoming, number) for number, event in enumerate(events))
 
     def _names(self) -> set[str]:
         """The names that the envelope or one of the row's paths reads."""
-        places = (
+        row_paths = (
             *(self.conversation_id, self.channel, self.requested_by, self.session_settings),
             *(self.filter, self.delivery_id),
         )
-        return set(self.envelope.schema.names).union(*(path.names for path in places if path is not None))
+        return set(self.envelope.schema.names).union(*(path.names for path in row_paths if path is not None))
 
     def _event_of_batch(self, event: object, incoming: UnverifiedRequest, number: int) -> SessionRequested | Ignored:
         try:
-            return self._event(event, incoming, number)
+            return self.parse_event(event, incoming, number)
         except CobrowseError as error:
             return InvalidEvent(error.message, error=error)
 
-    def _event(self, body: object, incoming: UnverifiedRequest, number: int = 0) -> SessionRequested | Ignored:
+    def parse_event(self, body: object, incoming: UnverifiedRequest, number: int = 0) -> SessionRequested | Ignored:
+        """What one event asks for; `number` is its place in its batch. Raises InvalidRequest.
+
+        Of `incoming` only the headers and the time count.
+        """
         if not isinstance(body, dict):
             raise InvalidRequest("the event: must be a JSON object")
         headers = incoming.headers
@@ -111,10 +114,10 @@ class EventParser:
 
     def _too_old(self, loaded: Loaded, received: datetime | None) -> str:
         """Why an event from so long ago starts nothing; "" if it is young enough or does not say when it happened."""
-        happened = chat_events.moment(self.envelope.time(loaded)) if self.envelope.time is not None else None
-        if happened is None or received is None:
+        event_time = chat_events.moment(self.envelope.time(loaded)) if self.envelope.time is not None else None
+        if event_time is None or received is None:
             return ""
-        age = (received - happened).total_seconds()
+        age = (received - event_time).total_seconds()
         if age <= self.max_age_seconds:
             return ""
         return f"the event is {age:.0f} s old, and the row's max_age_seconds is {self.max_age_seconds:g}"
@@ -144,8 +147,8 @@ class EventParser:
             # Where the body is signed, no header that is not may have a part in it.
             found = paths.plain(self.envelope.delivery_id(loaded, {} if self.signed_body else headers))
             if not found:
-                came = (paths.plain(headers.get(name.lower(), "")) for name in self.default_headers)
-                found, of_event, signed = next(filter(None, came), ""), False, False
+                candidates = (paths.plain(headers.get(name.lower(), "")) for name in self.default_headers)
+                found, of_event, signed = next(filter(None, candidates), ""), False, False
         if found and number and not of_event:
             found = f"{found}:{number}"  # a header is about the whole batch
         return _short(found), self.signed_header or (signed and bool(found))

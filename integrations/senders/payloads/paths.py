@@ -18,7 +18,7 @@ from schemas.data_action import SETTINGS_BYTES
 from schemas.duplicates import check_names
 from schemas.json_text import read_json
 from schemas.texts import SHOWN, conversation_id_in, medium_in, placeholder_in
-from schemas.validation_errors import in_words
+from schemas.validation_errors import describe_errors
 
 # What JMESPath's functions raise on data they were not made for, its own errors included (they are ValueErrors).
 _MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -47,18 +47,18 @@ class _Functions(Functions):
         return self._headers.get(name.lower())
 
     @signature({"types": []})
-    def _func_uuid_in(self, held: object) -> str | None:
+    def _func_uuid_in(self, argument: object) -> str | None:
         """The one UUID in a text that people write; null if there is none, or more than one."""
-        written = _UUID.findall(held) if isinstance(held, str) else []
-        found = {one.replace("-", "").lower(): str(one) for one in written}
+        matches = _UUID.findall(argument) if isinstance(argument, str) else []
+        found = {one.replace("-", "").lower(): str(one) for one in matches}
         return next(iter(found.values())) if len(found) == 1 else None
 
     @signature({"types": []})
-    def _func_from_json(self, held: object) -> object:
+    def _func_from_json(self, argument: object) -> object:
         """What a JSON text holds; null if it is none. A value that is no text is returned as it is."""
-        if not isinstance(held, str):
-            return held
-        text = held.encode(errors="surrogatepass")
+        if not isinstance(argument, str):
+            return argument
+        text = argument.encode(errors="surrogatepass")
         try:
             value = read_json(text)
             orjson.dumps(value)  # what is nested too deeply to be written again is of no use
@@ -107,7 +107,7 @@ class Path:
         try:
             return _BoundedInterpreter(_Functions(headers, self.names)).visit(self.compiled.parsed, event)
         except ValidationError as error:
-            raise InvalidRequest(in_words(error.messages)) from None
+            raise InvalidRequest(describe_errors(error.messages)) from None
         except _MISFITS:
             raise InvalidRequest(f"{self.text}: can't be worked out for this event") from None
 

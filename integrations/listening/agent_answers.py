@@ -1,14 +1,10 @@
-"""From a conversation's change to the command that a webhook of the envelope genesys-notification would be."""
+"""Turns a conversation's change into the command that a webhook of the envelope genesys-notification would give."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
-from marshmallow import ValidationError
-
 from cobrowse.model import Command
-from integrations.genesys.streams import MAX_BYTES
 from integrations.listening.config import DEADLINE_SECONDS, SENDER
 from integrations.senders.payloads.chat_events import connected_agents
 from integrations.senders.payloads.envelopes import ENVELOPES
@@ -20,14 +16,14 @@ from schemas.chat_event import NOTIFICATION
 _ENVELOPE = ENVELOPES["genesys-notification"]
 
 
-class Answered(NamedTuple):
+class AgentAnswer(NamedTuple):
     """A conversation that agents have answered: the command for the first of them, and the keys of them all."""
 
     command: Command
     keys: tuple[str, ...]
 
 
-class AnsweredReader:
+class AgentAnswerReader:
     """Reads changes of conversations. `new_id` makes correlation ids."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
@@ -36,25 +32,18 @@ class AnsweredReader:
             _ENVELOPE,
             Path.of(_ENVELOPE.paths["conversation_id"]),
             topics=_ENVELOPE.topics,
-            max_body_bytes=MAX_BYTES,
         )
 
-    def read(self, event: Mapping[str, Any], now: datetime) -> Answered | Ignored:
-        """What a change asks for. Raises InvalidRequest or MalformedRequest for one that can't be read.
+    def read(self, event: Mapping[str, Any], now: datetime) -> AgentAnswer | Ignored:
+        """What a change asks for. Raises InvalidRequest for one that can't be read.
 
         A conversation sends its whole state at every change: the key says which agent has answered, so that each
         answer starts one session however often it is delivered.
         """
-        incoming = UnverifiedRequest(
-            "POST", "", "", {"content-type": "application/json"}, orjson.dumps(event), received=now
-        )
-        (request,) = self._parser.read(incoming)
+        request = self._parser.parse_event(event, UnverifiedRequest("POST", "", "", {}, b"", received=now))
         if isinstance(request, Ignored):
             return request
-        try:
-            agents = connected_agents(NOTIFICATION.load(event))
-        except ValidationError:  # what the parser takes, this takes too
-            agents = []
+        agents = connected_agents(NOTIFICATION.load(event))
         keys = tuple(f"{request.conversation_id}:{one}" for one in agents if one)
         command = Command(
             sender=SENDER,
@@ -67,4 +56,4 @@ class AnsweredReader:
             reuse_live_session=True,
             start_when=_ENVELOPE.start_when,
         )
-        return Answered(command, keys)
+        return AgentAnswer(command, keys)

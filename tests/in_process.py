@@ -1,27 +1,20 @@
-"""The service inside this process, on a sandbox: for those who look at its answers and not at its sockets."""
+"""The service inside this process, on a sandbox: for tests that look at its answers and not at its sockets."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any
-
-from flask import Flask
 
 from app import create_app
 from cobrowse.model import Secret
 from integrations.genesys.transport import CurlTransport
-from integrations.ledger import LedgerStore, connect
+from integrations.ledger import connect
 from settings import Settings
 
 KEY = "hostile-key-0123456789abcdef"
 
 
 @contextlib.contextmanager
-def service(
-    genesys: str, folder: Path, environ: Mapping[str, str] = MappingProxyType({}), **chosen: Any
-) -> Iterator[tuple[Flask, LedgerStore]]:
+def service(genesys, folder, environ=MappingProxyType({}), transport=None, **chosen):
     """The app and its ledger, both of its own, until the block ends. `environ` holds its senders' secrets."""
     defaults = Settings(
         genesys_api_url=genesys,
@@ -31,12 +24,12 @@ def service(
         log_level="ERROR",
         log_format="json",
     )
-    transport = CurlTransport()
     settings = replace(defaults, **chosen)
     tells = bool(settings.outcome_webhook_url)
-    ledger = connect(f"sqlite:///{folder}/ledger.sqlite3", keys=(), retention_seconds=3600, adds_callbacks=tells)
-    try:
+    with contextlib.ExitStack() as stack:
+        if transport is None:
+            transport = CurlTransport()
+            stack.callback(transport.close)
+        ledger = connect(f"sqlite:///{folder}/ledger.sqlite3", keys=(), retention_seconds=3600, adds_callbacks=tells)
+        stack.callback(ledger.close)
         yield create_app(settings, ledger=ledger, transport=transport, environ=environ), ledger
-    finally:
-        ledger.close()
-        transport.close()

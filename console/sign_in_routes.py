@@ -1,4 +1,4 @@
-"""POST /console/sign-in and sign-out, and the way to the identity provider and back."""
+"""The routes to sign in with a password, to sign out, and to sign in at the identity provider."""
 
 from hmac import compare_digest
 
@@ -10,19 +10,19 @@ from cobrowse.errors import SenderRateLimited
 from console.access import COOKIE, Access, error_page, throttled_page
 from console.sign_in import SignedIn, Throttle
 from console.single_sign_on import SingleSignOn
-from integrations.identity import ProviderAway, SignInRefused
+from integrations.identity import ProviderUnavailable, SignInRefused
 
 log = structlog.stdlib.get_logger("cobrowse")
 
-# What their forms' tokens are about.
+# The subjects of their forms' tokens.
 SIGN_IN, SIGN_OUT = "sign in", "sign out"
-# What a browser keeps while its person is at the provider, and for how many seconds.
-_UNDER_WAY, _UNDER_WAY_SECONDS = "cobrowse_console_sign_in", 600
-_AWAY = ("The identity provider can't be used just now.", "Try again; the log says what is wrong.")
+# The cookie that holds a pending sign-in at the provider, and its seconds.
+_JOURNEY_COOKIE, _JOURNEY_SECONDS = "cobrowse_console_sign_in", 600
+_UNAVAILABLE = ("The identity provider can't be used just now.", "Try again; the log says what is wrong.")
 
 
-class Entrance:
-    """The routes by which people come in with a password, and go."""
+class SignInRoutes:
+    """The routes to sign in with a password and to sign out."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -33,23 +33,23 @@ class Entrance:
         blueprint.post("/sign-out")(self.sign_out)
 
     def sign_in(self) -> AnyResponse:
-        """Let in who has sent a name and the password for it."""
-        to = request.form.get("to", "")
-        if not self._access.is_ours(request.form.get("token", ""), SIGN_IN):
+        """Sign in by name and password."""
+        next_page = request.form.get("to", "")
+        if not self._access.is_own_form(request.form.get("token", ""), SIGN_IN):
             return self._access.sign_in_page("That page was too old; sign in on this one.", 403)
-        found = self._access.person_with(request.form.get("name", ""), request.form.get("password", ""), to)
-        return self._access.let_in(found, to) if isinstance(found, SignedIn) else found
+        result = self._access.authenticate(request.form.get("name", ""), request.form.get("password", ""), next_page)
+        return self._access.complete_sign_in(result, next_page) if isinstance(result, SignedIn) else result
 
     def sign_out(self) -> AnyResponse:
-        """Take the cookie back."""
-        if not self._access.is_ours(request.form.get("token", ""), SIGN_OUT):
+        """Delete the session cookie."""
+        if not self._access.is_own_form(request.form.get("token", ""), SIGN_OUT):
             return error_page(403, "This was not sent from a page of the console.", "Press “Sign out” on one.")
         page = self._access.sign_in_page("Signed out.", 200)
         self._access.set_cookie(page, COOKIE, "", 0)
         return page
 
 
-class ProviderEntrance:
+class ProviderRoutes:
     """The routes to the identity provider and back."""
 
     def __init__(self, access: Access, sso: SingleSignOn, throttle: Throttle) -> None:
@@ -63,49 +63,49 @@ class ProviderEntrance:
     def leave_for_provider(self) -> AnyResponse:
         """Send the browser to the identity provider."""
         try:
-            journey = self._sso.provider.begin()
-        except ProviderAway:
-            return error_page(503, *_AWAY)
-        answer = redirect(journey.url, 303)
-        kept = [journey.state, journey.nonce, journey.code_verifier, request.args.get("to", "")[:1000]]
-        sealed = self._access.seals.put("journey", kept)
-        self._access.set_cookie(answer, _UNDER_WAY, sealed, _UNDER_WAY_SECONDS)
+            sign_in = self._sso.provider.begin()
+        except ProviderUnavailable:
+            return error_page(503, *_UNAVAILABLE)
+        answer = redirect(sign_in.url, 303)
+        pending = [sign_in.state, sign_in.nonce, sign_in.code_verifier, request.args.get("to", "")[:1000]]
+        sealed = self._access.signer.sign("journey", pending)
+        self._access.set_cookie(answer, _JOURNEY_COOKIE, sealed, _JOURNEY_SECONDS)
         return answer
 
     def return_from_provider(self) -> AnyResponse:
-        """Let in whom the identity provider has confirmed, if the claim gives a role."""
-        answer = self._person_back()
-        self._access.set_cookie(answer, _UNDER_WAY, "", 0)
+        """Sign in a person whom the identity provider has authenticated, if the claim gives a role."""
+        answer = self._finish_journey()
+        self._access.set_cookie(answer, _JOURNEY_COOKIE, "", 0)
         return answer
 
-    def _person_back(self) -> AnyResponse:
-        sealed = request.cookies.get(_UNDER_WAY, "")
-        kept = self._access.seals.open("journey", sealed, _UNDER_WAY_SECONDS)
+    def _finish_journey(self) -> AnyResponse:
+        sealed = request.cookies.get(_JOURNEY_COOKIE, "")
+        pending = self._access.signer.unsign("journey", sealed, _JOURNEY_SECONDS)
         state, code = request.args.get("state", ""), request.args.get("code", "")
-        if not kept or not compare_digest(state.encode(), kept[0].encode()):
-            return self._not_let_in("This sign-in was not begun in this browser, or more than ten minutes ago.")
+        if not pending or not compare_digest(state.encode(), pending[0].encode()):
+            return self._refuse("This sign-in was not begun in this browser, or more than ten minutes ago.")
         if not code:
             log.warning("the identity provider refused a sign-in", error=request.args.get("error", "")[:200])
-            return self._not_let_in("The identity provider did not confirm the sign-in.")
+            return self._refuse("The identity provider did not confirm the sign-in.")
         address = request.remote_addr or ""
         try:
             self._throttle.attempt(address, state)
-            claims = self._sso.provider.finish(code, kept[1], kept[2])
+            claims = self._sso.provider.finish(code, pending[1], pending[2])
         except SenderRateLimited as error:
             return throttled_page(error)
-        except ProviderAway:
-            return error_page(503, *_AWAY)
+        except ProviderUnavailable:
+            return error_page(503, *_UNAVAILABLE)
         except SignInRefused:
-            return self._not_let_in("The identity provider did not confirm the sign-in.")
+            return self._refuse("The identity provider did not confirm the sign-in.")
         self._throttle.record_success(address, state)
         person, subject = self._sso.person_of(claims), str(claims["sub"])[:200]
         if person is None:
             log.warning("console sign-in without a role", client=address, subject=subject)
             hint = f"The claim {self._sso.claim} of your account has none of the values that give a role here."
             return error_page(403, "You are signed in at the identity provider, but may not use this console.", hint)
-        return self._access.let_in(person, kept[3], subject=subject)
+        return self._access.complete_sign_in(person, pending[3], subject=subject)
 
-    def _not_let_in(self, message: str) -> Response:
+    def _refuse(self, message: str) -> Response:
         return make_response(
-            self._access.sign_in_page(message, 401, self._access.seals.put("to", url_for("console.newest")))
+            self._access.sign_in_page(message, 401, self._access.signer.sign("to", url_for("console.newest")))
         )

@@ -1,4 +1,4 @@
-"""Keeps a lease of the ledger beside what it is for, so that no slow call lets it run out."""
+"""Renews a lease of the ledger in a thread of its own, so that no slow call lets it expire."""
 
 from threading import Event, Thread
 from typing import Protocol
@@ -32,7 +32,7 @@ class Lease(Protocol):
         """Whether this process has it."""
 
 
-class KeptLease:
+class LeaseKeeper:
     """One owner's lease. `held` is true only while no other can have it, by this process's monotonic clock."""
 
     def __init__(self, leases: Leases, name: str, owner: str, clock: Clock) -> None:
@@ -66,21 +66,21 @@ class KeptLease:
             except LedgerUnavailable as error:
                 log.warning("a lease runs out by itself", lease=self._name, message=error.message)
 
-    def look(self) -> None:
+    def renew(self) -> None:
         """Take or prolong the lease, once."""
-        asked = self._clock.monotonic()  # before the question: what was waited for the answer is gone from the lease
+        start = self._clock.monotonic()  # before the question: what was waited for the answer is gone from the lease
         try:
-            won = self._leases.hold(self._name, self._owner, LEASE_SECONDS, seconds=EVERY)
+            acquired = self._leases.hold(self._name, self._owner, LEASE_SECONDS, seconds=EVERY)
         except LedgerUnavailable as error:
             # What was held stays so until it runs out; the ledger may be back by then.
             log.warning("a lease can't be taken: the ledger is unreachable", lease=self._name, message=error.message)
             return
-        self._held_until = asked + LEASE_SECONDS if won else 0.0
+        self._held_until = start + LEASE_SECONDS if acquired else 0.0
 
     def _keep(self) -> None:
         while not self._stopping.is_set():
             try:
-                self.look()
+                self.renew()
             except Exception:  # without this thread the process would never do the work again
                 log.exception("lease: internal error", lease=self._name)
             self._stopping.wait(EVERY)
