@@ -1,5 +1,6 @@
 """Holds the whole test run to one promise, nothing secret gets out, and marks the tests that take their time."""
 
+import functools
 import gc
 import os
 from itertools import cycle, islice
@@ -119,6 +120,7 @@ def long_ones_first(items, workers):
     return [item for stretch in stretches for item in stretch] + list(rest)
 
 
+@functools.cache
 def place(path):
     """Where a test is, below this folder; "" elsewhere."""
     return path.relative_to(HERE).as_posix() if path.is_relative_to(HERE) else ""
