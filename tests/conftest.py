@@ -12,10 +12,11 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.databases import database, server
+from tests.gunicorn_forks import gunicorn_forks
 from tests.leftovers import Leftovers
 from tests.watch import WATCH
 
-__all__ = ["database", "server"]
+__all__ = ["database", "gunicorn_forks", "server"]
 
 HERE = Path(__file__).parent
 # Where a folder or a file of tests has a mark of its own. `make test-fast` passes over all three.
