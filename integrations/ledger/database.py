@@ -83,8 +83,8 @@ class Database(Protocol):
 
         What is `durable` has reached the disk by then, and so has all that was committed before it. The rest survives
         the end of this process, and of the machine or the database server only if that comes a moment later.
-        A work may be done a second time when its commit's answer was lost. It writes by one statement at most, or by one
-        `run.together`; what it writes before that is right whatever becomes of the rest.
+        A work may be done a second time when its commit's answer was lost. It writes by one statement at most,
+        or by one `run.together`; what it writes before that is right whatever becomes of the rest.
         """
 
     def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:
