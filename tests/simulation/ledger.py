@@ -31,7 +31,8 @@ _AGAIN = (State.FAILED_RETRYABLE, State.RUNNING)
 class SimulatedLedger:
     """Survives every worker, and a power cut as far as the protocol says.
 
-    `wins` and `settled` are for the invariants: what was committed, in order. `cuts` counts the power cuts.
+    `wins`, `settled` and `ends` are for the invariants: what was committed, in order; an end as its row and attempt.
+    `cuts` counts the power cuts.
     """
 
     def __init__(self, world: Scheduler, legs: tuple[float, float]) -> None:
@@ -42,6 +43,7 @@ class SimulatedLedger:
         self.by_id: dict[str, Row] = {}
         self.wins: list[Win] = []
         self.settled: list[Settled] = []
+        self.ends: list[tuple[Row, int]] = []
         self.cuts = 0
         self.lose_workers: Callable[[], None] = lambda: None
         self._power = PowerCut(world.seed)
@@ -188,8 +190,9 @@ class SimulatedLedger:
 
     def _mark_ended(self, initiation_id: str) -> None:
         row = self.by_id.get(initiation_id)
-        if row is not None:
-            row.ended = row.ended or self.now()
+        if row is not None and not row.ended:
+            row.ended = self.now()
+            self.ends.append((row, row.attempts))
 
     def _read(self, initiation_id: str) -> InitiationRecord | None:
         row = self.by_id.get(initiation_id)
@@ -272,16 +275,16 @@ class SimulatedLedger:
 
     def picture(self) -> object:
         """All that is committed."""
-        return [(row, dict(vars(row))) for row in self.rows], dict(self.slots), len(self.settled)
+        return [(row, dict(vars(row))) for row in self.rows], dict(self.slots), len(self.settled), len(self.ends)
 
     def restore(self, picture: object) -> None:
         """Make it what it was. Who waits for a row waits on."""
-        rows, slots, settled = picture
+        rows, slots, settled, ends = picture
         for row, values in rows:
             vars(row).update(values | {"waiting": row.waiting})
         self.rows[:] = [row for row, _ in rows]
         self.slots, self.by_id = slots, {row.id: row for row, _ in rows}
-        del self.settled[settled:]
+        del self.settled[settled:], self.ends[ends:]
 
     def now(self) -> float:
         """The ledger's own clock, in seconds."""

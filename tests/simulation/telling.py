@@ -10,21 +10,26 @@ from random import Random
 from cobrowse.callbacks import Callback, Delivery, EventType
 from cobrowse.model import Secret
 from integrations.callbacks import LEASE
-from integrations.callbacks.posting import Poster, Receiver
-from integrations.callbacks.sender import TURN, CallbackSender
-from integrations.lease_keeper import EVERY, LeaseKeeper
+from integrations.callbacks.posting import TRY_SECONDS, UNREACHABLE_PAUSE, WAITS, Poster, Receiver
+from integrations.callbacks.sender import TURN, UNRECORDED_PAUSE, CallbackSender
+from integrations.lease_keeper import EVERY, LEASE_SECONDS, LeaseKeeper
 from integrations.senders.fetching import Answer, FetchError
 from tests.receivers import SECRET
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.mischief import Mischief
 from tests.simulation.parts import SimulatedClock
-from tests.simulation.scheduler import Call, Process, Scheduler
+from tests.simulation.rows import Row
+from tests.simulation.scheduler import FREEZES, Call, Process, Scheduler
 from web.callback_payload import payload
 
-# Tries of one event that fail at most: two are over within ten minutes.
+# Tries of one event that fail at most, and seconds until another process is started for one that died.
 MOST_FAULTS = 2
+REBOOT = 20.0
 # Seconds that a request is on its way.
 LEG = 0.05
+# Seconds that mischief of the largest budget costs at most: a process stands still, or another takes over, and what it
+# had sent is sent again after a pause.
+MISHAPS = 10 * (max(FREEZES) + REBOOT + LEASE_SECONDS + UNRECORDED_PAUSE)
 
 
 class Telling:
@@ -116,33 +121,40 @@ class _Sending(Process):
         self._telling = telling
 
     def crashed(self) -> None:
-        self._telling.world.at(self._telling.dice.random() * 20, self._telling.boot)
+        self._telling.world.at(self._telling.dice.random() * REBOOT, self._telling.boot)
 
 
 def told(world: Scheduler, ledger: SimulatedLedger, sender: type[CallbackSender]) -> list[str]:
     """Each broken promise about the callbacks of a run that has come to rest, a line each."""
     found = _outbox(ledger)
-    world.events = 0
     telling = Telling(world, ledger, sender)
-    if not world.run():
+    if not world.run(_longest(ledger)):
         return [*found, "the callbacks did not come to rest"]
     return found + _received(telling)
 
 
+def _longest(ledger: SimulatedLedger) -> float:
+    """Seconds within which every event is received, though each fails MOST_FAULTS times and one waits for another."""
+    events = Counter(event.initiation_id for event in ledger.events())
+    waits = sum(WAITS[:MOST_FAULTS]) * 1.2
+    # This sender makes one try at a time, so that a failed one holds up all others as well.
+    fault = TRY_SECONDS + UNREACHABLE_PAUSE + EVERY
+    return max(events.values(), default=0) * waits + MOST_FAULTS * events.total() * fault + MISHAPS
+
+
 def _outbox(ledger: SimulatedLedger) -> list[str]:
-    """Each outcome on record has one event, and nothing else has."""
-    expected = Counter(
-        f"{settled.row.id}:{EventType.of(settled.state).rpartition('.')[2]}:{settled.attempt}"
-        for settled in ledger.settled
-    )
-    kept = Counter(event.id for event in ledger.events() if event.type is not EventType.ENDED)
-    ended = {row.id for row in ledger.rows if row.ended}
-    marked = Counter(event.initiation_id for event in ledger.events() if event.type is EventType.ENDED)
+    """Each outcome on record has one event, so has each end that was noted with a start, and nothing else has."""
+    expected = Counter(_event(each.row, EventType.of(each.state), each.attempt) for each in ledger.settled)
+    expected += Counter(_event(row, EventType.ENDED, attempt) for row, attempt in ledger.ends)
+    kept = Counter(event.id for event in ledger.events())
     return [
-        *(f"{one} is an outcome without its event" for one in expected - kept),
-        *(f"{one} is an event without its outcome" for one in kept - expected),
-        *(f"{one}: {marked[one]} events of its end" for one in ended | marked.keys() if marked[one] != (one in ended)),
+        *(f"{one} is on record without its event" for one in expected - kept),
+        *(f"{one} is an event of nothing that is on record" for one in kept - expected),
     ]
+
+
+def _event(row: Row, kind: EventType, attempt: int) -> str:
+    return f"{row.id}:{kind.rpartition('.')[2]}:{attempt}"
 
 
 def _received(telling: Telling) -> list[str]:
