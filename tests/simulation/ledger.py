@@ -110,10 +110,8 @@ class SimulatedLedger:
         if not self.reached("settle", state.value, self.committing(effect, durable=False)):
             raise LeaseLost
 
-    def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
-        self.reached(
-            "mark ended", initiation_id, self.committing(lambda: self._mark_ended(initiation_id), durable=False)
-        )
+    def mark_ended(self, entry: InitiationRecord, *, seconds: float | None = None) -> None:
+        self.reached("mark ended", entry.id, self.committing(lambda: self._mark_ended(entry), durable=False))
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         return self.reached("read", initiation_id, lambda: self._read(initiation_id))
@@ -188,11 +186,11 @@ class SimulatedLedger:
         row.waiting.clear()
         return True
 
-    def _mark_ended(self, initiation_id: str) -> None:
-        row = self.by_id.get(initiation_id)
+    def _mark_ended(self, entry: InitiationRecord) -> None:
+        row = self.by_id.get(entry.id)
         if row is not None and not row.ended:
             row.ended = self.now()
-            self.ends.append((row, row.attempts))
+            self.ends.append((row, entry.attempts))
 
     def _read(self, initiation_id: str) -> InitiationRecord | None:
         row = self.by_id.get(initiation_id)

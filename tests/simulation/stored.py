@@ -124,9 +124,9 @@ class StoredLedger(SimulatedLedger):
             return False
         return super()._settle(initiation_id, lease_owner, state, checkpoint, outcome)
 
-    def _mark_ended(self, initiation_id: str) -> None:
-        self.store.mark_ended(initiation_id)
-        super()._mark_ended(initiation_id)
+    def _mark_ended(self, entry: InitiationRecord) -> None:
+        self.store.mark_ended(entry)
+        super()._mark_ended(entry)
 
     def _read(self, initiation_id: str) -> InitiationRecord | None:
         return self.store.read(initiation_id)
