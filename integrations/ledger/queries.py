@@ -272,6 +272,11 @@ WHERE state = 'pending' AND at <= {now} AND NOT EXISTS (
         AND coalesce(earlier.state, '') = 'pending')
 ORDER BY at, seq LIMIT :limit
 """.replace("{callback}", _CALLBACK)
+# Changes nothing. It is there to be committed: without a change PostgreSQL's commit waits for nothing.
+CONFIRM_CALLBACK = """
+UPDATE callbacks SET at = at
+WHERE initiation_id = :initiation_id AND attempt = :attempt AND type = :type AND state = 'pending'
+"""
 CALLBACKS_OF = """
 SELECT {callback} FROM callbacks WHERE initiation_id = :initiation_id ORDER BY seq
 """.replace("{callback}", _CALLBACK)

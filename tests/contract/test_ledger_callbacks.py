@@ -10,7 +10,7 @@ import pytest
 from cobrowse.callbacks import Delivery, EventType
 from cobrowse.ledger import Acquired, Checkpoint, State
 from integrations.ledger import queries
-from integrations.ledger.callbacks import BATCH
+from integrations.ledger.callbacks import BATCH, CallbackTable
 from integrations.ledger.database import SequentialRun
 from integrations.ledger.purge import UNTRIED_SECONDS
 from tests.contract.ledgers import FINAL, INVITING, again, claim_of, execute, failed, keyed, outcome, settle, won
@@ -136,6 +136,43 @@ def test_a_later_event_of_an_initiation_waits_for_the_earlier_one(telling):
     telling.callbacks.mark(due[0], Delivery.DELIVERED, 0.0, "HTTP 204")
     assert [each.id for each in telling.callbacks.due(10)] == [f"{claim.id}:ended:1", f"{other.id}:succeeded:1"]
     assert len(telling.callbacks.due(1)) == 1
+
+
+class Watched:
+    """A database that notes which writes wait for the disk. `before` is done before each."""
+
+    def __init__(self, database, before=lambda: None):
+        self.scan = database.scan
+        self.writes = []
+        self._database = database
+        self._before = before
+
+    def write(self, work, *, durable):
+        self._before()
+        self.writes.append(durable)
+        return self._database.write(work, durable=durable)
+
+
+def test_what_is_due_is_on_disk_and_nothing_is_written_where_nothing_is_due(telling):
+    database = Watched(telling._database)
+    assert CallbackTable(database).due(10) == []
+    assert database.writes == []
+    claim = keyed()
+    won(telling, claim)
+    settle(telling, claim)
+    assert [each.id for each in CallbackTable(database).due(10)] == [f"{claim.id}:succeeded:1"]
+    assert database.writes == [True]
+
+
+def test_an_event_that_a_crash_of_the_database_undoes_meanwhile_is_not_due(telling, url):
+    kept, undone = keyed(), keyed("k-2", conversation_id="c-2")
+    for claim in (undone, kept):
+        won(telling, claim)
+        settle(telling, claim)
+    database = Watched(
+        telling._database, lambda: execute(url, f"DELETE FROM callbacks WHERE initiation_id = '{undone.id}'")
+    )
+    assert [each.initiation_id for each in CallbackTable(database).due(10)] == [kept.id]
 
 
 def test_what_is_delivered_stays_so_until_it_is_to_be_sent_again(telling):

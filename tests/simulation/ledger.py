@@ -257,12 +257,13 @@ class SimulatedLedger:
                 self._on_disk = None
             self._commits += 1
             if self._commits == power.after_commits:
-                self.world.at(power.moment * self.world.random.random(), self._cut)
+                self.world.at(power.moment * self.world.random.random(), self.cut_power)
             return answer
 
         return commit
 
-    def _cut(self) -> None:
+    def cut_power(self) -> None:
+        """Take back what is not on disk, and stop the workers if the power was theirs as well."""
         self.world.note("power cut", "workers too" if self._power.takes_workers else "database")
         self.cuts += 1
         if self._on_disk is not None:
@@ -270,6 +271,11 @@ class SimulatedLedger:
             self._on_disk = None
         if self._power.takes_workers:
             self.lose_workers()
+
+    @property
+    def may_lose_power(self) -> bool:
+        """Whether this run has a power cut."""
+        return self._power.after_commits > 0
 
     def picture(self) -> object:
         """All that is committed."""

@@ -27,9 +27,11 @@ MOST_FAULTS = 2
 REBOOT = 20.0
 # Seconds that a request is on its way.
 LEG = 0.05
-# Seconds that mischief of the largest budget costs at most: a process stands still, or another takes over, and what it
-# had sent is sent again after a pause.
-MISHAPS = 10 * (max(FREEZES) + REBOOT + LEASE_SECONDS + UNRECORDED_PAUSE)
+# The power goes within so many seconds, if it does.
+POWER_LASTS = 60.0
+# Seconds that mischief of the largest budget and a power cut cost at most: a process stands still, or another takes
+# over, and what it had sent is sent again after a pause.
+MISHAPS = POWER_LASTS + 11 * (max(FREEZES) + REBOOT + LEASE_SECONDS + UNRECORDED_PAUSE)
 
 
 class Telling:
@@ -44,10 +46,14 @@ class Telling:
         self.received: list[tuple[str, bytes]] = []
         self.faults: Counter[str] = Counter()
         self.booted = 0
+        self.processes: list[_Sending] = []
         # Nothing goes wrong in some runs, and then each is received once.
         self.calm = self.dice.random() < 0.2
         if not self.calm:
             world.mischief = Mischief(self.dice)
+            ledger.lose_workers = self.lose_power
+            if ledger.may_lose_power:
+                world.at(self.dice.random() * POWER_LASTS, ledger.cut_power)
         for _ in range(self.dice.choice((1, 2, 3))):
             self.boot()
 
@@ -55,6 +61,7 @@ class Telling:
         """Start a process that sends."""
         self.booted += 1
         process = _Sending(self, f"teller-{self.booted}")
+        self.processes.append(process)
         clock = SimulatedClock(self.world)
         lease = LeaseKeeper(self, LEASE, process.name, clock)
         poster = Poster(
@@ -63,6 +70,11 @@ class Telling:
         sender = self.sender(self, lease, poster, self, clock, lambda works: [work() for work in works])
         self.world.spawn(f"{process.name}/lease", lambda: self.loop(EVERY, lease.renew), process)
         self.world.spawn(f"{process.name}/sender", lambda: self.loop(TURN, sender.turn), process)
+
+    def lose_power(self) -> None:
+        """All that send stop."""
+        for process in tuple(self.processes):
+            self.world.kill(process)
 
     def loop(self, seconds: float, work: Callable[[], object]) -> None:
         """Do it again and again, until nothing is left to be told."""
@@ -92,16 +104,18 @@ class Telling:
     # The outbox and the lease, each behind the ledger's line; and the watcher.
 
     def due(self, limit: int) -> list[Callback]:
-        return self.ledger.reached("due", "", lambda: self.table.due(limit))
+        return self.ledger.reached("due", "", self.ledger.as_synced(lambda: self.table.due(limit)))
 
     def mark(self, callback: Callback, state: Delivery, wait: float, answer: str) -> None:
-        self.ledger.reached("mark", callback.id, lambda: self.table.mark(callback, state, wait, answer))
+        marked = self.ledger.as_synced(lambda: self.table.mark(callback, state, wait, answer))
+        self.ledger.reached("mark", callback.id, marked)
 
     def backlog(self) -> tuple[int, float]:
         return self.table.backlog()
 
     def hold(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
-        return self.ledger.reached("hold", owner, lambda: self.leases.hold(name, owner, lease_seconds))
+        held = self.ledger.as_synced(lambda: self.leases.hold(name, owner, lease_seconds))
+        return self.ledger.reached("hold", owner, held)
 
     def release(self, name: str, owner: str) -> None:
         self.leases.release(name, owner)
@@ -121,6 +135,7 @@ class _Sending(Process):
         self._telling = telling
 
     def crashed(self) -> None:
+        self._telling.processes.remove(self)
         self._telling.world.at(self._telling.dice.random() * REBOOT, self._telling.boot)
 
 
@@ -170,6 +185,8 @@ def _received(telling: Telling) -> list[str]:
             found.append(f"{event.id} was never received")
         else:
             order[event.initiation_id].append(first.index(event.id))
+    on_record = {event.id for event in telling.ledger.events()}
+    found += [f"{one} was received and is not on record" for one in bodies.keys() - on_record]
     found += [
         f"{one}: its events were received out of order" for one, places in order.items() if places != sorted(places)
     ]
