@@ -51,9 +51,10 @@ class Telling:
         self.calm = self.dice.random() < 0.2
         if not self.calm:
             world.mischief = Mischief(self.dice)
-            ledger.lose_workers = self.lose_power
-            if ledger.may_lose_power:
-                world.at(self.dice.random() * POWER_LASTS, ledger.cut_power)
+            ledger.lose_workers = self.lose_workers
+        self.power_goes = ledger.may_lose_power and not self.calm
+        if self.power_goes:
+            world.at(self.dice.random() * POWER_LASTS, self.lose_power)
         for _ in range(self.dice.choice((1, 2, 3))):
             self.boot()
 
@@ -72,13 +73,18 @@ class Telling:
         self.world.spawn(f"{process.name}/sender", lambda: self.loop(TURN, sender.turn), process)
 
     def lose_power(self) -> None:
+        """The machine or its database goes, with what is not on disk: tries may be made again."""
+        self.power_goes = False
+        self.ledger.cut_power()
+
+    def lose_workers(self) -> None:
         """All that send stop."""
         for process in tuple(self.processes):
             self.world.kill(process)
 
     def loop(self, seconds: float, work: Callable[[], object]) -> None:
-        """Do it again and again, until nothing is left to be told."""
-        while self.table.backlog()[0]:
+        """Do it again and again, until nothing is left to be told and nothing told can be taken back."""
+        while self.power_goes or self.table.backlog()[0]:
             work()
             self.world.pause(seconds)
 
