@@ -51,7 +51,6 @@ INITIATION_SECONDS = Row(
     ("flow", "success"),
     _INITIATION,
 )
-STEP_SECONDS = Row("cobrowse_step_seconds", "How long each step of a flow took.", ("flow", "step"), _CALL)
 CALL_SECONDS = Row(
     "cobrowse_upstream_call_duration_seconds",
     "How long each call to Genesys took; its _count counts them. status is 2xx, 3xx, 4xx, 5xx, 429 for itself, or why "
@@ -100,7 +99,7 @@ IGNORED = Row(
 REQUESTS = Row("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
 
 ROWS = (
-    *(INITIATIONS, INITIATION_SECONDS, STEP_SECONDS, CALL_SECONDS, RETRIES, WAIT_SECONDS, CREATED),
+    *(INITIATIONS, INITIATION_SECONDS, CALL_SECONDS, RETRIES, WAIT_SECONDS, CREATED),
     *(ATTACHED, IN_FLIGHT, CIRCUIT, BUDGET, RELOAD, IGNORED, REQUESTS),
 )
 
@@ -144,8 +143,7 @@ class Metrics:
         self._budget = _LabelCache(self._gauge(BUDGET, "mostrecent"))
         # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
         self._histograms[CALL_SECONDS]["token", "2xx"]
-        # Bound once: these are on the way of every call.
-        self._calls, self._steps = self._histograms[CALL_SECONDS], self._histograms[STEP_SECONDS]
+        self._calls = self._histograms[CALL_SECONDS]  # bound once: it is on the way of every call
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All counts in the text form that fits this Accept header, and its Content-Type."""
@@ -193,15 +191,13 @@ class Metrics:
         return on_response
 
     def on_span_end(self, attempt: Attempt, span: Span) -> None:
-        """Count a call, a step or a wait."""
+        """Count a call, a wait, or the step that attaches a session."""
         if span.kind == "call":
             self._record_call(attempt, span)
-        elif span.kind == "step":
-            self._steps[attempt.checkpoint.flow or "none", span.name].observe(span.seconds)
-            if span.name in self._attaching and span.result == "done":
-                self._counters[ATTACHED][()].inc()
-        else:
+        elif span.kind == "wait":
             self._histograms[WAIT_SECONDS]["retry" if "another try" in span.name else "poll",].observe(span.seconds)
+        elif span.name in self._attaching and span.result == "done":
+            self._counters[ATTACHED][()].inc()
 
     def on_outcome(self, command: Command, outcome: Outcome) -> None:
         """Count an initiation."""

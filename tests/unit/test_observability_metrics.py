@@ -138,11 +138,6 @@ def test_waits_count_by_what_they_come_before(told):
     assert found["cobrowse_wait_seconds_sum", "poll"] == 0.2
 
 
-def test_steps_count_by_flow(told):
-    found = told(Span("step", "verify", 0.0, 0.25, "done"))
-    assert found["cobrowse_step_seconds_sum", "media", "verify"] == 0.25
-
-
 def test_what_was_created_and_never_attached_is_the_difference_of_two_counts(told):
     found = told(
         call("create", "201"), call("create", "503"), call("create", "201"), Span("step", "attach", 0.0, 1.0, "done")
