@@ -65,16 +65,25 @@ async function copied(text) {
   }
 }
 
+// What parts say otherwise, while they say something for a moment.
+const usual = new Map();
+
+// Let a part say something for a moment, which begins anew each time.
+function say(part, text) {
+  const { words, timer } = usual.get(part) ?? { words: part.textContent };
+  clearTimeout(timer);
+  part.textContent = text;
+  const end = () => {
+    part.textContent = words;
+    usual.delete(part);
+  };
+  usual.set(part, { words, timer: setTimeout(end, 1500) });
+}
+
 export async function copy(text, button) {
   const done = (await copied(text)) ? "Copied" : "Not copied";
-  const news = element("copied");
-  news.textContent = done;
-  if (button) {
-    const word = button.textContent;
-    button.textContent = done;
-    setTimeout(() => (button.textContent = word), 1500);
-  }
-  setTimeout(() => (news.textContent = ""), 1500);
+  say(element("copied"), done);
+  if (button) say(button, done);
 }
 
 // Make a part that has come ready to be used.

@@ -3,7 +3,8 @@
 import os
 import shutil
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -66,15 +67,21 @@ def served(app, port=0):
 
 
 @pytest.fixture
+def serve():
+    """Serves apps until all pages are closed: a request of theirs that a server's end cuts off is a complaint."""
+    with ExitStack() as stack:
+        yield lambda app, port=0: stack.enter_context(served(app, port))
+
+
+@pytest.fixture
 def bridge(service):  # noqa: F811 - the fixture
     return service(deadline_seconds=3.0)
 
 
 @pytest.fixture
-def site(bridge):
+def site(bridge, serve):
     """The console's address."""
-    with served(console(bridge)) as url:
-        yield f"{url}/console"
+    return f"{serve(console(bridge))}/console"
 
 
 def failure_of(request):
@@ -83,11 +90,14 @@ def failure_of(request):
 
 
 @pytest.fixture
-def open_page(chromium):
-    """A factory of pages. Whatever a page complains of, a policy's violation say, fails the test."""
+def open_page(chromium, serve):
+    """A factory of pages. Whatever a page complains of, a policy's violation say, fails the test.
+
+    Where time `stands`, a page's timers wait until the test runs its clock.
+    """
     contexts, complaints = [], []
 
-    def build(url="", **options):
+    def build(url="", *, stands=False, **options):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-GB"} | options)
         context.set_default_timeout(1000 * HANGS)
         contexts.append(context)
@@ -95,8 +105,12 @@ def open_page(chromium):
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.extend(failure_of(request)))
+        if stands:
+            page.clock.install(time=datetime.now(UTC))
         if url:
             page.goto(url)
+        if stands:
+            page.clock.pause_at(datetime.now(UTC) + timedelta(minutes=1))
         return page
 
     build.complaints = complaints

@@ -7,10 +7,12 @@ import pytest
 from playwright.sync_api import expect
 
 from sandbox.state import ENDED, VOICE, WEBCHAT
-from tests.browser.conftest import served
+from tests.clocks import wait_until
 from tests.integration.consoles import ask, console, failing
 
 COPIES = ["clipboard-read", "clipboard-write"]
+# Milliseconds for which the page says that it has copied something.
+SAID = 1_500
 
 
 def row(page, outcome):
@@ -50,7 +52,7 @@ def test_keys_search_step_copy_and_help(site, open_page, bridge):
 
 def test_the_copy_key_copies_the_conversation_of_a_page_too(site, open_page, bridge):
     outcome = ask(bridge, WEBCHAT)
-    page = open_page(f"{site}/initiations/{outcome.initiation_id}", permissions=COPIES)
+    page = open_page(f"{site}/initiations/{outcome.initiation_id}", stands=True, permissions=COPIES)
     page.keyboard.press("c")
     expect(page.locator("#copied")).to_have_text("Copied")
     assert copied(page) == WEBCHAT
@@ -58,18 +60,43 @@ def test_the_copy_key_copies_the_conversation_of_a_page_too(site, open_page, bri
 
 def test_ids_json_and_curl_are_copied_whole(site, open_page, bridge):
     outcome = ask(bridge, WEBCHAT, sender="architect", key="case-1")
-    page = open_page(f"{site}/initiations/{outcome.initiation_id}", permissions=COPIES)
-    wanted = {"conversation": WEBCHAT, "initiation": outcome.initiation_id, "correlation id": "corr-1", "key": "case-1"}
-    for name, text in wanted.items():
-        page.get_by_role("button", name=f"Copy {name}", exact=True).click()
+    page = open_page(f"{site}/initiations/{outcome.initiation_id}", stands=True, permissions=COPIES)
+
+    def text_of(button):
+        page.get_by_role("button", name=button, exact=True).click()
         expect(page.locator("#copied")).to_have_text("Copied")
-        assert copied(page) == text
-    page.get_by_role("button", name="Copy JSON").click()
+        page.clock.run_for(SAID)
+        expect(page.locator("#copied")).to_have_text("")
+        return copied(page)
+
+    wanted = {"conversation": WEBCHAT, "initiation": outcome.initiation_id, "correlation id": "corr-1", "key": "case-1"}
+    assert {name: text_of(f"Copy {name}") for name in wanted} == wanted
+    assert json.loads(text_of("Copy JSON"))["initiationId"] == outcome.initiation_id
+    curl = text_of("Copy as curl")
+    assert curl.startswith("curl -sS http://127.0.0.1:")
+    assert WEBCHAT in curl
+
+
+def test_what_was_copied_last_is_said_for_its_whole_time(site, open_page, bridge):
+    outcome = ask(bridge, WEBCHAT)
+    page = open_page(f"{site}/initiations/{outcome.initiation_id}", stands=True, permissions=COPIES)
+    first, second = (page.get_by_role("button", name=f"Copy {name}", exact=True) for name in ("conversation", "JSON"))
+    words = second.text_content()
+    first.click()
+    expect(first).to_have_text("Copied")
+    page.clock.run_for(SAID - 500)
+    second.click()
+    expect(second).to_have_text("Copied")
+    page.clock.run_for(SAID - 500)
+    expect(first).to_have_text("Copy")
     expect(page.locator("#copied")).to_have_text("Copied")
-    assert json.loads(copied(page))["initiationId"] == outcome.initiation_id
-    page.get_by_role("button", name="Copy as curl").click()
-    assert copied(page).startswith("curl -sS http://127.0.0.1:")
-    assert WEBCHAT in copied(page)
+    # Once more while it still says so.
+    page.evaluate("navigator.clipboard.writeText('')")
+    second.click()
+    wait_until(lambda: copied(page))
+    page.clock.run_for(SAID)
+    expect(page.locator("#copied")).to_have_text("")
+    expect(second).to_have_text(words)
 
 
 def test_times_are_the_readers_own_with_zone_and_age_and_utc_on_hover(site, open_page, bridge):
@@ -131,47 +158,47 @@ def native(service):
     return service(deadline_seconds=3.0, cobrowse_flow="native")
 
 
-def test_a_session_is_ended_by_its_button(native, open_page, box):
-    with served(console(native)) as url:
-        started = ask(native, WEBCHAT)
-        page = open_page(f"{url}/console/initiations/{started.initiation_id}")
-        page.get_by_role("button", name="End session").click()
-        expect(page.locator("article .chip").first).to_have_text("Ended")
-        expect(page.locator(".facts")).to_contain_text(started.initiation_id)
-        page.goto(f"{url}/console/initiations/{started.initiation_id}")
-        expect(page.get_by_role("button", name="End session")).to_have_count(0)
+def test_a_session_is_ended_by_its_button(native, serve, open_page, box):
+    url = serve(console(native))
+    started = ask(native, WEBCHAT)
+    page = open_page(f"{url}/console/initiations/{started.initiation_id}")
+    page.get_by_role("button", name="End session").click()
+    expect(page.locator("article .chip").first).to_have_text("Ended")
+    expect(page.locator(".facts")).to_contain_text(started.initiation_id)
+    page.goto(f"{url}/console/initiations/{started.initiation_id}")
+    expect(page.get_by_role("button", name="End session")).to_have_count(0)
 
 
-def test_refusals_and_senders_appear_by_themselves(bridge, open_page):
-    with served(bridge.app) as url:
-        refused = open_page(f"{url}/console/refused")
-        expect(refused.get_by_text("Nothing was refused")).to_be_visible()
-        expect(refused.get_by_text("Live", exact=True)).to_be_visible()
-        assert bridge.post(key="a-wrong-key-of-somebodys", conversationId=WEBCHAT).status_code == 401
-        expect(refused.get_by_role("row").filter(has_text="not_authenticated")).to_be_visible()
-        senders = open_page(f"{url}/console/senders")
-        expect(senders.get_by_text("Live", exact=True)).to_be_visible()
+def test_refusals_and_senders_appear_by_themselves(bridge, serve, open_page):
+    url = serve(bridge.app)
+    refused = open_page(f"{url}/console/refused")
+    expect(refused.get_by_text("Nothing was refused")).to_be_visible()
+    expect(refused.get_by_text("Live", exact=True)).to_be_visible()
+    assert bridge.post(key="a-wrong-key-of-somebodys", conversationId=WEBCHAT).status_code == 401
+    expect(refused.get_by_role("row").filter(has_text="not_authenticated")).to_be_visible()
+    senders = open_page(f"{url}/console/senders")
+    expect(senders.get_by_text("Live", exact=True)).to_be_visible()
 
 
 HOSTILE = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
-def test_what_a_sender_wrote_runs_nowhere(bridge, open_page, box):
+def test_what_a_sender_wrote_runs_nowhere(bridge, serve, open_page, box):
     box.faults.add(operation="create", kind="status", status=400, message=HOSTILE)
     written = {"key": HOSTILE, "sender": HOSTILE, "requested_by": HOSTILE, "correlation_id": HOSTILE}
     failed = ask(bridge, WEBCHAT, **written)
-    with served(bridge.app) as url:
-        page = open_page(f"{url}/console", permissions=COPIES)
-        page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
-        row(page, failed).locator("a.open").click()
-        expect(page.get_by_role("heading", name="Why it failed")).to_be_visible()
-        page.get_by_role("button", name="Copy key", exact=True).click()
-        expect(page.locator("#copied")).to_have_text("Copied")
-        assert copied(page) == HOSTILE
-        # Comes live, from the script's own look.
-        second = ask(bridge, VOICE, **written | {"key": f"{HOSTILE}2"})
-        expect(row(page, second)).to_be_visible()
-        bridge.client.post("/webhooks/nobody", json={}, headers={"X-Correlation-Id": HOSTILE, "Content-Type": HOSTILE})
-        page.goto(f"{url}/console/refused")
-        expect(page.get_by_role("row").filter(has_text="not_found")).to_be_visible()
-        assert page.locator("img, main script").count() == 0
+    url = serve(bridge.app)
+    page = open_page(f"{url}/console", permissions=COPIES)
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    row(page, failed).locator("a.open").click()
+    expect(page.get_by_role("heading", name="Why it failed")).to_be_visible()
+    page.get_by_role("button", name="Copy key", exact=True).click()
+    expect(page.locator("#copied")).to_have_text("Copied")
+    assert copied(page) == HOSTILE
+    # Comes live, from the script's own look.
+    second = ask(bridge, VOICE, **written | {"key": f"{HOSTILE}2"})
+    expect(row(page, second)).to_be_visible()
+    bridge.client.post("/webhooks/nobody", json={}, headers={"X-Correlation-Id": HOSTILE, "Content-Type": HOSTILE})
+    page.goto(f"{url}/console/refused")
+    expect(page.get_by_role("row").filter(has_text="not_found")).to_be_visible()
+    assert page.locator("img, main script").count() == 0

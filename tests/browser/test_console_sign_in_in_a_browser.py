@@ -10,16 +10,14 @@ from cobrowse.model import Secret
 from console.single_sign_on import SingleSignOn, values_of
 from integrations.identity_provider import IdentityProvider
 from sandbox.state import WEBCHAT
-from tests.browser.conftest import served
 from tests.identity import CLIENT, CLIENT_SECRET, provider_on_a_socket
 from tests.integration.consoles import USERS, ask, console, failing
 from tests.ports import free_port
 
 
 @pytest.fixture
-def site(bridge):
-    with served(console(bridge, users=USERS)) as url:
-        yield f"{url}/console"
+def site(bridge, serve):
+    return f"{serve(console(bridge, users=USERS))}/console"
 
 
 def signed_in(page, name, password):
@@ -66,20 +64,18 @@ def test_who_signed_in_sees_what_comes_live_and_who_signed_out_elsewhere_is_told
     forget_401s(open_page)
 
 
-def test_the_provider_signs_in_who_comes_back(bridge, open_page):
+def test_the_provider_signs_in_who_comes_back(bridge, serve, open_page):
     with provider_on_a_socket() as provider:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         back = f"{url}/console/sign-in/callback"
         found = IdentityProvider(provider.url, CLIENT, Secret(CLIENT_SECRET), "openid", back, SystemClock())
         sso = SingleSignOn(found, "roles", values_of("ops"), frozenset())
-        with served(console(bridge, sso=sso, public_url=url), port):
-            page = open_page(f"{url}/console/refused?q=crm")
-            page.get_by_role("link", name="Sign in with 127.0.0.1").click()
-            expect(page).to_have_url(re.compile(r"/console/refused\?q=crm$"))
-            expect(page.get_by_text("ann, operator")).to_be_visible()
-            page.get_by_role("button", name="Sign out").click()
-            expect(page.get_by_role("link", name="Sign in with 127.0.0.1")).to_be_visible()
-            # Its icon too, before the server goes.
-            page.wait_for_load_state("networkidle")
+        serve(console(bridge, sso=sso, public_url=url), port)
+        page = open_page(f"{url}/console/refused?q=crm")
+        page.get_by_role("link", name="Sign in with 127.0.0.1").click()
+        expect(page).to_have_url(re.compile(r"/console/refused\?q=crm$"))
+        expect(page.get_by_text("ann, operator")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("link", name="Sign in with 127.0.0.1")).to_be_visible()
     forget_401s(open_page)
