@@ -223,6 +223,19 @@ kept = jobs[2].get().command.key
 print(json.dumps({"kept": kept, "written": written(), "ended": [one.ready() for one in jobs]}))
 """
 
+# A signal comes while the loop runs a work; gevent raises it in the main greenlet.
+INTERRUPTED = """
+def interrupted(run):
+    raise KeyboardInterrupt
+
+beside = gevent.spawn(inviting, "beside")
+try:
+    ledger._database.write(interrupted)
+except KeyboardInterrupt:
+    inviting("after")
+print(json.dumps({"beside": beside.get().command.key, "written": written()}))
+"""
+
 
 @pytest.fixture
 def patched(tmp_path):
@@ -271,6 +284,10 @@ def test_a_sync_waits_for_a_thread_where_all_are_busy_and_those_that_follow_have
 
 def test_the_work_of_a_greenlet_that_was_ended_is_not_done(patched):
     assert patched(ENDED) == {"kept": "2", "written": 1, "ended": [True, True, True]}
+
+
+def test_a_signal_during_a_work_undoes_it_and_those_that_come_after_are_served(patched):
+    assert patched(INTERRUPTED) == {"beside": "beside", "written": 2}
 
 
 POSTGRESQL = """
