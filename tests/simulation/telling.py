@@ -56,7 +56,7 @@ class Telling:
             Receiver("https://receiver", (Secret(SECRET),)), payload, clock, self.dice.random, send=self.send
         )
         sender = self.sender(self, lease, poster, self, clock, lambda works: [work() for work in works])
-        self.world.spawn(f"{process.name}/lease", lambda: self.loop(EVERY, lease.look), process)
+        self.world.spawn(f"{process.name}/lease", lambda: self.loop(EVERY, lease.renew), process)
         self.world.spawn(f"{process.name}/sender", lambda: self.loop(TURN, sender.turn), process)
 
     def loop(self, seconds: float, work: Callable[[], object]) -> None:
