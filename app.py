@@ -39,7 +39,8 @@ from schemas.console_users import parse_users
 from settings import ENVIRONMENT, Settings, SettingsError, load_auth, load_settings
 from web import callback_payload, data_actions, reference_pages, root_page
 from web.callers import Callers
-from web.error_handlers import App, register_error_handlers
+from web.error_handlers import register_error_handlers
+from web.flask_app import App
 from web.health import HealthEndpoints, observe_requests
 from web.refusals import observe_refusals
 from web.reloading import IN_FORCE, InForce

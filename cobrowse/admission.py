@@ -7,8 +7,8 @@ from cobrowse.errors import Overloaded
 
 # Enough to keep a worker's core busy while Genesys takes its time, few enough that each still has its answer in time.
 LIMIT = 256
-# Seconds until a rejected caller may retry: most initiations have ended by then.
-RETRY_AFTER = 1.0
+# Seconds until a rejected caller may retry: most initiations have ended by then, and refusing costs the machine little.
+RETRY_AFTER = 2.0
 
 
 class Admission:

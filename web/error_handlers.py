@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import MapAdapter
 
 from cobrowse.errors import (
     BodyTooLarge,
@@ -46,21 +45,6 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 _HEADERS = tuple((name.lower(), name, value) for name, value in HEADERS.items())
-
-
-class App(Flask):
-    """Flask for synchronous functions on one domain: it neither looks for coroutines nor takes a host name apart."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, which is no coroutine."""
-        return func
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """What finds the request's route, which depends on its path and method only. SecurityError for no host."""
-        if request is None:
-            return super().create_url_adapter(None)
-        where = request.root_path, "", request.scheme, request.path, request.method
-        return MapAdapter(self.url_map, request.host, *where, request.query_string.decode("latin-1"))
 
 
 def refuse_other_spellings(target: str, path: str) -> None:
@@ -105,7 +89,7 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
 
     @app.after_request
     def echo(response: Response) -> Response:
-        response.headers["ININ-Correlation-Id"] = g.get("correlation_id", "")
+        response.headers["ININ-Correlation-Id"] = request_parsing.current_notes().get("correlation_id", "")
         return response
 
     @app.teardown_request

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Response, request
 
 from cobrowse.errors import CobrowseError, NotAuthenticated
 from cobrowse.model import Secret
@@ -101,7 +101,7 @@ def observe_requests(app: Flask, watcher: RequestObserver) -> None:
 
     @app.after_request
     def answered(response: Response) -> Response:
-        g.status = response.status_code
+        current_notes().status = response.status_code
         return response
 
     @app.teardown_request

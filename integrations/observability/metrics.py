@@ -51,14 +51,12 @@ INITIATION_SECONDS = Row(
     ("flow", "success"),
     _INITIATION,
 )
-STEP_SECONDS = Row("cobrowse_step_seconds", "How long each step of a flow took.", ("flow", "step"), _CALL)
-CALLS = Row(
-    "cobrowse_upstream_calls_total",
-    "Calls to Genesys. status is 2xx, 3xx, 4xx, 5xx, 429 for itself, or why there was no answer.",
-    ("operation", "status"),
-)
 CALL_SECONDS = Row(
-    "cobrowse_upstream_call_duration_seconds", "How long each call to Genesys took.", ("operation",), _CALL
+    "cobrowse_upstream_call_duration_seconds",
+    "How long each call to Genesys took; its _count counts them. status is 2xx, 3xx, 4xx, 5xx, 429 for itself, or why "
+    "there was no answer.",
+    ("operation", "status"),
+    _CALL,
 )
 RETRIES = Row(
     "cobrowse_retries_total", "Calls to Genesys made again after one that failed in the same attempt.", ("operation",)
@@ -69,7 +67,6 @@ WAIT_SECONDS = Row(
     ("reason",),
     _CALL,
 )
-TOKENS = Row("cobrowse_token_fetches_total", "Tokens requested at Genesys's login host.", ("status",))
 CREATED = Row("cobrowse_sessions_created_total", "Sessions created that reach no customer until they are attached.")
 ATTACHED = Row(
     "cobrowse_sessions_attached_total",
@@ -102,8 +99,8 @@ IGNORED = Row(
 REQUESTS = Row("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
 
 ROWS = (
-    *(INITIATIONS, INITIATION_SECONDS, STEP_SECONDS, CALLS, CALL_SECONDS, RETRIES, WAIT_SECONDS, TOKENS),
-    *(CREATED, ATTACHED, IN_FLIGHT, CIRCUIT, BUDGET, RELOAD, IGNORED, REQUESTS),
+    *(INITIATIONS, INITIATION_SECONDS, CALL_SECONDS, RETRIES, WAIT_SECONDS, CREATED),
+    *(ATTACHED, IN_FLIGHT, CIRCUIT, BUDGET, RELOAD, IGNORED, REQUESTS),
 )
 
 OTHER = "other"
@@ -145,10 +142,8 @@ class Metrics:
         self._circuit = self._gauge(CIRCUIT, "livemax")
         self._budget = _LabelCache(self._gauge(BUDGET, "mostrecent"))
         # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
-        self._histograms[CALL_SECONDS]["token",]
-        # Bound once: these are on the way of every call.
-        self._calls, self._call_seconds = self._counters[CALLS], self._histograms[CALL_SECONDS]
-        self._steps, self._waits = self._histograms[STEP_SECONDS], self._histograms[WAIT_SECONDS]
+        self._histograms[CALL_SECONDS]["token", "2xx"]
+        self._calls = self._histograms[CALL_SECONDS]  # bound once: it is on the way of every call
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All counts in the text form that fits this Accept header, and its Content-Type."""
@@ -196,15 +191,13 @@ class Metrics:
         return on_response
 
     def on_span_end(self, attempt: Attempt, span: Span) -> None:
-        """Count a call, a step or a wait."""
+        """Count a call, a wait, or the step that attaches a session."""
         if span.kind == "call":
             self._record_call(attempt, span)
-        elif span.kind == "step":
-            self._steps[attempt.checkpoint.flow or "none", span.name].observe(span.seconds)
-            if span.name in self._attaching and span.result == "done":
-                self._counters[ATTACHED][()].inc()
-        else:
-            self._waits["retry" if "another try" in span.name else "poll",].observe(span.seconds)
+        elif span.kind == "wait":
+            self._histograms[WAIT_SECONDS]["retry" if "another try" in span.name else "poll",].observe(span.seconds)
+        elif span.name in self._attaching and span.result == "done":
+            self._counters[ATTACHED][()].inc()
 
     def on_outcome(self, command: Command, outcome: Outcome) -> None:
         """Count an initiation."""
@@ -217,13 +210,10 @@ class Metrics:
 
     def _record_call(self, attempt: Attempt, span: Span) -> None:
         operation, status = span.name, STATUSES.get(span.result, OTHER)
-        self._calls[operation, status].inc()
-        self._call_seconds[operation,].observe(span.seconds)
+        self._calls[operation, status].observe(span.seconds)
         if [one for one in attempt.spans if one is not span and one.name == operation and _is_failed_call(one)]:
             self._counters[RETRIES][operation,].inc()
-        if operation == "token":
-            self._counters[TOKENS][status,].inc()
-        elif operation in self._preparing and status == "2xx":
+        if operation in self._preparing and status == "2xx":
             self._counters[CREATED][()].inc()
 
     def _counter(self, row: Row) -> Counter:

@@ -14,7 +14,8 @@ from integrations.senders.activity import SenderActivities
 from integrations.senders.handshakes import HANDSHAKES
 from integrations.senders.registry import load_senders
 from integrations.senders.requests import UnverifiedRequest
-from web.error_handlers import App, register_error_handlers
+from web.error_handlers import register_error_handlers
+from web.flask_app import App
 from web.webhooks import Webhooks
 
 SECRET, TOKEN = "handshake-secret-0123456789", "verify-token-0123456789"

@@ -255,7 +255,7 @@ def test_beyond_what_may_be_running_a_request_is_refused_at_once_and_a_retry_is_
         assert (refused.status_code, refused.json["errorCode"], refused.headers["Retry-After"]) == (
             503,
             "overloaded",
-            "1",
+            "2",
         )
         assert bridge.post(conversationId=VOICE, **keyed("k-1")).data == first.data
     assert box.invitations(WEBCHAT) == 0

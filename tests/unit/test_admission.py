@@ -16,7 +16,7 @@ def test_beyond_the_limit_it_is_refused_at_once_and_says_when_to_retry():
         assert admission.under_way == 2
         with pytest.raises(Overloaded, match="2 initiations are running") as refused, admission:
             pytest.fail("it was let in")
-        assert refused.value.retry_after == 1.0
+        assert refused.value.retry_after == 2.0
         assert admission.under_way == 2
     with admission:
         assert admission.under_way == 1

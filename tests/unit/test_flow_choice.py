@@ -96,7 +96,6 @@ def test_a_third_flow_is_a_row_that_starts_sessions_and_is_counted():
     assert org.calls == [TOKEN, f"/api/v2/hosted/{C}", LOOK]
     counted = metrics.exposition()[0].decode()
     assert 'cobrowse_initiations_total{flow="hosted",outcome="initiated",sender="architect"} 1.0' in counted
-    assert 'cobrowse_step_seconds_count{flow="hosted",step="invite"} 1.0' in counted
 
 
 def test_auto_tries_the_rows_in_their_order_until_the_org_has_one():

@@ -167,7 +167,7 @@ def test_beyond_the_limit_nothing_is_asked_or_written_and_a_completed_key_is_sti
     work = initiation(finds=[over, None], admission=Admission(1))
     with work.admission:
         told = work(IN_C1)
-        assert (told.failure.code, told.failure.retryable, told.failure.retry_after) == ("overloaded", True, 1.0)
+        assert (told.failure.code, told.failure.retryable, told.failure.retry_after) == ("overloaded", True, 2.0)
         assert work(command(key="k", conversation_id="c-1")) == over.outcome
         assert work(command(key="new", conversation_id="c-1")).failure.code == "overloaded"
         assert work.retry(over, 8.0, "by hand").failure.code == "overloaded"
