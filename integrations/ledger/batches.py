@@ -63,7 +63,8 @@ class _Job:
 class Batches:
     """Runs works on one connection in the order they come, and returns each one's result once it is committed.
 
-    `check` is made before each transaction and each read; what it raises is raised there.
+    For any threads, or under gevent for the greenlets of one thread. `check` is made before each transaction and each
+    read; what it raises is raised there.
     """
 
     def __init__(
