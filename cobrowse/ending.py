@@ -58,7 +58,7 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     # Only now: what is marked counts as no live invitation for any later start.
     for entry in {entry.id: entry for entry in (*known, *concerned)}.values():
         if ending.all_over or _session_id(entry) in ending.session_ids:
-            ledger.mark_ended(entry.id, seconds=attempt.deadline.remaining())
+            ledger.mark_ended(entry, seconds=attempt.deadline.remaining())
     ended = "end" in attempt.checkpoint.completed_steps
     return outcome_of(attempt, Status.ENDED if ended else Status.ALREADY_ENDED)
 

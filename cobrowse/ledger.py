@@ -225,8 +225,8 @@ class Ledger(Protocol):
     ) -> None:
         """Commit the end of an attempt, release its lease and a keyless lock. LeaseLost as in `save_checkpoint`."""
 
-    def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
-        """Commit that its session is over: no later claim has it in its `history`."""
+    def mark_ended(self, entry: InitiationRecord, *, seconds: float | None = None) -> None:
+        """Commit that the session of `entry`, as it was read, is over: no later claim has it in its `history`."""
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""

@@ -19,9 +19,18 @@ class CallbackTable:
         self._database = database
 
     def due(self, limit: int) -> list[Callback]:
-        """Those to be sent now, the longest due first; of each initiation the earliest event that is pending."""
+        """Those to be sent now, the longest due first; of each initiation the earliest event that is pending.
+
+        They are on disk: no power cut undoes an outcome that the receiver has.
+        """
         # A scan: after a long outage of the receiver many wait for an earlier one, and each is looked at.
-        return self._database.scan(queries.DUE_CALLBACKS, {"limit": limit}, _callback)
+        found = self._database.scan(queries.DUE_CALLBACKS, {"limit": limit}, _callback)
+        if not found:
+            return []
+        # The commits of their outcomes did not wait for the disk. One that does takes all before it along.
+        statements = [(queries.CONFIRM_CALLBACK, _key(each)) for each in found]
+        confirmed = self._database.write(lambda run: run.together(statements), durable=True)
+        return [each for each, rows in zip(found, confirmed, strict=True) if rows]
 
     def mark(self, callback: Callback, state: Delivery, wait: float, answer: str) -> None:
         """Record a try. A pending one is due again after `wait` seconds; one that is delivered stays so."""

@@ -250,13 +250,16 @@ END_ROTATION = "UPDATE grants SET lease_owner = '', lease_until = 0 WHERE name =
 # same commit adds nothing.
 _ADD_CALLBACK = """
 INSERT INTO callbacks (initiation_id, attempt, type, sender, action, key, outcome, created, at)
-SELECT id, attempts, :type, sender, action, key, :outcome, {now}, {now} FROM initiations
+SELECT id, {attempt}, :type, sender, action, key, :outcome, {now}, {now} FROM initiations
 WHERE id = :id AND {condition}
 ON CONFLICT (initiation_id, attempt, type) DO NOTHING
 """
-ADD_OUTCOME_CALLBACK = _ADD_CALLBACK.replace("{condition}", "lease_owner = :lease_owner AND state = :state")
-# Marked by the statement before: later its row may have been purged, so that nothing would show that it was sent.
-ADD_ENDED_CALLBACK = _ADD_CALLBACK.replace("{condition}", "ended > {now} - 60")
+ADD_OUTCOME_CALLBACK = _ADD_CALLBACK.replace("{attempt}", "attempts").replace(
+    "{condition}", "lease_owner = :lease_owner AND state = :state"
+)
+# Before MARK_ENDED, which then finds it unmarked as well. The attempt is the one that started the session: the next one
+# may be running by now, and its own session has an end of its own.
+ADD_ENDED_CALLBACK = _ADD_CALLBACK.replace("{attempt}", ":attempt").replace("{condition}", "ended = 0")
 
 _CALLBACK = "initiation_id, attempt, type, sender, action, key, outcome, created, state, at, tries, answer"
 # A later event of an initiation waits for the earlier one. coalesce: by the index on the state, each of them would be
@@ -269,6 +272,11 @@ WHERE state = 'pending' AND at <= {now} AND NOT EXISTS (
         AND coalesce(earlier.state, '') = 'pending')
 ORDER BY at, seq LIMIT :limit
 """.replace("{callback}", _CALLBACK)
+# Changes nothing. It is there to be committed: without a change PostgreSQL's commit waits for nothing.
+CONFIRM_CALLBACK = """
+UPDATE callbacks SET at = at
+WHERE initiation_id = :initiation_id AND attempt = :attempt AND type = :type AND state = 'pending'
+"""
 CALLBACKS_OF = """
 SELECT {callback} FROM callbacks WHERE initiation_id = :initiation_id ORDER BY seq
 """.replace("{callback}", _CALLBACK)

@@ -157,22 +157,24 @@ class LedgerStore(Listings):
             "lease_owner": lease_owner
         }
         # The second read is for a commit whose answer was lost: what it wanted to write is there then.
-        settled = self._write_event(
-            (queries.COMPLETE, params), queries.ADD_OUTCOME_CALLBACK, EventType.of(state), seconds
-        )
+        added = [(queries.ADD_OUTCOME_CALLBACK, params | {"type": EventType.of(state).value})]
+        written = [(queries.COMPLETE, params), *(added if self._adds_callbacks else ())]
+        settled = self._database.write(lambda run: run.together(written), durable=False, seconds=seconds)[0]
         if not settled and not self._database.read(queries.COMPLETED, params, seconds=seconds):
             raise LeaseLost(initiation_id)
         self._notifier.notify(initiation_id)
 
-    def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
+    def mark_ended(self, entry: InitiationRecord, *, seconds: float | None = None) -> None:
         """Commit that its session is over."""
-        params: Params = {"id": initiation_id}
+        params: Params = {"id": entry.id}
+        added: list[tuple[str, Params]] = []
         if self._adds_callbacks:
-            found = self._database.read(queries.BY_ID, params, seconds=seconds)
             # One whose worker died has a session that can be ended, and no outcome of its own.
-            outcomes = [outcome_on_record(entry, entry.command.correlation_id) for entry in map(self._listed, found)]
-            params = {**params, "outcome": next(map(record_columns.outcome_text, outcomes), "")}
-        self._write_event((queries.MARK_ENDED, params), queries.ADD_ENDED_CALLBACK, EventType.ENDED, seconds)
+            outcome = record_columns.outcome_text(outcome_on_record(entry, entry.command.correlation_id))
+            event = {"type": EventType.ENDED.value, "attempt": entry.attempts, "outcome": outcome}
+            added = [(queries.ADD_ENDED_CALLBACK, {**params, **event})]
+        marked = (queries.MARK_ENDED, params)
+        self._database.write(lambda run: run.together([*added, marked]), durable=False, seconds=seconds)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
@@ -212,11 +214,6 @@ class LedgerStore(Listings):
         """End the purge and close the connections."""
         self._purge.close()
         self._database.close()
-
-    def _write_event(self, written: tuple[str, Params], add: str, event: EventType, seconds: float | None) -> Rows:
-        """The rows of the statement `written`, committed in one with its callback by `add` where those are kept."""
-        added = [(add, {**written[1], "type": event.value})] if self._adds_callbacks else []
-        return self._database.write(lambda run: run.together([written, *added]), durable=False, seconds=seconds)[0]
 
     def _won(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
         at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]

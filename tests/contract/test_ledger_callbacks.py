@@ -10,10 +10,10 @@ import pytest
 from cobrowse.callbacks import Delivery, EventType
 from cobrowse.ledger import Acquired, Checkpoint, State
 from integrations.ledger import queries
-from integrations.ledger.callbacks import BATCH
+from integrations.ledger.callbacks import BATCH, CallbackTable
 from integrations.ledger.database import SequentialRun
 from integrations.ledger.purge import UNTRIED_SECONDS
-from tests.contract.ledgers import FINAL, again, claim_of, execute, failed, keyed, outcome, settle, won
+from tests.contract.ledgers import FINAL, INVITING, again, claim_of, execute, failed, keyed, outcome, settle, won
 
 SECRETS = ("very-secret-join", "very-secret-view", "very-secret-code")
 
@@ -31,7 +31,7 @@ def test_nothing_is_added_where_nobody_is_told(ledger):
     claim = keyed()
     won(ledger, claim)
     settle(ledger, claim)
-    ledger.mark_ended(claim.id)
+    ledger.mark_ended(ledger.read(claim.id))
     assert ledger.callbacks.of(claim.id) == []
     assert ledger.callbacks.backlog() == (0, 0.0)
 
@@ -43,8 +43,8 @@ def test_each_attempts_outcome_is_one_event_and_the_sessions_end_another(telling
     later = again(claim)
     won(telling, later)
     settle(telling, later, entry_id=claim.id)
-    telling.mark_ended(claim.id)
-    telling.mark_ended(claim.id)
+    telling.mark_ended(telling.read(claim.id))
+    telling.mark_ended(telling.read(claim.id))
     assert events(telling, claim.id) == [
         (EventType.FAILED, 1),
         (EventType.SUCCEEDED, 2),
@@ -56,6 +56,39 @@ def test_each_attempts_outcome_is_one_event_and_the_sessions_end_another(telling
     assert [each.id for each in (first, third)] == [f"{claim.id}:failed:1", f"{claim.id}:ended:2"]
     assert (second.sender, second.action, second.key) == ("data-action", "start", "k-1")
     assert first.created <= second.created <= third.created
+
+
+def test_an_end_is_told_of_the_attempt_whose_session_it_ended_though_the_next_one_runs_already(telling):
+    """An end that waited for the first attempt marks it while a redelivery waits for that end."""
+    claim = keyed()
+    won(telling, claim)
+    failed(telling, claim, checkpoint=INVITING)
+    found = telling.read(claim.id)
+    later = again(claim)
+    won(telling, later)
+    telling.mark_ended(found)
+    telling.save_checkpoint(claim.id, later.lease_owner, INVITING)
+    settle(telling, later, entry_id=claim.id)
+    telling.mark_ended(telling.read(claim.id))
+    assert events(telling, claim.id) == [
+        (EventType.FAILED, 1),
+        (EventType.ENDED, 1),
+        (EventType.SUCCEEDED, 2),
+        (EventType.ENDED, 2),
+    ]
+    assert telling.callbacks.of(claim.id)[1].outcome.failure.code == "genesys_unavailable"
+
+
+def test_an_end_that_is_noted_already_is_not_told_again_by_a_later_attempt_that_called_nothing(telling):
+    claim = keyed()
+    won(telling, claim)
+    failed(telling, claim, checkpoint=INVITING)
+    telling.mark_ended(telling.read(claim.id))
+    later = again(claim)
+    won(telling, later)
+    settle(telling, later, entry_id=claim.id)
+    telling.mark_ended(telling.read(claim.id))
+    assert [each for each in events(telling, claim.id) if each[0] is EventType.ENDED] == [(EventType.ENDED, 1)]
 
 
 def test_an_outcome_that_is_not_on_record_tells_nobody(telling):
@@ -84,7 +117,7 @@ def test_an_outcome_whose_event_fails_is_not_on_record_either(telling):
     with pytest.raises((sqlite3.Error, psycopg.Error)):
         telling._database.write(lambda run: run.together([ended, broken]))
     assert telling.read(claim.id).ended is None
-    telling.mark_ended(claim.id)
+    telling.mark_ended(telling.read(claim.id))
     assert telling.read(claim.id).ended is not None
 
 
@@ -92,7 +125,7 @@ def test_a_later_event_of_an_initiation_waits_for_the_earlier_one(telling):
     claim, other = keyed(), keyed("k-2", conversation_id="c-2")
     won(telling, claim)
     failed(telling, claim, failure=FINAL)
-    telling.mark_ended(claim.id)
+    telling.mark_ended(telling.read(claim.id))
     won(telling, other)
     settle(telling, other)
     due = telling.callbacks.due(10)
@@ -103,6 +136,43 @@ def test_a_later_event_of_an_initiation_waits_for_the_earlier_one(telling):
     telling.callbacks.mark(due[0], Delivery.DELIVERED, 0.0, "HTTP 204")
     assert [each.id for each in telling.callbacks.due(10)] == [f"{claim.id}:ended:1", f"{other.id}:succeeded:1"]
     assert len(telling.callbacks.due(1)) == 1
+
+
+class Watched:
+    """A database that notes which writes wait for the disk. `before` is done before each."""
+
+    def __init__(self, database, before=lambda: None):
+        self.scan = database.scan
+        self.writes = []
+        self._database = database
+        self._before = before
+
+    def write(self, work, *, durable):
+        self._before()
+        self.writes.append(durable)
+        return self._database.write(work, durable=durable)
+
+
+def test_what_is_due_is_on_disk_and_nothing_is_written_where_nothing_is_due(telling):
+    database = Watched(telling._database)
+    assert CallbackTable(database).due(10) == []
+    assert database.writes == []
+    claim = keyed()
+    won(telling, claim)
+    settle(telling, claim)
+    assert [each.id for each in CallbackTable(database).due(10)] == [f"{claim.id}:succeeded:1"]
+    assert database.writes == [True]
+
+
+def test_an_event_that_a_crash_of_the_database_undoes_meanwhile_is_not_due(telling, url):
+    kept, undone = keyed(), keyed("k-2", conversation_id="c-2")
+    for claim in (undone, kept):
+        won(telling, claim)
+        settle(telling, claim)
+    database = Watched(
+        telling._database, lambda: execute(url, f"DELETE FROM callbacks WHERE initiation_id = '{undone.id}'")
+    )
+    assert [each.initiation_id for each in CallbackTable(database).due(10)] == [kept.id]
 
 
 def test_what_is_delivered_stays_so_until_it_is_to_be_sent_again(telling):
@@ -191,9 +261,9 @@ def test_an_end_is_told_once_even_when_its_event_has_been_purged(telling, url):
     claim = keyed()
     won(telling, claim)
     settle(telling, claim, checkpoint=Checkpoint())
-    telling.mark_ended(claim.id)
+    telling.mark_ended(telling.read(claim.id))
     execute(url, "DELETE FROM callbacks", "UPDATE initiations SET ended = ended - 86400")
-    telling.mark_ended(claim.id)
+    telling.mark_ended(telling.read(claim.id))
     assert telling.callbacks.of(claim.id) == []
 
 

@@ -22,10 +22,10 @@ def done(ledger, **fields):
 
 def test_what_was_ended_is_no_history_of_a_later_claim(ledger):
     first, second = done(ledger), done(ledger)
-    ledger.mark_ended(first)
+    ledger.mark_ended(ledger.read(first))
     kept = ledger.read(first).ended
     assert kept is not None
-    ledger.mark_ended(first)
+    ledger.mark_ended(ledger.read(first))
     assert ledger.read(first).ended == kept
     assert ledger.read(second).ended is None
     won = ledger.claim(keyed(conversation_id="c-1", key="later"))
@@ -35,7 +35,7 @@ def test_what_was_ended_is_no_history_of_a_later_claim(ledger):
 def test_an_attempt_that_begins_a_new_call_is_history_again_though_an_earlier_one_was_ended(ledger):
     claim = keyed(conversation_id="c-1", key="again", lease=0.0)
     assert isinstance(ledger.claim(claim), Acquired)
-    ledger.mark_ended(claim.id)
+    ledger.mark_ended(ledger.read(claim.id))
     second = again(claim, lease_seconds=30.0)
     assert isinstance(ledger.claim(second), Acquired)
     ledger.save_checkpoint(claim.id, second.lease_owner, INVITED)

@@ -62,6 +62,7 @@ def server(tmp_path_factory):
             CRM_KEY="crm-key-0123456789abcdef",
         )
         yield server
+        exchange(server, *post(headers=JSON, body=b"{}"))  # without a key: it is refused, and the log says so
         assert "request refused" in server.log
         assert "/smuggled" not in server.log
 

@@ -28,7 +28,7 @@ def test_every_log_line_of_a_request_carries_its_correlation_id_and_the_callers_
     assert [line["event"] for line in lines] == ["upstream call failed", "initiation"]
     assert {line["correlation_id"] for line in lines} == {"corr-7"}
     assert lines[-1]["credential"] == "flow"
-    assert set(lines[-1]["steps"]) == {"token", "create", "attach", "verify"}
+    assert set(lines[-1]["steps"]) == {"token", "check", "create", "attach", "verify"}
 
 
 def test_the_callers_name_is_on_the_record_and_its_key_nowhere(service, box, tmp_path):

@@ -31,7 +31,8 @@ _AGAIN = (State.FAILED_RETRYABLE, State.RUNNING)
 class SimulatedLedger:
     """Survives every worker, and a power cut as far as the protocol says.
 
-    `wins` and `settled` are for the invariants: what was committed, in order. `cuts` counts the power cuts.
+    `wins`, `settled` and `ends` are for the invariants: what was committed, in order; an end as its row and attempt.
+    `cuts` counts the power cuts.
     """
 
     def __init__(self, world: Scheduler, legs: tuple[float, float]) -> None:
@@ -42,6 +43,7 @@ class SimulatedLedger:
         self.by_id: dict[str, Row] = {}
         self.wins: list[Win] = []
         self.settled: list[Settled] = []
+        self.ends: list[tuple[Row, int]] = []
         self.cuts = 0
         self.lose_workers: Callable[[], None] = lambda: None
         self._power = PowerCut(world.seed)
@@ -108,10 +110,8 @@ class SimulatedLedger:
         if not self.reached("settle", state.value, self.committing(effect, durable=False)):
             raise LeaseLost
 
-    def mark_ended(self, initiation_id: str, *, seconds: float | None = None) -> None:
-        self.reached(
-            "mark ended", initiation_id, self.committing(lambda: self._mark_ended(initiation_id), durable=False)
-        )
+    def mark_ended(self, entry: InitiationRecord, *, seconds: float | None = None) -> None:
+        self.reached("mark ended", entry.id, self.committing(lambda: self._mark_ended(entry), durable=False))
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         return self.reached("read", initiation_id, lambda: self._read(initiation_id))
@@ -186,10 +186,11 @@ class SimulatedLedger:
         row.waiting.clear()
         return True
 
-    def _mark_ended(self, initiation_id: str) -> None:
-        row = self.by_id.get(initiation_id)
-        if row is not None:
-            row.ended = row.ended or self.now()
+    def _mark_ended(self, entry: InitiationRecord) -> None:
+        row = self.by_id.get(entry.id)
+        if row is not None and not row.ended:
+            row.ended = self.now()
+            self.ends.append((row, entry.attempts))
 
     def _read(self, initiation_id: str) -> InitiationRecord | None:
         row = self.by_id.get(initiation_id)
@@ -256,12 +257,13 @@ class SimulatedLedger:
                 self._on_disk = None
             self._commits += 1
             if self._commits == power.after_commits:
-                self.world.at(power.moment * self.world.random.random(), self._cut)
+                self.world.at(power.moment * self.world.random.random(), self.cut_power)
             return answer
 
         return commit
 
-    def _cut(self) -> None:
+    def cut_power(self) -> None:
+        """Take back what is not on disk, and stop the workers if the power was theirs as well."""
         self.world.note("power cut", "workers too" if self._power.takes_workers else "database")
         self.cuts += 1
         if self._on_disk is not None:
@@ -270,18 +272,23 @@ class SimulatedLedger:
         if self._power.takes_workers:
             self.lose_workers()
 
+    @property
+    def may_lose_power(self) -> bool:
+        """Whether this run has a power cut."""
+        return self._power.after_commits > 0
+
     def picture(self) -> object:
         """All that is committed."""
-        return [(row, dict(vars(row))) for row in self.rows], dict(self.slots), len(self.settled)
+        return [(row, dict(vars(row))) for row in self.rows], dict(self.slots), len(self.settled), len(self.ends)
 
     def restore(self, picture: object) -> None:
         """Make it what it was. Who waits for a row waits on."""
-        rows, slots, settled = picture
+        rows, slots, settled, ends = picture
         for row, values in rows:
             vars(row).update(values | {"waiting": row.waiting})
         self.rows[:] = [row for row, _ in rows]
         self.slots, self.by_id = slots, {row.id: row for row, _ in rows}
-        del self.settled[settled:]
+        del self.settled[settled:], self.ends[ends:]
 
     def now(self) -> float:
         """The ledger's own clock, in seconds."""

@@ -254,6 +254,18 @@ class _EventBeside(StoredLedger):
         return super()._settle(initiation_id, lease_owner, state, checkpoint, outcome)
 
 
+class _NotOnDisk(StoredLedger):
+    """What is due is sent whether or not it is on disk."""
+
+    def as_synced(self, effect: Callable[[], object]) -> Callable[[], object]:
+        def unsynced() -> object:
+            answer = effect()
+            self.store._database.synced = False
+            return answer
+
+        return super().as_synced(unsynced)
+
+
 class _MarksFirst(CallbackSender):
     """A callback counts as delivered before it is."""
 
@@ -297,6 +309,7 @@ MUTANTS = (
     Mutant("a lease shorter than the deadline", "though it had", _ShortLease),
     Mutant("an answer kept otherwise than it was given", "another answer than", _Forgetful),
     Mutant("an event beside its outcome", "without its event", _EventBeside),
+    Mutant("an event that is sent before it is on disk", "was received and is not on record", _NotOnDisk),
     Mutant("a callback that is marked before it is sent", "was never received", StoredLedger, sender=_MarksFirst),
     Mutant("callbacks in any order", "out of order", _AnyOrder),
 )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from heapq import heappop, heappush
+from math import inf
 from random import Random
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -167,12 +168,12 @@ class Scheduler:
             process.frozen_for += until - max(process.frozen_until, self.now)
             process.frozen_until = until
 
-    def run(self) -> bool:
-        """Let everything happen. False if it did not come to rest."""
-        heap = self._heap
+    def run(self, seconds: float | None = None) -> bool:
+        """Let everything happen. False if it did not come to rest: within so many seconds, or else MOST_EVENTS."""
+        heap, latest = self._heap, inf if seconds is None else self.now + seconds
         while heap:
             self.events += 1
-            if self.events > MOST_EVENTS:
+            if heap[0][0] > latest or (seconds is None and self.events > MOST_EVENTS):
                 return False
             when, _, _, target, ticket = heappop(heap)
             self.now = max(self.now, when)

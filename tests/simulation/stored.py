@@ -22,7 +22,10 @@ _DIALECT = replace(DIALECT, now="world_now()")
 
 
 class InMemory:
-    """An engine on one connection: every work is a transaction of its own, as the writer's are."""
+    """An engine on one connection: every work is a transaction of its own, as the writer's are.
+
+    `synced`: a commit has waited for the disk since this was last set to false.
+    """
 
     location = "memory"
 
@@ -30,6 +33,7 @@ class InMemory:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self._connection.create_function("world_now", 0, now)
         self._said: dict[str, str] = {}
+        self.synced = False
         migrations.upgrade(self.read)
 
     def write(self, work: Callable[[Run], object], *, durable: bool = True, seconds: float | None = None) -> object:
@@ -40,6 +44,7 @@ class InMemory:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+        self.synced = self.synced or durable
         return done
 
     def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:
@@ -78,6 +83,21 @@ class StoredLedger(SimulatedLedger):
 
     def events(self) -> list[Callback]:
         return [event for row in self.rows for event in self.store.callbacks.of(row.id)]
+
+    def as_synced(self, effect: Callable[[], object]) -> Callable[[], object]:
+        """The effect, of whose commits a power cut takes those back after which nothing was synced."""
+        if not self.may_lose_power:
+            return effect
+
+        def commit() -> object:
+            self._on_disk = self._on_disk or self.picture()
+            self.store._database.synced = False
+            answer = effect()
+            if self.store._database.synced:
+                self._on_disk = None
+            return answer
+
+        return commit
 
     def picture(self) -> object:
         return self.store._database.picture(), super().picture()
@@ -124,9 +144,9 @@ class StoredLedger(SimulatedLedger):
             return False
         return super()._settle(initiation_id, lease_owner, state, checkpoint, outcome)
 
-    def _mark_ended(self, initiation_id: str) -> None:
-        self.store.mark_ended(initiation_id)
-        super()._mark_ended(initiation_id)
+    def _mark_ended(self, entry: InitiationRecord) -> None:
+        self.store.mark_ended(entry)
+        super()._mark_ended(entry)
 
     def _read(self, initiation_id: str) -> InitiationRecord | None:
         return self.store.read(initiation_id)

@@ -10,21 +10,28 @@ from random import Random
 from cobrowse.callbacks import Callback, Delivery, EventType
 from cobrowse.model import Secret
 from integrations.callbacks import LEASE
-from integrations.callbacks.posting import Poster, Receiver
-from integrations.callbacks.sender import TURN, CallbackSender
-from integrations.lease_keeper import EVERY, LeaseKeeper
+from integrations.callbacks.posting import TRY_SECONDS, UNREACHABLE_PAUSE, WAITS, Poster, Receiver
+from integrations.callbacks.sender import TURN, UNRECORDED_PAUSE, CallbackSender
+from integrations.lease_keeper import EVERY, LEASE_SECONDS, LeaseKeeper
 from integrations.senders.fetching import Answer, FetchError
 from tests.receivers import SECRET
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.mischief import Mischief
 from tests.simulation.parts import SimulatedClock
-from tests.simulation.scheduler import Call, Process, Scheduler
+from tests.simulation.rows import Row
+from tests.simulation.scheduler import FREEZES, Call, Process, Scheduler
 from web.callback_payload import payload
 
-# Tries of one event that fail at most: two are over within ten minutes.
+# Tries of one event that fail at most, and seconds until another process is started for one that died.
 MOST_FAULTS = 2
+REBOOT = 20.0
 # Seconds that a request is on its way.
 LEG = 0.05
+# The power goes within so many seconds, if it does.
+POWER_LASTS = 60.0
+# Seconds that mischief of the largest budget and a power cut cost at most: a process stands still, or another takes
+# over, and what it had sent is sent again after a pause.
+MISHAPS = POWER_LASTS + 11 * (max(FREEZES) + REBOOT + LEASE_SECONDS + UNRECORDED_PAUSE)
 
 
 class Telling:
@@ -39,10 +46,15 @@ class Telling:
         self.received: list[tuple[str, bytes]] = []
         self.faults: Counter[str] = Counter()
         self.booted = 0
+        self.processes: list[_Sending] = []
         # Nothing goes wrong in some runs, and then each is received once.
         self.calm = self.dice.random() < 0.2
         if not self.calm:
             world.mischief = Mischief(self.dice)
+            ledger.lose_workers = self.lose_workers
+        self.power_goes = ledger.may_lose_power and not self.calm
+        if self.power_goes:
+            world.at(self.dice.random() * POWER_LASTS, self.lose_power)
         for _ in range(self.dice.choice((1, 2, 3))):
             self.boot()
 
@@ -50,18 +62,29 @@ class Telling:
         """Start a process that sends."""
         self.booted += 1
         process = _Sending(self, f"teller-{self.booted}")
+        self.processes.append(process)
         clock = SimulatedClock(self.world)
         lease = LeaseKeeper(self, LEASE, process.name, clock)
         poster = Poster(
             Receiver("https://receiver", (Secret(SECRET),)), payload, clock, self.dice.random, send=self.send
         )
         sender = self.sender(self, lease, poster, self, clock, lambda works: [work() for work in works])
-        self.world.spawn(f"{process.name}/lease", lambda: self.loop(EVERY, lease.look), process)
+        self.world.spawn(f"{process.name}/lease", lambda: self.loop(EVERY, lease.renew), process)
         self.world.spawn(f"{process.name}/sender", lambda: self.loop(TURN, sender.turn), process)
 
+    def lose_power(self) -> None:
+        """The machine or its database goes, with what is not on disk: tries may be made again."""
+        self.power_goes = False
+        self.ledger.cut_power()
+
+    def lose_workers(self) -> None:
+        """All that send stop."""
+        for process in tuple(self.processes):
+            self.world.kill(process)
+
     def loop(self, seconds: float, work: Callable[[], object]) -> None:
-        """Do it again and again, until nothing is left to be told."""
-        while self.table.backlog()[0]:
+        """Do it again and again, until nothing is left to be told and nothing told can be taken back."""
+        while self.power_goes or self.table.backlog()[0]:
             work()
             self.world.pause(seconds)
 
@@ -87,16 +110,18 @@ class Telling:
     # The outbox and the lease, each behind the ledger's line; and the watcher.
 
     def due(self, limit: int) -> list[Callback]:
-        return self.ledger.reached("due", "", lambda: self.table.due(limit))
+        return self.ledger.reached("due", "", self.ledger.as_synced(lambda: self.table.due(limit)))
 
     def mark(self, callback: Callback, state: Delivery, wait: float, answer: str) -> None:
-        self.ledger.reached("mark", callback.id, lambda: self.table.mark(callback, state, wait, answer))
+        marked = self.ledger.as_synced(lambda: self.table.mark(callback, state, wait, answer))
+        self.ledger.reached("mark", callback.id, marked)
 
     def backlog(self) -> tuple[int, float]:
         return self.table.backlog()
 
     def hold(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
-        return self.ledger.reached("hold", owner, lambda: self.leases.hold(name, owner, lease_seconds))
+        held = self.ledger.as_synced(lambda: self.leases.hold(name, owner, lease_seconds))
+        return self.ledger.reached("hold", owner, held)
 
     def release(self, name: str, owner: str) -> None:
         self.leases.release(name, owner)
@@ -116,33 +141,41 @@ class _Sending(Process):
         self._telling = telling
 
     def crashed(self) -> None:
-        self._telling.world.at(self._telling.dice.random() * 20, self._telling.boot)
+        self._telling.processes.remove(self)
+        self._telling.world.at(self._telling.dice.random() * REBOOT, self._telling.boot)
 
 
 def told(world: Scheduler, ledger: SimulatedLedger, sender: type[CallbackSender]) -> list[str]:
     """Each broken promise about the callbacks of a run that has come to rest, a line each."""
     found = _outbox(ledger)
-    world.events = 0
     telling = Telling(world, ledger, sender)
-    if not world.run():
+    if not world.run(_longest(ledger)):
         return [*found, "the callbacks did not come to rest"]
     return found + _received(telling)
 
 
+def _longest(ledger: SimulatedLedger) -> float:
+    """Seconds within which every event is received, though each fails MOST_FAULTS times and one waits for another."""
+    events = Counter(event.initiation_id for event in ledger.events())
+    waits = sum(WAITS[:MOST_FAULTS]) * 1.2
+    # This sender makes one try at a time, so that a failed one holds up all others as well.
+    fault = TRY_SECONDS + UNREACHABLE_PAUSE + EVERY
+    return max(events.values(), default=0) * waits + MOST_FAULTS * events.total() * fault + MISHAPS
+
+
 def _outbox(ledger: SimulatedLedger) -> list[str]:
-    """Each outcome on record has one event, and nothing else has."""
-    expected = Counter(
-        f"{settled.row.id}:{EventType.of(settled.state).rpartition('.')[2]}:{settled.attempt}"
-        for settled in ledger.settled
-    )
-    kept = Counter(event.id for event in ledger.events() if event.type is not EventType.ENDED)
-    ended = {row.id for row in ledger.rows if row.ended}
-    marked = Counter(event.initiation_id for event in ledger.events() if event.type is EventType.ENDED)
+    """Each outcome on record has one event, so has each end that was noted with a start, and nothing else has."""
+    expected = Counter(_event(each.row, EventType.of(each.state), each.attempt) for each in ledger.settled)
+    expected += Counter(_event(row, EventType.ENDED, attempt) for row, attempt in ledger.ends)
+    kept = Counter(event.id for event in ledger.events())
     return [
-        *(f"{one} is an outcome without its event" for one in expected - kept),
-        *(f"{one} is an event without its outcome" for one in kept - expected),
-        *(f"{one}: {marked[one]} events of its end" for one in ended | marked.keys() if marked[one] != (one in ended)),
+        *(f"{one} is on record without its event" for one in expected - kept),
+        *(f"{one} is an event of nothing that is on record" for one in kept - expected),
     ]
+
+
+def _event(row: Row, kind: EventType, attempt: int) -> str:
+    return f"{row.id}:{kind.rpartition('.')[2]}:{attempt}"
 
 
 def _received(telling: Telling) -> list[str]:
@@ -158,6 +191,8 @@ def _received(telling: Telling) -> list[str]:
             found.append(f"{event.id} was never received")
         else:
             order[event.initiation_id].append(first.index(event.id))
+    on_record = {event.id for event in telling.ledger.events()}
+    found += [f"{one} was received and is not on record" for one in bodies.keys() - on_record]
     found += [
         f"{one}: its events were received out of order" for one, places in order.items() if places != sorted(places)
     ]

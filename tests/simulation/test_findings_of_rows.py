@@ -63,11 +63,11 @@ class Unmarked(SimulatedLedger):
 
     away = True
 
-    def mark_ended(self, initiation_id, *, seconds=None):
+    def mark_ended(self, entry, *, seconds=None):
         if self.away:
             self.away = False
             raise LedgerUnavailable("mark ended")
-        super().mark_ended(initiation_id, seconds=seconds)
+        super().mark_ended(entry, seconds=seconds)
 
 
 def test_an_end_that_comes_again_ends_what_has_begun_since():

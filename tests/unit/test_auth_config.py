@@ -34,7 +34,7 @@ def test_a_row_that_says_nothing_has_these_parameters():
     ("matches", "name"), [([], None), ([False, False], None), ([False, True, True], "B"), ([False, False, True], "")]
 )
 def test_the_first_secret_that_matched_is_named_if_it_has_a_name(matches, name):
-    assert AuthConfig(names=("A", "B")).named(iter(matches)) == name
+    assert AuthConfig(names=("A", "B")).first_match(iter(matches)) == name
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ class Ledger(ScriptedLedger):
         super().__init__(clock, **scripted)
         self.marked = []
 
-    def mark_ended(self, initiation_id, *, seconds=None):
-        self.marked.append(initiation_id)
+    def mark_ended(self, entry, *, seconds=None):
+        self.marked.append(entry.id)
         self.waits.append(("mark", seconds))
 
 
