@@ -1,5 +1,6 @@
 """Holds the whole test run to one promise, nothing secret gets out, and marks the tests that take their time."""
 
+import functools
 import gc
 import os
 from itertools import cycle, islice
@@ -11,10 +12,11 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.databases import database, server
+from tests.gunicorn_forks import gunicorn_forks
 from tests.leftovers import Leftovers
 from tests.watch import WATCH
 
-__all__ = ["database", "server"]
+__all__ = ["database", "gunicorn_forks", "server"]
 
 HERE = Path(__file__).parent
 # Where a folder or a file of tests has a mark of its own. `make test-fast` passes over all three.
@@ -119,6 +121,7 @@ def long_ones_first(items, workers):
     return [item for stretch in stretches for item in stretch] + list(rest)
 
 
+@functools.cache
 def place(path):
     """Where a test is, below this folder; "" elsewhere."""
     return path.relative_to(HERE).as_posix() if path.is_relative_to(HERE) else ""

@@ -68,18 +68,22 @@ def serve():
     for line in sys.stdin:
         command = json.loads(line)
         if (child := os.fork()) == 0:
-            os._exit(become(command))
+            os._exit(become(command, run_command))
         sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
         sys.stdout.flush()
 
 
-def become(command):
+def run_command():
+    runpy.run_path(CLI, run_name="__main__")
+
+
+def become(command, run):
     """Be this command until it exits: its status. What is left to do is to end, without cleaning up what it shares."""
     for descriptor, (name, flags) in enumerate(
         (
             (command["in"], os.O_RDONLY),
-            (command["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-            (command["err"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+            (command["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND),
+            (command["err"], os.O_WRONLY | os.O_CREAT | os.O_APPEND),
         )
     ):
         opened = os.open(name, flags)
@@ -90,7 +94,7 @@ def become(command):
     os.environ.update(command["env"])
     sys.argv = [CLI, *command["words"]]
     try:
-        runpy.run_path(CLI, run_name="__main__")
+        run()
         status = 0
     except SystemExit as ended:
         status = ended.code or 0

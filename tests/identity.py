@@ -12,10 +12,17 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from tests.rsa_keys import rsa_key
+
 CLIENT, CLIENT_SECRET = "console-client", "a-secret-of-the-consoles-client"
-KEY = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"}, auto_kid=False)
-OTHER = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"}, auto_kid=False)
-NEXT = RSAKey.generate_key(2048, {"kid": "next", "use": "sig"}, auto_kid=False)
+# The provider's key, a stranger's that calls itself the same, and the one that the provider has next.
+KEY, OTHER, NEXT = "key", "other", "next"
+
+
+def signing_key(which):
+    """One of those three."""
+    kid = "next" if which == NEXT else "one"
+    return RSAKey.import_key(rsa_key(which), {"kid": kid, "use": "sig"})
 
 
 class Provider:
@@ -25,7 +32,7 @@ class Provider:
         self.url = url
         self.claims = {"sub": "u-1", "preferred_username": "ann", "roles": ["ops"]}
         self.description = {}
-        self.keys, self.signing, self.algorithm = [KEY], KEY, "RS256"
+        self.keys, self.signing, self.algorithm = [signing_key(KEY)], signing_key(KEY), "RS256"
         self.answers = {}
         self.asked = []
         self._codes = {}

@@ -143,9 +143,12 @@ CLOSE = b"\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
+def service(gunicorn_forks, tmp_path_factory):
     folder = tmp_path_factory.mktemp("service")
-    with start(rate_limit=None, auto_create=True) as box, running_gunicorn(box, folder) as run:
+    with (
+        start(rate_limit=None, auto_create=True) as box,
+        running_gunicorn(gunicorn_forks.start, box, folder) as run,
+    ):
         yield run(WEB_CONCURRENCY="1", API_KEYS=f"hostile:{KEY}")
 
 

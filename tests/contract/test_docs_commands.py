@@ -1,5 +1,6 @@
 """Every command in the documentation is run as it stands, or there is a reason why not."""
 
+import functools
 import re
 import shutil
 import subprocess
@@ -40,6 +41,7 @@ SEEN = {
 }
 
 
+@functools.cache
 def commands(page):
     """Each command of a page, whole: continued lines and here-documents are one."""
     found = []
@@ -63,7 +65,9 @@ def why_not(command):
     return next((why for pattern, why in NOT_RUN.items() if re.match(pattern, command)), "")
 
 
-RUN = {page: todo for page in PAGES if (todo := [command for command in commands(page) if not why_not(command)])}
+def run_of(page):
+    """Those of a page's commands that are run."""
+    return [command for command in commands(page) if not why_not(command)]
 
 
 @pytest.fixture
@@ -84,9 +88,9 @@ def desk(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="the documentation's requests are made with curl")
-@pytest.mark.parametrize("page", RUN)
+@pytest.mark.parametrize("page", SEEN)
 def test_the_commands_of_a_page_run_as_they_stand(page, desk):
-    script, ports = "\n".join(RUN[page]), {"8000": str(free_port()), "9099": str(free_port())}
+    script, ports = "\n".join(run_of(page)), {"8000": str(free_port()), "9099": str(free_port())}
     for written, free in ports.items():
         script = re.sub(rf"(127\.0\.0\.1:|--port ){written}\b", rf"\g<1>{free}", script)
     with start(rate_limit=None) as box:
@@ -119,6 +123,10 @@ def test_the_commands_of_a_page_run_as_they_stand(page, desk):
         assert sorted(made) == ["API_KEYS", "LEDGER_KEYS", "POSTGRES_PASSWORD"]
         assert Fernet(made["LEDGER_KEYS"])
         assert (desk / "deploy/.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_commands_of_every_page_are_run_or_there_is_a_reason():
+    assert {page for page in PAGES if run_of(page)} == set(SEEN)
 
 
 def test_every_reason_not_to_run_a_command_is_still_needed():

@@ -118,23 +118,28 @@ def service(box, tmp_path):
         yield build
 
 
+def as_a_shell_would(words, environment, log):
+    """The process with these words, which prints into this file."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [str(Path(sys.executable).with_name(words[0])), *words[1:]],
+            cwd=ROOT,
+            env=environment,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+
+
 class Gunicorn:
     """The service as the Procfile starts it, in processes of its own."""
 
-    def __init__(self, environment, log):
+    def __init__(self, start_process, environment, log):
         self.environment = environment
         self.url = f"http://{environment['HOST']}:{environment['PORT']}"
         self.log_path = log
         words = shlex.split((ROOT / "Procfile").read_text().partition("web:")[2])
-        with log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [str(Path(sys.executable).with_name(words[0])), *words[1:]],
-                cwd=ROOT,
-                env=environment,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
+        self.process = start_process(words, environment, log)
         self._wait()
 
     def _wait(self):
@@ -182,7 +187,7 @@ def started_in_vain(environment, *options):
 
 
 @contextlib.contextmanager
-def running_gunicorn(box, folder):
+def running_gunicorn(start_process, box, folder):
     """A factory: gunicorn on the sandbox, with these variables besides, until the block ends."""
     with contextlib.ExitStack() as stack:
 
@@ -200,7 +205,7 @@ def running_gunicorn(box, folder):
                 "TMPDIR": str(folder),
                 **variables,
             }
-            server = Gunicorn(environment, folder / f"gunicorn-{environment['PORT']}.log")
+            server = Gunicorn(start_process, environment, folder / f"gunicorn-{environment['PORT']}.log")
             stack.callback(server.close)
             return server
 
@@ -208,9 +213,9 @@ def running_gunicorn(box, folder):
 
 
 @pytest.fixture
-def gunicorn(box, tmp_path):
+def gunicorn(gunicorn_forks, box, tmp_path):
     """A factory: gunicorn on the sandbox, with these variables besides."""
-    with running_gunicorn(box, tmp_path) as run:
+    with running_gunicorn(gunicorn_forks.start, box, tmp_path) as run:
         yield run
 
 

@@ -8,19 +8,20 @@ from flask import Flask
 
 from cobrowse.clock import SystemClock
 from cobrowse.model import Command, Secret
-from console.sign_in import user_row
 from console.views import Console
 from integrations.ids import new_id
 from sandbox.state import WEBCHAT
 from schemas.console_users import parse_users
 from tests.clocks import LeapingClock
 from tests.integration.conftest import TEMPLATES
+from tests.users import quick_row
 from web.error_handlers import register_error_handlers
 
 PASSWORD = "console-password-0123456789"
 FORM_KEY = Secret("form-key-0123456789")
-# Each hash takes a tenth of a second.
-USERS = parse_users([user_row("ann", "operator", "a-password-of-ann"), user_row("bob", "viewer", "a-password-of-bob")])
+USERS = parse_users(
+    [quick_row("ann", "operator", "a-password-of-ann"), quick_row("bob", "viewer", "a-password-of-bob")]
+)
 OURS = {"Sec-Fetch-Site": "same-origin"}
 # Fails at once, and for now; and after having asked Genesys again and again.
 LIMITED = {"operation": "create", "kind": "status", "status": 429, "retry_after": 60}

@@ -10,11 +10,11 @@ from structlog.testing import capture_logs
 from cobrowse.callbacks import Delivery
 from cobrowse.model import Secret
 from console.auth import Signer
-from console.sign_in import user_row
 from sandbox.state import WEBCHAT
 from schemas.console_users import parse_users
 from tests.integration.consoles import FORM_KEY, OURS, PASSWORD, ask, client, console, failing
 from tests.receivers import SECRET
+from tests.users import quick_row
 
 __all__ = ["client"]
 
@@ -124,7 +124,7 @@ def test_one_that_is_not_there_is_a_page_that_says_so(bridge):
 def test_a_viewer_sees_them_and_may_not_send(bridge):
     outcome = ask(bridge, WEBCHAT)
     told(bridge, outcome.initiation_id, Delivery.GIVEN_UP)
-    users = parse_users([user_row("ann", "viewer", PASSWORD), user_row("bob", "operator", PASSWORD)])
+    users = parse_users([quick_row("ann", "viewer", PASSWORD), quick_row("bob", "operator", PASSWORD)])
     client = console(bridge, users=users).test_client()
 
     def as_(name):

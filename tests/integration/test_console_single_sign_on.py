@@ -12,7 +12,7 @@ from cobrowse.model import Secret
 from console.single_sign_on import SingleSignOn, values_of
 from integrations import identity_provider
 from integrations.identity_provider import IdentityProvider
-from tests.identity import CLIENT, CLIENT_SECRET, KEY, NEXT, OTHER, provider_on_a_socket
+from tests.identity import CLIENT, CLIENT_SECRET, KEY, NEXT, OTHER, provider_on_a_socket, signing_key
 from tests.integration.consoles import OURS, bridge, console, failing, token_in
 
 __all__ = ["bridge"]
@@ -154,13 +154,13 @@ def test_a_token_for_another_is_refused(client, provider, claims):
 
 @pytest.mark.parametrize(("signing", "algorithm"), [(OTHER, "RS256"), (NEXT, "RS256"), (None, "none"), (KEY, "RS512")])
 def test_a_token_that_the_provider_did_not_sign_as_it_says_is_refused(client, provider, signing, algorithm):
-    provider.signing, provider.algorithm = signing, algorithm
+    provider.signing, provider.algorithm = signing and signing_key(signing), algorithm
     assert sign_in(client).status_code == 401
 
 
 def test_a_key_of_the_providers_that_is_new_is_fetched(client, provider):
     assert sign_in(client).status_code == 303
-    provider.keys, provider.signing = [KEY, NEXT], NEXT
+    provider.keys, provider.signing = [signing_key(KEY), signing_key(NEXT)], signing_key(NEXT)
     client.delete_cookie("cobrowse_console", path="/console")
     assert sign_in(client).status_code == 303
     assert provider.asked.count("/.well-known/openid-configuration") == 1

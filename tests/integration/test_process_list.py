@@ -7,7 +7,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from tests.clocks import wait_until
-from tests.integration.conftest import KEY
+from tests.integration.conftest import KEY, as_a_shell_would, running_gunicorn
 
 SECRETS = {
     "CONSOLE_PASSWORD": "console-0123456789abcdef",
@@ -17,10 +17,11 @@ SECRETS = {
 
 
 @pytest.fixture
-def server(gunicorn):
-    server = gunicorn(**SECRETS)
-    wait_until(lambda: len(server.workers()) == 2)
-    return server
+def server(box, tmp_path):
+    with running_gunicorn(as_a_shell_would, box, tmp_path) as run:
+        server = run(**SECRETS)
+        wait_until(lambda: len(server.workers()) == 2)
+        yield server
 
 
 def test_no_secret_is_on_a_command_line_or_in_a_name(server):

@@ -24,11 +24,11 @@ def sandbox():
 
 
 @pytest.fixture(scope="module")
-def play(sandbox, tmp_path_factory):
+def play(gunicorn_forks, sandbox, tmp_path_factory):
     """Runs `cobrowse-bridge send` with these words against one service that has every row."""
     variables = {**SECRETS, "SENDERS_FILE": str(EXAMPLE), "PUBLIC_BASE_URL": BASE_URL}
     known = {"SANDBOX": "true", "GENESYS_API_URL": sandbox.url, "GENESYS_LOGIN_URL": sandbox.url, **variables}
-    with running_gunicorn(sandbox, tmp_path_factory.mktemp("recipes")) as run:
+    with running_gunicorn(gunicorn_forks.start, sandbox, tmp_path_factory.mktemp("recipes")) as run:
         server = run(**variables)
 
         def send(*words):

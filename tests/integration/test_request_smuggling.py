@@ -50,11 +50,11 @@ envelope = "custom"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(gunicorn_forks, tmp_path_factory):
     """One server for all of them: a request that ends badly must harm no other."""
     folder = tmp_path_factory.mktemp("smuggling")
     (folder / "senders.toml").write_text(ROW)
-    with start() as sandbox, running_gunicorn(sandbox, folder) as run:
+    with start() as sandbox, running_gunicorn(gunicorn_forks.start, sandbox, folder) as run:
         server = run(
             MAX_BODY_BYTES=str(LIMIT),
             WEB_CONCURRENCY="1",

@@ -18,9 +18,10 @@ from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(gunicorn_forks, tmp_path_factory):
     """One server for all of them, so that whatever a test sends must harm no other; its workers must all live on."""
-    with start() as sandbox, running_gunicorn(sandbox, tmp_path_factory.mktemp("requests")) as run:
+    folder = tmp_path_factory.mktemp("requests")
+    with start() as sandbox, running_gunicorn(gunicorn_forks.start, sandbox, folder) as run:
         server = run(MAX_BODY_BYTES="4096")
         server.box = sandbox
         wait_until(lambda: len(server.workers()) == 2)

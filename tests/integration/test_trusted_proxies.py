@@ -24,10 +24,10 @@ conversation_id = "conversationId"
 
 
 @pytest.fixture(scope="module")
-def server(served, tmp_path_factory):
+def server(gunicorn_forks, served, tmp_path_factory):
     folder = tmp_path_factory.mktemp("both-families")
     (folder / "senders.toml").write_text(ROW)
-    with running_gunicorn(served, folder) as run:
+    with running_gunicorn(gunicorn_forks.start, served, folder) as run:
         yield run(HOST="[::]", SENDERS_FILE=str(folder / "senders.toml"), TRUSTED_PROXIES="127.0.0.1")
 
 

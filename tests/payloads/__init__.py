@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.registry import Sender, Senders, load_senders
 from integrations.senders.requests import UnverifiedRequest
 from integrations.senders.sample_deliveries import HERE as SAMPLES
 from integrations.senders.sample_deliveries import read_sample
+from tests.rsa_keys import pem_of
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent.parent / "senders.example.toml"
@@ -47,7 +48,7 @@ def secret_of(scheme: str, text: str) -> str:
     if scheme == "jwt":
         return _pem(ed25519.Ed25519PrivateKey.from_private_bytes(sha256(text.encode()).digest()))
     if scheme == "freshchat":
-        return _pem(rsa.generate_private_key(65537, 2048))
+        return pem_of()
     made = SCHEMES[scheme].sample(text, SCHEMES[scheme].preset)
     return f"whsec_{text}" if made == text or scheme == "standard-webhooks" else made
 

@@ -19,7 +19,7 @@ from cobrowse.errors import SignatureInvalid
 from sandbox.server import start
 from tests.http_client import HTTP
 from tests.in_process import KEY, service
-from tests.integration.conftest import running_gunicorn
+from tests.integration.conftest import as_a_shell_would, running_gunicorn
 from tests.leftovers import held_by
 from tests.payloads import BASE_URL, EXAMPLE, environ, write_senders
 from tests.robustness import inputs
@@ -143,7 +143,7 @@ def wire():
     with (
         start(rate_limit=None, auto_create=True) as box,
         tempfile.TemporaryDirectory() as folder,
-        running_gunicorn(box, Path(folder)) as run,
+        running_gunicorn(as_a_shell_would, box, Path(folder)) as run,
     ):
         server = run(WEB_CONCURRENCY="1", API_KEYS=f"hostile:{KEY}", LOG_LEVEL="WARNING")
         port = int(server.url.rpartition(":")[2])

@@ -26,7 +26,7 @@ from integrations.ledger.postgresql import CONNECT_TIMEOUT
 from sandbox.server import start
 from tests.databases import new_database, start_server
 from tests.in_process import KEY
-from tests.integration.conftest import running_gunicorn
+from tests.integration.conftest import as_a_shell_would, running_gunicorn
 from tests.leftovers import held_by
 from tests.payloads import BASE_URL, EXAMPLE, environ, write_senders
 from tests.robustness.callers import makers
@@ -171,7 +171,7 @@ def services_on(box, folder, *, postgresql):
         **environ(EXAMPLE.read_text()),
     }
     ledger = connect(url, keys=[variables["LEDGER_KEYS"]], retention_seconds=86_400)
-    with contextlib.closing(ledger), running_gunicorn(box, folder) as run:
+    with contextlib.closing(ledger), running_gunicorn(as_a_shell_would, box, folder) as run:
         ledger.upgrade()
         yield [run(**variables) for _ in range(2 if postgresql else 1)], ledger
 

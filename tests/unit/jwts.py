@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import NOW
+from tests.rsa_keys import rsa_key
 
 ISSUER, AUDIENCE = "https://login.example.com/tenant/v2.0", "api://cobrowse"
 KEYS = {
-    "RS256": rsa.generate_private_key(65537, 2048),
+    "RS256": rsa_key(),
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
 }

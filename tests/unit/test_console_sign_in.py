@@ -15,13 +15,13 @@ from console.sign_in import (
     SignedIn,
     SignIn,
     Throttle,
-    user_row,
 )
 from schemas.console_users import parse_users
 from tests.clocks import ManualClock
+from tests.users import quick_row
 
-ANN = user_row("ann", "operator", "a-password-of-ann")
-BOB = user_row("bob@example.com", "viewer", "a-password-of-bob")
+ANN = quick_row("ann", "operator", "a-password-of-ann")
+BOB = quick_row("bob@example.com", "viewer", "a-password-of-bob")
 
 
 def test_a_user_signs_in_with_the_own_name_and_password_only():

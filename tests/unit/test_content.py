@@ -148,7 +148,6 @@ ZIPPED = gzip.compress(json.dumps(EVENT).encode(), mtime=0)
         (b"", "gzip", MalformedRequest),
         (gzip.compress(b"", mtime=0), "gzip", MalformedRequest),
         (gzip.compress(b" " * 300_000, mtime=0), "gzip", BodyTooLarge),
-        (gzip.compress(b" " * 50_000_000, mtime=0), "gzip", BodyTooLarge),
         (gzip.compress(ZIPPED, mtime=0), "gzip", MalformedRequest),
         (json.dumps(EVENT).encode(), "br", UnsupportedType),
         (ZIPPED, "gzip, gzip", UnsupportedType),

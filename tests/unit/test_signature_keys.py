@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from standardwebhooks.webhooks import Webhook
 
@@ -22,9 +22,10 @@ from integrations.senders.auth.standard_webhooks import (
 from integrations.senders.registry import SendersFileError
 from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import NOW
+from tests.rsa_keys import rsa_key
 from tests.unit.test_vendor_signatures import BODY, incoming, row
 
-PRIVATE = rsa.generate_private_key(65537, 2048)
+PRIVATE = rsa_key()
 PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
 PUBLIC_PEM = PRIVATE.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 PRIVATE_PEM = PRIVATE.private_bytes(PEM, PKCS8, serialization.NoEncryption()).decode()
