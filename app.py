@@ -24,7 +24,6 @@ from console.single_sign_on import SingleSignOn, values_of
 from diagnostics.readiness import readiness, tolerated_checks
 from integrations import callbacks, genesys
 from integrations.event_loop import new_brief_lock
-from integrations.genesys.flows import ATTACHING, PREPARING
 from integrations.genesys.transport import CurlTransport
 from integrations.ids import new_id
 from integrations.ledger import LedgerStore
@@ -144,7 +143,7 @@ def build_telemetry(
 ) -> tuple[Metrics, SafeObservers]:
     """The observers: the log, the metrics, and traces where a collector is configured."""
     names = (data_actions.SENDER, views.SENDER, *senders.names)
-    metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""), preparing=PREPARING, attaching=ATTACHING)
+    metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
     traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
     both = (metrics, traces) if traces else (metrics,)
     return metrics, SafeObservers((LogObserver(), *both), both)

@@ -1,9 +1,8 @@
 """The clock, and the deadline of a request that every part of it observes."""
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Clock(Protocol):
@@ -43,8 +42,7 @@ def parse_time(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """The time by which the caller must have its response. Every call gets what is left of it."""
 
     clock: Clock

@@ -45,6 +45,8 @@ from cobrowse.waiting import BEING_WORKED_ON, applies_to_all_waiters, wait_for_o
 LEASE_MARGIN = 5.0
 # Seconds that the end of an attempt may wait for the ledger at least: the customer may have been invited.
 MIN_COMPLETION_SECONDS = 1.0
+# Seconds between tries to put a success on record: its answer to retries and its callback are there only then.
+COMPLETION_INTERVAL = 0.25
 
 _INTERNAL_ERROR = "internal error"
 _KEY_REUSED = "Idempotency-Key already used with a different request"
@@ -247,13 +249,23 @@ class Initiation:
         return outcome
 
     def _complete(self, ledger: Ledger, attempt: Attempt, outcome: Outcome) -> None:
-        state, seconds = state_of(outcome), _completion_timeout(attempt)
-        try:
-            ledger.complete(
-                attempt.initiation_id, attempt.lease_owner, state, attempt.checkpoint, outcome, seconds=seconds
-            )
-        except LedgerUnavailable:
-            # The session was started, and the caller must know. The lease expires; a retry checks and finds it.
+        """Put the outcome on record: a success as soon as the ledger is back, if that is in time."""
+        state = state_of(outcome)
+        while True:
+            try:
+                ledger.complete(
+                    attempt.initiation_id,
+                    attempt.lease_owner,
+                    state,
+                    attempt.checkpoint,
+                    outcome,
+                    seconds=_completion_timeout(attempt),
+                )
+            except LedgerUnavailable:
+                if outcome.success and attempt.deadline.allows(COMPLETION_INTERVAL + MIN_COMPLETION_SECONDS):
+                    attempt.clock.sleep(COMPLETION_INTERVAL)
+                    continue
+                # The session was started, and the caller must know. The lease expires; a retry checks and finds it.
             return
 
     def _perform(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:

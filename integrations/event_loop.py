@@ -56,10 +56,14 @@ def run_off_loop(work: Callable[[], T], seconds: float | None = None) -> T:
 def start_off_loop(work: Callable[[], T], then: Callable[[T], None]) -> None:
     """Start the work in the background, and give its result to `then`, which must not wait for anything.
 
-    As in `run_off_loop`; the work raises nothing.
+    As in `run_off_loop`; the work raises nothing. The loop itself may call this.
     """
-    if is_patched():
+
+    def start() -> None:
         _gevent().get_hub().threadpool.spawn(work).rawlink(lambda ended: then(ended.value))
+
+    if is_patched():
+        _gevent().spawn(start)  # while all threads are busy it waits for one, which the loop itself can't do
     else:
         then(work())
 

@@ -58,7 +58,8 @@ class PartsField(fields.Field[list[dict[str, Any]]]):
                     name: value if type(value := part.get(name, "")) is str else text_of(value) for name in self._texts
                 }
                 for name, field in self._parts:
-                    one[name] = field.deserialize(part.get(name))
+                    parts = part.get(name)
+                    one[name] = [] if parts is None else field.deserialize(parts)
                 found.append(one)
             elif self._decides and part is not None:
                 raise ValidationError("Not a list of objects.")

@@ -73,8 +73,7 @@ class Client:
     ) -> dict[str, Any]:
         own = attempt.command.user_token
         if own:
-            headers = api_headers(own, attempt.command.correlation_id, content)
-            return self._caller.call(attempt, operation, self._origin, path, headers, content, payer="")
+            return self._send(attempt, operation, path, content, own, payer="")
         grant = self._grants.of(operation, scope)
         try:
             return self._call_with(grant, attempt, operation, path, content)
@@ -88,16 +87,18 @@ class Client:
     def _call_with(
         self, grant: Grant, attempt: Attempt, operation: Operation, path: str, content: bytes | None
     ) -> dict[str, Any]:
-        def call(token: Secret) -> dict[str, Any]:
-            headers = api_headers(token, attempt.command.correlation_id, content)
-            return self._caller.call(attempt, operation, self._origin, path, headers, content, payer=grant.payer)
-
         token = grant.get(attempt)
         try:
-            return call(token)
+            return self._send(attempt, operation, path, content, token, grant.payer)
         except GenesysUnauthorized as error:
             if not error.new_token:
                 raise
             # Expired early or revoked. A 401 comes before any effect, so the call may be sent again as it is.
             grant.invalidate(token)
-        return call(grant.get(attempt))
+        return self._send(attempt, operation, path, content, grant.get(attempt), grant.payer)
+
+    def _send(
+        self, attempt: Attempt, operation: Operation, path: str, content: bytes | None, token: Secret, payer: str
+    ) -> dict[str, Any]:
+        headers = api_headers(token, attempt.command.correlation_id, content)
+        return self._caller.call(attempt, operation, self._origin, path, headers, content, payer=payer)

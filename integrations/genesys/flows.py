@@ -109,17 +109,6 @@ ENDING = StepRow(
     applies=lambda attempt: bool(attempt.session.targets),
 )
 MODES = (AUTO, *(row.name for row in FLOWS))
-# Steps that make a session which reaches nobody, and those that bring such a session to the customer.
-PREPARING = frozenset(
-    step.name for row in FLOWS for step in row.steps if step.has_side_effect and not step.notifies_customer
-)
-ATTACHING = frozenset(
-    step.name
-    for row in FLOWS
-    if not PREPARING.isdisjoint(step.name for step in row.steps)
-    for step in row.steps
-    if step.notifies_customer
-)
 
 
 def candidates(mode: str, rows: Sequence[FlowRow] = FLOWS) -> tuple[FlowRow, ...]:

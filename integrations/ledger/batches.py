@@ -7,6 +7,7 @@ come together, commits it, and wakes each request once: after the commit, or aft
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -62,7 +63,8 @@ class _Job:
 class Batches:
     """Runs works on one connection in the order they come, and returns each one's result once it is committed.
 
-    `check` is made before each transaction and each read; what it raises is raised there.
+    For any threads, or under gevent for the greenlets of one thread. `check` is made before each transaction and each
+    read; what it raises is raised there.
     """
 
     def __init__(
@@ -134,14 +136,13 @@ class Batches:
         try:
             wait_for(job.waiter, deadline.remaining())
         except TimeoutError:
-            if job in self._waiting:
-                del self._waiting[job]
-                if self._is_locked:
-                    raise Locked from None
-            raise TimedOut from None
+            raise (Locked if self._is_locked and job in self._waiting else TimedOut) from None
+        finally:
+            self._waiting.pop(job, None)  # the work of a greenlet that gave up, or was ended
 
     def _commit_waiting(self) -> None:
         """On the loop: commit what has come together, and come again for what could not be or has come too late."""
+        self._is_due = False
         batch = tuple(islice(self._waiting, MAX_BATCH))
         self._is_locked = bool(batch) and not self._commit(batch)
         ended = () if self._is_locked else batch
@@ -175,7 +176,8 @@ class Batches:
                 self.commits += 1
             except BaseException as fault:
                 if not self._closed and self._connection.in_transaction:
-                    self._connection.rollback()
+                    with suppress(sqlite3.Error):  # then the next BEGIN is refused, and the file opened anew
+                        self._connection.rollback()
                 if not isinstance(fault, Exception):
                     raise
                 for job in batch:

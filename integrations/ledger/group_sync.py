@@ -59,7 +59,7 @@ class GroupSync:
         if self._failed is None:
             try:
                 self._sync()
-            except OSError as fault:
-                self._failed = SyncFailed(fault.strerror or str(fault))
+            except Exception as fault:  # noqa: BLE001 - whatever it is, the disk may not have it
+                self._failed = SyncFailed(getattr(fault, "strerror", None) or str(fault))
                 self._failed.__cause__ = fault
         return self._failed

@@ -40,7 +40,7 @@ def allocate(directory: str, pid: int, write: Write = os.write) -> None:
 def value_class(pid: int) -> type:
     """prometheus_client's kind of value for this process's files, without its look for a fork at each count.
 
-    An initiation counts 14 times, and a worker never forks.
+    An initiation counts 12 times, and a worker never forks.
     """
     kind: type = kinds_of_value.MultiProcessValue(lambda: pid)  # type: ignore[no-untyped-call]
     lock = get_original("threading", "Lock")()

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -67,11 +67,6 @@ WAIT_SECONDS = Row(
     ("reason",),
     _CALL,
 )
-CREATED = Row("cobrowse_sessions_created_total", "Sessions created that reach no customer until they are attached.")
-ATTACHED = Row(
-    "cobrowse_sessions_attached_total",
-    "Sessions made so that were attached. Created less attached: those that were never used.",
-)
 IN_FLIGHT = Row("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
 CIRCUIT = Row(
     "cobrowse_circuit_open",
@@ -99,8 +94,8 @@ IGNORED = Row(
 REQUESTS = Row("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
 
 ROWS = (
-    *(INITIATIONS, INITIATION_SECONDS, CALL_SECONDS, RETRIES, WAIT_SECONDS, CREATED),
-    *(ATTACHED, IN_FLIGHT, CIRCUIT, BUDGET, RELOAD, IGNORED, REQUESTS),
+    *(INITIATIONS, INITIATION_SECONDS, CALL_SECONDS, RETRIES, WAIT_SECONDS),
+    *(IN_FLIGHT, CIRCUIT, BUDGET, RELOAD, IGNORED, REQUESTS),
 )
 
 OTHER = "other"
@@ -117,8 +112,7 @@ class Metrics:
 
     `senders` are all there are; any other counts as "other". `directory` is where the workers of one server keep their
     counts (PROMETHEUS_MULTIPROC_DIR, which must be set before prometheus_client is imported); "" for one process. Where
-    the directory can't be used, this process counts for itself: that costs numbers, not a session. `preparing` are the
-    flows' calls that make a session which reaches nobody, `attaching` the steps that bring it to the customer.
+    the directory can't be used, this process counts for itself: that costs numbers, not a session.
     """
 
     def __init__(
@@ -126,12 +120,8 @@ class Metrics:
         senders: Iterable[str],
         directory: str = "",
         write: counter_files.Write = os.write,
-        *,
-        preparing: Container[str] = (),
-        attaching: Container[str] = (),
     ) -> None:
         self._senders = frozenset(senders)
-        self._preparing, self._attaching = preparing, attaching
         self.registry = CollectorRegistry()
         self._directory = _prepare_directory(directory, write)
         self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
@@ -143,6 +133,7 @@ class Metrics:
         self._budget = _LabelCache(self._gauge(BUDGET, "mostrecent"))
         # A child opens its kind's file, and that must not be left to a moment when the directory may be gone.
         self._histograms[CALL_SECONDS]["token", "2xx"]
+        self._counters[RETRIES]["token",]
         self._calls = self._histograms[CALL_SECONDS]  # bound once: it is on the way of every call
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
@@ -191,13 +182,11 @@ class Metrics:
         return on_response
 
     def on_span_end(self, attempt: Attempt, span: Span) -> None:
-        """Count a call, a wait, or the step that attaches a session."""
+        """Count a call or a wait. A step is little but its call."""
         if span.kind == "call":
             self._record_call(attempt, span)
         elif span.kind == "wait":
             self._histograms[WAIT_SECONDS]["retry" if "another try" in span.name else "poll",].observe(span.seconds)
-        elif span.name in self._attaching and span.result == "done":
-            self._counters[ATTACHED][()].inc()
 
     def on_outcome(self, command: Command, outcome: Outcome) -> None:
         """Count an initiation."""
@@ -213,8 +202,6 @@ class Metrics:
         self._calls[operation, status].observe(span.seconds)
         if [one for one in attempt.spans if one is not span and one.name == operation and _is_failed_call(one)]:
             self._counters[RETRIES][operation,].inc()
-        if operation in self._preparing and status == "2xx":
-            self._counters[CREATED][()].inc()
 
     def _counter(self, row: Row) -> Counter:
         return Counter(row.name, row.help, row.labels, registry=self.registry)
@@ -234,7 +221,7 @@ class _LabelCache(dict[tuple[str, ...], M]):
         self._metric: M = metric
 
     def __missing__(self, values: tuple[str, ...]) -> M:
-        child: M = self._metric.labels(*values) if values else self._metric
+        child: M = self._metric.labels(*values)
         self[values] = child
         return child
 

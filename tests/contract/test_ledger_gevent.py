@@ -188,6 +188,54 @@ print(json.dumps({"faults": len(faults), "named": all("in time" in fault for fau
 os._exit(0)
 """
 
+# All of the pool's threads are busy, and as many works wait for one, when the loop wants to start a sync.
+BUSY = """
+from integrations.event_loop import run_off_loop
+
+busy = True
+
+def keep_busy():
+    while busy:
+        native_sleep(0.005)
+
+threads = [gevent.spawn(run_off_loop, keep_busy) for _ in range(2 * gevent.get_hub().threadpool.maxsize)]
+gevent.sleep(0)
+waiting = [gevent.spawn(inviting, number) for number in range(5)]
+while written() < 5:
+    gevent.sleep(0.001)
+gevent.sleep(0.01)
+begun = any(one.ready() for one in waiting)
+busy = False
+won_after = {one.get().id for one in waiting} | {inviting("after").id}
+print(json.dumps({"begun": begun, "won": len(won_after)}))
+"""
+
+# Greenlets are ended, or time out, while another process keeps their works from being done.
+ENDED = """
+other = sqlite3.connect(file, isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+jobs = [gevent.spawn(inviting, number) for number in range(3)]
+gevent.sleep(0.01)
+jobs[0].kill()
+jobs[1].kill(gevent.Timeout(0), block=True)
+other.execute("ROLLBACK")
+kept = jobs[2].get().command.key
+print(json.dumps({"kept": kept, "written": written(), "ended": [one.ready() for one in jobs]}))
+"""
+
+# A signal comes while the loop runs a work; gevent raises it in the main greenlet.
+INTERRUPTED = """
+def interrupted(run):
+    raise KeyboardInterrupt
+
+beside = gevent.spawn(inviting, "beside")
+try:
+    ledger._database.write(interrupted)
+except KeyboardInterrupt:
+    inviting("after")
+print(json.dumps({"beside": beside.get().command.key, "written": written()}))
+"""
+
 
 @pytest.fixture
 def patched(tmp_path):
@@ -228,6 +276,18 @@ def test_a_disk_that_hangs_is_waited_for_no_longer_than_asked(patched):
 
 def test_scans_that_a_disk_keeps_hanging_are_given_up_and_keep_no_request_waiting(patched):
     assert patched(SCANS) == {"faults": 8, "named": True}
+
+
+def test_a_sync_waits_for_a_thread_where_all_are_busy_and_those_that_follow_have_theirs(patched):
+    assert patched(BUSY) == {"begun": False, "won": 6}
+
+
+def test_the_work_of_a_greenlet_that_was_ended_is_not_done(patched):
+    assert patched(ENDED) == {"kept": "2", "written": 1, "ended": [True, True, True]}
+
+
+def test_a_signal_during_a_work_undoes_it_and_those_that_come_after_are_served(patched):
+    assert patched(INTERRUPTED) == {"beside": "beside", "written": 2}
 
 
 POSTGRESQL = """

@@ -7,6 +7,7 @@ import re
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import httpx
 
@@ -15,6 +16,7 @@ from integrations.senders.requests import SessionRequested, UnverifiedRequest
 from tests.http_client import HTTP
 from tests.in_process import KEY
 from tests.payloads import deliveries, senders
+from web.responses import in_words_is_good
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +51,18 @@ class Request:
             answer = HTTP.post(f"{url}{target}", content=self.body, headers=headers)
         except httpx.TransportError:
             return Reply(0)
-        return Reply(answer.status_code, answer.content, answer.headers.get("Idempotent-Replayed") == "true")
+        replayed = answer.headers.get("Idempotent-Replayed") == "true"
+        return Reply(answer.status_code, answer.content, replayed, datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; a status of 0 is none at all."""
+    """An answer, which came `at` that moment; a status of 0 is none at all."""
 
     status: int
     body: bytes = b""
     replayed: bool = False
+    at: datetime | None = None
 
     @property
     def fields(self):
@@ -70,8 +74,13 @@ class Reply:
 
     @property
     def success(self):
-        """Whether it says that the customer has an invitation."""
-        return self.fields.get("success") is True
+        """Whether it says that the customer has an invitation, in fields or in a chat's words."""
+        return self.fields.get("success") is True or in_words_is_good(self.words, ignored=False)
+
+    @property
+    def words(self):
+        """What people read of it in a chat; "" where it is not for them."""
+        return unescape(str(self.fields.get("text") or ""))
 
     @property
     def acknowledged(self):

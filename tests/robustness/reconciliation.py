@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 
 from cobrowse.ledger import State
 from tests.robustness.callers import Reply, Request
+from web.responses import in_words_is_good
 
 PAGE = 1_000
 FINAL = (State.SUCCEEDED, State.FAILED_FINAL)
+# How a chat is answered where the ledger is away.
+WITHOUT_LEDGER = ("Cobrowse was not started: the PostgreSQL database ", "Cobrowse was not started: the SQLite file ")
 
 
 @dataclass
@@ -23,13 +26,13 @@ class History:
         return any(reply.final for reply in self.replies)
 
 
-def audit(histories, rows, invitations, away=None):
+def audit(histories, rows, invitations, away=()):
     """What does not add up between the callers, the ledger's rows and the customers; nothing if all does.
 
-    `away` is from when and to when an attempt may have met a ledger that was away: its end may not be in its row, for
-    the caller is answered all the same.
+    `away`: from when and to when an attempt that ended found no ledger. Its row is left running then, for the caller is
+    answered all the same.
     """
-    cut = {row.id for row in rows if away and row.state is State.RUNNING and away[0] <= row.updated <= away[1]}
+    cut = {row.id for row in rows if away and row.state is State.RUNNING and _ended_within(away, row, histories)}
     by_key = defaultdict(list)
     ids = {row.id for row in rows}
     for row in rows:
@@ -52,6 +55,19 @@ def audit(histories, rows, invitations, away=None):
             yield f"{one.request.name} {one.request.key or one.request.conversation}: {fault}"
     known = {one.request.conversation for one in histories}
     yield from (f"conversation {one} was invited and nobody asked" for one in invitations if one not in known)
+
+
+def _ended_within(away, row, histories):
+    """Whether the row's last attempt was answered in that time."""
+    of = row.command
+    return any(
+        reply.at is not None
+        and max(away[0], row.updated) <= reply.at <= away[1]
+        and reply.fields.get("initiationId", row.id) == row.id
+        for one in histories
+        if one.request.conversation == of.conversation_id and one.request.key == of.key
+        for reply in one.replies
+    )
 
 
 def _of_request(one, rows, ids, invitations):
@@ -94,12 +110,11 @@ def _attempts(row):
 
 
 def _needs_no_row(reply):
-    """Whether nothing was started, so that it may be answered without the ledger; or nothing was answered.
-
-    A chat's message for people may say either.
-    """
+    """Whether nothing was started, so that it may be answered without the ledger; or nothing was answered."""
     code, status = reply.fields.get("errorCode"), reply.fields.get("status")
-    return not reply.status or code == "ledger_unavailable" or status == "ignored" or "text" in reply.fields
+    if reply.words:
+        return in_words_is_good(reply.words, ignored=True) or reply.words.startswith(WITHOUT_LEDGER)
+    return not reply.status or code == "ledger_unavailable" or status == "ignored"
 
 
 def rows_of(ledger):

@@ -1,10 +1,11 @@
 """The product with a part taken out of what makes it once: each must break a promise, or the simulation is weak."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from cobrowse.callbacks import Callback, Delivery
-from cobrowse.errors import ConversationNotActive, GenesysBadResponse, SessionNotIdentified
+from cobrowse.errors import ConversationNotActive, GenesysBadResponse, LedgerUnavailable, SessionNotIdentified
 from cobrowse.flow import Attempt, Flow
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Ledger, State, lock_key_for
@@ -270,7 +271,8 @@ class _MarksFirst(CallbackSender):
     """A callback counts as delivered before it is."""
 
     def _send(self, callback: Callback) -> None:
-        self._outbox.mark(callback, Delivery.DELIVERED, 0.0, "")
+        with suppress(LedgerUnavailable):
+            self._outbox.mark(callback, Delivery.DELIVERED, 0.0, "")
         super()._send(callback)
 
 

@@ -1,6 +1,7 @@
-"""After a run: its outcomes are told, by senders that die and stand still, to a receiver that fails and is not heard.
+"""After a run: its outcomes are told, by senders that die, stand still and lose power, to a receiver that fails.
 
 Each outcome of the run must have its event in the outbox, and each event must be received, in its initiation's order.
+It may be received again only if something went wrong. What is received stays on record, whatever a power cut undoes.
 """
 
 from collections import Counter, defaultdict

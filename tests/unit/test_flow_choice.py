@@ -13,7 +13,7 @@ from diagnostics.connectivity import ConnectivityProbe
 from diagnostics.context import DiagnosticContext
 from diagnostics.genesys_checks import GenesysChecks
 from diagnostics.user_checks import tokens
-from integrations.genesys.flows import ATTACHING, FLOWS, MODES, PREPARING, FlowRow, StepRow, lacking_hint
+from integrations.genesys.flows import FLOWS, MODES, FlowRow, StepRow, lacking_hint
 from integrations.genesys.grants import AUTO
 from integrations.genesys.operations import Operation
 from integrations.genesys.steps import Calls
@@ -143,10 +143,6 @@ def test_the_setting_takes_the_rows_names_and_no_other():
 def settings_of(**environ):
     known = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "secret", "API_KEYS": "flow:0123456789abcdef"}
     return load_settings(known | environ)
-
-
-def test_what_is_made_before_it_reaches_the_customer_is_reported_from_the_rows():
-    assert ({"create"}, {"attach"}) == (PREPARING, ATTACHING)
 
 
 @pytest.mark.parametrize("begun", [{"completed_steps": ("create",)}, {"pending_step": "create"}])

@@ -72,8 +72,9 @@ def test_what_is_asked_for_by_an_answer_waits_for_a_sync_of_its_own(group, disk)
     assert answered == [None]
 
 
-def test_after_an_error_of_the_disk_no_later_success_is_believed(group, disk):
-    disk.fault = OSError(errno.EIO, "Input/output error")
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, "Input/output error"), MemoryError("Input/output error")])
+def test_after_an_error_of_the_disk_no_later_success_is_believed(group, disk, fault):
+    disk.fault = fault
     answered = []
     for _ in range(2):
         group.request([answered.append])

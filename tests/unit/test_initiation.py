@@ -6,6 +6,7 @@ import pytest
 
 from cobrowse.errors import (
     ConversationNotActive,
+    GenesysForbidden,
     GenesysTimeout,
     GenesysUnauthorized,
     InternalError,
@@ -14,6 +15,7 @@ from cobrowse.errors import (
     NoActiveConversation,
 )
 from cobrowse.flow import FlowUnavailable
+from cobrowse.initiation import COMPLETION_INTERVAL, MIN_COMPLETION_SECONDS
 from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Claim, FingerprintMismatch, Invitation, LeaseLost, State
 from cobrowse.model import Failure, Outcome, Session, Status
 from tests.scripted import DONE, IN_C1, ScriptedGenesys, Watch, command, entry, initiation
@@ -111,9 +113,27 @@ def test_a_bug_is_completed_for_a_retry_to_go_on_from_and_raised_with_its_cause(
     assert watch.outcomes == []
 
 
-def test_an_end_that_can_not_be_put_on_record_is_reported_all_the_same():
-    work = initiation(settles=[LedgerUnavailable("settle")])
+@pytest.mark.parametrize("away", [1, 5])
+def test_a_success_is_put_on_record_once_the_ledger_is_back(away):
+    work = initiation(settles=[LedgerUnavailable("settle")] * away)
     assert work(IN_C1).status is Status.INITIATED
+    assert [state for _, _, state, *_ in work.ledger.settled] == [State.SUCCEEDED] * (away + 1)
+
+
+def test_a_success_that_can_not_be_put_on_record_in_time_is_reported_all_the_same():
+    work = initiation(settles=[LedgerUnavailable("settle")] * 1000)
+    begun = work.clock.time
+    assert work(IN_C1).status is Status.INITIATED
+    last = begun + IN_C1.deadline_seconds - MIN_COMPLETION_SECONDS
+    assert last - COMPLETION_INTERVAL <= work.clock.time <= last
+
+
+def test_a_failure_is_reported_at_once_where_the_ledger_is_away():
+    work = initiation(
+        ScriptedGenesys(fails={"create": [GenesysForbidden("no")]}), settles=[LedgerUnavailable("settle")] * 1000
+    )
+    assert work(IN_C1).failure.code == "genesys_forbidden"
+    assert len(work.ledger.settled) == 1
 
 
 def test_a_key_with_another_request_is_refused_before_anything_is_done():

@@ -89,3 +89,26 @@ def test_an_object_is_prepared_before_its_fields_and_checked_after_them():
         with pytest.raises(ValidationError) as refused:
             Outer().load({"pair": data})
         assert refused.value.messages == {"pair": wrong}
+
+
+class Defaults(InputSchema):
+    """Fields that may come without a value."""
+
+    word = fields.String(load_default="none")
+    at = fields.String(load_default=lambda: next(NUMBERS))
+    parts = fields.Raw(load_default=list)
+    absent = fields.String()
+
+
+NUMBERS = map(str, range(10))
+
+
+def test_a_default_that_is_made_is_made_for_each_object():
+    schema = Defaults()
+    first, second = schema.load({}), schema.load({})
+    assert (first, second) == (
+        {"word": "none", "at": "0", "parts": []},
+        {"word": "none", "at": "1", "parts": []},
+    )
+    first["parts"].append(1)
+    assert schema.load({"word": "given"}) == {"word": "given", "at": "2", "parts": []}

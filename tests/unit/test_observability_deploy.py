@@ -9,6 +9,7 @@ import yaml
 
 from cobrowse.errors import error_types_by_code
 from cobrowse.model import Status
+from integrations.genesys.flows import FLOWS
 from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, TOKEN
 from integrations.observability import callback_metrics
 from integrations.observability import metrics as service_metrics
@@ -34,6 +35,7 @@ VALUES = {
     "success": {"true", "false"},
     "operation": {one.name for one in (TOKEN, LIST, CONVERSATION, CREATE, ATTACH, COBROWSE)},
     "status": {*STATUSES.values(), *(str(row.status) for row in ERROR_RESPONSES.values()), "200"},
+    "flow": {row.name for row in FLOWS},
     "job": {"cobrowse-bridge"},
     "sender": {"$sender"},
     "result": {"delivered", "failed", "given_up"},

@@ -7,20 +7,34 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobrowse.ledger import State
+from cobrowse.model import Failure, Outcome, Status
+from integrations.senders.response_policies import teams
 from tests.robustness.callers import Reply, Request
 from tests.robustness.reconciliation import PAGE, History, audit, rows_of
 from tests.scripted import command, ended, entry
+from web.responses import in_words
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 ROW = replace(ended("i-1", of=command(sender="crm", conversation_id="c-1", key="k")), created=NOW, updated=NOW)
 RUNNING = entry("i-1", of=command(sender="crm", conversation_id="c-1", key="k"), lease_left=0.0)
 
 
-def reply(status=200, *, replayed=False, **fields):
+def reply(status=200, *, replayed=False, at=NOW, **fields):
     body = {"success": True, "initiationId": "i-1", "cobrowseSessionId": "s-1", "retryable": False} | fields
-    return Reply(status, json.dumps(body).encode(), replayed=replayed)
+    return Reply(status, json.dumps(body).encode(), replayed, at)
 
 
+def chat(outcome):
+    return Reply(200, json.dumps(teams(in_words(outcome))).encode(), at=NOW)
+
+
+def failed(message):
+    failure = Failure("any", message, "", retryable=True, is_terminal=False)
+    return chat(Outcome(Status.FAILED, "i-1", "c", failure=failure))
+
+
+ACK = Reply(200, b"<Ack>true</Ack>", at=NOW)
+CUT = replace(RUNNING, updated=NOW - timedelta(seconds=1))
 NOTHING = Reply(0)
 FAILED = reply(503, success=False, retryable=True, errorCode="genesys_unavailable")
 
@@ -38,9 +52,13 @@ def found(*replies, rows=(ROW,), invited=1, key="k", away=()):
         ([FAILED, reply()], {}),
         ([reply()], {"key": "", "rows": (replace(ROW, command=command(sender="crm", conversation_id="c-1")),)}),
         # The ledger was away when it ended.
-        ([reply()], {"rows": (replace(RUNNING, updated=NOW),), "away": (NOW, NOW)}),
-        # A chat got the message that the ledger was away.
-        ([Reply(200, b'{"text": "Please try again later."}')], {"rows": (), "invited": 0}),
+        ([reply()], {"rows": (CUT,), "away": (NOW, NOW)}),
+        ([ACK], {"rows": (CUT,), "away": (NOW, NOW)}),
+        ([chat(Outcome(Status.INITIATED, "i-1", "c"))], {"rows": (CUT,), "away": (NOW, NOW)}),
+        ([chat(Outcome(Status.INITIATED, "i-1", "c"))], {}),
+        # A chat got the message that the ledger was away, or that there was nothing to start.
+        ([failed('the PostgreSQL database "l" can\'t be reached')], {"rows": (), "invited": 0}),
+        ([chat(Outcome(Status.IGNORED, "i-1", "c", reason="not wanted"))], {"rows": (), "invited": 0}),
         # Its worker died after another delivery of the same request had brought the answer.
         ([NOTHING, reply()], {"rows": (replace(RUNNING, command=replace(RUNNING.command, key="")),), "key": ""}),
     ],
@@ -67,10 +85,27 @@ WRONG = {
         ([NOTHING, reply()], {"rows": (replace(RUNNING, lease_left=3.0),)}),
         "still running",
     ),
-    "a success whose row is running, and the ledger was away later": (
-        ([reply()], {"rows": (replace(RUNNING, updated=NOW),), "away": (NOW + timedelta(seconds=1),) * 2}),
-        "its row is",
+    **{
+        f"a success whose row is running, and {what}": (([answer], {"rows": (row,), "away": away}), "its row is")
+        for what, answer, row, away in (
+            ("the ledger was away later", reply(), CUT, (NOW + timedelta(seconds=1),) * 2),
+            ("the ledger was away before", reply(), CUT, (NOW - timedelta(seconds=1),) * 2),
+            (
+                "the ledger was there after its end",
+                reply(),
+                replace(CUT, updated=NOW + timedelta(seconds=1)),
+                (NOW, NOW),
+            ),
+            ("another's answer came while the ledger was away", reply(initiationId="i-2"), CUT, (NOW, NOW)),
+            ("it is a chat's", chat(Outcome(Status.INITIATED, "i-1", "c")), CUT, ()),
+        )
+    },
+    "a chat's success without a row": (([chat(Outcome(Status.INITIATED, "i-1", "c"))], {"rows": ()}), "0 rows"),
+    "a chat's success without an invitation": (
+        ([chat(Outcome(Status.INITIATED, "i-1", "c"))], {"invited": 0}),
+        "and it was not",
     ),
+    "a chat's failure without a row": (([failed("Genesys is away")], {"rows": (), "invited": 0}), "0 rows"),
     "a success whose row is running, its worker dead": (([NOTHING, reply()], {"rows": (RUNNING,)}), "its row is"),
 }
 
