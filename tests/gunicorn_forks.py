@@ -4,10 +4,10 @@ One process has imported what the service imports, and each gunicorn runs in a f
 its own environment and log, as a shell would start it. Run as a module, this is that process.
 """
 
+import contextlib
 import gc
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -90,7 +90,7 @@ def gunicorn_forks(tmp_path_factory):
     started.close()
 
 
-def keep(command, fork):
+def keep(command, fork, waitpid):
     """Start one, print its process id, wait for its end, and write down how it ended."""
     if (pid := fork()) == 0:
         from gunicorn.app import wsgiapp
@@ -101,7 +101,7 @@ def keep(command, fork):
     os.write(1, f"{pid}\n".encode())
     status = Path(command["status"])
     written = status.with_suffix(".new")
-    written.write_text(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+    written.write_text(str(os.waitstatus_to_exitcode(waitpid(pid, 0)[1])))
     written.rename(status)
 
 
@@ -117,13 +117,20 @@ def serve():
     assert "web.worker" not in sys.modules, "its counts are shared by all forks"
     gc.freeze()
     fork = monkey.get_original("os", "fork")  # gevent's own would start its hub here, which the forks would share
-    handle = monkey.get_original("signal", "signal")
-    handle(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to wait for a keeper
+    waitpid = monkey.get_original("os", "waitpid")
     for line in sys.stdin:
         if fork() == 0:
-            handle(signal.SIGCHLD, signal.SIG_DFL)
-            keep(json.loads(line), fork)
+            keep(json.loads(line), fork, waitpid)
             os._exit(0)
+        reap(waitpid, os.WNOHANG)
+    reap(waitpid, 0)
+
+
+def reap(waitpid, options):
+    """Wait for the keepers that have ended, or for all, so that their CPU time counts as that of the tests."""
+    with contextlib.suppress(ChildProcessError):
+        while waitpid(-1, options)[0]:
+            pass
 
 
 if __name__ == "__main__":
