@@ -8,6 +8,8 @@ import pytest
 from tests.watch import WATCH, Watch
 
 pytest_plugins = ["pytester"]
+# What the runs in here need no more than the run around them: some can't be imported a second time in a process.
+WITHOUT = [f"-pno:{name}" for name in ("cacheprovider", "randomly", "schemathesis", "anyio", "pyreqwest")]
 
 CONFTEST = """
     from pathlib import Path
@@ -135,7 +137,7 @@ def outcomes(pytester):
     def run(what):
         pytester.makeconftest(textwrap.dedent(CONFTEST))
         pytester.makepyfile(textwrap.dedent(HEAD) + f"    {what}\n")
-        done = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:randomly")
+        done = pytester.runpytest_inprocess(*WITHOUT)
         return done, done.parseoutcomes()
 
     return run
