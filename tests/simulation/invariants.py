@@ -313,24 +313,34 @@ def answers_come_in_time(evidence: Evidence) -> Iterator[str]:
 def one_created_session_a_key(evidence: Evidence) -> Iterator[str]:
     """A second one is made only if nobody could know of the first: its answer or the note of it was lost.
 
-    A success that does not say what it made is no lost answer; only a person may have another one made after it.
+    A success that does not say what it made is no lost answer. Only once a person has run the initiation again is
+    another one made after it: by that attempt, or if that one came to nothing, by a redelivery.
     """
-    nameless = evidence.platform.nameless
     last: dict[str, Session] = {}
     for session in evidence.platform.sessions.values():
         if session.flow != "media":
             continue
         identity = evidence.identity(session.created_by)
         before = last.get(identity)
-        by_hand = evidence.by_correlation[session.created_by].again is not None
         if (
             before is not None
-            and min(before.heard, float("inf") if by_hand else nameless.get(before.created_by, float("inf")))
-            < session.asked
+            and min(before.heard, _key_used_at(evidence, identity, before, session)) < session.asked
             and not _cut_short(evidence.by_correlation[before.created_by])
         ):
             yield f"{identity}: made {session.id} though it had {before.id}"
         last[identity] = session
+
+
+def _key_used_at(evidence: Evidence, identity: str, before: Session, session: Session) -> float:
+    """When the key of a session without a name was used up, infinite if never, or if a person has freed it since."""
+    nameless = evidence.platform.nameless.get(before.created_by, float("inf"))
+    freed = any(
+        nameless < win.at <= session.asked
+        and evidence.by_correlation[win.correlation].again
+        and evidence.identity(win.correlation) == identity
+        for win in evidence.ledger.wins
+    )
+    return float("inf") if freed else nameless
 
 
 def one_token_for_all(evidence: Evidence) -> Iterator[str]:
