@@ -120,9 +120,6 @@ def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn
     """A worker that has gone has nothing in flight any more; what it counted stays."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the directory is set
 
-    from web.worker import CONNECTIONS  # noqa: PLC0415 - after .env is read
-
-    CONNECTIONS[worker.place] = 0
     with contextlib.suppress(OSError):
         mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 

@@ -114,7 +114,6 @@ def serve():
         sys.modules[name] = None
     for name in IMPORTED:
         import_module(name)
-    assert "web.worker" not in sys.modules, "its counts are shared by all forks"
     gc.freeze()
     fork = monkey.get_original("os", "fork")  # gevent's own would start its hub here, which the forks would share
     waitpid = monkey.get_original("os", "waitpid")

@@ -6,7 +6,6 @@ It also closes a connection whose request was not read to its end, so that no pa
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from mmap import mmap
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any
@@ -32,45 +31,14 @@ Handle = Callable[[Any, socket, object], None]
 STOP_SECONDS = 2.0
 
 
-# One more than the connections of each worker, by its age; 0 where no worker accepts any. All that are forked from here
-# share it.
-CONNECTIONS = memoryview(mmap(-1, 4 * 64)).cast("i")
-# Connections that a worker may be ahead of another, and seconds for which it leaves the next to that one.
-LEAD = 2
-LEFT_SECONDS = 0.005
-
-
 class Server(StreamServer):  # type: ignore[misc]  # gevent has no types
-    """gevent's server, which leaves new connections to workers that have fewer, for a moment.
+    """gevent's server, which serves all that have connected before it closes: the kernel would reset them."""
 
-    Before it closes, it serves all that have connected: the kernel would reset them.
-    """
+    max_accept = 1  # so that the other workers get their share of many connections at once
 
-    max_accept = 4  # in a turn of the loop
-
-    def __init__(
-        self, place: int, listener: socket, *, spawn: Pool, handler_class: Handle, **_of_pywsgi: object
-    ) -> None:
+    def __init__(self, listener: socket, *, spawn: Pool, handler_class: Handle, **_of_pywsgi: object) -> None:
         name = listener.getsockname()  # asked for by each connection, also once the socket is closed
         super().__init__(listener, partial(handler_class, SimpleNamespace(getsockname=lambda: name)), spawn=spawn)
-        self._place = place
-
-    def _do_read(self) -> None:
-        """Accept what waits, at once or after a moment in which the others may."""
-        if not self._is_ahead():
-            super()._do_read()
-            return
-        self.stop_accepting()
-        self._timer = self.loop.timer(LEFT_SECONDS)  # gevent's own, which it also ends
-        self._timer.start(self._accept_the_rest)
-
-    def _accept_the_rest(self) -> None:
-        super()._do_read()
-        self._start_accepting_if_started()
-
-    def _is_ahead(self) -> bool:
-        fewest = min(filter(None, CONNECTIONS), default=0)
-        return CONNECTIONS[self._place] > fewest + LEAD
 
     def close(self) -> None:
         """Take what is in the socket's queue, and close it in the same turn of the loop."""
@@ -82,10 +50,10 @@ class Server(StreamServer):  # type: ignore[misc]  # gevent has no types
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's gevent worker with time limits."""
 
+    server_class = Server
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - gunicorn's own signature
         super().__init__(*args, **kwargs)
-        self.place = self.age % len(CONNECTIONS)
-        self.server_class = partial(Server, self.place)
         self.wsgi_handler: Handle = self.handle
         self.clients: set[ClientSocket] = set()
 
@@ -111,16 +79,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Serve a connection, in a greenlet of its own."""
         limited = ClientSocket(client, self.cfg.keepalive)
         self.clients.add(limited)
-        self.count()
         try:
             AsyncWorker.handle(self, listener, limited, addr)
         finally:
             self.clients.remove(limited)
-            self.count()
-
-    def count(self) -> None:
-        """Let the other workers know how many connections this one has."""
-        CONNECTIONS[self.place] = len(self.clients) + 1 if self.alive else 0
 
     def timeout_ctx(self) -> AbstractContextManager[None]:
         """What bounds the wait for the next request: nothing, the socket does."""
@@ -159,7 +121,6 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         While the worker stops, also of idle ones.
         """
         super().notify()
-        self.count()
         now = monotonic()
         for client in self.clients.copy():
             if now > client.waits_until or (not self.alive and now - client.idle_since > STOP_SECONDS):

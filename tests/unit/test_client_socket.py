@@ -26,7 +26,7 @@ def connection():
 def a_worker(*clients, alive=True):
     worker = Worker.__new__(Worker)
     worker.alive, worker.ppid, worker.tmp = alive, os.getppid(), SimpleNamespace(notify=lambda: None)
-    worker.clients, worker.place = set(clients), 0
+    worker.clients = set(clients)
     return worker
 
 
