@@ -25,13 +25,11 @@ RETURNING id, seq, attempts, updated,
     (SELECT closed_until - {now} FROM budgets WHERE name = 'token')
 """.replace("{claimed}", ", ".join(_CLAIMED)).replace("{values}", ", ".join(f":{name}" for name in _CLAIMED))
 
-# A keyless row gives its lock key away when the next claim asks for it. Were it given away at the row's end, PostgreSQL
-# would write the row into each index again, and SQLite two pages of one, for a conversation that few ask about again.
+# A keyless row gives its lock key away when the next claim asks for it: at its end, each index would be written again.
 RELEASE_LOCK = "UPDATE initiations SET lock_key = :released_lock_key WHERE id = :id AND state <> 'running'"
 
-# Run after a claim, by its lock key, so that neither waits for the other's answer. Running initiations are waited for
-# in the order of their claims, so no two can wait for each other: what is running when a row is claimed was
-# claimed before, and of two new rows the smaller number says so, as one engine asks a moment later.
+# Run after a claim, by its lock key, so that neither waits for the other's answer. Running ones are waited for in the
+# order of their claims, so no two wait for each other; of two new rows the one with the smaller number was first.
 PREVIOUS = """
 SELECT {columns} FROM initiations, (
     SELECT seq AS won_seq, conversation_id AS won_conversation_id, attempts AS won_attempts
@@ -113,8 +111,7 @@ ORDER BY created DESC, seq DESC LIMIT :limit
 """
 COUNTS = "SELECT state, count(*) FROM initiations WHERE created >= {now} - :seconds GROUP BY state"
 
-# `updated` is asked again outside: a row that is claimed this very moment must stay. One that may have invited the
-# customer stays for as long as its session may live.
+# `updated` is asked again outside: a row claimed this very moment stays. One that may have invited stays while it counts.
 PURGE = """
 DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
     SELECT seq FROM initiations
@@ -210,9 +207,8 @@ RETURNING name
 LEASE = "SELECT lease_owner, lease_until - {now} FROM leases WHERE name = :name AND lease_until > {now}"
 RELEASE_LEASE = "UPDATE leases SET lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
 
-# Logins of a service user. A pair is replaced only where it is the one that the new pair was fetched with: a late
-# process with an older one must not undo a newer login. A refusal leaves the version, so that a pair that was renewed
-# and not committed in time still takes its place.
+# Logins of a service user. A pair is replaced only by one that was fetched with it: a late process must not undo a
+# newer login. A refusal leaves the version, so that a pair that was renewed and committed late still takes its place.
 GRANT = """
 SELECT secret, expires - {now}, lifetime, version, refused, account, org, logged_in
 FROM grants WHERE name = :name AND secret <> ''
@@ -246,8 +242,7 @@ UPDATE grants SET refused = :refused, lease_owner = '', lease_until = 0 WHERE na
 """
 END_ROTATION = "UPDATE grants SET lease_owner = '', lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
 
-# Callbacks. An event holds its own outcome: a retry goes on in the initiation's own row. A second run of the
-# same commit adds nothing.
+# Callbacks. An event holds its own outcome, since a retry goes on in the row. A commit that is run twice adds it once.
 _ADD_CALLBACK = """
 INSERT INTO callbacks (initiation_id, attempt, type, sender, action, key, outcome, created, at)
 SELECT id, {attempt}, :type, sender, action, key, :outcome, {now}, {now} FROM initiations
@@ -257,13 +252,11 @@ ON CONFLICT (initiation_id, attempt, type) DO NOTHING
 ADD_OUTCOME_CALLBACK = _ADD_CALLBACK.replace("{attempt}", "attempts").replace(
     "{condition}", "lease_owner = :lease_owner AND state = :state"
 )
-# Before MARK_ENDED, which then finds it unmarked as well. The attempt is the one that started the session: the next one
-# may be running by now, and its own session has an end of its own.
+# Before MARK_ENDED. The attempt is the one that started the session: the next one's session has an end of its own.
 ADD_ENDED_CALLBACK = _ADD_CALLBACK.replace("{attempt}", ":attempt").replace("{condition}", "ended = 0")
 
 _CALLBACK = "initiation_id, attempt, type, sender, action, key, outcome, created, state, at, tries, answer"
-# A later event of an initiation waits for the earlier one. coalesce: by the index on the state, each of them would be
-# looked for among all that are pending.
+# A later event waits for the earlier one. coalesce: by the state's index each would be looked for among all that wait.
 DUE_CALLBACKS = """
 SELECT {callback} FROM callbacks AS due
 WHERE state = 'pending' AND at <= {now} AND NOT EXISTS (
