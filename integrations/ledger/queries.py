@@ -111,7 +111,7 @@ ORDER BY created DESC, seq DESC LIMIT :limit
 """
 COUNTS = "SELECT state, count(*) FROM initiations WHERE created >= {now} - :seconds GROUP BY state"
 
-# `updated` is asked again outside: a row claimed this very moment stays. One that may have invited stays while it counts.
+# `updated` is asked again outside: a row claimed just now stays, and one that may have invited while that counts.
 PURGE = """
 DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
     SELECT seq FROM initiations
