@@ -1,7 +1,7 @@
 """cobrowse-bridge sandbox: a Genesys Cloud on this machine."""
 
 import importlib
-from typing import Any
+from typing import Protocol
 
 import click
 
@@ -15,6 +15,12 @@ ON_SANDBOX = {
     "voice": "22222222-2222-4222-8222-222222222222",
     "message": "33333333-3333-4333-8333-333333333333",
 }
+
+
+class _Listening(Protocol):
+    """What is read of a sandbox once it listens."""
+
+    url: str
 
 
 @click.command(cls=Command)
@@ -46,7 +52,7 @@ def sandbox(
     # Loaded by name: the sandbox is a program of its own, and no module of the service may depend on it.
     server = importlib.import_module("sandbox.server")
 
-    def ready(genesys: Any) -> None:  # noqa: ANN401 - the sandbox's own type
+    def ready(genesys: _Listening) -> None:
         if as_json:
             say_json_line({"url": genesys.url, "clientId": "sandbox", "clientSecret": "sandbox-secret"})
             return

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
@@ -202,8 +203,8 @@ def badge(entry: InitiationRecord) -> Badge:
 
 def mask_outcome(outcome: Outcome) -> Outcome:
     """The outcome with dots in each secret's place."""
-    dots = {name: Secret(DOTS) for name in _SECRET if getattr(outcome.session, name)}
-    return replace(outcome, session=outcome.session._replace(**dots))  # type: ignore[arg-type]  # fields by name
+    dots: dict[str, Any] = {name: Secret(DOTS) for name in _SECRET if getattr(outcome.session, name)}
+    return replace(outcome, session=outcome.session._replace(**dots))
 
 
 def flash(entry: InitiationRecord, attempt: int | None) -> str:

@@ -281,8 +281,10 @@ class Console:
     @cached_property
     def _strip(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
-        def compute_figures(_tick: int, within: Range, **selection: Any) -> tuple[Figure, ...]:  # noqa: ANN401 - the filters
-            samples = self.records.recent_samples(within.seconds, **selection)
+        def compute_figures(
+            _tick: int, within: Range, search: str | None, state: State | None, sender: str | None
+        ) -> tuple[Figure, ...]:
+            samples = self.records.recent_samples(within.seconds, search=search, state=state, sender=sender)
             return figures(samples, self.clock.now(), within, MAX_SAMPLES)
 
         return compute_figures

@@ -30,20 +30,31 @@ _NOBODY = "no service user has logged in"
 
 
 class StoredGrant(Protocol):
-    """A login as the store has it. `refused` says why Genesys no longer honours it, "" while it does."""
+    """A login as the store has it."""
 
     @property
-    def access(self) -> Secret: ...  # noqa: D102
+    def access(self) -> Secret:
+        """The access token."""
+
     @property
-    def refresh(self) -> Secret: ...  # noqa: D102
+    def refresh(self) -> Secret:
+        """The refresh token."""
+
     @property
-    def seconds_left(self) -> float: ...  # noqa: D102 - of the access token, by the store's clock
+    def seconds_left(self) -> float:
+        """Of the access token's life, by the store's clock."""
+
     @property
-    def lifetime(self) -> float: ...  # noqa: D102 - the access token's, when it was new
+    def lifetime(self) -> float:
+        """Seconds that the access token had when it was new."""
+
     @property
-    def version(self) -> int: ...  # noqa: D102 - grows with each new pair
+    def version(self) -> int:
+        """Grows with each new pair."""
+
     @property
-    def refused(self) -> str: ...  # noqa: D102
+    def refused(self) -> str:
+        """Why Genesys no longer honours it, "" while it does."""
 
 
 class GrantStore(Protocol):

@@ -99,7 +99,7 @@ class Stage:
         (folder / "untrusted.pem").write_bytes(key + certificate)
         untrusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         untrusted.load_cert_chain(folder / "untrusted.pem")
-        self._stranger = self._upstream(OK)
+        self._redirect_target = self._upstream(OK)
         self._untrusted = self._upstream(OK, untrusted)
         # It can't read a TLS handshake as a request, and waits for the rest of it.
         silent = self._upstream(OK)
@@ -136,7 +136,7 @@ class Stage:
         """The result of one case."""
         self.box.reset()
         wrong, before = [], resource_counts()
-        strangers, sent = self._stranger.connections, self._sent
+        redirected, sent = self._redirect_target.connections, self._sent
         with tempfile.TemporaryDirectory(dir=self._folder) as folder, CurlTransport() as curl:
             transport = RedirectingTransport(curl)
             chosen = {
@@ -148,7 +148,7 @@ class Stage:
             with service(self.box.url, folder, {"RELAY": KEY}, transport, **chosen) as (app, _):
                 outcome, seconds = self._ask_thrice(cell, app.test_client(), transport, wrong)
         self._wait_for_leftovers(before, wrong)
-        if self._stranger.connections != strangers:
+        if self._redirect_target.connections != redirected:
             wrong.append("the host that a redirect named was called")
         if self._sent - sent > MOST_SENT:
             wrong.append(f"{self._sent - sent} bytes of an endless body were taken")
@@ -214,7 +214,7 @@ class Stage:
         if cell.way.detour:
             transport.redirect(cell.role.operation, self._places[cell.way.detour], cell.times)
         else:
-            location = self._stranger.url + "/"
+            location = self._redirect_target.url + "/"
             self.box.faults.add(operation=cell.role.operation, times=cell.times, **cell.way.fields(location))
 
     def _wait_for_leftovers(self, before, wrong):
