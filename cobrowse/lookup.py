@@ -60,7 +60,7 @@ class Lookup:
     clock: Clock
     observers: tuple[Observer, ...] = ()
 
-    def find(self, command: Command, initiation_id: str = "") -> InitiationRecord:
+    def find(self, command: Command, initiation_id: str) -> InitiationRecord:
         """The initiation with this id, else of the command's key, else the conversation's newest start.
 
         Raises InitiationNotFound, also for one of another credential.

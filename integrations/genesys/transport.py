@@ -84,8 +84,8 @@ class Connection:
 
         Raises:
             httpx.RequestError: As `curl.map_error` says, after the extension `answered` is set to the answer's status
-                where its head came whole, else to 0; `BodyTooLarge` past the limit. After any other exception the
-                connection is in an unknown state and must be closed.
+                where its head came whole, else to 0; `BodyTooLarge` past the limit; what `curl.read_head` raises.
+                After any other exception the connection is in an unknown state and must be closed.
         """
         connect, total = curl.limits(request.extensions)
         body = request.read()

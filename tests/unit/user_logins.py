@@ -7,9 +7,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from cobrowse.errors import (
-    LedgerUnavailable,
-)
+from cobrowse.errors import LedgerUnavailable
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from integrations.genesys.retry import RetryingCaller
