@@ -4,7 +4,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
-from typing import Protocol
 
 import structlog
 
@@ -24,17 +23,12 @@ REMEMBERED = 50_000
 _UNTIL_NEXT_CHANGE = frozenset({"agent_not_connected"})
 
 
-class Initiate(Protocol):
-    """The domain's interface used here."""
-
-    def __call__(self, command: Command) -> Outcome:
-        """Start a session or say why not."""
-
-
 class Starter:
-    """Runs commands in threads of its own. `jitter` gives numbers from 0 to 1."""
+    """Has commands run by `initiate` in threads of its own. `jitter` gives numbers from 0 to 1."""
 
-    def __init__(self, initiate: Initiate, jitter: Callable[[], float], at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self, initiate: Callable[[Command], Outcome], jitter: Callable[[], float], at_once: int = AT_ONCE
+    ) -> None:
         self._initiate = initiate
         self._jitter = jitter
         self._pool = ThreadPoolExecutor(at_once, "listener")
