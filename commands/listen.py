@@ -22,8 +22,8 @@ from integrations.listening.config import SENDER, ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
 from integrations.listening.listener import Listener
 from integrations.listening.starting import Starter
-from integrations.observability import configure_logging
-from integrations.observability.listener_metrics import ListenerMetrics
+from integrations.observability.background_metrics import ListenerMetrics
+from integrations.observability.logging import configure_logging
 from settings import Settings, SettingsError, load_auth, load_settings
 
 SETTINGS = (

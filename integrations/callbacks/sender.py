@@ -12,7 +12,7 @@ from cobrowse.errors import LedgerUnavailable
 from integrations.callbacks.posting import TryResult
 from integrations.lease_keeper import LeaseKeeper
 from integrations.ledger.callbacks import CallbackTable
-from integrations.observability.callback_metrics import CallbackMetrics
+from integrations.observability.background_metrics import CallbackMetrics
 
 log = structlog.stdlib.get_logger("cobrowse")
 

@@ -16,7 +16,7 @@ from integrations.listening.agent_answers import AgentAnswer, read_change
 from integrations.listening.config import ListenConfig, Subscription, is_id
 from integrations.listening.connection import USUAL_TIMES, Connection, Silent, Times
 from integrations.listening.starting import Starter
-from integrations.observability.listener_metrics import ListenerMetrics
+from integrations.observability.background_metrics import ListenerMetrics
 
 log = structlog.stdlib.get_logger("cobrowse")
 
