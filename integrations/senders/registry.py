@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -143,14 +143,16 @@ def _secret_error(reference: str, row: Mapping[str, object], scheme: Scheme, con
         return str(error)
     if not secret:
         return f"{reference} is not set in the environment"
-    key = scheme.key_of(secret, row)
+    form = scheme.secret_form({**scheme.preset, **row})
+    key = form.key_of(secret)
     if key is None:
-        return f"{reference} is not of the form {scheme.key_form(row)}"
+        return f"{reference} is not of the form {form.name}"
     return f"{reference} is under {SHORTEST} bytes" if len(key) < SHORTEST else ""
 
 
 def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender:
     scheme, envelope = context.schemes[row["signature"]], ENVELOPES[row["envelope"]]
+    parameters = scheme.parameters(row)
     response_policy = RESPONSE_POLICIES[response_policy_of(row, scheme)]
     envelope_paths = {key: Path.of(text) for key, text in envelope.paths.items()}
     parser: dict[str, Any] = {
@@ -174,7 +176,7 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         max_body_bytes=max_body_bytes,
         response_policy=response_policy,
         scheme=scheme,
-        auth_config=_auth_config(scheme, row, context),
+        auth_config=_auth_config(scheme, parameters, row.get("secrets", ()), context),
         parser=EventParser(
             envelope,
             default_headers=scheme.delivery_ids,
@@ -196,7 +198,7 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
             confirm=row.get("confirm_subscription", False),
         ),
         allow_from=tuple(row.get("allow_from", ())),
-        warnings=(*scheme.warnings(row), *warnings_of(row), *_address_warnings(row, context)),
+        warnings=(*scheme.warnings(parameters), *warnings_of(row), *_address_warnings(row, context)),
     )
 
 
@@ -206,9 +208,10 @@ def _address_warnings(row: Mapping[str, Any], context: SenderContext) -> list[st
     return ["allow_from: TRUSTED_PROXIES is not set, so behind a proxy the address that is checked is the proxy's"]
 
 
-def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext) -> AuthConfig:
-    parameters = {**scheme.preset, **scheme.complete({key: row[key] for key in scheme.keys if key in row})}
-    names = tuple(reference[1:] for reference in row.get("secrets", ()))
+def _auth_config(
+    scheme: Scheme, parameters: Mapping[str, Any], references: Sequence[str], context: SenderContext
+) -> AuthConfig:
+    names = tuple(reference[1:] for reference in references)
     field_names = {field.name for field in fields(AuthConfig)}
     config = AuthConfig(
         secrets=tuple(Secret(context.environ[name].strip()) for name in names),

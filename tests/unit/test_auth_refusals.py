@@ -18,8 +18,8 @@ STRIPE = 'header = "Stripe-Signature"\nsignature_format = "t={timestamp},v1={sig
 COVERED = 'header = "X-Sig"\ntemplate = "{header:X-Id}.{body}"\n'
 MTLS = 'subjects = ["CN=crm"]\nsubject_header = "X-Subject"\n'
 # A public key alone, and a private one.
-FRESHCHAT = SCHEMES["freshchat"].sample("", {})
-V1A = SCHEMES["standard-webhooks-v1a"].sample("one", {})
+FRESHCHAT = SCHEMES["freshchat"].secret_form({}).sample("")
+V1A = SCHEMES["standard-webhooks-v1a"].secret_form({}).sample("one")
 
 
 def row(signature, more="", secret=SECRET):

@@ -223,7 +223,7 @@ WRONG_SECRETS = [
 def test_no_scheme_starts_with_a_secret_that_is_missing_short_or_in_the_file(scheme):
     more = MORE.get(scheme, "")
     env = {"SHORT": "whsec_AAAA"} if scheme == "standard-webhooks" else {}
-    form = SCHEMES[scheme].key_form(SCHEMES[scheme].preset)
+    form = SCHEMES[scheme].secret_form(SCHEMES[scheme].preset).name
     for secrets, told in WRONG_SECRETS:
         # What is too short for its form is no key at all.
         own = f"$SHORT is not of the form {form}" if form and scheme != "standard-webhooks" else told

@@ -9,7 +9,7 @@ from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
 from integrations.senders.auth import checks, timestamps
 from integrations.senders.auth.config import AuthConfig, AuthParts, decode_secret, decode_signature, matching_secret
-from integrations.senders.auth.scheme import Row, SenderContext
+from integrations.senders.auth.scheme import TEXT, Row, Scheme, SecretForm, SenderContext, header_key
 from integrations.senders.auth.signature_format import MOST, SignatureFormat, check_format
 from integrations.senders.auth.signed_parts import check_template, names_in, signed_bytes
 from integrations.senders.requests import UnverifiedRequest
@@ -25,7 +25,15 @@ def _prefix(value: object) -> str:
     return "has a brace; it is what stands before the signature, word for word" if found else ""
 
 
-HMAC_KEYS = {
+_SECRET_FORMS = {
+    "hex": SecretForm("hex", lambda secret: decode_secret(secret, "hex"), lambda text: text.encode().hex()),
+    "base64": SecretForm(
+        "base64",
+        lambda secret: decode_secret(secret, "base64"),
+        lambda text: base64.b64encode(text.encode()).decode(),
+    ),
+}
+_KEYS = {
     "header": checks.header,
     "algorithm": checks.choice(("sha256", "sha512", "sha1")),
     "encoding": checks.choice(("hex", "base64")),
@@ -86,8 +94,7 @@ def is_timed(row: Row) -> bool:
     return "timestamp_header" in row or "{timestamp}" in row.get("signature_format", "")
 
 
-def hmac_errors(row: Row, context: SenderContext) -> list[str]:
-    """What is wrong with a row of the scheme "hmac" across its keys."""
+def _errors(row: Row, context: SenderContext) -> list[str]:
     names = names_in(str(row.get("template", "")))
     format_text = row.get("signature_format", "")
     in_format, timed = "{timestamp}" in format_text, is_timed(row)
@@ -112,8 +119,7 @@ def hmac_errors(row: Row, context: SenderContext) -> list[str]:
     return errors
 
 
-def hmac_completed(row: Row) -> Row:
-    """A row with its template: the body, after the timestamp if there is one."""
+def _complete(row: Row) -> Row:
     return {"template": "{timestamp}.{body}" if is_timed(row) else "{body}", **row}
 
 
@@ -124,19 +130,9 @@ def hmac_warnings(row: Row) -> list[str]:
     return ["signature: sha1 is weak; use sha256 if the sender offers it"] if row.get("algorithm") == "sha1" else []
 
 
-def hmac_key(secret: str, row: Row) -> bytes | None:
-    """A secret's key as the row says that it is written."""
-    return decode_secret(secret, row.get("secret_encoding", "text"))
-
-
-def hmac_sample(text: str, row: Row) -> str:
-    """A secret of the encoding that the row names, made of a text."""
-    match row.get("secret_encoding"):
-        case "hex":
-            return text.encode().hex()
-        case "base64":
-            return base64.b64encode(text.encode()).decode()
-    return text
+def hmac_secret_form(row: Row) -> SecretForm:
+    """How a row's secrets are written."""
+    return _SECRET_FORMS.get(str(row.get("secret_encoding")), TEXT)
 
 
 def _parse_signatures(auth_config: AuthConfig, incoming: UnverifiedRequest) -> tuple[list[str], str | None]:
@@ -154,3 +150,18 @@ def _parse_signatures(auth_config: AuthConfig, incoming: UnverifiedRequest) -> t
 
 def _header(name: str, incoming: UnverifiedRequest) -> str:
     return incoming.headers.get(name.lower(), "")
+
+
+HMAC = Scheme(
+    "hmac",
+    verify_hmac,
+    sign_hmac,
+    openapi=header_key("X-Signature", "An HMAC in the header and over the parts that the row names."),
+    keys=_KEYS,
+    required=("header",),
+    covers_body=True,
+    errors=_errors,
+    warnings=hmac_warnings,
+    complete=_complete,
+    secret_form=hmac_secret_form,
+)

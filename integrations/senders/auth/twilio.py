@@ -15,7 +15,7 @@ from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, AuthParts, matching_secret
 from integrations.senders.auth.hmac_signatures import hmac_warnings
-from integrations.senders.auth.scheme import Scheme
+from integrations.senders.auth.scheme import Scheme, header_key
 from integrations.senders.auth.signed_parts import public_uri
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
@@ -89,12 +89,7 @@ TWILIO = Scheme(
     "twilio",
     verify_twilio,
     sign_twilio,
-    openapi={
-        "type": "apiKey",
-        "in": "header",
-        "name": HEADER,
-        "description": "HMAC-SHA-1 in base64 over the public URL and the form's fields, sorted.",
-    },
+    openapi=header_key(HEADER, "HMAC-SHA-1 in base64 over the public URL and the form's fields, sorted."),
     settings=("public_base_url",),
     covers_body=True,
     delivery_ids=("I-Twilio-Idempotency-Token",),
