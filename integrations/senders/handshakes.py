@@ -6,7 +6,7 @@ its form, and never as HTML; no URL in it is called unless it is the vendor's ow
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -30,11 +30,11 @@ EVENT_GRID = "eventgrid.azure.net"
 
 @dataclass(frozen=True, slots=True)
 class HandshakeRow:
-    """What a row says of its handshake: `origins` may send CloudEvents; `confirm`: SNS's URL is called."""
+    """What a row says of its handshake, by its keys: those of KEYS."""
 
     verify_token: Secret = Secret()
-    origins: tuple[str, ...] = (EVENT_GRID,)
-    confirm: bool = False
+    handshake_origins: Sequence[str] = (EVENT_GRID,)
+    confirm_subscription: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _event_grid(incoming: UnverifiedRequest, _config: AuthConfig, _row: Handshak
 def _cloudevents(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -> HandshakeAnswer | None:
     """CloudEvents, HTTP webhooks, abuse protection: the origin is allowed to send, if the row names it."""
     requested_origin = incoming.headers.get("webhook-request-origin", "").strip().lower()
-    allowed = [origin for origin in row.origins if origin == requested_origin]
+    allowed = [origin for origin in row.handshake_origins if origin == requested_origin]
     if not allowed:
         raise NotAuthenticated("the WebHook-Request-Origin is not one of the row's handshake_origins")
     return HandshakeAnswer("", {"WebHook-Allowed-Origin": allowed[0], "WebHook-Allowed-Rate": "*"})
@@ -126,9 +126,13 @@ def _sns(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) ->
     if not isinstance(body, dict) or kind != "SubscriptionConfirmation":
         return None
     url = _sns_url(body.get("SubscribeURL"))
-    instruction = "it is being opened" if row.confirm else "open it to confirm, or set confirm_subscription = true"
+    instruction = (
+        "it is being opened" if row.confirm_subscription else "open it to confirm, or set confirm_subscription = true"
+    )
     return HandshakeAnswer(
-        {}, note=f"Amazon SNS asks to confirm the subscription; {instruction}: {url}", call=url * row.confirm
+        {},
+        note=f"Amazon SNS asks to confirm the subscription; {instruction}: {url}",
+        call=url * row.confirm_subscription,
     )
 
 

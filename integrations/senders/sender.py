@@ -28,20 +28,19 @@ class Sender:
     signature: str
     envelope: str
     deadline_seconds: float
-    always_200: bool
-    reuse_live_session: bool
     start_when: StartWhen
-    action: Action
     participant_data: bool
-    dry_run: bool
-    rate_limit: str
-    rate_limit_fail_open: bool
     max_body_bytes: int
     response_policy: ResponsePolicy
     scheme: Scheme
     auth_config: AuthConfig
     parser: EventParser
-    row: Mapping[str, object] = field(repr=False)
+    always_200: bool = False
+    reuse_live_session: bool = True
+    action: Action = "start"
+    dry_run: bool = False
+    rate_limit: str = ""
+    rate_limit_fail_open: bool = False
     handshake: Handshake | None = None
     handshake_row: HandshakeRow = HandshakeRow()
     allow_from: tuple[str, ...] = ()

@@ -120,7 +120,7 @@ def _digest(secret: Secret, message: Message) -> bytes:
     return signature_of_version(signature.encode(), _VERSION)
 
 
-_SECRET = SecretForm(
+SECRET_FORM = SecretForm(
     "whsec_ and base64, as Standard Webhooks has it",
     key_bytes,
     lambda text: PREFIX + base64.b64encode(text.encode()).decode(),
@@ -146,5 +146,5 @@ STANDARD_WEBHOOKS = Scheme(
     delivery_ids=IDS,
     covers_delivery_id=True,
     response_policy="standard-webhooks",
-    secret_form=lambda _row: _SECRET,
+    secret_form=lambda _row: SECRET_FORM,
 )

@@ -46,7 +46,7 @@ class Envelope:
     optional: bool = False
     content: str = "json"
     batch: bool = False
-    response_policy: str = "default"
+    response_policy: str = ""
 
 
 _TABLE = (
