@@ -32,8 +32,7 @@ from integrations.observability.logging import LogObserver, configure_logging
 from integrations.observability.metrics import Metrics
 from integrations.observability.observers import SafeObservers
 from integrations.refusals import RefusalRecorder
-from integrations.senders.activity import SenderActivities
-from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
+from integrations.senders.activity import IgnoredEvent, IgnoredEvents, SenderActivities
 from integrations.senders.registry import Senders
 from schemas.console_users import parse_users
 from settings import ENVIRONMENT, Settings, SettingsError, load_auth, load_settings

@@ -26,8 +26,7 @@ from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
 from integrations.ledger import LedgerStore
 from integrations.ledger.listings import MAX_SAMPLES
-from integrations.senders.activity import SenderActivity
-from integrations.senders.ignored import IgnoredEvent
+from integrations.senders.activity import IgnoredEvent, SenderActivity
 from schemas.console import RANGES, ListQuerySchema, Range, RetrySchema
 from schemas.console_users import ConsoleUser
 from schemas.texts import label_in
