@@ -8,7 +8,7 @@ import pytest
 
 from cobrowse.errors import error_types_by_code
 from integrations.senders.auth.schemes import SCHEMES
-from integrations.senders.auth.signed_parts import PARTS
+from integrations.senders.auth.signature_templates import PARTS
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.requests import SessionRequested
 from integrations.senders.response_policies import RESPONSE_POLICIES, status_for

@@ -8,7 +8,7 @@ from cobrowse.errors import SignatureInvalid, SignatureMissing, StaleTimestamp
 from integrations.senders.auth.public_keys import read_ed25519
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.auth.schemes import SCHEMES
-from integrations.senders.auth.signature_format import SignatureFormat
+from integrations.senders.auth.signature_templates import SignatureFormat
 from integrations.senders.registry import SendersFileError
 from tests.payloads import NOW
 from tests.unit.test_vendor_signatures import SECONDS, b64, incoming, mac, row

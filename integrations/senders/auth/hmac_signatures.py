@@ -10,8 +10,14 @@ from cobrowse.model import Secret
 from integrations.senders.auth import checks, timestamps
 from integrations.senders.auth.config import AuthConfig, AuthParts, decode_secret, decode_signature, matching_secret
 from integrations.senders.auth.scheme import TEXT, Row, Scheme, SecretForm, SenderContext, header_key
-from integrations.senders.auth.signature_format import MOST, SignatureFormat, check_format
-from integrations.senders.auth.signed_parts import check_template, names_in, signed_bytes
+from integrations.senders.auth.signature_templates import (
+    MOST,
+    SignatureFormat,
+    check_format,
+    check_template,
+    names_in,
+    signed_bytes,
+)
 from integrations.senders.requests import UnverifiedRequest
 
 # Seconds: past a day a timestamp protects from nothing.
@@ -143,7 +149,7 @@ def _parse_signatures(auth_config: AuthConfig, incoming: UnverifiedRequest) -> t
         return signature, _header(auth_config.timestamp_header, incoming) if auth_config.timestamp_header else None
     signature_format = SignatureFormat.of(auth_config.signature_format)
     signatures, times = signature_format.read(header)
-    if not signatures or len(signatures) > MOST or len(times) != (signature_format.timestamp is not None):
+    if not signatures or len(signatures) > MOST or len(times) != ("timestamp" in signature_format.prefixes):
         raise SignatureInvalid(f"the header {auth_config.header} is not of the form {auth_config.signature_format}")
     return signatures, times[0] if times else None
 

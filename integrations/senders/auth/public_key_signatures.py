@@ -10,7 +10,7 @@ from integrations.senders.auth import hmac_signatures, standard_webhooks
 from integrations.senders.auth.config import AuthConfig, AuthParts, decode_signature
 from integrations.senders.auth.public_keys import Key, fits, keys_of, read_ed25519, read_pem, signature_of
 from integrations.senders.auth.scheme import CanNotSignError, Scheme, SecretForm, header_key
-from integrations.senders.auth.signature_format import MOST
+from integrations.senders.auth.signature_templates import MOST
 from integrations.senders.auth.timestamps import check_age
 from integrations.senders.requests import UnverifiedRequest
 

@@ -16,7 +16,7 @@ from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, AuthParts, matching_secret
 from integrations.senders.auth.hmac_signatures import hmac_warnings
 from integrations.senders.auth.scheme import Scheme, header_key
-from integrations.senders.auth.signed_parts import public_uri
+from integrations.senders.auth.signature_templates import public_uri
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 HEADER = "X-Twilio-Signature"
