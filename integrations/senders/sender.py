@@ -11,7 +11,7 @@ from integrations.senders.auth.addresses import check_address
 from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.scheme import Scheme
 from integrations.senders.handshakes import Handshake, HandshakeAnswer, HandshakeRow
-from integrations.senders.payloads.content import TYPES
+from integrations.senders.payloads.content import media_type_of
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.requests import Ignored, SessionRequested, UnverifiedRequest
 from integrations.senders.response_policies import ResponsePolicy
@@ -54,7 +54,7 @@ class Sender:
     @property
     def content_type(self) -> str:
         """The Content-Type that it sends."""
-        return TYPES[self.parser.content or self.parser.envelope.content]
+        return media_type_of(self.parser.content or self.parser.envelope.content)
 
     @property
     def is_timed(self) -> bool:

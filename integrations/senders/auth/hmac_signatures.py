@@ -8,7 +8,7 @@ from datetime import datetime
 from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
 from integrations.senders.auth import checks, timestamps
-from integrations.senders.auth.config import AuthConfig, AuthParts, decode_secret, decode_signature, matching_secret
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode, matching_secret, secret_bytes
 from integrations.senders.auth.scheme import TEXT, Row, Scheme, SecretForm, SenderContext, header_key
 from integrations.senders.auth.signature_templates import (
     MOST,
@@ -18,7 +18,7 @@ from integrations.senders.auth.signature_templates import (
     names_in,
     signed_bytes,
 )
-from integrations.senders.requests import UnverifiedRequest
+from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 # Seconds: past a day a timestamp protects from nothing.
 TIMED_KEYS = {"tolerance_seconds": checks.number(1.0, 86_400.0)}
@@ -32,10 +32,10 @@ def _prefix(value: object) -> str:
 
 
 _SECRET_FORMS = {
-    "hex": SecretForm("hex", lambda secret: decode_secret(secret, "hex"), lambda text: text.encode().hex()),
+    "hex": SecretForm("hex", lambda secret: decode(secret_bytes(secret), "hex"), lambda text: text.encode().hex()),
     "base64": SecretForm(
         "base64",
-        lambda secret: decode_secret(secret, "base64"),
+        lambda secret: decode(secret_bytes(secret), "base64"),
         lambda text: base64.b64encode(text.encode()).decode(),
     ),
 }
@@ -59,7 +59,8 @@ def verify_hmac(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
         if name and not _header(name, incoming):
             raise SignatureMissing(f"the header {name} is missing or empty")
     signatures, timestamp = _parse_signatures(auth_config, incoming)
-    presented = [decode_signature(signature, auth_config.encoding) for signature in signatures]
+    # One that is not written so is b"", which fits nothing.
+    presented = [decode(header_bytes(signature), auth_config.encoding) or b"" for signature in signatures]
     message = signed_bytes(auth_config, incoming, timestamp or "")
     signer = matching_secret(auth_config, lambda key: is_among(presented, digest(auth_config, key, message)))
     if signer is None:

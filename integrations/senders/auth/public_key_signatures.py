@@ -7,12 +7,12 @@ from hashlib import sha256
 from cobrowse.errors import SignatureInvalid, SignatureMissing
 from cobrowse.model import Secret
 from integrations.senders.auth import hmac_signatures, standard_webhooks
-from integrations.senders.auth.config import AuthConfig, AuthParts, decode_signature
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode
 from integrations.senders.auth.public_keys import Key, fits, keys_of, read_ed25519, read_pem, signature_of
 from integrations.senders.auth.scheme import CanNotSignError, Scheme, SecretForm, header_key
 from integrations.senders.auth.signature_templates import MOST
 from integrations.senders.auth.timestamps import check_age
-from integrations.senders.requests import UnverifiedRequest
+from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 _VERSION = b"v1a,"
 _FRESHCHAT = "X-Freshchat-Signature"
@@ -55,7 +55,7 @@ def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now
     encoded = incoming.headers.get(_FRESHCHAT.lower())
     if not encoded:
         raise SignatureMissing(f"the header {_FRESHCHAT} is missing or empty")
-    signature = decode_signature(encoded, "base64")
+    signature = decode(header_bytes(encoded), "base64") or b""
     signer = auth_config.first_match(fits(key, signature, incoming.body) for key in auth_config.own or ())
     if signer is None:
         raise SignatureInvalid(f"the signature in {_FRESHCHAT} does not fit this request")
