@@ -22,16 +22,8 @@ _COUNTER_AWAY = 5.0
 _CONNECT, _ANSWER, _COUNT = 0.5, 0.5, 1.0
 
 
-class RateStorageError(ValueError):
-    """RATE_LIMIT_STORAGE can't be used. `errors` has the line that says why; it never repeats the URL's password."""
-
-    def __init__(self, fault: str) -> None:
-        super().__init__(fault)
-        self.errors = [fault]
-
-
 class RateLimiter:
-    """The counters of all senders. Raises RateStorageError if they can't be set up."""
+    """The counters of all senders. ValueError, which never repeats the URL's password, if they can't be set up."""
 
     def __init__(self, storage_url: str = "memory://", clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
@@ -119,18 +111,16 @@ def _open(storage_url: str) -> "MovingWindowRateLimiter":
 
     is_redis = storage_url.startswith(("redis", "valkey"))
     options = {"socket_connect_timeout": _CONNECT, "socket_timeout": _ANSWER} if is_redis else {}
-    try:
+    with suppress(ConfigurationError, ValueError):
         storage = storage_from_string(storage_url, **options)
-    except (ConfigurationError, ValueError):
-        # Not the library's own words: they hold the URL, and that may hold a password.
-        scheme = storage_url.partition(":")[0]
-        raise RateStorageError(
-            f"RATE_LIMIT_STORAGE: {scheme[:20]!r} can't be used: not a known storage, or its client library "
-            "is not installed; use memory:// or redis://host:6379"
-        ) from None
-    if not isinstance(storage, Storage):
-        raise RateStorageError("RATE_LIMIT_STORAGE: use memory:// or redis://host:6379")
-    return MovingWindowRateLimiter(storage)
+        if isinstance(storage, Storage):
+            return MovingWindowRateLimiter(storage)
+    # Not the library's own words: they hold the URL, and that may hold a password.
+    scheme = storage_url.partition(":")[0]
+    raise ValueError(
+        f"RATE_LIMIT_STORAGE: {scheme[:20]!r} can't be used: not a known storage, or its client library "
+        "is not installed; use memory:// or redis://host:6379"
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -35,14 +35,6 @@ class Headers(Protocol):
         """The value of this name in lower case, whatever the case that it came in."""
 
 
-class ApiKeysError(ValueError):
-    """API_KEYS can't be used. `errors` has one line for each pair that is wrong; none repeats a key."""
-
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = errors
-
-
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
     """The keys of the service's own callers. Several may carry one name: that is how a key is rotated."""
@@ -51,7 +43,7 @@ class ApiKeys:
 
     @classmethod
     def parse(cls, text: str) -> "ApiKeys":
-        """The keys in `name:key` pairs, separated by commas or spaces. Raises ApiKeysError with every fault."""
+        """The keys in `name:key` pairs, separated by commas or spaces. ValueError has a line for each fault."""
         pairs: list[tuple[str, Secret]] = []
         errors: list[str] = []
         for number, pair in enumerate(text.replace(",", " ").split(), 1):
@@ -70,7 +62,7 @@ class ApiKeys:
             else:
                 pairs.append((name, Secret(key)))
         if errors:
-            raise ApiKeysError(errors)
+            raise ValueError("\n".join(errors))
         return cls(tuple(pairs))
 
     def identify(self, headers: Headers) -> str:
