@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -119,7 +119,7 @@ def _name_errors(name: str) -> list[str]:
 
 def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender:
     scheme, envelope = context.schemes[row["signature"]], ENVELOPES[row["envelope"]]
-    parameters = scheme.parameters(row)
+    auth_config = _auth_config(scheme, row, context)
     response_policy = RESPONSE_POLICIES[response_policy_of(row, scheme)]
     paths: dict[str, Any] = {
         key: Path.of(text) for key, text in {**envelope.paths, **_given(row, *PATHS, "delivery_id")}.items()
@@ -135,7 +135,7 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         max_body_bytes=max_body_bytes,
         response_policy=response_policy,
         scheme=scheme,
-        auth_config=_auth_config(scheme, parameters, row.get("secrets", ()), context),
+        auth_config=auth_config,
         parser=EventParser(
             envelope,
             default_headers=scheme.delivery_ids,
@@ -149,11 +149,12 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         ),
         handshake=HANDSHAKES.get(row.get("handshake", "")),
         handshake_row=HandshakeRow(
+            auth_config,
             verify_token=Secret(context.environ.get(row.get("verify_token", "")[1:], "").strip()),
             **_given(row, "handshake_origins", "confirm_subscription"),
         ),
         allow_from=tuple(row.get("allow_from", ())),
-        warnings=(*scheme.warnings(parameters), *warnings_of(row), *_address_warnings(row, context)),
+        warnings=(*scheme.warnings(scheme.parameters(row)), *warnings_of(row), *_address_warnings(row, context)),
         **_given(row, "always_200", "reuse_live_session", "action", "dry_run", "rate_limit", "rate_limit_fail_open"),
     )
 
@@ -169,10 +170,9 @@ def _address_warnings(row: Mapping[str, Any], context: SenderContext) -> list[st
     return ["allow_from: TRUSTED_PROXIES is not set, so behind a proxy the address that is checked is the proxy's"]
 
 
-def _auth_config(
-    scheme: Scheme, parameters: Mapping[str, Any], references: Sequence[str], context: SenderContext
-) -> AuthConfig:
-    names = tuple(reference[1:] for reference in references)
+def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext) -> AuthConfig:
+    parameters = scheme.parameters(row)
+    names = tuple(reference[1:] for reference in row.get("secrets", ()))
     field_names = {field.name for field in fields(AuthConfig)}
     config = AuthConfig(
         secrets=tuple(Secret(context.environ[name].strip()) for name in names),

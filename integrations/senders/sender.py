@@ -89,7 +89,7 @@ class Sender:
         check_address(incoming, self.allow_from, self.auth_config.trusted_proxies)
         if handshake.with_credential and not self.scheme.covers_body:
             self.authenticate(incoming, now)
-        return handshake.answer(incoming, self.auth_config, self.handshake_row)
+        return handshake.answer(incoming, self.handshake_row)
 
     def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
         """What an authenticated delivery asks for, at least one. Raises MalformedRequest, UnsupportedType, …."""

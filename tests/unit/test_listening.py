@@ -29,7 +29,7 @@ def change(*agents, topic=TOPIC):
     [
         ({}, "queues: neither queues nor users"),
         ({"queues": "Support"}, "queues: must be a list"),
-        ({"queues": [""]}, "queues: must be a list"),
+        ({"queues": [" "]}, "queues: must be a list"),
         ({"queues": ["a"], "catch_up": "yes"}, "catch_up: must be true or false"),
         ({"queues": ["a"], "topics": []}, "topics: not a key of it"),
         ("queues", "is not a table"),
@@ -54,6 +54,8 @@ def test_topics_are_the_queues_and_the_users():
     assert Subscription(("q",), ("u",)).topics == ("v2.routing.queues.q.conversations", "v2.users.u.conversations")
     assert is_id(CHAT)
     assert not is_id("Support")
+    assert not is_id("")
+    assert not is_id(CHAT.replace("-", ""))
 
 
 @pytest.mark.parametrize(

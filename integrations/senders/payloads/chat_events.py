@@ -13,9 +13,8 @@ TOPICS = ("user.start",)
 MAX_AGE_SECONDS = 3600.0
 # A number of this size or more counts milliseconds since 1970, a smaller one seconds: 1973 and the year 5138.
 _MILLISECONDS = 1e11
-_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 # EventBridge's detail-type has been seen with a literal {id} and with a real one.
-_DETAIL_TOPIC = re.compile(rf"v2\.detail\.events\.conversation\.(?:\{{id\}}|{_UUID})\.([a-z]+(?:\.[a-z]+)*)")
+_DETAIL_TOPIC = re.compile(r"v2\.detail\.events\.conversation\.(?:\{id\}|[\w-]+)\.([a-z]+(?:\.[a-z]+)*)")
 # v2.users.<id>.conversations, v2.routing.queues.<id>.conversations.messages, v2.conversations.<id> …
 _STATE_TOPIC = re.compile(r"v2\.(?:[\w.-]+\.)?conversations(?:\.([\w.-]+))?")
 _TOPIC_MEDIA = {"chats": "webchat", "calls": "voice", "messages": "message"}
