@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 
 from cobrowse.errors import InvalidRequest, NotAuthenticated
 from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, constant_time_equals, secret_bytes
-from integrations.senders.requests import UnverifiedRequest, header_bytes
+from integrations.senders.requests import UnverifiedRequest
 from schemas.json_text import read_json
 
 # What is sent back of a vendor's challenge: a token, and nothing that a signature or a page could be made of.
@@ -136,16 +136,12 @@ def _sns(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAnswer | No
 
 def _meta(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAnswer | None:
     """developers.facebook.com, webhooks, verification requests: a token that both sides know, in the query."""
-    try:
-        pairs = dict(parse_qsl(incoming.query_string, max_num_fields=20, encoding="latin-1"))
-    except ValueError:
-        pairs = {}
-    presented = header_bytes(pairs.get("hub.verify_token", ""))
-    if pairs.get("hub.mode") != "subscribe" or not presented:
+    presented = incoming.query_value("hub.verify_token")
+    if incoming.query_value("hub.mode") != b"subscribe" or not presented:
         raise NotAuthenticated("hub.mode or hub.verify_token is missing")
     if not constant_time_equals(presented, secret_bytes(row.verify_token.reveal())):
         raise NotAuthenticated("hub.verify_token is not the row's verify_token")
-    return HandshakeAnswer(_token(pairs.get("hub.challenge"), "hub.challenge"))
+    return HandshakeAnswer(_token(incoming.query_value("hub.challenge").decode("latin-1"), "hub.challenge"))
 
 
 def _intercom(_incoming: UnverifiedRequest, _row: HandshakeRow) -> HandshakeAnswer | None:

@@ -5,7 +5,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import parse_qsl
 
 from cobrowse.errors import NotAuthenticated
 from cobrowse.model import Secret
@@ -90,7 +89,7 @@ def basic_parts(header: str) -> tuple[bytes, bytes]:
 
 def _verify_api_key(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     if auth_config.query:
-        presented = _query_value(incoming.query_string, auth_config.query)
+        presented = incoming.query_value(auth_config.query)
         return _match_secret(auth_config, presented, f"the query parameter {auth_config.query!r}")
     return _match_secret(
         auth_config,
@@ -161,17 +160,6 @@ def _match_secret(auth_config: AuthConfig, presented: bytes, what: str) -> str:
     if name is None:
         raise NotAuthenticated(f"{what} is not one of this sender's", hint=_HINT)
     return name
-
-
-def _query_value(query_string: str, name: str) -> bytes:
-    """The one value of this parameter; b"" if it is missing or comes more than once."""
-    try:
-        # Latin-1 keeps each decoded byte, so that what is compared are the bytes that were sent.
-        pairs = parse_qsl(query_string, keep_blank_values=True, encoding="latin-1", max_num_fields=100)
-    except ValueError:
-        return b""
-    values = [header_bytes(value) for key, value in pairs if key == name]
-    return values[0] if len(values) == 1 else b""
 
 
 def _api_key_errors(row: Row, _context: SenderContext) -> list[str]:

@@ -92,7 +92,12 @@ _TABLE = (
         identity=crm_events.hubspot_content,
         response_policy="hubspot",
     ),
-    Envelope("zendesk-event", crm.ZENDESK_EVENT, delivery_id=crm_events.zendesk_id, response_policy="zendesk"),
+    Envelope(
+        "zendesk-event",
+        crm.ZENDESK_EVENT,
+        delivery_id=lambda event, _headers: str(event["id"]),
+        response_policy="zendesk",
+    ),
     Envelope(
         "dataverse",
         crm.DATAVERSE,
@@ -108,7 +113,8 @@ _TABLE = (
         "salesforce-outbound-message",
         crm.SALESFORCE_NOTIFICATION,
         split=crm_events.soap_notifications,  # "soap" reads the element that it takes
-        delivery_id=crm_events.salesforce_id,
+        # It stays the same for all the 24 hours that a notification may be resent.
+        delivery_id=lambda event, _headers: str(event["Id"]),
         content="soap",
         response_policy="salesforce-outbound-message",
     ),
