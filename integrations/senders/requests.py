@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from cobrowse.errors import CobrowseError
+from cobrowse.errors import CobrowseError, SignatureMissing
 from cobrowse.model import Channel
 
 # What a header's name follows where the senders file means one: as a delivery's id, in a path, in a template.
@@ -36,6 +36,13 @@ class UnverifiedRequest:
     def target(self) -> str:
         """The path with its query, as a signature over the URI has it."""
         return f"{self.path}?{self.query_string}" if self.query_string else self.path
+
+    def signature_header(self, name: str) -> str:
+        """A header that a signature needs, by its name in any case. SignatureMissing if it is missing or empty."""
+        value = self.headers.get(name.lower(), "")
+        if not value:
+            raise SignatureMissing(f"the header {name} is missing or empty")
+        return value
 
     def query_value(self, name: str) -> bytes:
         """The one value of this query parameter, as it was sent; b"" if it is missing or comes more than once."""

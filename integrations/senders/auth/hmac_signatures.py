@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from datetime import datetime
 
-from cobrowse.errors import SignatureInvalid, SignatureMissing
+from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth import checks, timestamps
 from integrations.senders.auth.config import AuthConfig, AuthParts, decode, matching_secret, secret_bytes
@@ -55,10 +55,12 @@ _KEYS = {
 
 def verify_hmac(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
     """The name of the secret that signed these bytes. Raises SignatureMissing, SignatureInvalid, StaleTimestamp."""
-    for name in (auth_config.header, auth_config.timestamp_header):
-        if name and not _header(name, incoming):
-            raise SignatureMissing(f"the header {name} is missing or empty")
-    signatures, timestamp = _parse_signatures(auth_config, incoming)
+    header = incoming.signature_header(auth_config.header)
+    timestamp = incoming.signature_header(auth_config.timestamp_header) if auth_config.timestamp_header else None
+    if auth_config.signature_format:
+        signatures, timestamp = _parse_header(auth_config, header)
+    else:
+        signatures = [header.removeprefix(auth_config.prefix)] if header.startswith(auth_config.prefix) else []
     # One that is not written so is b"", which fits nothing.
     presented = [decode(header_bytes(signature), auth_config.encoding) or b"" for signature in signatures]
     message = signed_bytes(auth_config, incoming, timestamp or "")
@@ -142,21 +144,13 @@ def hmac_secret_form(row: Row) -> SecretForm:
     return _SECRET_FORMS.get(str(row.get("secret_encoding")), TEXT)
 
 
-def _parse_signatures(auth_config: AuthConfig, incoming: UnverifiedRequest) -> tuple[list[str], str | None]:
-    """The signatures that came, as they are written, and the timestamp; None for a sender that has none."""
-    header = _header(auth_config.header, incoming)
-    if not auth_config.signature_format:
-        signature = [header.removeprefix(auth_config.prefix)] if header.startswith(auth_config.prefix) else []
-        return signature, _header(auth_config.timestamp_header, incoming) if auth_config.timestamp_header else None
+def _parse_header(auth_config: AuthConfig, header: str) -> tuple[list[str], str | None]:
+    """The signatures in a header of the row's signature_format, and the timestamp; None if the format has none."""
     signature_format = SignatureFormat.of(auth_config.signature_format)
     signatures, times = signature_format.read(header)
     if not signatures or len(signatures) > MOST or len(times) != ("timestamp" in signature_format.prefixes):
         raise SignatureInvalid(f"the header {auth_config.header} is not of the form {auth_config.signature_format}")
     return signatures, times[0] if times else None
-
-
-def _header(name: str, incoming: UnverifiedRequest) -> str:
-    return incoming.headers.get(name.lower(), "")
 
 
 HMAC = Scheme(

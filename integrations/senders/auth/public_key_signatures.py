@@ -4,7 +4,7 @@ import base64
 from datetime import datetime
 from hashlib import sha256
 
-from cobrowse.errors import SignatureInvalid, SignatureMissing
+from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth import hmac_signatures, standard_webhooks
 from integrations.senders.auth.config import AuthConfig, AuthParts, decode
@@ -52,10 +52,7 @@ def _sign_v1a(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest
 
 
 def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    encoded = incoming.headers.get(_FRESHCHAT.lower())
-    if not encoded:
-        raise SignatureMissing(f"the header {_FRESHCHAT} is missing or empty")
-    signature = decode(header_bytes(encoded), "base64") or b""
+    signature = decode(header_bytes(incoming.signature_header(_FRESHCHAT)), "base64") or b""
     signer = auth_config.first_match(fits(key, signature, incoming.body) for key in auth_config.own or ())
     if signer is None:
         raise SignatureInvalid(f"the signature in {_FRESHCHAT} does not fit this request")

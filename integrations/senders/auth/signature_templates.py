@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from cobrowse.errors import SignatureMissing
 from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthConfig, secret_bytes
 from integrations.senders.requests import HEADER, UnverifiedRequest, header_bytes
@@ -77,11 +76,7 @@ def check_template(value: object) -> str:
 def _part(name: str, auth_config: AuthConfig, incoming: UnverifiedRequest, timestamp: str) -> bytes:
     if not name.startswith(HEADER):
         return PARTS[name](auth_config, incoming, timestamp)
-    header = name.removeprefix(HEADER)
-    value = incoming.headers.get(header.lower())
-    if not value:
-        raise SignatureMissing(f"the header {header}, which the signature covers, is missing or empty")
-    return header_bytes(value)
+    return header_bytes(incoming.signature_header(name.removeprefix(HEADER)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from standardwebhooks.webhooks import Webhook
 
-from cobrowse.errors import SignatureInvalid, SignatureMissing
+from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, AuthParts, decode, secret_bytes
 from integrations.senders.auth.hmac_signatures import TIMED_KEYS, is_among
@@ -52,10 +52,7 @@ def read_message(incoming: UnverifiedRequest) -> Message:
     """
     naming = next((each for each in NAMINGS if incoming.headers.get(f"{each}-id")), NAMINGS[0])
     names = [f"{naming}-{part}" for part in ("id", "timestamp", "signature")]
-    message_id, sent, signatures = (incoming.headers.get(name, "") for name in names)
-    for name, value in zip(names, (message_id, sent, signatures), strict=True):
-        if not value:
-            raise SignatureMissing(f"the header {name} is missing or empty")
+    message_id, sent, signatures = map(incoming.signature_header, names)
     try:
         body = incoming.body.decode()
     except UnicodeDecodeError:

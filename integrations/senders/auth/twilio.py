@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlencode
 
-from cobrowse.errors import SignatureInvalid, SignatureMissing
+from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, AuthParts, matching_secret
 from integrations.senders.auth.hmac_signatures import hmac_warnings
@@ -29,13 +29,10 @@ _MOST_FIELDS = 500
 
 def verify_twilio(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     """The name of the secret that signed this request. Raises SignatureMissing, SignatureInvalid."""
-    signature = incoming.headers.get(HEADER.lower())
-    if not signature:
-        raise SignatureMissing(f"the header {HEADER} is missing or empty")
+    presented = header_bytes(incoming.signature_header(HEADER))
     if not _is_form(incoming) and not _body_is_in_url(incoming):
         raise SignatureInvalid(f"the body is no form, and the URL has no {BODY_HASH} that fits it")
     message = _signed_bytes(auth_config, incoming)
-    presented = header_bytes(signature)
     signer = matching_secret(auth_config, lambda key: hmac.compare_digest(presented, _signature(key, message)))
     if signer is None:
         raise SignatureInvalid(f"the signature in {HEADER} does not fit this request")

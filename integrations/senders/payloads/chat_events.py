@@ -64,11 +64,6 @@ def moment(value: object) -> datetime | None:
         return None
 
 
-def bus_medium(event: Mapping[str, Any]) -> str:
-    """The medium's name, as Genesys writes it."""
-    return str(event["detail"]["eventBody"]["mediaType"])
-
-
 def ignore_notification(event: Mapping[str, Any], topics: tuple[str, ...]) -> str:
     """Why this notification starts nothing; "" if an agent is connected in the conversation that it names.
 
@@ -104,11 +99,6 @@ def notification_medium(event: Mapping[str, Any]) -> str:
         kind for one in event["eventBody"]["participants"] for name, kind in _TOPIC_MEDIA.items() if one[name]
     }
     return transformed.pop() if len(transformed) == 1 else ""
-
-
-def notification_time(event: Mapping[str, Any]) -> object:
-    """When a detail event happened. The state of a conversation does not say: it is sent as it is now."""
-    return event["eventBody"]["eventTime"]
 
 
 def connected_agents(event: Mapping[str, Any]) -> list[str]:

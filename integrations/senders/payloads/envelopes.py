@@ -56,7 +56,7 @@ _TABLE = (
         split=lambda body: crm_events.single_event(chat_events.as_bus_event(body)),
         paths={"conversation_id": "detail.eventBody.conversationId"},
         ignore=chat_events.ignore_bus_event,
-        medium=chat_events.bus_medium,
+        medium=lambda event: str(event["detail"]["eventBody"]["mediaType"]),
         delivery_id=lambda event, _headers: str(event["id"]),
         topics=chat_events.TOPICS,
         time=chat_events.bus_time,
@@ -72,7 +72,8 @@ _TABLE = (
         ignore=chat_events.ignore_notification,
         medium=chat_events.notification_medium,
         topics=chat_events.TOPICS,
-        time=chat_events.notification_time,
+        # The state of a conversation has none: it is sent as it is now.
+        time=lambda event: event["eventBody"]["eventTime"],
         start_when="agent_connected",
         response_policy="genesys-notification",
     ),
