@@ -47,7 +47,7 @@ def connect(
     shared: Shared | None,
     new_lock: Callable[[], Guard] = Lock,
     rows: Sequence[FlowRow] = FLOWS,
-    on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
+    on_circuit: Callable[[str, bool], None] = lambda _operation, _open: None,
     on_budget: OnBudget = lambda _name, _count, _allowed, _reset: None,
     grant: str = CLIENT,
     user_client: UserClient | None = None,

@@ -147,7 +147,7 @@ class Flows:
         }
 
     def open_circuits(self) -> tuple[str, ...]:
-        """The hosts whose circuit breaker is open."""
+        """The operations whose circuit breaker is open."""
         return self._client.open_circuits()
 
     def budgets(self) -> Sequence[BudgetState]:

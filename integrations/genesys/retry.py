@@ -98,7 +98,7 @@ class RetryingCaller:
         """
         for number in range(1, MAX_ATTEMPTS + 1):
             # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
-            self.breaker.before_call(origin.host)
+            self.breaker.before_call(operation.name)
             self.await_budget(attempt, payer)
             last = number == MAX_ATTEMPTS
             try:
@@ -146,8 +146,8 @@ class RetryingCaller:
             response = self._transport.handle_request(request)
             status = response.status_code
             result = str(status)
-            # Any status below 500, a rejection or a 429 included, shows that the host is up.
-            self.breaker.record_result(origin.host, ok=status < 500)
+            # Any status below 500, a rejection or a 429 included, shows that the operation is up.
+            self.breaker.record_result(operation.name, ok=status < 500)
             fields = fields_of(response)
             spent = budget_of(fields)
             if payer and spent is not None:
@@ -164,14 +164,14 @@ class RetryingCaller:
             if operation.has_side_effect and 200 <= answered < 300:
                 # It has happened; only what the answer would have said is lost.
                 result = str(answered)
-                self.breaker.record_result(origin.host, ok=True)
+                self.breaker.record_result(operation.name, ok=True)
                 return unread(operation)
             failure = map_transport_error(operation, origin.host, error, redacted)
             result = failure.code
             if isinstance(error, httpx.TimeoutException):
-                self.breaker.record_timeout(origin.host, self._clock.monotonic() - start)
+                self.breaker.record_timeout(operation.name, self._clock.monotonic() - start)
             else:
-                self.breaker.record_result(origin.host, ok=False)
+                self.breaker.record_result(operation.name, ok=False)
             raise failure from error
         finally:
             attempt.record_call(operation.name, start, result)
