@@ -136,7 +136,7 @@ def released_lock_key(initiation_id: str) -> str:
 
 
 class Lease(NamedTuple):
-    """Lease owners of initiations."""
+    """An initiation that is running, and who runs it."""
 
     id: str
     lease_owner: str
@@ -149,14 +149,12 @@ class Acquired:
     `ahead` are the other initiations of the conversation that were running at the moment of this claim, the newest
     first: all of them were claimed before this one, and this one waits for them. `history` are those that
     were not running and may have invited the customer, the newest first, as far back as the ledger's retention.
-    `previous` is the first of `ahead`, else of `history`.
 
     Claims of a conversation are in one order, so no two wait for each other. Only where a store can't see that order (a
     take-over claimed while the other's `ahead` is being read) both may be ahead of each other; a deadline ends that.
     """
 
     entry: InitiationRecord
-    previous: InitiationRecord | None = None
     ahead: tuple[Lease, ...] = ()
     history: tuple[InitiationRecord, ...] = ()
 

@@ -220,14 +220,10 @@ class LedgerStore(Listings):
         ahead = tuple(Lease(row.id, row.lease_owner) for row in at_work)
         # A look needs ids and offers' ends, which are in the clear: a key that was taken away holds no conversation up.
         history = tuple(self._record(row, leniently=True) for row in others[len(ahead) :])
-        previous = self._record(others[0], leniently=True) if ahead else next(iter(history), None)
-        return Acquired(entry, previous, ahead, history)
+        return Acquired(entry, ahead, history)
 
     def _record(self, values: _Values, *, leniently: bool = False) -> InitiationRecord:
         return record_columns.record(values, self._box, leniently=leniently)
-
-    def _listed(self, values: _Values) -> InitiationRecord:
-        return self._record(values, leniently=True)
 
     def _read_owner(self, initiation_id: str, seconds: float) -> str:
         found = self._database.read(

@@ -230,9 +230,8 @@ class SimulatedLedger:
         if not row.conversation:
             return Acquired(self.entry(row))
         ahead, history = self._others(row)
-        previous = next((self.entry(other) for other in (*ahead, *history)), None)
         holds = tuple(Lease(other.id, other.lease_owner) for other in ahead)
-        return Acquired(self.entry(row), previous, holds, tuple(map(self.entry, history)))
+        return Acquired(self.entry(row), holds, tuple(map(self.entry, history)))
 
     def _others(self, row: Row) -> tuple[list[Row], list[Row]]:
         """Who else is at work on the conversation, and who may have invited; the newest first."""
