@@ -16,7 +16,7 @@ import pytest
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import AlreadyHeld, Checkpoint, State
 from integrations.ledger import LedgerStore
-from integrations.ledger.encryption import SecretBox, StaticKeys
+from integrations.ledger.encryption import SecretBox
 from integrations.ledger.postgresql import PostgreSQL
 from integrations.ledger.sqlite import SQLite
 from tests.contract.ledgers import CREATED, INVITING, KEY, RETENTION, again, keyed, settle, won
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def store_on(database):
-    return LedgerStore(database, SecretBox(StaticKeys([KEY])), retention_seconds=RETENTION)
+    return LedgerStore(database, SecretBox([KEY]), retention_seconds=RETENTION)
 
 
 class Disk:
