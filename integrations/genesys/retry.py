@@ -136,8 +136,7 @@ class RetryingCaller:
         left = attempt.deadline.remaining() * (1 - reserve)
         if left <= 0:
             raise GenesysTimeout(f"{operation.name}: no time was left for it inside the deadline")
-        timeout = {"connect": min(left, CONNECT_SECONDS), "read": left, "write": left, "pool": left}
-        extensions: dict[str, Any] = {"timeout": timeout, "deadline": left}
+        extensions: dict[str, Any] = {"timeout": {"connect": min(left, CONNECT_SECONDS), "read": left}}
         request = OriginRequest(operation.method, origin, path, headers, content, extensions)
         start = self._clock.monotonic()
         result = "broken"
