@@ -31,11 +31,10 @@ from integrations.ledger.encryption import SecretBox
 from integrations.ledger.grants import GrantTable
 from integrations.ledger.leases import LeaseTable
 from integrations.ledger.listings import Listings
-from integrations.ledger.notes import NoteTable
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import INVITED_SECONDS, Purge
 from integrations.ledger.refusals import RefusalTable
-from integrations.ledger.tokens import TokenTable
+from integrations.ledger.tokens import NoteTable, TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
 MAX_CLAIM_ATTEMPTS = 20
