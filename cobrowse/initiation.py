@@ -23,7 +23,6 @@ from cobrowse.ledger import (
     Acquired,
     Checkpoint,
     Claim,
-    FingerprintMismatch,
     InitiationRecord,
     LeaseLost,
     Ledger,
@@ -174,12 +173,12 @@ class Initiation:
                 claimed = ledger.claim(claim)
             if isinstance(claimed, Acquired):
                 return self._run_and_complete(ledger, attempt, claimed)
-            if isinstance(claimed, FingerprintMismatch):
+            if attempt.command.key and claimed.command.fingerprint != attempt.command.fingerprint:
                 raise KeyReused(_KEY_REUSED)
             try:
-                ended = wait_for_owner(ledger, claimed.entry, attempt)
+                ended = wait_for_owner(ledger, claimed, attempt)
             except InProgress:
-                attempt.initiation_id = claimed.entry.id
+                attempt.initiation_id = claimed.id
                 raise
             if ended is not None and (attempt.command.key or applies_to_all_waiters(ended)):
                 return replay_outcome(ended, attempt)
@@ -190,7 +189,7 @@ class Initiation:
             claimed = self.ledger.reclaim(entry.id, attempt.lease_owner, lease, seconds=attempt.deadline.remaining())
         if isinstance(claimed, Acquired):
             return self._run_and_complete(self.ledger, attempt, claimed)
-        ended = wait_for_owner(self.ledger, claimed.entry, attempt) if claimed is not None else None
+        ended = wait_for_owner(self.ledger, claimed, attempt)
         if ended is None:
             raise InProgress(BEING_WORKED_ON, retry_after=1)
         return replay_outcome(ended, attempt)

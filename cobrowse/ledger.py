@@ -159,21 +159,8 @@ class Acquired:
     history: tuple[InitiationRecord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AlreadyHeld:
-    """The initiation is running or has ended: see `entry.state`."""
-
-    entry: InitiationRecord
-
-
-@dataclass(frozen=True, slots=True)
-class FingerprintMismatch:
-    """The key was already used with a different request."""
-
-    entry: InitiationRecord
-
-
-ClaimResult = Acquired | AlreadyHeld | FingerprintMismatch
+ClaimResult = Acquired | InitiationRecord
+"""What was acquired, or the record that can't be: it is running, has ended, or is another request's."""
 
 
 class Ledger(Protocol):
@@ -189,8 +176,8 @@ class Ledger(Protocol):
     def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
         """Acquire the claim's lock if it is free, retryable or its lease expired, in one atomic, committed step.
 
-        A new entry gets the claim's `checkpoint`; one that is continued or taken over keeps its own. An entry with
-        a permanent outcome is AlreadyHeld; another fingerprint is FingerprintMismatch (only for keys).
+        A new entry gets the claim's `checkpoint`; one that is continued or taken over keeps its own. One that is
+        running or has a permanent outcome is not acquired, nor one of a key that has another fingerprint.
         """
 
     def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
@@ -204,7 +191,7 @@ class Ledger(Protocol):
         *,
         seconds: float | None = None,
     ) -> ClaimResult | None:
-        """Acquire a failed initiation's row again. AlreadyHeld if running or succeeded, None if absent."""
+        """Acquire a failed initiation's row again, unless it is running or succeeded. None if absent."""
 
     def save_checkpoint(
         self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None

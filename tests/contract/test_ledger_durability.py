@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import AlreadyHeld, Checkpoint, State
+from cobrowse.ledger import Checkpoint, InitiationRecord, State
 from integrations.ledger import LedgerStore
 from integrations.ledger.encryption import SecretBox
 from integrations.ledger.postgresql import PostgreSQL
@@ -186,8 +186,8 @@ def test_a_process_killed_between_write_and_sync_has_told_nobody_and_its_claim_i
 
     claimed = opened(f"sqlite:///{file}").claim(keyed(key="dying"))
 
-    assert isinstance(claimed, AlreadyHeld)
-    assert (claimed.entry.id, claimed.entry.checkpoint) == ("dying", INVITING)
+    assert isinstance(claimed, InitiationRecord)
+    assert (claimed.id, claimed.checkpoint) == ("dying", INVITING)
 
 
 class Asking:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobrowse.errors import ConversationNotActive, GenesysUnavailable, InProgress
-from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Lease, State
+from cobrowse.ledger import Acquired, Checkpoint, Lease, State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from tests.clocks import ManualClock
 from tests.scripted import IN_C1, ScriptedGenesys, Watch, command, ended, entry, initiation
@@ -277,14 +277,14 @@ def test_run_again_checks_first_and_goes_on_where_the_row_stood():
 def test_run_again_of_one_that_has_ended_well_is_its_answer():
     over = ended("old", of=command(key="k", conversation_id="c-1"))
     watch = Watch()
-    work = initiation(reclaims=[AlreadyHeld(over)], observers=(watch,))
+    work = initiation(reclaims=[over], observers=(watch,))
     told = work.retry(over, 8.0, "by hand")
     assert (told, told.replayed) == (over.outcome, True)
     assert [outcome for _, outcome in watch.outcomes] == [told]
     assert work.genesys.calls == []
 
 
-@pytest.mark.parametrize("reclaimed", [None, AlreadyHeld(entry("old", lease_left=0.0))])
+@pytest.mark.parametrize("reclaimed", [None, entry("old", lease_left=0.0)])
 def test_run_again_of_one_that_has_no_answer_is_in_progress(reclaimed):
     told = initiation(reclaims=[reclaimed]).retry(ended("old"), 8.0, "by hand")
     assert told.failure.code == InProgress.code
@@ -294,7 +294,7 @@ def test_run_again_of_one_that_has_no_answer_is_in_progress(reclaimed):
 
 def test_run_again_waits_for_a_running_one():
     running, over = entry("old", lease_left=2.0), ended("old")
-    work = initiation(clock=ManualClock(), reclaims=[AlreadyHeld(running)], reads=[over])
+    work = initiation(clock=ManualClock(), reclaims=[running], reads=[over])
     assert work.retry(running, 8.0, "by hand").status is Status.JOINED
     assert work.ledger.told[1:] == [("wait", "old", 2.0), ("read", "old")]
 
