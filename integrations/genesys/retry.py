@@ -104,20 +104,14 @@ class RetryingCaller:
             try:
                 return self._call_once(attempt, operation, origin, path, headers, content, payer, held, last=last)
             except GenesysError as error:
-                if number == MAX_ATTEMPTS or not is_retryable(error):
+                seconds = error.retry_after
+                if seconds is None:
+                    seconds = self._jitter() * FIRST_BACKOFF * 2 ** (number - 1)
+                if last or not is_retryable(error) or not attempt.deadline.allows(seconds):
                     raise
-                self._wait(attempt, operation, error, number)
+                why = "as Genesys asks, before" if error.retry_after is not None else "before"
+                attempt.wait(seconds, f"{why} another try of {operation.name}")
         raise AssertionError  # pragma: no cover - the last try returns or raises
-
-    def _wait(self, attempt: Attempt, operation: Operation, error: GenesysError, number: int) -> None:
-        """Wait as Genesys says, or else a random part of a growing time; an error whose wait doesn't fit is raised."""
-        seconds = error.retry_after
-        if seconds is None:
-            seconds = self._jitter() * FIRST_BACKOFF * 2 ** (number - 1)
-        if not attempt.deadline.allows(seconds):
-            raise error
-        why = "as Genesys asks, before" if error.retry_after is not None else "before"
-        attempt.wait(seconds, f"{why} another try of {operation.name}")
 
     def _call_once(
         self,

@@ -5,6 +5,7 @@ cuts it off, and a process that ends in the middle leaves an access token that i
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import NamedTuple
 
@@ -186,22 +187,19 @@ class UserTokens:
             log.info("the service user's token was renewed")
         except CobrowseError as error:
             log.warning("the service user's token was not renewed", error=error.code, message=error.message)
-            renewal.error = self._failed(grant, error)
+            renewal.error = error
+            self._tell_others(grant, error)
         except Exception:
             log.exception("the service user's token was not renewed")
         finally:
             renewal.done.set()
 
-    def _failed(self, grant: StoredGrant, error: CobrowseError) -> CobrowseError:
-        """Tell the others; what those who wait here get."""
-        try:
+    def _tell_others(self, grant: StoredGrant, error: CobrowseError) -> None:
+        with suppress(LedgerUnavailable):  # the lease ends by itself
             if isinstance(error, LoginRequired):
                 self._store.refuse(self._name, grant.version, error.message)
             else:
                 self._store.release(self._name, self._holder)
-        except LedgerUnavailable:
-            pass  # the lease ends by itself
-        return error
 
     def _commit_soon(self, version: int, pair: UserTokenPair) -> None:
         """Commit it, or keep it for the next look: the one before is void by now."""
