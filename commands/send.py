@@ -58,7 +58,7 @@ class Header(click.ParamType[tuple[str, str]]):
 @click.command(cls=Command)
 @click.argument("sender")
 @click.option("--file", "payload", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The body.")
-@click.option("--example", is_flag=True, help="Send the delivery that docs/senders.md shows for SENDER.")
+@click.option("--example", is_flag=True, help="Send the example delivery that docs/senders.md has for SENDER.")
 @click.option("--conversation", help="With --example: a conversation that there is; a sandbox has one of its own.")
 @click.option("--url", type=Url(), default="http://127.0.0.1:8000", show_default=True, help="Where the service is.")
 @click.option("--header", "extra", type=Header(), multiple=True, help="Additional header, as 'Name: value'.")
