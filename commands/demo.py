@@ -18,14 +18,13 @@ from dotenv import dotenv_values
 
 from cobrowse.clock import SystemClock
 from commands.group import Failure
-from commands.sandbox import ON_SANDBOX
 from commands.terminal import say, say_json, say_json_line, say_whole, waiting
+from sandbox.state import WEBCHAT
 from settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # Public: it opens a sandbox only.
 SANDBOX_KEY = "demo-key-0123456789abcdef"
-WEBCHAT = ON_SANDBOX["webchat"]
 # Seconds that either may take to answer for the first time.
 PATIENCE = 30.0
 CLOCK = SystemClock()

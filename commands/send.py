@@ -11,7 +11,6 @@ import orjson
 
 from cobrowse.clock import SystemClock
 from commands.group import Command, Failure
-from commands.sandbox import ON_SANDBOX
 from commands.senders import load_configured_senders
 from commands.terminal import say_json, say_whole
 from integrations.senders.auth.config import AuthParts
@@ -19,6 +18,7 @@ from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
 from integrations.senders.response_policies import acknowledgement
 from integrations.senders.sample_deliveries import Replacements, sample_delivery, sample_names
+from sandbox.state import FIXED
 from schemas.addresses import http_url
 from settings import load_settings
 from web.responses import in_words_is_good
@@ -132,7 +132,7 @@ def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], byt
         )
     now = SystemClock().now()
     milliseconds = int(now.timestamp() * 1000)
-    conversation_id = conversation or ON_SANDBOX[sample.channel]
+    conversation_id = conversation or FIXED[sample.channel]
     headers, body = sample.make_another(
         Replacements(conversation_id, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
     )

@@ -1,7 +1,5 @@
 """The sandbox's own endpoints, under /sandbox: faults, counts, calls, conversations, tokens, settings, reset."""
 
-from collections.abc import Mapping
-
 import orjson
 from flask import Blueprint, Response, request
 
@@ -12,15 +10,6 @@ from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import parse
 from sandbox.fields import Refused, choice, flag, mapping, text, texts, whole
 from sandbox.options import SCOPES, YEAR, change_options
-
-FIXED: Mapping[str, str] = {
-    "webchat": state.WEBCHAT,
-    "voice": state.VOICE,
-    "message": state.MESSAGE,
-    "ended": state.ENDED,
-    "email": state.EMAIL,
-    "live": state.LIVE,
-}
 
 
 def control(genesys: FakeGenesys) -> Blueprint:
@@ -139,7 +128,7 @@ def snapshot(genesys: FakeGenesys) -> dict[str, object]:
     invitations = genesys.state.invitations()
     return {
         "api": genesys.options.api,
-        "fixed": FIXED,
+        "fixed": state.FIXED,
         "conversations": [
             {"id": one.id, "channel": one.channel, "state": "active" if one.ended is None else "ended"}
             for one in conversations
