@@ -4,21 +4,25 @@ import click
 
 from commands.group import Command, Failure
 from commands.terminal import say, say_json_line, say_whole
+from sandbox.faults import OPERATIONS
+from sandbox.options import APIS
 from sandbox.server import Sandbox, serve
 
 
 @click.command(cls=Command)
 @click.option("--port", type=click.IntRange(0, 65_535), default=9099, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option(
-    "--api", type=click.Choice(["media", "native", "both"]), default="both", envvar="SANDBOX_API", show_default=True
-)
+@click.option("--api", type=click.Choice(APIS), default="both", envvar="SANDBOX_API", show_default=True)
 @click.option(
     "--rate-limit", type=click.IntRange(0), default=300, show_default=True, help="Calls a minute for each token."
 )
 @click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
 @click.option(
-    "--user-required", multiple=True, metavar="OPERATION", help="Demand a user's token for this call, such as attach."
+    "--user-required",
+    multiple=True,
+    type=click.Choice(OPERATIONS),
+    metavar="OPERATION",
+    help="Demand a user's token for this call, such as attach.",
 )
 @click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach.")
 @click.option("--json", "as_json", is_flag=True, help="Print where it is as JSON on one line, and nothing else.")

@@ -31,23 +31,24 @@ class Wire:
 def _status(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:
     parameters = fault.parameters
     status = int(parameters["status"])
-    retry = parameters["retry_after"]
-    headers = ({} if retry is None else {"Retry-After": str(retry)}) | (parameters["headers"] or {})
+    retry = parameters.get("retry_after")
+    headers = {} if retry is None else {"Retry-After": str(retry)}
+    headers |= {name: str(value) for name, value in parameters.get("headers", {}).items()}
     if status < 400:
         return replace(answer, status=status, headers={**answer.headers, **headers})
     if operation == "token" and status in {400, 401}:
         refused = OAuthError(
-            status, str(parameters["code"] or "invalid_client"), str(parameters["message"] or "authentication failed")
+            status, parameters.get("code", "invalid_client"), parameters.get("message", "authentication failed")
         )
         return replace(refused.answer(context_id), headers=headers)
     default_code = (
         "too.many.requests" if status == 429 and retry is None else USUAL_CODE.get(status, "internal.server.error")
     )
-    code = str(parameters["code"] or default_code)
+    code = parameters.get("code", default_code)
     row = CODES.get(code)
     placeholders = {"seconds": str(retry), "permissions": "conversation:cobrowse:add", "maximumBytes": "512000"}
     placeholders |= {"limit": "300", "window": "60", "value": "", "type": "", "allowableValues": ""}
-    message = str(parameters["message"] or (row.message.format(**placeholders) if row else code))
+    message = parameters.get("message", row.message.format(**placeholders) if row else code)
     return json_answer(error_body(status, code, message, context_id), status, headers)
 
 

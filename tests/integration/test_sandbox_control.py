@@ -129,13 +129,13 @@ def test_settings_can_be_changed_while_it_runs(http):
     [
         ("POST", "/faults", b"{", "the document is not JSON"),
         ("POST", "/faults", b'{"operation": "create", "kind": "slow"}', "kind: 'slow' is none of status, delay"),
-        ("POST", "/settings", b'{"speed": 1}', "speed: unknown field; there are api"),
+        ("POST", "/settings", b'{"speed": 1}', "speed: unknown field; the fields are api"),
         ("POST", "/conversations", b'{"channel": "fax"}', "channel: 'fax' is none of webchat, voice, message, email"),
         ("POST", "/conversations", b'{"state": "paused"}', "state: 'paused' is none of active, ended"),
         ("POST", "/conversations", b'{"id": ""}', "id: must be text"),
         ("PATCH", f"/conversations/{WEBCHAT}", b'{"state": "active"}', "state: 'active' is none of ended"),
-        ("POST", "/tokens", b'{"scopes": "all"}', "scopes: must be a list"),
-        ("POST", "/tokens", b"[]", "the document must be a JSON object with token, scopes, expiresIn"),
+        ("POST", "/tokens", b'{"scopes": "all"}', "scopes: Not a valid list."),
+        ("POST", "/tokens", b"[]", "the document: must be a JSON object; the fields are token, scopes, expiresIn"),
     ],
 )
 def test_a_control_document_that_cannot_be_used_is_refused_with_the_field(http, method, path, content, message):
