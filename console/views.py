@@ -142,9 +142,8 @@ class Console:
     def one(self, initiation_id: str) -> AnyResponse:
         """An initiation; its part is for its page, or with `part=row` for its row."""
         entry = self._entry(initiation_id)
-        return page_or_part(
-            "one", self._detail_context(entry, view_model.flash(entry, request.args.get("ran", type=int)))
-        )
+        flash = view_model.flash(entry, request.args.get("ran", type=int))
+        return page_or_part("one", self._detail_context(entry, flash))
 
     def again(self, initiation_id: str) -> AnyResponse:
         """Retry a failed initiation and show the outcome."""

@@ -209,12 +209,8 @@ def test_no_page_holds_a_join_url_a_viewer_url_or_a_join_code(service, box, flow
     ]
     assert secrets
     client = console(bridge).test_client()
-    for path in (
-        "",
-        "?part=1",
-        f"/initiations/{outcome.initiation_id}",
-        f"/initiations/{outcome.initiation_id}?part=row",
-    ):
+    one = f"/initiations/{outcome.initiation_id}"
+    for path in ("", "?part=1", one, f"{one}?part=row"):
         page = html.unescape(client.get(f"/console{path}").text)
         assert outcome.initiation_id in page
         assert not [secret for secret in secrets if secret in page]
