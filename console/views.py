@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from cobrowse.clock import Clock
@@ -28,7 +28,7 @@ from integrations.ledger import LedgerStore
 from integrations.ledger.listings import MAX_SAMPLES
 from integrations.senders.activity import SenderActivity
 from integrations.senders.ignored import IgnoredEvent
-from schemas.console import RANGES, ListQuerySchema, Range, RetrySchema
+from schemas.console import RANGES, ListQuerySchema, Range
 from schemas.console_users import ConsoleUser
 from schemas.texts import label_in
 from schemas.validation_errors import load
@@ -46,7 +46,6 @@ STRIP_SECONDS = 5.0
 
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
 _QUERY = ListQuerySchema()
-_AGAIN = RetrySchema()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class Console:
 
     def again(self, initiation_id: str) -> AnyResponse:
         """Retry a failed initiation and show the outcome."""
-        refusal = self._check_form(initiation_id, "Run again")
+        refusal = self._access.check_form(initiation_id, "Run again")
         if refusal is not None:
             return refusal
         entry = self._entry(initiation_id)
@@ -169,7 +168,7 @@ class Console:
 
     def end_session(self, initiation_id: str) -> AnyResponse:
         """End an initiation's session and show the request that did."""
-        refusal = self._check_form(_end_of(initiation_id), "End session")
+        refusal = self._access.check_form(_end_of(initiation_id), "End session")
         if refusal is not None:
             return refusal
         entry = self._entry(initiation_id)
@@ -194,12 +193,8 @@ class Console:
 
     def send_again(self, initiation_id: str, webhook_id: str) -> AnyResponse:
         """Let a callback be sent again."""
-        refusal = self._check_form(callbacks.subject(webhook_id), "Send again")
+        refusal = self._access.check_form(callbacks.subject(webhook_id), "Send again")
         return refusal or callbacks.send_again(self.records.callbacks, initiation_id, webhook_id)
-
-    def _check_form(self, subject: str, button: str) -> Response | None:
-        """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
-        return self._access.check_form(load(_AGAIN, request.form).get("token", ""), subject, button)
 
     def _list_context(self) -> dict[str, Any]:
         query = load(_QUERY, request.args)
