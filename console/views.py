@@ -136,7 +136,7 @@ class Console:
     def undelivered(self) -> str:
         """The callbacks that are not delivered."""
         found = self.records.callbacks.undelivered(ROWS)
-        return render_template("console/callbacks.html", callbacks=callbacks.make_views(found))
+        return render_template("console/callbacks.html", callbacks=callbacks.with_badges(found))
 
     def one(self, initiation_id: str) -> AnyResponse:
         """An initiation; its part is for its page, or with `part=row` for its row."""
@@ -236,7 +236,7 @@ class Console:
         return {
             "flash": flash,
             "alone": request.args.get("part") != "row",
-            "callbacks": callbacks.make_views(self.records.callbacks.of(entry.id), signer.token if can_act else None),
+            "callbacks": callbacks.with_badges(self.records.callbacks.of(entry.id), signer.token if can_act else None),
             "chosen": next((each for each in detail.attempts if each.number == number), detail.latest),
             "detail": detail,
             "token": signer.token(entry.id) if can_act and detail.can_retry else "",
