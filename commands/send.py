@@ -18,7 +18,7 @@ from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
 from integrations.senders.response_policies import acknowledgement
 from integrations.senders.sample_deliveries import Replacements, sample_delivery, sample_names
-from sandbox.state import FIXED
+from sandbox.state import OF_CHANNEL
 from schemas.addresses import http_url
 from settings import load_settings
 from web.responses import in_words_is_good
@@ -129,7 +129,7 @@ def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], byt
         )
     now = SystemClock().now()
     milliseconds = int(now.timestamp() * 1000)
-    conversation_id = conversation or FIXED[sample.channel]
+    conversation_id = conversation or OF_CHANNEL[sample.channel]
     headers, body = sample.make_another(
         Replacements(conversation_id, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
     )

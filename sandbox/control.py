@@ -4,7 +4,7 @@ import orjson
 from flask import Blueprint, Response, request
 from marshmallow import fields
 
-from sandbox import shapes, state
+from sandbox import shapes
 from sandbox.channels import DISTURBANCES
 from sandbox.documents import Document, Refused, one_of, read, text, whole
 from sandbox.errors import GenesysError
@@ -140,34 +140,19 @@ def _faults(blueprint: Blueprint, genesys: FakeGenesys) -> None:
 
 
 def snapshot(genesys: FakeGenesys) -> dict[str, object]:
-    """What the sandbox holds and has counted."""
-    conversations = genesys.state.conversations()
+    """The conversations there are, and how often the customer of each was invited."""
     invitations = genesys.state.invitations()
     return {
         "api": genesys.options.api,
-        "fixed": state.FIXED,
         "conversations": [
-            {"id": one.id, "channel": one.channel, "state": "active" if one.ended is None else "ended"}
-            for one in conversations
-        ],
-        "sessions": [
             {
                 "id": one.id,
-                "flow": one.flow,
-                "conversationId": one.conversation_id,
-                "settings": one.settings,
-                "created": shapes.stamp(one.made),
-                "expires": shapes.stamp(one.expires),
+                "channel": one.channel,
+                "state": "active" if one.ended is None else "ended",
+                "invitations": invitations.get(one.id, 0),
             }
-            for one in genesys.sessions()
+            for one in genesys.state.conversations()
         ],
-        "attachments": [
-            shapes.attached(medium) | {"conversationId": one.id, "time": shapes.stamp(medium.attached)}
-            for one in conversations
-            for medium in one.media
-        ],
-        "invitations": {"total": sum(invitations.values()), "byConversation": invitations},
-        "tokens": {"issued": genesys.tokens.issued, "renewed": genesys.logins.renewed},
     }
 
 
