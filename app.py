@@ -211,7 +211,7 @@ def build(
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
     observers: tuple[Observer, ...] = (),
-    on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
+    on_circuit: Callable[[str, bool], None] = lambda _operation, _open: None,
     on_budget: Callable[[str, float, float, float], None] = lambda _token, _count, _allowed, _reset: None,
 ) -> Parts:
     """The use case and its parts, on this org and this ledger."""

@@ -14,7 +14,6 @@ from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
 from commands.group import Command, Failure
 from commands.needs import GENESYS, LEDGER, SENDERS
-from commands.sandbox import PORT
 from integrations.genesys.streams import Streams
 from integrations.ids import new_id
 from integrations.lease_keeper import LeaseKeeper
@@ -37,7 +36,7 @@ CALL_SECONDS = 5.0
 
 
 @click.command(cls=Command)
-@click.option("--metrics-port", type=PORT, default=0, help="Serve /metrics of this process on this port.")
+@click.option("--metrics-port", type=click.IntRange(0, 65_535), default=0, help="Serve its /metrics on this port.")
 @click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address to serve them on.")
 def listen(metrics_port: int, metrics_host: str) -> None:
     """Start cobrowse when an agent answers, until it is stopped.
