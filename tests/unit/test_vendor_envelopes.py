@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.errors import InvalidRequest, MalformedRequest
-from integrations.senders.registry import Ignored, InvalidEvent, SessionRequested
+from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested
 from tests.payloads import HERE, example
 from tests.unit.envelopes import SOAP, C, came, notification, payload, read, row, soap
 from web.error_responses import status_of
