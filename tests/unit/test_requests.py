@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.errors import SignatureMissing
-from integrations.senders.requests import Ignored, SessionRequested, UnverifiedRequest, header_bytes
+from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest, header_bytes
 
 
 def delivery(query="", headers=(), body=b"the body"):
@@ -56,6 +56,7 @@ def test_an_event_says_no_more_than_it_must():
     assert (asked.content, asked.signed_id) == (None, False)
     ignored = Ignored("why")
     assert (ignored.delivery_id, ignored.conversation_id, ignored.kind, ignored.signed_id) == ("", "", "event", False)
+    assert InvalidEvent("why").error is None
     assert ignored == Ignored("why", kind="filter", signed_id=True)
 
 
