@@ -6,6 +6,7 @@ from typing import Any, ClassVar, get_args
 import orjson
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
+from cobrowse.errors import error_types_by_code
 from cobrowse.model import Channel, StartWhen, Status
 from schemas.input_schema import InputSchema
 from schemas.json_text import read_json
@@ -16,11 +17,13 @@ IDEMPOTENCY_KEY = (
     "Up to 255 visible ASCII characters, new for each new request and the same for its retries: a retry gets the "
     "first answer again and never starts a second session. Empty counts as none."
 )
+# A key's form, for the API reference: it is checked where a header's is.
+KEY_FORM = {"maxLength": 255, "pattern": r"^[\x20-\x7e]*$"}
 
 
-def describe(text: str) -> dict[str, str]:
-    """A field's metadata: its description in the API reference and in the data action's contract."""
-    return {"description": text}
+def describe(text: str, **more: object) -> dict[str, object]:
+    """A field's metadata: its description in the API reference and the data action's contract; `more`: JSON Schema."""
+    return {"description": text, **more}
 
 
 class ConversationIdField(fields.Field[str]):
@@ -157,7 +160,7 @@ class StartRequestSchema(InputSchema):
         data_key="idempotencyKey",
         load_default="",
         error_messages={"invalid": "Must be a text."},
-        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
+        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}", **KEY_FORM),
     )
 
     def prepare(self, data: Any) -> Mapping[str, Any]:
@@ -227,7 +230,10 @@ class AnswerSchema(Schema):
     correlationId = fields.String(required=True, metadata=describe("Finds the log lines here and at Genesys."))
     durationMs = fields.Integer(required=True, metadata=describe("How long it took, in milliseconds."))
     upstreamCalls = fields.Integer(required=True, metadata=describe("Calls made to Genesys."))
-    errorCode = fields.String(required=True, metadata=describe("The kind of failure; empty on success."))
+    errorCode = fields.String(
+        required=True,
+        metadata=describe("The kind of failure; empty on success.", enum=["", *error_types_by_code()]),
+    )
     errorMessage = fields.String(required=True, metadata=describe("What happened, with Genesys's own words."))
     errorHint = fields.String(required=True, metadata=describe("The likely cause and what to do."))
     retryable = fields.Boolean(required=True, metadata=describe("The same request may go through later."))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, get_args
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from cobrowse.model import Action, SessionState
-from schemas.data_action import IDEMPOTENCY_KEY, AnswerSchema, ConversationIdField, LabelField, describe
+from schemas.data_action import IDEMPOTENCY_KEY, KEY_FORM, AnswerSchema, ConversationIdField, LabelField, describe
 from schemas.input_schema import InputSchema
 from schemas.texts import placeholder_in
 
@@ -39,7 +39,7 @@ class StatusRequestSchema(_OptionalInputsSchema):
     idempotency_key = fields.String(
         data_key="idempotencyKey",
         load_default="",
-        metadata=describe(f"The key that the start was sent with. {_WHICH}"),
+        metadata=describe(f"The key that the start was sent with. {_WHICH}", **KEY_FORM),
     )
     conversation_id = ConversationIdField(
         data_key="conversationId",
@@ -80,7 +80,7 @@ class EndRequestSchema(_OptionalInputsSchema):
     idempotency_key = fields.String(
         data_key="idempotencyKey",
         load_default="",
-        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
+        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}", **KEY_FORM),
     )
 
     def check(self, loaded: Mapping[str, Any]) -> None:

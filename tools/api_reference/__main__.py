@@ -10,7 +10,7 @@ import orjson
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.registry import Senders, load_senders
 from tools.api_reference import postman
-from tools.api_reference.data_action import ACTIONS, action
+from tools.api_reference.data_action import actions
 from tools.api_reference.openapi import document
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,21 +34,23 @@ def example_senders() -> Senders:
 
 def render() -> dict[str, str]:
     """Each generated file's path from the root, with its text."""
-    senders, secrets = example_senders(), sandbox_secrets()
+    made, senders, secrets = document(), example_senders(), sandbox_secrets()
     variables = {"SENDERS_FILE": EXAMPLE, "PUBLIC_BASE_URL": postman.PUBLIC_URL, "END_MEDIA_SESSIONS": "true"} | secrets
     lines = [
         "# What the service needs to answer the whole Postman collection against a sandbox. Public: no real secrets.",
         *(f"{name}={value}" for name, value in variables.items()),
     ]
     folder = "deploy/postman"
-    return {
-        "deploy/openapi.json": _json(document()),
-        **{row.file: _json(action(row)) for row in ACTIONS},
-        f"{folder}/cobrowse-bridge.postman_collection.json": _json(postman.collection(senders)),
-        f"{folder}/cobrowse-bridge.postman_environment.json": _json(postman.environment(senders)),
-        f"{folder}/sandbox.postman_environment.json": _json(postman.environment(senders, secrets)),
-        f"{folder}/sandbox.env": "\n".join(lines) + "\n",
+    files = {
+        "deploy/openapi.json": made,
+        **actions(made),
+        f"{folder}/cobrowse-bridge.postman_collection.json": postman.collection(made, senders),
+        f"{folder}/cobrowse-bridge.postman_environment.json": postman.environment(senders, sandbox=False),
+        f"{folder}/sandbox.postman_environment.json": postman.environment(senders, sandbox=True),
     }
+    form = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    texts = {path: orjson.dumps(content, option=form).decode() for path, content in files.items()}
+    return texts | {f"{folder}/sandbox.env": "\n".join(lines) + "\n"}
 
 
 def write(root: Path, *, check: bool = False) -> list[str]:
@@ -62,10 +64,6 @@ def write(root: Path, *, check: bool = False) -> list[str]:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, "utf-8")
     return list(stale)
-
-
-def _json(content: object) -> str:
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
 if __name__ == "__main__":
