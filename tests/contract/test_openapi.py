@@ -98,7 +98,7 @@ def test_every_example_fits_its_schema():
     for schema, value in examples():
         Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
         count += 1
-    assert count > 100
+    assert count > 80
 
 
 @pytest.mark.parametrize("response_policy", list(RESPONSE_POLICIES.values()), ids=list(RESPONSE_POLICIES))

@@ -19,12 +19,12 @@ EXAMPLE = "senders.example.toml"
 
 def sandbox_secrets() -> dict[str, str]:
     """A secret for each variable of the example file: public, and of use against a sandbox only."""
-    found = {}
-    for row in tomllib.loads((ROOT / EXAMPLE).read_text("utf-8"))["senders"].values():
-        for reference in row.get("secrets", ()):
-            name = reference.removeprefix("$")
-            found[name] = SCHEMES[row["signature"]].sample(f"sandbox-only-{name.lower().replace('_', '-')}", row)
-    return found
+    rows = tomllib.loads((ROOT / EXAMPLE).read_text("utf-8"))["senders"].values()
+    named = ((reference.removeprefix("$"), row) for row in rows for reference in row.get("secrets", ()))
+    return {
+        name: SCHEMES[row["signature"]].sample(f"sandbox-only-{name.lower().replace('_', '-')}", row)
+        for name, row in named
+    }
 
 
 def example_senders() -> Senders:
@@ -36,10 +36,9 @@ def render() -> dict[str, str]:
     """Each generated file's path from the root, with its text."""
     made, senders, secrets = document(), example_senders(), sandbox_secrets()
     variables = {"SENDERS_FILE": EXAMPLE, "PUBLIC_BASE_URL": postman.PUBLIC_URL, "END_MEDIA_SESSIONS": "true"} | secrets
-    lines = [
-        "# What the service needs to answer the whole Postman collection against a sandbox. Public: no real secrets.",
-        *(f"{name}={value}" for name, value in variables.items()),
-    ]
+    title = (
+        "# What the service needs to answer the whole Postman collection against a sandbox. Public: no real secrets."
+    )
     folder = "deploy/postman"
     files = {
         "deploy/openapi.json": made,
@@ -50,20 +49,18 @@ def render() -> dict[str, str]:
     }
     form = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     texts = {path: orjson.dumps(content, option=form).decode() for path, content in files.items()}
-    return texts | {f"{folder}/sandbox.env": "\n".join(lines) + "\n"}
+    lines = (title, *(f"{name}={value}" for name, value in variables.items()), "")
+    return texts | {f"{folder}/sandbox.env": "\n".join(lines)}
 
 
 def write(root: Path, *, check: bool = False) -> list[str]:
     """The paths below `root` whose file is absent or differs; they are written unless `check`."""
-    stale = {
-        path: text
-        for path, text in render().items()
-        if not (root / path).is_file() or (root / path).read_text("utf-8") != text
-    }
-    for path, text in ({} if check else stale).items():
+    texts = render()
+    stale = [one for one in texts if not (root / one).is_file() or (root / one).read_text("utf-8") != texts[one]]
+    for path in () if check else stale:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, "utf-8")
-    return list(stale)
+        (root / path).write_text(texts[path], "utf-8")
+    return stale
 
 
 if __name__ == "__main__":

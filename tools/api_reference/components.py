@@ -22,9 +22,8 @@ _TYPES: dict[type, tuple[str | None, str | None]] = {
     JsonObjectField: ("string", "json-object"),
     LabelField: (None, None),  # anything: it is cut or left out, and never refused
 }
-_CHANNELS = [name for name in CHANNELS if name]
 _VALUES: Mapping[type[fields.Field[Any]], Json] = {
-    ChannelField: {"enum": [*_CHANNELS, *map(str.upper, _CHANNELS)]},
+    ChannelField: {"enum": [case(name) for case in (str.lower, str.upper) for name in CHANNELS if name]},
     JsonObjectField: {
         "pattern": r"^\s*\{[\s\S]*\}\s*$",
         "contentMediaType": "application/json",

@@ -29,17 +29,17 @@ def actions(document: Json) -> dict[str, Json]:
 
 def _action(path: str, operation: Json, schemas: Json) -> Json:
     """The whole file. The integration's User Defined credential has the fields baseUrl and apiKey."""
-    name, description, required = (operation["x-data-action"][key] for key in ("name", "description", "required"))
+    row = operation["x-data-action"]
+    name, required = row["name"], row.get("required", [])
     inputs, outputs = (
         schemas[place["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]]["properties"]
         for place in (operation["requestBody"], operation["responses"]["200"])
     )
-    headers = {"Content-Type": "application/json", "X-Api-Key": "${credentials.apiKey}"}
-    in_body = list(inputs)
+    headers, in_body = {"Content-Type": "application/json", "X-Api-Key": "${credentials.apiKey}"}, list(inputs)
     if _KEY_HEADER in operation["parameters"]:
         headers["Idempotency-Key"] = f"$!{{input.{KEY_INPUT}}}"
         in_body.remove(KEY_INPUT)
-    asked = _contract(name, description, inputs)
+    asked = _contract(name, row["description"], inputs)
     answered = _contract(f"{name}: the answer", "Branch on success, retryable and errorCode.", outputs)
     return {
         "name": name,

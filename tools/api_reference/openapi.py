@@ -1,6 +1,5 @@
 """The OpenAPI 3.1 document: openapi.yaml, and what follows from the schemas, the errors and the senders' envelopes."""
 
-from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
@@ -19,6 +18,8 @@ from tools.api_reference import samples
 from tools.api_reference.components import Json, Plugin, security_schemes
 from web.error_responses import ERROR_RESPONSES
 
+_TEXT = {"schema": {"type": "string"}}
+
 
 def document() -> Json:
     """The whole document."""
@@ -32,20 +33,20 @@ def document() -> Json:
     for name, requirement in written["schemas"].items():
         spec.components.schema(name, requirement, schema=f"{name}Schema")
     for name, parameter in written["parameters"].items():
-        spec.components.parameter(name, parameter["in"], parameter)
+        spec.components.parameter(name, parameter.get("in", "header"), {**_TEXT, **parameter})
     for name, header in written["headers"].items():
-        spec.components.header(name, header)
+        spec.components.header(name, {**_TEXT, **header})
     for name, scheme in (written["securitySchemes"] | security_schemes()).items():
         spec.components.security_scheme(name, scheme)
     for name, value in samples.examples().items():
         spec.components.example(name, {"value": value}, lazy=True)
-    delivery = written["operations"]["Senders"]["POST /webhooks/{sender}"]
-    delivery["security"] = [{name: []} for name in security_schemes()]
-    delivery["requestBody"]["schema"] = {"anyOf": _envelopes(plugin)}
+    security = {"Senders": [{name: []} for name in security_schemes()], **written["security"]}
+    written["operations"]["Senders"]["POST /webhooks/{sender}"]["requestBody"]["schema"] = {"anyOf": _envelopes(plugin)}
     for tag, operations in written["operations"].items():
         for place, operation in operations.items():
             method, path = place.split()
-            spec.path(path, operations={method.lower(): {"tags": [tag], "security": [], **_write_out(operation, tag)}})
+            whole = {"tags": [tag], "security": security.get(tag, []), **_write_out(operation, tag)}
+            spec.path(path, operations={method.lower(): whole})
     made: Json = spec.to_dict()
     made["webhooks"] = {"outcome": made["paths"].pop("outcome")}
     made["x-error-kinds"] = [
@@ -59,13 +60,13 @@ def _write_out(operation: Json, tag: str) -> Json:
     """An operation with its failures by status, its bodies and its responses' headers."""
     responses = operation["responses"]
     failures: dict[int, list[str]] = {}
-    for code in _flat(operation.pop("errors", ())):
+    for code in " ".join(operation.pop("errors", ())).split():
         failures.setdefault(ERROR_RESPONSES[code].status, []).append(code)
     for status, codes in sorted(failures.items()):
         responses[str(status)] = {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}.",
             "schema": "DeliveryAnswerSchema" if tag == "Senders" else "AnswerSchema",
-            "examples": codes,
+            "examples": codes[:1],
         }
     for status, response in responses.items():
         names = ["ININ-Correlation-Id"] if response.keys() > {"description"} else []
@@ -84,14 +85,10 @@ def _write_body(place: Json) -> None:
     if "schema" in place:
         content, examples = {"schema": place.pop("schema")}, place.pop("examples", None)
         if isinstance(examples, list):
-            content["examples"] = {name: name for name in _flat(examples)}
+            content["examples"] = {name: name for name in " ".join(examples).split()}
         elif examples:
             content["examples"] = {name: {"value": value} for name, value in examples.items()}
         place["content"] = {"application/json": content, **place.get("content", {})}
-
-
-def _flat(names: Iterable[str | list[str]]) -> list[str]:
-    return [name for one in names for name in ([one] if isinstance(one, str) else one)]
 
 
 def _envelopes(plugin: Plugin) -> list[Json]:

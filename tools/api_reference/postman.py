@@ -1,7 +1,7 @@
 """The Postman collection (v2.1) and its environments: a folder for each audience, tests for every request."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -105,28 +105,27 @@ def _starts() -> Iterator[Json]:
     body = {"conversationId": "{{conversationId}}", "channel": "webchat", "requestedBy": "Support flow"}
     for name, change, status, code, more in rows:
         expected = {"replayed": name == "The same request again", "answer": {"success": not code, "errorCode": code}}
-        yield _item(name, "POST", "/data-actions/cobrowse", {"status": status, **expected}, body | change, **more)
+        yield _item(name, "POST /data-actions/cobrowse", status, expected, {"body": body | change, **more})
 
 
 def _operations(document: Json, tag: str) -> Iterator[Json]:
     """A request for each other operation of this tag: its first example; its first response is expected."""
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            if tag not in operation["tags"] or operation["operationId"] == "startCobrowse":
-                continue
-            status, response = next(iter(operation["responses"].items()))
-            media, content = next(iter(response["content"].items()))
-            expected: Json = {"status": int(status), "type": media}
-            if content["schema"].get("$ref", "").endswith("Answer"):
-                expected["answer"] = {"success": True}
-            url, body = path.replace("{", "{{").replace("}", "}}"), None
-            if any(one.get("name") == "conversationId" for one in operation.get("parameters", ())):
-                url += "?conversationId={{conversationId}}"
-            if "requestBody" in operation:
-                example = next(iter(operation["requestBody"]["content"]["application/json"]["examples"].values()))
-                body = example["value"] | {"conversationId": "{{conversationId}}"}
-            auth = None if {"ApiKey": []} in operation["security"] else _NO_AUTH
-            yield _item(operation["summary"], method.upper(), url, expected, body, auth=auth)
+    operations = [(path, *one) for path, methods in document["paths"].items() for one in methods.items()]
+    for path, method, operation in operations:
+        if tag not in operation["tags"] or operation["operationId"] == "startCobrowse":
+            continue
+        status, response = next(iter(operation["responses"].items()))
+        media, content = next(iter(response["content"].items()))
+        is_answer = content["schema"].get("$ref", "").endswith("Answer")
+        url = path.replace("{", "{{").replace("}", "}}")
+        if any(one.get("name") == "conversationId" for one in operation.get("parameters", ())):
+            url += "?conversationId={{conversationId}}"
+        more: Json = {} if {"ApiKey": []} in operation["security"] else {"auth": _NO_AUTH}
+        if "requestBody" in operation:
+            example = next(iter(operation["requestBody"]["content"]["application/json"]["examples"].values()))
+            more["body"] = example["value"] | {"conversationId": "{{conversationId}}"}
+        expected = {"type": media, **({"answer": {"success": True}} if is_answer else {})}
+        yield _item(operation["summary"], f"{method.upper()} {url}", int(status), expected, more)
 
 
 def _deliveries(sender: Sender) -> Iterator[Json]:
@@ -137,39 +136,36 @@ def _deliveries(sender: Sender) -> Iterator[Json]:
     sample, proof = sample_delivery(sender.name), prove(sender)
     if sample is None or proof is None:
         return
-    script, path = proof["script"], f"/webhooks/{sender.name}{proof['query']}"
     conversation = "{{conversationId}}" if sample.channel == "webchat" else f"{{{{{sample.channel}ConversationId}}}}"
     times = ("{{deliveryNumber}}", "{{deliverySeconds}}", "{{deliveryTime}}")
     headers, body = sample.make_another(Replacements(conversation, "{{deliveryId}}", *times))
     headers = {name: text for name, text in headers.items() if name.lower().startswith(("content-type", "x-"))}
-
-    def send(title: str, expected: Json, before: list[str]) -> Json:
-        parts = {"headers": headers | proof["headers"], "auth": proof["auth"], "before": before}
-        return _item(f"{sender.name}: {title}", "POST", path, expected, body, **parts)
-
+    more = {**proof, "headers": headers | proof["headers"], "body": body}
+    target = f"POST /webhooks/{sender.name}{proof['query']}"
     [event] = sample.expect
     wanted = "wanted" in event
-    expected: Json = {"status": 200, "answer": {"success": True} if wanted else {"status": "ignored"}}
+    expected: Json = {"answer": {"success": True} if wanted else {"status": "ignored"}}
     if sender.response_policy.expects_soap_ack:
-        expected = {"status": 200, "type": "text/xml", "text": "<Ack>true</Ack>"}
+        expected = {"type": "text/xml", "text": "<Ack>true</Ack>"}
     if sender.response_policy.says is not None:
-        expected = {"status": 200, "text": "Cobrowse is"}
-    yield send(sample.what, expected | {"replayed": False}, [*_NEW_DELIVERY, *script])
+        expected = {"text": "Cobrowse is"}
+    first = {**more, "before": [*_NEW_DELIVERY, *proof["before"]]}
+    yield _item(f"{sender.name}: {sample.what}", target, 200, expected | {"replayed": False}, first)
     if wanted and (sample.delivery_id or sender.scheme.covers_delivery_id):
-        yield send("the same again", expected | {"replayed": True}, script)
-    if script:
-        answer = {"success": False, "errorCode": "signature_missing"}
-        yield send("not signed", {"status": 401, "replayed": False, "answer": answer}, [])
+        yield _item(f"{sender.name}: the same again", target, 200, expected | {"replayed": True}, more)
+    if sender.scheme.covers_body:
+        expected = {"replayed": False, "answer": {"success": False, "errorCode": "signature_missing"}}
+        yield _item(f"{sender.name}: not signed", target, 401, expected, {**more, "before": []})
 
 
 def prove(sender: Sender) -> Json | None:
-    """What proves a delivery to be this sender's: auth, headers, a query, or a script that signs. None: Postman can't.
+    """What proves a delivery to be this sender's: auth, headers, query, a script before it. None: Postman can't.
 
     An HMAC is made by the script, from the row's template; a secret or a name is sent as it is.
     """
-    config, proof = sender.auth_config, {"auth": _NO_AUTH, "headers": {}, "query": "", "script": []}
+    config, proof = sender.auth_config, {"auth": _NO_AUTH, "headers": {}, "query": "", "before": []}
     if sender.scheme.covers_body:
-        return proof | {"script": [f"const row = {json.dumps(_row(sender))};", *_SIGN]} if config.template else None
+        return proof | {"before": [f"const row = {json.dumps(_row(sender))};", *_SIGN]} if config.template else None
     secret = Secret("{{" + config.names[0] + "}}" if sender.secrets else "")
     draft = UnverifiedRequest("POST", "/", "", {}, b"")
     try:
@@ -178,8 +174,7 @@ def prove(sender: Sender) -> Json | None:
         return None
     if parts.headers.get("Authorization", "").startswith("Basic "):
         return proof | {"auth": _auth("basic", username=config.username or "cobrowse", password=secret.reveal())}
-    query = "".join(f"?{name}={value}" for name, value in parts.query.items())
-    return proof | {"headers": parts.headers, "query": query}
+    return proof | {"headers": parts.headers, "query": "".join(f"?{key}={value}" for key, value in parts.query.items())}
 
 
 def _row(sender: Sender) -> Json:
@@ -191,37 +186,29 @@ def _row(sender: Sender) -> Json:
         "secret": config.names[0],
         "secret_prefix": sender.scheme.secret_prefix,
         "id_header": sender.scheme.delivery_ids[0] if "{id}" in config.template else "",
-        "path": f"/webhooks/{sender.name}",
     }
 
 
-def _item(
-    name: str,
-    method: str,
-    path: str,
-    expected: Json,
-    body: Json | str | None = None,
-    *,
-    headers: Mapping[str, str] | None = None,
-    auth: Json | None = None,
-    before: Iterable[str] = (),
-) -> Json:
-    """A request, and what its response must be (see postman_test.js), in JSON unless that says otherwise.
+def _item(name: str, target: str, status: int, expected: Json, more: Json) -> Json:
+    """A request, and what its response must be: in JSON unless `expected`, which postman_test.js reads, says otherwise.
 
-    `body` is JSON, or a text as it is. Without `auth` the collection's counts. `before`: a script that runs first.
+    `target` is method and path. `more` can have a `body` (a text is sent as it is), `headers`, an `auth` of its own
+    where it isn't the collection's, and a script that runs `before`.
     """
-    expected = {"type": "application/json", **expected}
-    lines = [f'pm.variables.set("expected", JSON.stringify({json.dumps(expected)}));', *before]
+    expected = {"status": status, "type": "application/json", **expected}
+    lines = [f'pm.variables.set("expected", JSON.stringify({json.dumps(expected)}));', *more.get("before", [])]
     script = {"type": "text/javascript", "exec": lines}
-    headers = ({"Content-Type": "application/json"} if isinstance(body, dict) else {}) | dict(headers or {})
+    method, path = target.split(" ")
+    headers, body = more.get("headers", {}), more.get("body", "")
+    if isinstance(body, dict):
+        headers, body = {"Content-Type": "application/json", **headers}, json.dumps(body, indent=2)
     listed = [{"key": key, "value": value} for key, value in headers.items()]
     request: Json = {"method": method, "header": listed, "url": "{{baseUrl}}" + path}
-    if auth:
-        request["auth"] = auth
-    if body is not None:
-        text = body if isinstance(body, str) else json.dumps(body, indent=2)
-        language = {"{": "json", "[": "json", "<": "xml"}.get(text[:1], "text")
-        request["body"] = {"mode": "raw", "raw": text, "options": {"raw": {"language": language}}}
+    if "auth" in more:
+        request["auth"] = more["auth"]
+    if body:
+        language = {"{": "json", "[": "json", "<": "xml"}.get(body[0], "text")
+        request["body"] = {"mode": "raw", "raw": body, "options": {"raw": {"language": language}}}
     return {"name": name, "event": [{"listen": "prerequest", "script": script}], "request": request}
 
 

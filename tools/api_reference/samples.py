@@ -1,16 +1,16 @@
 """The examples of the API reference; an answer is made by the code that answers requests."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
 import orjson
 
 from cobrowse.callbacks import Callback, Delivery, EventType
-from cobrowse.errors import CobrowseError, ConversationNotActive, error_types_by_code
+from cobrowse.errors import ConversationNotActive, error_types_by_code
 from cobrowse.model import Outcome, Secret, Session, SessionState, SessionView, Status
+from cobrowse.outcomes import failure_of
 from web.callback_payload import payload
-from web.responses import ResponseMode, rejection_outcome, respond, to_answer, view_keys
+from web.responses import ResponseMode, respond, to_answer, view_keys
 
 # The sandbox's active webchat, so that every sample can be tried against it as it stands.
 CONVERSATION = "11111111-1111-4111-8111-111111111111"
@@ -52,7 +52,10 @@ OUTCOMES: dict[str, Outcome] = {
 def examples() -> dict[str, object]:
     """The value of every example, by its name: an outcome's, a failure's code, and what else is answered or sent."""
     answers = {name: to_answer(outcome) for name, outcome in OUTCOMES.items()}
-    failures = {kind.code: _failure(kind) for kind in error_types_by_code().values()}
+    # A failure's message is its kind's meaning; a real one says more.
+    errors = (kind(str(kind.__doc__).partition("\n")[0]) for kind in error_types_by_code().values())
+    failed = partial(_outcome, Status.FAILED, session=_BARE, flow="media")
+    failures = {error.code: failed(failure=failure_of(error, is_terminal=True)) for error in errors}
     joined = SessionView(SessionState.JOINED, True, True, "2026-11-25T01:11:02.118Z")
     status = answers["initiated_native"] | view_keys(joined) | {"upstreamCalls": 1}
     initiation = status | {
@@ -65,9 +68,8 @@ def examples() -> dict[str, object]:
     }
     first, at = OUTCOMES["initiated"], datetime(2026, 11, 25, 1, 10, 23, tzinfo=UTC)
     batch = respond([first, failures[ConversationNotActive.code]], ResponseMode(batch=True))
-    event = Callback(
-        INITIATION, 1, EventType.SUCCEEDED, "architect", "start", KEY, first, at, Delivery.PENDING, at, 0, ""
-    )
+    delivery = (Delivery.PENDING, at, 0, "")
+    sent = Callback(INITIATION, 1, EventType.SUCCEEDED, "architect", "start", KEY, first, at, *delivery)
     return {
         **answers,
         **{code: to_answer(outcome) for code, outcome in failures.items()},
@@ -75,11 +77,5 @@ def examples() -> dict[str, object]:
         "initiation": initiation,
         "page": {"items": [initiation | {"joinCode": "", "websocketUrl": ""}], "nextCursor": ""},
         "batch": orjson.loads(batch.get_data()),
-        "succeeded": orjson.loads(payload(event, first)),
+        "succeeded": orjson.loads(payload(sent, first)),
     }
-
-
-def _failure(kind: type[CobrowseError]) -> Outcome:
-    """An outcome that failed in this way. Its message is the kind's meaning; a real one says more."""
-    error = kind(str(kind.__doc__).partition("\n")[0])
-    return replace(rejection_outcome(error, CORRELATION, CONVERSATION), initiation_id=INITIATION, flow="media")
