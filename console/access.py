@@ -13,7 +13,7 @@ from console.sign_in import SignedIn, SignIn
 from integrations.senders.auth.credentials import basic_parts
 from schemas.console_users import Role
 from web import responses
-from web.peer import is_this_machine
+from web.request_parsing import is_this_machine
 
 log = structlog.stdlib.get_logger("cobrowse")
 

@@ -12,8 +12,7 @@ from integrations.senders.auth.config import constant_time_equals, secret_bytes
 from integrations.senders.auth.credentials import bearer_token
 from web import responses
 from web.error_responses import hint_of
-from web.peer import is_this_machine
-from web.request_parsing import current_notes, current_request
+from web.request_parsing import current_notes, current_request, is_this_machine
 
 NAME = "operations"
 _HINT = (

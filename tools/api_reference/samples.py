@@ -9,8 +9,7 @@ from cobrowse.callbacks import Callback, Delivery, EventType
 from cobrowse.errors import ConversationNotActive, error_types_by_code
 from cobrowse.model import Outcome, Secret, Session, SessionState, SessionView, Status
 from cobrowse.outcomes import failure_of
-from web.callback_payload import payload
-from web.responses import ResponseMode, respond, to_answer, view_keys
+from web.responses import ResponseMode, callback_body, respond, to_answer, view_keys
 
 # The sandbox's active webchat, so that every sample can be tried against it as it stands.
 CONVERSATION = "11111111-1111-4111-8111-111111111111"
@@ -77,5 +76,5 @@ def examples() -> dict[str, object]:
         "initiation": initiation,
         "page": {"items": [initiation | {"joinCode": "", "websocketUrl": ""}], "nextCursor": ""},
         "batch": orjson.loads(batch.get_data()),
-        "succeeded": orjson.loads(payload(sent, first)),
+        "succeeded": orjson.loads(callback_body(sent, first)),
     }
