@@ -117,9 +117,6 @@ class GenesysChecks:
         except GenesysForbidden:
             # All or nothing: only a request for each alone shows which.
             granted = None
-        except CobrowseError as error:
-            yield failing("scopes", error)
-            return
         for scope in scopes:
             try:
                 is_granted = scope in (self._granted_scopes(scope) if granted is None else granted)
@@ -142,9 +139,6 @@ class GenesysChecks:
         except GenesysForbidden as error:
             hint = "Give the client a role that may view conversations, in every division it serves."
             yield failing("reading", error, hint)
-            return
-        except CobrowseError as error:
-            yield failing("reading", error)
             return
         yield Check("reading", True, "conversations can be read")
 
@@ -205,8 +199,6 @@ class GenesysChecks:
                 yield failing("flow", error, f"Give the OAuth client {scope}a role with the permission in the message.")
             except SessionNotIdentified as error:
                 yield failing("flow", error, "Check GENESYS_API_URL and any proxy in between: the body holds no id.")
-            except CobrowseError as error:
-                yield failing("flow", error)
             else:
                 yield Check("flow", True, f"{row.name}: the org creates sessions (this one reaches no customer)")
             return
@@ -223,13 +215,10 @@ class GenesysChecks:
             snapshot.raise_if_ineligible()
         except UpstreamRejected as refused:
             kind = ConversationNotFound if refused.status in (400, 404) else GenesysBadResponse
-            yield failing("conversation", kind(f"conversation {conversation_id}: {refused.message}"))
-        except CobrowseError as error:
-            yield failing("conversation", error)
-        else:
-            channel = " and ".join(snapshot.kinds) or "of an unknown kind"
-            live = "; it has a live cobrowse session already" if snapshot.live else ""
-            yield Check("conversation", True, f"active, {channel}{live}")
+            raise kind(f"conversation {conversation_id}: {refused.message}") from None
+        channel = " and ".join(snapshot.kinds) or "of an unknown kind"
+        live = "; it has a live cobrowse session already" if snapshot.live else ""
+        yield Check("conversation", True, f"active, {channel}{live}")
 
     def _flow_absent(self, row: FlowRow, refused: UpstreamRejected) -> Check:
         hint = "Genesys refuses an empty session: check the org's cobrowse configuration."
@@ -247,10 +236,6 @@ class GenesysChecks:
         return Tokens(
             caller, self._context.clock, self._context.settings.login_url, client_id, secret, lease_owner="doctor"
         )
-
-    def new_id(self) -> str:
-        """An id that nothing has."""
-        return self._context.new_id()
 
     def attempt(self) -> Attempt:
         """A new attempt for one check's calls."""
