@@ -12,8 +12,9 @@ from integrations.genesys.transport import CurlTransport
 from integrations.ledger import connect
 from sandbox.server import start
 from sandbox.state import VOICE, WEBCHAT
-from schemas.data_action import AnswerSchema, StartRequestSchema
-from schemas.session_actions import EndRequestSchema, StatusAnswerSchema, StatusRequestSchema
+from schemas.answers import AnswerSchema, StatusAnswerSchema
+from schemas.data_action import StartRequestSchema
+from schemas.session_actions import EndRequestSchema, StatusRequestSchema
 from schemas.texts import placeholder_in
 from settings import Settings
 from tests.contract.velocity import as_apache_does, as_it_is, render

@@ -20,7 +20,7 @@ from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
 from integrations.ledger.database import POOL_SIZE
 from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
 from integrations.observability.logging import LogObserver, configure_logging
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from settings import Settings
 from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
 from tests.robustness.matrix import cells

@@ -9,7 +9,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from cobrowse.errors import error_types_by_code
 from integrations.senders.response_policies import RESPONSE_POLICIES, batch_status
-from schemas.data_action import AnswerSchema, StartRequestSchema
+from schemas.answers import AnswerSchema
+from schemas.data_action import StartRequestSchema
 from tests.contract.described import DOCUMENT, OPERATIONS, ROOT, app, box, build
 from tools.api_reference.__main__ import render, write
 from web.error_responses import ERROR_RESPONSES, status_of

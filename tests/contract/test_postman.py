@@ -20,7 +20,7 @@ from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.sample_deliveries import sample_delivery
 from sandbox.server import start
 from sandbox.state import ABSENT, WEBCHAT
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from settings import Settings
 from tools.api_reference import postman
 from tools.api_reference.__main__ import EXAMPLE, ROOT, example_senders, sandbox_secrets

@@ -14,7 +14,7 @@ from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from integrations.callbacks import Receiver as Target
 from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, TryResult
 from integrations.senders.auth.standard_webhooks import sample
-from schemas.callbacks import CallbackOutcomeSchema, CallbackSchema
+from schemas.answers import CallbackOutcomeSchema, CallbackSchema
 from tests.clocks import HANGS, LeapingClock
 from tests.ports import free_port
 from tests.receivers import SECRET, Receiver

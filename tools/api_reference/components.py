@@ -9,7 +9,7 @@ from marshmallow import Schema, fields
 
 from integrations.senders.auth.scheme import Scheme
 from integrations.senders.auth.schemes import SCHEMES
-from schemas import callbacks, health, session_actions  # noqa: F401 - for marshmallow's registry, where apispec looks
+from schemas import answers, session_actions  # noqa: F401 - for marshmallow's registry, where apispec looks
 from schemas.data_action import ChannelField, ConversationIdField, JsonObjectField, LabelField
 from schemas.texts import CHANNELS
 

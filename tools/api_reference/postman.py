@@ -12,7 +12,7 @@ from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
 from integrations.senders.requests import UnverifiedRequest
 from integrations.senders.sample_deliveries import Replacements, sample_delivery
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from tools.api_reference import samples
 
 Json = dict[str, Any]
