@@ -30,8 +30,8 @@ _HOSTS = ("api host", "login host")
 _GENESYS = ("api host", "login host", "credentials")
 CHECKS = (
     CheckRow("region", lambda context, _: network_checks.region(context)),
-    CheckRow("api host", lambda context, _: network_checks.api(context)),
-    CheckRow("login host", lambda context, _: network_checks.login(context)),
+    CheckRow("api host", lambda context, _: network_checks.host(context, "api", context.settings.api_url)),
+    CheckRow("login host", lambda context, _: network_checks.host(context, "login", context.settings.login_url)),
     CheckRow("clock", lambda context, _: network_checks.clock(context), ("api host",)),
     CheckRow("credentials", lambda _, org: org.credentials(), ("login host",)),
     # Before the scopes, which are those of the flow that the org has.
