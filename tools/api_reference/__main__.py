@@ -19,12 +19,13 @@ EXAMPLE = "senders.example.toml"
 
 def sandbox_secrets() -> dict[str, str]:
     """A secret for each variable of the example file: public, and of use against a sandbox only."""
-    rows = tomllib.loads((ROOT / EXAMPLE).read_text("utf-8"))["senders"].values()
-    named = ((reference.removeprefix("$"), row) for row in rows for reference in row.get("secrets", ()))
-    return {
-        name: SCHEMES[row["signature"]].sample(f"sandbox-only-{name.lower().replace('_', '-')}", row)
-        for name, row in named
-    }
+    found = {}
+    for row in tomllib.loads((ROOT / EXAMPLE).read_text("utf-8"))["senders"].values():
+        scheme = SCHEMES[row["signature"]]
+        form = scheme.secret_form({**scheme.preset, **row})
+        for name in (reference.removeprefix("$") for reference in row.get("secrets", ())):
+            found[name] = form.sample(f"sandbox-only-{name.lower().replace('_', '-')}")
+    return found
 
 
 def example_senders() -> Senders:

@@ -9,7 +9,7 @@ from apispec import APISpec
 
 from cobrowse import __version__
 from cobrowse.errors import error_types_by_code
-from integrations.senders.payloads.content import TYPES
+from integrations.senders.payloads.content import media_type_of
 from integrations.senders.payloads.envelopes import ENVELOPES
 from schemas.crm import BATCH
 from schemas.data_action import IDEMPOTENCY_KEY, KEY_FORM
@@ -95,7 +95,7 @@ def _envelopes(plugin: Plugin) -> list[Json]:
     """The shapes of deliveries in JSON, with the names of the envelopes that have each."""
     shapes: dict[tuple[InputSchema, bool], list[str]] = {}
     for envelope in ENVELOPES.values():
-        if TYPES[envelope.content] == "application/json":
+        if media_type_of(envelope.content) == "application/json":
             shapes.setdefault((envelope.schema, envelope.batch), []).append(envelope.name)
     return [
         ({"type": "array", "items": shape, "minItems": 1, "maxItems": BATCH} if is_batch else shape)

@@ -180,11 +180,11 @@ def prove(sender: Sender) -> Json | None:
 def _row(sender: Sender) -> Json:
     """What postman_sign.js reads of a sender's row."""
     names = ("header", "algorithm", "construction", "encoding", "prefix", "timestamp_header", "timestamp_unit")
-    config = sender.auth_config
+    config, prefix = sender.auth_config, sender.scheme.secret_form({}).prefix
     return {name: getattr(config, name) for name in (*names, "signature_format", "template")} | {
-        "secret_encoding": "base64" if sender.scheme.secret_prefix else config.secret_encoding,
+        "secret_encoding": "base64" if prefix else config.secret_encoding,
         "secret": config.names[0],
-        "secret_prefix": sender.scheme.secret_prefix,
+        "secret_prefix": prefix,
         "id_header": sender.scheme.delivery_ids[0] if "{id}" in config.template else "",
     }
 
