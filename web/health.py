@@ -69,9 +69,7 @@ class HealthEndpoints:
         if not self._may_read():
             raise NotAuthenticated("metrics require authentication", hint=_HINT)
         body, content_type = self.exposition(request.headers.get("Accept", ""))
-        response = Response(body, content_type=content_type)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return Response(body, content_type=content_type)
 
     def _is_tolerated(self, name: str, problem: CobrowseError) -> bool:
         return name in self.non_critical or (name in self.passing and problem.retryable)

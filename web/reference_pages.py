@@ -59,8 +59,6 @@ def blueprint(console: str = "") -> Blueprint:
     def docs() -> Response:
         response = Response(page(), mimetype="text/html")
         response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
     return pages

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from flask import Blueprint, Response, g
 
@@ -11,6 +10,7 @@ from cobrowse.ledger import InitiationRecord
 from cobrowse.lookup import Lookup, outcome_on_record, view_on_record
 from cobrowse.model import Command, Outcome, SessionView
 from schemas.session_actions import EndRequestSchema, InitiationsQuerySchema, StatusRequestSchema
+from schemas.validation_errors import load
 from web import data_action_body, request_parsing, responses
 from web.data_actions import SENDER, Identify, fingerprint
 
@@ -94,7 +94,7 @@ class SessionActions:
         """The caller's own initiations that fit, the newest first, a page at a time; links and codes left out."""
         request = request_parsing.current_request()
         credential = self.identify(request.headers)
-        query: dict[str, Any] = data_action_body.load(request.args.to_dict(), _QUERY)
+        query = load(_QUERY, request.args.to_dict())
         records = self.lookup.records.own(
             SENDER,
             credential,
