@@ -7,9 +7,6 @@ from integrations.regions import REGIONS
 from schemas.addresses import http_url, is_in_the_clear
 from settings.table import Settings
 
-_CLIENT = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
-_USER_CLIENT = ("GENESYS_USER_CLIENT_ID",)
-_HOSTS = ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
 _OIDC = {
     "CONSOLE_OIDC_CLIENT_ID": "copy it from the console's client at the provider",
     "CONSOLE_OIDC_CLIENT_SECRET": "copy it from the same place",
@@ -43,10 +40,10 @@ def find_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
 def _required_names(settings: Settings) -> tuple[tuple[str, ...], str]:
     """The variables without which there is no way to Genesys, and where to find them."""
     if settings.sandbox:
-        return _HOSTS, "set the sandbox's URL, such as http://127.0.0.1:9099"
+        return ("GENESYS_API_URL", "GENESYS_LOGIN_URL"), "set the sandbox's URL, such as http://127.0.0.1:9099"
     if settings.genesys_grant == USER:
-        return _USER_CLIENT, "copy it from your Genesys OAuth client (code authorization)"
-    return _CLIENT, "copy it from your Genesys OAuth client (client credentials)"
+        return ("GENESYS_USER_CLIENT_ID",), "copy it from your Genesys OAuth client (code authorization)"
+    return ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET"), "copy it from your Genesys OAuth client (client credentials)"
 
 
 def _oidc_faults(settings: Settings) -> Iterator[tuple[str, str]]:
