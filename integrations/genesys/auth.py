@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
 from threading import Lock
@@ -206,10 +207,10 @@ class Tokens:
             if store.try_acquire_refresh_lease(name, self._holder, FETCH_LEASE, version):
                 try:
                     value, expires_in = self._fetch(attempt, scope)
-                except BaseException:
-                    store.release(name, self._holder)
-                    raise
-                return self._to_cached_token(value, store.put(name, value, expires_in).version, expires_in)
+                    return self._to_cached_token(value, store.put(name, value, expires_in).version, expires_in)
+                finally:
+                    with suppress(LedgerUnavailable):  # the lease ends by itself
+                        store.release(name, self._holder)
             if not attempt.deadline.allows(POLL_INTERVAL):
                 raise GenesysTimeout("token: no time was left while another worker was fetching it")
             self._clock.sleep(POLL_INTERVAL)

@@ -68,12 +68,12 @@ class LedgerStore(Listings):
         self._clock = clock or SystemClock()
         self._notifier = CompletionNotifier()
         self._purge = Purge(database, retention_seconds, self._clock, invited_seconds)
-        self.tokens = TokenTable(database, box)
-        self.grants = GrantTable(database, box)
+        self.leases = LeaseTable(database)
+        self.tokens = TokenTable(database, box, self.leases)
+        self.grants = GrantTable(database, box, self.leases)
         self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
         self.refusals = RefusalTable(database, retention_seconds, self._clock)
-        self.leases = LeaseTable(database)
         self.callbacks = CallbackTable(database)
         self._adds_callbacks = adds_callbacks
 
