@@ -111,14 +111,14 @@ class Access:
         secure = (self._public_url or request.headers.get("Origin", "")).startswith("https://")
         answer.set_cookie(name, value, max_age=seconds, path=COOKIE_PATH, secure=secure, httponly=True, samesite="Lax")
 
-    def is_own_form(self, token: str, subject: str) -> bool:
-        """Whether a form about this subject was sent from a page of the console."""
+    def is_own_form(self, subject: str) -> bool:
+        """Whether the request's form is about this subject and was sent from a page of the console."""
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return auth.same_origin(headers, request.host) and self.signer.verify(token, subject)
+        return auth.same_origin(headers, request.host) and self.signer.verify(request.form.get("token", ""), subject)
 
-    def check_form(self, token: str, subject: str, button: str) -> Response | None:
+    def check_form(self, subject: str, button: str) -> Response | None:
         """The page that refuses a form from elsewhere or of a viewer; None if it is valid."""
-        if not self.is_own_form(token, subject):
+        if not self.is_own_form(subject):
             return error_page(
                 403,
                 "This was not sent from a page of the console, or that page is too old.",

@@ -22,51 +22,37 @@ BODY_LIMIT = 512_000  # bytes: Genesys's request.bytes.max
 
 
 class Route(NamedTuple):
-    """One call: where it is, the flow without which it doesn't exist, and the status of a good answer."""
+    """One call: where it is, what it does, the status of a good answer, and the flow without which it doesn't exist."""
 
     method: str
     rule: str
     operation: str
-    flow: str
-    status: int
     work: Callable[..., Answer]
+    status: int = 200
+    flow: str = "both"
 
 
 _ONE = "/api/v2/conversations/<conversation_id>"
 _COBROWSE = "/api/v2/conversations/cobrowsesessions/<conversation_id>"
+_COMMUNICATION = f"{_COBROWSE}/participants/<participant_id>/communications/<communication_id>"
+_CHANNELS = "/api/v2/notifications/channels"
 ROUTES = (
-    Route("POST", "/oauth/token", "token", "both", 200, endpoints.login),
-    Route("GET", "/oauth/authorize", "authorize", "both", 200, endpoints.authorize),
-    Route("GET", "/api/v2/users/me", "me", "both", 200, endpoints.get_me),
-    Route("GET", "/api/v2/conversations/webchat", "list", "both", 200, endpoints.list_webchats),
-    Route("GET", _ONE, "conversation", "both", 200, endpoints.get_conversation),
-    Route("POST", "/api/v2/cobrowse/sessions", "create", "media", 201, endpoints.create_session),
-    Route("POST", f"{_ONE}/media", "attach", "media", 201, endpoints.attach_medium),
-    Route("POST", f"{_ONE}/cobrowse", "cobrowse", "native", 200, endpoints.start_cobrowse),
-    Route(
-        "PATCH",
-        f"{_COBROWSE}/participants/<participant_id>/communications/<communication_id>",
-        "disconnect",
-        "both",
-        200,
-        endpoints.disconnect,
-    ),
-    Route(
-        "PATCH", f"{_ONE}/participants/<participant_id>/attributes", "attributes", "both", 200, endpoints.set_attributes
-    ),
-    Route("GET", _COBROWSE, "cobrowsesessions", "both", 200, endpoints.get_cobrowse),
-    Route("POST", "/api/v2/notifications/channels", "channel", "both", 200, listening.make_channel),
-    Route(
-        "PUT",
-        "/api/v2/notifications/channels/<channel_id>/subscriptions",
-        "subscribe",
-        "both",
-        200,
-        listening.subscribe,
-    ),
-    Route("GET", "/api/v2/routing/queues", "queues", "both", 200, listening.list_queues),
-    Route("POST", "/api/v2/users/search", "users", "both", 200, listening.search_users),
-    Route("POST", "/api/v2/analytics/conversations/details/query", "details", "both", 200, listening.query_details),
+    Route("POST", "/oauth/token", "token", endpoints.login),
+    Route("GET", "/oauth/authorize", "authorize", endpoints.authorize),
+    Route("GET", "/api/v2/users/me", "me", endpoints.get_me),
+    Route("GET", "/api/v2/conversations/webchat", "list", endpoints.list_webchats),
+    Route("GET", _ONE, "conversation", endpoints.get_conversation),
+    Route("POST", "/api/v2/cobrowse/sessions", "create", endpoints.create_session, 201, "media"),
+    Route("POST", f"{_ONE}/media", "attach", endpoints.attach_medium, 201, "media"),
+    Route("POST", f"{_ONE}/cobrowse", "cobrowse", endpoints.start_cobrowse, 200, "native"),
+    Route("PATCH", _COMMUNICATION, "disconnect", endpoints.disconnect),
+    Route("PATCH", f"{_ONE}/participants/<participant_id>/attributes", "attributes", endpoints.set_attributes),
+    Route("GET", _COBROWSE, "cobrowsesessions", endpoints.get_cobrowse),
+    Route("POST", _CHANNELS, "channel", listening.make_channel),
+    Route("PUT", f"{_CHANNELS}/<channel_id>/subscriptions", "subscribe", listening.subscribe),
+    Route("GET", "/api/v2/routing/queues", "queues", listening.list_queues),
+    Route("POST", "/api/v2/users/search", "users", listening.search_users),
+    Route("POST", "/api/v2/analytics/conversations/details/query", "details", listening.query_details),
 )
 
 

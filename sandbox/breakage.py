@@ -18,6 +18,8 @@ _CHUNK = 65_536  # bytes of a huge body sent at a time
 
 # SO_LINGER on with no seconds: closing sends RST at once, and what is unsent is thrown away.
 RESET = struct.pack("ii", 1, 0)
+# What a firewall or CDN says in the place of Genesys.
+_PAGE = b"<!DOCTYPE html>\n<html><head><title>One moment</title></head><body>Please wait.</body></html>\n"
 
 
 @dataclass(frozen=True)
@@ -30,47 +32,31 @@ class Wire:
 
 def _status(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:
     parameters = fault.parameters
-    status = int(parameters["status"])
-    retry = parameters["retry_after"]
-    headers = ({} if retry is None else {"Retry-After": str(retry)}) | (parameters["headers"] or {})
+    status = parameters["status"]
+    retry = parameters.get("retry_after")
+    headers = {} if retry is None else {"Retry-After": str(retry)}
+    headers |= {name: str(value) for name, value in parameters.get("headers", {}).items()}
     if status < 400:
         return replace(answer, status=status, headers={**answer.headers, **headers})
     if operation == "token" and status in {400, 401}:
         refused = OAuthError(
-            status, str(parameters["code"] or "invalid_client"), str(parameters["message"] or "authentication failed")
+            status, parameters.get("code", "invalid_client"), parameters.get("message", "authentication failed")
         )
         return replace(refused.answer(context_id), headers=headers)
     default_code = (
         "too.many.requests" if status == 429 and retry is None else USUAL_CODE.get(status, "internal.server.error")
     )
-    code = str(parameters["code"] or default_code)
+    code = parameters.get("code", default_code)
     row = CODES.get(code)
     placeholders = {"seconds": str(retry), "permissions": "conversation:cobrowse:add", "maximumBytes": "512000"}
     placeholders |= {"limit": "300", "window": "60", "value": "", "type": "", "allowableValues": ""}
-    message = str(parameters["message"] or (row.message.format(**placeholders) if row else code))
+    message = parameters.get("message", row.message.format(**placeholders) if row else code)
     return json_answer(error_body(status, code, message, context_id), status, headers)
-
-
-def _wrong_json(fault: Fault, answer: Answer, *_: str) -> Answer:
-    return replace(answer, body=orjson.dumps(fault.parameters["body"]))
-
-
-def _not_json(fault: Fault, answer: Answer, *_: str) -> Answer:
-    page = b"<!DOCTYPE html>\n<html><head><title>One moment</title></head><body>Please wait.</body></html>\n"
-    return replace(answer, status=int(fault.parameters["status"]), body=page, content_type="text/html")
-
-
-def _empty(_fault: Fault, answer: Answer, *_: str) -> Answer:
-    return replace(answer, body=b"")
-
-
-def _wrong_type(fault: Fault, answer: Answer, *_: str) -> Answer:
-    return replace(answer, content_type=str(fault.parameters["content_type"]))
 
 
 def _echo(fault: Fault, *_: object) -> Answer:
     """A gateway that quotes the request in its error, in all the places that a message is read from."""
-    status = int(fault.parameters["status"])
+    status = fault.parameters["status"]
     presented = request.headers.get("Authorization", "")
     url = f"{request.url}?token={presented.partition(' ')[2]}"
     quoted = f"{presented} was refused for {url} {request.get_data(as_text=True)}"
@@ -78,17 +64,19 @@ def _echo(fault: Fault, *_: object) -> Answer:
 
 
 def _redirect(fault: Fault, answer: Answer, *_: str) -> Answer:
-    location = quote(str(fault.parameters["location"]), safe="/:?#[]@!$&'()*+,;=%")
-    return replace(answer, status=int(fault.parameters["status"]), body=b"", headers={"Location": location})
+    location = quote(fault.parameters["location"], safe="/:?#[]@!$&'()*+,;=%")
+    return replace(answer, status=fault.parameters["status"], body=b"", headers={"Location": location})
 
 
 # Kinds that say something else; a kind not here leaves the answer as it is.
 _REPLACEMENTS: Mapping[str, Callable[[Fault, Answer, str, str], Answer]] = {
     "status": _status,
-    "wrong_json": _wrong_json,
-    "not_json": _not_json,
-    "empty": _empty,
-    "wrong_type": _wrong_type,
+    "wrong_json": lambda fault, answer, *_: replace(answer, body=orjson.dumps(fault.parameters["body"])),
+    "not_json": lambda fault, answer, *_: replace(
+        answer, status=fault.parameters["status"], body=_PAGE, content_type="text/html"
+    ),
+    "empty": lambda _fault, answer, *_: replace(answer, body=b""),
+    "wrong_type": lambda fault, answer, *_: replace(answer, content_type=fault.parameters["content_type"]),
     "echo": _echo,
     "redirect": _redirect,
 }
@@ -113,7 +101,7 @@ def _truncate(_fault: Fault, answer: Answer, *_: object) -> Iterator[bytes]:
 
 
 def _drip(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:
-    seconds = float(fault.parameters["seconds"])
+    seconds = fault.parameters["seconds"]
     sends_head = fault.parameters["part"] == "all" and wire.connection is not None
     opening = head(status_line(answer.status), [*headers, ("Connection", "close")]) if sends_head else b""
     data = opening + answer.body
@@ -181,4 +169,5 @@ def _pad(body: bytes) -> bytes:
 
 
 def _padding(fault: Fault) -> int:
-    return int(fault.parameters["megabytes"]) * MEGABYTE
+    megabytes: int = fault.parameters["megabytes"]
+    return megabytes * MEGABYTE

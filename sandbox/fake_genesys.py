@@ -10,10 +10,9 @@ from sandbox import shapes
 from sandbox.calls import Call, Calls
 from sandbox.channels import Channels
 from sandbox.faults import Faults
-from sandbox.fields import choice
 from sandbox.logins import Logins
 from sandbox.options import SCOPES, Options
-from sandbox.state import CHANNELS, PRESENCES, STATES, Conversation, Session, State
+from sandbox.state import Conversation, Session, State
 from sandbox.tokens import Token, Tokens
 
 
@@ -85,14 +84,7 @@ class FakeGenesys:
         conversation_id: str | None = None,
         agent: str = "connected",
     ) -> Conversation:
-        """Put a conversation there; its id is made up unless given.
-
-        Raises:
-            Refused: the channel, the state or how far the agent is, is none of those there are.
-        """
-        choice(channel, "channel", CHANNELS)
-        choice(state, "state", STATES)
-        choice(agent, "agent", PRESENCES)
+        """Put a conversation there; its id is made up unless given."""
         return self.notify(self.state.add(channel, state, conversation_id, agent))
 
     def ring(self, conversation_id: str | None = None, channel: str = "webchat") -> Conversation:

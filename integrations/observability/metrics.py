@@ -18,7 +18,7 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Command, Outcome, Span, Status
 from integrations.event_loop import run_off_loop
 from integrations.observability import counter_files
-from integrations.observability.requests import OnResponse, RequestInfo
+from integrations.observability.observers import OnResponse, RequestInfo
 
 log = structlog.stdlib.get_logger("cobrowse")
 M = TypeVar("M", Counter, Gauge, Histogram)

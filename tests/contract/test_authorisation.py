@@ -144,7 +144,6 @@ TABLE = [
     ("GET", "/webhooks/<name>", "/webhooks/meta", NOBODY),
     ("POST", "/webhooks/<name>", "/webhooks/architect", NOBODY),
     ("GET", "/console", "/console", OPERATOR),
-    ("GET", "/console/live", "/console/live", OPERATOR),
     ("GET", "/console/refused", "/console/refused", OPERATOR),
     ("GET", "/console/senders", "/console/senders", OPERATOR),
     ("GET", "/console/callbacks", "/console/callbacks", OPERATOR),
@@ -152,7 +151,6 @@ TABLE = [
     ("POST", "/console/sign-out", "/console/sign-out", frozenset({"console password, from its own page"})),
     ("GET", "/console/static/<path:filename>", "/console/static/console.css", ANYBODY),
     ("GET", "/console/initiations/<initiation_id>", "/console/initiations/{id}", OPERATOR),
-    ("GET", "/console/initiations/<initiation_id>/detail", "/console/initiations/{id}/detail", OPERATOR),
     (
         "POST",
         "/console/initiations/<initiation_id>/retry",
