@@ -36,8 +36,6 @@ from integrations.ledger.tokens import NoteTable, TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
 MAX_CLAIM_ATTEMPTS = 20
-# Seconds that a settle may wait though its request's time is over: what happened must be on record.
-MIN_COMPLETION_SECONDS = 0.5
 # Seconds that a read of a row may take though a wait is over: an answer in time is worth a little delay.
 MIN_READ_SECONDS = 0.25
 # Seconds between reads of a row that another process works on: soon at first, for most take a moment only.
@@ -149,7 +147,6 @@ class LedgerStore(Listings):
         seconds: float | None = None,
     ) -> None:
         """Commit the end of an attempt, release its lease, and wake those who wait for it here."""
-        seconds = None if seconds is None else max(seconds, MIN_COMPLETION_SECONDS)
         params = record_columns.end_params(state, initiation_id, checkpoint, outcome, self._box) | {
             "lease_owner": lease_owner
         }
