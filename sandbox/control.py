@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints, under /sandbox: faults, counts, calls, conversations, tokens, settings, reset."""
+"""The sandbox's own endpoints, under /sandbox: faults, counts, calls, conversations, settings, reset."""
 
 import orjson
 from flask import Blueprint, Response, request
@@ -6,18 +6,12 @@ from marshmallow import fields
 
 from sandbox import shapes
 from sandbox.channels import DISTURBANCES
-from sandbox.documents import Document, Refused, one_of, read, text, whole
+from sandbox.documents import Document, Refused, one_of, read, text
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import parse
-from sandbox.options import SCOPES, YEAR, change_options
+from sandbox.options import change_options
 from sandbox.state import CHANNELS, ENDINGS, PRESENCES, STATES
-
-
-class _Token(Document):
-    value = text(data_key="token")
-    scopes = fields.List(text())
-    seconds = whole(1, YEAR, data_key="expiresIn")
 
 
 class _Conversation(Document):
@@ -75,13 +69,6 @@ def control(genesys: FakeGenesys) -> Blueprint:
         genesys.options.copy_from(change_options(genesys.options, _document()))
         return _json(genesys.options.document())
 
-    @blueprint.post("/tokens")
-    def add_token() -> Response:
-        given = read(_Token(), _document())
-        seconds = given.get("seconds")
-        token = genesys.add_user_token(given.get("value"), given.get("scopes", SCOPES), seconds)
-        return _json({"access_token": token.value, "scopes": sorted(token.scopes), "expires_in": seconds}, 201)
-
     @blueprint.delete("/logins")
     def revoke_logins() -> Response:
         genesys.logins.revoke()
@@ -114,10 +101,6 @@ def _conversations(blueprint: Blueprint, genesys: FakeGenesys) -> None:
 
 
 def _channels(blueprint: Blueprint, genesys: FakeGenesys) -> None:
-    @blueprint.get("/channels")
-    def show_channels() -> Response:
-        return _json({"made": genesys.channels.made, "listening": genesys.channels.listening()})
-
     @blueprint.post("/channels")
     def disturb() -> Response:
         genesys.channels.disturb(read(_Disturbance(), _document())["disturb"])
