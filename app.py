@@ -28,11 +28,11 @@ from integrations.genesys.transport import CurlTransport
 from integrations.ids import new_id
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
-from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
+from integrations.observability.logging import LogObserver, configure_logging
 from integrations.observability.metrics import Metrics
+from integrations.observability.observers import SafeObservers
 from integrations.refusals import RefusalRecorder
-from integrations.senders.activity import SenderActivities
-from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
+from integrations.senders.activity import IgnoredEvent, IgnoredEvents, SenderActivities
 from integrations.senders.registry import Senders
 from schemas.console_users import parse_users
 from settings import ENVIRONMENT, Settings, SettingsError, load_auth, load_settings
@@ -144,9 +144,13 @@ def build_telemetry(
     """The observers: the log, the metrics, and traces where a collector is configured."""
     names = (data_actions.SENDER, views.SENDER, *senders.names)
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
-    traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
-    both = (metrics, traces) if traces else (metrics,)
-    return metrics, SafeObservers((LogObserver(), *both), both)
+    if not settings.otel_exporter_otlp_endpoint:
+        return metrics, SafeObservers((LogObserver(), metrics), (metrics,))
+    # OpenTelemetry, which only this needs.
+    from integrations.observability.tracing import Traces  # noqa: PLC0415
+
+    traces = Traces(settings.otel_exporter_otlp_endpoint, clock)
+    return metrics, SafeObservers((LogObserver(), metrics, traces), (metrics, traces))
 
 
 def build_console(
@@ -205,7 +209,7 @@ def build(
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
     observers: tuple[Observer, ...] = (),
-    on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
+    on_circuit: Callable[[str, bool], None] = lambda _operation, _open: None,
     on_budget: Callable[[str, float, float, float], None] = lambda _token, _count, _allowed, _reset: None,
 ) -> Parts:
     """The use case and its parts, on this org and this ledger."""

@@ -9,7 +9,7 @@ from cobrowse.flow import PROBE_DELAYS, Attempt, Flow, run
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger
 from cobrowse.model import Command, Ending, Outcome, Status
 from cobrowse.outcomes import outcome_of
-from cobrowse.waiting import leases_ahead, wait_for_owner, with_late_answers
+from cobrowse.waiting import wait_for_owner, with_late_answers
 
 _UNSEEN = "conversation {id} does not show a session that the customer may still accept"
 _UNSEEN_HINT = "Nothing was ended: retry, until the offer has ended or the conversation shows it."
@@ -33,7 +33,7 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     and InProgress at the deadline's end.
     """
     waited = []
-    for lease in leases_ahead(acquired):
+    for lease in acquired.ahead:
         entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
         waited.append(wait_for_owner(ledger, entry, attempt, lease.lease_owner))
     known = [entry for entry in (*waited, *acquired.history) if entry is not None and entry.command.action == "start"]

@@ -9,7 +9,7 @@ from cobrowse.flow import Attempt, Flow, FlowUnavailable, run
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
-from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner, with_late_answers, without_ended
+from cobrowse.waiting import applies_to_all_waiters, wait_for_owner, with_late_answers, without_ended
 
 # Share of the time left that a check takes at most without which the session can be started as well.
 OPTIONAL_CHECK_SHARE = 0.3
@@ -26,32 +26,21 @@ def join_or_run(
 
     `flow` gives the flow of a name, or with "" the one in force; `sessions` checks the conversation.
     """
-    earlier = acquired.previous
-    may_be_there = earlier is not None and (bool(acquired.history) or not earlier.has_live_lease)
-    for hold in leases_ahead(acquired):
-        entry = earlier if earlier is not None and earlier.id == hold.id else None
-        entry = entry or ledger.read(hold.id, seconds=attempt.deadline.remaining())
-        ended = wait_for_owner(ledger, entry, attempt, hold.lease_owner)
+    may_be_there = bool(acquired.history)
+    for lease in acquired.ahead:
+        entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
+        ended = wait_for_owner(ledger, entry, attempt, lease.lease_owner)
         if entry is not None and entry.command.action == "end":
             acquired = without_ended(ledger, attempt, acquired)
         elif ended is not None and applies_to_all_waiters(ended):
             return _join(attempt, ended)
-        # One that has not ended crashed, or is running again; either may have invited the customer before that.
+        elif entry is not None and (ended is None or ended.checkpoint.may_have_notified):
+            # It crashed, is running again or has failed for good, and may have invited the customer before that.
+            acquired = replace(acquired, history=(ended or entry, *acquired.history))
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
     must_check = may_be_there or _must_check(attempt.command)
-    if must_check:
-        try:
-            active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
-            if active is None and (late := with_late_answers(ledger, attempt, acquired.history)) is not None:
-                acquired = replace(acquired, history=late)
-                active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
-        except ConversationError as error:
-            # Whether it was over before this initiation's own invitation is for the flow's probe to say.
-            if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:
-                raise
-            active = None
-        if active is not None:
-            return active
+    if must_check and (active := _check(ledger, attempt, acquired, sessions)) is not None:
+        return active
 
     def check() -> Outcome | None:
         wanted = attempt.command.check_before_create and not must_check
@@ -94,6 +83,22 @@ def _run_flow(
             return run(flow, attempt, recorded, save_checkpoint, check)
         except FlowUnavailable:
             attempt.checkpoint = Checkpoint()
+
+
+def _check(
+    ledger: Ledger, attempt: Attempt, acquired: Acquired, sessions: Callable[[Attempt], Sessions]
+) -> Outcome | None:
+    """The live session's outcome; None if there is none. Checks again where an earlier one has answered meanwhile."""
+    try:
+        active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
+        if active is None and (late := with_late_answers(ledger, attempt, acquired.history)) is not None:
+            active = already_active_outcome(attempt, replace(acquired, history=late), lambda: sessions(attempt))
+    except ConversationError as error:
+        # Whether it was over before this initiation's own invitation is for the flow's probe to say.
+        if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:
+            raise
+        return None
+    return active
 
 
 def _must_check(command: Command) -> bool:

@@ -9,7 +9,6 @@ from cobrowse.flow import PROBE_DELAYS, Attempt, poll_until_found
 from cobrowse.ledger import Acquired, InitiationRecord
 from cobrowse.model import Outcome, Session, Sessions, Status
 from cobrowse.outcomes import outcome_of, visible_session
-from cobrowse.waiting import earlier_records, leases_ahead
 
 # Seconds before each poll for an agent who answers. Three polls in all, of the 300 calls a minute that Genesys allows a
 # token; what still rings after them is asked for again after RINGING_SECONDS, which are an offer's usual ones.
@@ -29,7 +28,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
     Raises:
         AgentNotConnected: There is no session, and an agent or customer has to answer first.
     """
-    own, history = attempt.session, earlier_records(acquired)
+    own, history = attempt.session, acquired.history
     # Its call may be out and its answer lost, and nobody else's is known: any session may be its own.
     lost = attempt.checkpoint.may_have_notified and not own.cobrowse_session_id and not history
     known = tuple(entry.checkpoint.session for entry in history)
@@ -45,9 +44,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         return find_live_session(shown, known, own, now) or _not_shown_as_over(unseen, shown)
 
     with attempt.step("check"):
-        patient = bool(leases_ahead(acquired)) or any(
-            may_not_be_visible_yet(entry, acquired.entry) for entry in history
-        )
+        patient = bool(acquired.ahead) or any(may_not_be_visible_yet(entry, acquired.entry) for entry in history)
         for number, _ in enumerate(attempt.poll(AGENT_PROBE_DELAYS, "before another check for an agent who answers")):
             found = poll_until_found(attempt, find, "the earlier session") if patient and not number else find()
             if found is not None or not unanswered:

@@ -140,11 +140,6 @@ class _Timed:
         self._attempt.end_block(self._kind, self._name, self._start, error)
 
 
-def always(_attempt: Attempt) -> bool:
-    """A step that is left out never."""
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step of a flow. `run` executes it; `probe` checks whether it already happened (None: it did not).
@@ -160,7 +155,7 @@ class Step:
     probe: Callable[[Attempt], SessionUpdate | None] | None = None
     has_side_effect: bool = False
     notifies_customer: bool = False
-    applies: Callable[[Attempt], bool] = always
+    applies: Callable[[Attempt], bool] = lambda _attempt: True
 
 
 @dataclass(frozen=True, slots=True)

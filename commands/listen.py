@@ -17,13 +17,12 @@ from commands.needs import GENESYS, LEDGER, SENDERS
 from integrations.genesys.streams import Streams
 from integrations.ids import new_id
 from integrations.lease_keeper import LeaseKeeper
-from integrations.listening.agent_answers import AgentAnswerReader
 from integrations.listening.config import SENDER, ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
-from integrations.listening.listener import Listener, ListenerWatcher
+from integrations.listening.listener import Listener
 from integrations.listening.starting import Starter
-from integrations.observability import configure_logging
-from integrations.observability.listener_metrics import ListenerMetrics
+from integrations.observability.background_metrics import ListenerMetrics
+from integrations.observability.logging import configure_logging
 from settings import Settings, SettingsError, load_auth, load_settings
 
 SETTINGS = (
@@ -72,7 +71,7 @@ def run_listener(
     settings: Settings,
     config: ListenConfig,
     observers: tuple[Observer, ...],
-    watcher: ListenerWatcher,
+    watcher: ListenerMetrics,
     stopping: Event,
     clock: Clock,
     times: Times = USUAL_TIMES,
@@ -86,7 +85,7 @@ def run_listener(
         config,
         flows.notifications(lambda: _attempt(initiation.lease_owner, clock)),
         Streams(settings.genesys_proxy, settings.no_proxy, settings.genesys_ca_file).open,
-        AgentAnswerReader(new_id),
+        new_id,
         starter,
         lease,
         watcher,

@@ -26,8 +26,7 @@ from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
 from integrations.ledger import LedgerStore
 from integrations.ledger.listings import MAX_SAMPLES
-from integrations.senders.activity import SenderActivity
-from integrations.senders.ignored import IgnoredEvent
+from integrations.senders.activity import IgnoredEvent, SenderActivity
 from schemas.console import RANGES, ListQuerySchema, Range
 from schemas.console_users import ConsoleUser
 from schemas.texts import label_in
@@ -68,8 +67,8 @@ class Console:
     `retry` makes a new attempt on a failed initiation's own row, within so many seconds and with this correlation id.
 
     Without a `password`, `users` and `sso` it answers this machine alone: only on a sandbox. `key` signs cookies and
-    forms and must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just
-    now; `budgets`: what Genesys told this worker of the calls that it allows.
+    forms and must be the same in every worker. `open_circuits`: the operations of Genesys's whose calls are refused
+    just now; `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
     records: LedgerStore

@@ -37,7 +37,8 @@ from integrations.genesys.operations import (
 )
 from integrations.genesys.retry import RetryingCaller
 from integrations.genesys.user_login import UserLogin
-from integrations.genesys.user_token import GrantStore, UserTokens
+from integrations.genesys.user_token import UserTokens
+from integrations.ledger.grants import GrantTable
 from schemas.genesys import TokenSchema
 
 # Seconds for each question to Genesys, its repetitions included.
@@ -57,7 +58,7 @@ class GenesysChecks:
     """Asks Genesys on behalf of one examination, with a token of its own."""
 
     def __init__(
-        self, context: DiagnosticContext, grants: GrantStore | None = None, rows: Sequence[FlowRow] = FLOWS
+        self, context: DiagnosticContext, grants: GrantTable | None = None, rows: Sequence[FlowRow] = FLOWS
     ) -> None:
         settings = context.settings
         self._rows = rows

@@ -52,10 +52,10 @@ class Readiness:
 
 
 def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> Problem:
-    """Whether calls to all hosts of Genesys are let through."""
-    hosts = " and ".join(open_circuits())
-    message = f"circuit breaker open for {hosts} after repeated failures; next attempt in 5 s at most"
-    return GenesysUnavailable(message) if hosts else None
+    """Whether calls of all Genesys's operations are let through."""
+    operations = " and ".join(open_circuits())
+    message = f"circuit breaker open for {operations} after repeated failures; next attempt in 5 s at most"
+    return GenesysUnavailable(message) if operations else None
 
 
 class TokenCheck:

@@ -12,9 +12,9 @@ from cobrowse.errors import LedgerUnavailable, RateLimitStorageUnavailable
 from diagnostics.connectivity import Unreachable
 from diagnostics.context import Check, DiagnosticContext, failing
 from integrations.ledger.migrations import VERSION
-from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
+from integrations.senders.auth.credentials import ApiKeys
 from integrations.senders.fetching import FetchError, exchange
-from integrations.senders.rate_limit import RateLimiter, RateStorageError
+from integrations.senders.rate_limit import RateLimiter
 from integrations.senders.registry import Sender, SendersFileError, load_senders
 
 _ROW = re.compile(r"\[senders\.([^\]]*)\] (.*)", re.DOTALL)
@@ -25,9 +25,9 @@ def api_keys(context: DiagnosticContext) -> Iterator[Check]:
     """The data action's keys: whose they are, never what they are."""
     try:
         keys = ApiKeys.parse(context.settings.api_keys.reveal())
-    except ApiKeysError as error:
+    except ValueError as error:
         hint = "Write API_KEYS as name:key pairs with keys of 16 bytes or more, separated by commas."
-        yield Check("API keys", False, "; ".join(error.errors), hint)
+        yield Check("API keys", False, str(error).replace("\n", "; "), hint)
         return
     names = dict.fromkeys(name for name, _ in keys.pairs)
     if names:
@@ -63,8 +63,8 @@ def rates(context: DiagnosticContext) -> Iterator[Check]:
     storage = context.settings.rate_limit_storage.reveal()
     try:
         RateLimiter(storage, context.clock).ping()
-    except RateStorageError as error:
-        yield Check("rates", False, "; ".join(error.errors), "Set RATE_LIMIT_STORAGE as .env.example shows.")
+    except ValueError as error:
+        yield Check("rates", False, str(error), "Set RATE_LIMIT_STORAGE as .env.example shows.")
         return
     except RateLimitStorageUnavailable as error:
         yield failing("rates", error)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from cobrowse.clock import Clock
 from integrations.secret_files import Variables
-from integrations.senders.auth.credentials import ApiKeys, ApiKeysError
-from integrations.senders.rate_limit import RateLimiter, RateStorageError
+from integrations.senders.auth.credentials import ApiKeys
+from integrations.senders.rate_limit import RateLimiter
 from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
 from settings.loading import ENVIRONMENT, SettingsError
 from settings.table import Settings
@@ -23,8 +23,8 @@ def load_auth(
     keys, senders, rates = ApiKeys(), Senders(), RateLimiter(clock=clock)
     try:
         keys = ApiKeys.parse(settings.api_keys.reveal())
-    except ApiKeysError as error:
-        errors += error.errors
+    except ValueError as error:
+        errors += str(error).splitlines()
     try:
         if settings.senders_file:
             senders = load_senders(
@@ -41,8 +41,8 @@ def load_auth(
         errors += error.errors
     try:
         rates = RateLimiter(settings.rate_limit_storage.reveal(), clock)
-    except RateStorageError as error:
-        errors += error.errors
+    except ValueError as error:
+        errors.append(str(error))
     if errors:
         raise SettingsError(errors)
     return keys, senders, rates

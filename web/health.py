@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, Response, request
 
 from cobrowse.errors import CobrowseError, NotAuthenticated
 from cobrowse.model import Secret
-from integrations.observability import RequestInfo, RequestObserver
+from integrations.observability.observers import RequestInfo, RequestObserver
 from integrations.senders.auth.config import constant_time_equals, secret_bytes
 from integrations.senders.auth.credentials import bearer_token
 from web import responses

@@ -23,10 +23,9 @@ from cobrowse.errors import (
     UnknownPath,
 )
 from cobrowse.model import Command, Outcome
-from integrations.senders.activity import SenderActivities
+from integrations.senders.activity import IgnoredEvent, SenderActivities
 from integrations.senders.fetching import call_in_background
 from integrations.senders.handshakes import HandshakeAnswer
-from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.registry import Sender
 from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
 from schemas.texts import SHOWN

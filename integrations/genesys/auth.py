@@ -17,6 +17,7 @@ from cobrowse.model import Secret
 from integrations.genesys.operations import TOKEN
 from integrations.genesys.origin import Header, Origin
 from integrations.genesys.retry import RetryingCaller
+from integrations.ledger.tokens import TokenTable
 
 # Seconds before its end from which a token counts as expired: a call that starts with it must also end with it.
 EXPIRY_MARGIN = 60.0
@@ -30,38 +31,6 @@ RENEWAL_WINDOW = 10.0
 # Seconds a fetch may take before another worker may try in its place; and between checks whether it is done.
 FETCH_LEASE = 10.0
 POLL_INTERVAL = 0.05
-
-
-class StoredToken(Protocol):
-    """A token as the store has it. `version` grows with each new one."""
-
-    @property
-    def value(self) -> Secret:
-        """The token."""
-
-    @property
-    def seconds_left(self) -> float:
-        """Seconds until it expires, by the store's clock."""
-
-    @property
-    def version(self) -> int:
-        """1 for the first."""
-
-
-class TokenStore(Protocol):
-    """Where workers share tokens. Every method may raise LedgerUnavailable."""
-
-    def read(self, name: str) -> StoredToken | None:
-        """The newest token of that name."""
-
-    def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
-        """Whether this owner is to fetch the token that follows `stale_version`."""
-
-    def put(self, name: str, value: Secret, expires_in: float) -> StoredToken:
-        """Keep what was fetched."""
-
-    def release(self, name: str, lease_owner: str) -> None:
-        """Let another process fetch: this one failed."""
 
 
 class Guard(Protocol):
@@ -124,7 +93,7 @@ class Tokens:
         client_secret: Secret,
         *,
         lease_owner: str,
-        store: TokenStore | None = None,
+        store: TokenTable | None = None,
         sandbox: bool = False,
         new_lock: Callable[[], Guard] = Lock,
     ) -> None:
@@ -224,7 +193,7 @@ class Tokens:
             raise
         return self._to_cached_token(value, state.token.version + 1, expires_in)
 
-    def _share(self, store: TokenStore, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:
+    def _share(self, store: TokenTable, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:
         """Take the token another worker fetched, or be the one who fetches it for all."""
         name = hashlib.sha256(
             f"{self._origin.url}{TOKEN.path} {self._client_id} {scope}{self._checked}".encode()
@@ -261,6 +230,3 @@ class Tokens:
                 error.append(f"; scopes requested: {scope or 'none'}")
             raise
         return Secret(answer["access_token"]), float(answer["expires_in"])
-
-
-__all__ = ["StoredToken", "TokenStore", "Tokens"]

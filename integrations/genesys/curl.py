@@ -90,19 +90,15 @@ def constant_options(
 def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
     """Milliseconds for connecting and for the whole call; a day is the longest.
 
-    `deadline` (seconds left) bounds everything up to the body's last byte. So does `timeout["read"]`: this engine reads
-    whole answers, so it is never laxer than httpx's pause between two reads. `write` and `pool` have nothing to bound:
-    the whole is bounded, and the pool never waits.
+    `timeout["read"]` bounds everything up to the body's last byte: this engine reads whole answers, so it is never
+    laxer than httpx's pause between two reads. `write` and `pool` have nothing to bound: the pool never waits.
 
     Raises:
         httpx.ConnectTimeout: No time is left; nothing was sent.
     """
     timeout = extensions.get("timeout") or {}
-    total = _LONGEST_SECONDS
-    for seconds in (timeout.get("read"), extensions.get("deadline")):
-        if seconds is not None and seconds < total:
-            total = seconds
-    connect = timeout.get("connect")
+    read, connect = timeout.get("read"), timeout.get("connect")
+    total = _LONGEST_SECONDS if read is None or read > _LONGEST_SECONDS else read
     if connect is None or connect > total:
         connect = total
     if connect <= 0:
@@ -111,7 +107,7 @@ def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def header_lines(headers: Sequence[tuple[bytes, bytes]], *, has_body: bool) -> list[bytes]:
-    """The request's headers, as libcurl's list: exactly these on the wire, plus a body's length.
+    """The request's headers, as libcurl's list: exactly these on the wire; the length of a body is libcurl's own.
 
     Raises:
         httpx.LocalProtocolError: A name or a value would break the line it stands on.
@@ -153,11 +149,6 @@ def method_options(method: str, *, has_body: bool) -> tuple[tuple[int, object], 
     # HTTPGET first: it also takes back a HEAD's NOBODY and a POST's body.
     head = ((pycurl.NOBODY, 1),) if method == "HEAD" else ()
     return ((pycurl.HTTPGET, 1), *head, (pycurl.CUSTOMREQUEST, method))
-
-
-def has_length(method: str, body: bytes) -> bool:
-    """Whether the request states a body's length: an empty POST says `Content-Length: 0`, a GET says nothing."""
-    return bool(body) or method in {"POST", "PUT", "PATCH"}
 
 
 def target(url: httpx.URL) -> str:

@@ -89,7 +89,7 @@ class Connection:
         """
         connect, total = curl.limits(request.extensions)
         body = request.read()
-        has_body = curl.has_length(request.method, body)
+        has_body = bool(body)
         set_option = self._curl.setopt
         options = curl.method_options(request.method, has_body=has_body)
         if isinstance(request, OriginRequest):
@@ -196,8 +196,7 @@ class CurlTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The response to this request, its content loaded.
 
-        The extension `deadline` is the seconds left for all of it, `timeout` httpx's dictionary; `curl.limits` says how
-        they bound the call.
+        The extension `timeout` is httpx's dictionary; `curl.limits` says how it bounds the call.
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout: The request has not been sent.

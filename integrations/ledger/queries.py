@@ -2,12 +2,12 @@
 
 from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row
 
-_CHECKPOINT = ", ".join(f"{name} = :{name}" for name in BY_CHECKPOINT)
+_CHECKPOINT = ", ".join(f"{name} = :{name}" for name in (*BY_CHECKPOINT, "secret"))
 COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
 
 # One atomic decision. A finished row stays as it is; no row comes back then, and the reason is read after.
 # {serialise_clause}: a row has its `seq` only once the claims of its conversation that came before it can be read.
-_CLAIMED = ("id", "lock_key", "conversation_id", "settings", "lease_owner", *BY_COMMAND, *BY_CHECKPOINT)
+_CLAIMED = ("id", "lock_key", "settings", "lease_owner", *BY_COMMAND, *BY_CHECKPOINT, "secret")
 CLAIM = """
 INSERT INTO initiations ({claimed}, state, lease_until, created, updated)
 SELECT {values}, 'running', {now} + :lease_seconds, {now}, {now}

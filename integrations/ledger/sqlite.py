@@ -22,7 +22,7 @@ from integrations.event_loop import run_off_loop
 from integrations.ledger import migrations, queries
 from integrations.ledger.batches import Closed, Locked, TimedOut
 from integrations.ledger.checkpoints import CHECKPOINT_INTERVAL
-from integrations.ledger.database import CHECK_INTERVAL, DEFAULT_TIMEOUT, PING_TIMEOUT, Params, Rows, Run
+from integrations.ledger.database import CHECK_INTERVAL, DEFAULT_TIMEOUT, NO_PARAMS, PING_TIMEOUT, Params, Rows, Run
 from integrations.ledger.group_sync import SyncFailed
 from integrations.ledger.sqlite_connection import OpenLedger, connect, open_ledger, statement_of, values_of
 from integrations.ledger.sqlite_faults import FAULTS, breaks_connection, unavailable
@@ -78,9 +78,9 @@ class SQLite:
         """Do it as a work of its own."""
         return self.write(lambda run: run(sql, params), durable=durable, seconds=seconds)
 
-    def read(self, sql: str, params: Params | None = None, *, seconds: float | None = None) -> Rows:
+    def read(self, sql: str, params: Params = NO_PARAMS, *, seconds: float | None = None) -> Rows:
         """Read what is committed, between two transactions of this process."""
-        return self._use(lambda state, _: state.batches.read(lambda: state.run(sql, params or {})), seconds)
+        return self._use(lambda state, _: state.batches.read(lambda: state.run(sql, params)), seconds)
 
     def scan(self, sql: str, params: Params, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
         """Read on a connection of its own, off the loop."""

@@ -1,11 +1,16 @@
-"""The integration's tokens, shared by all workers: one fetches, the others read what it put."""
+"""Secrets by name, shared by all workers: the integration's tokens, and what a person is asked to do about a sender."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from cobrowse.errors import LedgerUnavailable
 from cobrowse.model import Secret
 from integrations.ledger import queries
 from integrations.ledger.database import Database
 from integrations.ledger.encryption import SecretBox, UnknownKey
+
+# Seconds that a note is kept: Amazon SNS's confirmation is valid for three days.
+NOTE_SECONDS = 259_200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +57,20 @@ class TokenTable:
     def release(self, name: str, lease_owner: str) -> None:
         """Let another process fetch: this one failed."""
         self._database.execute(queries.RELEASE, {"name": name, "lease_owner": lease_owner}, durable=False)
+
+
+class NoteTable:
+    """The newest note about each sender: it may hold a token, such as a URL that confirms a subscription."""
+
+    def __init__(self, tokens: TokenTable) -> None:
+        self._tokens = tokens
+
+    def keep(self, sender: str, note: str) -> None:
+        """Keep it in place of the one before. Without a ledger it is in the log and in this worker alone."""
+        with suppress(LedgerUnavailable):
+            self._tokens.put(f"note:{sender}", Secret(note), NOTE_SECONDS)
+
+    def read(self, sender: str) -> str:
+        """The note, "" if there is none that still counts. Raises LedgerUnavailable."""
+        found = self._tokens.read(f"note:{sender}")
+        return found.value.reveal() if found is not None and found.seconds_left > 0 else ""

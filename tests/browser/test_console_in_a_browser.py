@@ -257,7 +257,7 @@ def test_the_list_fits_a_window_of_any_width(site, open_page, bridge, box):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_is_readable_in_both_themes_and_fits_a_phone(site, open_page, bridge, box, theme, tmp_path):
+def test_it_is_readable_in_both_themes_and_fits_a_phone(site, open_page, bridge, box, theme):
     waited, failed = a_busy_hour(bridge, box)
     for device, options in (("desk", {}), ("phone", PHONE)):
         page = open_page(site, color_scheme=theme, **options)
@@ -271,8 +271,6 @@ def test_it_is_readable_in_both_themes_and_fits_a_phone(site, open_page, bridge,
             elif name != "list":
                 path = {"waited": waited.initiation_id, "failed": failed.initiation_id}.get(name, "absent")
                 page.goto(f"{site}/initiations/{path}")
-            # To look at. Playwright would write it in a thread that stays.
-            (tmp_path / f"{name}-{theme}-{device}.png").write_bytes(page.screenshot(full_page=True))
             assert fits(page), f"{name} on the {device} is wider than its window"
             contrast = page.evaluate(CONTRAST)
             assert contrast["seen"] > 5

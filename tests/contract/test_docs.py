@@ -109,7 +109,7 @@ def test_the_numbers_in_the_text_are_those_of_the_code():
     said = {
         "operations.md": (
             f"have failed {FAIL_MAX} times in a row",
-            f"no more for\n{RESET_TIMEOUT:g} seconds",
+            f"no more for {RESET_TIMEOUT:g} seconds",
             f"{READ_SECONDS:g} seconds for a request's head",
             f"up to {POOL_SIZE} connections",
             f"after every {EVERY_CLAIMS:,} requests of a worker, or {EVERY_SECONDS / 60:g} minutes",

@@ -13,7 +13,7 @@ from cobrowse.ledger import State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from integrations.callbacks import Receiver as Target
 from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, TryResult
-from integrations.senders.auth.standard_webhooks import sample
+from integrations.senders.auth.standard_webhooks import SECRET_FORM
 from schemas.callbacks import CallbackOutcomeSchema, CallbackSchema
 from tests.clocks import HANGS, LeapingClock
 from tests.ports import free_port
@@ -116,7 +116,7 @@ def test_it_is_signed_so_that_the_standards_package_takes_it(receiver):
 
 
 def test_each_secret_signs_so_that_one_can_be_replaced(receiver):
-    new = sample("that follows the receiver's own")
+    new = SECRET_FORM.sample("that follows the receiver's own")
     assert poster(receiver.url, (new, SECRET))(callback()).state is Delivery.DELIVERED
     assert len(receiver.received) == 1
 

@@ -60,25 +60,24 @@ def test_servers_are_verified_and_nothing_is_followed_or_taken_from_the_environm
         ({}, (86_400_000, 86_400_000)),
         ({"timeout": None}, (86_400_000, 86_400_000)),
         ({"timeout": {"connect": None, "read": None}}, (86_400_000, 86_400_000)),
-        ({"deadline": 2.0}, (2_000, 2_000)),
         ({"timeout": {"read": 1.5}}, (1_500, 1_500)),
-        ({"timeout": {"read": 1.5}, "deadline": 2.0}, (1_500, 1_500)),
-        ({"timeout": {"read": 2.5}, "deadline": 2.0}, (2_000, 2_000)),
         ({"timeout": {"connect": 1.0}}, (1_000, 86_400_000)),
         ({"timeout": {"connect": 1.0, "read": 0.5}}, (500, 500)),
-        ({"timeout": {"connect": 1.0}, "deadline": 2.0}, (1_000, 2_000)),
+        ({"timeout": {"connect": 1.0, "read": 2.0}}, (1_000, 2_000)),
         ({"timeout": {"write": 1.0, "pool": 1.0}}, (86_400_000, 86_400_000)),
         # libcurl reads 0 as no limit, so the least is a millisecond; a day is the most.
-        ({"deadline": 0.0001}, (1, 1)),
-        ({"deadline": float("inf")}, (86_400_000, 86_400_000)),
-        ({"deadline": 86_401.0}, (86_400_000, 86_400_000)),
+        ({"timeout": {"read": 0.0001}}, (1, 1)),
+        ({"timeout": {"read": float("inf")}}, (86_400_000, 86_400_000)),
+        ({"timeout": {"read": 86_401.0}}, (86_400_000, 86_400_000)),
     ],
 )
 def test_the_shorter_limit_bounds_the_call_and_its_connecting(extensions, milliseconds):
     assert curl.limits(extensions) == milliseconds
 
 
-@pytest.mark.parametrize("extensions", [{"deadline": 0.0}, {"deadline": -1.0}, {"timeout": {"connect": 0.0}}])
+@pytest.mark.parametrize(
+    "extensions", [{"timeout": {"read": 0.0}}, {"timeout": {"read": -1.0}}, {"timeout": {"connect": 0.0}}]
+)
 def test_without_time_there_is_no_call(extensions):
     with pytest.raises(httpx.ConnectTimeout) as late:
         curl.limits(extensions)
@@ -126,21 +125,6 @@ def test_a_handle_sends_each_method_whatever_it_sent_before():
     with pytest.raises(httpx.LocalProtocolError) as refused:
         options("GET /", has_body=False)
     assert str(refused.value) == "the method holds bytes that HTTP does not allow"
-
-
-@pytest.mark.parametrize(
-    ("method", "body", "stated"),
-    [
-        ("POST", b"", True),
-        ("PUT", b"", True),
-        ("PATCH", b"", True),
-        ("GET", b"", False),
-        ("DELETE", b"", False),
-        ("GET", b"x", True),
-    ],
-)
-def test_a_length_is_stated_for_a_body_and_for_a_method_that_has_one(method, body, stated):
-    assert curl.has_length(method, body) is stated
 
 
 def test_the_target_is_the_url_without_its_user_and_password():

@@ -11,7 +11,7 @@ from apispec import APISpec
 from cobrowse.errors import SignatureInvalid
 from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthParts, matching_secret
-from integrations.senders.auth.scheme import Scheme
+from integrations.senders.auth.scheme import Scheme, SecretForm
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import UnverifiedRequest
@@ -186,7 +186,7 @@ def test_a_scheme_is_what_its_vendor_says(name):
     assert scheme.covers_body == (name not in NOT_OVER_BODY)
     assert scheme.delivery_ids == DELIVERY_IDS.get(name, ())
     assert scheme.covers_delivery_id == (name in ("standard-webhooks", "standard-webhooks-v1a"))
-    assert scheme.secret_prefix == ("whsec_" if name == "standard-webhooks" else "")
+    assert scheme.secret_form({}).prefix == ("whsec_" if name == "standard-webhooks" else "")
     assert scheme.response_policy == RESPONSE_POLICIES.get(name, "")
 
 
@@ -216,8 +216,7 @@ ROT13 = Scheme(
     response_policy="github",
     errors=lambda row, _context: ["ring: 7 is broken"] if row.get("ring") == 7 else [],
     warnings=lambda _row: ["signature: rot13 is no secret to anybody"],
-    key_of=lambda secret, _row: secret.encode() if secret.islower() else None,
-    key_form=lambda _row: "small letters",
+    secret_form=lambda _row: SecretForm("small letters", lambda secret: secret.encode() if secret.islower() else None),
     own=lambda _auth_config, row: row["ring"],
 )
 HANDED_IN = {**SCHEMES, "rot13": ROT13}

@@ -23,7 +23,9 @@ def sandbox_secrets() -> dict[str, str]:
     for row in tomllib.loads((ROOT / EXAMPLE).read_text("utf-8"))["senders"].values():
         for reference in row.get("secrets", ()):
             name = reference.removeprefix("$")
-            found[name] = SCHEMES[row["signature"]].sample(f"sandbox-only-{name.lower().replace('_', '-')}", row)
+            scheme = SCHEMES[row["signature"]]
+            form = scheme.secret_form({**scheme.preset, **row})
+            found[name] = form.sample(f"sandbox-only-{name.lower().replace('_', '-')}")
     return found
 
 

@@ -83,10 +83,11 @@ def _script(sender: Sender) -> list[str]:
     """The script that signs by an HMAC, from the row; none for a signature of another kind."""
     names = ("header", "algorithm", "construction", "encoding", "prefix", "timestamp_header", "timestamp_unit")
     config = sender.auth_config
+    prefix = sender.scheme.secret_form({}).prefix
     row = {name: getattr(config, name) for name in (*names, "signature_format", "template")} | {
-        "secret_encoding": "base64" if sender.scheme.secret_prefix else config.secret_encoding,
+        "secret_encoding": "base64" if prefix else config.secret_encoding,
         "secret": sender.auth_config.names[0],
-        "secret_prefix": sender.scheme.secret_prefix,
+        "secret_prefix": prefix,
         "id_header": sender.scheme.delivery_ids[0] if "{id}" in config.template else "",
         "path": f"/webhooks/{sender.name}",
     }

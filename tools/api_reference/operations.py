@@ -5,7 +5,7 @@ from functools import partial
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotActive, NotAuthenticated, error_types_by_code
 from integrations.senders.payloads import crm_events
-from integrations.senders.payloads.content import TYPES
+from integrations.senders.payloads.content import media_type_of
 from integrations.senders.payloads.envelopes import ENVELOPES
 from schemas import crm
 from schemas.session_actions import InitiationsQuerySchema
@@ -35,14 +35,16 @@ def _kinds(*codes: str) -> list[Kind]:
 def _deliveries() -> Json:
     """The bodies of deliveries by media type, with the envelopes that have each shape."""
     shapes: dict[str, Json] = {}
-    for envelope in (one for one in ENVELOPES.values() if TYPES[one.content] == "application/json"):
+    for envelope in (one for one in ENVELOPES.values() if media_type_of(one.content) == "application/json"):
         name = json_schemas.name_of(envelope.schema)
         shape = ref("schemas", name)
         if envelope.split is crm_events.batch_events:
             shape = {"type": "array", "items": shape, "minItems": 1, "maxItems": crm.BATCH}
         said = shapes.get(name, {}).get("description", "Envelope: ")
         shapes[name] = shape | {"description": f"{said.replace('.', ', ')}{envelope.name}."}
-    in_xml = ", ".join(envelope.name for envelope in ENVELOPES.values() if TYPES[envelope.content] == "text/xml")
+    in_xml = ", ".join(
+        envelope.name for envelope in ENVELOPES.values() if media_type_of(envelope.content) == "text/xml"
+    )
     as_form = ", ".join(envelope.name for envelope in ENVELOPES.values() if not envelope.content)
     form = f"Envelopes: {as_form}. A form's fields, or the JSON in one of them."
     example = {"conversationId": samples.CONVERSATION, "channel": "webchat"}

@@ -20,10 +20,11 @@ from schemas.validation_errors import describe_errors
 FIELD = "payload"
 # Fields of one form, and elements below one another in an XML document.
 _MOST_FIELDS, _DEEPEST = 1_000, 50
-_XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
+# Media types, first the one that `send` sends.
+_XML = ("text/xml", "application/xml", "application/soap+xml")
 # SNS and some relays say that their JSON is text.
-_JSON = frozenset({"application/json", "text/json", "text/plain"})
-_FORM = frozenset({"application/x-www-form-urlencoded"})
+_JSON = ("application/json", "text/json", "text/plain")
+_FORM = ("application/x-www-form-urlencoded",)
 _GZIP = frozenset({"gzip", "x-gzip"})
 # Bytes from which the reading would hold up all other requests of the worker for milliseconds.
 _LARGE = 65_536
@@ -42,7 +43,7 @@ def read_content(
     kind, plain = incoming.headers.get("content-type", ""), incoming.media_type
     types, read = CONTENTS[content]
     if plain not in types and not (types is _JSON and plain.endswith("+json")):
-        wanted = TYPES.get(content, TYPES["form"])
+        wanted = types[0]
         problem = f"the Content-Type is {plain[:80]!r}" if plain else "there is no Content-Type"
         raise UnsupportedType(
             f"{problem}, and this sender's row reads {wanted}",
@@ -54,6 +55,11 @@ def read_content(
     if len(body) > _LARGE:
         return run_off_loop(lambda: read(body, kind, names, field))
     return read(body, kind, names, field)
+
+
+def media_type_of(content: str) -> str:
+    """The media type that `send` says that it sends; JSON's without a content."""
+    return CONTENTS[content or "json"][0][0]
 
 
 def content_for(content: str, incoming: UnverifiedRequest) -> str:
@@ -180,7 +186,7 @@ def _gunzip(body: bytes, largest: int) -> bytes:
     return found
 
 
-CONTENTS: Mapping[str, tuple[frozenset[str], Reader]] = {
+CONTENTS: Mapping[str, tuple[tuple[str, ...], Reader]] = {
     "json": (_JSON, read_json_once),
     "form": (_FORM, _form),
     "json-in-form": (_FORM, _json_in_form),
@@ -190,12 +196,3 @@ CONTENTS: Mapping[str, tuple[frozenset[str], Reader]] = {
 }
 # Those that a row can name.
 CHOICES = ("json", "form", "json-in-form", "xml")
-# What `send` says that it sends.
-TYPES: Mapping[str, str] = {
-    "": "application/json",
-    "json": "application/json",
-    "form": "application/x-www-form-urlencoded",
-    "json-in-form": "application/x-www-form-urlencoded",
-    "xml": "text/xml",
-    "soap": "text/xml",
-}

@@ -24,12 +24,8 @@ from schemas.validation_errors import describe_errors
 _MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 # Steps that following one path in one event may take: a fifth of a second or so. A path to one field takes ten.
 STEPS = 100_000
-
-
 # `header:NAME` outside of quoted texts; `{header: x}` is JMESPath's own way to name a field of a new object.
 _HEADERS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`)|(?<![\w.{,])header:([\w-]+)""")
-
-
 _UUID = re.compile(
     r"(?<![\w-])(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?![\w-])", re.ASCII
 )
