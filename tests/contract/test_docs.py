@@ -82,7 +82,7 @@ def test_every_key_of_the_answer_is_documented_and_the_examples_have_them_all():
     examples = [
         json.loads(block) for page in ("README.md", "genesys-setup.md") for block in blocks(PAGES[page], "json")
     ]
-    assert len(examples) >= 2
+    assert examples
     for example in examples:
         assert list(example) == list(fields)
         assert AnswerSchema().validate(example) == {}
