@@ -192,7 +192,7 @@ def _token(value: object, where: str) -> str:
 def _sns_url(value: object) -> str:
     """SNS's own URL, on a host of SNS's. InvalidRequest for any other."""
     try:
-        parts = urlsplit(value if isinstance(value, str) else "")
+        parts = urlsplit(str(value))
         is_sns = parts.scheme == "https" and _SNS_HOST.fullmatch(parts.netloc) and len(str(value)) <= 2_000
     except ValueError:
         is_sns = False
