@@ -111,9 +111,7 @@ class Flows:
     invalid_scope at the token).
     """
 
-    def __init__(
-        self, client: Client, mode: str, rows: Sequence[FlowRow] = FLOWS, *, end_media_sessions: bool = False
-    ) -> None:
+    def __init__(self, client: Client, mode: str, rows: Sequence[FlowRow] = FLOWS, *, end_media_sessions: bool) -> None:
         self._client = client
         self._can_end = {row.name for row in rows if row.can_end or end_media_sessions}
         self._end_calls = EndCalls(client, self.authorize, lambda: self._in_force() in self._can_end)

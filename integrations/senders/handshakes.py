@@ -42,7 +42,7 @@ class HandshakeRow:
 class HandshakeAnswer:
     """The answer to the vendor. `note` is for the people who run the service; `call` a URL of the vendor's to call."""
 
-    content: Mapping[str, Any] | str = field(default_factory=dict)
+    content: Mapping[str, Any] | str
     headers: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     call: str = ""
@@ -90,7 +90,7 @@ def _cloudevents(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAns
 
 def _front(incoming: UnverifiedRequest, _row: HandshakeRow) -> HandshakeAnswer | None:
     """dev.frontapp.com, application webhook validation."""
-    challenge = incoming.headers.get("x-front-challenge", "")
+    challenge = incoming.headers.get("x-front-challenge")
     return HandshakeAnswer({"challenge": _token(challenge, "X-Front-Challenge")}) if challenge else None
 
 
@@ -192,7 +192,7 @@ def _token(value: object, where: str) -> str:
 def _sns_url(value: object) -> str:
     """SNS's own URL, on a host of SNS's. InvalidRequest for any other."""
     try:
-        parts = urlsplit(value if isinstance(value, str) else "")
+        parts = urlsplit(str(value))
         is_sns = parts.scheme == "https" and _SNS_HOST.fullmatch(parts.netloc) and len(str(value)) <= 2_000
     except ValueError:
         is_sns = False
