@@ -1,11 +1,11 @@
 """Ends a conversation's session: waits for what is running there, checks once, and calls if any is live."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from cobrowse.errors import GenesysBadResponse
 from cobrowse.existing_session import may_not_be_visible_yet, may_stand_unseen, offer_is_open
-from cobrowse.flow import PROBE_DELAYS, Attempt, Flow, run
+from cobrowse.flow import PROBE_DELAYS, Attempt, run
+from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger
 from cobrowse.model import Command, Ending, Outcome, Status
 from cobrowse.outcomes import outcome_of
@@ -13,16 +13,6 @@ from cobrowse.waiting import wait_for_owner, with_late_answers
 
 _UNSEEN = "conversation {id} does not show a session that the customer may still accept"
 _UNSEEN_HINT = "Nothing was ended: retry, until the offer has ended or the conversation shows it."
-
-
-class Genesys(Protocol):
-    """The part of Genesys that is asked here."""
-
-    def ending(self) -> Flow:
-        """The flow that ends the session's targets."""
-
-    def find_live(self, attempt: Attempt) -> Ending:
-        """What of the attempt's session, or of the conversation, is live, by one check."""
 
 
 def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:

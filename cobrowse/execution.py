@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from cobrowse.errors import AgentNotConnected, ConversationError, GenesysError, GenesysUnauthorized
 from cobrowse.existing_session import already_active_outcome
-from cobrowse.flow import Attempt, Flow, FlowUnavailable, run
+from cobrowse.flow import Attempt, FlowUnavailable, run
+from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
-from cobrowse.model import Command, Outcome, Sessions, Status
+from cobrowse.model import Command, Outcome, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
 from cobrowse.waiting import applies_to_all_waiters, wait_for_owner, with_late_answers, without_ended
 
@@ -15,17 +16,8 @@ from cobrowse.waiting import applies_to_all_waiters, wait_for_owner, with_late_a
 OPTIONAL_CHECK_SHARE = 0.3
 
 
-def join_or_run(
-    flow: Callable[[str], Flow],
-    sessions: Callable[[Attempt], Sessions],
-    ledger: Ledger,
-    attempt: Attempt,
-    acquired: Acquired,
-) -> Outcome:
-    """The outcome of an acquired initiation: another one's, a live session, or that of its own flow.
-
-    `flow` gives the flow of a name, or with "" the one in force; `sessions` checks the conversation.
-    """
+def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
+    """The outcome of an acquired initiation: another one's, a live session, or that of its own flow."""
     may_be_there = bool(acquired.history)
     for lease in acquired.ahead:
         entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
@@ -39,17 +31,17 @@ def join_or_run(
             acquired = replace(acquired, history=(ended or entry, *acquired.history))
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
     must_check = may_be_there or _must_check(attempt.command)
-    if must_check and (active := _check(ledger, attempt, acquired, sessions)) is not None:
+    if must_check and (active := _check(genesys, ledger, attempt, acquired)) is not None:
         return active
 
     def check() -> Outcome | None:
         wanted = attempt.command.check_before_create and not must_check
-        return _check_if_possible(attempt, acquired, sessions) if wanted else None
+        return _check_if_possible(genesys, attempt, acquired) if wanted else None
 
     # What continues an earlier attempt puts its own call on record even where the row already has one: a claim
     # that a power cut took back must not send anything out.
     recorded = acquired.entry.checkpoint if attempt.number == 1 else Checkpoint()
-    found = _run_flow(flow, ledger, attempt, recorded, check)
+    found = _run_flow(genesys, ledger, attempt, recorded, check)
     return found or outcome_of(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
 
 
@@ -62,7 +54,7 @@ def _join(attempt: Attempt, ended: InitiationRecord) -> Outcome:
 
 
 def _run_flow(
-    flow_of: Callable[[str], Flow],
+    genesys: Genesys,
     ledger: Ledger,
     attempt: Attempt,
     recorded: Checkpoint,
@@ -77,7 +69,7 @@ def _run_flow(
             )
 
     while True:
-        flow = flow_of(attempt.checkpoint.flow)
+        flow = genesys.flow(attempt.checkpoint.flow)
         attempt.update_session({"conversation_id": attempt.command.conversation_id}, flow=flow.name)
         try:
             return run(flow, attempt, recorded, save_checkpoint, check)
@@ -85,14 +77,12 @@ def _run_flow(
             attempt.checkpoint = Checkpoint()
 
 
-def _check(
-    ledger: Ledger, attempt: Attempt, acquired: Acquired, sessions: Callable[[Attempt], Sessions]
-) -> Outcome | None:
+def _check(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome | None:
     """The live session's outcome; None if there is none. Checks again where an earlier one has answered meanwhile."""
     try:
-        active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
+        active = already_active_outcome(genesys, attempt, acquired)
         if active is None and (late := with_late_answers(ledger, attempt, acquired.history)) is not None:
-            active = already_active_outcome(attempt, replace(acquired, history=late), lambda: sessions(attempt))
+            active = already_active_outcome(genesys, attempt, replace(acquired, history=late))
     except ConversationError as error:
         # Whether it was over before this initiation's own invitation is for the flow's probe to say.
         if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:
@@ -106,14 +96,14 @@ def _must_check(command: Command) -> bool:
     return command.reuse_live_session or command.start_when == "agent_connected"
 
 
-def _check_if_possible(attempt: Attempt, acquired: Acquired, sessions: Callable[[Attempt], Sessions]) -> Outcome | None:
+def _check_if_possible(genesys: Genesys, attempt: Attempt, acquired: Acquired) -> Outcome | None:
     """The live session's outcome; None if there is none, or if Genesys does not say.
 
     Raises a ConversationError, and GenesysUnauthorized, with which no other call would be accepted either.
     """
     try:
         with attempt.within(OPTIONAL_CHECK_SHARE):
-            return already_active_outcome(attempt, acquired, lambda: sessions(attempt))
+            return already_active_outcome(genesys, attempt, acquired)
     except GenesysUnauthorized:
         raise
     except GenesysError:

@@ -1,11 +1,11 @@
 """Checks a conversation for a session that makes another invitation unnecessary."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from cobrowse.clock import parse_time
 from cobrowse.errors import AgentNotConnected
 from cobrowse.flow import PROBE_DELAYS, Attempt, poll_until_found
+from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, InitiationRecord
 from cobrowse.model import Outcome, Session, Sessions, Status
 from cobrowse.outcomes import outcome_of, visible_session
@@ -19,7 +19,7 @@ RINGING_SECONDS = 10.0
 UNSEEN_SECONDS = 60.0
 
 
-def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[[], Sessions]) -> Outcome | None:
+def already_active_outcome(genesys: Genesys, attempt: Attempt, acquired: Acquired) -> Outcome | None:
     """The answer for a conversation that has what was asked for; None if it has not. Starts nothing.
 
     Any live session will do: the earlier one is only the newest of those that may be behind it. This initiation's own
@@ -39,7 +39,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         nonlocal unanswered
         # Before the check: an offer that is closed by then has been accepted, which shows, or is over.
         now = attempt.clock.now()
-        shown = look()
+        shown = genesys.sessions(attempt)
         unanswered = shown.unanswered
         return find_live_session(shown, known, own, now) or _not_shown_as_over(unseen, shown)
 

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
 
-from cobrowse import preview
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
 from cobrowse.ending import end_session
@@ -18,7 +16,8 @@ from cobrowse.errors import (
     LedgerUnavailable,
 )
 from cobrowse.execution import join_or_run
-from cobrowse.flow import Attempt, Flow, Observer
+from cobrowse.flow import Attempt, Observer
+from cobrowse.genesys import Genesys
 from cobrowse.ledger import (
     Acquired,
     Checkpoint,
@@ -39,6 +38,7 @@ from cobrowse.outcomes import (
     state_of,
     visible_session,
 )
+from cobrowse.preview import what_would_happen
 from cobrowse.waiting import BEING_WORKED_ON, applies_to_all_waiters, wait_for_owner
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
@@ -50,13 +50,6 @@ COMPLETION_INTERVAL = 0.25
 
 _INTERNAL_ERROR = "internal error"
 _KEY_REUSED = "Idempotency-Key already used with a different request"
-
-
-class Genesys(preview.Genesys, Protocol):
-    """The domain's port to Genesys Cloud."""
-
-    def flow(self, name: str = "") -> Flow:
-        """The flow of that name, else the one in force for this org."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +84,7 @@ class Initiation:
 
         Reaches no customer and writes nothing. A live session counts as already_active, regardless of who started it.
         """
-        look = partial(preview.what_would_happen, self.genesys, self.ledger)
+        look = partial(what_would_happen, self.genesys, self.ledger)
         return self._answer(self._attempt(command, ()), look)
 
     def retry(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
@@ -258,7 +251,7 @@ class Initiation:
     def _perform(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
         if attempt.command.action == "end":
             return end_session(self.genesys, ledger, attempt, acquired)
-        return join_or_run(self.genesys.flow, self.genesys.sessions, ledger, attempt, acquired)
+        return join_or_run(self.genesys, ledger, attempt, acquired)
 
     def _find_latest(self, attempt: Attempt) -> Outcome | None:
         """Find the conversation before it is claimed. One that finds none has its row too, and leaves its key free."""

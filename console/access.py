@@ -13,7 +13,7 @@ from console.sign_in import SignedIn, SignIn
 from integrations.senders.auth.credentials import basic_parts
 from schemas.console_users import Role
 from web import responses
-from web.peer import is_this_machine
+from web.request_parsing import is_this_machine
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -29,10 +29,6 @@ _TITLES = {
 COOKIE, COOKIE_PATH = "cobrowse_console", "/console"
 # Endpoints that need no sign-in: the sign-in itself and its static files.
 OPEN = frozenset(f"console.{name}" for name in ("static", "sign_in", "leave_for_provider", "return_from_provider"))
-# Pages to return to after signing in.
-_PAGES = frozenset(
-    f"console.{name}" for name in ("newest", "one", "refused_requests", "sender_activity", "undelivered")
-)
 # The user where no sign-in is configured.
 LOCAL = SignedIn("local", "operator")
 
@@ -81,7 +77,7 @@ class Access:
     def sign_in_page(self, message: str, status: int = 401, next_page: str = "") -> Response:
         """The sign-in page. `next_page` is the signed path to go to afterwards; "" for the current one."""
         if not next_page:
-            is_page = request.method == "GET" and request.endpoint in _PAGES
+            is_page = request.method == "GET" and request.endpoint is not None and request.endpoint not in OPEN
             next_page = self.signer.sign("to", request.full_path.rstrip("?") if is_page else url_for("console.newest"))
         context = {
             "message": message,

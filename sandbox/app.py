@@ -9,8 +9,8 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox import endpoints, listening
-from sandbox.answers import Answer, json_answer, status_line
-from sandbox.breakage import Wire, apply_response_fault, render
+from sandbox.answers import json_answer
+from sandbox.breakage import Wire, apply_response_fault
 from sandbox.calls import Call
 from sandbox.control import control
 from sandbox.errors import GenesysError, Refusal
@@ -27,7 +27,7 @@ class Route(NamedTuple):
     method: str
     rule: str
     operation: str
-    work: Callable[..., Answer]
+    work: Callable[..., Response]
     status: int = 200
     flow: str = "both"
 
@@ -75,55 +75,44 @@ def create_app(genesys: FakeGenesys) -> Flask:
 
 def _respond(genesys: FakeGenesys, route: Route, **path: str) -> Response:
     """Do one call, with the fault that strikes it."""
-    wire = Wire(request.environ.get("werkzeug.socket"), genesys.stopping.wait)
     request.get_data(cache=True)  # before the form, which would take it away
     if route.operation == "token" and request.form.get("grant_type") in GRANTS:
         route = route._replace(operation="user_token")
     call = _record_call(genesys, route.operation, path.get("conversation_id"))
+    answer_call = partial(_answer_call, genesys, route, call, path)
     queued = genesys.faults.take(route.operation)
-    answer, queued = _apply_faults(
-        genesys, route, call, queued, wire, partial(_answer_call, genesys, route, call, path)
-    )
-    call.fault = None if queued is None else queued.fault.kind
-    call.status = None if call.fault == "drop" else answer.status
-    headers, pieces = render(None if queued is None else queued.fault, answer, call.correlation_id, wire)
-    names = {name.lower() for name, _ in headers}
-    budget = genesys.tokens.budget(_bearer())
-    headers = [*headers, *((name, value) for name, value in budget.items() if name not in names)]
-    return Response(pieces, status_line(answer.status), headers)
+    answer = answer_call() if queued is None else _apply_fault(genesys, route, call, queued, answer_call)
+    return _finish(genesys, call, answer)
 
 
-def _apply_faults(
-    genesys: FakeGenesys,
-    route: Route,
-    call: Call,
-    queued: QueuedFault | None,
-    wire: Wire,
-    answer_call: Callable[[], Answer],
-) -> tuple[Answer, QueuedFault | None]:
-    """The answer, and the fault that is still to show in how it is sent.
+def _apply_fault(
+    genesys: FakeGenesys, route: Route, call: Call, queued: QueuedFault, answer_call: Callable[[], Response]
+) -> Response:
+    """The answer of a call that a fault strikes.
 
     A fault that strikes afterwards is for calls that worked: where the call fails by itself, it waits for the next.
     """
-    if queued is None:
-        return answer_call(), None
     fault, before = queued.fault, queued.fault.when == "before"
+    wire = Wire(request.environ.get("werkzeug.socket"), genesys.stopping.wait)
     if before and fault.kind == "delay" and wire.pause(fault.parameters["seconds"]):
-        return GenesysError("service.unavailable").answer(call.correlation_id), None
+        return GenesysError("service.unavailable").answer(call.correlation_id)
     if before and fault.kind == "expire_token":
-        _revoke(genesys, None)
+        genesys.tokens.revoke(_bearer())
     answer = answer_call() if not before or fault.kind in {"delay", "expire_token"} else json_answer({}, route.status)
-    if not before and answer.status >= 400:
+    if not before and answer.status_code >= 400:
         genesys.faults.give_back(queued)
-        return answer, None
+        return answer
     if not before and fault.kind == "delay":
         wire.pause(fault.parameters["seconds"])
     if not before and fault.kind == "expire_token":
-        _revoke(genesys, answer if route.rule == "/oauth/token" else None)
-    return apply_response_fault(fault, answer, call.correlation_id, route.operation), queued
+        # A login's is the one that it gives.
+        is_login = route.rule == "/oauth/token"
+        genesys.tokens.revoke(orjson.loads(answer.get_data())["access_token"] if is_login else _bearer())
+    call.fault = fault.kind
+    return apply_response_fault(fault, answer, call, wire)
 
 
-def _answer_call(genesys: FakeGenesys, route: Route, call: Call, path: Mapping[str, str]) -> Answer:
+def _answer_call(genesys: FakeGenesys, route: Route, call: Call, path: Mapping[str, str]) -> Response:
     """The answer of a call that nothing struck, good or bad."""
     try:
         if genesys.options.api not in {"both", route.flow} and route.flow != "both":
@@ -141,10 +130,18 @@ def _no_such_call(genesys: FakeGenesys, error: HTTPException) -> Response:
     """An unknown path or method: answered and counted as Genesys's own rejections are."""
     call = _record_call(genesys, "unknown", None)
     code = "method.not.allowed" if error.code == 405 else "not.found" if error.code == 404 else "bad.request"
-    answer = GenesysError(code).answer(call.correlation_id)
-    call.status = answer.status
-    headers, pieces = render(None, answer, call.correlation_id, Wire(None, genesys.stopping.wait))
-    return Response(pieces, status_line(answer.status), headers)
+    return _finish(genesys, call, GenesysError(code).answer(call.correlation_id))
+
+
+def _finish(genesys: FakeGenesys, call: Call, answer: Response) -> Response:
+    """The answer with the headers that all have; its status goes on record."""
+    call.status = None if call.fault == "drop" else answer.status_code
+    answer.headers["ININ-Correlation-Id"] = call.correlation_id
+    # So that a service with SANDBOX=true can verify that this is one.
+    answer.headers["X-Genesys-Sandbox"] = "1"
+    for name, value in genesys.tokens.budget(_bearer()).items():
+        answer.headers.setdefault(name, value)
+    return answer
 
 
 def _record_call(genesys: FakeGenesys, operation: str, conversation_id: str | None) -> Call:
@@ -158,14 +155,6 @@ def _record_call(genesys: FakeGenesys, operation: str, conversation_id: str | No
         content_type=request.headers.get("Content-Type"),
         authorization=request.headers.get("Authorization"),
     )
-
-
-def _revoke(genesys: FakeGenesys, login_answer: Answer | None) -> None:
-    """Make the token invalid that this call presented, or the one that it has just been given."""
-    if login_answer is None:
-        genesys.tokens.revoke(_bearer())
-    else:
-        genesys.tokens.revoke(orjson.loads(login_answer.body)["access_token"])
 
 
 def _bearer() -> str:

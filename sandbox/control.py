@@ -1,23 +1,18 @@
-"""The sandbox's own endpoints, under /sandbox: faults, counts, calls, conversations, tokens, settings, reset."""
+"""The sandbox's own endpoints, under /sandbox: faults, counts, calls, conversations, settings, reset."""
 
 import orjson
 from flask import Blueprint, Response, request
 from marshmallow import fields
 
 from sandbox import shapes
+from sandbox.answers import json_answer
 from sandbox.channels import DISTURBANCES
-from sandbox.documents import Document, Refused, one_of, read, text, whole
+from sandbox.documents import Document, Refused, one_of, read, text
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import parse
-from sandbox.options import SCOPES, YEAR, change_options
+from sandbox.options import change_options
 from sandbox.state import CHANNELS, ENDINGS, PRESENCES, STATES
-
-
-class _Token(Document):
-    value = text(data_key="token")
-    scopes = fields.List(text())
-    seconds = whole(1, YEAR, data_key="expiresIn")
 
 
 class _Conversation(Document):
@@ -45,47 +40,40 @@ def control(genesys: FakeGenesys) -> Blueprint:
 
     @blueprint.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        return _json({"message": str(error)}, 400)
+        return json_answer({"message": str(error)}, 400)
 
     @blueprint.errorhandler(GenesysError)
     def absent(_error: GenesysError) -> Response:
         # Here it can only be a conversation that isn't there.
-        return _json({"message": "id: there is no such conversation"}, 404)
+        return json_answer({"message": "id: there is no such conversation"}, 404)
 
     @blueprint.get("/state")
     def show_state() -> Response:
-        return _json(snapshot(genesys))
+        return json_answer(snapshot(genesys))
 
     @blueprint.get("/calls")
     def show_calls() -> Response:
         calls = genesys.record.newest(request.args.get("operation"))
-        return _json({"total": genesys.record.total(), "calls": [one.document() for one in calls]})
+        return json_answer({"total": genesys.record.total(), "calls": [one.document() for one in calls]})
 
     @blueprint.post("/reset")
     def reset() -> Response:
         genesys.reset()
-        return _json(snapshot(genesys))
+        return json_answer(snapshot(genesys))
 
     @blueprint.get("/settings")
     def show_settings() -> Response:
-        return _json(genesys.options.document())
+        return json_answer(genesys.options.document())
 
     @blueprint.post("/settings")
     def change_settings() -> Response:
         genesys.options.copy_from(change_options(genesys.options, _document()))
-        return _json(genesys.options.document())
-
-    @blueprint.post("/tokens")
-    def add_token() -> Response:
-        given = read(_Token(), _document())
-        seconds = given.get("seconds")
-        token = genesys.add_user_token(given.get("value"), given.get("scopes", SCOPES), seconds)
-        return _json({"access_token": token.value, "scopes": sorted(token.scopes), "expires_in": seconds}, 201)
+        return json_answer(genesys.options.document())
 
     @blueprint.delete("/logins")
     def revoke_logins() -> Response:
         genesys.logins.revoke()
-        return _json({"renewed": genesys.logins.renewed})
+        return json_answer({"renewed": genesys.logins.renewed})
 
     _conversations(blueprint, genesys)
     _channels(blueprint, genesys)
@@ -97,7 +85,7 @@ def _conversations(blueprint: Blueprint, genesys: FakeGenesys) -> None:
     @blueprint.post("/conversations")
     def add_conversation() -> Response:
         new = genesys.add_conversation(**read(_Conversation(), _document()))
-        return _json(shapes.conversation(new, genesys.options.api), 201)
+        return json_answer(shapes.conversation(new, genesys.options.api), 201)
 
     @blueprint.patch("/conversations/<conversation_id>")
     def end_conversation(conversation_id: str) -> Response:
@@ -110,33 +98,29 @@ def _conversations(blueprint: Blueprint, genesys: FakeGenesys) -> None:
             genesys.state.move(conversation_id, agent="alerting", transfers=1)
         conversation = genesys.state.move(conversation_id, given.get("customer"), given.get("agent"))
         genesys.notify(conversation)
-        return _json(shapes.conversation(conversation, genesys.options.api))
+        return json_answer(shapes.conversation(conversation, genesys.options.api))
 
 
 def _channels(blueprint: Blueprint, genesys: FakeGenesys) -> None:
-    @blueprint.get("/channels")
-    def show_channels() -> Response:
-        return _json({"made": genesys.channels.made, "listening": genesys.channels.listening()})
-
     @blueprint.post("/channels")
     def disturb() -> Response:
         genesys.channels.disturb(read(_Disturbance(), _document())["disturb"])
-        return _json({"made": genesys.channels.made, "listening": genesys.channels.listening()})
+        return json_answer({"made": genesys.channels.made, "listening": genesys.channels.listening()})
 
 
 def _faults(blueprint: Blueprint, genesys: FakeGenesys) -> None:
     @blueprint.post("/faults")
     def add_fault() -> Response:
-        return _json(genesys.faults.enqueue(parse(_document())).document(), 201)
+        return json_answer(genesys.faults.enqueue(parse(_document())).document(), 201)
 
     @blueprint.get("/faults")
     def show_faults() -> Response:
-        return _json({"faults": [one.document() for one in genesys.faults.all()]})
+        return json_answer({"faults": [one.document() for one in genesys.faults.all()]})
 
     @blueprint.delete("/faults")
     def clear_faults() -> Response:
         genesys.faults.clear()
-        return _json({"faults": []})
+        return json_answer({"faults": []})
 
 
 def snapshot(genesys: FakeGenesys) -> dict[str, object]:
@@ -161,7 +145,3 @@ def _document() -> object:
         return orjson.loads(request.get_data())
     except orjson.JSONDecodeError as error:
         raise Refused("the document is not JSON") from error
-
-
-def _json(document: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(document), status, content_type="application/json")

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sandbox.answers import Answer, json_answer
+from flask import Response
+
+from sandbox.answers import json_answer
 
 
 class _Row(NamedTuple):
@@ -70,7 +72,7 @@ USUAL_CODE: Mapping[int, str] = {CODES[code].status: code for code in reversed(l
 class Refusal(Exception):
     """A call that is rejected, with its response."""
 
-    def answer(self, context_id: str) -> Answer:
+    def answer(self, context_id: str) -> Response:
         """The answer in the words of the host that refuses."""
         raise NotImplementedError
 
@@ -92,7 +94,7 @@ class GenesysError(Refusal):
         self.headers = headers or {}
         self.params = params
 
-    def answer(self, context_id: str) -> Answer:
+    def answer(self, context_id: str) -> Response:
         """The ErrorBody, with the message's parameters beside it where it has any."""
         row = CODES[self.code]
         body = error_body(row.status, self.code, row.message.format(**self.params), context_id, details=self.details)
@@ -110,7 +112,7 @@ class OAuthError(Refusal):
         self.error = error
         self.description = description
 
-    def answer(self, _context_id: str) -> Answer:
+    def answer(self, _context_id: str) -> Response:
         """The OAuth error, its description under both names that the login host uses; it names no context."""
         body = {"error": self.error, "description": self.description, "error_description": self.description}
         return json_answer(body, self.status)

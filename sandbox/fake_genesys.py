@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from sandbox import shapes
@@ -11,9 +11,9 @@ from sandbox.calls import Call, Calls
 from sandbox.channels import Channels
 from sandbox.faults import Faults
 from sandbox.logins import Logins
-from sandbox.options import SCOPES, Options
+from sandbox.options import Options
 from sandbox.state import Conversation, Session, State
-from sandbox.tokens import Token, Tokens
+from sandbox.tokens import Tokens
 
 
 def random_id() -> str:
@@ -113,9 +113,3 @@ class FakeGenesys:
         )
         self.channels.notify(topics, shapes.notification(conversation))
         return conversation
-
-    def add_user_token(
-        self, value: str | None = None, scopes: Iterable[str] = SCOPES, seconds: float | None = None
-    ) -> Token:
-        """Register a user's own token; it is made up unless given, and lasts `seconds` or for ever."""
-        return self.tokens.add_user(value, scopes, seconds)

@@ -174,14 +174,6 @@ def read_head(lines: Sequence[bytes]) -> ResponseHead:
     raise httpx.RemoteProtocolError("the answer ended before its head did")
 
 
-def status_in(lines: Sequence[bytes]) -> int:
-    """The status of the final answer's head among these lines; 0 if it is not there whole."""
-    try:
-        return read_head(lines).status
-    except httpx.RemoteProtocolError:
-        return 0
-
-
 # By whether the request was handed to a connection. Until then nothing of it can have left; after that a timeout or a
 # lost connection says nothing about what the server did.
 _UNSENT: Mapping[int, type[httpx.RequestError]] = {

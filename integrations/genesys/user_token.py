@@ -188,18 +188,18 @@ class UserTokens:
         except CobrowseError as error:
             log.warning("the service user's token was not renewed", error=error.code, message=error.message)
             renewal.error = error
-            self._tell_others(grant, error)
+            with suppress(LedgerUnavailable):
+                if isinstance(error, LoginRequired):
+                    self._store.refuse(self._name, grant.version, error.message)
         except Exception:
             log.exception("the service user's token was not renewed")
         finally:
-            renewal.done.set()
-
-    def _tell_others(self, grant: StoredGrant, error: CobrowseError) -> None:
-        with suppress(LedgerUnavailable):  # the lease ends by itself
-            if isinstance(error, LoginRequired):
-                self._store.refuse(self._name, grant.version, error.message)
-            else:
-                self._store.release(self._name, self._holder)
+            # Before the next one here can begin, which would have the same lease.
+            try:
+                with suppress(LedgerUnavailable):  # it ends by itself
+                    self._store.release(self._name, self._holder)
+            finally:
+                renewal.done.set()
 
     def _commit_soon(self, version: int, pair: UserTokenPair) -> None:
         """Commit it, or keep it for the next look: the one before is void by now."""

@@ -90,9 +90,7 @@ _TOKENS = """CREATE TABLE tokens (
     name {text} PRIMARY KEY,
     version INTEGER NOT NULL,
     value {text} NOT NULL,
-    expires DOUBLE PRECISION NOT NULL,
-    lease_owner {text} NOT NULL,
-    lease_until DOUBLE PRECISION NOT NULL
+    expires DOUBLE PRECISION NOT NULL
 )"""
 _LEASES = """CREATE TABLE leases (
     name {text} PRIMARY KEY,
@@ -125,9 +123,7 @@ _GRANTS = """CREATE TABLE grants (
     refused {text} NOT NULL,
     account {text} NOT NULL,
     org {text} NOT NULL,
-    logged_in DOUBLE PRECISION NOT NULL,
-    lease_owner {text} NOT NULL,
-    lease_until DOUBLE PRECISION NOT NULL
+    logged_in DOUBLE PRECISION NOT NULL
 )"""
 
 # Append only. A column that is added needs a default, so that older services, which don't name it, can write on.

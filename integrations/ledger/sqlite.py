@@ -177,22 +177,18 @@ class SQLite:
                 self._inherited.append(state)
                 state = None
             if state is None:
-                state = self._state = self._open(deadline)
+                state = self._state = open_ledger(
+                    self._file.absolute(),
+                    self.location,
+                    deadline,
+                    fdatasync=self._fdatasync,
+                    checkpoint_interval=self._checkpoint_interval,
+                    sync_failed=self._sync_failed,
+                )
+                self._sync_failed = False
             return state
         finally:
             self._opening.release()
-
-    def _open(self, deadline: Deadline) -> OpenLedger:
-        opened = open_ledger(
-            self._file.absolute(),
-            self.location,
-            deadline,
-            fdatasync=self._fdatasync,
-            checkpoint_interval=self._checkpoint_interval,
-            sync_failed=self._sync_failed,
-        )
-        self._sync_failed = False
-        return opened
 
     def _give_up(self, state: OpenLedger, fault: Exception) -> None:
         """Open the file anew at the next use if this connection may not know any more what is in it."""

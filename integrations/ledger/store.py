@@ -36,8 +36,6 @@ from integrations.ledger.tokens import NoteTable, TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
 MAX_CLAIM_ATTEMPTS = 20
-# Seconds that a settle may wait though its request's time is over: what happened must be on record.
-MIN_COMPLETION_SECONDS = 0.5
 # Seconds that a read of a row may take though a wait is over: an answer in time is worth a little delay.
 MIN_READ_SECONDS = 0.25
 # Seconds between reads of a row that another process works on: soon at first, for most take a moment only.
@@ -68,12 +66,12 @@ class LedgerStore(Listings):
         self._clock = clock or SystemClock()
         self._notifier = CompletionNotifier()
         self._purge = Purge(database, retention_seconds, self._clock, invited_seconds)
-        self.tokens = TokenTable(database, box)
-        self.grants = GrantTable(database, box)
+        self.leases = LeaseTable(database)
+        self.tokens = TokenTable(database, box, self.leases)
+        self.grants = GrantTable(database, box, self.leases)
         self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
         self.refusals = RefusalTable(database, retention_seconds, self._clock)
-        self.leases = LeaseTable(database)
         self.callbacks = CallbackTable(database)
         self._adds_callbacks = adds_callbacks
 
@@ -149,7 +147,6 @@ class LedgerStore(Listings):
         seconds: float | None = None,
     ) -> None:
         """Commit the end of an attempt, release its lease, and wake those who wait for it here."""
-        seconds = None if seconds is None else max(seconds, MIN_COMPLETION_SECONDS)
         params = record_columns.end_params(state, initiation_id, checkpoint, outcome, self._box) | {
             "lease_owner": lease_owner
         }

@@ -168,9 +168,9 @@ def execute(url, *statements):
 # Every time that the ledger keeps.
 TIMES = {
     "initiations": ("created", "updated", "lease_until"),
-    "tokens": ("expires", "lease_until"),
+    "tokens": ("expires",),
     "leases": ("lease_until",),
-    "grants": ("expires", "lease_until"),
+    "grants": ("expires",),
 }
 
 

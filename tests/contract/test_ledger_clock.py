@@ -67,5 +67,5 @@ def test_after_a_step_back_and_a_new_start_a_dead_owner_holds_it_no_longer_than_
     held = opened(url, clock=SteppedClock(-7_200.0)).claim(again(died))
     assert isinstance(held, InitiationRecord)
     assert held.lease_left <= 60.0
-    (lease,) = execute(url, "SELECT lease_until FROM tokens")[0]
+    (lease,) = execute(url, "SELECT lease_until FROM leases")[0]
     assert lease == (0.0,)

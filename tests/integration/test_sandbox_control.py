@@ -102,14 +102,6 @@ def test_a_conversation_can_be_put_there_with_an_id_and_ended_from_the_start(htt
     assert http.post("/api/v2/conversations/mine/cobrowse").status_code == 404
 
 
-def test_a_user_token_can_be_registered_with_its_scopes(http):
-    made = http.post("/sandbox/tokens", json={"token": "annas", "scopes": ["conversation:read"]})
-    assert made.status_code == 201
-    annas = {"Authorization": "Bearer annas"}
-    assert http.get(f"/api/v2/conversations/{WEBCHAT}", headers=annas).status_code == 200
-    assert http.post("/api/v2/cobrowse/sessions", json={}, headers=annas).status_code == 403
-
-
 def test_settings_can_be_changed_while_it_runs(http):
     assert http.post("/sandbox/settings", json={"autoCreate": True, "rateLimit": None}).json()["autoCreate"] is True
     assert http.get("/api/v2/conversations/brand-new").status_code == 200
@@ -126,8 +118,9 @@ def test_settings_can_be_changed_while_it_runs(http):
         ("POST", "/conversations", b'{"state": "paused"}', "state: 'paused' is none of active, ended"),
         ("POST", "/conversations", b'{"id": ""}', "id: must be text"),
         ("PATCH", f"/conversations/{WEBCHAT}", b'{"state": "active"}', "state: 'active' is none of ended"),
-        ("POST", "/tokens", b'{"scopes": "all"}', "scopes: Not a valid list."),
-        ("POST", "/tokens", b"[]", "the document: must be a JSON object; the fields are token, scopes, expiresIn"),
+        ("POST", "/settings", b'{"grants": "all"}', "grants: Not a valid list."),
+        ("POST", "/channels", b'{"disturb": "slow"}', "disturb: 'slow' is none of close, cut"),
+        ("POST", "/channels", b"[]", "the document: must be a JSON object; the fields are disturb"),
     ],
 )
 def test_a_control_document_that_cannot_be_used_is_refused_with_the_field(http, method, path, content, message):

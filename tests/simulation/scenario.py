@@ -41,7 +41,7 @@ _CREDENTIALS = ("", "", "another")
 class Mutant:
     """A product with another part in it: another ledger or use case, or something between it and its flows.
 
-    `breaks` are words of the violation that it must lead to.
+    `breaks` are words of the violation that it must lead to. `shown_by` is a seed that leads to it, where few do.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Mutant:
     disguise: Callable[[Flows], Genesys] = lambda flows: flows
     initiation: type[Initiation] = Initiation
     sender: type[CallbackSender] = CallbackSender
+    shown_by: int = 0
 
 
 @dataclass

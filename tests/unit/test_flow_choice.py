@@ -109,8 +109,8 @@ def test_the_doctor_tries_the_invitation_of_a_third_flow():
     tried = []
     grants = SimpleNamespace(mode=AUTO, user=object(), demanded=tuple)
     client = SimpleNamespace(call=lambda _attempt, operation, *_, **__: tried.append(operation))
-    org = SimpleNamespace(grants=grants, row=HOSTED, client=client, new_id=lambda: "id", attempt=lambda: None)
-    (check,) = tokens(None, org)
+    org = SimpleNamespace(grants=grants, row=HOSTED, client=client, attempt=lambda: None)
+    (check,) = tokens(SimpleNamespace(new_id=lambda: "id"), org)
     assert (tried, check.ok) == ([INVITE], True)
 
 

@@ -7,14 +7,12 @@ from xml.etree.ElementTree import Element, ParseError
 
 import orjson
 from defusedxml.ElementTree import fromstring
-from marshmallow import ValidationError
 
 from cobrowse.errors import BodyTooLarge, InvalidRequest, MalformedRequest, UnsupportedType
 from integrations.event_loop import run_off_loop
 from integrations.senders.requests import UnverifiedRequest
 from schemas.duplicates import check_names
 from schemas.json_text import charset_of, parse_body
-from schemas.validation_errors import describe_errors
 
 # The field that holds the JSON where a row names none: Slack's and GitHub's.
 FIELD = "payload"
@@ -87,8 +85,6 @@ def _json(text: bytes, charset: str, names: Collection[str]) -> object:
         check_names(text, names)
     except orjson.JSONEncodeError:
         raise MalformedRequest("the body is nested too deeply") from None
-    except ValidationError as error:
-        raise InvalidRequest(describe_errors(error.messages)) from None
     return value
 
 

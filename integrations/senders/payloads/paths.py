@@ -11,14 +11,12 @@ import orjson
 from jmespath.functions import Functions, signature
 from jmespath.parser import ParsedResult
 from jmespath.visitor import Options, TreeInterpreter
-from marshmallow import ValidationError
 
 from cobrowse.errors import InvalidRequest
 from schemas.data_action import SETTINGS_BYTES
 from schemas.duplicates import check_names
 from schemas.json_text import read_json
 from schemas.texts import SHOWN, conversation_id_in, medium_in, placeholder_in
-from schemas.validation_errors import describe_errors
 
 # What JMESPath's functions raise on data they were not made for, its own errors included (they are ValueErrors).
 _MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -102,8 +100,6 @@ class Path:
         """What stands there, None if nothing does. InvalidRequest if the path can't be followed in this event."""
         try:
             return _BoundedInterpreter(_Functions(headers, self.names)).visit(self.compiled.parsed, event)
-        except ValidationError as error:
-            raise InvalidRequest(describe_errors(error.messages)) from None
         except _MISFITS:
             raise InvalidRequest(f"{self.text}: can't be worked out for this event") from None
 
