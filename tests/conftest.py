@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from tests.databases import database, server
 from tests.gunicorn_forks import gunicorn_forks
 from tests.leftovers import Leftovers
+from tests.rules import CompiledRules
 from tests.watch import WATCH
 
 __all__ = ["database", "gunicorn_forks", "server"]
@@ -87,11 +88,16 @@ def own_process():
 
 def pytest_configure(config):
     config.pluginmanager.register(WATCH)
+    config.pluginmanager.register(CompiledRules())
+
+
+def pytest_collection():
+    gc.disable()  # nearly all that is made from here on stays for the whole run
 
 
 def pytest_collection_finish():
-    gc.collect()
-    gc.freeze()  # what was collected stays for the whole run: no later collection walks through it
+    gc.freeze()  # no later collection walks through it
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

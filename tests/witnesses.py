@@ -136,4 +136,4 @@ class Spans(SpanProcessor):
         self._saw = saw
 
     def on_end(self, span):
-        self._saw("a span", span.to_json())
+        self._saw("a span", span.to_json(indent=None))
