@@ -28,16 +28,15 @@ from integrations.genesys.transport import CurlTransport
 from integrations.ids import new_id
 from integrations.ledger import LedgerStore
 from integrations.ledger import connect as open_ledger
-from integrations.observability import LogObserver, SafeObservers, build_tracing, configure_logging
+from integrations.observability.logging import LogObserver, configure_logging
 from integrations.observability.metrics import Metrics
+from integrations.observability.observers import SafeObservers
 from integrations.refusals import RefusalRecorder
-from integrations.senders.activity import SenderActivities
-from integrations.senders.ignored import IgnoredEvent, IgnoredEvents
+from integrations.senders.activity import IgnoredEvent, IgnoredEvents, SenderActivities
 from integrations.senders.registry import Senders
 from schemas.console_users import parse_users
 from settings import ENVIRONMENT, Settings, SettingsError, load_auth, load_settings
-from web import callback_payload, data_actions, reference_pages, root_page
-from web.callers import Callers
+from web import data_actions, reference_pages, responses
 from web.error_handlers import register_error_handlers
 from web.flask_app import App
 from web.health import HealthEndpoints, observe_requests
@@ -106,12 +105,12 @@ def create_app(
             open_locally=settings.sandbox,
         ).blueprint()
     )
-    app.register_blueprint(reference_pages.blueprint())
-    callers = Callers(keys, open_to_all=settings.open_to_all)
+    # The name of the caller's credential; on a sandbox without API_KEYS everybody is let in.
+    identify = (lambda _headers: "anyone") if settings.open_to_all else keys.identify
     app.register_blueprint(
         data_actions.DataActions(
             initiate,
-            callers,
+            identify,
             settings.deadline_seconds,
             allow_latest=settings.allow_latest,
             allow_user_tokens=settings.allow_user_tokens,
@@ -120,7 +119,7 @@ def create_app(
     )
     if store is not None:
         lookup = Lookup(store, parts.flows, clock, initiate.observers)
-        app.register_blueprint(SessionActions(initiate, lookup, callers, settings.deadline_seconds).blueprint())
+        app.register_blueprint(SessionActions(initiate, lookup, identify, settings.deadline_seconds).blueprint())
     ignored = IgnoredEvents(metrics.ignored)
     kept = store.notes if store is not None else None
     activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
@@ -128,13 +127,13 @@ def create_app(
     if store is not None and settings.outcome_webhook_url:
         receiver = callbacks.Receiver(settings.outcome_webhook_url.reveal(), settings.outcome_webhook_secret)
         app.extensions["callbacks"] = callbacks.connect(
-            receiver, callback_payload.payload, store, initiate.lease_owner, metrics.registry, clock, random.random
+            receiver, responses.callback_body, store, initiate.lease_owner, metrics.registry, clock, random.random
         )
     console = None
     if store is not None and settings.has_console:
         console = build_console(settings, initiate, parts.flows, store, senders, clock, ignored.newest, activity)
         app.register_blueprint(console.blueprint())
-    app.register_blueprint(root_page.blueprint("/console" if console else ""))
+    app.register_blueprint(reference_pages.blueprint("/console" if console else ""))
     return app
 
 
@@ -144,9 +143,13 @@ def build_telemetry(
     """The observers: the log, the metrics, and traces where a collector is configured."""
     names = (data_actions.SENDER, views.SENDER, *senders.names)
     metrics = Metrics(names, environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
-    traces = build_tracing(settings.otel_exporter_otlp_endpoint, clock)
-    both = (metrics, traces) if traces else (metrics,)
-    return metrics, SafeObservers((LogObserver(), *both), both)
+    if not settings.otel_exporter_otlp_endpoint:
+        return metrics, SafeObservers((LogObserver(), metrics), (metrics,))
+    # OpenTelemetry, which only this needs.
+    from integrations.observability.tracing import Traces  # noqa: PLC0415
+
+    traces = Traces(settings.otel_exporter_otlp_endpoint, clock)
+    return metrics, SafeObservers((LogObserver(), metrics, traces), (metrics, traces))
 
 
 def build_console(
@@ -205,7 +208,7 @@ def build(
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
     observers: tuple[Observer, ...] = (),
-    on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
+    on_circuit: Callable[[str, bool], None] = lambda _operation, _open: None,
     on_budget: Callable[[str, float, float, float], None] = lambda _token, _count, _allowed, _reset: None,
 ) -> Parts:
     """The use case and its parts, on this org and this ledger."""

@@ -1,28 +1,18 @@
 """Ends a conversation's session: waits for what is running there, checks once, and calls if any is live."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from cobrowse.errors import GenesysBadResponse
 from cobrowse.existing_session import may_not_be_visible_yet, may_stand_unseen, offer_is_open
-from cobrowse.flow import PROBE_DELAYS, Attempt, Flow, run
+from cobrowse.flow import PROBE_DELAYS, Attempt, run
+from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger
 from cobrowse.model import Command, Ending, Outcome, Status
 from cobrowse.outcomes import outcome_of
-from cobrowse.waiting import leases_ahead, wait_for_owner, with_late_answers
+from cobrowse.waiting import wait_for_owner, with_late_answers
 
 _UNSEEN = "conversation {id} does not show a session that the customer may still accept"
 _UNSEEN_HINT = "Nothing was ended: retry, until the offer has ended or the conversation shows it."
-
-
-class Genesys(Protocol):
-    """The part of Genesys that is asked here."""
-
-    def ending(self) -> Flow:
-        """The flow that ends the session's targets."""
-
-    def find_live(self, attempt: Attempt) -> Ending:
-        """What of the attempt's session, or of the conversation, is live, by one check."""
 
 
 def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
@@ -33,7 +23,7 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     and InProgress at the deadline's end.
     """
     waited = []
-    for lease in leases_ahead(acquired):
+    for lease in acquired.ahead:
         entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
         waited.append(wait_for_owner(ledger, entry, attempt, lease.lease_owner))
     known = [entry for entry in (*waited, *acquired.history) if entry is not None and entry.command.action == "start"]

@@ -5,62 +5,43 @@ from dataclasses import replace
 
 from cobrowse.errors import AgentNotConnected, ConversationError, GenesysError, GenesysUnauthorized
 from cobrowse.existing_session import already_active_outcome
-from cobrowse.flow import Attempt, Flow, FlowUnavailable, run
+from cobrowse.flow import Attempt, FlowUnavailable, run
+from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
-from cobrowse.model import Command, Outcome, Sessions, Status
+from cobrowse.model import Command, Outcome, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
-from cobrowse.waiting import applies_to_all_waiters, leases_ahead, wait_for_owner, with_late_answers, without_ended
+from cobrowse.waiting import applies_to_all_waiters, wait_for_owner, with_late_answers, without_ended
 
 # Share of the time left that a check takes at most without which the session can be started as well.
 OPTIONAL_CHECK_SHARE = 0.3
 
 
-def join_or_run(
-    flow: Callable[[str], Flow],
-    sessions: Callable[[Attempt], Sessions],
-    ledger: Ledger,
-    attempt: Attempt,
-    acquired: Acquired,
-) -> Outcome:
-    """The outcome of an acquired initiation: another one's, a live session, or that of its own flow.
-
-    `flow` gives the flow of a name, or with "" the one in force; `sessions` checks the conversation.
-    """
-    earlier = acquired.previous
-    may_be_there = earlier is not None and (bool(acquired.history) or not earlier.has_live_lease)
-    for hold in leases_ahead(acquired):
-        entry = earlier if earlier is not None and earlier.id == hold.id else None
-        entry = entry or ledger.read(hold.id, seconds=attempt.deadline.remaining())
-        ended = wait_for_owner(ledger, entry, attempt, hold.lease_owner)
+def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
+    """The outcome of an acquired initiation: another one's, a live session, or that of its own flow."""
+    may_be_there = bool(acquired.history)
+    for lease in acquired.ahead:
+        entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
+        ended = wait_for_owner(ledger, entry, attempt, lease.lease_owner)
         if entry is not None and entry.command.action == "end":
             acquired = without_ended(ledger, attempt, acquired)
         elif ended is not None and applies_to_all_waiters(ended):
             return _join(attempt, ended)
-        # One that has not ended crashed, or is running again; either may have invited the customer before that.
+        elif entry is not None and (ended is None or ended.checkpoint.may_have_notified):
+            # It crashed, is running again or has failed for good, and may have invited the customer before that.
+            acquired = replace(acquired, history=(ended or entry, *acquired.history))
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
     must_check = may_be_there or _must_check(attempt.command)
-    if must_check:
-        try:
-            active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
-            if active is None and (late := with_late_answers(ledger, attempt, acquired.history)) is not None:
-                acquired = replace(acquired, history=late)
-                active = already_active_outcome(attempt, acquired, lambda: sessions(attempt))
-        except ConversationError as error:
-            # Whether it was over before this initiation's own invitation is for the flow's probe to say.
-            if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:
-                raise
-            active = None
-        if active is not None:
-            return active
+    if must_check and (active := _check(genesys, ledger, attempt, acquired)) is not None:
+        return active
 
     def check() -> Outcome | None:
         wanted = attempt.command.check_before_create and not must_check
-        return _check_if_possible(attempt, acquired, sessions) if wanted else None
+        return _check_if_possible(genesys, attempt, acquired) if wanted else None
 
     # What continues an earlier attempt puts its own call on record even where the row already has one: a claim
     # that a power cut took back must not send anything out.
     recorded = acquired.entry.checkpoint if attempt.number == 1 else Checkpoint()
-    found = _run_flow(flow, ledger, attempt, recorded, check)
+    found = _run_flow(genesys, ledger, attempt, recorded, check)
     return found or outcome_of(attempt, Status.INITIATED if attempt.session.verified else Status.UNVERIFIED)
 
 
@@ -73,7 +54,7 @@ def _join(attempt: Attempt, ended: InitiationRecord) -> Outcome:
 
 
 def _run_flow(
-    flow_of: Callable[[str], Flow],
+    genesys: Genesys,
     ledger: Ledger,
     attempt: Attempt,
     recorded: Checkpoint,
@@ -88,7 +69,7 @@ def _run_flow(
             )
 
     while True:
-        flow = flow_of(attempt.checkpoint.flow)
+        flow = genesys.flow(attempt.checkpoint.flow)
         attempt.update_session({"conversation_id": attempt.command.conversation_id}, flow=flow.name)
         try:
             return run(flow, attempt, recorded, save_checkpoint, check)
@@ -96,19 +77,33 @@ def _run_flow(
             attempt.checkpoint = Checkpoint()
 
 
+def _check(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome | None:
+    """The live session's outcome; None if there is none. Checks again where an earlier one has answered meanwhile."""
+    try:
+        active = already_active_outcome(genesys, attempt, acquired)
+        if active is None and (late := with_late_answers(ledger, attempt, acquired.history)) is not None:
+            active = already_active_outcome(genesys, attempt, replace(acquired, history=late))
+    except ConversationError as error:
+        # Whether it was over before this initiation's own invitation is for the flow's probe to say.
+        if isinstance(error, AgentNotConnected) or not attempt.checkpoint.may_have_notified:
+            raise
+        return None
+    return active
+
+
 def _must_check(command: Command) -> bool:
     """Whether nothing may be started before the conversation has been checked."""
     return command.reuse_live_session or command.start_when == "agent_connected"
 
 
-def _check_if_possible(attempt: Attempt, acquired: Acquired, sessions: Callable[[Attempt], Sessions]) -> Outcome | None:
+def _check_if_possible(genesys: Genesys, attempt: Attempt, acquired: Acquired) -> Outcome | None:
     """The live session's outcome; None if there is none, or if Genesys does not say.
 
     Raises a ConversationError, and GenesysUnauthorized, with which no other call would be accepted either.
     """
     try:
         with attempt.within(OPTIONAL_CHECK_SHARE):
-            return already_active_outcome(attempt, acquired, lambda: sessions(attempt))
+            return already_active_outcome(genesys, attempt, acquired)
     except GenesysUnauthorized:
         raise
     except GenesysError:

@@ -1,15 +1,14 @@
 """Checks a conversation for a session that makes another invitation unnecessary."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from cobrowse.clock import parse_time
 from cobrowse.errors import AgentNotConnected
 from cobrowse.flow import PROBE_DELAYS, Attempt, poll_until_found
+from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, InitiationRecord
 from cobrowse.model import Outcome, Session, Sessions, Status
 from cobrowse.outcomes import outcome_of, visible_session
-from cobrowse.waiting import earlier_records, leases_ahead
 
 # Seconds before each poll for an agent who answers. Three polls in all, of the 300 calls a minute that Genesys allows a
 # token; what still rings after them is asked for again after RINGING_SECONDS, which are an offer's usual ones.
@@ -20,7 +19,7 @@ RINGING_SECONDS = 10.0
 UNSEEN_SECONDS = 60.0
 
 
-def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[[], Sessions]) -> Outcome | None:
+def already_active_outcome(genesys: Genesys, attempt: Attempt, acquired: Acquired) -> Outcome | None:
     """The answer for a conversation that has what was asked for; None if it has not. Starts nothing.
 
     Any live session will do: the earlier one is only the newest of those that may be behind it. This initiation's own
@@ -29,7 +28,7 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
     Raises:
         AgentNotConnected: There is no session, and an agent or customer has to answer first.
     """
-    own, history = attempt.session, earlier_records(acquired)
+    own, history = attempt.session, acquired.history
     # Its call may be out and its answer lost, and nobody else's is known: any session may be its own.
     lost = attempt.checkpoint.may_have_notified and not own.cobrowse_session_id and not history
     known = tuple(entry.checkpoint.session for entry in history)
@@ -40,14 +39,12 @@ def already_active_outcome(attempt: Attempt, acquired: Acquired, look: Callable[
         nonlocal unanswered
         # Before the check: an offer that is closed by then has been accepted, which shows, or is over.
         now = attempt.clock.now()
-        shown = look()
+        shown = genesys.sessions(attempt)
         unanswered = shown.unanswered
         return find_live_session(shown, known, own, now) or _not_shown_as_over(unseen, shown)
 
     with attempt.step("check"):
-        patient = bool(leases_ahead(acquired)) or any(
-            may_not_be_visible_yet(entry, acquired.entry) for entry in history
-        )
+        patient = bool(acquired.ahead) or any(may_not_be_visible_yet(entry, acquired.entry) for entry in history)
         for number, _ in enumerate(attempt.poll(AGENT_PROBE_DELAYS, "before another check for an agent who answers")):
             found = poll_until_found(attempt, find, "the earlier session") if patient and not number else find()
             if found is not None or not unanswered:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from cobrowse.clock import Clock, Deadline
 from cobrowse.errors import CobrowseError, GenesysError, GenesysTimeout
 from cobrowse.ledger import Checkpoint
-from cobrowse.model import Command, Outcome, Session, Span
+from cobrowse.model import Command, Outcome, Session, Span, SpanKind
 
 SessionUpdate = Mapping[str, Any]
 """Fields of a Session by name."""
@@ -70,13 +70,13 @@ class Attempt:
     def record_call(self, name: str, start: float, result: str) -> None:
         """Note an upstream call that began at `start` (the clock's monotonic seconds) and just ended."""
         self.upstream_calls += 1
-        self._record_span(Span("call", name, start - self._started, self.clock.monotonic() - start, result))
+        self.record("call", name, start, result)
 
     def wait(self, seconds: float, why: str) -> None:
         """Wait before a retry, and record the wait as a span."""
         start = self.clock.monotonic()
         self.clock.sleep(seconds)
-        self._record_span(Span("wait", why, start - self._started, self.clock.monotonic() - start))
+        self.record("wait", why, start)
 
     def poll(self, delays: tuple[float, ...], why: str) -> Iterator[None]:
         """Yield once after each delay (seconds) while the deadline allows. The first poll always takes place."""
@@ -105,24 +105,18 @@ class Attempt:
         """Time a step; a failure is recorded with the error's code."""
         return _Timed(self, "step", name)
 
-    def end_block(self, kind: Literal["step", "commit"], name: str, start: float, error: BaseException | None) -> None:
-        """Note a step or a commit that began at `start` (the clock's monotonic seconds) and just ended."""
-        seconds = self.clock.monotonic() - start
-        if kind == "commit":
-            self.spans.append(Span(kind, name, start - self._started, seconds))
-            return
-        result = "done" if error is None else error.code if isinstance(error, CobrowseError) else "failed"
-        self._record_span(Span(kind, name, start - self._started, seconds, result))
+    def record(self, kind: SpanKind, name: str, start: float, result: str = "") -> None:
+        """Note a span that began at `start` (the clock's monotonic seconds) and just ended."""
+        span = Span(kind, name, start - self._started, self.clock.monotonic() - start, result)
+        self.spans.append(span)
+        if kind != "commit":
+            for observer in self._observers:
+                observer.on_span_end(self, span)
 
     def on_outcome(self, outcome: Outcome) -> None:
         """Report the outcome to the observers."""
         for observer in self._observers:
             observer.on_outcome(self.command, outcome)
-
-    def _record_span(self, span: Span) -> None:
-        self.spans.append(span)
-        for observer in self._observers:
-            observer.on_span_end(self, span)
 
 
 class _Timed:
@@ -137,12 +131,10 @@ class _Timed:
         self._start = self._attempt.clock.monotonic()
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        self._attempt.end_block(self._kind, self._name, self._start, error)
-
-
-def always(_attempt: Attempt) -> bool:
-    """A step that is left out never."""
-    return True
+        result = ""
+        if self._kind == "step":
+            result = "done" if error is None else error.code if isinstance(error, CobrowseError) else "failed"
+        self._attempt.record(self._kind, self._name, self._start, result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +152,7 @@ class Step:
     probe: Callable[[Attempt], SessionUpdate | None] | None = None
     has_side_effect: bool = False
     notifies_customer: bool = False
-    applies: Callable[[Attempt], bool] = always
+    applies: Callable[[Attempt], bool] = lambda _attempt: True
 
 
 @dataclass(frozen=True, slots=True)

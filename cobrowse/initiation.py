@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from functools import partial
 
-from cobrowse import preview
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
 from cobrowse.ending import end_session
@@ -17,12 +16,12 @@ from cobrowse.errors import (
     LedgerUnavailable,
 )
 from cobrowse.execution import join_or_run
-from cobrowse.flow import Attempt, Flow, Observer
+from cobrowse.flow import Attempt, Observer
+from cobrowse.genesys import Genesys
 from cobrowse.ledger import (
     Acquired,
     Checkpoint,
     Claim,
-    FingerprintMismatch,
     InitiationRecord,
     LeaseLost,
     Ledger,
@@ -39,6 +38,7 @@ from cobrowse.outcomes import (
     state_of,
     visible_session,
 )
+from cobrowse.preview import what_would_happen
 from cobrowse.waiting import BEING_WORKED_ON, applies_to_all_waiters, wait_for_owner
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
@@ -50,13 +50,6 @@ COMPLETION_INTERVAL = 0.25
 
 _INTERNAL_ERROR = "internal error"
 _KEY_REUSED = "Idempotency-Key already used with a different request"
-
-
-class Genesys(preview.Genesys, Protocol):
-    """The domain's port to Genesys Cloud."""
-
-    def flow(self, name: str = "") -> Flow:
-        """The flow of that name, else the one in force for this org."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +70,22 @@ class Initiation:
 
     def __call__(self, command: Command, *observers: Observer) -> Outcome:
         """Start the session or say why not. Raises KeyReused and InternalError; every other failure is an Outcome."""
-        attempt = self._attempt(command, observers)
-        return self._notify_observers(
-            attempt, lambda: self._replay_if_final(attempt) or self._within_limit(attempt, self._start)
-        )
+        return self._answer(self._attempt(command, observers), self._start)
 
     def ignore(self, command: Command, reason: str) -> Outcome:
         """The outcome of an ignored delivery, with the reason. Nothing is recorded; its key stays unused."""
         attempt = self._attempt(command, ())
-        return self._notify_observers(attempt, lambda: outcome_of(attempt, Status.IGNORED, reason=reason))
+        outcome = outcome_of(attempt, Status.IGNORED, reason=reason)
+        attempt.on_outcome(outcome)
+        return outcome
 
     def preview(self, command: Command) -> Outcome:
         """What the command would come to: would_start, would_end, already_active, a kept answer, or its error.
 
         Reaches no customer and writes nothing. A live session counts as already_active, regardless of who started it.
         """
-        attempt = self._attempt(command, ())
-        return self._notify_observers(
-            attempt,
-            lambda: (
-                self._replay_if_final(attempt)
-                or self._within_limit(
-                    attempt, lambda attempt: preview.what_would_happen(self.genesys, self.ledger, attempt)
-                )
-            ),
-        )
+        look = partial(what_would_happen, self.genesys, self.ledger)
+        return self._answer(self._attempt(command, ()), look)
 
     def retry(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
         """A new attempt on a failed initiation's row, requested by an operator; otherwise the recorded outcome.
@@ -116,9 +100,8 @@ class Initiation:
             conversation_id=entry.conversation_id,
             reuse_live_session=True,
         )
-        attempt = self._attempt(command, ())
-        work = (lambda attempt: self._retry(attempt, entry)) if command.conversation_id else self._start
-        return self._notify_observers(attempt, lambda: self._within_limit(attempt, work))
+        work = partial(self._retry, entry) if command.conversation_id else self._start
+        return self._answer(self._attempt(command, ()), work, replays=False)
 
     def _attempt(self, command: Command, observers: tuple[Observer, ...]) -> Attempt:
         # A lease belongs to one attempt, not to one process: a slow thread must see that another took over from it.
@@ -126,9 +109,11 @@ class Initiation:
         lease_owner = f"{self.lease_owner}/{initiation_id}"
         return Attempt(command, initiation_id, lease_owner, self.clock, (*self.observers, *observers))
 
-    def _notify_observers(self, attempt: Attempt, work: Callable[[], Outcome]) -> Outcome:
+    def _answer(self, attempt: Attempt, work: Callable[[Attempt], Outcome], *, replays: bool = True) -> Outcome:
+        """The outcome, reported to the observers; where `replays`, a permanent one of its key without any work."""
         try:
-            outcome = work()
+            final = self._replay_if_final(attempt) if replays else None
+            outcome = final or self._within_limit(attempt, work)
         except (KeyReused, InternalError):
             raise
         except CobrowseError as error:
@@ -161,22 +146,43 @@ class Initiation:
         return final_outcome(entry, command)
 
     def _start(self, attempt: Attempt) -> Outcome:
+        """Claim the request and run it, or give the outcome of another attempt's run."""
         if not attempt.command.conversation_id and attempt.command.latest:
             found_none = self._find_latest(attempt)
             if found_none is not None:
                 return found_none
-        ledger, claimed = self._claim_or_replay(attempt)
-        if isinstance(claimed, Outcome):
-            return claimed
-        return self._run_and_complete(ledger, attempt, claimed)
+        ledger: Ledger = self.ledger
+        while True:
+            lock_key = lock_key_for(attempt.command, attempt.initiation_id)
+            flow = self.genesys.ending() if attempt.command.action == "end" else self.genesys.flow()
+            claim = self._claim(attempt, lock_key, flow.initial_checkpoint(attempt.command.conversation_id))
+            try:
+                with attempt.commit("claim"):
+                    claimed = ledger.claim(claim, seconds=attempt.deadline.remaining())
+            except LedgerUnavailable:
+                if self.ledger_required:
+                    raise
+                ledger = NullLedger()
+                claimed = ledger.claim(claim)
+            if isinstance(claimed, Acquired):
+                return self._run_and_complete(ledger, attempt, claimed)
+            if attempt.command.key and claimed.command.fingerprint != attempt.command.fingerprint:
+                raise KeyReused(_KEY_REUSED)
+            try:
+                ended = wait_for_owner(ledger, claimed, attempt)
+            except InProgress:
+                attempt.initiation_id = claimed.id
+                raise
+            if ended is not None and (attempt.command.key or applies_to_all_waiters(ended)):
+                return replay_outcome(ended, attempt)
 
-    def _retry(self, attempt: Attempt, entry: InitiationRecord) -> Outcome:
+    def _retry(self, entry: InitiationRecord, attempt: Attempt) -> Outcome:
         lease = attempt.command.deadline_seconds + LEASE_MARGIN
         with attempt.commit("claim"):
             claimed = self.ledger.reclaim(entry.id, attempt.lease_owner, lease, seconds=attempt.deadline.remaining())
         if isinstance(claimed, Acquired):
             return self._run_and_complete(self.ledger, attempt, claimed)
-        ended = wait_for_owner(self.ledger, claimed.entry, attempt) if claimed is not None else None
+        ended = wait_for_owner(self.ledger, claimed, attempt)
         if ended is None:
             raise InProgress(BEING_WORKED_ON, retry_after=1)
         return replay_outcome(ended, attempt)
@@ -185,32 +191,6 @@ class Initiation:
         command = attempt.command
         lease = command.deadline_seconds + LEASE_MARGIN
         return Claim(attempt.initiation_id, lock_key, attempt.lease_owner, command, lease, checkpoint)
-
-    def _claim_or_replay(self, attempt: Attempt) -> tuple[Ledger, Acquired | Outcome]:
-        """The acquired claim, or the outcome of another attempt's run."""
-        while True:
-            lock_key = lock_key_for(attempt.command, attempt.initiation_id)
-            flow = self.genesys.ending() if attempt.command.action == "end" else self.genesys.flow()
-            claim = self._claim(attempt, lock_key, flow.initial_checkpoint(attempt.command.conversation_id))
-            try:
-                with attempt.commit("claim"):
-                    claimed = self.ledger.claim(claim, seconds=attempt.deadline.remaining())
-            except LedgerUnavailable:
-                if self.ledger_required:
-                    raise
-                ledger = NullLedger()
-                return ledger, ledger.claim(claim)
-            if isinstance(claimed, Acquired):
-                return self.ledger, claimed
-            if isinstance(claimed, FingerprintMismatch):
-                raise KeyReused(_KEY_REUSED)
-            try:
-                ended = wait_for_owner(self.ledger, claimed.entry, attempt)
-            except InProgress:
-                attempt.initiation_id = claimed.entry.id
-                raise
-            if ended is not None and (attempt.command.key or applies_to_all_waiters(ended)):
-                return self.ledger, replay_outcome(ended, attempt)
 
     def _run_and_complete(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
         """Run the acquired initiation and complete it, also after an unexpected error."""
@@ -271,7 +251,7 @@ class Initiation:
     def _perform(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
         if attempt.command.action == "end":
             return end_session(self.genesys, ledger, attempt, acquired)
-        return join_or_run(self.genesys.flow, self.genesys.sessions, ledger, attempt, acquired)
+        return join_or_run(self.genesys, ledger, attempt, acquired)
 
     def _find_latest(self, attempt: Attempt) -> Outcome | None:
         """Find the conversation before it is claimed. One that finds none has its row too, and leaves its key free."""

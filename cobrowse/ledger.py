@@ -136,7 +136,7 @@ def released_lock_key(initiation_id: str) -> str:
 
 
 class Lease(NamedTuple):
-    """Lease owners of initiations."""
+    """An initiation that is running, and who runs it."""
 
     id: str
     lease_owner: str
@@ -149,33 +149,18 @@ class Acquired:
     `ahead` are the other initiations of the conversation that were running at the moment of this claim, the newest
     first: all of them were claimed before this one, and this one waits for them. `history` are those that
     were not running and may have invited the customer, the newest first, as far back as the ledger's retention.
-    `previous` is the first of `ahead`, else of `history`.
 
     Claims of a conversation are in one order, so no two wait for each other. Only where a store can't see that order (a
     take-over claimed while the other's `ahead` is being read) both may be ahead of each other; a deadline ends that.
     """
 
     entry: InitiationRecord
-    previous: InitiationRecord | None = None
     ahead: tuple[Lease, ...] = ()
     history: tuple[InitiationRecord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AlreadyHeld:
-    """The initiation is running or has ended: see `entry.state`."""
-
-    entry: InitiationRecord
-
-
-@dataclass(frozen=True, slots=True)
-class FingerprintMismatch:
-    """The key was already used with a different request."""
-
-    entry: InitiationRecord
-
-
-ClaimResult = Acquired | AlreadyHeld | FingerprintMismatch
+ClaimResult = Acquired | InitiationRecord
+"""What was acquired, or the record that can't be: it is running, has ended, or is another request's."""
 
 
 class Ledger(Protocol):
@@ -191,8 +176,8 @@ class Ledger(Protocol):
     def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
         """Acquire the claim's lock if it is free, retryable or its lease expired, in one atomic, committed step.
 
-        A new entry gets the claim's `checkpoint`; one that is continued or taken over keeps its own. An entry with
-        a permanent outcome is AlreadyHeld; another fingerprint is FingerprintMismatch (only for keys).
+        A new entry gets the claim's `checkpoint`; one that is continued or taken over keeps its own. One that is
+        running or has a permanent outcome is not acquired, nor one of a key that has another fingerprint.
         """
 
     def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
@@ -206,7 +191,7 @@ class Ledger(Protocol):
         *,
         seconds: float | None = None,
     ) -> ClaimResult | None:
-        """Acquire a failed initiation's row again. AlreadyHeld if running or succeeded, None if absent."""
+        """Acquire a failed initiation's row again, unless it is running or succeeded. None if absent."""
 
     def save_checkpoint(
         self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None

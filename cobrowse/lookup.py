@@ -10,6 +10,7 @@ from cobrowse.ending import can_end
 from cobrowse.errors import InitiationNotFound, InProgress
 from cobrowse.existing_session import offer_is_open
 from cobrowse.flow import Attempt, Observer
+from cobrowse.genesys import Genesys
 from cobrowse.ledger import InitiationRecord, lock_key_for
 from cobrowse.model import Command, Outcome, Session, SessionState, SessionView, Status
 from cobrowse.outcomes import failure_of
@@ -44,19 +45,12 @@ class Records(Protocol):
         """A credential's own records, the newest first."""
 
 
-class Look(Protocol):
-    """The part of Genesys that is asked here."""
-
-    def view(self, attempt: Attempt, session: Session) -> SessionView:
-        """How far a session has come, by one check of its conversation."""
-
-
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """Finds an initiation of a caller: `sender` and `credential` of the command. Another's is not there."""
 
     records: Records
-    genesys: Look
+    genesys: Genesys
     clock: Clock
     observers: tuple[Observer, ...] = ()
 

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 Channel = Literal["webchat", "voice", "message"]
 StartWhen = Literal["customer_connected", "agent_connected"]
 Action = Literal["start", "end"]
+SpanKind = Literal["step", "call", "wait", "commit"]
 
 
 class Secret:
@@ -155,7 +156,7 @@ class SessionView:
 class Span(NamedTuple):
     """A stretch of an initiation: a step, an upstream call, a wait before a retry, a commit. Times are seconds."""
 
-    kind: Literal["step", "call", "wait", "commit"]
+    kind: SpanKind
     name: str
     start: float
     seconds: float

@@ -1,25 +1,15 @@
 """What a command would come to, found out by reading only: no customer is reached and nothing is written."""
 
 from dataclasses import replace
-from typing import Protocol
 
-from cobrowse import ending
+from cobrowse.ending import would_end
 from cobrowse.errors import AgentNotConnected
 from cobrowse.existing_session import RINGING_SECONDS
 from cobrowse.flow import Attempt
+from cobrowse.genesys import Genesys
 from cobrowse.ledger import Checkpoint, Ledger
-from cobrowse.model import Outcome, Sessions, Status
+from cobrowse.model import Outcome, Status
 from cobrowse.outcomes import outcome_of, visible_session
-
-
-class Genesys(ending.Genesys, Protocol):
-    """The part of Genesys that is asked here."""
-
-    def sessions(self, attempt: Attempt) -> Sessions:
-        """The conversation's cobrowse sessions. ConversationError if it can't have one."""
-
-    def newest_webchat(self, attempt: Attempt) -> str:
-        """The id of the newest active webchat. NoActiveConversation if there is none."""
 
 
 def what_would_happen(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
@@ -28,7 +18,7 @@ def what_would_happen(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Out
     A live session counts as ALREADY_ACTIVE, regardless of who started it.
     """
     if attempt.command.action == "end":
-        return ending.would_end(genesys, ledger, attempt)
+        return would_end(genesys, ledger, attempt)
     if not attempt.command.conversation_id:
         with attempt.step("find"):
             found = genesys.newest_webchat(attempt)

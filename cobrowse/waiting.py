@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from cobrowse.errors import InProgress
 from cobrowse.flow import Attempt
-from cobrowse.ledger import Acquired, InitiationRecord, Lease, Ledger, State
+from cobrowse.ledger import Acquired, InitiationRecord, Ledger, State
 
 BEING_WORKED_ON = "this initiation is being worked on"
 
@@ -24,20 +24,6 @@ def wait_for_owner(
         ledger.wait(entry.id, min(left, entry.lease_left))
         entry = ledger.read(entry.id, seconds=attempt.deadline.remaining())
     return entry if entry is not None and entry.ended_outcome is not None else None
-
-
-def leases_ahead(acquired: Acquired) -> tuple[Lease, ...]:
-    """The initiation of the conversation that was running at the time of the claim."""
-    earlier = acquired.previous
-    if acquired.ahead or earlier is None or not earlier.has_live_lease:
-        return acquired.ahead
-    return (Lease(earlier.id, earlier.lease_owner),)
-
-
-def earlier_records(acquired: Acquired) -> tuple[InitiationRecord, ...]:
-    """Who may have invited the customer before, as far as it is known."""
-    previous = acquired.previous
-    return acquired.history or ((previous,) if previous is not None and previous.command.action == "start" else ())
 
 
 def without_ended(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Acquired:

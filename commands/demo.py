@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -18,15 +18,15 @@ from dotenv import dotenv_values
 
 from cobrowse.clock import SystemClock
 from commands.group import Failure
-from commands.sandbox import ON_SANDBOX
 from commands.terminal import say, say_json, say_json_line, say_whole, waiting
+from sandbox.server import Sandbox, start
+from sandbox.state import WEBCHAT
 from settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # Public: it opens a sandbox only.
 SANDBOX_KEY = "demo-key-0123456789abcdef"
-WEBCHAT = ON_SANDBOX["webchat"]
-# Seconds that either may take to answer for the first time.
+# Seconds that the service may take to answer for the first time.
 PATIENCE = 30.0
 CLOCK = SystemClock()
 # What a data action sends.
@@ -38,7 +38,7 @@ HEADERS = {
     "Idempotency-Key": "demo-0001",
     "Transfer-Encoding": "chunked",  # as Genesys sends it, unless its action says otherwise
 }
-PROGRAM = (sys.executable, str(ROOT / "cli.py"))
+PROGRAM = (sys.executable, str(ROOT / "cli.py"), "serve")
 
 
 @click.command()
@@ -48,20 +48,20 @@ def demo(serve: bool, as_json: bool) -> None:
     """Show it at work here: a sandbox of Genesys and the service. Needs no settings."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = CLOCK.monotonic()
-    with running(serve, quiet=as_json) as (genesys_port, port, env_file):
+    with running(serve, quiet=as_json) as (genesys, port, env_file):
         url = f"http://127.0.0.1:{port}"
         if as_json:
             if not serve:
                 status, _, answer = call(port, "POST", "/data-actions/cobrowse", BODY, HEADERS)
                 sys.exit(0 if _print_answer(status, answer) else 1)
-            sandbox = f"http://127.0.0.1:{genesys_port}"
-            say_json_line({"sandbox": sandbox, "service": url, "console": f"{url}/console", "envFile": str(env_file)})
+            places = {"sandbox": genesys.url, "service": url, "console": f"{url}/console"}
+            say_json_line(places | {"envFile": str(env_file)})
             _wait()
             return
         say(f"✓ Both are up after {CLOCK.monotonic() - began:.1f} s.", style="green")
         if not serve:
-            sys.exit(0 if demonstrate(genesys_port, port) else 1)
-        say_whole(f"Genesys's sandbox: http://127.0.0.1:{genesys_port}    service: {url}    console: {url}/console")
+            sys.exit(0 if demonstrate(genesys, port) else 1)
+        say_whole(f"Genesys's sandbox: {genesys.url}    service: {url}    console: {url}/console")
         say_whole(f"curl -sS {url}/data-actions/cobrowse -H 'X-Api-Key: {SANDBOX_KEY}' \\")
         say_whole(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'")
         say("In another terminal the commands use this service after the first line:")
@@ -77,16 +77,14 @@ def _wait() -> None:
 
 
 @contextlib.contextmanager
-def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int, Path]]:
-    """The sandbox and the service, up until the block ends: their ports, and a file for a shell with the settings."""
-    genesys_port = free_port(9099 if serve else 0)
+def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[Sandbox, int, Path]]:
+    """The sandbox, the service's port, and a file for a shell with the settings; both are up until the block ends."""
     port = free_port(load_settings(only=("PORT",)).port if serve else 0)
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        genesys_url = f"http://127.0.0.1:{genesys_port}"
+    with tempfile.TemporaryDirectory() as folder, start(port=free_port(9099 if serve else 0)) as genesys:
         settings = (every_sender() if serve else {}) | {
             "SANDBOX": "true",
-            "GENESYS_API_URL": genesys_url,
-            "GENESYS_LOGIN_URL": genesys_url,
+            "GENESYS_API_URL": genesys.url,
+            "GENESYS_LOGIN_URL": genesys.url,
             "LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
             "API_KEYS": f"demo:{SANDBOX_KEY}",
         }
@@ -99,20 +97,18 @@ def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[int, int, Pat
             "LOG_FORMAT": "json",
             "LOG_LEVEL": "INFO" if serve else "ERROR",
         }
-        for what, arguments, wait_port, path in (
-            ("A sandbox of Genesys Cloud", ("sandbox", "--port", str(genesys_port)), genesys_port, "/sandbox/state"),
-            ("The service", ("serve",), port, "/healthz"),
-        ):
-            # In an empty folder, so that no .env of the working folder has a say.
-            output = None if serve and not quiet else subprocess.DEVNULL
-            command = (*PROGRAM, *arguments)
-            process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)  # noqa: S603 - our own program
-            stack.callback(stop, process)
-            with contextlib.nullcontext() if quiet else waiting(f"{what} starts"):
-                wait_until_up(wait_port, path, process, command)
+        # In an empty folder, so that no .env of the working folder has a say.
+        output = None if serve and not quiet else subprocess.DEVNULL
+        process = subprocess.Popen(PROGRAM, cwd=folder, env=environment, stdout=output, stderr=output)  # noqa: S603 - our own program
+        try:
+            with contextlib.nullcontext() if quiet else waiting("The service starts"):
+                wait_until_up(port, process)
             if not quiet:
-                say_whole(f"✓ {what} is on http://127.0.0.1:{wait_port}", style="green")
-        yield genesys_port, port, env_file
+                say_whole(f"✓ A sandbox of Genesys Cloud is on {genesys.url}", style="green")
+                say_whole(f"✓ The service is on http://127.0.0.1:{port}", style="green")
+            yield genesys, port, env_file
+        finally:
+            stop(process)
 
 
 def every_sender() -> dict[str, str]:
@@ -146,15 +142,15 @@ def call(
         connection.close()
 
 
-def wait_until_up(port: int, path: str, process: subprocess.Popen[bytes], command: Sequence[str]) -> None:
-    """Return once it answers; end the demo if the process, which runs `command`, ends instead."""
+def wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Return once the service answers; end the demo if its process ends instead."""
     ends = CLOCK.monotonic() + PATIENCE
     while CLOCK.monotonic() < ends:
         if process.poll() is not None:
-            cause = f"{shlex.join(command)} ended with {process.returncode}."
+            cause = f"{shlex.join(PROGRAM)} ended with {process.returncode}."
             raise Failure(cause, "cobrowse-bridge demo --serve shows what it says.")
         with contextlib.suppress(OSError, http.client.HTTPException):
-            if call(port, "GET", path)[0] == 200:
+            if call(port, "GET", "/healthz")[0] == 200:
                 return
         CLOCK.sleep(0.05)
     raise Failure(f"Nothing answered on 127.0.0.1:{port} within {PATIENCE:.0f} s.")
@@ -170,7 +166,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def demonstrate(genesys_port: int, port: int) -> bool:
+def demonstrate(genesys: Sandbox, port: int) -> bool:
     """Send what a data action sends, and show the request and the response: whether it succeeded."""
     say_whole("", "> POST /data-actions/cobrowse HTTP/1.1")
     for name, value in HEADERS.items():
@@ -182,10 +178,8 @@ def demonstrate(genesys_port: int, port: int) -> bool:
     for name, value in answer_headers:
         say_whole(f"< {name}: {value}")
     say("", "What the service asked of Genesys:")
-    for number, upstream in enumerate(orjson.loads(call(genesys_port, "GET", "/sandbox/calls")[2])["calls"], 1):
-        say_whole(
-            f"  {number} {upstream['operation']:<13} {upstream['method']:<4} {upstream['path']} → {upstream['status']}"
-        )
+    for number, upstream in enumerate(genesys.calls(), 1):
+        say_whole(f"  {number} {upstream.operation:<13} {upstream.method:<4} {upstream.path} → {upstream.status}")
     say("", "The answer, as the flow gets it:")
     return _print_answer(status, answer)
 

@@ -18,7 +18,7 @@ from commands.needs import GENESYS, LEDGER
 from commands.start import SENDER, complain_of, parse_conversation_id, run_by_hand
 from commands.terminal import say, say_json
 from integrations.ids import new_id
-from integrations.observability import configure_logging
+from integrations.observability.logging import configure_logging
 from settings import load_settings
 from web import responses
 

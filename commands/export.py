@@ -23,29 +23,26 @@ ANSWER = (
 )
 
 
-class Moment(click.ParamType[datetime]):
-    """A moment: ISO 8601, in this machine's zone unless it names one, or how long ago."""
-
-    name = "when"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The moment, with its zone."""
-        if isinstance(value, datetime):
-            return value
-        text = str(value).strip()
-        try:
-            if ago := _AGO.fullmatch(text):
-                return SystemClock().now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-            return datetime.fromisoformat(text).astimezone()
-        except (ValueError, OverflowError):
-            examples = "such as 2026-11-27, 2026-11-27T09:00, 2026-11-27T09:00:00Z, or 90min, 24h, 7d ago"
-            self.fail(f"{text[:60]!r} is not a time {examples}", param, ctx)
+def parse_moment(text: str) -> datetime:
+    """A moment with its zone: ISO 8601, in this machine's zone unless it names one, or how long ago."""
+    try:
+        if ago := _AGO.fullmatch(text.strip()):
+            return SystemClock().now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        return datetime.fromisoformat(text.strip()).astimezone()
+    except (ValueError, OverflowError):
+        examples = "such as 2026-11-27, 2026-11-27T09:00, 2026-11-27T09:00:00Z, or 90min, 24h, 7d ago"
+        raise click.BadParameter(f"{text[:60]!r} is not a time {examples}") from None
 
 
 @click.command(cls=Command)
 @click.argument("search", required=False, default="")
-@click.option("--since", type=Moment(), help="Those that came then or later: 2026-11-27T09:00, or 24h for a day ago.")
-@click.option("--until", type=Moment(), help="Those that came before then.")
+@click.option(
+    "--since",
+    type=parse_moment,
+    metavar="WHEN",
+    help="Those that came then or later: 2026-11-27T09:00, or 24h for a day ago.",
+)
+@click.option("--until", type=parse_moment, metavar="WHEN", help="Those that came before then.")
 @click.option("--failed", is_flag=True, help="Those that failed, only.")
 @click.option("--sender", help="Those of this sender, only.")
 @click.option("--links", is_flag=True, help="Add the links and codes, with which anybody can join.")

@@ -1,7 +1,8 @@
-"""cobrowse-bridge list, show and tail: the initiations that the ledger holds, with no secret of theirs."""
+"""cobrowse-bridge list, show and tail: initiations and refused requests on record, with no secret of theirs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from heapq import merge
@@ -14,11 +15,11 @@ from cobrowse.clock import Clock, SystemClock
 from cobrowse.ledger import InitiationRecord, State
 from commands.group import Command, Failure
 from commands.ledger import open_ledger
-from commands.refusals import list_refusals
 from commands.terminal import say, say_json, say_json_line, say_pairs, say_table, say_whole, text
 from console import view_model
 from console.figures import format_duration
 from integrations.ledger import LedgerStore
+from integrations.refusals import Refusal
 from web.responses import to_answer
 
 # Seconds between two reads of the ledger.
@@ -44,7 +45,7 @@ def list_initiations(search: str, failed: bool, refused: bool, sender: str | Non
         if failed:
             raise click.UsageError("--failed is of initiations, and what was --refused became none; give one of them")
         with open_ledger() as store:
-            list_refusals(store.refusals.newest(limit, sender=sender, search=search or None), as_json=as_json)
+            _print_refusals(store.refusals.newest(limit, sender=sender, search=search or None), as_json=as_json)
         return
     with open_ledger() as store:
         found = list(islice(matching(store, search, sender, failed=failed), limit))
@@ -64,6 +65,21 @@ def list_initiations(search: str, failed: bool, refused: bool, sender: str | Non
             for each in found
         )
         say_table(("Ago", "Conversation", "Result", "Sender"), rows)
+
+
+def _print_refusals(refusals: Sequence[Refusal], *, as_json: bool) -> None:
+    """Print requests that started nothing; times in the terminal's own zone, in JSON in UTC."""
+    if as_json:
+        moments = ({"first": each.first.isoformat(), "last": each.last.isoformat()} for each in refusals)
+        say_json([asdict(each) | times for each, times in zip(refusals, moments, strict=True)])
+    elif not refusals:
+        say("No refused requests.")
+    else:
+        for each in refusals:
+            times = f"{each.count} times, " if each.count > 1 else ""
+            head = f"✗ {each.status} {each.code}  {each.sender}  {times}{each.last.astimezone():%d %b %H:%M:%S}"
+            say_whole(text(head, "red"))
+            say_pairs((("cause", each.message), ("hint", each.hint), ("address", each.address)), wrap=True)
 
 
 def matching(

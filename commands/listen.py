@@ -14,17 +14,15 @@ from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
 from commands.group import Command, Failure
 from commands.needs import GENESYS, LEDGER, SENDERS
-from commands.sandbox import PORT
 from integrations.genesys.streams import Streams
 from integrations.ids import new_id
 from integrations.lease_keeper import LeaseKeeper
-from integrations.listening.agent_answers import AgentAnswerReader
 from integrations.listening.config import SENDER, ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
-from integrations.listening.listener import Listener, ListenerWatcher
+from integrations.listening.listener import Listener
 from integrations.listening.starting import Starter
-from integrations.observability import configure_logging
-from integrations.observability.listener_metrics import ListenerMetrics
+from integrations.observability.background_metrics import ListenerMetrics
+from integrations.observability.logging import configure_logging
 from settings import Settings, SettingsError, load_auth, load_settings
 
 SETTINGS = (
@@ -38,7 +36,7 @@ CALL_SECONDS = 5.0
 
 
 @click.command(cls=Command)
-@click.option("--metrics-port", type=PORT, default=0, help="Serve /metrics of this process on this port.")
+@click.option("--metrics-port", type=click.IntRange(0, 65_535), default=0, help="Serve its /metrics on this port.")
 @click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address to serve them on.")
 def listen(metrics_port: int, metrics_host: str) -> None:
     """Start cobrowse when an agent answers, until it is stopped.
@@ -73,7 +71,7 @@ def run_listener(
     settings: Settings,
     config: ListenConfig,
     observers: tuple[Observer, ...],
-    watcher: ListenerWatcher,
+    watcher: ListenerMetrics,
     stopping: Event,
     clock: Clock,
     times: Times = USUAL_TIMES,
@@ -87,7 +85,7 @@ def run_listener(
         config,
         flows.notifications(lambda: _attempt(initiation.lease_owner, clock)),
         Streams(settings.genesys_proxy, settings.no_proxy, settings.genesys_ca_file).open,
-        AgentAnswerReader(new_id),
+        new_id,
         starter,
         lease,
         watcher,

@@ -1,40 +1,28 @@
 """cobrowse-bridge sandbox: a Genesys Cloud on this machine."""
 
-import importlib
-from typing import Protocol
-
 import click
 
 from commands.group import Command, Failure
 from commands.terminal import say, say_json_line, say_whole
-
-PORT = click.IntRange(0, 65_535)
-# The conversations that every sandbox has, by their channels.
-ON_SANDBOX = {
-    "webchat": "11111111-1111-4111-8111-111111111111",
-    "voice": "22222222-2222-4222-8222-222222222222",
-    "message": "33333333-3333-4333-8333-333333333333",
-}
-
-
-class _Listening(Protocol):
-    """What is read of a sandbox once it listens."""
-
-    url: str
+from sandbox.faults import OPERATIONS
+from sandbox.options import APIS
+from sandbox.server import Sandbox, serve
 
 
 @click.command(cls=Command)
-@click.option("--port", type=PORT, default=9099, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65_535), default=9099, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option(
-    "--api", type=click.Choice(["media", "native", "both"]), default="both", envvar="SANDBOX_API", show_default=True
-)
+@click.option("--api", type=click.Choice(APIS), default="both", envvar="SANDBOX_API", show_default=True)
 @click.option(
     "--rate-limit", type=click.IntRange(0), default=300, show_default=True, help="Calls a minute for each token."
 )
 @click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
 @click.option(
-    "--user-required", multiple=True, metavar="OPERATION", help="Demand a user's token for this call, such as attach."
+    "--user-required",
+    multiple=True,
+    type=click.Choice(OPERATIONS),
+    metavar="OPERATION",
+    help="Demand a user's token for this call, such as attach.",
 )
 @click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach.")
 @click.option("--json", "as_json", is_flag=True, help="Print where it is as JSON on one line, and nothing else.")
@@ -49,10 +37,8 @@ def sandbox(
     as_json: bool,
 ) -> None:
     """Run a simulated Genesys Cloud on this machine. Needs no settings."""
-    # Loaded by name: the sandbox is a program of its own, and no module of the service may depend on it.
-    server = importlib.import_module("sandbox.server")
 
-    def ready(genesys: _Listening) -> None:
+    def ready(genesys: Sandbox) -> None:
         if as_json:
             say_json_line({"url": genesys.url, "clientId": "sandbox", "clientSecret": "sandbox-secret"})
             return
@@ -63,7 +49,7 @@ def sandbox(
 
     options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create, "user_required": user_required}
     try:
-        server.serve(host, port, allow_remote=allow_remote, ready=ready, **options)
+        serve(host, port, allow_remote=allow_remote, ready=ready, **options)
     except (ValueError, OSError) as error:
         is_taken = isinstance(error, OSError)
         hint = (

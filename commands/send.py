@@ -11,7 +11,6 @@ import orjson
 
 from cobrowse.clock import SystemClock
 from commands.group import Command, Failure
-from commands.sandbox import ON_SANDBOX
 from commands.senders import load_configured_senders
 from commands.terminal import say_json, say_whole
 from integrations.senders.auth.config import AuthParts
@@ -19,6 +18,7 @@ from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
 from integrations.senders.response_policies import acknowledgement
 from integrations.senders.sample_deliveries import Replacements, sample_delivery, sample_names
+from sandbox.state import OF_CHANNEL
 from schemas.addresses import http_url
 from settings import load_settings
 from web.responses import in_words_is_good
@@ -29,39 +29,36 @@ ORG = ("SANDBOX", "GENESYS_API_URL", "GENESYS_LOGIN_URL")
 PATIENCE = 60.0
 
 
-class Url(click.ParamType[SplitResult]):
-    """The service's address."""
-
-    name = "url"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> SplitResult:
-        """The address's parts."""
-        parts = value if isinstance(value, SplitResult) else http_url(str(value))
-        if parts is None or parts.query or parts.fragment or parts.username:
-            self.fail(f"{str(value)[:100]!r} is not an address such as http://127.0.0.1:8000", param, ctx)
-        return parts
+def parse_url(text: str) -> SplitResult:
+    """The parts of the service's address."""
+    parts = http_url(text)
+    if parts is None or parts.query or parts.fragment or parts.username:
+        raise click.BadParameter(f"{text[:100]!r} is not an address such as http://127.0.0.1:8000")
+    return parts
 
 
-class Header(click.ParamType[tuple[str, str]]):
-    """A header as `Name: value`."""
-
-    name = "header"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """The header's name and value."""
-        name, colon, rest = str(value).partition(":")
-        if not colon or not name.strip() or not name.isascii() or any(char in str(value) for char in "\r\n"):
-            self.fail(f"{str(value)[:100]!r} is not a header such as 'X-Name: value'", param, ctx)
-        return name.strip(), rest.strip()
+def parse_header(text: str) -> tuple[str, str]:
+    """The name and the value of `Name: value`."""
+    name, colon, rest = text.partition(":")
+    if not colon or not name.strip() or not name.isascii() or any(char in text for char in "\r\n"):
+        raise click.BadParameter(f"{text[:100]!r} is not a header such as 'X-Name: value'")
+    return name.strip(), rest.strip()
 
 
 @click.command(cls=Command)
 @click.argument("sender")
 @click.option("--file", "payload", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The body.")
-@click.option("--example", is_flag=True, help="Send the delivery that docs/senders.md shows for SENDER.")
+@click.option("--example", is_flag=True, help="Send the example delivery that docs/senders.md has for SENDER.")
 @click.option("--conversation", help="With --example: a conversation that there is; a sandbox has one of its own.")
-@click.option("--url", type=Url(), default="http://127.0.0.1:8000", show_default=True, help="Where the service is.")
-@click.option("--header", "extra", type=Header(), multiple=True, help="Additional header, as 'Name: value'.")
+@click.option(
+    "--url",
+    type=parse_url,
+    metavar="URL",
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    help="Where the service is.",
+)
+@click.option("--header", "extra", type=parse_header, metavar="HEADER", multiple=True, help="One more: 'Name: value'.")
 @click.option("--expect-ignored", is_flag=True, help="Exit 0 if the service ignored the event, and only then.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response's body, and nothing else.")
 def send(
@@ -132,7 +129,7 @@ def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], byt
         )
     now = SystemClock().now()
     milliseconds = int(now.timestamp() * 1000)
-    conversation_id = conversation or ON_SANDBOX[sample.channel]
+    conversation_id = conversation or OF_CHANNEL[sample.channel]
     headers, body = sample.make_another(
         Replacements(conversation_id, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
     )

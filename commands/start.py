@@ -15,7 +15,7 @@ from commands.group import Command
 from commands.needs import GENESYS, LEDGER
 from commands.terminal import complain, say, say_json, say_pairs, say_whole, waiting
 from integrations.ids import new_id
-from integrations.observability import configure_logging
+from integrations.observability.logging import configure_logging
 from schemas.texts import SHOWN, conversation_id_in, placeholder_in
 from settings import load_settings
 from web import responses

@@ -18,7 +18,7 @@ from commands.needs import GENESYS, LEDGER
 from commands.start import SENDER
 from commands.terminal import say, say_json, say_pairs, waiting
 from integrations.ids import new_id
-from integrations.observability import configure_logging
+from integrations.observability.logging import configure_logging
 from settings import load_settings
 from web.responses import view_keys
 

@@ -13,7 +13,7 @@ from console.sign_in import SignedIn, SignIn
 from integrations.senders.auth.credentials import basic_parts
 from schemas.console_users import Role
 from web import responses
-from web.peer import is_this_machine
+from web.request_parsing import is_this_machine
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -29,10 +29,6 @@ _TITLES = {
 COOKIE, COOKIE_PATH = "cobrowse_console", "/console"
 # Endpoints that need no sign-in: the sign-in itself and its static files.
 OPEN = frozenset(f"console.{name}" for name in ("static", "sign_in", "leave_for_provider", "return_from_provider"))
-# Pages to return to after signing in.
-_PAGES = frozenset(
-    f"console.{name}" for name in ("newest", "one", "refused_requests", "sender_activity", "undelivered")
-)
 # The user where no sign-in is configured.
 LOCAL = SignedIn("local", "operator")
 
@@ -81,7 +77,7 @@ class Access:
     def sign_in_page(self, message: str, status: int = 401, next_page: str = "") -> Response:
         """The sign-in page. `next_page` is the signed path to go to afterwards; "" for the current one."""
         if not next_page:
-            is_page = request.method == "GET" and request.endpoint in _PAGES
+            is_page = request.method == "GET" and request.endpoint is not None and request.endpoint not in OPEN
             next_page = self.signer.sign("to", request.full_path.rstrip("?") if is_page else url_for("console.newest"))
         context = {
             "message": message,
@@ -111,14 +107,14 @@ class Access:
         secure = (self._public_url or request.headers.get("Origin", "")).startswith("https://")
         answer.set_cookie(name, value, max_age=seconds, path=COOKIE_PATH, secure=secure, httponly=True, samesite="Lax")
 
-    def is_own_form(self, token: str, subject: str) -> bool:
-        """Whether a form about this subject was sent from a page of the console."""
+    def is_own_form(self, subject: str) -> bool:
+        """Whether the request's form is about this subject and was sent from a page of the console."""
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return auth.same_origin(headers, request.host) and self.signer.verify(token, subject)
+        return auth.same_origin(headers, request.host) and self.signer.verify(request.form.get("token", ""), subject)
 
-    def check_form(self, token: str, subject: str, button: str) -> Response | None:
+    def check_form(self, subject: str, button: str) -> Response | None:
         """The page that refuses a form from elsewhere or of a viewer; None if it is valid."""
-        if not self.is_own_form(token, subject):
+        if not self.is_own_form(subject):
             return error_page(
                 403,
                 "This was not sent from a page of the console, or that page is too old.",

@@ -1,7 +1,6 @@
 """The callbacks on the console's pages, and the button that lets one be sent again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
 from flask import g, redirect, request, url_for
@@ -22,18 +21,11 @@ _BADGES = {
 _NOT_ACCEPTED = Badge("Not accepted yet", "retry")
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackView:
-    """A callback with its badge, and the token of its button; "" without a button."""
-
-    callback: Callback
-    badge: Badge
-    token: str
-
-
-def make_views(callbacks: Sequence[Callback], token: Callable[[str], str] | None = None) -> list[CallbackView]:
-    """The callbacks as the pages show them; `token` is that of a form about a subject."""
-    return [CallbackView(each, _badge(each), token(subject(each.id)) if token else "") for each in callbacks]
+def with_badges(
+    callbacks: Sequence[Callback], token: Callable[[str], str] | None = None
+) -> list[tuple[Callback, Badge, str]]:
+    """Each callback with its badge and the token of its button, which `token` makes; "" without a button."""
+    return [(each, _badge(each), token(subject(each.id)) if token else "") for each in callbacks]
 
 
 def subject(webhook_id: str) -> str:

@@ -16,14 +16,13 @@ _FAILED = (State.FAILED_FINAL, State.FAILED_RETRYABLE)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure. `alert`: a person should look at it."""
+    """One figure."""
 
     key: str
     name: str
     value: str
     unit: str
     detail: str
-    alert: bool = False
 
 
 def figures(
@@ -47,7 +46,7 @@ def figures(
         _success(recent),
         _duration([one.seconds for one in recent if one.seconds is not None]),
         _calls(recent, calls, range_text),
-        Figure("limited", "429s", f"{rate_limited:,}", "", share, alert=rate_limited > 0),
+        Figure("limited", "429s", f"{rate_limited:,}", "", share),
     )
 
 
@@ -88,7 +87,7 @@ def _success(recent: Sequence[InitiationSample]) -> Figure:
         return Figure("success", "Success", "—", "", "no completed initiations")
     # All of many minus one must not read as all.
     shown = f"{min(100 * good / (good + bad), 99.9):.1f}" if bad else "100"
-    return Figure("success", "Success", shown, "%", f"{good:,} of {good + bad:,}, {bad:,} failed", alert=bad > 0)
+    return Figure("success", "Success", shown, "%", f"{good:,} of {good + bad:,}, {bad:,} failed")
 
 
 def _duration(seconds: Sequence[float]) -> Figure:

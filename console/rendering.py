@@ -16,18 +16,13 @@ log = structlog.stdlib.get_logger("cobrowse")
 
 
 def page_or_part(name: str, context: Mapping[str, object]) -> AnyResponse:
-    """The page of this name, or with `part` what changes on it, which its script asks for again and again."""
+    """The page of this name, or with `part` what changes on it, which its script asks for: 304 while nothing has."""
     if request.args.get("part"):
-        return part(f"console/_{name}.html", context)
+        response = make_response(render_template(f"console/_{name}.html", **context))
+        response.add_etag()
+        return response.make_conditional(request)
     live = f"{request.path}?{urlencode({**request.args.to_dict(), 'part': 1})}"
     return make_response(render_template(f"console/{name}.html", **context, live=live))
-
-
-def part(template: str, context: Mapping[str, object]) -> AnyResponse:
-    """What changes on a page; 304 while nothing has."""
-    response = make_response(render_template(template, **context))
-    response.add_etag()
-    return response.make_conditional(request)
 
 
 def guard(response: Response) -> Response:

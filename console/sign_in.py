@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from hmac import compare_digest
 from threading import BoundedSemaphore, Lock
-from typing import Protocol
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -42,13 +41,6 @@ class SignedIn:
         return self.role == "operator"
 
 
-class Passwords(Protocol):
-    """Checks passwords."""
-
-    def check(self, name: str, password: str) -> SignedIn | None:
-        """The person; None if name and password don't belong together."""
-
-
 class OnePassword:
     """CONSOLE_PASSWORD: with it, everybody is an operator by the name that is given."""
 
@@ -56,7 +48,8 @@ class OnePassword:
         self._digest = _digest(password.reveal())
 
     def check(self, name: str, password: str) -> SignedIn | None:
-        """The person with any name. Digests have one length, so the comparison reveals nothing of the password's."""
+        """The person with any name; None if it is not the password."""
+        # Digests have one length, so the comparison reveals nothing of the password's.
         is_right = compare_digest(_digest(password), self._digest)
         return SignedIn(label_in(name) or "operator", "operator") if is_right else None
 
@@ -72,7 +65,7 @@ class NamedUsers:
         self._verified: dict[str, bytes] = {}
 
     def check(self, name: str, password: str) -> SignedIn | None:
-        """The user of this name, if it is the right password."""
+        """The user of this name; None if it is not the user's password."""
         user = self._users.get(name)
         digest = blake2b(secret_bytes(password), key=self._key).digest()
         if user is None or not compare_digest(self._verified.get(name, b""), digest):
@@ -119,7 +112,7 @@ class Throttle:
 class SignIn:
     """Checks a name and a password that came from an address."""
 
-    def __init__(self, passwords: Passwords, clock: Clock) -> None:
+    def __init__(self, passwords: OnePassword | NamedUsers, clock: Clock) -> None:
         self._passwords = passwords
         self._throttle = Throttle(clock)
 

@@ -35,14 +35,14 @@ class SignInRoutes:
     def sign_in(self) -> AnyResponse:
         """Sign in by name and password."""
         next_page = request.form.get("to", "")
-        if not self._access.is_own_form(request.form.get("token", ""), SIGN_IN):
+        if not self._access.is_own_form(SIGN_IN):
             return self._access.sign_in_page("That page was too old; sign in on this one.", 403)
         result = self._access.authenticate(request.form.get("name", ""), request.form.get("password", ""), next_page)
         return self._access.complete_sign_in(result, next_page) if isinstance(result, SignedIn) else result
 
     def sign_out(self) -> AnyResponse:
         """Delete the session cookie."""
-        if not self._access.is_own_form(request.form.get("token", ""), SIGN_OUT):
+        if not self._access.is_own_form(SIGN_OUT):
             return error_page(403, "This was not sent from a page of the console.", "Press “Sign out” on one.")
         page = self._access.sign_in_page("Signed out.", 200)
         self._access.set_cookie(page, COOKIE, "", 0)

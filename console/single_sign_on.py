@@ -2,34 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from console.sign_in import SignedIn
-from integrations.identity import PendingSignIn
 from schemas.texts import label_in
+
+if TYPE_CHECKING:  # its library takes 5 MB
+    from integrations.identity_provider import IdentityProvider
 
 # The claims that may have a person's name, the first that is there.
 _NAMES = ("preferred_username", "email", "name", "sub")
-
-
-class Provider(Protocol):
-    """The identity provider."""
-
-    issuer: str
-
-    def begin(self) -> PendingSignIn:
-        """A new sign-in. Raises ProviderAway."""
-
-    def finish(self, code: str, nonce: str, code_verifier: str) -> Mapping[str, Any]:
-        """The claims of the person who came back with this code. Raises SignInRefused, ProviderAway."""
 
 
 @dataclass(frozen=True, slots=True)
 class SingleSignOn:
     """A provider, and the values of one of its claims that give each role."""
 
-    provider: Provider
+    provider: "IdentityProvider"
     claim: str
     operators: frozenset[str]
     viewers: frozenset[str]

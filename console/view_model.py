@@ -37,20 +37,6 @@ STATES = {
     State.FAILED_FINAL: Badge("Failed (permanent)", "bad"),
     State.RUNNING: Badge("Running", "running"),
 }
-# A success in the caller's own words.
-_SUCCESSES = {
-    Status.INITIATED: Badge("Initiated", "good"),
-    Status.UNVERIFIED: Badge("Unverified", "unsure"),
-    Status.JOINED: Badge("Joined", "good"),
-    Status.ALREADY_ACTIVE: Badge("Already active", "good"),
-    Status.ENDED: Badge("Ended", "good"),
-    Status.ALREADY_ENDED: Badge("Already ended", "good"),
-}
-# A failed attempt, by whether it was final.
-_FAILED = {False: STATES[State.FAILED_RETRYABLE], True: STATES[State.FAILED_FINAL]}
-# Running, and the lease has run out: the worker stopped before finishing.
-_INTERRUPTED = Badge("Interrupted", "retry")
-
 _MEANINGS = {
     Status.INITIATED: "The session was started and the conversation shows it.",
     Status.UNVERIFIED: "The session was started and added; the conversation did not show it in time.",
@@ -59,6 +45,15 @@ _MEANINGS = {
     Status.ENDED: "The session was ended by this request.",
     Status.ALREADY_ENDED: "No session was live; nothing was ended.",
 }
+# A success in the caller's own words.
+_SUCCESSES = {
+    status: Badge(status.value.replace("_", " ").capitalize(), "unsure" if status is Status.UNVERIFIED else "good")
+    for status in _MEANINGS
+}
+# A failed attempt, by whether it was final.
+_FAILED = {False: STATES[State.FAILED_RETRYABLE], True: STATES[State.FAILED_FINAL]}
+# Running, and the lease has run out: the worker stopped before finishing.
+_INTERRUPTED = Badge("Interrupted", "retry")
 
 
 @dataclass(frozen=True, slots=True)

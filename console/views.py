@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from cobrowse.clock import Clock
@@ -19,16 +19,15 @@ from console import auth, callbacks, view_model
 from console.access import Access
 from console.curl import first_request
 from console.figures import HOUR, Figure, figures
-from console.rendering import guard, on_error, page_or_part, part
+from console.rendering import guard, on_error, page_or_part
 from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
 from console.sign_in_routes import SIGN_IN, SIGN_OUT, ProviderRoutes, SignInRoutes
 from console.single_sign_on import SingleSignOn
 from integrations.genesys.budget import BudgetState
 from integrations.ledger import LedgerStore
 from integrations.ledger.listings import MAX_SAMPLES
-from integrations.senders.activity import SenderActivity
-from integrations.senders.ignored import IgnoredEvent
-from schemas.console import RANGES, ListQuerySchema, Range, RetrySchema
+from integrations.senders.activity import IgnoredEvent, SenderActivity
+from schemas.console import RANGES, ListQuerySchema, Range
 from schemas.console_users import ConsoleUser
 from schemas.texts import label_in
 from schemas.validation_errors import load
@@ -46,7 +45,6 @@ STRIP_SECONDS = 5.0
 
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
 _QUERY = ListQuerySchema()
-_AGAIN = RetrySchema()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,8 @@ class Console:
     `retry` makes a new attempt on a failed initiation's own row, within so many seconds and with this correlation id.
 
     Without a `password`, `users` and `sso` it answers this machine alone: only on a sandbox. `key` signs cookies and
-    forms and must be the same in every worker. `open_circuits`: the hosts of Genesys's that calls are refused for just
-    now; `budgets`: what Genesys told this worker of the calls that it allows.
+    forms and must be the same in every worker. `open_circuits`: the operations of Genesys's whose calls are refused
+    just now; `budgets`: what Genesys told this worker of the calls that it allows.
     """
 
     records: LedgerStore
@@ -101,12 +99,10 @@ class Console:
             static_url_path="/static",
         )
         blueprint.get("", strict_slashes=False)(self.newest)
-        blueprint.get("/live")(self.live)
         blueprint.get("/refused")(self.refused_requests)
         blueprint.get("/senders")(self.sender_activity)
         blueprint.get("/callbacks")(self.undelivered)
         blueprint.get("/initiations/<initiation_id>")(self.one)
-        blueprint.get("/initiations/<initiation_id>/detail")(self.detail)
         blueprint.post("/initiations/<initiation_id>/retry")(self.again)
         blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
         blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.send_again)
@@ -119,21 +115,16 @@ class Console:
         blueprint.errorhandler(CobrowseError)(on_error)
         return blueprint
 
-    def newest(self) -> str:
-        """The page with the figures and the newest initiations."""
-        return render_template("console/list.html", **self._list_context(), states=view_model.STATES, ranges=RANGES)
-
-    def live(self) -> AnyResponse:
-        """The part of the page that changes, for the script to put in place; 304 while nothing has changed."""
-        return part("console/_live.html", self._list_context())
+    def newest(self) -> AnyResponse:
+        """The figures and the newest initiations."""
+        return page_or_part("list", self._list_context())
 
     def refused_requests(self) -> AnyResponse:
         """The requests that were refused before they became initiations, each with cause and remedy."""
         query = load(_QUERY, request.args)
         rows = self.records.refusals.newest(ROWS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
-        context = {"refusals": rows, "query": query, "senders": senders}
-        return page_or_part("refusals", context)
+        return page_or_part("refusals", {"refusals": rows, "query": query, "senders": senders})
 
     def sender_activity(self) -> AnyResponse:
         """Each sender's recent deliveries, and which of them were refused."""
@@ -144,22 +135,17 @@ class Console:
     def undelivered(self) -> str:
         """The callbacks that are not delivered."""
         found = self.records.callbacks.undelivered(ROWS)
-        return render_template("console/callbacks.html", callbacks=callbacks.make_views(found))
+        return render_template("console/callbacks.html", callbacks=callbacks.with_badges(found))
 
-    def one(self, initiation_id: str) -> str:
-        """An initiation on a page of its own."""
+    def one(self, initiation_id: str) -> AnyResponse:
+        """An initiation; its part is for its page, or with `part=row` for its row."""
         entry = self._entry(initiation_id)
-        ran = request.args.get("ran", type=int)
-        return self._page(entry, view_model.flash(entry, ran))
-
-    def detail(self, initiation_id: str) -> str:
-        """The same, to be opened in its row."""
-        alone = request.args.get("alone") == "1"
-        return render_template("console/_detail.html", **self._detail_context(self._entry(initiation_id)), alone=alone)
+        flash = view_model.flash(entry, request.args.get("ran", type=int))
+        return page_or_part("one", self._detail_context(entry, flash))
 
     def again(self, initiation_id: str) -> AnyResponse:
         """Retry a failed initiation and show the outcome."""
-        refusal = self._check_form(initiation_id, "Run again")
+        refusal = self._access.check_form(initiation_id, "Run again")
         if refusal is not None:
             return refusal
         entry = self._entry(initiation_id)
@@ -181,7 +167,7 @@ class Console:
 
     def end_session(self, initiation_id: str) -> AnyResponse:
         """End an initiation's session and show the request that did."""
-        refusal = self._check_form(_end_of(initiation_id), "End session")
+        refusal = self._access.check_form(_end_of(initiation_id), "End session")
         if refusal is not None:
             return refusal
         entry = self._entry(initiation_id)
@@ -206,12 +192,8 @@ class Console:
 
     def send_again(self, initiation_id: str, webhook_id: str) -> AnyResponse:
         """Let a callback be sent again."""
-        refusal = self._check_form(callbacks.subject(webhook_id), "Send again")
+        refusal = self._access.check_form(callbacks.subject(webhook_id), "Send again")
         return refusal or callbacks.send_again(self.records.callbacks, initiation_id, webhook_id)
-
-    def _check_form(self, subject: str, button: str) -> Response | None:
-        """The refusal of a form that is not one of ours about this, or not this person's to send; None if it is."""
-        return self._access.check_form(load(_AGAIN, request.form).get("token", ""), subject, button)
 
     def _list_context(self) -> dict[str, Any]:
         query = load(_QUERY, request.args)
@@ -239,17 +221,21 @@ class Console:
             # An entry of the ledger's own has its place.
             "older": entries[PAGE - 1].seq if more else None,
             "senders": view_model.choices(self.senders, query["sender"]),
+            "states": view_model.STATES,
+            "ranges": RANGES,
         }
 
     def _page(self, entry: InitiationRecord, flash: str) -> str:
-        return render_template("console/one.html", **self._detail_context(entry), flash=flash, alone=True)
+        return render_template("console/one.html", **self._detail_context(entry, flash))
 
-    def _detail_context(self, entry: InitiationRecord) -> dict[str, Any]:
+    def _detail_context(self, entry: InitiationRecord, flash: str) -> dict[str, Any]:
         detail = view_model.detail(entry, self.clock.now(), request.host_url, self.about.apps_url)
         can_act, signer = g.person.may_act, self._access.signer
         number = request.args.get("attempt", type=int)
         return {
-            "callbacks": callbacks.make_views(self.records.callbacks.of(entry.id), signer.token if can_act else None),
+            "flash": flash,
+            "alone": request.args.get("part") != "row",
+            "callbacks": callbacks.with_badges(self.records.callbacks.of(entry.id), signer.token if can_act else None),
             "chosen": next((each for each in detail.attempts if each.number == number), detail.latest),
             "detail": detail,
             "token": signer.token(entry.id) if can_act and detail.can_retry else "",

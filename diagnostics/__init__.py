@@ -5,14 +5,15 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from cobrowse.clock import Clock
+from cobrowse.errors import CobrowseError
 from diagnostics import listen_checks, local_checks, network_checks, user_checks
 from diagnostics.connectivity import ConnectivityProbe
-from diagnostics.context import Check, DiagnosticContext
+from diagnostics.context import Check, DiagnosticContext, failing
 from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys.transport import CurlTransport
 from settings import Settings
 
-__all__ = ["QUESTIONS", "Check", "ConnectivityProbe", "diagnose", "passed", "unsettled"]
+__all__ = ["CHECKS", "Check", "ConnectivityProbe", "all_passed", "diagnose", "settings_checks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ _HOSTS = ("api host", "login host")
 _GENESYS = ("api host", "login host", "credentials")
 CHECKS = (
     CheckRow("region", lambda context, _: network_checks.region(context)),
-    CheckRow("api host", lambda context, _: network_checks.api(context)),
-    CheckRow("login host", lambda context, _: network_checks.login(context)),
+    CheckRow("api host", lambda context, _: network_checks.host(context, "api", context.settings.api_url)),
+    CheckRow("login host", lambda context, _: network_checks.host(context, "login", context.settings.login_url)),
     CheckRow("clock", lambda context, _: network_checks.clock(context), ("api host",)),
     CheckRow("credentials", lambda _, org: org.credentials(), ("login host",)),
     # Before the scopes, which are those of the flow that the org has.
@@ -75,10 +76,18 @@ def diagnose(
             if missing:
                 yield Check(row.name, None, f"skipped: {missing[0]} failed")
                 continue
-            for check in row.run(context, org):
+            for check in _run(row, context, org):
                 if check.ok is False:
                     context.failed.add(row.name)
                 yield check
+
+
+def _run(row: CheckRow, context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:
+    """A row's checks. An error of which it makes nothing more exact is its last one."""
+    try:
+        yield from row.run(context, org)
+    except CobrowseError as error:
+        yield failing(row.name, error)
 
 
 def settings_checks(errors: Iterable[str]) -> Iterator[Check]:

@@ -37,7 +37,8 @@ from integrations.genesys.operations import (
 )
 from integrations.genesys.retry import RetryingCaller
 from integrations.genesys.user_login import UserLogin
-from integrations.genesys.user_token import GrantStore, UserTokens
+from integrations.genesys.user_token import UserTokens
+from integrations.ledger.grants import GrantTable
 from schemas.genesys import TokenSchema
 
 # Seconds for each question to Genesys, its repetitions included.
@@ -57,7 +58,7 @@ class GenesysChecks:
     """Asks Genesys on behalf of one examination, with a token of its own."""
 
     def __init__(
-        self, context: DiagnosticContext, grants: GrantStore | None = None, rows: Sequence[FlowRow] = FLOWS
+        self, context: DiagnosticContext, grants: GrantTable | None = None, rows: Sequence[FlowRow] = FLOWS
     ) -> None:
         settings = context.settings
         self._rows = rows
@@ -117,9 +118,6 @@ class GenesysChecks:
         except GenesysForbidden:
             # All or nothing: only a request for each alone shows which.
             granted = None
-        except CobrowseError as error:
-            yield failing("scopes", error)
-            return
         for scope in scopes:
             try:
                 is_granted = scope in (self._granted_scopes(scope) if granted is None else granted)
@@ -133,27 +131,14 @@ class GenesysChecks:
 
     def reading(self) -> Iterator[Check]:
         """Whether conversations can be read: a made-up one must be absent, not forbidden."""
-        try:
-            self.client.call(self.attempt(), CONVERSATION, "", conversation_id=self._context.new_id())
-        except UpstreamRejected as refused:
-            if refused.status not in (400, 404):
-                yield Check("reading", False, refused.message, "Check GENESYS_API_URL and any proxy on the way.")
-                return
-        except GenesysForbidden as error:
-            hint = "Give the client a role that may view conversations, in every division it serves."
-            yield failing("reading", error, hint)
-            return
-        except CobrowseError as error:
-            yield failing("reading", error)
-            return
-        yield Check("reading", True, "conversations can be read")
+        hint = "Give the client a role that may view conversations, in every division it serves."
+        yield self._try_operation("reading", CONVERSATION, None, "conversations can be read", hint)
 
     def ending(self) -> Iterator[Check]:
         """Whether sessions may be ended: of a made-up conversation, whose absence must come before any other answer."""
         hint = "Ignore this if nothing is to be ended; else give the client a role with the permission in the message."
-        yield self._try_operation(
-            "ending", DISCONNECT, {"state": "disconnected"}, "sessions can be ended", hint, needed=False
-        )
+        body = {"state": "disconnected"}
+        yield self._try_operation("ending", DISCONNECT, body, "sessions can be ended", hint, needed=False)
 
     def participant_data(self) -> Iterator[Check]:
         """Whether participant data may be written, in the same way, where PARTICIPANT_DATA asks for it."""
@@ -162,24 +147,22 @@ class GenesysChecks:
             yield Check(name, None, "PARTICIPANT_DATA is not set")
             return
         hint = "Give the client a role that may edit participant attributes; until then handedOver is false."
-        yield self._try_operation(
-            name, ATTRIBUTES, {"attributes": {}}, "participant data can be written", hint, needed=True
-        )
+        yield self._try_operation(name, ATTRIBUTES, {"attributes": {}}, "participant data can be written", hint)
 
     def _try_operation(
-        self, name: str, operation: Operation, json: object, success: str, hint: str, *, needed: bool
+        self, name: str, operation: Operation, json: object, success: str, hint: str, *, needed: bool = True
     ) -> Check:
-        unused_id = self._context.new_id()
+        """Whether this operation is permitted, with `hint` if not; a failure where it is `needed`."""
+        unused_id, failed = self._context.new_id(), False if needed else None
         target = (unused_id, "communications", unused_id) if operation is DISCONNECT else (unused_id,)
         try:
             self.client.call(self.attempt(), operation, "", conversation_id=unused_id, target=target, json=json)
         except UpstreamRejected as refused:
             if refused.status not in (400, 404):
-                return Check(name, None, refused.message, "This answer is not one of Genesys's; check GENESYS_API_URL.")
-        except GenesysForbidden as error:
-            return failing(name, error, hint) if needed else Check(name, None, error.message, hint)
+                return Check(name, failed, refused.message, "Check GENESYS_API_URL and any proxy on the way.")
         except CobrowseError as error:
-            return failing(name, error) if needed else Check(name, None, error.message)
+            found = failing(name, error, hint if isinstance(error, GenesysForbidden) else "")
+            return replace(found, ok=failed)
         return Check(name, True, success)
 
     def flow(self) -> Iterator[Check]:
@@ -199,14 +182,15 @@ class GenesysChecks:
                 if refused.status in (404, 405) and row is not self._candidates[-1]:
                     absence = f"this org has no {row.trial.path}"
                     continue
-                yield self._flow_absent(row, refused)
+                hint = "Genesys refuses an empty session: check the org's cobrowse configuration."
+                if refused.status in (404, 405):
+                    hint = lacking_hint(row, self._rows)
+                yield Check("flow", False, refused.message, hint)
             except GenesysForbidden as error:
                 scope = next((f"the scope {scope} and " for scope in row.scopes.get(None, "").split()), "")
                 yield failing("flow", error, f"Give the OAuth client {scope}a role with the permission in the message.")
             except SessionNotIdentified as error:
                 yield failing("flow", error, "Check GENESYS_API_URL and any proxy in between: the body holds no id.")
-            except CobrowseError as error:
-                yield failing("flow", error)
             else:
                 yield Check("flow", True, f"{row.name}: the org creates sessions (this one reaches no customer)")
             return
@@ -223,19 +207,10 @@ class GenesysChecks:
             snapshot.raise_if_ineligible()
         except UpstreamRejected as refused:
             kind = ConversationNotFound if refused.status in (400, 404) else GenesysBadResponse
-            yield failing("conversation", kind(f"conversation {conversation_id}: {refused.message}"))
-        except CobrowseError as error:
-            yield failing("conversation", error)
-        else:
-            channel = " and ".join(snapshot.kinds) or "of an unknown kind"
-            live = "; it has a live cobrowse session already" if snapshot.live else ""
-            yield Check("conversation", True, f"active, {channel}{live}")
-
-    def _flow_absent(self, row: FlowRow, refused: UpstreamRejected) -> Check:
-        hint = "Genesys refuses an empty session: check the org's cobrowse configuration."
-        if refused.status in (404, 405):
-            hint = lacking_hint(row, self._rows)
-        return Check("flow", False, refused.message, hint)
+            raise kind(f"conversation {conversation_id}: {refused.message}") from None
+        channel = " and ".join(snapshot.kinds) or "of an unknown kind"
+        live = "; it has a live cobrowse session already" if snapshot.live else ""
+        yield Check("conversation", True, f"active, {channel}{live}")
 
     def _granted_scopes(self, scope: str) -> frozenset[str]:
         caller = _ScopeRecorder(self._transport, self._context.clock, _fixed_jitter)
@@ -247,10 +222,6 @@ class GenesysChecks:
         return Tokens(
             caller, self._context.clock, self._context.settings.login_url, client_id, secret, lease_owner="doctor"
         )
-
-    def new_id(self) -> str:
-        """An id that nothing has."""
-        return self._context.new_id()
 
     def attempt(self) -> Attempt:
         """A new attempt for one check's calls."""

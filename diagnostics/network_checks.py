@@ -30,29 +30,17 @@ def region(context: DiagnosticContext) -> Iterator[Check]:
     yield Check("region", True, f"{settings.genesys_region}: {api} and {login}")
 
 
-def api(context: DiagnosticContext) -> Iterator[Check]:
-    """The Platform API's host."""
-    yield from _host(context, "api", context.settings.api_url)
-
-
-def login(context: DiagnosticContext) -> Iterator[Check]:
-    """The host that tokens come from."""
-    yield from _host(context, "login", context.settings.login_url)
-
-
-def _host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
+def host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
+    """The host of the Platform API, "api", or the one that tokens come from, "login"."""
     dns, tls = f"{which} host: DNS", f"{which} host: TLS"
     if is_proxied(context.settings, url):
         yield from _check_proxy(context, dns, tls)
         return
     try:
         addresses = context.probe.addresses(url)
-        host = urlsplit(url).hostname
-        yield Check(
-            dns,
-            True,
-            f"{host} is {', '.join(addresses[:3])}" if addresses != [host] else f"skipped ({host} is an IP address)",
-        )
+        name = urlsplit(url).hostname
+        found = f"{name} is {', '.join(addresses[:3])}" if addresses != [name] else f"skipped ({name} is an IP address)"
+        yield Check(dns, True, found)
     except Unreachable as error:
         region_name = context.settings.genesys_region
         region_hint = f"GENESYS_REGION is {region_name}: is it your org's? " if region_name in url else ""

@@ -1,21 +1,128 @@
-"""What /readyz asks, and which of it makes a process unready."""
+"""What /readyz asks, and which of it makes a process unready. Results are kept for a moment, so polling is cheap."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from threading import Lock
 
 from cobrowse.clock import Clock
-from cobrowse.flow import Observer
-from diagnostics.health_checks import (
-    HealthCheck,
-    Readiness,
-    TokenCheck,
-    circuit_check,
-    ping_check,
-    reload_check,
-    user_check,
+from cobrowse.errors import (
+    CobrowseError,
+    GenesysUnavailable,
+    InvalidRequest,
+    LedgerUnavailable,
+    LoginRequired,
+    RateLimitStorageUnavailable,
 )
+from cobrowse.flow import Attempt, Observer
+from cobrowse.model import Command
 from integrations import genesys
 from integrations.ledger import LedgerStore
 from integrations.senders.rate_limit import RateLimiter
+
+Problem = CobrowseError | None
+HealthCheck = Callable[[], Problem]
+
+# Seconds for which an answer is cached: several load balancers probe more than once a second.
+CACHE_SECONDS = 2.0
+# Seconds between two tries to get a token where there is none: a wrong secret must not be sent all day long.
+BETWEEN_TOKENS = 30.0
+# Seconds that a try may take; probes give up after a few.
+PATIENCE = 2.0
+
+
+class Readiness:
+    """Runs the checks at most once per interval; calls in between get the cached results."""
+
+    def __init__(self, checks: Mapping[str, HealthCheck], clock: Clock) -> None:
+        self._checks = checks
+        self._clock = clock
+        self._running = Lock()
+        self._results: Mapping[str, Problem] = {}
+        self._until = float("-inf")
+
+    def __call__(self) -> Mapping[str, Problem]:
+        """What is wrong with each, None where nothing is."""
+        if self._clock.monotonic() < self._until:
+            return self._results
+        # Only the first ever have to wait for one another.
+        if self._running.acquire(blocking=not self._results):
+            try:
+                if self._clock.monotonic() >= self._until:
+                    self._results = {name: check() for name, check in self._checks.items()}
+                    self._until = self._clock.monotonic() + CACHE_SECONDS
+            finally:
+                self._running.release()
+        return self._results
+
+
+def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> Problem:
+    """Whether calls of all Genesys's operations are let through."""
+    operations = " and ".join(open_circuits())
+    message = f"circuit breaker open for {operations} after repeated failures; next attempt in 5 s at most"
+    return GenesysUnavailable(message) if operations else None
+
+
+class TokenCheck:
+    """Whether this process has a token that still lives, or could just now get one."""
+
+    def __init__(
+        self,
+        seconds_left: Callable[[], float],
+        authorize: Callable[[Attempt], object],
+        clock: Clock,
+        lease_owner: str,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
+        self._seconds_left = seconds_left
+        self._authorize = authorize
+        self._clock = clock
+        self._lease_owner = f"{lease_owner}/readyz"
+        self._observers = observers
+        self._next = float("-inf")
+        self._problem: Problem = None
+
+    def __call__(self) -> Problem:
+        """What keeps it from having one."""
+        if self._seconds_left() > 0:
+            self._problem = None
+        elif self._clock.monotonic() >= self._next:
+            self._next = self._clock.monotonic() + BETWEEN_TOKENS
+            self._problem = self._try()
+        return self._problem
+
+    def _try(self) -> Problem:
+        command = Command(sender="readyz", correlation_id="readyz", deadline_seconds=PATIENCE)
+        attempt = Attempt(command, "readyz", self._lease_owner, self._clock, self._observers)
+        # As an initiation does it, so that it asks for the same scopes and the next one finds the token there.
+        try:
+            self._authorize(attempt)
+        except LoginRequired:
+            return None  # which the service user's own check tells
+        except CobrowseError as error:
+            return error
+        return None
+
+
+def user_check(problem: Callable[[], Problem]) -> Problem:
+    """Whether the service user is logged in, where one is needed. An unreachable ledger has a check of its own."""
+    found = problem()
+    return None if isinstance(found, LedgerUnavailable) else found
+
+
+def ping_check(ping: Callable[[], None]) -> Problem:
+    """Whether the ledger can be written, or the counters of rates be reached."""
+    try:
+        ping()
+    except (LedgerUnavailable, RateLimitStorageUnavailable) as error:
+        return error
+    return None
+
+
+def reload_check(refused: tuple[str, ...]) -> Problem:
+    """Whether the configuration on the disk is in force; `refused`: why a reload was refused."""
+    more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+    hint = "The previous configuration stays in force. Correct the file and send SIGHUP again."
+    return InvalidRequest(f"a reload was refused: {refused[0]}{more}", hint=hint)
 
 
 def tolerated_checks(*, strict: bool, ledger_required: bool) -> tuple[str, ...]:

@@ -38,8 +38,6 @@ def service_user(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Che
         yield failing(name, error, _LOG_IN)
     except UpstreamRejected as refused:
         yield Check(name, False, refused.message, "Genesys does not say whose token it is; check GENESYS_API_URL.")
-    except CobrowseError as error:
-        yield failing(name, error)
     else:
         until = context.clock.now() + timedelta(seconds=org.grants.user.seconds_left())
         org_suffix = f" of {person.org}" if person.org else ""
@@ -62,7 +60,7 @@ def _find_person(org: GenesysChecks, login: UserLogin, user: UserTokens, api_url
     return login.whose(attempt, user.get(attempt), api_url)
 
 
-def tokens(_context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:
+def tokens(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:
     """Which token each operation goes out with. The one that invites is tried on a conversation that does not exist."""
     if org.grants.mode == USER:
         yield Check("tokens", True, "the service user's, for every operation")
@@ -70,20 +68,20 @@ def tokens(_context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:
     if org.grants.user is None:
         yield Check("tokens", True, "the OAuth client's, for every operation")
         return
-    operation, unused_id = org.row.invitation, org.new_id()
+    operation, unused_id = org.row.invitation, context.new_id()
     json = {"type": "cobrowse", "cobrowseSessionId": unused_id} if operation.sends_json else None
     unknown = ""
     try:
         org.client.call(org.attempt(), operation, "", conversation_id=unused_id, json=json)
-    except UserTokenRequired as error:
-        yield failing("tokens", error)
+    except UpstreamRejected:
+        pass  # absent or forbidden: the kind of token was good enough to come so far
+    except UserTokenRequired:
+        raise
+    except LoginRequired as error:
+        yield failing("tokens", error, _LOG_IN)
         return
-    except (UpstreamRejected, CobrowseError) as error:
-        # Absent or forbidden: the kind of token was good enough to come so far.
-        if isinstance(error, LoginRequired):
-            yield failing("tokens", error, _LOG_IN)
-            return
-        unknown = "" if isinstance(error, UpstreamRejected) else f" ({operation.name} could not be tried)"
+    except CobrowseError:
+        unknown = f" ({operation.name} could not be tried)"
     demanded = org.grants.demanded()
     user_part = f"the service user's for {', '.join(demanded)}, as Genesys demands; " if demanded else ""
     client_part = "the OAuth client's for all others" if demanded else "the OAuth client's, for every operation"

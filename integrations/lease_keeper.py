@@ -1,12 +1,12 @@
 """Renews a lease of the ledger in a thread of its own, so that no slow call lets it expire."""
 
 from threading import Event, Thread
-from typing import Protocol
 
 import structlog
 
 from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
+from integrations.ledger.leases import LeaseTable
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -14,28 +14,10 @@ log = structlog.stdlib.get_logger("cobrowse")
 LEASE_SECONDS, EVERY = 9.0, 2.0
 
 
-class Leases(Protocol):
-    """Where the lease is kept."""
-
-    def hold(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
-        """Whether this owner has the lease now."""
-
-    def release(self, name: str, owner: str) -> None:
-        """Let another have it."""
-
-
-class Lease(Protocol):
-    """What one process of several has at a time."""
-
-    @property
-    def held(self) -> bool:
-        """Whether this process has it."""
-
-
 class LeaseKeeper:
     """One owner's lease. `held` is true only while no other can have it, by this process's monotonic clock."""
 
-    def __init__(self, leases: Leases, name: str, owner: str, clock: Clock) -> None:
+    def __init__(self, leases: LeaseTable, name: str, owner: str, clock: Clock) -> None:
         self._leases = leases
         self._name = name
         self._owner = owner

@@ -1,35 +1,14 @@
-"""An HTTP answer as a value, before anything is done to it on its way out."""
+"""Answers as JSON, and the head of one as it is on the wire."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
 
 import orjson
-
-JSON = "application/json"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an endpoint says: faults make a new one of it, and the server sends it."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
+from flask import Response
 
 
-def json_answer(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+def json_answer(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The answer that carries a document as JSON."""
-    return Answer(status, orjson.dumps(document), headers=headers or {})
-
-
-def status_line(status: int) -> str:
-    """The status with its reason phrase, as WSGI and the wire want it."""
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"{status} Unknown"
+    return Response(orjson.dumps(document), status, headers, content_type="application/json; charset=utf-8")
 
 
 def head(status: str, headers: Iterable[tuple[str, str]]) -> bytes:

@@ -9,8 +9,8 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox import endpoints, listening
-from sandbox.answers import Answer, json_answer, status_line
-from sandbox.breakage import Wire, apply_response_fault, render
+from sandbox.answers import json_answer
+from sandbox.breakage import Wire, apply_response_fault
 from sandbox.calls import Call
 from sandbox.control import control
 from sandbox.errors import GenesysError, Refusal
@@ -22,51 +22,37 @@ BODY_LIMIT = 512_000  # bytes: Genesys's request.bytes.max
 
 
 class Route(NamedTuple):
-    """One call: where it is, the flow without which it doesn't exist, and the status of a good answer."""
+    """One call: where it is, what it does, the status of a good answer, and the flow without which it doesn't exist."""
 
     method: str
     rule: str
     operation: str
-    flow: str
-    status: int
-    work: Callable[..., Answer]
+    work: Callable[..., Response]
+    status: int = 200
+    flow: str = "both"
 
 
 _ONE = "/api/v2/conversations/<conversation_id>"
 _COBROWSE = "/api/v2/conversations/cobrowsesessions/<conversation_id>"
+_COMMUNICATION = f"{_COBROWSE}/participants/<participant_id>/communications/<communication_id>"
+_CHANNELS = "/api/v2/notifications/channels"
 ROUTES = (
-    Route("POST", "/oauth/token", "token", "both", 200, endpoints.login),
-    Route("GET", "/oauth/authorize", "authorize", "both", 200, endpoints.authorize),
-    Route("GET", "/api/v2/users/me", "me", "both", 200, endpoints.get_me),
-    Route("GET", "/api/v2/conversations/webchat", "list", "both", 200, endpoints.list_webchats),
-    Route("GET", _ONE, "conversation", "both", 200, endpoints.get_conversation),
-    Route("POST", "/api/v2/cobrowse/sessions", "create", "media", 201, endpoints.create_session),
-    Route("POST", f"{_ONE}/media", "attach", "media", 201, endpoints.attach_medium),
-    Route("POST", f"{_ONE}/cobrowse", "cobrowse", "native", 200, endpoints.start_cobrowse),
-    Route(
-        "PATCH",
-        f"{_COBROWSE}/participants/<participant_id>/communications/<communication_id>",
-        "disconnect",
-        "both",
-        200,
-        endpoints.disconnect,
-    ),
-    Route(
-        "PATCH", f"{_ONE}/participants/<participant_id>/attributes", "attributes", "both", 200, endpoints.set_attributes
-    ),
-    Route("GET", _COBROWSE, "cobrowsesessions", "both", 200, endpoints.get_cobrowse),
-    Route("POST", "/api/v2/notifications/channels", "channel", "both", 200, listening.make_channel),
-    Route(
-        "PUT",
-        "/api/v2/notifications/channels/<channel_id>/subscriptions",
-        "subscribe",
-        "both",
-        200,
-        listening.subscribe,
-    ),
-    Route("GET", "/api/v2/routing/queues", "queues", "both", 200, listening.list_queues),
-    Route("POST", "/api/v2/users/search", "users", "both", 200, listening.search_users),
-    Route("POST", "/api/v2/analytics/conversations/details/query", "details", "both", 200, listening.query_details),
+    Route("POST", "/oauth/token", "token", endpoints.login),
+    Route("GET", "/oauth/authorize", "authorize", endpoints.authorize),
+    Route("GET", "/api/v2/users/me", "me", endpoints.get_me),
+    Route("GET", "/api/v2/conversations/webchat", "list", endpoints.list_webchats),
+    Route("GET", _ONE, "conversation", endpoints.get_conversation),
+    Route("POST", "/api/v2/cobrowse/sessions", "create", endpoints.create_session, 201, "media"),
+    Route("POST", f"{_ONE}/media", "attach", endpoints.attach_medium, 201, "media"),
+    Route("POST", f"{_ONE}/cobrowse", "cobrowse", endpoints.start_cobrowse, 200, "native"),
+    Route("PATCH", _COMMUNICATION, "disconnect", endpoints.disconnect),
+    Route("PATCH", f"{_ONE}/participants/<participant_id>/attributes", "attributes", endpoints.set_attributes),
+    Route("GET", _COBROWSE, "cobrowsesessions", endpoints.get_cobrowse),
+    Route("POST", _CHANNELS, "channel", listening.make_channel),
+    Route("PUT", f"{_CHANNELS}/<channel_id>/subscriptions", "subscribe", listening.subscribe),
+    Route("GET", "/api/v2/routing/queues", "queues", listening.list_queues),
+    Route("POST", "/api/v2/users/search", "users", listening.search_users),
+    Route("POST", "/api/v2/analytics/conversations/details/query", "details", listening.query_details),
 )
 
 
@@ -89,55 +75,44 @@ def create_app(genesys: FakeGenesys) -> Flask:
 
 def _respond(genesys: FakeGenesys, route: Route, **path: str) -> Response:
     """Do one call, with the fault that strikes it."""
-    wire = Wire(request.environ.get("werkzeug.socket"), genesys.stopping.wait)
     request.get_data(cache=True)  # before the form, which would take it away
     if route.operation == "token" and request.form.get("grant_type") in GRANTS:
         route = route._replace(operation="user_token")
     call = _record_call(genesys, route.operation, path.get("conversation_id"))
+    answer_call = partial(_answer_call, genesys, route, call, path)
     queued = genesys.faults.take(route.operation)
-    answer, queued = _apply_faults(
-        genesys, route, call, queued, wire, partial(_answer_call, genesys, route, call, path)
-    )
-    call.fault = None if queued is None else queued.fault.kind
-    call.status = None if call.fault == "drop" else answer.status
-    headers, pieces = render(None if queued is None else queued.fault, answer, call.correlation_id, wire)
-    names = {name.lower() for name, _ in headers}
-    budget = genesys.tokens.budget(_bearer())
-    headers = [*headers, *((name, value) for name, value in budget.items() if name not in names)]
-    return Response(pieces, status_line(answer.status), headers)
+    answer = answer_call() if queued is None else _apply_fault(genesys, route, call, queued, answer_call)
+    return _finish(genesys, call, answer)
 
 
-def _apply_faults(
-    genesys: FakeGenesys,
-    route: Route,
-    call: Call,
-    queued: QueuedFault | None,
-    wire: Wire,
-    answer_call: Callable[[], Answer],
-) -> tuple[Answer, QueuedFault | None]:
-    """The answer, and the fault that is still to show in how it is sent.
+def _apply_fault(
+    genesys: FakeGenesys, route: Route, call: Call, queued: QueuedFault, answer_call: Callable[[], Response]
+) -> Response:
+    """The answer of a call that a fault strikes.
 
     A fault that strikes afterwards is for calls that worked: where the call fails by itself, it waits for the next.
     """
-    if queued is None:
-        return answer_call(), None
     fault, before = queued.fault, queued.fault.when == "before"
+    wire = Wire(request.environ.get("werkzeug.socket"), genesys.stopping.wait)
     if before and fault.kind == "delay" and wire.pause(fault.parameters["seconds"]):
-        return GenesysError("service.unavailable").answer(call.correlation_id), None
+        return GenesysError("service.unavailable").answer(call.correlation_id)
     if before and fault.kind == "expire_token":
-        _revoke(genesys, None)
+        genesys.tokens.revoke(_bearer())
     answer = answer_call() if not before or fault.kind in {"delay", "expire_token"} else json_answer({}, route.status)
-    if not before and answer.status >= 400:
+    if not before and answer.status_code >= 400:
         genesys.faults.give_back(queued)
-        return answer, None
+        return answer
     if not before and fault.kind == "delay":
         wire.pause(fault.parameters["seconds"])
     if not before and fault.kind == "expire_token":
-        _revoke(genesys, answer if route.rule == "/oauth/token" else None)
-    return apply_response_fault(fault, answer, call.correlation_id, route.operation), queued
+        # A login's is the one that it gives.
+        is_login = route.rule == "/oauth/token"
+        genesys.tokens.revoke(orjson.loads(answer.get_data())["access_token"] if is_login else _bearer())
+    call.fault = fault.kind
+    return apply_response_fault(fault, answer, call, wire)
 
 
-def _answer_call(genesys: FakeGenesys, route: Route, call: Call, path: Mapping[str, str]) -> Answer:
+def _answer_call(genesys: FakeGenesys, route: Route, call: Call, path: Mapping[str, str]) -> Response:
     """The answer of a call that nothing struck, good or bad."""
     try:
         if genesys.options.api not in {"both", route.flow} and route.flow != "both":
@@ -155,10 +130,18 @@ def _no_such_call(genesys: FakeGenesys, error: HTTPException) -> Response:
     """An unknown path or method: answered and counted as Genesys's own rejections are."""
     call = _record_call(genesys, "unknown", None)
     code = "method.not.allowed" if error.code == 405 else "not.found" if error.code == 404 else "bad.request"
-    answer = GenesysError(code).answer(call.correlation_id)
-    call.status = answer.status
-    headers, pieces = render(None, answer, call.correlation_id, Wire(None, genesys.stopping.wait))
-    return Response(pieces, status_line(answer.status), headers)
+    return _finish(genesys, call, GenesysError(code).answer(call.correlation_id))
+
+
+def _finish(genesys: FakeGenesys, call: Call, answer: Response) -> Response:
+    """The answer with the headers that all have; its status goes on record."""
+    call.status = None if call.fault == "drop" else answer.status_code
+    answer.headers["ININ-Correlation-Id"] = call.correlation_id
+    # So that a service with SANDBOX=true can verify that this is one.
+    answer.headers["X-Genesys-Sandbox"] = "1"
+    for name, value in genesys.tokens.budget(_bearer()).items():
+        answer.headers.setdefault(name, value)
+    return answer
 
 
 def _record_call(genesys: FakeGenesys, operation: str, conversation_id: str | None) -> Call:
@@ -172,14 +155,6 @@ def _record_call(genesys: FakeGenesys, operation: str, conversation_id: str | No
         content_type=request.headers.get("Content-Type"),
         authorization=request.headers.get("Authorization"),
     )
-
-
-def _revoke(genesys: FakeGenesys, login_answer: Answer | None) -> None:
-    """Make the token invalid that this call presented, or the one that it has just been given."""
-    if login_answer is None:
-        genesys.tokens.revoke(_bearer())
-    else:
-        genesys.tokens.revoke(orjson.loads(login_answer.body)["access_token"])
 
 
 def _bearer() -> str:

@@ -1,15 +1,16 @@
-"""What a fault does to an answer: another answer, or another way of sending it."""
+"""What a fault does to an answer: what it says, or how it is sent."""
 
 import socket
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import orjson
-from flask import request
+from flask import Response, request
 
-from sandbox.answers import JSON, Answer, head, json_answer, status_line
+from sandbox.answers import head, json_answer
+from sandbox.calls import Call
 from sandbox.errors import CODES, USUAL_CODE, OAuthError, error_body
 from sandbox.faults import Fault
 
@@ -18,6 +19,8 @@ _CHUNK = 65_536  # bytes of a huge body sent at a time
 
 # SO_LINGER on with no seconds: closing sends RST at once, and what is unsent is thrown away.
 RESET = struct.pack("ii", 1, 0)
+# What a firewall or CDN says in the place of Genesys.
+_PAGE = b"<!DOCTYPE html>\n<html><head><title>One moment</title></head><body>Please wait.</body></html>\n"
 
 
 @dataclass(frozen=True)
@@ -28,157 +31,121 @@ class Wire:
     pause: Callable[[float], bool]
 
 
-def _status(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:
+def _status(fault: Fault, answer: Response, call: Call, _wire: Wire) -> Response:
     parameters = fault.parameters
-    status = int(parameters["status"])
-    retry = parameters["retry_after"]
-    headers = ({} if retry is None else {"Retry-After": str(retry)}) | (parameters["headers"] or {})
+    status = parameters["status"]
+    retry = parameters.get("retry_after")
+    headers = {} if retry is None else {"Retry-After": str(retry)}
+    headers |= {name: str(value) for name, value in parameters.get("headers", {}).items()}
     if status < 400:
-        return replace(answer, status=status, headers={**answer.headers, **headers})
-    if operation == "token" and status in {400, 401}:
-        refused = OAuthError(
-            status, str(parameters["code"] or "invalid_client"), str(parameters["message"] or "authentication failed")
-        )
-        return replace(refused.answer(context_id), headers=headers)
-    default_code = (
-        "too.many.requests" if status == 429 and retry is None else USUAL_CODE.get(status, "internal.server.error")
-    )
-    code = str(parameters["code"] or default_code)
-    row = CODES.get(code)
-    placeholders = {"seconds": str(retry), "permissions": "conversation:cobrowse:add", "maximumBytes": "512000"}
-    placeholders |= {"limit": "300", "window": "60", "value": "", "type": "", "allowableValues": ""}
-    message = str(parameters["message"] or (row.message.format(**placeholders) if row else code))
-    return json_answer(error_body(status, code, message, context_id), status, headers)
+        answer.status_code = status
+    elif call.operation == "token" and status in {400, 401}:
+        error = parameters.get("code", "invalid_client")
+        answer = OAuthError(status, error, parameters.get("message", "authentication failed")).answer("")
+    else:
+        usual = USUAL_CODE.get(status, "internal.server.error")
+        if status == 429 and retry is None:
+            usual = "too.many.requests"
+        code = parameters.get("code", usual)
+        row = CODES.get(code)
+        placeholders = {"seconds": str(retry), "permissions": "conversation:cobrowse:add", "maximumBytes": "512000"}
+        placeholders |= {"limit": "300", "window": "60", "value": "", "type": "", "allowableValues": ""}
+        message = parameters.get("message", row.message.format(**placeholders) if row else code)
+        answer = json_answer(error_body(status, code, message, call.correlation_id), status)
+    answer.headers.update(headers)
+    return answer
 
 
-def _wrong_json(fault: Fault, answer: Answer, *_: str) -> Answer:
-    return replace(answer, body=orjson.dumps(fault.parameters["body"]))
-
-
-def _not_json(fault: Fault, answer: Answer, *_: str) -> Answer:
-    page = b"<!DOCTYPE html>\n<html><head><title>One moment</title></head><body>Please wait.</body></html>\n"
-    return replace(answer, status=int(fault.parameters["status"]), body=page, content_type="text/html")
-
-
-def _empty(_fault: Fault, answer: Answer, *_: str) -> Answer:
-    return replace(answer, body=b"")
-
-
-def _wrong_type(fault: Fault, answer: Answer, *_: str) -> Answer:
-    return replace(answer, content_type=str(fault.parameters["content_type"]))
-
-
-def _echo(fault: Fault, *_: object) -> Answer:
+def _echo(fault: Fault, *_: object) -> Response:
     """A gateway that quotes the request in its error, in all the places that a message is read from."""
-    status = int(fault.parameters["status"])
     presented = request.headers.get("Authorization", "")
     url = f"{request.url}?token={presented.partition(' ')[2]}"
     quoted = f"{presented} was refused for {url} {request.get_data(as_text=True)}"
-    return json_answer({"code": "echo", "message": quoted, "error_description": quoted, "contextId": presented}, status)
+    document = {"code": "echo", "message": quoted, "error_description": quoted, "contextId": presented}
+    return json_answer(document, fault.parameters["status"])
 
 
-def _redirect(fault: Fault, answer: Answer, *_: str) -> Answer:
-    location = quote(str(fault.parameters["location"]), safe="/:?#[]@!$&'()*+,;=%")
-    return replace(answer, status=int(fault.parameters["status"]), body=b"", headers={"Location": location})
+def _redirect(fault: Fault, *_: object) -> Response:
+    location = quote(fault.parameters["location"], safe="/:?#[]@!$&'()*+,;=%")
+    return Response(status=fault.parameters["status"], headers={"Location": location})
 
 
-# Kinds that say something else; a kind not here leaves the answer as it is.
-_REPLACEMENTS: Mapping[str, Callable[[Fault, Answer, str, str], Answer]] = {
-    "status": _status,
-    "wrong_json": _wrong_json,
-    "not_json": _not_json,
-    "empty": _empty,
-    "wrong_type": _wrong_type,
-    "echo": _echo,
-    "redirect": _redirect,
-}
+def _say(answer: Response, body: bytes, content_type: str | None = None, status: int | None = None) -> Response:
+    """The answer with another body, and another type and status if they are given."""
+    answer.set_data(body)
+    answer.content_type = content_type or answer.content_type
+    answer.status_code = status or answer.status_code
+    return answer
 
 
-def apply_response_fault(fault: Fault, answer: Answer, context_id: str, operation: str) -> Answer:
-    """The answer that is given in place of this one."""
-    replacement = _REPLACEMENTS.get(fault.kind)
-    return answer if replacement is None else replacement(fault, answer, context_id, operation)
+def _send(answer: Response, pieces: Iterator[bytes], length: int | None = None) -> Response:
+    """The answer sent in these pieces; ConnectionAbortedError from them cuts the connection."""
+    answer.headers["Content-Length"] = str(len(answer.get_data()) if length is None else length)
+    answer.response = pieces
+    return answer
 
 
-def _drop(fault: Fault, _answer: Answer, _headers: object, wire: Wire) -> Iterator[bytes]:
+def _drop(fault: Fault, wire: Wire) -> Iterator[bytes]:
     yield from ()  # what makes this a generator: it fails when it is sent, not when it is made
     if fault.parameters["how"] == "rst" and wire.connection is not None:
         wire.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     raise ConnectionAbortedError("a fault: no answer")
 
 
-def _truncate(_fault: Fault, answer: Answer, *_: object) -> Iterator[bytes]:
-    yield answer.body[: len(answer.body) // 2]
+def _truncate(body: bytes) -> Iterator[bytes]:
+    yield body[: len(body) // 2]
     raise ConnectionAbortedError("a fault: half an answer")
 
 
-def _drip(fault: Fault, answer: Answer, headers: list[tuple[str, str]], wire: Wire) -> Iterator[bytes]:
-    seconds = float(fault.parameters["seconds"])
+def _drip(fault: Fault, answer: Response, body: bytes, wire: Wire) -> Iterator[bytes]:
     sends_head = fault.parameters["part"] == "all" and wire.connection is not None
-    opening = head(status_line(answer.status), [*headers, ("Connection", "close")]) if sends_head else b""
-    data = opening + answer.body
+    opening = head(answer.status, [*answer.headers, ("Connection", "close")]) if sends_head else b""
+    data = opening + body
     for place in range(len(data)):
         byte = data[place : place + 1]
         if sends_head and wire.connection is not None:
             wire.connection.sendall(byte)
         else:
             yield byte
-        if wire.pause(seconds):
+        if wire.pause(fault.parameters["seconds"]):
             raise ConnectionAbortedError("the sandbox stops")
     if sends_head:
         raise ConnectionAbortedError("all of it is sent already")
 
 
-def _huge(fault: Fault, answer: Answer, *_: object) -> Iterator[bytes]:
-    opening = _pad(answer.body)
-    yield opening
-    remaining = _padding(fault)
-    while remaining > 0:
-        yield b"x" * min(remaining, _CHUNK)
-        remaining -= _CHUNK
-    yield b'"}'
+def _huge(fault: Fault, answer: Response, *_: object) -> Response:
+    """The good response with a field that makes it huge; read whole it is still valid."""
+    body = answer.get_data()
+    start = body.rstrip()[:-1] if body.startswith(b"{") else b"{"
+    opening = start + (b"" if start == b"{" else b",") + b'"padding":"'
+    padding: int = fault.parameters["megabytes"] * MEGABYTE
+
+    def pieces() -> Iterator[bytes]:
+        yield opening
+        for sent in range(0, padding, _CHUNK):
+            yield b"x" * min(padding - sent, _CHUNK)
+        yield b'"}'
+
+    return _send(answer, pieces(), len(opening) + padding + len(b'"}'))
 
 
-# Kinds that send the answer in another way.
-_SENDINGS: Mapping[str, Callable[[Fault, Answer, list[tuple[str, str]], Wire], Iterator[bytes]]] = {
-    "drop": _drop,
-    "truncate": _truncate,
-    "drip": _drip,
+# What each kind does; one that is not here leaves the answer as it is.
+_EFFECTS: Mapping[str, Callable[[Fault, Response, Call, Wire], Response]] = {
+    "status": _status,
+    "wrong_json": lambda fault, answer, *_: _say(answer, orjson.dumps(fault.parameters["body"])),
+    "not_json": lambda fault, answer, *_: _say(answer, _PAGE, "text/html", fault.parameters["status"]),
+    "empty": lambda _fault, answer, *_: _say(answer, b""),
+    "wrong_type": lambda fault, answer, *_: _say(answer, answer.get_data(), fault.parameters["content_type"]),
+    "echo": _echo,
+    "redirect": _redirect,
+    "drop": lambda fault, answer, _call, wire: _send(answer, _drop(fault, wire)),
+    "truncate": lambda _fault, answer, *_: _send(answer, _truncate(answer.get_data())),
+    "drip": lambda fault, answer, _call, wire: _send(answer, _drip(fault, answer, answer.get_data(), wire)),
     "huge": _huge,
 }
 
 
-def render(
-    fault: Fault | None, answer: Answer, context_id: str, wire: Wire
-) -> tuple[list[tuple[str, str]], Iterable[bytes]]:
-    """The headers and the pieces of the body, as the fault has them sent.
-
-    Raises:
-        ConnectionAbortedError: from the pieces, where the connection is to be cut.
-    """
-    length = len(answer.body)
-    if fault is not None and fault.kind == "huge":
-        length = len(_pad(answer.body)) + _padding(fault) + len(b'"}')
-    kind = answer.content_type if answer.content_type != JSON else f"{JSON}; charset=utf-8"
-    headers = [
-        ("Content-Type", kind),
-        ("Content-Length", str(length)),
-        ("ININ-Correlation-Id", context_id),
-        # So that a service with SANDBOX=true can verify that this is one.
-        ("X-Genesys-Sandbox", "1"),
-        *answer.headers.items(),
-    ]
-    send = None if fault is None else _SENDINGS.get(fault.kind)
-    if fault is None or send is None:
-        return headers, (answer.body,)
-    return headers, send(fault, answer, headers, wire)
-
-
-def _pad(body: bytes) -> bytes:
-    """The good response up to the field that makes it huge; read whole it is still valid."""
-    start = body.rstrip()[:-1] if body.startswith(b"{") else b"{"
-    return start + (b"" if start == b"{" else b",") + b'"padding":"'
-
-
-def _padding(fault: Fault) -> int:
-    return int(fault.parameters["megabytes"]) * MEGABYTE
+def apply_response_fault(fault: Fault, answer: Response, call: Call, wire: Wire) -> Response:
+    """The answer that is given in place of this one. Its head is read when it is sent, so headers may be added."""
+    effect = _EFFECTS.get(fault.kind)
+    return answer if effect is None else effect(fault, answer, call, wire)

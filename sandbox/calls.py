@@ -1,5 +1,6 @@
 """The calls that the sandbox has received: the newest one by one, and a count of each operation."""
 
+import re
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
@@ -30,20 +31,8 @@ class Call:
 
     def document(self) -> dict[str, object]:
         """The call as the control endpoint shows it."""
-        return {
-            "n": self.n,
-            "operation": self.operation,
-            "method": self.method,
-            "path": self.path,
-            "status": self.status,
-            "correlationId": self.correlation_id,
-            "time": stamp(self.time),
-            "conversationId": self.conversation_id,
-            "hasBody": self.has_body,
-            "contentType": self.content_type,
-            "authorization": self.authorization,
-            "fault": self.fault,
-        }
+        names = {name: re.sub("_(.)", lambda found: found[1].upper(), name) for name in vars(self)}
+        return {shown: getattr(self, name) for name, shown in names.items()} | {"time": stamp(self.time)}
 
 
 class Calls:

@@ -1,26 +1,37 @@
-"""The sandbox's own endpoints, under /sandbox: faults, counts, calls, conversations, tokens, settings, reset."""
-
-from collections.abc import Mapping
+"""The sandbox's own endpoints, under /sandbox: faults, counts, calls, conversations, settings, reset."""
 
 import orjson
 from flask import Blueprint, Response, request
+from marshmallow import fields
 
-from sandbox import shapes, state
+from sandbox import shapes
+from sandbox.answers import json_answer
 from sandbox.channels import DISTURBANCES
+from sandbox.documents import Document, Refused, one_of, read, text
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import parse
-from sandbox.fields import Refused, choice, flag, mapping, text, texts, whole
-from sandbox.options import SCOPES, YEAR, change_options
+from sandbox.options import change_options
+from sandbox.state import CHANNELS, ENDINGS, PRESENCES, STATES
 
-FIXED: Mapping[str, str] = {
-    "webchat": state.WEBCHAT,
-    "voice": state.VOICE,
-    "message": state.MESSAGE,
-    "ended": state.ENDED,
-    "email": state.EMAIL,
-    "live": state.LIVE,
-}
+
+class _Conversation(Document):
+    conversation_id = text(data_key="id")
+    channel = one_of(CHANNELS)
+    state = one_of(STATES)
+    agent = one_of(PRESENCES)
+
+
+class _Change(Document):
+    state = one_of(("ended",))
+    customer = one_of(PRESENCES)
+    agent = one_of(PRESENCES)
+    cobrowse = one_of(ENDINGS)
+    transfer = fields.Boolean()
+
+
+class _Disturbance(Document):
+    disturb = one_of(DISTURBANCES, required=True)
 
 
 def control(genesys: FakeGenesys) -> Blueprint:
@@ -29,49 +40,40 @@ def control(genesys: FakeGenesys) -> Blueprint:
 
     @blueprint.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        return _json({"message": str(error)}, 400)
+        return json_answer({"message": str(error)}, 400)
 
     @blueprint.errorhandler(GenesysError)
     def absent(_error: GenesysError) -> Response:
         # Here it can only be a conversation that isn't there.
-        return _json({"message": "id: there is no such conversation"}, 404)
+        return json_answer({"message": "id: there is no such conversation"}, 404)
 
     @blueprint.get("/state")
     def show_state() -> Response:
-        return _json(snapshot(genesys))
+        return json_answer(snapshot(genesys))
 
     @blueprint.get("/calls")
     def show_calls() -> Response:
         calls = genesys.record.newest(request.args.get("operation"))
-        return _json({"total": genesys.record.total(), "calls": [one.document() for one in calls]})
+        return json_answer({"total": genesys.record.total(), "calls": [one.document() for one in calls]})
 
     @blueprint.post("/reset")
     def reset() -> Response:
         genesys.reset()
-        return _json(snapshot(genesys))
+        return json_answer(snapshot(genesys))
 
     @blueprint.get("/settings")
     def show_settings() -> Response:
-        return _json(genesys.options.document())
+        return json_answer(genesys.options.document())
 
     @blueprint.post("/settings")
     def change_settings() -> Response:
         genesys.options.copy_from(change_options(genesys.options, _document()))
-        return _json(genesys.options.document())
-
-    @blueprint.post("/tokens")
-    def add_token() -> Response:
-        fields = mapping(_document(), ("token", "scopes", "expiresIn"))
-        value = text(fields["token"], "token") if "token" in fields else None
-        scopes = texts(fields["scopes"], "scopes") if "scopes" in fields else SCOPES
-        seconds = whole(fields["expiresIn"], "expiresIn", 1, YEAR) if "expiresIn" in fields else None
-        token = genesys.add_user_token(value, scopes, seconds)
-        return _json({"access_token": token.value, "scopes": sorted(token.scopes), "expires_in": seconds}, 201)
+        return json_answer(genesys.options.document())
 
     @blueprint.delete("/logins")
     def revoke_logins() -> Response:
         genesys.logins.revoke()
-        return _json({"renewed": genesys.logins.renewed})
+        return json_answer({"renewed": genesys.logins.renewed})
 
     _conversations(blueprint, genesys)
     _channels(blueprint, genesys)
@@ -82,86 +84,59 @@ def control(genesys: FakeGenesys) -> Blueprint:
 def _conversations(blueprint: Blueprint, genesys: FakeGenesys) -> None:
     @blueprint.post("/conversations")
     def add_conversation() -> Response:
-        fields = mapping(_document(), ("id", "channel", "state", "agent"))
-        name = text(fields["id"], "id") if "id" in fields else None
-        channel, status = fields.get("channel", "webchat"), fields.get("state", "active")
-        new = genesys.add_conversation(str(channel), str(status), name, str(fields.get("agent", "connected")))
-        return _json(shapes.conversation(new, genesys.options.api), 201)
+        new = genesys.add_conversation(**read(_Conversation(), _document()))
+        return json_answer(shapes.conversation(new, genesys.options.api), 201)
 
     @blueprint.patch("/conversations/<conversation_id>")
     def end_conversation(conversation_id: str) -> Response:
-        fields = mapping(_document(), ("state", "customer", "agent", "cobrowse", "transfer"))
-        if "state" in fields or not fields:
-            choice(fields.get("state"), "state", ("ended",))
+        given = read(_Change(), _document(), empty=False)
+        if "state" in given:
             genesys.state.end(conversation_id)
-        if "cobrowse" in fields:
-            genesys.state.change_cobrowse(conversation_id, choice(fields["cobrowse"], "cobrowse", state.ENDINGS))
-        if "transfer" in fields and flag(fields["transfer"], "transfer"):
+        if "cobrowse" in given:
+            genesys.state.change_cobrowse(conversation_id, given["cobrowse"])
+        if given.get("transfer"):
             genesys.state.move(conversation_id, agent="alerting", transfers=1)
-        presences = {
-            side: choice(fields[side], side, state.PRESENCES) for side in ("customer", "agent") if side in fields
-        }
-        conversation = genesys.state.move(conversation_id, presences.get("customer"), presences.get("agent"))
+        conversation = genesys.state.move(conversation_id, given.get("customer"), given.get("agent"))
         genesys.notify(conversation)
-        return _json(shapes.conversation(conversation, genesys.options.api))
+        return json_answer(shapes.conversation(conversation, genesys.options.api))
 
 
 def _channels(blueprint: Blueprint, genesys: FakeGenesys) -> None:
-    @blueprint.get("/channels")
-    def show_channels() -> Response:
-        return _json({"made": genesys.channels.made, "listening": genesys.channels.listening()})
-
     @blueprint.post("/channels")
     def disturb() -> Response:
-        fields = mapping(_document(), ("disturb",))
-        genesys.channels.disturb(choice(fields.get("disturb"), "disturb", DISTURBANCES))
-        return _json({"made": genesys.channels.made, "listening": genesys.channels.listening()})
+        genesys.channels.disturb(read(_Disturbance(), _document())["disturb"])
+        return json_answer({"made": genesys.channels.made, "listening": genesys.channels.listening()})
 
 
 def _faults(blueprint: Blueprint, genesys: FakeGenesys) -> None:
     @blueprint.post("/faults")
     def add_fault() -> Response:
-        return _json(genesys.faults.enqueue(parse(_document())).document(), 201)
+        return json_answer(genesys.faults.enqueue(parse(_document())).document(), 201)
 
     @blueprint.get("/faults")
     def show_faults() -> Response:
-        return _json({"faults": [one.document() for one in genesys.faults.all()]})
+        return json_answer({"faults": [one.document() for one in genesys.faults.all()]})
 
     @blueprint.delete("/faults")
     def clear_faults() -> Response:
         genesys.faults.clear()
-        return _json({"faults": []})
+        return json_answer({"faults": []})
 
 
 def snapshot(genesys: FakeGenesys) -> dict[str, object]:
-    """What the sandbox holds and has counted."""
-    conversations = genesys.state.conversations()
+    """The conversations there are, and how often the customer of each was invited."""
     invitations = genesys.state.invitations()
     return {
         "api": genesys.options.api,
-        "fixed": FIXED,
         "conversations": [
-            {"id": one.id, "channel": one.channel, "state": "active" if one.ended is None else "ended"}
-            for one in conversations
-        ],
-        "sessions": [
             {
                 "id": one.id,
-                "flow": one.flow,
-                "conversationId": one.conversation_id,
-                "settings": one.settings,
-                "created": shapes.stamp(one.made),
-                "expires": shapes.stamp(one.expires),
+                "channel": one.channel,
+                "state": "active" if one.ended is None else "ended",
+                "invitations": invitations.get(one.id, 0),
             }
-            for one in genesys.sessions()
+            for one in genesys.state.conversations()
         ],
-        "attachments": [
-            shapes.attached(medium) | {"conversationId": one.id, "time": shapes.stamp(medium.attached)}
-            for one in conversations
-            for medium in one.media
-        ],
-        "invitations": {"total": sum(invitations.values()), "byConversation": invitations},
-        "tokens": {"issued": genesys.tokens.issued, "renewed": genesys.logins.renewed},
     }
 
 
@@ -170,7 +145,3 @@ def _document() -> object:
         return orjson.loads(request.get_data())
     except orjson.JSONDecodeError as error:
         raise Refused("the document is not JSON") from error
-
-
-def _json(document: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(document), status, content_type="application/json")

@@ -5,10 +5,10 @@ from functools import partial
 from typing import TypeVar
 
 import orjson
-from flask import request
+from flask import Response, request
 
 from sandbox import shapes
-from sandbox.answers import Answer, json_answer
+from sandbox.answers import json_answer
 from sandbox.directory import ORGANIZATION, SERVICE_USER
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
@@ -27,27 +27,27 @@ CHANNEL_SCOPES: Mapping[str, tuple[str, ...]] = {
 NATIVE_PERMISSIONS = "conversation:cobrowse:add, conversation:cobrowseVoice:add"
 
 
-def login(genesys: FakeGenesys) -> Answer:
+def login(genesys: FakeGenesys) -> Response:
     """`POST /oauth/token`: client credentials, in the Basic header or in the form; a user's code or refresh token."""
     form, authorization = request.form.to_dict(), request.headers.get("Authorization")
     is_user = form.get("grant_type") in GRANTS
     document = genesys.logins.grant(authorization, form) if is_user else genesys.tokens.login(authorization, form)
-    return Answer(200, orjson.dumps(document), headers={"Cache-Control": "no-store"})
+    return json_answer(document, headers={"Cache-Control": "no-store"})
 
 
-def authorize(genesys: FakeGenesys) -> Answer:
+def authorize(genesys: FakeGenesys) -> Response:
     """`GET /oauth/authorize`: where a user logs in."""
     return genesys.logins.page(request.args.to_dict())
 
 
-def get_me(genesys: FakeGenesys) -> Answer:
+def get_me(genesys: FakeGenesys) -> Response:
     """`GET /api/v2/users/me`: whose token it is; a client's has nobody."""
     if not admit(genesys).is_user:
         raise GenesysError("user.context.required")
     return json_answer({**SERVICE_USER, "organization": ORGANIZATION})
 
 
-def list_webchats(genesys: FakeGenesys) -> Answer:
+def list_webchats(genesys: FakeGenesys) -> Response:
     """`GET /api/v2/conversations/webchat`: the webchats, newest first."""
     admit(genesys, "conversation:read")
     active = request.args.get("active", "true").lower() != "false"
@@ -55,19 +55,19 @@ def list_webchats(genesys: FakeGenesys) -> Answer:
     return json_answer(shapes.webchat_page(genesys.state.webchats(active=active), size, number, genesys.options.api))
 
 
-def get_conversation(genesys: FakeGenesys, conversation_id: str) -> Answer:
+def get_conversation(genesys: FakeGenesys, conversation_id: str) -> Response:
     """`GET /api/v2/conversations/{id}`: what verification reads in both flows."""
     admit(genesys, "conversation:read")
     return json_answer(shapes.conversation(genesys.state.view(conversation_id), genesys.options.api))
 
 
-def create_session(genesys: FakeGenesys) -> Answer:
+def create_session(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/cobrowse/sessions`: a session that is not attached to anything yet."""
     admit(genesys, "cobrowse:initiate")
     return json_answer(shapes.created_session(genesys.state.create(read_body(dict))), 201)
 
 
-def attach_medium(genesys: FakeGenesys, conversation_id: str) -> Answer:
+def attach_medium(genesys: FakeGenesys, conversation_id: str) -> Response:
     """`POST /api/v2/conversations/{id}/media`: the session becomes a medium and the customer is invited."""
     token = admit(genesys, "cobrowse:initiate")
     require(token, *CHANNEL_SCOPES[genesys.state.conversation(conversation_id).channel])
@@ -83,7 +83,7 @@ def attach_medium(genesys: FakeGenesys, conversation_id: str) -> Answer:
     return json_answer(shapes.attached(medium), 201 if new else 200)
 
 
-def start_cobrowse(genesys: FakeGenesys, conversation_id: str) -> Answer:
+def start_cobrowse(genesys: FakeGenesys, conversation_id: str) -> Response:
     """`POST /api/v2/conversations/{id}/cobrowse`: the native flow in one call; a body is neither needed nor read."""
     admit(genesys, "cobrowse:initiate", permissions=NATIVE_PERMISSIONS)
     session = genesys.state.start(conversation_id, partial(genesys.faults.next_visibility_delay, "cobrowse"))
@@ -91,7 +91,7 @@ def start_cobrowse(genesys: FakeGenesys, conversation_id: str) -> Answer:
     return json_answer(shapes.started_session(session, genesys.state.conversation(conversation_id).channel))
 
 
-def disconnect(genesys: FakeGenesys, conversation_id: str, participant_id: str, communication_id: str) -> Answer:
+def disconnect(genesys: FakeGenesys, conversation_id: str, participant_id: str, communication_id: str) -> Response:
     """`PATCH …/communications/{id}`: end a cobrowse; no other change is possible."""
     admit(genesys, "cobrowse:initiate")
     if read_body(dict).get("state") != "disconnected":
@@ -104,7 +104,7 @@ def disconnect(genesys: FakeGenesys, conversation_id: str, participant_id: str, 
     return json_answer({})
 
 
-def set_attributes(genesys: FakeGenesys, conversation_id: str, participant_id: str) -> Answer:
+def set_attributes(genesys: FakeGenesys, conversation_id: str, participant_id: str) -> Response:
     """`PATCH …/participants/{id}/attributes`: the customer's participant data."""
     admit(genesys, "conversation:read")
     attributes = read_body(dict).get("attributes")
@@ -118,7 +118,7 @@ def set_attributes(genesys: FakeGenesys, conversation_id: str, participant_id: s
     return json_answer({})
 
 
-def get_cobrowse(genesys: FakeGenesys, conversation_id: str) -> Answer:
+def get_cobrowse(genesys: FakeGenesys, conversation_id: str) -> Response:
     """`GET /api/v2/conversations/cobrowsesessions/{id}`: the cobrowse of a conversation, if there is one."""
     admit(genesys, "conversation:read")
     conversation = genesys.state.view(conversation_id)

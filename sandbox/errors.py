@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sandbox.answers import Answer, json_answer
+from flask import Response
+
+from sandbox.answers import json_answer
 
 
 class _Row(NamedTuple):
@@ -12,7 +14,7 @@ class _Row(NamedTuple):
 
 
 # Codes, statuses and messages: x-inin-error-codes of the conversation operations in Genesys's published OpenAPI, and
-# its error table. Which code goes with the user context is not confirmed.
+# its error table. Which code goes with the user context is not confirmed. The first of a status is its usual one.
 CODES: Mapping[str, _Row] = {
     "bad.request": _Row(400, "The request could not be understood by the server due to malformed syntax."),
     "invalid.value": _Row(
@@ -21,19 +23,19 @@ CODES: Mapping[str, _Row] = {
     "communication.state.required": _Row(
         400, "Can only update a communication's state to disconnected. This endpoint does not update wrapup."
     ),
-    "authentication.required": _Row(401, "No authentication bearer token specified in authorization header."),
     "bad.credentials": _Row(401, "Invalid login credentials."),
+    "authentication.required": _Row(401, "No authentication bearer token specified in authorization header."),
     "ip.not.authorized": _Row(401, "IP address is not authorized"),
     "credentials.expired": _Row(401, "The credentials have expired."),
     "user.context.required": _Row(
         400,
         "This request requires a user context. Client credentials cannot be used for requests to this resource.",
     ),
-    "not.authorized": _Row(403, "You are not authorized to perform the requested action."),
     "missing.permissions": _Row(
         403,
         "Unable to perform the requested action. You are missing the following permission(s): {permissions}",
     ),
+    "not.authorized": _Row(403, "You are not authorized to perform the requested action."),
     "missing.any.permissions": _Row(
         403,
         "Unable to perform the requested action. "
@@ -63,28 +65,14 @@ CODES: Mapping[str, _Row] = {
     "request.timeout": _Row(504, "The request timed out."),
 }
 
-# The code that a fault takes for a status when the test names none: the one a caller is likeliest to meet.
-USUAL_CODE: Mapping[int, str] = {
-    400: "bad.request",
-    401: "bad.credentials",
-    403: "missing.permissions",
-    404: "not.found",
-    405: "method.not.allowed",
-    408: "client.timeout",
-    409: "request.conflict",
-    413: "request.entity.too.large",
-    415: "unsupported.media.type",
-    429: "too.many.requests.retry.after",
-    500: "internal.server.error",
-    503: "service.unavailable",
-    504: "request.timeout",
-}
+# The code that a fault takes for a status when the test names none.
+USUAL_CODE: Mapping[int, str] = {CODES[code].status: code for code in reversed(list(CODES))}
 
 
 class Refusal(Exception):
     """A call that is rejected, with its response."""
 
-    def answer(self, context_id: str) -> Answer:
+    def answer(self, context_id: str) -> Response:
         """The answer in the words of the host that refuses."""
         raise NotImplementedError
 
@@ -106,7 +94,7 @@ class GenesysError(Refusal):
         self.headers = headers or {}
         self.params = params
 
-    def answer(self, context_id: str) -> Answer:
+    def answer(self, context_id: str) -> Response:
         """The ErrorBody, with the message's parameters beside it where it has any."""
         row = CODES[self.code]
         body = error_body(row.status, self.code, row.message.format(**self.params), context_id, details=self.details)
@@ -124,7 +112,7 @@ class OAuthError(Refusal):
         self.error = error
         self.description = description
 
-    def answer(self, _context_id: str) -> Answer:
+    def answer(self, _context_id: str) -> Response:
         """The OAuth error, its description under both names that the login host uses; it names no context."""
         body = {"error": self.error, "description": self.description, "error_description": self.description}
         return json_answer(body, self.status)

@@ -3,18 +3,17 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from sandbox import shapes
 from sandbox.calls import Call, Calls
 from sandbox.channels import Channels
 from sandbox.faults import Faults
-from sandbox.fields import choice
 from sandbox.logins import Logins
-from sandbox.options import SCOPES, Options
-from sandbox.state import CHANNELS, PRESENCES, STATES, Conversation, Session, State
-from sandbox.tokens import Token, Tokens
+from sandbox.options import Options
+from sandbox.state import Conversation, Session, State
+from sandbox.tokens import Tokens
 
 
 def random_id() -> str:
@@ -85,14 +84,7 @@ class FakeGenesys:
         conversation_id: str | None = None,
         agent: str = "connected",
     ) -> Conversation:
-        """Put a conversation there; its id is made up unless given.
-
-        Raises:
-            Refused: the channel, the state or how far the agent is, is none of those there are.
-        """
-        choice(channel, "channel", CHANNELS)
-        choice(state, "state", STATES)
-        choice(agent, "agent", PRESENCES)
+        """Put a conversation there; its id is made up unless given."""
         return self.notify(self.state.add(channel, state, conversation_id, agent))
 
     def ring(self, conversation_id: str | None = None, channel: str = "webchat") -> Conversation:
@@ -121,9 +113,3 @@ class FakeGenesys:
         )
         self.channels.notify(topics, shapes.notification(conversation))
         return conversation
-
-    def add_user_token(
-        self, value: str | None = None, scopes: Iterable[str] = SCOPES, seconds: float | None = None
-    ) -> Token:
-        """Register a user's own token; it is made up unless given, and lasts `seconds` or for ever."""
-        return self.tokens.add_user(value, scopes, seconds)

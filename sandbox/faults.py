@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.fields import Reader, Refused, choice, mapping, number, text, whole
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+
+from sandbox.documents import Document, Refused, check_text, number, one_of, read, text, whole
 
 OPERATIONS = (
     *("token", "list", "conversation", "create", "attach", "cobrowse", "disconnect", "cobrowsesessions"),
@@ -20,8 +22,6 @@ _LOGINS = ("token", "user_token", "authorize")
 # The operations that put a medium into a conversation, and the one that shows it: where a lag can be set.
 _LAGGING = ("conversation", "attach", "cobrowse", "any")
 
-_REQUIRED = object()
-
 
 @dataclass(frozen=True)
 class Lag:
@@ -32,24 +32,8 @@ class Lag:
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """A field of one kind of fault; without a default it must be given."""
-
-    read: Reader
-    default: object = _REQUIRED
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A way to fail: its fields, and when it can strike; the first of `whens` is the default."""
-
-    parameters: Mapping[str, Parameter]
-    whens: tuple[str, ...] = ("before", "after")
-
-
-@dataclass(frozen=True)
 class Fault:
-    """One requested fault; `times` is None for one that always applies."""
+    """One requested fault; `times` is None for one that always applies, `parameters` are its kind's own."""
 
     operation: str
     kind: str
@@ -58,75 +42,60 @@ class Fault:
     parameters: Mapping[str, Any]
 
 
-def _one_of(*choices: object) -> Reader:
-    return lambda value, field: choice(value, field, choices)
+def _check_times(value: object) -> None:
+    if value != ALWAYS and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValidationError(f'must be a whole number from 1, or "{ALWAYS}"')
 
 
-def _status(value: object, field: str) -> object:
-    return whole(value, field, 200, 599)
+def _check_retry_after(value: object) -> None:
+    """Seconds, or an HTTP date or any other text, which is passed on as it is."""
+    if isinstance(value, int | float) and (isinstance(value, bool) or not 0 <= value <= 1e9):
+        raise ValidationError("must be a number from 0 to 1e9, or text")
+    check_text(str(value))
 
 
-def _seconds(value: object, field: str) -> object:
-    return number(value, field, 0, HOUR)
+def _kind(*whens: str, **own: fields.Field[Any]) -> Schema:
+    """A way to fail: when it can strike, the first by default, and its own fields."""
+    common: dict[str, fields.Field[Any]] = {
+        "operation": one_of((*OPERATIONS, "any"), required=True),
+        "kind": fields.Raw(),
+        "when": one_of(whens, load_default=whens[0]),
+        "times": fields.Raw(load_default=1, validate=_check_times),
+    }
+    return Document.from_dict(common | own)()
 
 
-def _retry_after(value: object, field: str) -> object:
-    """The header's value: seconds as a number, and an HTTP date or anything else as text, passed on as it is."""
-    if isinstance(value, str):
-        return text(value, field)
-    return f"{number(value, field, 0, 1e9):g}" if isinstance(value, float) else str(whole(value, field, 0, 10**9))
+_BEFORE_OR_AFTER = ("before", "after")
+_AFTER_OR_BEFORE = ("after", "before")
+_AFTER = ("after",)  # kinds that spoil the real answer: by then the call has done its work
 
-
-def _headers(value: object, field: str) -> object:
-    """More headers, as those of a token's budget, which Genesys sends without a Retry-After now and then."""
-    if not isinstance(value, dict) or not value:
-        raise Refused(f"{field}: must be an object of header names and values")
-    return {text(name, field): text(str(content), field) for name, content in value.items()}
-
-
-def _redirect(value: object, field: str) -> object:
-    return int(choice(whole(value, field, 301, 308), field, (301, 302, 303, 307, 308)))
-
-
-def _as_is(value: object, _field: str) -> object:
-    return value
-
-
-_AFTER_ONLY = ("after",)  # kinds that spoil the real answer: by then the call has done its work
-_BOTH_AFTER_FIRST = ("after", "before")
-
-KINDS: Mapping[str, Kind] = {
-    "status": Kind(
-        {
-            "status": Parameter(_status),
-            "code": Parameter(text, None),
-            "message": Parameter(text, None),
-            "retry_after": Parameter(_retry_after, None),
-            "headers": Parameter(_headers, None),
-        }
+KINDS: Mapping[str, Schema] = {
+    "status": _kind(
+        *_BEFORE_OR_AFTER,
+        status=whole(200, 599, required=True),
+        code=text(),
+        message=text(),
+        retry_after=fields.Raw(validate=_check_retry_after),
+        # As those of a token's budget, which Genesys sends without a Retry-After now and then.
+        headers=fields.Dict(keys=text(), values=fields.Raw(validate=lambda value: check_text(str(value)))),
     ),
-    "delay": Kind({"seconds": Parameter(_seconds)}),
-    "drop": Kind({"how": Parameter(_one_of("fin", "rst"), "fin")}),
-    "truncate": Kind({}, _AFTER_ONLY),
-    "drip": Kind({"seconds": Parameter(_seconds), "part": Parameter(_one_of("body", "all"), "body")}, _AFTER_ONLY),
-    "wrong_json": Kind({"body": Parameter(_as_is, [])}, _BOTH_AFTER_FIRST),
-    "not_json": Kind({"status": Parameter(_status, 200)}, _BOTH_AFTER_FIRST),
-    "empty": Kind({}, _BOTH_AFTER_FIRST),
-    "wrong_type": Kind({"content_type": Parameter(text, "text/plain")}, _AFTER_ONLY),
-    "echo": Kind({"status": Parameter(lambda value, field: whole(value, field, 400, 599), 502)}),
-    "redirect": Kind({"location": Parameter(text), "status": Parameter(_redirect, 302)}),
-    "huge": Kind({"megabytes": Parameter(lambda value, field: whole(value, field, 1, 1024))}, _BOTH_AFTER_FIRST),
-    "expire_token": Kind({}),
-    "lag": Kind(
-        {
-            "looks": Parameter(lambda value, field: whole(value, field, 1, 1000), None),
-            "seconds": Parameter(_seconds, None),
-        },
-        _AFTER_ONLY,
+    "delay": _kind(*_BEFORE_OR_AFTER, seconds=number(HOUR, required=True)),
+    "drop": _kind(*_BEFORE_OR_AFTER, how=one_of(("fin", "rst"), load_default="fin")),
+    "truncate": _kind(*_AFTER),
+    "drip": _kind(*_AFTER, seconds=number(HOUR, required=True), part=one_of(("body", "all"), load_default="body")),
+    "wrong_json": _kind(*_AFTER_OR_BEFORE, body=fields.Raw(load_default=list, allow_none=True)),
+    "not_json": _kind(*_AFTER_OR_BEFORE, status=whole(200, 599, load_default=200)),
+    "empty": _kind(*_AFTER_OR_BEFORE),
+    "wrong_type": _kind(*_AFTER, content_type=text(load_default="text/plain")),
+    "echo": _kind(*_BEFORE_OR_AFTER, status=whole(400, 599, load_default=502)),
+    "redirect": _kind(
+        *_BEFORE_OR_AFTER, location=text(required=True), status=one_of((301, 302, 303, 307, 308), load_default=302)
     ),
+    "huge": _kind(*_AFTER_OR_BEFORE, megabytes=whole(1, 1024, required=True)),
+    "expire_token": _kind(*_BEFORE_OR_AFTER),
+    "lag": _kind(*_AFTER, operation=one_of(_LAGGING, required=True), looks=whole(1, 1000), seconds=number(HOUR)),
 }
-
-_COMMON = ("operation", "kind", "when", "times")
+_KIND = Document.from_dict({"kind": one_of(KINDS, required=True)})(unknown=EXCLUDE)
 
 
 def parse(document: object) -> Fault:
@@ -135,39 +104,15 @@ def parse(document: object) -> Fault:
     Raises:
         Refused: a field is missing or unknown, or its value can't be used; the message names it and what it may be.
     """
-    if not isinstance(document, dict):
-        raise Refused(f"the document must be a JSON object with {', '.join(_COMMON)} and the kind's own fields")
-    name = choice(document.get("kind"), "kind", KINDS)
-    kind = KINDS[name]
-    fields = mapping(document, (*_COMMON, *kind.parameters))
-    operation = choice(fields.get("operation"), "operation", (*OPERATIONS, "any"))
-    when = choice(fields.get("when", kind.whens[0]), f"when (of {name})", kind.whens)
-    times = fields.get("times", 1)
-    if times != ALWAYS and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
-        raise Refused(f'times: must be a whole number from 1, or "{ALWAYS}"')
-    fault = Fault(operation, name, when, times if isinstance(times, int) else None, _parameters(name, fields))
-    _check_fit(fault)
-    return fault
-
-
-def _parameters(name: str, fields: Mapping[str, object]) -> dict[str, Any]:
-    read: dict[str, Any] = {}
-    for field, parameter in KINDS[name].parameters.items():
-        value = fields.get(field, parameter.default)
-        if value is _REQUIRED:
-            raise Refused(f"{field}: {name} needs it")
-        read[field] = parameter.read(value, field) if field in fields else value
-    return read
-
-
-def _check_fit(fault: Fault) -> None:
-    """Refuse what each field allows but the fields together don't."""
-    if fault.kind == "lag":
-        choice(fault.operation, "operation (of lag)", _LAGGING)
-        if (fault.parameters["looks"] is None) == (fault.parameters["seconds"] is None):
-            raise Refused("looks: lag needs either looks or seconds")
-    if fault.kind == "expire_token" and fault.operation in _LOGINS and fault.when == "before":
-        raise Refused(f"when: expire_token on {fault.operation} needs after, since no token is presented there")
+    kind = read(_KIND, document)["kind"]
+    given = read(KINDS[kind], document)
+    operation, when, times = given.pop("operation"), given.pop("when"), given.pop("times")
+    del given["kind"]
+    if kind == "lag" and len(given) != 1:
+        raise Refused("looks: lag needs either looks or seconds")
+    if kind == "expire_token" and operation in _LOGINS and when == "before":
+        raise Refused(f"when: expire_token on {operation} needs after, since no token is presented there")
+    return Fault(operation, kind, when, None if times == ALWAYS else times, given)
 
 
 @dataclass
@@ -180,13 +125,12 @@ class QueuedFault:
 
     def document(self) -> dict[str, object]:
         """The fault as the control endpoint shows it."""
-        parameters = {name: value for name, value in self.fault.parameters.items() if value is not None}
         return {
             "operation": self.fault.operation,
             "kind": self.fault.kind,
             "when": self.fault.when,
             "times": ALWAYS if self.fault.times is None else self.fault.times,
-            **parameters,
+            **self.fault.parameters,
             "fired": self.fired,
             "left": ALWAYS if self.left is None else self.left,
         }
@@ -249,8 +193,7 @@ class Faults:
                     and one.left != 0
                     and one.fault.operation in {operation, "conversation", "any"}
                 ):
-                    fields = _fire(one).fault.parameters
-                    return Lag(fields["looks"] or 0, fields["seconds"] or 0.0)
+                    return Lag(**_fire(one).fault.parameters)
         return Lag()
 
     def give_back(self, queued: QueuedFault) -> None:

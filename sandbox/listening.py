@@ -1,9 +1,9 @@
 """What the calls around notification channels do: channels, topics, queues, users, and analytics' conversations."""
 
-from flask import request
+from flask import Response, request
 
 from sandbox import shapes
-from sandbox.answers import Answer, json_answer
+from sandbox.answers import json_answer
 from sandbox.channels import MOST_TOPICS
 from sandbox.directory import QUEUES, USERS
 from sandbox.endpoints import admit, read_body
@@ -12,7 +12,7 @@ from sandbox.fake_genesys import FakeGenesys
 from sandbox.streams import PREFIX
 
 
-def make_channel(genesys: FakeGenesys) -> Answer:
+def make_channel(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/notifications/channels`."""
     admit(genesys)
     channel = genesys.channels.make()
@@ -20,7 +20,7 @@ def make_channel(genesys: FakeGenesys) -> Answer:
     return json_answer({"id": channel.id, "connectUri": uri, "expires": shapes.stamp(channel.expires)})
 
 
-def subscribe(genesys: FakeGenesys, channel_id: str) -> Answer:
+def subscribe(genesys: FakeGenesys, channel_id: str) -> Response:
     """`PUT …/subscriptions`: replaces the channel's topics."""
     admit(genesys)
     topics = [one.get("id") for one in read_body(list) if isinstance(one, dict)]
@@ -33,7 +33,7 @@ def subscribe(genesys: FakeGenesys, channel_id: str) -> Answer:
     return json_answer({"entities": [_topic(str(topic), rejected=topic in wrong) for topic in topics]})
 
 
-def list_queues(genesys: FakeGenesys) -> Answer:
+def list_queues(genesys: FakeGenesys) -> Response:
     """`GET /api/v2/routing/queues`: by name, or all."""
     admit(genesys)
     name = request.args.get("name", "").strip("*").lower()
@@ -41,7 +41,7 @@ def list_queues(genesys: FakeGenesys) -> Answer:
     return json_answer({"entities": found, "pageNumber": 1, "pageSize": 100, "total": len(found)})
 
 
-def search_users(genesys: FakeGenesys) -> Answer:
+def search_users(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/users/search`: by exact name or e-mail address."""
     admit(genesys)
     wanted = {str(one.get("value")).lower() for one in read_body(dict).get("query", []) if isinstance(one, dict)}
@@ -53,7 +53,7 @@ def search_users(genesys: FakeGenesys) -> Answer:
     return json_answer({"results": found, "total": len(found)})
 
 
-def query_details(genesys: FakeGenesys) -> Answer:
+def query_details(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/analytics/conversations/details/query`: live conversations of queues and users."""
     admit(genesys)
     query = read_body(dict)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode, urlsplit
 
-from sandbox.answers import Answer
+from flask import Response
+
 from sandbox.directory import SERVICE_USER
 from sandbox.errors import OAuthError
 from sandbox.options import SCOPES, Options
@@ -61,7 +62,7 @@ class Logins:
             self._codes.clear()
             self._refresh.clear()
 
-    def page(self, query: Mapping[str, str]) -> Answer:
+    def page(self, query: Mapping[str, str]) -> Response:
         """`GET /oauth/authorize`: the page, and with `login=yes` or `login=no` the way back."""
         uri = urlsplit(query.get("redirect_uri", ""))
         is_valid = uri.scheme == "https" or (uri.scheme == "http" and uri.hostname in ("localhost", "127.0.0.1", "::1"))
@@ -77,12 +78,12 @@ class Logins:
         if not answer:
             links = {name: escape(f"?{urlencode({**query, 'login': name})}") for name in ("yes", "no")}
             page = _PAGE.format(client=escape(query["client_id"]), user=escape(SERVICE_USER["email"]), **links)
-            return Answer(200, page.encode(), "text/html; charset=utf-8")
+            return Response(page, content_type="text/html; charset=utf-8")
         answer_query = {"error": "access_denied"} if answer == "no" else {"code": self._new_code(query)}
         if "state" in query:
             answer_query["state"] = query["state"]
-        separator = "&" if uri.query else "?"
-        return Answer(302, headers={"Location": f"{query['redirect_uri']}{separator}{urlencode(answer_query)}"})
+        way_back = f"{query['redirect_uri']}{'&' if uri.query else '?'}{urlencode(answer_query)}"
+        return Response(status=302, headers={"Location": way_back})
 
     def grant(self, authorization: str | None, form: Mapping[str, str]) -> dict[str, object]:
         """The login host's answer to a code or a refresh token. Either is void from then on."""

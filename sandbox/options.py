@@ -1,10 +1,12 @@
 """How the sandbox behaves: what it is started with and what a test may change while it runs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
+from marshmallow import fields
+
+from sandbox.documents import Document, number, one_of, read, text, whole
 from sandbox.faults import OPERATIONS
-from sandbox.fields import Reader, Refused, choice, flag, mapping, number, texts, whole
 
 APIS = ("both", "media", "native")
 
@@ -44,52 +46,33 @@ class Options:
     rejected_topics: tuple[str, ...] = ()
     user_required: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        choice(self.api, "api", APIS)
-        _operations(list(self.user_required), "user_required")
-
     def copy_from(self, other: "Options") -> None:
         """Become like the other one, in place: every part of the sandbox holds this object."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(other, one.name))
+        vars(self).update(vars(other))
 
     def document(self) -> dict[str, object]:
         """The settings that can be changed, as the control endpoint shows them."""
-        return {name: getattr(self, attribute) for name, (attribute, _) in CHANGEABLE.items()}
+        shown: dict[str, Any] = Changeable().dump(self)
+        return shown
 
 
-def _rate(value: object, field: str) -> int | None:
-    return None if value is None else whole(value, field, 1, 1_000_000)
+class Changeable(Document):
+    """The settings that can be changed."""
 
-
-def _operations(value: object, field: str) -> tuple[str, ...]:
-    return tuple(choice(one, field, OPERATIONS) for one in texts(value, field))
-
-
-# JSON name → (attribute, reader)
-CHANGEABLE: Mapping[str, tuple[str, Reader]] = {
-    "api": ("api", lambda value, field: choice(value, field, APIS)),
-    "grants": ("grants", texts),
-    "expiresIn": ("expires_in", lambda value, field: whole(value, field, 1, YEAR)),
-    "rateLimit": ("rate_limit", _rate),
-    "autoCreate": ("auto_create", flag),
-    "rejectedTopics": ("rejected_topics", texts),
-    "userRequired": ("user_required", _operations),
-    "sessionTtl": ("session_ttl", lambda value, field: number(value, field, 0, YEAR)),
-}
+    api = one_of(APIS)
+    grants = fields.List(text())
+    expires_in = whole(1, YEAR, data_key="expiresIn")
+    rate_limit = whole(1, 1_000_000, data_key="rateLimit", allow_none=True)
+    auto_create = fields.Boolean(data_key="autoCreate")
+    rejected_topics = fields.List(text(), data_key="rejectedTopics")
+    user_required = fields.List(one_of(OPERATIONS), data_key="userRequired")
+    session_ttl = number(YEAR, data_key="sessionTtl")
 
 
 def change_options(options: Options, document: object) -> Options:
     """The options with the document's fields put in.
 
     Raises:
-        Refused: a field is unknown, or its value can't be used.
+        Refused: a field is unknown, its value can't be used, or there is none.
     """
-    changes = mapping(document, CHANGEABLE)
-    if not changes:
-        raise Refused(f"give at least one of {', '.join(CHANGEABLE)}")
-    new = replace(options)
-    for name, value in changes.items():
-        attribute, read = CHANGEABLE[name]
-        setattr(new, attribute, read(value, name))
-    return new
+    return replace(options, **read(Changeable(), document, empty=False))

@@ -7,9 +7,9 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from email.utils import formatdate
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
@@ -135,7 +135,7 @@ class _Server(ThreadedWSGIServer):
             time.sleep(0.005)
 
 
-class Sandbox(FakeGenesys):
+class Sandbox(FakeGenesys, AbstractContextManager["Sandbox"]):
     """A world that is served at `url` until `stop`; leaving its `with` block stops it."""
 
     def __init__(
@@ -176,12 +176,7 @@ class Sandbox(FakeGenesys):
         if self._thread is not None:
             self._thread.join()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

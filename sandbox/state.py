@@ -19,6 +19,8 @@ ENDED = "44444444-4444-4444-8444-444444444444"  # a webchat that is over
 EMAIL = "55555555-5555-4555-8555-555555555555"  # active, but e-mail can't be cobrowsed
 LIVE = "66666666-6666-4666-8666-666666666666"  # an active webchat that already has a live cobrowse
 ABSENT = "99999999-9999-4999-8999-999999999999"  # there is none with this id
+# Those to start with, by their channels.
+OF_CHANNEL = {"webchat": WEBCHAT, "voice": VOICE, "message": MESSAGE}
 LIVE_SESSION = "66666666-0000-4000-8000-000000000001"  # the session of LIVE
 LIVE_MEDIUM = "66666666-0000-4000-8000-000000000002"
 

@@ -1,10 +1,10 @@
-"""What the console's own pages and forms send: which initiations to list, and the token of a form."""
+"""What the console's pages ask for: which initiations to list."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import EXCLUDE, fields, validate
 
 from cobrowse.ledger import State
 from schemas.input_schema import InputSchema
@@ -59,12 +59,3 @@ def parse_search(text: str) -> str:
     """What is meant by a text that was pasted: the id in a URL, a log line or JSON, or the text without quotes."""
     found = _UUID.search(text)
     return found[0].lower() if found else text.strip("\"'`,;: \t")
-
-
-class RetrySchema(Schema):
-    """POST /console/initiations/<id>/run-again: the token that came with the page."""
-
-    class Meta:
-        unknown: ClassVar[str] = EXCLUDE
-
-    token = fields.String(required=True, validate=validate.Length(min=1, max=500))

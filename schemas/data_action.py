@@ -1,12 +1,13 @@
-"""The flat contract of Architect's data action: what comes in, and the answer that goes back to every sender."""
+"""The flat contract of Architect's data action: what comes in."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, get_args
 
 import orjson
-from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, ValidationError, fields, validate
 
-from cobrowse.model import Channel, StartWhen, Status
+from cobrowse.model import Channel, StartWhen
 from schemas.input_schema import InputSchema
 from schemas.json_text import read_json
 from schemas.texts import CHANNELS, SHOWN, conversation_id_in, input_named_by, label_in, medium_in, placeholder_in
@@ -16,11 +17,13 @@ IDEMPOTENCY_KEY = (
     "Up to 255 visible ASCII characters, new for each new request and the same for its retries: a retry gets the "
     "first answer again and never starts a second session. Empty counts as none."
 )
+# A key's form, for the API reference: it is checked where a header's is.
+KEY_FORM = {"maxLength": 255, "pattern": r"^[\x20-\x7e]*$"}
 
 
-def describe(text: str) -> dict[str, str]:
-    """A field's metadata: its description in the API reference and in the data action's contract."""
-    return {"description": text}
+def describe(text: str, **more: object) -> dict[str, object]:
+    """A field's metadata: its description in the API reference and the data action's contract; `more`: JSON Schema."""
+    return {"description": text, **more}
 
 
 class ConversationIdField(fields.Field[str]):
@@ -83,6 +86,10 @@ class WordField(fields.String):
         return str(super()._deserialize(value, attr, data, **kwargs)).strip().lower()
 
 
+# A field that is true or false, also as a text or a number.
+switch = partial(fields.Boolean, error_messages={"invalid": "Must be true or false."})
+
+
 class StartRequestSchema(InputSchema):
     """POST /data-actions/cobrowse. An empty or blank string, null or an unfilled placeholder counts as not given.
 
@@ -105,9 +112,8 @@ class StartRequestSchema(InputSchema):
             "and the media flow checks the conversation first."
         ),
     )
-    latest = fields.Boolean(
+    latest = switch(
         load_default=False,
-        error_messages={"invalid": "Must be true or false."},
         metadata=describe(
             "true takes the newest active webchat instead of a conversationId. Refused unless the service has "
             "ALLOW_LATEST=true, since it can pick another customer's conversation."
@@ -127,19 +133,17 @@ class StartRequestSchema(InputSchema):
             "and the answer is agent_not_connected until then."
         ),
     )
-    participant_data = fields.Boolean(
+    participant_data = switch(
         data_key="participantData",
         load_default=None,
-        error_messages={"invalid": "Must be true or false."},
         metadata=describe(
             "true writes the session's links, code and id into the customer's participant data, where agents' scripts "
             "and flows read them; one call more. Empty: as the service's PARTICIPANT_DATA says."
         ),
     )
-    dry_run = fields.Boolean(
+    dry_run = switch(
         data_key="dryRun",
         load_default=False,
-        error_messages={"invalid": "Must be true or false."},
         metadata=describe(
             "true says what would happen (would_start, already_active, or the error) and does nothing: no invitation, "
             "no session, no key used."
@@ -157,7 +161,7 @@ class StartRequestSchema(InputSchema):
         data_key="idempotencyKey",
         load_default="",
         error_messages={"invalid": "Must be a text."},
-        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
+        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}", **KEY_FORM),
     )
 
     def prepare(self, data: Any) -> Mapping[str, Any]:
@@ -192,49 +196,3 @@ def _says_latest(value: object) -> bool:
 
 def _describe_value(value: object) -> str:
     return repr(value[:SHOWN]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
-
-
-class AnswerSchema(Schema):
-    """The answer to every request: flat, every key always there, no null, whole numbers."""
-
-    class Meta:
-        unknown: ClassVar[str] = INCLUDE  # a later release may add a key, and a caller must not trip over it
-
-    success = fields.Boolean(required=True, metadata=describe("A session was started, or found live."))
-    status = fields.String(
-        required=True,
-        validate=validate.OneOf(tuple(Status)),
-        metadata=describe("The outcome of the request."),
-    )
-    conversationId = fields.String(required=True, metadata=describe("The conversation that has the session."))
-    cobrowseSessionId = fields.String(required=True, metadata=describe("The cobrowse session's id."))
-    mediaId = fields.String(required=True, metadata=describe("The id of cobrowse as the conversation's medium."))
-    joinUrl = fields.String(required=True, metadata=describe("Where the agent joins (media flow)."))
-    viewerUrl = fields.String(required=True, metadata=describe("Where the session is viewed, once known."))
-    joinCode = fields.String(required=True, metadata=describe("The code the customer enters (native flow)."))
-    websocketUrl = fields.String(
-        required=True, metadata=describe("Where the session's own protocol is spoken (native flow).")
-    )
-    handedOver = fields.Boolean(required=True, metadata=describe("The session is in the customer's participant data."))
-    handOverError = fields.String(
-        required=True, metadata=describe("Why it is not, where that was requested; empty otherwise.")
-    )
-    offerEnds = fields.String(required=True, metadata=describe("ISO 8601: until when the offer stands."))
-    state = fields.String(required=True, metadata=describe("The medium's state, as the conversation shows it."))
-    verified = fields.Boolean(required=True, metadata=describe("The conversation shows the session."))
-    flow = fields.String(required=True, metadata=describe("media or native: how it was started; end of an end."))
-    initiationId = fields.String(required=True, metadata=describe("This service's id of the initiation."))
-    correlationId = fields.String(required=True, metadata=describe("Finds the log lines here and at Genesys."))
-    durationMs = fields.Integer(required=True, metadata=describe("How long it took, in milliseconds."))
-    upstreamCalls = fields.Integer(required=True, metadata=describe("Calls made to Genesys."))
-    errorCode = fields.String(required=True, metadata=describe("The kind of failure; empty on success."))
-    errorMessage = fields.String(required=True, metadata=describe("What happened, with Genesys's own words."))
-    errorHint = fields.String(required=True, metadata=describe("The likely cause and what to do."))
-    retryable = fields.Boolean(required=True, metadata=describe("The same request may go through later."))
-    retryAfterSeconds = fields.Integer(required=True, metadata=describe("Seconds to wait before that."))
-
-
-class DeliveryAnswerSchema(AnswerSchema):
-    """The answer to a sender; that to a batch is of the first event that failed, and has all of them in `results`."""
-
-    results = fields.List(fields.Nested(AnswerSchema), metadata=describe("Of a batch: each event's own answer."))

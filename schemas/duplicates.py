@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Collection
 from functools import cache
 
-from marshmallow import ValidationError
+from cobrowse.errors import InvalidRequest
 
 
 def check_names(body: bytes, names: Collection[str]) -> None:
-    """Raise ValidationError if an object of this JSON document has one of these names twice.
+    """Raise InvalidRequest if an object of this JSON document has one of these names twice.
 
     The document is parsed a second time only where a name may be there twice: it is so in the bytes, or may be written
     with escapes.
@@ -21,7 +21,7 @@ def check_names(body: bytes, names: Collection[str]) -> None:
             body.decode("utf-8-sig", "replace"), object_pairs_hook=_make_checker(names), parse_int=str, parse_float=str
         )
     except RecursionError:
-        raise ValidationError("Is nested too deeply.") from None
+        raise InvalidRequest("the body is nested too deeply") from None
 
 
 @cache
@@ -34,7 +34,7 @@ def _make_checker(names: Collection[str]) -> Callable[[list[tuple[str, object]]]
         seen = set()
         for name, _ in pairs:
             if name in names and name in seen:
-                raise ValidationError({name: ["Comes more than once."]})
+                raise InvalidRequest(f"{name}: Comes more than once.")
             seen.add(name)
 
     return check

@@ -5,6 +5,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
+from urllib.parse import SplitResult
 
 from marshmallow import ValidationError
 from marshmallow import fields as forms
@@ -96,50 +97,38 @@ def choice(*choices: str) -> OneOf:
     return OneOf(choices, error=f"Must be one of {', '.join(choices)}.")
 
 
-def plain_url(url: str) -> None:
-    """An http(s) URL without a user, a query or a fragment."""
-    parts = http_url(url)
-    if parts is None or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValidationError("must be a plain http(s) URL such as https://api.example.com")
+def _url(form: str, is_refused: Callable[[SplitResult], object] = lambda _: False, *, exposes: str = "") -> Check:
+    """An absolute http(s) URL of this form. `exposes`: what goes there, if it must be https but to this machine."""
+
+    def check(url: str) -> None:
+        parts = http_url(url)
+        if parts is None or is_refused(parts):
+            raise ValidationError(f"must be {form}")
+        if exposes and is_in_the_clear(parts):
+            raise ValidationError(f"must be https, since {exposes}")
+
+    return check
 
 
-def safe_url(url: str) -> None:
-    """A plain URL that a secret may be sent to: https, or http on this machine."""
-    plain_url(url)
-    parts = http_url(url)
-    if parts is not None and is_in_the_clear(parts):
-        raise ValidationError(
-            "must be https, since a secret and tokens go there; http is for a sandbox on loopback only"
-        )
+def _is_adorned(url: SplitResult) -> bool:
+    return bool(url.query or url.fragment or "@" in url.netloc)
 
 
-def redirect_uri(url: str) -> None:
-    """Where a login comes back to: https, or http on this machine."""
-    parts = http_url(url)
-    if parts is None or parts.fragment or is_in_the_clear(parts):
-        raise ValidationError("must be an https URL, or http on localhost, as the OAuth client in Genesys has it")
-
-
-def receiver_url(url: str) -> None:
-    """Where callbacks go; its query may hold a token and so it is not shown."""
-    parts = http_url(url)
-    if parts is None or parts.fragment or "@" in parts.netloc:
-        raise ValidationError("must be a URL such as https://crm.example.com/cobrowse-outcomes, without a user in it")
-    if is_in_the_clear(parts):
-        raise ValidationError("must be https, since outcomes go there; http is for a receiver on loopback only")
-
-
-def collector_url(url: str) -> None:
-    """Where a collector of traces listens."""
-    if http_url(url) is None:
-        raise ValidationError("must be a URL such as http://collector:4318")
-
-
-def proxy_url(url: str) -> None:
-    """A forward proxy; its URL may hold a password and so is not shown."""
-    parts = http_url(url)
-    if parts is None or parts.path not in ("", "/"):
-        raise ValidationError("must be a URL such as http://user:password@proxy.example.com:3128")
+# A refusal never shows the URL: the query of a receiver's may hold a token, a proxy's a password.
+_PLAIN = "a plain http(s) URL such as https://api.example.com"
+plain_url = _url(_PLAIN, _is_adorned)
+safe_url = _url(_PLAIN, _is_adorned, exposes="a secret and tokens go there; http is for a sandbox on loopback only")
+redirect_uri = _url(
+    "an https URL, or http on localhost, as the OAuth client in Genesys has it",
+    lambda url: url.fragment or is_in_the_clear(url),
+)
+receiver_url = _url(
+    "a URL such as https://crm.example.com/cobrowse-outcomes, without a user in it",
+    lambda url: url.fragment or "@" in url.netloc,
+    exposes="outcomes go there; http is for a receiver on loopback only",
+)
+collector_url = _url("a URL such as http://collector:4318")
+proxy_url = _url("a URL such as http://user:password@proxy.example.com:3128", lambda url: url.path not in ("", "/"))
 
 
 def readable_file(path: str) -> None:

@@ -1,13 +1,12 @@
-"""Requests about sessions that were started, their status and their end; and the answers."""
+"""Requests about sessions that were started: their status and their end."""
 
 from collections.abc import Mapping
 from datetime import UTC
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
-from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, ValidationError, fields, validate
 
-from cobrowse.model import Action, SessionState
-from schemas.data_action import IDEMPOTENCY_KEY, AnswerSchema, ConversationIdField, LabelField, describe
+from schemas.data_action import IDEMPOTENCY_KEY, KEY_FORM, ConversationIdField, LabelField, describe, switch
 from schemas.input_schema import InputSchema
 from schemas.texts import placeholder_in
 
@@ -39,16 +38,15 @@ class StatusRequestSchema(_OptionalInputsSchema):
     idempotency_key = fields.String(
         data_key="idempotencyKey",
         load_default="",
-        metadata=describe(f"The key that the start was sent with. {_WHICH}"),
+        metadata=describe(f"The key that the start was sent with. {_WHICH}", **KEY_FORM),
     )
     conversation_id = ConversationIdField(
         data_key="conversationId",
         load_default="",
         metadata=describe(f"The conversation: the newest that this credential started in it. {_WHICH}"),
     )
-    live = fields.Boolean(
+    live = switch(
         load_default=False,
-        error_messages={"invalid": "Must be true or false."},
         metadata=describe("true checks the conversation too, by one call: who is in the session, and since when."),
     )
 
@@ -80,7 +78,7 @@ class EndRequestSchema(_OptionalInputsSchema):
     idempotency_key = fields.String(
         data_key="idempotencyKey",
         load_default="",
-        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}"),
+        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}", **KEY_FORM),
     )
 
     def check(self, loaded: Mapping[str, Any]) -> None:
@@ -131,39 +129,3 @@ class InitiationsQuerySchema(InputSchema):
         """One of the three."""
         if not any(loaded[name] is not None for name in ("conversation_id", "idempotency_key", "correlation_id")):
             raise ValidationError("Missing; send it, an idempotencyKey or a correlationId.", "conversationId")
-
-
-class StatusAnswerSchema(AnswerSchema):
-    """The answer to a question for an initiation: its own answer, and how far its session has come."""
-
-    sessionState = fields.String(
-        required=True,
-        validate=validate.OneOf(tuple(SessionState)),
-        metadata=describe("How far the session has come; unknown if the record can't tell and nothing was checked."),
-    )
-    customerConnected = fields.Boolean(required=True, metadata=describe("The customer is in the session."))
-    agentConnected = fields.Boolean(required=True, metadata=describe("An agent is in the session."))
-    since = fields.String(required=True, metadata=describe("ISO 8601: since when, as far as it is known."))
-
-
-class InitiationSchema(StatusAnswerSchema):
-    """An initiation: what a question for it is answered, and what it was requested with."""
-
-    action = fields.String(
-        required=True, validate=validate.OneOf(get_args(Action)), metadata=describe("What was requested.")
-    )
-    idempotencyKey = fields.String(required=True, metadata=describe("The key it was sent with."))
-    requestedBy = fields.String(required=True, metadata=describe("Who or what requested it."))
-    attempts = fields.Integer(required=True, metadata=describe("How often it was tried."))
-    created = fields.String(required=True, metadata=describe("ISO 8601: when it was received."))
-    updated = fields.String(required=True, metadata=describe("ISO 8601: its last change."))
-
-
-class InitiationsSchema(Schema):
-    """A page of initiations. Send `nextCursor` as `cursor` for the next one; it is empty on the last."""
-
-    class Meta:
-        unknown: ClassVar[str] = INCLUDE
-
-    items = fields.List(fields.Nested(InitiationSchema), required=True)
-    nextCursor = fields.String(required=True)

@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marshmallow import Schema, ValidationError
+from marshmallow import ValidationError
 
 from cobrowse.errors import InvalidRequest
+from schemas.input_schema import InputSchema
 
 
-def load(schema: Schema, body: Any, known: Sequence[str] = ()) -> dict[str, Any]:
-    """What the schema makes of a parsed body. InvalidRequest names each wrong field; `known`: those there are."""
+def load(schema: InputSchema, body: object) -> dict[str, Any]:
+    """What the schema makes of a parsed body. InvalidRequest names each wrong field, and beside an unknown one all."""
     try:
-        loaded: dict[str, Any] = schema.load(body)
+        return schema.load(body)
     except ValidationError as error:
-        raise InvalidRequest(describe_errors(error.messages, known)) from None
-    return loaded
+        raise InvalidRequest(describe_errors(error.messages, schema.names)) from None
 
 
 def describe_errors(messages: Mapping[object, object] | Sequence[object], known: Sequence[str] = ()) -> str:

@@ -7,24 +7,6 @@ from integrations.regions import REGIONS
 from schemas.addresses import http_url, is_in_the_clear
 from settings.table import Settings
 
-_CLIENT = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
-_USER_CLIENT = ("GENESYS_USER_CLIENT_ID",)
-# A variable that is set, one without which it makes no sense, which of them to name, and what to say.
-_NEEDS = (
-    (
-        *("GENESYS_CLIENT_KEY", "GENESYS_CLIENT_CERT", "GENESYS_CLIENT_KEY"),
-        "set without GENESYS_CLIENT_CERT, whose key it is",
-    ),
-    (
-        *("GENESYS_USER_CLIENT_SECRET", "GENESYS_USER_CLIENT_ID", "GENESYS_USER_CLIENT_SECRET"),
-        "set without GENESYS_USER_CLIENT_ID, whose secret it is",
-    ),
-    (
-        *("OUTCOME_WEBHOOK_URL", "OUTCOME_WEBHOOK_SECRET", "OUTCOME_WEBHOOK_SECRET"),
-        "required with OUTCOME_WEBHOOK_URL; the receiver checks signatures with it",
-    ),
-)
-_HOSTS = ("GENESYS_API_URL", "GENESYS_LOGIN_URL")
 _OIDC = {
     "CONSOLE_OIDC_CLIENT_ID": "copy it from the console's client at the provider",
     "CONSOLE_OIDC_CLIENT_SECRET": "copy it from the same place",
@@ -37,9 +19,12 @@ def find_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     if not (settings.genesys_api_url and settings.genesys_login_url) and settings.genesys_region not in REGIONS:
         remedy = f"known regions: {', '.join(REGIONS)}; for another host set GENESYS_API_URL and GENESYS_LOGIN_URL"
         yield "GENESYS_REGION", f"{settings.genesys_region[:60]!r} is not a region; {remedy}"
-    for variable, prerequisite, name, message in _NEEDS:
-        if getattr(settings, variable.lower()) and not getattr(settings, prerequisite.lower()):
-            yield name, message
+    if settings.genesys_client_key and not settings.genesys_client_cert:
+        yield "GENESYS_CLIENT_KEY", "set without GENESYS_CLIENT_CERT, whose key it is"
+    if settings.genesys_user_client_secret and not settings.genesys_user_client_id:
+        yield "GENESYS_USER_CLIENT_SECRET", "set without GENESYS_USER_CLIENT_ID, whose secret it is"
+    if settings.outcome_webhook_url and not settings.outcome_webhook_secret:
+        yield "OUTCOME_WEBHOOK_SECRET", "required with OUTCOME_WEBHOOK_URL; the receiver checks signatures with it"
     if settings.console_password and settings.console_users:
         yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
     if settings.console_oidc_issuer:
@@ -55,10 +40,10 @@ def find_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
 def _required_names(settings: Settings) -> tuple[tuple[str, ...], str]:
     """The variables without which there is no way to Genesys, and where to find them."""
     if settings.sandbox:
-        return _HOSTS, "set the sandbox's URL, such as http://127.0.0.1:9099"
+        return ("GENESYS_API_URL", "GENESYS_LOGIN_URL"), "set the sandbox's URL, such as http://127.0.0.1:9099"
     if settings.genesys_grant == USER:
-        return _USER_CLIENT, "copy it from your Genesys OAuth client (code authorization)"
-    return _CLIENT, "copy it from your Genesys OAuth client (client credentials)"
+        return ("GENESYS_USER_CLIENT_ID",), "copy it from your Genesys OAuth client (code authorization)"
+    return ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET"), "copy it from your Genesys OAuth client (client credentials)"
 
 
 def _oidc_faults(settings: Settings) -> Iterator[tuple[str, str]]:

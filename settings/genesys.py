@@ -10,14 +10,7 @@ from integrations.genesys.grants import AUTO as GRANT_AUTO
 from integrations.genesys.grants import GRANTS
 from integrations.genesys.user_login import UserClient
 from integrations.regions import REGIONS, region_of
-from schemas.environment import (
-    choice,
-    proxy_url,
-    readable_file,
-    redirect_uri,
-    safe_url,
-    setting,
-)
+from schemas.environment import choice, proxy_url, readable_file, redirect_uri, safe_url, setting
 
 
 def without_slash(url: str) -> str:

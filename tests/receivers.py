@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks.webhooks import Webhook
 
-from integrations.senders.auth.standard_webhooks import sample
+from integrations.senders.auth.standard_webhooks import SECRET_FORM
 
-SECRET = sample("of the receiver in the tests")
+SECRET = SECRET_FORM.sample("of the receiver in the tests")
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,12 @@
 from typing import Any
 
 from flask import Request
-from marshmallow import ValidationError
 
 from cobrowse.errors import InvalidRequest
-from schemas import validation_errors
 from schemas.duplicates import check_names
 from schemas.input_schema import InputSchema
 from schemas.json_text import charset_of, parse_body
-from schemas.validation_errors import describe_errors
+from schemas.validation_errors import load
 from web import request_parsing
 from web.responses import ResponseMode
 
@@ -23,22 +21,9 @@ def read(request: Request, schema: InputSchema) -> dict[str, Any]:
     request_parsing.json_type(request)
     charset = charset_of(request.content_type or "")
     raw = request_parsing.raw_body(request, BODY_BYTES)
-    payload = load(parse_body(raw, charset), schema)
-    check_no_repeats(raw, schema)
+    payload = load(schema, parse_body(raw, charset))
+    check_names(raw, schema.names)
     return payload
-
-
-def load(body: object, schema: InputSchema) -> dict[str, Any]:
-    """The fields of what was parsed. InvalidRequest names every wrong one, and the fields there are."""
-    return validation_errors.load(schema, body, schema.names)
-
-
-def check_no_repeats(raw: bytes, schema: InputSchema) -> None:
-    """Raise InvalidRequest if the body has one of the schema's fields twice."""
-    try:
-        check_names(raw, schema.names)
-    except ValidationError as error:
-        raise InvalidRequest(describe_errors(error.messages)) from None
 
 
 def key(request: Request, payload: dict[str, Any]) -> str:

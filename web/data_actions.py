@@ -1,30 +1,24 @@
 """POST /data-actions/cobrowse: what an Architect flow calls, flat in and flat out."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import orjson
 from flask import Blueprint, Request, Response, g
 
 from cobrowse.errors import InvalidRequest, LatestNotAllowed
-from cobrowse.model import Command, Outcome, Secret
+from cobrowse.initiation import Initiation
+from cobrowse.model import Command, Secret
+from integrations.senders.auth.credentials import Headers
 from schemas.data_action import StartRequestSchema
 from web import data_action_body, request_parsing, responses
-from web.callers import Callers
 
 SENDER = "architect"
 _REQUEST = StartRequestSchema()
 
-
-class Initiate(Protocol):
-    """The domain's interface used here."""
-
-    def __call__(self, command: Command) -> Outcome:
-        """Start a session or say why not."""
-
-    def preview(self, command: Command) -> Outcome:
-        """Say what would happen."""
+Identify = Callable[[Headers], str]
+"""The name of a caller's credential, by its request's headers. Raises NotAuthenticated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +28,8 @@ class DataActions:
     `participant_data`: whether a session is handed over where the request does not say.
     """
 
-    initiate: Initiate
-    callers: Callers
+    initiate: Initiation
+    identify: Identify
     deadline_seconds: float
     allow_latest: bool = False
     allow_user_tokens: bool = False
@@ -51,7 +45,7 @@ class DataActions:
         """Start a cobrowse session for a conversation; the response holds the outcome."""
         request = request_parsing.current_request()
         correlation_id = str(g.correlation_id)
-        credential = self.callers.identify(request)
+        credential = self.identify(request.headers)
         payload = data_action_body.read(request, _REQUEST)
         key = data_action_body.key(request, payload)
         dry_run, participant_data = payload.pop("dry_run"), payload["participant_data"]

@@ -7,13 +7,12 @@ from flask import Blueprint, Flask, Response, request
 
 from cobrowse.errors import CobrowseError, NotAuthenticated
 from cobrowse.model import Secret
-from integrations.observability import RequestInfo, RequestObserver
+from integrations.observability.observers import RequestInfo, RequestObserver
 from integrations.senders.auth.config import constant_time_equals, secret_bytes
 from integrations.senders.auth.credentials import bearer_token
 from web import responses
 from web.error_responses import hint_of
-from web.peer import is_this_machine
-from web.request_parsing import current_notes, current_request
+from web.request_parsing import current_notes, current_request, is_this_machine
 
 NAME = "operations"
 _HINT = (
@@ -70,9 +69,7 @@ class HealthEndpoints:
         if not self._may_read():
             raise NotAuthenticated("metrics require authentication", hint=_HINT)
         body, content_type = self.exposition(request.headers.get("Accept", ""))
-        response = Response(body, content_type=content_type)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return Response(body, content_type=content_type)
 
     def _is_tolerated(self, name: str, problem: CobrowseError) -> bool:
         return name in self.non_critical or (name in self.passing and problem.retryable)

@@ -1,4 +1,4 @@
-"""GET /openapi.json and GET /docs: the generated document, and the same document as a page without scripts."""
+"""GET /openapi.json and GET /docs: the generated document, the same as a page without scripts; and GET /."""
 
 import re
 from functools import cache
@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, redirect, render_template
+from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 
+from cobrowse.errors import UnknownPath
 from web import responses
 
 Json = dict[str, Any]
@@ -19,11 +21,15 @@ _DOCUMENT = Path(__file__).resolve().parents[1] / "deploy" / "openapi.json"
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_NO_CONSOLE = "GET /docs describes the API. A console is at /console once CONSOLE_PASSWORD or CONSOLE_USERS is set."
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def blueprint() -> Blueprint:
-    """The routes. The document is read here, the page made at the first request for it and kept."""
+def blueprint(console: str = "") -> Blueprint:
+    """The routes. The document is read here, the page made at the first request for it and kept.
+
+    `console` is the console's path, where / leads to; "" if there is none.
+    """
     document: Json = orjson.loads(_DOCUMENT.read_bytes())
     pages = Blueprint(
         "reference",
@@ -39,6 +45,12 @@ def blueprint() -> Blueprint:
     def page() -> str:
         return render_template("reference/docs.html", document=document)
 
+    @pages.get("/")
+    def root() -> ResponseReturnValue:
+        if console:
+            return redirect(console, 302)
+        raise UnknownPath("GET /: there is no page here", hint=_NO_CONSOLE)
+
     @pages.get("/openapi.json")
     def openapi() -> Response:
         return responses.json(document)
@@ -47,8 +59,6 @@ def blueprint() -> Blueprint:
     def docs() -> Response:
         response = Response(page(), mimetype="text/html")
         response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
     return pages

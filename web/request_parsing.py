@@ -1,20 +1,51 @@
-"""Parses a request: its body within limits, its JSON, its correlation id and its idempotency key."""
+"""Parses a request: its body within limits, its JSON, whom it comes from, its correlation id and idempotency key."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
 
 from flask import Request, g, request
 from flask.ctx import _AppCtxGlobals
 from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import Headers
 
-from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, RequestTimeout, UnsupportedType
+from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, Overloaded, RequestTimeout, UnsupportedType
+from integrations.event_loop import new_brief_lock
+from schemas.addresses import is_loopback
 from schemas.texts import input_named_by, placeholder_in
-from web.body_budget import PIECE, SHARED, BodyBudget
 
 KEY_LENGTH = 255
+# Bytes of bodies that a process holds at once while they arrive: half-sent ones must not fill its memory. A connection
+# holds PIECE at most beyond what its client has sent, so opening many reserves little.
+ARRIVING_BYTES, PIECE = 67_108_864, 8_192
+# Headers by which a proxy says for whom it asks.
+_FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+
+class BodyBudget:
+    """Bytes that may be held, shared by all requests of a process."""
+
+    def __init__(self, most: int = ARRIVING_BYTES) -> None:
+        self._most = most
+        self._lock = new_brief_lock()
+        self.bytes_held = 0
+
+    def take(self, size: int) -> None:
+        """Reserve so many bytes more. Overloaded if they are not there."""
+        with self._lock:
+            if self.bytes_held + size > self._most:
+                raise Overloaded("too many bodies are arriving at once", retry_after=1.0)
+            self.bytes_held += size
+
+    def give_back(self, size: int) -> None:
+        """Release so many bytes."""
+        with self._lock:
+            self.bytes_held -= size
+
+
+SHARED = BodyBudget()
 
 
 def current_request() -> Request:
@@ -83,6 +114,20 @@ def json_type(request: Request) -> None:
         raise UnsupportedType(f"the Content-Type is {kind[:80]!r}" if kind else "there is no Content-Type")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedType("the body is compressed, which is not read here; send it as it is")
+
+
+def is_this_machine(remote_addr: str, host: str, header_names: Iterable[str]) -> bool:
+    """Whether a request comes straight from this machine and means it. `remote_addr`: the connection's own address.
+
+    A page of anybody's can have its own name point to this machine, so that a browser here sends the request (DNS
+    rebinding). The Host header, `host`, still has that name.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    is_direct = _FORWARDED.isdisjoint(name.lower() for name in header_names)
+    return is_loopback(name) and is_loopback(remote_addr) and is_direct
 
 
 def correlation_id(headers: Headers, new_id: Callable[[], str]) -> str:

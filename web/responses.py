@@ -10,6 +10,7 @@ import orjson
 from flask import Response
 from werkzeug.datastructures import Headers
 
+from cobrowse.callbacks import Callback
 from cobrowse.errors import CobrowseError
 from cobrowse.model import Failure, Outcome, Session, SessionView, Status
 from cobrowse.outcomes import failure_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 DEFAULT_RETRY_AFTER = 2.0
 
 Answer = dict[str, str | int | bool]
+# For the credential that asked; a list or a log of events is no place for them.
+LINKS = ("joinUrl", "viewerUrl", "joinCode", "websocketUrl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,19 @@ def to_answer(outcome: Outcome) -> Answer:
         "retryable": failure.retryable if failure else False,
         "retryAfterSeconds": wait_seconds(failure) if failure else 0,
     }
+
+
+def callback_body(callback: Callback, outcome: Outcome) -> str:
+    """The body that reports an outcome: Standard Webhooks' type, timestamp and data, which is as flat as an answer."""
+    data = to_answer(outcome) | {
+        "action": callback.action,
+        "sender": callback.sender,
+        "idempotencyKey": callback.key,
+        "attempt": callback.attempt,
+    }
+    for name in LINKS:
+        del data[name]
+    return orjson.dumps({"type": callback.type, "timestamp": callback.created.isoformat(), "data": data}).decode()
 
 
 def wait_seconds(failure: Failure) -> int:

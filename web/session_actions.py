@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from flask import Blueprint, Response, g
 
@@ -11,13 +10,13 @@ from cobrowse.ledger import InitiationRecord
 from cobrowse.lookup import Lookup, outcome_on_record, view_on_record
 from cobrowse.model import Command, Outcome, SessionView
 from schemas.session_actions import EndRequestSchema, InitiationsQuerySchema, StatusRequestSchema
+from schemas.validation_errors import load
 from web import data_action_body, request_parsing, responses
-from web.callers import Callers
-from web.data_actions import SENDER, fingerprint
+from web.data_actions import SENDER, Identify, fingerprint
 
 _STATUS, _END, _QUERY = StatusRequestSchema(), EndRequestSchema(), InitiationsQuerySchema()
 # A list is for an overview; who needs a link asks for the one initiation that has it.
-_NO_LINKS = {"joinUrl": "", "viewerUrl": "", "joinCode": "", "websocketUrl": ""}
+_NO_LINKS = dict.fromkeys(responses.LINKS, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class SessionActions:
 
     initiate: Callable[[Command], Outcome]
     lookup: Lookup
-    callers: Callers
+    identify: Identify
     deadline_seconds: float
 
     def blueprint(self) -> Blueprint:
@@ -41,7 +40,7 @@ class SessionActions:
     def status(self) -> Response:
         """What became of an initiation; with `live`, also by one check of its conversation."""
         request = request_parsing.current_request()
-        credential = self.callers.identify(request)
+        credential = self.identify(request.headers)
         payload = data_action_body.read(request, _STATUS)
         # The header of this name would be this request's own, and a question needs none.
         key = request_parsing.idempotency_key(payload["idempotency_key"], "idempotencyKey")
@@ -62,7 +61,7 @@ class SessionActions:
     def end(self) -> Response:
         """End an initiation's session, or every live one of a conversation; one that is over already is a success."""
         request = request_parsing.current_request()
-        credential = self.callers.identify(request)
+        credential = self.identify(request.headers)
         payload = data_action_body.read(request, _END)
         key = data_action_body.key(request, payload)
         conversation_id, ends = payload["conversation_id"], payload["initiation_id"]
@@ -87,15 +86,15 @@ class SessionActions:
     def one(self, initiation_id: str) -> Response:
         """One of the caller's own initiations."""
         request = request_parsing.current_request()
-        credential = self.callers.identify(request)
+        credential = self.identify(request.headers)
         record = self.lookup.find(self._command(credential, "", ""), initiation_id)
         return responses.json(self._item(record))
 
     def many(self) -> Response:
         """The caller's own initiations that fit, the newest first, a page at a time; links and codes left out."""
         request = request_parsing.current_request()
-        credential = self.callers.identify(request)
-        query: dict[str, Any] = data_action_body.load(request.args.to_dict(), _QUERY)
+        credential = self.identify(request.headers)
+        query = load(_QUERY, request.args.to_dict())
         records = self.lookup.records.own(
             SENDER,
             credential,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 from flask import Blueprint, Response, g, request
@@ -22,15 +21,15 @@ from cobrowse.errors import (
     SenderRateLimited,
     UnknownPath,
 )
+from cobrowse.initiation import Initiation
 from cobrowse.model import Command, Outcome
-from integrations.senders.activity import SenderActivities
+from integrations.senders.activity import IgnoredEvent, SenderActivities
 from integrations.senders.fetching import call_in_background
 from integrations.senders.handshakes import HandshakeAnswer
-from integrations.senders.ignored import IgnoredEvent
 from integrations.senders.registry import Sender
 from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
 from schemas.texts import SHOWN
-from web import data_actions, refusals, request_parsing, responses
+from web import refusals, request_parsing, responses
 from web.data_actions import fingerprint
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -40,18 +39,11 @@ log = structlog.stdlib.get_logger("cobrowse")
 AT_ONCE = 8
 
 
-class Initiate(data_actions.Initiate, Protocol):
-    """The domain's interface used here."""
-
-    def ignore(self, command: Command, reason: str) -> Outcome:
-        """Say that nothing is started, and why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Webhooks:
     """The endpoint's configuration."""
 
-    initiate: Initiate
+    initiate: Initiation
     sender: Callable[[str], Sender | None]
     check_rate: Callable[[Sender, int], None]
     clock: Clock

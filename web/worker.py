@@ -21,8 +21,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from cobrowse.errors import CobrowseError, InternalError, MalformedRequest, RequestTimeout
 from web import error_handlers, responses
-from web.client_socket import SEND_SECONDS, ClientSocket
-from web.request_body import CountedBody
+from web.client_socket import SEND_SECONDS, ClientSocket, CountedBody
 
 Handle = Callable[[Any, socket, object], None]
 

@@ -1,6 +1,6 @@
 // The console's pages as they come alive. Without scripts every link and form works as a page.
 
-import { EVERY, copy, element, got, parsed, ready, refresh } from "./page.js";
+import { EVERY, copy, element, fill, ready, refresh } from "./page.js";
 import { openable, prepare } from "./rows.js";
 import { live } from "./live.js";
 
@@ -9,11 +9,7 @@ function follow(place) {
   if (!place.querySelector("[data-running]")) return;
   setTimeout(async () => {
     try {
-      const answer = document.hidden ? null : await got(place.dataset.detail);
-      if (answer && answer.ok) {
-        place.replaceChildren(parsed(await answer.text()));
-        ready(place);
-      }
+      if (!document.hidden) await fill(place, place.dataset.detail);
     } catch {
       // The next look may go better.
     }
@@ -53,8 +49,6 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button.copy");
   if (button) copy(button.dataset.copy ?? button.nextElementSibling.textContent, button);
 });
-element("keys").hidden = false;
-element("keys").addEventListener("click", () => element("help").showModal());
 setInterval(refresh, 10000);
 ready(document);
 

@@ -60,13 +60,11 @@ export function live(changing) {
       ready(changing);
       return;
     }
-    const strip = fresh.getElementById("strip");
-    if (strip.innerHTML !== element("strip").innerHTML) element("strip").replaceWith(strip);
-    ready(element("strip"));
     tell(merge(element("initiations"), fresh.getElementById("initiations")));
-    const more = fresh.getElementById("more");
-    if (more.innerHTML !== element("more").innerHTML) element("more").replaceWith(more);
-    ready(element("more"));
+    for (const id of ["strip", "more"]) {
+      element(id).replaceWith(fresh.getElementById(id));
+      ready(element(id));
+    }
   }
 
   async function look() {

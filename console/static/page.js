@@ -15,6 +15,14 @@ export async function got(url, headers = {}) {
   return fetch(url, { headers, cache: "no-store", credentials: "same-origin" });
 }
 
+// Put what is at a URL into a place, ready to be used.
+export async function fill(place, url) {
+  const answer = await got(url);
+  if (!answer.ok) throw new Error(String(answer.status));
+  place.replaceChildren(parsed(await answer.text()));
+  ready(place);
+}
+
 const ZONE = new Intl.DateTimeFormat(undefined, { timeZoneName: "short" })
   .formatToParts()
   .find((part) => part.type === "timeZoneName").value;

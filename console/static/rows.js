@@ -1,6 +1,6 @@
 // Rows of the list that open where they stand, and what comes into the list while it is looked at.
 
-import { got, parsed, ready } from "./page.js";
+import { fill, ready } from "./page.js";
 
 function opener(row) {
   return row.querySelector("a.open");
@@ -15,11 +15,8 @@ export function prepare(row) {
 }
 
 async function filled(row, cell) {
-  const answer = await got(row.dataset.detail);
-  if (!answer.ok) throw new Error(String(answer.status));
   const held = cell.contains(document.activeElement);
-  cell.replaceChildren(parsed(await answer.text()));
-  ready(cell);
+  await fill(cell, row.dataset.detail);
   if (held) opener(row).focus({ preventScroll: true });
 }
 

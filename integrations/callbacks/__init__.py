@@ -11,7 +11,7 @@ from integrations.callbacks.posting import Poster, Receiver
 from integrations.callbacks.sender import CallbackSender, CallbackThread
 from integrations.lease_keeper import LeaseKeeper
 from integrations.ledger import LedgerStore
-from integrations.observability.callback_metrics import CallbackMetrics
+from integrations.observability.background_metrics import CallbackMetrics
 
 __all__ = ["LEASE", "Receiver", "connect"]
 

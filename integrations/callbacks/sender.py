@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Event, Thread
-from typing import Protocol
 
 import structlog
 
@@ -11,7 +10,9 @@ from cobrowse.callbacks import Callback, Delivery
 from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
 from integrations.callbacks.posting import TryResult
-from integrations.lease_keeper import Lease, LeaseKeeper
+from integrations.lease_keeper import LeaseKeeper
+from integrations.ledger.callbacks import CallbackTable
+from integrations.observability.background_metrics import CallbackMetrics
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -21,29 +22,6 @@ AT_ONCE = 8
 TURN, COUNT = 1.0, 10.0
 # Seconds without sending after a try could not be recorded: it is sent again then, and must not be every second.
 UNRECORDED_PAUSE = 60.0
-
-
-class Outbox(Protocol):
-    """Where callbacks lie. Every method raises LedgerUnavailable."""
-
-    def due(self, limit: int) -> Sequence[Callback]:
-        """Those to be sent now."""
-
-    def mark(self, callback: Callback, state: Delivery, wait: float, answer: str) -> None:
-        """Record a try."""
-
-    def backlog(self) -> tuple[int, float]:
-        """How many are pending, and the age of the oldest in seconds."""
-
-
-class CallbackWatcher(Protocol):
-    """Counts what is sent."""
-
-    def on_try(self, result: str) -> None:
-        """A try: delivered, failed or given_up."""
-
-    def on_backlog(self, pending: int, oldest_seconds: float) -> None:
-        """What is pending now."""
 
 
 def in_threads(tasks: Sequence[Callable[[], None]]) -> None:
@@ -60,10 +38,10 @@ class CallbackSender:
 
     def __init__(
         self,
-        outbox: Outbox,
-        lease: Lease,
+        outbox: CallbackTable,
+        lease: LeaseKeeper,
         post: Callable[[Callback], TryResult],
-        watcher: CallbackWatcher,
+        watcher: CallbackMetrics,
         clock: Clock,
         do_all: Callable[[Sequence[Callable[[], None]]], None] = in_threads,
     ) -> None:

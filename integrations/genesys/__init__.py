@@ -3,32 +3,21 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Protocol
 
 import httpx
 
 from cobrowse.clock import Clock
 from cobrowse.model import Secret
-from integrations.genesys.auth import Guard, Tokens, TokenStore
-from integrations.genesys.budget import Budgets, OnBudget, SharedBudgets
+from integrations.genesys.auth import Guard, Tokens
+from integrations.genesys.budget import Budgets, OnBudget
 from integrations.genesys.circuit_breaker import CircuitBreaker
 from integrations.genesys.client import Client
 from integrations.genesys.flows import FLOWS, FlowRow, Flows
 from integrations.genesys.grants import CLIENT, Grants
 from integrations.genesys.retry import RetryingCaller
 from integrations.genesys.user_login import UserClient, UserLogin
-from integrations.genesys.user_token import GrantStore, UserTokens, start_thread
-
-
-class Shared(Protocol):
-    """What all workers have in common: the client's tokens, which budgets of calls are used up, the user's login."""
-
-    @property
-    def tokens(self) -> TokenStore: ...
-    @property
-    def budgets(self) -> SharedBudgets: ...
-    @property
-    def grants(self) -> GrantStore: ...
+from integrations.genesys.user_token import UserTokens, start_thread
+from integrations.ledger import LedgerStore
 
 
 def connect(
@@ -44,10 +33,10 @@ def connect(
     clock: Clock,
     jitter: Callable[[], float],
     lease_owner: str,
-    shared: Shared | None,
+    shared: LedgerStore | None,
     new_lock: Callable[[], Guard] = Lock,
     rows: Sequence[FlowRow] = FLOWS,
-    on_circuit: Callable[[str, bool], None] = lambda _host, _open: None,
+    on_circuit: Callable[[str, bool], None] = lambda _operation, _open: None,
     on_budget: OnBudget = lambda _name, _count, _allowed, _reset: None,
     grant: str = CLIENT,
     user_client: UserClient | None = None,
@@ -55,14 +44,13 @@ def connect(
 ) -> tuple[Flows, Grants]:
     """The flows of one org, and the choice of its tokens. `mode` is one of flows.MODES, `grant` of grants.GRANTS.
 
-    `sandbox`: take a sandbox's tokens only. `shared` is what all workers have in common. The service user acts through
-    `user_client`, and `run` does a renewal of that token beside the caller.
+    `sandbox`: take a sandbox's tokens only. `shared` is the ledger, where all workers have the tokens, the service
+    user's login and what is used up of the budgets. The service user acts through `user_client`, and `run` does a
+    renewal of that token beside the caller.
     """
-    breaker, known = (
-        CircuitBreaker(clock, on_change=on_circuit),
-        Budgets(clock, on_budget, shared.budgets if shared else None),
-    )
-    caller = RetryingCaller(transport, clock, jitter, breaker, known, secrets=(client_secret,), sandbox=sandbox)
+    breaker = CircuitBreaker(clock, on_change=on_circuit)
+    budgets = Budgets(clock, on_budget, shared.budgets if shared else None)
+    caller = RetryingCaller(transport, clock, jitter, breaker, budgets, secrets=(client_secret,), sandbox=sandbox)
     tokens = Tokens(
         caller,
         clock,

@@ -3,20 +3,22 @@
 import base64
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
 from cobrowse.clock import Clock
 from cobrowse.errors import GenesysError, GenesysForbidden, GenesysTimeout, GenesysUnavailable, LedgerUnavailable
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
-from integrations.genesys.operations import TOKEN
-from integrations.genesys.origin import Header, Origin
+from integrations.genesys.operations import TOKEN, Operation
+from integrations.genesys.origin import Header, HiddenBytes, Origin
 from integrations.genesys.retry import RetryingCaller
+from integrations.ledger.tokens import TokenTable
 
 # Seconds before its end from which a token counts as expired: a call that starts with it must also end with it.
 EXPIRY_MARGIN = 60.0
@@ -30,38 +32,6 @@ RENEWAL_WINDOW = 10.0
 # Seconds a fetch may take before another worker may try in its place; and between checks whether it is done.
 FETCH_LEASE = 10.0
 POLL_INTERVAL = 0.05
-
-
-class StoredToken(Protocol):
-    """A token as the store has it. `version` grows with each new one."""
-
-    @property
-    def value(self) -> Secret:
-        """The token."""
-
-    @property
-    def seconds_left(self) -> float:
-        """Seconds until it expires, by the store's clock."""
-
-    @property
-    def version(self) -> int:
-        """1 for the first."""
-
-
-class TokenStore(Protocol):
-    """Where workers share tokens. Every method may raise LedgerUnavailable."""
-
-    def read(self, name: str) -> StoredToken | None:
-        """The newest token of that name."""
-
-    def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
-        """Whether this owner is to fetch the token that follows `stale_version`."""
-
-    def put(self, name: str, value: Secret, expires_in: float) -> StoredToken:
-        """Keep what was fetched."""
-
-    def release(self, name: str, lease_owner: str) -> None:
-        """Let another process fetch: this one failed."""
 
 
 class Guard(Protocol):
@@ -124,7 +94,7 @@ class Tokens:
         client_secret: Secret,
         *,
         lease_owner: str,
-        store: TokenStore | None = None,
+        store: TokenTable | None = None,
         sandbox: bool = False,
         new_lock: Callable[[], Guard] = Lock,
     ) -> None:
@@ -134,12 +104,7 @@ class Tokens:
         self._clock = clock
         self._origin = Origin(login_url)
         self._client_id = client_id
-        pair = base64.b64encode(f"{client_id}:{client_secret.reveal()}".encode()).decode()
-        self._headers: tuple[Header, ...] = (
-            (b"Authorization", f"Basic {pair}".encode()),
-            (b"Content-Type", b"application/x-www-form-urlencoded"),
-            (b"Accept", b"application/json"),
-        )
+        self._client_secret = client_secret
         self._holder = lease_owner
         self._store = store
         self._new_lock = new_lock
@@ -224,7 +189,7 @@ class Tokens:
             raise
         return self._to_cached_token(value, state.token.version + 1, expires_in)
 
-    def _share(self, store: TokenStore, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:
+    def _share(self, store: TokenTable, attempt: Attempt, scope: str, state: _ScopeState) -> _CachedToken:
         """Take the token another worker fetched, or be the one who fetches it for all."""
         name = hashlib.sha256(
             f"{self._origin.url}{TOKEN.path} {self._client_id} {scope}{self._checked}".encode()
@@ -237,10 +202,10 @@ class Tokens:
             if store.try_acquire_refresh_lease(name, self._holder, FETCH_LEASE, version):
                 try:
                     value, expires_in = self._fetch(attempt, scope)
-                except BaseException:
-                    store.release(name, self._holder)
-                    raise
-                return self._to_cached_token(value, store.put(name, value, expires_in).version, expires_in)
+                    return self._to_cached_token(value, store.put(name, value, expires_in).version, expires_in)
+                finally:
+                    with suppress(LedgerUnavailable):  # the lease ends by itself
+                        store.release(name, self._holder)
             if not attempt.deadline.allows(POLL_INTERVAL):
                 raise GenesysTimeout("token: no time was left while another worker was fetching it")
             self._clock.sleep(POLL_INTERVAL)
@@ -252,10 +217,9 @@ class Tokens:
 
     def _fetch(self, attempt: Attempt, scope: str) -> tuple[Secret, float]:
         form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
-        headers = (*self._headers, (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()))
-        content = urlencode(form).encode()
+        client = self._client_id, self._client_secret
         try:
-            answer = self._caller.call(attempt, TOKEN, self._origin, TOKEN.path, headers, content, payer="token")
+            answer = ask_login_host(self._caller, attempt, TOKEN, self._origin, client, form)
         except GenesysForbidden as error:
             if error.by_role:
                 error.append(f"; scopes requested: {scope or 'none'}")
@@ -263,4 +227,28 @@ class Tokens:
         return Secret(answer["access_token"]), float(answer["expires_in"])
 
 
-__all__ = ["StoredToken", "TokenStore", "Tokens"]
+def ask_login_host(
+    caller: RetryingCaller,
+    attempt: Attempt,
+    operation: Operation,
+    origin: Origin,
+    client: tuple[str, Secret],
+    form: Mapping[str, str | Secret],
+) -> dict[str, Any]:
+    """The content of the login host's answer to a form. `client`: its id and its secret, empty where it is public."""
+    client_id, client_secret = client
+    headers: list[Header] = [
+        (b"Content-Type", b"application/x-www-form-urlencoded"),
+        (b"Accept", b"application/json"),
+        (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()),
+    ]
+    if client_secret:
+        pair = base64.b64encode(f"{client_id}:{client_secret.reveal()}".encode())
+        headers.append((b"Authorization", b"Basic " + pair))
+    else:
+        form = {**form, "client_id": client_id}
+    held = [value for value in form.values() if isinstance(value, Secret)]
+    shown = {name: value.reveal() if isinstance(value, Secret) else value for name, value in form.items()}
+    content = HiddenBytes(urlencode(shown).encode())
+    secrets = (*held, client_secret)
+    return caller.call(attempt, operation, origin, operation.path, headers, content, payer="token", held=secrets)

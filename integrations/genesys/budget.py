@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from cobrowse.clock import Clock
 from integrations.genesys.waits import BudgetHeaders
+from integrations.ledger.budgets import BudgetTable
 
 # Seconds between two that are passed on for the metrics: each count would cost each call.
 TOLD_EVERY = 1.0
@@ -15,16 +15,6 @@ SAME_WINDOW = 2.0
 
 OnBudget = Callable[[str, float, float, float], None]
 """Gets the budget's name, its calls, how many are allowed, and the seconds until the next window."""
-
-
-class SharedBudgets(Protocol):
-    """What all workers know of the budgets that are used up."""
-
-    def seconds_left(self, name: str) -> float:
-        """Seconds until a call may go out, as far as any worker knew lately; 0 if it may now."""
-
-    def close(self, name: str, seconds: float) -> None:
-        """Tell the others that it is used up for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +34,7 @@ class Budgets:
         self,
         clock: Clock,
         on_budget: OnBudget = lambda _name, _count, _allowed, _reset: None,
-        shared: SharedBudgets | None = None,
+        shared: BudgetTable | None = None,
     ) -> None:
         self._clock = clock
         self._on_budget = on_budget

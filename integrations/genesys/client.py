@@ -25,7 +25,7 @@ class Client:
         self._origin = Origin(api_url)
 
     def open_circuits(self) -> tuple[str, ...]:
-        """The hosts whose circuit breaker is open."""
+        """The operations whose circuit breaker is open."""
         return self._caller.breaker.open_circuits()
 
     def budgets(self) -> Sequence[BudgetState]:

@@ -90,19 +90,15 @@ def constant_options(
 def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
     """Milliseconds for connecting and for the whole call; a day is the longest.
 
-    `deadline` (seconds left) bounds everything up to the body's last byte. So does `timeout["read"]`: this engine reads
-    whole answers, so it is never laxer than httpx's pause between two reads. `write` and `pool` have nothing to bound:
-    the whole is bounded, and the pool never waits.
+    `timeout["read"]` bounds everything up to the body's last byte: this engine reads whole answers, so it is never
+    laxer than httpx's pause between two reads. `write` and `pool` have nothing to bound: the pool never waits.
 
     Raises:
         httpx.ConnectTimeout: No time is left; nothing was sent.
     """
     timeout = extensions.get("timeout") or {}
-    total = _LONGEST_SECONDS
-    for seconds in (timeout.get("read"), extensions.get("deadline")):
-        if seconds is not None and seconds < total:
-            total = seconds
-    connect = timeout.get("connect")
+    read, connect = timeout.get("read"), timeout.get("connect")
+    total = _LONGEST_SECONDS if read is None or read > _LONGEST_SECONDS else read
     if connect is None or connect > total:
         connect = total
     if connect <= 0:
@@ -111,7 +107,7 @@ def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def header_lines(headers: Sequence[tuple[bytes, bytes]], *, has_body: bool) -> list[bytes]:
-    """The request's headers, as libcurl's list: exactly these on the wire, plus a body's length.
+    """The request's headers, as libcurl's list: exactly these on the wire; the length of a body is libcurl's own.
 
     Raises:
         httpx.LocalProtocolError: A name or a value would break the line it stands on.
@@ -155,11 +151,6 @@ def method_options(method: str, *, has_body: bool) -> tuple[tuple[int, object], 
     return ((pycurl.HTTPGET, 1), *head, (pycurl.CUSTOMREQUEST, method))
 
 
-def has_length(method: str, body: bytes) -> bool:
-    """Whether the request states a body's length: an empty POST says `Content-Length: 0`, a GET says nothing."""
-    return bool(body) or method in {"POST", "PUT", "PATCH"}
-
-
 def target(url: httpx.URL) -> str:
     """The URL as libcurl takes it: encoded by httpx already, and without a user and password, which httpx reads."""
     return f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}"
@@ -181,14 +172,6 @@ def read_head(lines: Sequence[bytes]) -> ResponseHead:
         text = text[end + 1 :]
         end = text.find(b"\n\n", 1)
     raise httpx.RemoteProtocolError("the answer ended before its head did")
-
-
-def status_in(lines: Sequence[bytes]) -> int:
-    """The status of the final answer's head among these lines; 0 if it is not there whole."""
-    try:
-        return read_head(lines).status
-    except httpx.RemoteProtocolError:
-        return 0
 
 
 # By whether the request was handed to a connection. Until then nothing of it can have left; after that a timeout or a

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotFound
-from cobrowse.flow import Attempt, SessionUpdate
+from cobrowse.flow import Attempt, SessionUpdate, Step
 from cobrowse.model import Ending
 from integrations.genesys.client import Client
 from integrations.genesys.cobrowse_parts import targets_of
@@ -26,6 +26,16 @@ class EndCalls:
     client: Client
     authorize: Callable[[Attempt], Calls]
     allowed: Callable[[], bool]
+
+    def step(self) -> Step:
+        """What ends a session, of whichever flow: left out where a check has found nothing live."""
+        return Step(
+            "end",
+            self.disconnect,
+            self.find_ended,
+            has_side_effect=True,
+            applies=lambda attempt: bool(attempt.session.targets),
+        )
 
     def find_live(self, attempt: Attempt) -> Ending:
         """What has to be disconnected, and what is over; everything where the conversation has ended, or is gone."""

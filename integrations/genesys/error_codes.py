@@ -22,7 +22,9 @@ _WAF = (
     "This 403 is not Genesys's: a firewall, CDN or proxy in between refused the call; ask those who run it to let this "
     "service's address through."
 )
-_LOGIN = "This is no answer of Genesys's login host: check GENESYS_LOGIN_URL, or GENESYS_REGION where that is not set."
+LOGIN_HINT = (
+    "This is no answer of Genesys's login host: check GENESYS_LOGIN_URL, or GENESYS_REGION where that is not set."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ _BY_STATUS: Mapping[int, Meaning] = {
     429: Meaning(GenesysRateLimited),
 }
 _NOT_JSON = Meaning(GenesysForbidden, _WAF, by_role=False)
-_NO_LOGIN_HOST = Meaning(GenesysBadResponse, _LOGIN)
+_NO_LOGIN_HOST = Meaning(GenesysBadResponse, LOGIN_HINT)
 
 
 def meaning_of(status: int, code: str, message: str, *, is_json: bool) -> Meaning | None:
@@ -134,6 +136,5 @@ def refusal(meaning: Meaning, message: str, retry_after: float | None) -> Genesy
     return error
 
 
-LOGIN_HINT = _LOGIN
 # RFC 6749, 5.2: a code or a refresh token that is unknown, used, expired or revoked.
 GRANT_REFUSED = Meaning(LoginRequired)

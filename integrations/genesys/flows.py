@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, TypeVar
 
 from cobrowse.errors import CobrowseNotSupported, ConversationNotFound, GenesysBadResponse, NoActiveConversation
-from cobrowse.flow import Attempt, Flow, FlowUnavailable, SessionUpdate, Step, always
+from cobrowse.flow import Attempt, Flow, FlowUnavailable, Step
 from cobrowse.model import Channel, Ending, Session, Sessions, SessionView
 from integrations.genesys.budget import BudgetState
 from integrations.genesys.client import Client
@@ -16,28 +15,8 @@ from integrations.genesys.notifications import Notifications
 from integrations.genesys.operations import ATTACH, COBROWSE, CREATE, LIST, Operation, UpstreamRejected
 from integrations.genesys.steps import Calls
 
-C = TypeVar("C")
-
 # The mode that takes the first flow of the table that the org has.
 AUTO = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow(Generic[C]):
-    """A step as cobrowse.flow.Step has it; `run` and `probe` are methods of Calls, or of EndCalls."""
-
-    name: str
-    run: Callable[[C, Attempt], SessionUpdate]
-    probe: Callable[[C, Attempt], SessionUpdate | None] | None = None
-    has_side_effect: bool = False
-    notifies_customer: bool = False
-    applies: Callable[[Attempt], bool] = always
-
-    def bind(self, calls: C) -> Step:
-        """The step with these calls."""
-        probe = partial(self.probe, calls) if self.probe else None
-        effects = self.has_side_effect, self.notifies_customer
-        return Step(self.name, partial(self.run, calls), probe, *effects, self.applies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +25,12 @@ class FlowRow:
 
     `invitation` is the operation that reaches the customer. `scopes` are what its token asks for, by the command's
     channel; without any, the client's roles decide. `trial` is an operation that reaches no customer and by which an
-    org shows whether it has the flow. `hints` say what to do
-    about kinds of conversation that the flow can't serve. `can_end`: Genesys documents how its sessions are ended.
+    org shows whether it has the flow. `hints` say what to do about kinds of conversation that the flow can't serve.
+    `can_end`: Genesys documents how its sessions are ended.
     """
 
     name: str
-    steps: tuple[StepRow[Calls], ...]
+    steps: Callable[[Calls], tuple[Step, ...]]
     invitation: Operation
     scopes: Mapping[Channel | None, str] = field(default_factory=dict)
     trial: Operation | None = None
@@ -59,21 +38,37 @@ class FlowRow:
     can_end: bool = False
 
 
-_TOKEN = StepRow("token", Calls.token)
-_VERIFY = StepRow("verify", Calls.verify)
-_HAND_OVER = StepRow("hand over", Calls.hand_over, applies=lambda attempt: attempt.command.hand_over)
 _MEDIA_SCOPES = "cobrowse:initiate conversation:read"
+
+
+def _media_steps(calls: Calls) -> tuple[Step, ...]:
+    return (
+        Step("token", calls.token),
+        Step("create", calls.create, has_side_effect=True),
+        Step("attach", calls.attach, calls.find_session, has_side_effect=True, notifies_customer=True),
+        *_last_steps(calls),
+    )
+
+
+def _native_steps(calls: Calls) -> tuple[Step, ...]:
+    return (
+        Step("token", calls.token),
+        Step("cobrowse", calls.cobrowse, calls.find_session, has_side_effect=True, notifies_customer=True),
+        *_last_steps(calls),
+    )
+
+
+def _last_steps(calls: Calls) -> tuple[Step, ...]:
+    return (
+        Step("verify", calls.verify),
+        Step("hand over", calls.hand_over, applies=lambda attempt: attempt.command.hand_over),
+    )
+
 
 FLOWS = (
     FlowRow(
         "media",
-        (
-            _TOKEN,
-            StepRow("create", Calls.create, has_side_effect=True),
-            StepRow("attach", Calls.attach, Calls.find_session, has_side_effect=True, notifies_customer=True),
-            _VERIFY,
-            _HAND_OVER,
-        ),
+        _media_steps,
         ATTACH,
         scopes={
             "webchat": f"{_MEDIA_SCOPES} conversation:webchat",
@@ -86,12 +81,7 @@ FLOWS = (
     # Genesys's published API grants by role, and its own SDK asks for no scopes.
     FlowRow(
         "native",
-        (
-            _TOKEN,
-            StepRow("cobrowse", Calls.cobrowse, Calls.find_session, has_side_effect=True, notifies_customer=True),
-            _VERIFY,
-            _HAND_OVER,
-        ),
+        _native_steps,
         COBROWSE,
         hints={
             "webchat": "The native flow is for web messaging and voice: Genesys's legacy web chat has had no co-browse "
@@ -99,14 +89,6 @@ FLOWS = (
         },
         can_end=True,
     ),
-)
-# What ends a session, of whichever flow: left out where a check has found nothing live.
-ENDING = StepRow(
-    "end",
-    EndCalls.disconnect,
-    EndCalls.find_ended,
-    has_side_effect=True,
-    applies=lambda attempt: bool(attempt.session.targets),
 )
 MODES = (AUTO, *(row.name for row in FLOWS))
 
@@ -129,25 +111,21 @@ class Flows:
     invalid_scope at the token).
     """
 
-    def __init__(
-        self, client: Client, mode: str, rows: Sequence[FlowRow] = FLOWS, *, end_media_sessions: bool = False
-    ) -> None:
+    def __init__(self, client: Client, mode: str, rows: Sequence[FlowRow] = FLOWS, *, end_media_sessions: bool) -> None:
         self._client = client
         self._can_end = {row.name for row in rows if row.can_end or end_media_sessions}
         self._end_calls = EndCalls(client, self.authorize, lambda: self._in_force() in self._can_end)
-        self._ending = Flow("end", (ENDING.bind(self._end_calls),))
+        self._ending = Flow("end", (self._end_calls.step(),))
         self._candidates = [row.name for row in candidates(mode, rows)]
         self._lacking: set[str] = set()
         self._calls = {
             row.name: Calls(client, row.scopes, partial(self._lacks, row.name), lacking_hint(row, rows), row.hints)
             for row in rows
         }
-        self._flows = {
-            row.name: Flow(row.name, tuple(step.bind(self._calls[row.name]) for step in row.steps)) for row in rows
-        }
+        self._flows = {row.name: Flow(row.name, row.steps(self._calls[row.name])) for row in rows}
 
     def open_circuits(self) -> tuple[str, ...]:
-        """The hosts whose circuit breaker is open."""
+        """The operations whose circuit breaker is open."""
         return self._client.open_circuits()
 
     def budgets(self) -> Sequence[BudgetState]:

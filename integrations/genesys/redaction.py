@@ -112,10 +112,7 @@ def _mask_run(run: str) -> str:
 
 
 def _mask_segment(segment: str) -> str:
-    if _UUID.fullmatch(segment) or len(segment) < 20:
-        return segment
-    parts = segment.split(".")
-    long = [part for part in parts if len(part) >= 20 and not _UUID.fullmatch(part)]
+    long = [part for part in segment.split(".") if len(part) >= 20 and not _UUID.fullmatch(part)]
     if any(len(part) >= _NO_WORD or _is_mixed(part) for part in long):
         return MASK
     return segment

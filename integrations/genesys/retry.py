@@ -98,26 +98,20 @@ class RetryingCaller:
         """
         for number in range(1, MAX_ATTEMPTS + 1):
             # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
-            self.breaker.before_call(origin.host)
+            self.breaker.before_call(operation.name)
             self.await_budget(attempt, payer)
             last = number == MAX_ATTEMPTS
             try:
                 return self._call_once(attempt, operation, origin, path, headers, content, payer, held, last=last)
             except GenesysError as error:
-                if number == MAX_ATTEMPTS or not is_retryable(error):
+                seconds = error.retry_after
+                if seconds is None:
+                    seconds = self._jitter() * FIRST_BACKOFF * 2 ** (number - 1)
+                if last or not is_retryable(error) or not attempt.deadline.allows(seconds):
                     raise
-                self._wait(attempt, operation, error, number)
+                why = "as Genesys asks, before" if error.retry_after is not None else "before"
+                attempt.wait(seconds, f"{why} another try of {operation.name}")
         raise AssertionError  # pragma: no cover - the last try returns or raises
-
-    def _wait(self, attempt: Attempt, operation: Operation, error: GenesysError, number: int) -> None:
-        """Wait as Genesys says, or else a random part of a growing time; an error whose wait doesn't fit is raised."""
-        seconds = error.retry_after
-        if seconds is None:
-            seconds = self._jitter() * FIRST_BACKOFF * 2 ** (number - 1)
-        if not attempt.deadline.allows(seconds):
-            raise error
-        why = "as Genesys asks, before" if error.retry_after is not None else "before"
-        attempt.wait(seconds, f"{why} another try of {operation.name}")
 
     def _call_once(
         self,
@@ -136,8 +130,7 @@ class RetryingCaller:
         left = attempt.deadline.remaining() * (1 - reserve)
         if left <= 0:
             raise GenesysTimeout(f"{operation.name}: no time was left for it inside the deadline")
-        timeout = {"connect": min(left, CONNECT_SECONDS), "read": left, "write": left, "pool": left}
-        extensions: dict[str, Any] = {"timeout": timeout, "deadline": left}
+        extensions: dict[str, Any] = {"timeout": {"connect": min(left, CONNECT_SECONDS), "read": left}}
         request = OriginRequest(operation.method, origin, path, headers, content, extensions)
         start = self._clock.monotonic()
         result = "broken"
@@ -146,8 +139,8 @@ class RetryingCaller:
             response = self._transport.handle_request(request)
             status = response.status_code
             result = str(status)
-            # Any status below 500, a rejection or a 429 included, shows that the host is up.
-            self.breaker.record_result(origin.host, ok=status < 500)
+            # Any status below 500, a rejection or a 429 included, shows that the operation is up.
+            self.breaker.record_result(operation.name, ok=status < 500)
             fields = fields_of(response)
             spent = budget_of(fields)
             if payer and spent is not None:
@@ -164,14 +157,14 @@ class RetryingCaller:
             if operation.has_side_effect and 200 <= answered < 300:
                 # It has happened; only what the answer would have said is lost.
                 result = str(answered)
-                self.breaker.record_result(origin.host, ok=True)
+                self.breaker.record_result(operation.name, ok=True)
                 return unread(operation)
             failure = map_transport_error(operation, origin.host, error, redacted)
             result = failure.code
             if isinstance(error, httpx.TimeoutException):
-                self.breaker.record_timeout(origin.host, self._clock.monotonic() - start)
+                self.breaker.record_timeout(operation.name, self._clock.monotonic() - start)
             else:
-                self.breaker.record_result(origin.host, ok=False)
+                self.breaker.record_result(operation.name, ok=False)
             raise failure from error
         finally:
             attempt.record_call(operation.name, start, result)

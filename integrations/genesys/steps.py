@@ -14,13 +14,13 @@ from cobrowse.errors import (
     GenesysUnavailable,
 )
 from cobrowse.flow import Attempt, FlowUnavailable, SessionUpdate
-from cobrowse.model import Channel, Secret, Session
+from cobrowse.model import Channel, Secret, Session, SessionState
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import ConversationSnapshot
-from integrations.genesys.handover import hand_over
 from integrations.genesys.links import check_link
 from integrations.genesys.operations import (
     ATTACH,
+    ATTRIBUTES,
     COBROWSE,
     CONVERSATION,
     CREATE,
@@ -145,8 +145,33 @@ class Calls:
         return {"verified": False, "customer_id": customer}
 
     def hand_over(self, attempt: Attempt) -> SessionUpdate:
-        """Step: the session in the customer's participant data, where that is asked for."""
-        return hand_over(self.client, attempt, self.scope(attempt))
+        """Step: the session in the data of the customer's participant, which stays when agents change.
+
+        Agents' scripts and flows read it there. The invitation is out, so nothing here is a failure. All names are
+        written each time: an empty one takes away what an earlier session has left.
+        """
+        session = attempt.session
+        if not session.customer_id:
+            return {"handed_over": False, "hand_over_error": "the conversation did not show the customer's participant"}
+        attributes = {
+            "cobrowse.joinUrl": session.join_url.reveal(),
+            "cobrowse.viewerUrl": session.viewer_url.reveal(),
+            "cobrowse.joinCode": session.join_code.reveal(),
+            "cobrowse.initiationId": attempt.initiation_id,
+            "cobrowse.state": SessionState.OFFERED.value,
+        }
+        try:
+            self.client.call(
+                attempt,
+                ATTRIBUTES,
+                self.scope(attempt),
+                conversation_id=attempt.command.conversation_id,
+                target=(session.customer_id,),
+                json={"attributes": attributes},
+            )
+        except (GenesysError, UpstreamRejected) as error:
+            return {"handed_over": False, "hand_over_error": error.message}
+        return {"handed_over": True, "hand_over_error": ""}
 
     def fetch_conversation(self, attempt: Attempt) -> ConversationSnapshot:
         """The conversation as it is now. ConversationNotFound if there is none for this client."""

@@ -84,12 +84,12 @@ class Connection:
 
         Raises:
             httpx.RequestError: As `curl.map_error` says, after the extension `answered` is set to the answer's status
-                where its head came whole, else to 0; `BodyTooLarge` past the limit; what `curl.read_head` raises.
+                where its head came whole; `BodyTooLarge` past the limit; what `curl.read_head` raises.
                 After any other exception the connection is in an unknown state and must be closed.
         """
         connect, total = curl.limits(request.extensions)
         body = request.read()
-        has_body = curl.has_length(request.method, body)
+        has_body = bool(body)
         set_option = self._curl.setopt
         options = curl.method_options(request.method, has_body=has_body)
         if isinstance(request, OriginRequest):
@@ -112,8 +112,9 @@ class Connection:
             multi.perform(self._curl)
             return BufferedResponse(curl.read_head(self._lines), b"".join(self._chunks))
         except pycurl.error as error:
-            if self._times_sent:
-                request.extensions["answered"] = curl.status_in(self._lines)
+            if self._times_sent:  # else what is there is a proxy's
+                with suppress(httpx.RemoteProtocolError):
+                    request.extensions["answered"] = curl.read_head(self._lines).status
             if self._size > self._max_body_bytes:
                 raise BodyTooLarge(f"the response's body is larger than {self._max_body_bytes} bytes") from error
             raise curl.map_error(*error.args, sent=self._times_sent > 0) from error
@@ -196,8 +197,7 @@ class CurlTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The response to this request, its content loaded.
 
-        The extension `deadline` is the seconds left for all of it, `timeout` httpx's dictionary; `curl.limits` says how
-        they bound the call.
+        The extension `timeout` is httpx's dictionary; `curl.limits` says how it bounds the call.
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout: The request has not been sent.

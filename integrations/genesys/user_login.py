@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from cobrowse.errors import GenesysBadResponse, GenesysUnauthorized, LoginRequired
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
+from integrations.genesys.auth import ask_login_host
 from integrations.genesys.operations import ME, USER_TOKEN
-from integrations.genesys.origin import Header, HiddenBytes, Origin, api_headers
+from integrations.genesys.origin import Origin, api_headers
 from integrations.genesys.retry import RetryingCaller
 
 AUTHORIZE_PATH = "/oauth/authorize"
@@ -99,33 +100,9 @@ class UserLogin:
         return Person(me["email"] or me["name"] or me["id"], str(named))
 
     def _ask(self, attempt: Attempt, form: Mapping[str, str | Secret]) -> UserTokenPair:
-        headers: list[Header] = [
-            (b"Content-Type", b"application/x-www-form-urlencoded"),
-            (b"Accept", b"application/json"),
-            (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()),
-        ]
-        if self._client.is_public:
-            form = {**form, "client_id": self._client.client_id}
-        else:
-            pair = f"{self._client.client_id}:{self._client.client_secret.reveal()}".encode()
-            headers.append((b"Authorization", b"Basic " + base64.b64encode(pair)))
-        held = [value for value in form.values() if isinstance(value, Secret)]
-        content = HiddenBytes(
-            urlencode(
-                {name: value.reveal() if isinstance(value, Secret) else value for name, value in form.items()}
-            ).encode()
-        )
+        client = self._client.client_id, self._client.client_secret
         try:
-            answer = self._caller.call(
-                attempt,
-                USER_TOKEN,
-                self._origin,
-                USER_TOKEN.path,
-                headers,
-                content,
-                payer="token",
-                held=(*held, self._client.client_secret),
-            )
+            answer = ask_login_host(self._caller, attempt, USER_TOKEN, self._origin, client, form)
         except GenesysUnauthorized as error:
             error.hint = error.hint or _WRONG_CLIENT
             raise

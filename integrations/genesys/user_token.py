@@ -5,8 +5,9 @@ cuts it off, and a process that ends in the middle leaves an access token that i
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Lock, Thread
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import structlog
 
@@ -16,6 +17,7 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from integrations.genesys.auth import EXPIRY_MARGIN, POLL_INTERVAL, Guard, Recent
 from integrations.genesys.user_login import UserLogin, UserTokenPair
+from integrations.ledger.grants import GrantTable, StoredGrant
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -27,53 +29,6 @@ RENEW_AT = 0.5
 RENEWAL_SECONDS, BETWEEN_COMMITS, RENEWAL_LEASE = 8.0, 0.5, 20.0
 COMMIT_TRIES = 3
 _NOBODY = "no service user has logged in"
-
-
-class StoredGrant(Protocol):
-    """A login as the store has it."""
-
-    @property
-    def access(self) -> Secret:
-        """The access token."""
-
-    @property
-    def refresh(self) -> Secret:
-        """The refresh token."""
-
-    @property
-    def seconds_left(self) -> float:
-        """Of the access token's life, by the store's clock."""
-
-    @property
-    def lifetime(self) -> float:
-        """Seconds that the access token had when it was new."""
-
-    @property
-    def version(self) -> int:
-        """Grows with each new pair."""
-
-    @property
-    def refused(self) -> str:
-        """Why Genesys no longer honours it, "" while it does."""
-
-
-class GrantStore(Protocol):
-    """Where all processes have the login. Every method may raise LedgerUnavailable."""
-
-    def read(self, name: str) -> StoredGrant | None:
-        """The login of that name, None if there is none."""
-
-    def begin_rotation(self, name: str, lease_owner: str, seconds: float, version: int) -> bool:
-        """Whether this owner is to renew that version."""
-
-    def rotate(self, name: str, version: int, access: Secret, refresh: Secret, expires_in: float) -> bool:
-        """Put a new pair in the place of that version's, on the disk when this returns; whether it was still there."""
-
-    def refuse(self, name: str, version: int, why: str) -> None:
-        """Note that Genesys no longer honours that version."""
-
-    def release(self, name: str, lease_owner: str) -> None:
-        """Let another process renew: this one failed."""
 
 
 class _Cached(NamedTuple):
@@ -104,7 +59,7 @@ class UserTokens:
     def __init__(
         self,
         login: UserLogin,
-        store: GrantStore,
+        store: GrantTable,
         clock: Clock,
         name: str,
         *,
@@ -232,22 +187,19 @@ class UserTokens:
             log.info("the service user's token was renewed")
         except CobrowseError as error:
             log.warning("the service user's token was not renewed", error=error.code, message=error.message)
-            renewal.error = self._failed(grant, error)
+            renewal.error = error
+            with suppress(LedgerUnavailable):
+                if isinstance(error, LoginRequired):
+                    self._store.refuse(self._name, grant.version, error.message)
         except Exception:
             log.exception("the service user's token was not renewed")
         finally:
-            renewal.done.set()
-
-    def _failed(self, grant: StoredGrant, error: CobrowseError) -> CobrowseError:
-        """Tell the others; what those who wait here get."""
-        try:
-            if isinstance(error, LoginRequired):
-                self._store.refuse(self._name, grant.version, error.message)
-            else:
-                self._store.release(self._name, self._holder)
-        except LedgerUnavailable:
-            pass  # the lease ends by itself
-        return error
+            # Before the next one here can begin, which would have the same lease.
+            try:
+                with suppress(LedgerUnavailable):  # it ends by itself
+                    self._store.release(self._name, self._holder)
+            finally:
+                renewal.done.set()
 
     def _commit_soon(self, version: int, pair: UserTokenPair) -> None:
         """Commit it, or keep it for the next look: the one before is void by now."""

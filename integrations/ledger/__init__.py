@@ -6,11 +6,10 @@ from urllib.parse import unquote
 
 from cobrowse.clock import Clock
 from integrations.ledger.database import POOL_SIZE, Database
-from integrations.ledger.encryption import MAKE_A_KEY, InstallationKeys, SecretBox, StaticKeys
+from integrations.ledger.encryption import MAKE_A_KEY, SecretBox
 from integrations.ledger.purge import INVITED_SECONDS
 from integrations.ledger.sqlite import SQLite
 from integrations.ledger.store import LedgerStore
-from integrations.ledger.tokens import StoredToken, TokenTable
 
 FORMS = "sqlite:///relative/file, sqlite:////absolute/file or postgresql+psycopg://user:password@host/database"
 
@@ -36,12 +35,12 @@ def connect(
     if scheme == "sqlite":
         file = Path(_file(rest))
         database: Database = SQLite(file, clock=clock)
-        box = SecretBox(InstallationKeys(file, keys))
+        box = SecretBox(keys, file.with_name(f"{file.name}.key"))
     elif scheme in ("postgresql+psycopg", "postgresql", "postgres"):
         if not keys:
             raise ValueError(f"LEDGER_KEYS is needed for a ledger in PostgreSQL; make one: {MAKE_A_KEY}")
         database = _postgresql(f"postgresql://{rest}", pool_size, clock)
-        box = SecretBox(StaticKeys(keys))
+        box = SecretBox(keys)
     else:
         raise ValueError(f"LEDGER_URL must be {FORMS}")
     return LedgerStore(
@@ -75,4 +74,4 @@ def _postgresql(url: str, pool_size: int, clock: Clock | None) -> Database:
         raise ValueError(message) from None
 
 
-__all__ = ["LedgerStore", "StoredToken", "TokenTable", "connect"]
+__all__ = ["LedgerStore", "connect"]

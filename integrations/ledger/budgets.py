@@ -30,12 +30,13 @@ class BudgetTable:
 
     def seconds_left(self, name: str) -> float:
         """Seconds until calls are allowed again, as far as any worker knew lately; 0 if they are."""
-        if self._clock.monotonic() >= self._known_until:
+        now = self._clock.monotonic()
+        if now >= self._known_until:
             # Before the read: an unreachable database is not asked again by each call.
-            self._known_until = self._clock.monotonic() + KNOWN_SECONDS
+            self._known_until = now + KNOWN_SECONDS
             with suppress(LedgerUnavailable):
                 self.learn(dict(self._database.read(queries.BUDGETS, {}, seconds=NOTE_SECONDS)))
-        return max(0.0, self._closed_until.get(name, 0.0) - self._clock.monotonic())
+        return max(0.0, self._closed_until.get(name, 0.0) - now)
 
     def close(self, name: str, seconds: float) -> None:
         """Let each worker know that the budget is used up for so long. Others learn it from Genesys."""

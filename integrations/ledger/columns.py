@@ -1,13 +1,12 @@
 """The columns of the initiations' table: the one place that a column stands in, besides its migration.
 
-A column that is marked COMMAND or CHECKPOINT is written, and read back, as the field of the same name of that value.
+A column that is called as a field of Command or Checkpoint is written from it, and read back into it.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple
 
-# Who writes a column: the claim, from its command; the claim and each checkpoint after it.
-COMMAND, CHECKPOINT = "command", "checkpoint"
+from cobrowse.ledger import Checkpoint
+from cobrowse.model import Command
 
 
 class Row(NamedTuple):
@@ -16,32 +15,32 @@ class Row(NamedTuple):
     seq: int
     id: str
     lock_key: str
-    sender: Annotated[str, COMMAND]
-    requested_by: Annotated[str, COMMAND]
-    credential: Annotated[str, COMMAND]
-    key: Annotated[str, COMMAND]
-    fingerprint: Annotated[str, COMMAND]
+    sender: str
+    requested_by: str
+    credential: str
+    key: str
+    fingerprint: str
     conversation_id: str
-    channel: Annotated[str | None, COMMAND]
-    latest: Annotated[bool, COMMAND]
-    reuse_live_session: Annotated[bool, COMMAND]
-    start_when: Annotated[str, COMMAND]
-    deadline_seconds: Annotated[float, COMMAND]
-    correlation_id: Annotated[str, COMMAND]
+    channel: str | None
+    latest: bool
+    reuse_live_session: bool
+    start_when: str
+    deadline_seconds: float
+    correlation_id: str
     settings: str
-    action: Annotated[str, COMMAND]
-    ends: Annotated[str, COMMAND]
-    hand_over: Annotated[bool, COMMAND]
+    action: str
+    ends: str
+    hand_over: bool
     state: str
     lease_owner: str
     attempts: int
     upstream_calls: int
-    flow: Annotated[str, CHECKPOINT]
-    completed_steps: Annotated[str, CHECKPOINT]
-    pending_step: Annotated[str, CHECKPOINT]
-    may_have_notified: Annotated[bool, CHECKPOINT]
-    session: Annotated[str, CHECKPOINT]
-    secret: Annotated[str, CHECKPOINT]
+    flow: str
+    completed_steps: str
+    pending_step: str
+    may_have_notified: bool
+    session: str
+    secret: str
     outcome: str
     spans: str
     earlier: str
@@ -52,16 +51,9 @@ class Row(NamedTuple):
     lease_left: float
 
 
-_HINTS: Mapping[str, Any] = get_type_hints(Row, include_extras=True)
-_SWITCHES = frozenset(name for name, hint in get_type_hints(Row).items() if hint is bool)
-
-
-def _written_by(writer: str) -> tuple[str, ...]:
-    """The columns that are marked so, in their order."""
-    return tuple(name for name, hint in _HINTS.items() if get_origin(hint) is Annotated and writer in get_args(hint))
-
-
-BY_COMMAND, BY_CHECKPOINT = _written_by(COMMAND), _written_by(CHECKPOINT)
+BY_COMMAND = tuple(name for name in Row._fields if name in Command.__dataclass_fields__)
+BY_CHECKPOINT = Checkpoint._fields
+_SWITCHES = frozenset(name for name, kind in Row.__annotations__.items() if kind is bool)
 
 
 def values_of(row: Row, names: tuple[str, ...]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -21,69 +21,19 @@ class UnknownKey(Exception):
     """None of the keys decrypts it."""
 
 
-class Keys(Protocol):
-    """Source of the keys. Both methods raise LedgerUnavailable if the key file can't be used."""
+class SecretBox:
+    """Encrypts with the first of the keys, and decrypts with any. ValueError if one is not a Fernet key.
 
-    def load(self) -> Sequence[str]:
-        """The keys: the first encrypts, all decrypt. A file of them is made where there is none yet."""
-
-    def check(self) -> None:
-        """Compare what was loaded with what there is now: processes that start later would use that."""
-
-
-class StaticKeys:
-    """The configured keys, validated now. ValueError if one is invalid."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        _parse(keys)
-        self._keys = keys
-
-    def load(self) -> Sequence[str]:
-        """As they are."""
-        return self._keys
-
-    def check(self) -> None:
-        """They can't change while the process runs."""
-
-
-class InstallationKeys:
-    """The key of this installation, in a file next to the ledger's, created on first use if `keys` are not given.
-
-    Where they are given later, an older file still decrypts what was encrypted before.
+    With a `file`, that is where this installation's own key is: made there at the first need unless `keys` are given.
+    Where they are given later, an older file still decrypts what was encrypted before. Whatever needs the keys raises
+    LedgerUnavailable if the file can't be used.
     """
 
-    def __init__(self, ledger: Path, keys: Sequence[str] = ()) -> None:
+    def __init__(self, keys: Sequence[str], file: Path | None = None) -> None:
         _parse(keys)
         self._given = keys
-        self._file = ledger.with_name(f"{ledger.name}.key")
-        self._load_keys: str | None = None
-
-    def load(self) -> Sequence[str]:
-        """Configured keys first, then the key file beside the database (created on first use)."""
-        if self._given and not self._file.exists():
-            return self._given
-        self._load_keys = _installation_key(self._file)
-        return [*self._given, self._load_keys]
-
-    def check(self) -> None:
-        """LedgerUnavailable if the file was removed or holds another key than this process uses."""
-        if self._load_keys is None:
-            return
-        try:
-            found = self._file.read_text("ascii").strip()
-        except (OSError, ValueError):
-            found = ""
-        if found != self._load_keys:
-            what = "holds another key than this process uses" if found else "is gone or can't be read"
-            hint = "Put the key file back that the service was started with; to change it, stop the service first."
-            raise LedgerUnavailable(f"the ledger's key file {self._file} {what}", hint=hint)
-
-
-class SecretBox:
-    """Encrypts and decrypts. The keys are loaded at the first need, so that their file may be made then."""
-
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+        self._file = file
+        self._from_file = ""
         self._fernet: MultiFernet | None = None
         self._encrypted = lru_cache(REMEMBERED)(lambda plain: self._load_keys().encrypt(plain).decode())
 
@@ -102,12 +52,25 @@ class SecretBox:
         return values
 
     def check(self) -> None:
-        """LedgerUnavailable if the keys on disk are no longer those that this process uses."""
-        self._keys.check()
+        """LedgerUnavailable if the file is gone or holds another key by now, which processes that start would use."""
+        if self._file is None or not self._from_file:
+            return
+        try:
+            found = self._file.read_text("ascii").strip()
+        except (OSError, ValueError):
+            found = ""
+        if found != self._from_file:
+            what = "holds another key than this process uses" if found else "is gone or can't be read"
+            hint = "Put the key file back that the service was started with; to change it, stop the service first."
+            raise LedgerUnavailable(f"the ledger's key file {self._file} {what}", hint=hint)
 
     def _load_keys(self) -> MultiFernet:
         if self._fernet is None:
-            self._fernet = MultiFernet(_parse(self._keys.load()))
+            keys = [*self._given]
+            if self._file is not None and (not keys or self._file.exists()):
+                self._from_file = _installation_key(self._file)
+                keys.append(self._from_file)
+            self._fernet = MultiFernet(_parse(keys))
         return self._fernet
 
 

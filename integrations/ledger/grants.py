@@ -7,6 +7,7 @@ from cobrowse.model import Secret
 from integrations.ledger import queries
 from integrations.ledger.database import Database
 from integrations.ledger.encryption import SecretBox, UnknownKey
+from integrations.ledger.leases import LeaseTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,10 @@ class StoredGrant:
 class GrantTable:
     """Keeps one login of each name. Every method raises LedgerUnavailable as the ledger's do."""
 
-    def __init__(self, database: Database, box: SecretBox) -> None:
+    def __init__(self, database: Database, box: SecretBox, leases: LeaseTable) -> None:
         self._database = database
         self._box = box
+        self._leases = leases
 
     def read(self, name: str) -> StoredGrant | None:
         """The login of that name; None if nobody is logged in."""
@@ -60,8 +62,13 @@ class GrantTable:
 
     def begin_rotation(self, name: str, lease_owner: str, seconds: float, version: int) -> bool:
         """Whether this owner is to renew that version, within so many seconds."""
-        params = {"name": name, "lease_owner": lease_owner, "seconds": seconds, "version": version}
-        return bool(self._database.execute(queries.BEGIN_ROTATION, params, durable=False))
+        if not self._leases.hold(f"grant:{name}", lease_owner, seconds):
+            return False
+        found = self.read(name)
+        if found is not None and found.version == version and not found.refused:
+            return True
+        self.release(name, lease_owner)
+        return False
 
     def rotate(self, name: str, version: int, access: Secret, refresh: Secret, expires_in: float) -> bool:
         """Put a new pair in the place of that version's, on the disk when this returns; whether it was still there."""
@@ -74,8 +81,8 @@ class GrantTable:
         self._database.execute(queries.REFUSE_GRANT, params, durable=False)
 
     def release(self, name: str, lease_owner: str) -> None:
-        """Let another process renew: this one failed."""
-        self._database.execute(queries.END_ROTATION, {"name": name, "lease_owner": lease_owner}, durable=False)
+        """Let another process renew."""
+        self._leases.release(f"grant:{name}", lease_owner)
 
     def _pair(self, name: str, access: Secret, refresh: Secret, expires_in: float) -> dict[str, object]:
         secret = self._box.encrypt({"access": access.reveal(), "refresh": refresh.reveal()})

@@ -72,7 +72,7 @@ class LedgerFile:
         entered = _identity(self._path)
         if self.alone:
             os.truncate(self._lock, 0)
-            os.pwrite(self._lock, _text(entered, self._clock_offset), 0)
+            os.pwrite(self._lock, b"%d %d %.6f\n" % (*entered, self._clock_offset), 0)
             flock(self._lock, LOCK_SH)
         self._opened = (entered, (found.st_dev, found.st_ino))
         self.check()
@@ -129,10 +129,6 @@ def _identity(path: str) -> _File:
     except FileNotFoundError:
         return _NONE
     return found.st_dev, found.st_ino
-
-
-def _text(identity: _File, clock_offset: float) -> bytes:
-    return b"%d %d %.6f\n" % (*identity, clock_offset)
 
 
 def _read(text: bytes) -> tuple[_File, float]:

@@ -22,153 +22,128 @@ class Migration:
     statements: tuple[str, ...]
 
 
+_INITIATIONS = """CREATE TABLE initiations (
+    seq {row_number},
+    id {text} NOT NULL UNIQUE,
+    lock_key {text} NOT NULL UNIQUE,
+    sender {text} NOT NULL,
+    requested_by {text} NOT NULL,
+    credential {text} NOT NULL,
+    key {text} NOT NULL,
+    fingerprint {text} NOT NULL,
+    conversation_id {text} NOT NULL,
+    channel {text},
+    latest BOOLEAN NOT NULL,
+    reuse_live_session BOOLEAN NOT NULL,
+    start_when {text} NOT NULL,
+    deadline_seconds DOUBLE PRECISION NOT NULL,
+    correlation_id {text} NOT NULL,
+    settings {text} NOT NULL,
+    action {text} NOT NULL,
+    ends {text} NOT NULL,
+    hand_over BOOLEAN NOT NULL,
+    state {text} NOT NULL,
+    lease_owner {text} NOT NULL,
+    lease_until DOUBLE PRECISION NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 1,
+    upstream_calls INTEGER NOT NULL DEFAULT 0,
+    flow {text} NOT NULL,
+    completed_steps {text} NOT NULL,
+    pending_step {text} NOT NULL,
+    may_have_notified BOOLEAN NOT NULL,
+    session {text} NOT NULL,
+    secret {text} NOT NULL,
+    outcome {text} NOT NULL DEFAULT '',
+    spans {text} NOT NULL DEFAULT '[]',
+    earlier {text} NOT NULL DEFAULT '',
+    error_code {text} NOT NULL DEFAULT '',
+    created DOUBLE PRECISION NOT NULL,
+    updated DOUBLE PRECISION NOT NULL,
+    ended DOUBLE PRECISION NOT NULL DEFAULT 0
+){storage}"""
+# Indexes on random ids are what a claim costs most: the console finds a key by its lock_key. None has what a later step
+# changes, so that PostgreSQL need not touch them again. The last are partial, so that a start that names nobody and
+# succeeds writes to neither.
+_INDEXES = (
+    "CREATE INDEX initiations_conversation ON initiations (conversation_id, seq)",
+    "CREATE INDEX initiations_key ON initiations (key) WHERE key <> ''",
+    "CREATE INDEX initiations_correlation ON initiations (correlation_id)",
+    "CREATE INDEX initiations_created ON initiations (created)",
+    "CREATE INDEX initiations_requested_by ON initiations (requested_by) WHERE requested_by <> ''",
+    "CREATE INDEX initiations_error_code ON initiations (error_code) WHERE error_code <> ''",
+)
+_REFUSALS = """CREATE TABLE refusals (
+    minute INTEGER NOT NULL,
+    sender {text} NOT NULL,
+    code {text} NOT NULL,
+    address {text} NOT NULL,
+    status INTEGER NOT NULL,
+    message {text} NOT NULL,
+    hint {text} NOT NULL,
+    correlation_id {text} NOT NULL,
+    count INTEGER NOT NULL,
+    first DOUBLE PRECISION NOT NULL,
+    last DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (minute, sender, code, address)
+)"""
+_TOKENS = """CREATE TABLE tokens (
+    name {text} PRIMARY KEY,
+    version INTEGER NOT NULL,
+    value {text} NOT NULL,
+    expires DOUBLE PRECISION NOT NULL
+)"""
+_LEASES = """CREATE TABLE leases (
+    name {text} PRIMARY KEY,
+    lease_owner {text} NOT NULL,
+    lease_until DOUBLE PRECISION NOT NULL
+)"""
+# What became of an initiation, to be sent to OUTCOME_WEBHOOK_URL. `at` is when it is due, or when that ended.
+_CALLBACKS = """CREATE TABLE callbacks (
+    seq {row_number},
+    initiation_id {text} NOT NULL,
+    attempt INTEGER NOT NULL,
+    type {text} NOT NULL,
+    sender {text} NOT NULL,
+    action {text} NOT NULL,
+    key {text} NOT NULL,
+    outcome {text} NOT NULL,
+    created DOUBLE PRECISION NOT NULL,
+    state {text} NOT NULL DEFAULT 'pending',
+    at DOUBLE PRECISION NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    answer {text} NOT NULL DEFAULT '',
+    UNIQUE (initiation_id, attempt, type)
+)"""
+_GRANTS = """CREATE TABLE grants (
+    name {text} PRIMARY KEY,
+    version INTEGER NOT NULL,
+    secret {text} NOT NULL,
+    expires DOUBLE PRECISION NOT NULL,
+    lifetime DOUBLE PRECISION NOT NULL,
+    refused {text} NOT NULL,
+    account {text} NOT NULL,
+    org {text} NOT NULL,
+    logged_in DOUBLE PRECISION NOT NULL
+)"""
+
 # Append only. A column that is added needs a default, so that older services, which don't name it, can write on.
 MIGRATIONS = (
     Migration(
         1,
         1,
         (
-            """CREATE TABLE initiations (
-                seq {row_number},
-                id {text} NOT NULL UNIQUE,
-                lock_key {text} NOT NULL UNIQUE,
-                sender {text} NOT NULL,
-                requested_by {text} NOT NULL,
-                credential {text} NOT NULL,
-                key {text} NOT NULL,
-                fingerprint {text} NOT NULL,
-                conversation_id {text} NOT NULL,
-                channel {text},
-                latest BOOLEAN NOT NULL,
-                reuse_live_session BOOLEAN NOT NULL,
-                start_when {text} NOT NULL,
-                deadline_seconds DOUBLE PRECISION NOT NULL,
-                correlation_id {text} NOT NULL,
-                settings {text} NOT NULL,
-                state {text} NOT NULL,
-                lease_owner {text} NOT NULL,
-                lease_until DOUBLE PRECISION NOT NULL,
-                attempts INTEGER NOT NULL DEFAULT 1,
-                upstream_calls INTEGER NOT NULL DEFAULT 0,
-                flow {text} NOT NULL,
-                completed_steps {text} NOT NULL,
-                pending_step {text} NOT NULL,
-                may_have_notified BOOLEAN NOT NULL,
-                session {text} NOT NULL,
-                secret {text} NOT NULL,
-                outcome {text} NOT NULL DEFAULT '',
-                spans {text} NOT NULL DEFAULT '[]',
-                created DOUBLE PRECISION NOT NULL,
-                updated DOUBLE PRECISION NOT NULL
-            ){storage}""",
-            # Indexes on random ids are what a claim costs most: the console finds a key by its lock_key. None has what
-            # a later step changes, so that PostgreSQL need not touch them again.
-            "CREATE INDEX initiations_conversation ON initiations (conversation_id, seq)",
-            "CREATE INDEX initiations_key ON initiations (key) WHERE key <> ''",
-            "CREATE INDEX initiations_correlation ON initiations (correlation_id)",
-            "CREATE INDEX initiations_created ON initiations (created)",
+            _INITIATIONS,
+            *_INDEXES,
             "CREATE TABLE health (checked DOUBLE PRECISION NOT NULL, filler {text} NOT NULL)",
             "INSERT INTO health (checked, filler) VALUES ({now}, '')",
-            """CREATE TABLE tokens (
-                name {text} PRIMARY KEY,
-                version INTEGER NOT NULL,
-                value {text} NOT NULL,
-                expires DOUBLE PRECISION NOT NULL,
-                lease_owner {text} NOT NULL,
-                lease_until DOUBLE PRECISION NOT NULL
-            )""",
             "CREATE TABLE budgets (name {text} PRIMARY KEY, closed_until DOUBLE PRECISION NOT NULL)",
-        ),
-    ),
-    # A service of version 1 would take an end for a start.
-    Migration(
-        2,
-        2,
-        (
-            "ALTER TABLE initiations ADD COLUMN action {text} NOT NULL DEFAULT 'start'",
-            "ALTER TABLE initiations ADD COLUMN ends {text} NOT NULL DEFAULT ''",
-            "ALTER TABLE initiations ADD COLUMN hand_over BOOLEAN NOT NULL DEFAULT FALSE",
-            "ALTER TABLE initiations ADD COLUMN ended DOUBLE PRECISION NOT NULL DEFAULT 0",
-        ),
-    ),
-    Migration(
-        3,
-        2,
-        (
-            """CREATE TABLE refusals (
-                minute INTEGER NOT NULL,
-                sender {text} NOT NULL,
-                code {text} NOT NULL,
-                address {text} NOT NULL,
-                status INTEGER NOT NULL,
-                message {text} NOT NULL,
-                hint {text} NOT NULL,
-                correlation_id {text} NOT NULL,
-                count INTEGER NOT NULL,
-                first DOUBLE PRECISION NOT NULL,
-                last DOUBLE PRECISION NOT NULL,
-                PRIMARY KEY (minute, sender, code, address)
-            )""",
+            _TOKENS,
+            _LEASES,
+            _GRANTS,
+            _REFUSALS,
             "CREATE INDEX refusals_last ON refusals (last)",
-            "ALTER TABLE initiations ADD COLUMN earlier {text} NOT NULL DEFAULT ''",
-            "ALTER TABLE initiations ADD COLUMN error_code {text} NOT NULL DEFAULT ''",
-            # Partial, so that a start that names nobody and succeeds writes to neither.
-            "CREATE INDEX initiations_requested_by ON initiations (requested_by) WHERE requested_by <> ''",
-            "CREATE INDEX initiations_error_code ON initiations (error_code) WHERE error_code <> ''",
-        ),
-    ),
-    Migration(
-        4,
-        2,
-        (
-            """CREATE TABLE leases (
-                name {text} PRIMARY KEY,
-                lease_owner {text} NOT NULL,
-                lease_until DOUBLE PRECISION NOT NULL
-            )""",
-        ),
-    ),
-    # What became of an initiation, to be sent to OUTCOME_WEBHOOK_URL. `at` is when it is due, or when that ended.
-    Migration(
-        5,
-        2,
-        (
-            """CREATE TABLE callbacks (
-                seq {row_number},
-                initiation_id {text} NOT NULL,
-                attempt INTEGER NOT NULL,
-                type {text} NOT NULL,
-                sender {text} NOT NULL,
-                action {text} NOT NULL,
-                key {text} NOT NULL,
-                outcome {text} NOT NULL,
-                created DOUBLE PRECISION NOT NULL,
-                state {text} NOT NULL DEFAULT 'pending',
-                at DOUBLE PRECISION NOT NULL,
-                tries INTEGER NOT NULL DEFAULT 0,
-                answer {text} NOT NULL DEFAULT '',
-                UNIQUE (initiation_id, attempt, type)
-            )""",
+            _CALLBACKS,
             "CREATE INDEX callbacks_due ON callbacks (state, at)",
-        ),
-    ),
-    Migration(
-        6,
-        2,
-        (
-            """CREATE TABLE grants (
-                name {text} PRIMARY KEY,
-                version INTEGER NOT NULL,
-                secret {text} NOT NULL,
-                expires DOUBLE PRECISION NOT NULL,
-                lifetime DOUBLE PRECISION NOT NULL,
-                refused {text} NOT NULL,
-                account {text} NOT NULL,
-                org {text} NOT NULL,
-                logged_in DOUBLE PRECISION NOT NULL,
-                lease_owner {text} NOT NULL,
-                lease_until DOUBLE PRECISION NOT NULL
-            )""",
         ),
     ),
 )

@@ -18,6 +18,7 @@ from integrations.ledger import migrations, queries
 from integrations.ledger.database import (
     CHECK_INTERVAL,
     DEFAULT_TIMEOUT,
+    NO_PARAMS,
     PING_TIMEOUT,
     POOL_SIZE,
     Dialect,
@@ -95,9 +96,9 @@ class PostgreSQL:
         """Run it as it is."""
         return self.write(lambda run: run(sql, params), durable=durable, seconds=seconds)
 
-    def read(self, sql: str, params: Params | None = None, *, seconds: float | None = None) -> Rows:
+    def read(self, sql: str, params: Params = NO_PARAMS, *, seconds: float | None = None) -> Rows:
         """Read what is committed."""
-        return self.execute(sql, params or {}, durable=False, seconds=seconds)
+        return self.execute(sql, params, durable=False, seconds=seconds)
 
     def scan(self, sql: str, params: Params, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
         """Read, then make it off the loop."""

@@ -2,12 +2,12 @@
 
 from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row
 
-_CHECKPOINT = ", ".join(f"{name} = :{name}" for name in BY_CHECKPOINT)
+_CHECKPOINT = ", ".join(f"{name} = :{name}" for name in (*BY_CHECKPOINT, "secret"))
 COLUMNS = ", ".join(Row._fields[:-1]) + ", lease_until - {now} AS lease_left"
 
 # One atomic decision. A finished row stays as it is; no row comes back then, and the reason is read after.
 # {serialise_clause}: a row has its `seq` only once the claims of its conversation that came before it can be read.
-_CLAIMED = ("id", "lock_key", "conversation_id", "settings", "lease_owner", *BY_COMMAND, *BY_CHECKPOINT)
+_CLAIMED = ("id", "lock_key", "settings", "lease_owner", *BY_COMMAND, *BY_CHECKPOINT, "secret")
 CLAIM = """
 INSERT INTO initiations ({claimed}, state, lease_until, created, updated)
 SELECT {values}, 'running', {now} + :lease_seconds, {now}, {now}
@@ -177,25 +177,13 @@ ON CONFLICT (name) DO UPDATE SET closed_until = excluded.closed_until
 
 BUDGETS = "SELECT name, closed_until - {now} FROM budgets"
 
-# Tokens: the newest of a name, who may fetch the next, and what was fetched.
+# Tokens: the newest of a name.
 NEWEST = "SELECT value, expires - {now}, version FROM tokens WHERE name = :name"
-# A row without a value is one whose first fetch failed; it has no version that a reader could know.
-ACQUIRE_REFRESH_LEASE = """
-INSERT INTO tokens (name, version, value, expires, lease_owner, lease_until)
-VALUES (:name, :stale_version, '', 0, :lease_owner, {now} + :seconds)
-ON CONFLICT (name) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
-WHERE (tokens.version = :stale_version OR tokens.value = '')
-    AND (tokens.lease_owner IN ('', excluded.lease_owner) OR tokens.lease_until <= {now})
-RETURNING version
-"""
 PUT = """
-INSERT INTO tokens (name, version, value, expires, lease_owner, lease_until)
-VALUES (:name, 1, :value, {now} + :expires_in, '', 0)
-ON CONFLICT (name) DO UPDATE SET
-    version = tokens.version + 1, value = excluded.value, expires = excluded.expires, lease_owner = '', lease_until = 0
+INSERT INTO tokens (name, version, value, expires) VALUES (:name, 1, :value, {now} + :expires_in)
+ON CONFLICT (name) DO UPDATE SET version = tokens.version + 1, value = excluded.value, expires = excluded.expires
 RETURNING version
 """
-RELEASE = "UPDATE tokens SET lease_owner = '', lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
 
 # Leases by name.
 HOLD_LEASE = """
@@ -214,33 +202,20 @@ SELECT secret, expires - {now}, lifetime, version, refused, account, org, logged
 FROM grants WHERE name = :name AND secret <> ''
 """
 LOG_IN = """
-INSERT INTO grants
-    (name, version, secret, expires, lifetime, refused, account, org, logged_in, lease_owner, lease_until)
-VALUES (:name, 1, :secret, {now} + :expires_in, :expires_in, '', :account, :org, {now}, '', 0)
+INSERT INTO grants (name, version, secret, expires, lifetime, refused, account, org, logged_in)
+VALUES (:name, 1, :secret, {now} + :expires_in, :expires_in, '', :account, :org, {now})
 ON CONFLICT (name) DO UPDATE SET
     version = grants.version + 1, secret = excluded.secret, expires = excluded.expires, lifetime = excluded.lifetime,
-    refused = '', account = excluded.account, org = excluded.org, logged_in = excluded.logged_in, lease_owner = '',
-    lease_until = 0
+    refused = '', account = excluded.account, org = excluded.org, logged_in = excluded.logged_in
 """
 # The row stays, so that its version goes on.
-LOG_OUT = """
-UPDATE grants SET version = version + 1, secret = '', lease_owner = '', lease_until = 0
-WHERE name = :name AND secret <> ''
-"""
-BEGIN_ROTATION = """
-UPDATE grants SET lease_owner = :lease_owner, lease_until = {now} + :seconds
-WHERE name = :name AND version = :version AND refused = ''
-    AND (lease_owner IN ('', :lease_owner) OR lease_until <= {now})
-"""
+LOG_OUT = "UPDATE grants SET version = version + 1, secret = '' WHERE name = :name AND secret <> ''"
 ROTATE = """
 UPDATE grants SET version = version + 1, secret = :secret, expires = {now} + :expires_in, lifetime = :expires_in,
-    refused = '', lease_owner = '', lease_until = 0
+    refused = ''
 WHERE name = :name AND version = :version
 """
-REFUSE_GRANT = """
-UPDATE grants SET refused = :refused, lease_owner = '', lease_until = 0 WHERE name = :name AND version = :version
-"""
-END_ROTATION = "UPDATE grants SET lease_owner = '', lease_until = 0 WHERE name = :name AND lease_owner = :lease_owner"
+REFUSE_GRANT = "UPDATE grants SET refused = :refused WHERE name = :name AND version = :version"
 
 # Callbacks. An event holds its own outcome, since a retry goes on in the row. A commit that is run twice adds it once.
 _ADD_CALLBACK = """

@@ -18,7 +18,6 @@ T = TypeVar("T")
 
 _SECRETS = tuple(name for name, kind in Session.__annotations__.items() if kind is Secret)
 _PLAIN = tuple(name for name in Session._fields if name not in _SECRETS)
-_CHECKPOINT_FIELDS = tuple(name for name in BY_CHECKPOINT if name != "secret")
 # What an outcome's JSON holds; its spans have a column of their own.
 _OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
 # Attempts of an initiation that are kept: the first ones, and the last.
@@ -51,7 +50,6 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
         "keyless": not claim.lock_key.startswith("key:"),
         "turn": plain(command.conversation_id or claim.id),
         **{name: _to_stored(getattr(command, name)) for name in BY_COMMAND},
-        "conversation_id": plain(command.conversation_id),
         "settings": box.encrypt(command.session_settings),
         **checkpoint_params(claim.checkpoint, box),
     }
@@ -60,7 +58,7 @@ def claim_params(claim: Claim, box: SecretBox) -> dict[str, object]:
 def checkpoint_params(checkpoint: Checkpoint, box: SecretBox, outcome: Outcome | None = None) -> dict[str, object]:
     """The columns of its progress and result; the result's secrets are in its own."""
     return {
-        **{name: getattr(checkpoint, name) for name in _CHECKPOINT_FIELDS},
+        **{name: getattr(checkpoint, name) for name in BY_CHECKPOINT},
         "completed_steps": _json(checkpoint.completed_steps),
         "session": _json(_clear(checkpoint.session)),
         "secret": box.encrypt(_secrets(checkpoint.session, outcome)),
@@ -164,11 +162,11 @@ def plain(text: str) -> str:
 
 
 def _command(row: Row, settings: Mapping[str, Any]) -> Command:
-    return Command(conversation_id=row.conversation_id, session_settings=settings, **values_of(row, BY_COMMAND))
+    return Command(session_settings=settings, **values_of(row, BY_COMMAND))
 
 
 def _checkpoint(row: Row, secret: Mapping[str, str]) -> Checkpoint:
-    values = values_of(row, _CHECKPOINT_FIELDS)
+    values = values_of(row, BY_CHECKPOINT)
     values["completed_steps"] = _texts(row.completed_steps)
     values["session"] = _session(orjson.loads(row.session), secret)
     return Checkpoint(**values)

@@ -16,6 +16,8 @@ MOST_OF_A_CODE = 500
 # Seconds between two looks for rows to delete.
 PRUNE_SECONDS = 60.0
 
+_TEXTS = ("sender", "code", "address", "message", "hint", "correlation_id")
+
 
 class RefusalTable:
     """Keeps what was refused, as long as what has ended. Every method raises LedgerUnavailable as the ledger's do."""
@@ -49,15 +51,10 @@ class RefusalTable:
 
 
 def _params(refusal: Refusal) -> dict[str, object]:
-    return {
+    texts = {name: plain(getattr(refusal, name)) for name in _TEXTS}
+    return texts | {
         "minute": refusal.minute,
-        "sender": plain(refusal.sender),
-        "code": refusal.code,
-        "address": plain(refusal.address),
         "status": refusal.status,
-        "message": plain(refusal.message),
-        "hint": plain(refusal.hint),
-        "correlation_id": plain(refusal.correlation_id),
         "count": refusal.count,
         "first": refusal.first.timestamp(),
         "last": refusal.last.timestamp(),

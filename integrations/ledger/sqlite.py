@@ -22,7 +22,7 @@ from integrations.event_loop import run_off_loop
 from integrations.ledger import migrations, queries
 from integrations.ledger.batches import Closed, Locked, TimedOut
 from integrations.ledger.checkpoints import CHECKPOINT_INTERVAL
-from integrations.ledger.database import CHECK_INTERVAL, DEFAULT_TIMEOUT, PING_TIMEOUT, Params, Rows, Run
+from integrations.ledger.database import CHECK_INTERVAL, DEFAULT_TIMEOUT, NO_PARAMS, PING_TIMEOUT, Params, Rows, Run
 from integrations.ledger.group_sync import SyncFailed
 from integrations.ledger.sqlite_connection import OpenLedger, connect, open_ledger, statement_of, values_of
 from integrations.ledger.sqlite_faults import FAULTS, breaks_connection, unavailable
@@ -78,9 +78,9 @@ class SQLite:
         """Do it as a work of its own."""
         return self.write(lambda run: run(sql, params), durable=durable, seconds=seconds)
 
-    def read(self, sql: str, params: Params | None = None, *, seconds: float | None = None) -> Rows:
+    def read(self, sql: str, params: Params = NO_PARAMS, *, seconds: float | None = None) -> Rows:
         """Read what is committed, between two transactions of this process."""
-        return self._use(lambda state, _: state.batches.read(lambda: state.run(sql, params or {})), seconds)
+        return self._use(lambda state, _: state.batches.read(lambda: state.run(sql, params)), seconds)
 
     def scan(self, sql: str, params: Params, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
         """Read on a connection of its own, off the loop."""
@@ -177,22 +177,18 @@ class SQLite:
                 self._inherited.append(state)
                 state = None
             if state is None:
-                state = self._state = self._open(deadline)
+                state = self._state = open_ledger(
+                    self._file.absolute(),
+                    self.location,
+                    deadline,
+                    fdatasync=self._fdatasync,
+                    checkpoint_interval=self._checkpoint_interval,
+                    sync_failed=self._sync_failed,
+                )
+                self._sync_failed = False
             return state
         finally:
             self._opening.release()
-
-    def _open(self, deadline: Deadline) -> OpenLedger:
-        opened = open_ledger(
-            self._file.absolute(),
-            self.location,
-            deadline,
-            fdatasync=self._fdatasync,
-            checkpoint_interval=self._checkpoint_interval,
-            sync_failed=self._sync_failed,
-        )
-        self._sync_failed = False
-        return opened
 
     def _give_up(self, state: OpenLedger, fault: Exception) -> None:
         """Open the file anew at the next use if this connection may not know any more what is in it."""

@@ -32,7 +32,7 @@ DIALECT = Dialect(
 CAP_LEASES = (
     """UPDATE initiations SET lease_until = {now} + 60
     WHERE created > {now} - 3600 AND state = 'running' AND lease_until > {now} + 60""",
-    "UPDATE tokens SET lease_until = 0 WHERE lease_until > {now} + 60",
+    "UPDATE leases SET lease_until = 0 WHERE lease_until > {now} + 60",
 )
 
 HIGHEST_SEQ = "SELECT seq FROM sqlite_sequence WHERE name = 'initiations'"

@@ -9,11 +9,9 @@ from cobrowse.clock import Clock, Deadline, SystemClock
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import (
     Acquired,
-    AlreadyHeld,
     Checkpoint,
     Claim,
     ClaimResult,
-    FingerprintMismatch,
     InitiationRecord,
     Lease,
     LeaseLost,
@@ -31,16 +29,13 @@ from integrations.ledger.encryption import SecretBox
 from integrations.ledger.grants import GrantTable
 from integrations.ledger.leases import LeaseTable
 from integrations.ledger.listings import Listings
-from integrations.ledger.notes import NoteTable
 from integrations.ledger.notifier import CompletionNotifier
 from integrations.ledger.purge import INVITED_SECONDS, Purge
 from integrations.ledger.refusals import RefusalTable
-from integrations.ledger.tokens import TokenTable
+from integrations.ledger.tokens import NoteTable, TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
 MAX_CLAIM_ATTEMPTS = 20
-# Seconds that a settle may wait though its request's time is over: what happened must be on record.
-MIN_COMPLETION_SECONDS = 0.5
 # Seconds that a read of a row may take though a wait is over: an answer in time is worth a little delay.
 MIN_READ_SECONDS = 0.25
 # Seconds between reads of a row that another process works on: soon at first, for most take a moment only.
@@ -71,12 +66,12 @@ class LedgerStore(Listings):
         self._clock = clock or SystemClock()
         self._notifier = CompletionNotifier()
         self._purge = Purge(database, retention_seconds, self._clock, invited_seconds)
-        self.tokens = TokenTable(database, box)
-        self.grants = GrantTable(database, box)
+        self.leases = LeaseTable(database)
+        self.tokens = TokenTable(database, box, self.leases)
+        self.grants = GrantTable(database, box, self.leases)
         self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
         self.refusals = RefusalTable(database, retention_seconds, self._clock)
-        self.leases = LeaseTable(database)
         self.callbacks = CallbackTable(database)
         self._adds_callbacks = adds_callbacks
 
@@ -94,8 +89,8 @@ class LedgerStore(Listings):
             lambda run: _decide(run, claim, asked), durable=claim.checkpoint.may_have_notified, seconds=seconds
         )
         self._purge.claimed()
-        if decided.kind is not Acquired:
-            return decided.kind(self._record(decided.row))
+        if not decided.acquired:
+            return self._record(decided.row)
         self.budgets.learn(decided.budgets)
         entry = self._record(decided.row) if decided.row else record_columns.new_record(claim, *decided.made)
         return self._won(entry, decided.others)
@@ -126,7 +121,7 @@ class LedgerStore(Listings):
         if found is None:
             return None
         entry = self._record(found)
-        return self._won(entry, others) if held else AlreadyHeld(entry)
+        return self._won(entry, others) if held else entry
 
     def save_checkpoint(
         self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
@@ -152,7 +147,6 @@ class LedgerStore(Listings):
         seconds: float | None = None,
     ) -> None:
         """Commit the end of an attempt, release its lease, and wake those who wait for it here."""
-        seconds = None if seconds is None else max(seconds, MIN_COMPLETION_SECONDS)
         params = record_columns.end_params(state, initiation_id, checkpoint, outcome, self._box) | {
             "lease_owner": lease_owner
         }
@@ -220,14 +214,10 @@ class LedgerStore(Listings):
         ahead = tuple(Lease(row.id, row.lease_owner) for row in at_work)
         # A look needs ids and offers' ends, which are in the clear: a key that was taken away holds no conversation up.
         history = tuple(self._record(row, leniently=True) for row in others[len(ahead) :])
-        previous = self._record(others[0], leniently=True) if ahead else next(iter(history), None)
-        return Acquired(entry, previous, ahead, history)
+        return Acquired(entry, ahead, history)
 
     def _record(self, values: _Values, *, leniently: bool = False) -> InitiationRecord:
         return record_columns.record(values, self._box, leniently=leniently)
-
-    def _listed(self, values: _Values) -> InitiationRecord:
-        return self._record(values, leniently=True)
 
     def _read_owner(self, initiation_id: str, seconds: float) -> str:
         found = self._database.read(
@@ -239,7 +229,7 @@ class LedgerStore(Listings):
 class _Decision(NamedTuple):
     """What a claim came to. `row` is empty for one that the claim has made: `made` holds its `seq` and time then."""
 
-    kind: type[Acquired | AlreadyHeld | FingerprintMismatch]
+    acquired: bool
     row: _Values = ()
     others: Sequence[_Values] = ()
     made: tuple[int, float] = (0, 0.0)
@@ -255,8 +245,8 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
             initiation_id, seq, attempts, created, *left = won[0]
             budgets = dict(zip(("api", "token"), left, strict=True))
             if attempts == 1 and initiation_id == claim.id:
-                return _Decision(Acquired, (), others, (seq, created), budgets)
-            return _Decision(Acquired, run(queries.BY_LOCK_KEY, params)[0], others, budgets=budgets)
+                return _Decision(True, (), others, (seq, created), budgets)
+            return _Decision(True, run(queries.BY_LOCK_KEY, params)[0], others, budgets=budgets)
         found = run(queries.BY_LOCK_KEY, params)
         if not found:
             continue  # the lock key was released in between
@@ -265,12 +255,11 @@ def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Dec
             # Whatever comes of this claim: an ended row without a key holds its lock for nobody.
             run(queries.RELEASE_LOCK, _release_params(row.id))
             continue
-        if not params["keyless"] and row.fingerprint != params["fingerprint"]:
-            return _Decision(FingerprintMismatch, found[0])
-        if row.state == State.RUNNING and row.lease_owner == claim.lease_owner:
-            return _Decision(Acquired, found[0], others)  # a first try was committed and its answer lost
-        if row.state != State.FAILED_RETRYABLE and (row.state != State.RUNNING or row.lease_left > 0):
-            return _Decision(AlreadyHeld, found[0])
+        is_others = not params["keyless"] and row.fingerprint != params["fingerprint"]
+        if row.state == State.RUNNING and row.lease_owner == claim.lease_owner and not is_others:
+            return _Decision(True, found[0], others)  # a first try was committed and its answer lost
+        if is_others or (row.state != State.FAILED_RETRYABLE and (row.state != State.RUNNING or row.lease_left > 0)):
+            return _Decision(False, found[0])
     raise LedgerUnavailable(f"could not acquire the lock of initiation {claim.id} after {MAX_CLAIM_ATTEMPTS} attempts")
 
 

@@ -1,11 +1,17 @@
-"""The integration's tokens, shared by all workers: one fetches, the others read what it put."""
+"""Secrets by name, shared by all workers: the integration's tokens, and what a person is asked to do about a sender."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from cobrowse.errors import LedgerUnavailable
 from cobrowse.model import Secret
 from integrations.ledger import queries
 from integrations.ledger.database import Database
 from integrations.ledger.encryption import SecretBox, UnknownKey
+from integrations.ledger.leases import LeaseTable
+
+# Seconds that a note is kept: Amazon SNS's confirmation is valid for three days.
+NOTE_SECONDS = 259_200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +26,15 @@ class StoredToken:
 class TokenTable:
     """Keeps the newest token of each name, encrypted. Every method raises LedgerUnavailable as the ledger's do."""
 
-    def __init__(self, database: Database, box: SecretBox) -> None:
+    def __init__(self, database: Database, box: SecretBox, leases: LeaseTable) -> None:
         self._database = database
         self._box = box
+        self._leases = leases
 
     def read(self, name: str) -> StoredToken | None:
         """The newest token of that name. One that no key decrypts has no time left, so that it is replaced."""
         rows = self._database.read(queries.NEWEST, {"name": name})
-        if not rows or not rows[0][0]:
+        if not rows:
             return None
         encrypted, seconds_left, version = rows[0]
         try:
@@ -37,18 +44,37 @@ class TokenTable:
 
     def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
         """Whether this owner is to fetch the token that follows `stale_version` (0: none), within its lease."""
-        params = {"name": name, "lease_owner": lease_owner, "seconds": seconds, "stale_version": stale_version}
-        return bool(self._database.execute(queries.ACQUIRE_REFRESH_LEASE, params, durable=False))
+        if not self._leases.hold(f"token:{name}", lease_owner, seconds):
+            return False
+        found = self.read(name)
+        if (found.version if found is not None else 0) == stale_version:
+            return True
+        self.release(name, lease_owner)
+        return False
 
     def put(self, name: str, value: Secret, expires_in: float) -> StoredToken:
-        """Keep what was fetched and let others lead again. `expires_in` in seconds.
-
-        Not the lease's owner alone may: a token is valid even if the lease has passed to another.
-        """
+        """Keep what was fetched, also if the lease has passed to another: it is valid. `expires_in` in seconds."""
         params = {"name": name, "value": self._box.encrypt({"token": value.reveal()}), "expires_in": expires_in}
         version = self._database.execute(queries.PUT, params, durable=False)[0][0]
         return StoredToken(value, expires_in, version)
 
     def release(self, name: str, lease_owner: str) -> None:
-        """Let another process fetch: this one failed."""
-        self._database.execute(queries.RELEASE, {"name": name, "lease_owner": lease_owner}, durable=False)
+        """Let another process fetch."""
+        self._leases.release(f"token:{name}", lease_owner)
+
+
+class NoteTable:
+    """The newest note about each sender: it may hold a token, such as a URL that confirms a subscription."""
+
+    def __init__(self, tokens: TokenTable) -> None:
+        self._tokens = tokens
+
+    def keep(self, sender: str, note: str) -> None:
+        """Keep it in place of the one before. Without a ledger it is in the log and in this worker alone."""
+        with suppress(LedgerUnavailable):
+            self._tokens.put(f"note:{sender}", Secret(note), NOTE_SECONDS)
+
+    def read(self, sender: str) -> str:
+        """The note, "" if there is none that still counts. Raises LedgerUnavailable."""
+        found = self._tokens.read(f"note:{sender}")
+        return found.value.reveal() if found is not None and found.seconds_left > 0 else ""

@@ -1,4 +1,4 @@
-"""Turns a conversation's change into the command that a webhook of the envelope genesys-notification would give."""
+"""A conversation's change as the command that a webhook of the envelope genesys-notification would give."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -14,6 +14,7 @@ from integrations.senders.requests import Ignored, UnverifiedRequest
 from schemas.chat_event import NOTIFICATION
 
 _ENVELOPE = ENVELOPES["genesys-notification"]
+_PARSER = EventParser(_ENVELOPE, Path.of(_ENVELOPE.paths["conversation_id"]), topics=_ENVELOPE.topics)
 
 
 class AgentAnswer(NamedTuple):
@@ -23,37 +24,26 @@ class AgentAnswer(NamedTuple):
     keys: tuple[str, ...]
 
 
-class AgentAnswerReader:
-    """Reads changes of conversations. `new_id` makes correlation ids."""
+def read_change(event: Mapping[str, Any], now: datetime, new_id: Callable[[], str]) -> AgentAnswer | Ignored:
+    """What a conversation's change asks for; `new_id` makes correlation ids. Raises InvalidRequest if it can't be read.
 
-    def __init__(self, new_id: Callable[[], str]) -> None:
-        self._new_id = new_id
-        self._parser = EventParser(
-            _ENVELOPE,
-            Path.of(_ENVELOPE.paths["conversation_id"]),
-            topics=_ENVELOPE.topics,
-        )
-
-    def read(self, event: Mapping[str, Any], now: datetime) -> AgentAnswer | Ignored:
-        """What a change asks for. Raises InvalidRequest for one that can't be read.
-
-        A conversation sends its whole state at every change: the key says which agent has answered, so that each
-        answer starts one session however often it is delivered.
-        """
-        request = self._parser.parse_event(event, UnverifiedRequest("POST", "", "", {}, b"", received=now))
-        if isinstance(request, Ignored):
-            return request
-        agents = connected_agents(NOTIFICATION.load(event))
-        keys = tuple(f"{request.conversation_id}:{one}" for one in agents if one)
-        command = Command(
-            sender=SENDER,
-            correlation_id=self._new_id(),
-            deadline_seconds=DEADLINE_SECONDS,
-            conversation_id=request.conversation_id,
-            channel=request.channel,
-            credential=SENDER,
-            key=keys[0] if keys else "",
-            reuse_live_session=True,
-            start_when=_ENVELOPE.start_when,
-        )
-        return AgentAnswer(command, keys)
+    A conversation sends its whole state at every change: the key says which agent has answered, so that each answer
+    starts one session however often it is delivered.
+    """
+    request = _PARSER.parse_event(event, UnverifiedRequest("POST", "", "", {}, b"", received=now))
+    if isinstance(request, Ignored):
+        return request
+    agents = connected_agents(NOTIFICATION.load(event))
+    keys = tuple(f"{request.conversation_id}:{one}" for one in agents if one)
+    command = Command(
+        sender=SENDER,
+        correlation_id=new_id(),
+        deadline_seconds=DEADLINE_SECONDS,
+        conversation_id=request.conversation_id,
+        channel=request.channel,
+        credential=SENDER,
+        key=keys[0] if keys else "",
+        reuse_live_session=True,
+        start_when=_ENVELOPE.start_when,
+    )
+    return AgentAnswer(command, keys)

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
+
+from integrations.senders.auth import checks
+from schemas.texts import conversation_id_in
 
 # The name under which initiations of the listener are kept, counted and shown.
 SENDER = "listen"
 # Seconds an initiation may take: nobody waits for its answer.
 DEADLINE_SECONDS = 10.0
-_KEYS = ("queues", "users", "catch_up")
+_KEYS = {"queues": checks.texts, "users": checks.texts, "catch_up": checks.boolean}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,7 @@ def read_listen(table: object) -> tuple[ListenConfig | None, list[str]]:
     if not isinstance(table, Mapping):
         return None, ["is not a table of keys"]
     errors = [f"{key[:60]}: not a key of it; there are {', '.join(_KEYS)}" for key in table if key not in _KEYS]
-    for key in ("queues", "users"):
-        names = table.get(key, [])
-        if not isinstance(names, list) or not all(isinstance(one, str) and one.strip() for one in names):
-            errors.append(f"{key}: must be a list of ids or names in quotes")
-    if not isinstance(table.get("catch_up", True), bool):
-        errors.append("catch_up: must be true or false")
+    errors += [f"{key}: {fault}" for key, check in _KEYS.items() if key in table and (fault := check(table[key]))]
     if not (table.get("queues") or table.get("users")):
         errors.append("queues: neither queues nor users are named, so there is nothing to listen to")
     if errors:
@@ -55,7 +52,4 @@ def read_listen(table: object) -> tuple[ListenConfig | None, list[str]]:
 
 def is_id(text: str) -> bool:
     """Whether it is an id of Genesys's, and not a name."""
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
+    return text.lower() == conversation_id_in(text) != ""

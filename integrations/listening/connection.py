@@ -1,33 +1,26 @@
 """One channel from its socket's opening to its end: silence is detected by a ping, and an end is reported as one."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
+
+import orjson
 
 from cobrowse.clock import Clock
-from integrations.genesys.streams import StreamClosed
-from integrations.listening.messages import PING, Message, read_message
+from integrations.genesys.streams import Stream, StreamClosed
+from integrations.senders.payloads.chat_events import HEARTBEAT
 
-# Seconds without a message (Genesys's heartbeats come in less) until a ping, and then until its pong.
-QUIET, PONG = 40.0, 10.0
-# Seconds before its end from which a channel is replaced: Genesys gives one a day.
-RENEW_BEFORE = 1800.0
-# Seconds between tries to replace one: several fit into the minute after a closing notice.
-RENEW_AGAIN = 10.0
+CLOSING = "v2.system.socket_closing"
+PING = '{"message":"ping"}'
 # Seconds a channel is used for where Genesys does not say when it ends.
 USUAL_LIFE = 86_400.0
 
 
-class Socket(Protocol):
-    """An open WebSocket."""
+class Message(NamedTuple):
+    """One message. `channel`: a heartbeat or a pong; `closing`: Genesys will close the socket within a minute."""
 
-    def receive(self, seconds: float) -> str | bytes | None:
-        """The next message; None if none comes within so many seconds. Raises StreamClosed."""
-
-    def send(self, text: str) -> None:
-        """Send a message. Raises StreamClosed."""
-
-    def close(self) -> None:
-        """Close it."""
+    kind: Literal["channel", "closing", "event", "unreadable"]
+    event: Mapping[str, Any]
 
 
 class Silent(StreamClosed):
@@ -35,15 +28,15 @@ class Silent(StreamClosed):
 
 
 class Times(NamedTuple):
-    """Seconds: without a message until a ping, and on to the pong; before a channel's end to its renewal.
+    """When what is done about a channel, in seconds."""
 
-    `renew_again` lie between two tries to renew it.
-    """
-
-    quiet: float = QUIET
-    pong: float = PONG
-    renew_before: float = RENEW_BEFORE
-    renew_again: float = RENEW_AGAIN
+    # Without a message until a ping: Genesys's heartbeats come in less. Then until its pong.
+    quiet: float = 40.0
+    pong: float = 10.0
+    # Before its end, which comes after a day, until it is replaced.
+    renew_before: float = 1800.0
+    # Between tries to replace it: several fit into the minute after a closing notice.
+    renew_again: float = 10.0
 
 
 USUAL_TIMES = Times()
@@ -52,7 +45,7 @@ USUAL_TIMES = Times()
 class Connection:
     """A channel's socket, read by one thread."""
 
-    def __init__(self, socket: Socket, expires: datetime | None, clock: Clock, times: Times = USUAL_TIMES) -> None:
+    def __init__(self, socket: Stream, expires: datetime | None, clock: Clock, times: Times = USUAL_TIMES) -> None:
         self._socket = socket
         self._clock = clock
         self._times = times
@@ -98,3 +91,19 @@ class Connection:
         elif now - self._last_message >= self._times.quiet:
             self._socket.send(PING)
             self._ping_sent = now
+
+
+def read_message(text: str | bytes) -> Message:
+    """What a message of the socket is."""
+    try:
+        event = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return Message("unreadable", {})
+    if not isinstance(event, dict):
+        return Message("unreadable", {})
+    topic = event.get("topicName")
+    if topic == CLOSING:
+        return Message("closing", event)
+    if topic == HEARTBEAT or not topic:
+        return Message("channel", event)
+    return Message("event", event)

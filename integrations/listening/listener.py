@@ -1,22 +1,22 @@
 """Listens while it has the lease: connects, renews without a gap, reconnects, and catches up on what a gap hid."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Event
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from cobrowse.clock import Clock
 from cobrowse.errors import CobrowseError, GenesysForbidden
-from integrations.genesys.notifications import Channel
-from integrations.genesys.streams import StreamClosed
-from integrations.lease_keeper import Lease
-from integrations.listening.agent_answers import AgentAnswer, AgentAnswerReader
+from integrations.genesys.notifications import Notifications
+from integrations.genesys.streams import Stream, StreamClosed
+from integrations.lease_keeper import LeaseKeeper
+from integrations.listening.agent_answers import AgentAnswer, read_change
 from integrations.listening.config import ListenConfig, Subscription, is_id
-from integrations.listening.connection import USUAL_TIMES, Connection, Silent, Socket, Times
+from integrations.listening.connection import USUAL_TIMES, Connection, Silent, Times
 from integrations.listening.starting import Starter
+from integrations.observability.background_metrics import ListenerMetrics
 
 log = structlog.stdlib.get_logger("cobrowse")
 
@@ -28,52 +28,20 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 60.0
 DRAIN = 5.0
 
 
-class NotificationCalls(Protocol):
-    """The calls to Genesys. Every method raises CobrowseError."""
-
-    def queue_id(self, name: str) -> str:
-        """A queue's id."""
-
-    def user_id(self, name: str) -> str:
-        """A user's id."""
-
-    def open_channel(self, topics: Sequence[str]) -> Channel:
-        """A new channel with these topics."""
-
-    def live_conversations(self, queues: Sequence[str], users: Sequence[str], now: datetime) -> list[str]:
-        """Ids of conversations that have not ended."""
-
-    def conversation(self, conversation_id: str) -> Mapping[str, Any]:
-        """A conversation's state."""
-
-
-class ListenerWatcher(Protocol):
-    """Counts what the listener does."""
-
-    def on_listening(self, listening: bool) -> None:
-        """It began or ceased to listen."""
-
-    def on_event(self, result: str) -> None:
-        """A change of a conversation: started, known, ignored or unreadable."""
-
-    def on_reconnect(self, reason: str) -> None:
-        """A channel ended: renewed, closed, silent or failed."""
-
-    def on_gap(self, result: str) -> None:
-        """Changes may have been missed: caught_up, or lost."""
-
-
 @dataclass(slots=True)
 class Listener:
-    """Listens to what `config` names until `stopping` is set. `jitter` gives numbers from 0 to 1."""
+    """Listens to what `config` names until `stopping` is set.
+
+    `new_id` makes correlation ids, `jitter` gives numbers from 0 to 1.
+    """
 
     config: ListenConfig
-    calls: NotificationCalls
-    open_socket: Callable[[str], Socket]
-    reader: AgentAnswerReader
+    calls: Notifications
+    open_socket: Callable[[str], Stream]
+    new_id: Callable[[], str]
     starter: Starter
-    lease: Lease
-    watcher: ListenerWatcher
+    lease: LeaseKeeper
+    watcher: ListenerMetrics
     clock: Clock
     jitter: Callable[[], float]
     stopping: Event
@@ -178,7 +146,7 @@ class Listener:
 
     def _handle_event(self, event: Mapping[str, Any]) -> None:
         try:
-            request = self.reader.read(event, self.clock.now())
+            request = read_change(event, self.clock.now(), self.new_id)
         except CobrowseError as error:
             self.watcher.on_event("unreadable")
             log.warning("listener: an event can't be read", error=error.code, message=error.message)

@@ -4,12 +4,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
-from typing import Protocol
 
 import structlog
 
 from cobrowse.errors import CobrowseError
-from cobrowse.model import Command, Outcome
+from cobrowse.model import Command, Failure, Outcome
 from integrations.listening.agent_answers import AgentAnswer
 
 log = structlog.stdlib.get_logger("cobrowse")
@@ -24,17 +23,12 @@ REMEMBERED = 50_000
 _UNTIL_NEXT_CHANGE = frozenset({"agent_not_connected"})
 
 
-class Initiate(Protocol):
-    """The domain's interface used here."""
-
-    def __call__(self, command: Command) -> Outcome:
-        """Start a session or say why not."""
-
-
 class Starter:
-    """Runs commands in threads of its own. `jitter` gives numbers from 0 to 1."""
+    """Has commands run by `initiate` in threads of its own. `jitter` gives numbers from 0 to 1."""
 
-    def __init__(self, initiate: Initiate, jitter: Callable[[], float], at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self, initiate: Callable[[Command], Outcome], jitter: Callable[[], float], at_once: int = AT_ONCE
+    ) -> None:
         self._initiate = initiate
         self._jitter = jitter
         self._pool = ThreadPoolExecutor(at_once, "listener")
@@ -71,25 +65,23 @@ class Starter:
             failure = self._start_once(answer.command)
             if failure is None:
                 return
-            code, retryable, wait = failure
-            if not retryable or code in _UNTIL_NEXT_CHANGE or number == TRIES:
+            if not failure.retryable or failure.code in _UNTIL_NEXT_CHANGE or number == TRIES:
                 break
-            if self._stopping.wait(wait or pause * (0.5 + self._jitter() / 2)):
+            if self._stopping.wait(failure.retry_after or pause * (0.5 + self._jitter() / 2)):
                 break
             pause = min(pause * 2, LONGEST_PAUSE)
-        if retryable:
+        if failure is not None and failure.retryable:
             # The next change of the conversation may try again.
             with self._guard:
                 for key in answer.keys:
                     self._known.pop(key, None)
 
-    def _start_once(self, command: Command) -> tuple[str, bool, float | None] | None:
-        """Why it failed: the code, whether another try may succeed, and the wait that was named. None: it is done."""
+    def _start_once(self, command: Command) -> Failure | CobrowseError | None:
+        """Why it failed; None if it is done."""
         try:
-            failure = self._initiate(command).failure
+            return self._initiate(command).failure
         except CobrowseError as error:
-            return error.code, error.retryable, error.retry_after
-        return None if failure is None else (failure.code, failure.retryable, failure.retry_after)
+            return error
 
     def _run_logged(self, work: Callable[[], None]) -> None:
         try:

@@ -18,7 +18,7 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Command, Outcome, Span, Status
 from integrations.event_loop import run_off_loop
 from integrations.observability import counter_files
-from integrations.observability.requests import OnResponse, RequestInfo
+from integrations.observability.observers import OnResponse, RequestInfo
 
 log = structlog.stdlib.get_logger("cobrowse")
 M = TypeVar("M", Counter, Gauge, Histogram)
@@ -70,8 +70,8 @@ WAIT_SECONDS = Row(
 IN_FLIGHT = Row("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
 CIRCUIT = Row(
     "cobrowse_circuit_open",
-    "1 while calls to this host of Genesys's are refused because many in a row have failed.",
-    ("host",),
+    "1 while calls of this operation of Genesys's are refused because many in a row have failed.",
+    ("operation",),
     gauge=True,
 )
 BUDGET = Row(
@@ -157,10 +157,10 @@ class Metrics:
         with contextlib.suppress(OSError):
             self._reload.set(int(refused))
 
-    def circuit(self, host: str, is_open: bool) -> None:
-        """Calls to a host are refused from now on, or let through again."""
-        with contextlib.suppress(OSError):  # the first time for a host it may open a file
-            self._circuit.labels(host).set(int(is_open))
+    def circuit(self, operation: str, is_open: bool) -> None:
+        """Calls of an operation are refused from now on, or let through again."""
+        with contextlib.suppress(OSError):  # the first time for an operation it may open a file
+            self._circuit.labels(operation).set(int(is_open))
 
     def budget(self, token: str, count: float, allowed: float, _reset: float) -> None:
         """Record a token's budget of calls, from a response's headers."""

@@ -23,7 +23,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from cobrowse.clock import Clock
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Outcome, Span
-from integrations.observability.requests import OnResponse, RequestInfo
+from integrations.observability.observers import OnResponse, RequestInfo
 
 NAME = "cobrowse-bridge"
 _PATH = "/v1/traces"
@@ -52,7 +52,7 @@ class Traces:
 
     def on_request(self, request: RequestInfo) -> OnResponse:
         """A request: its span continues the trace of an incoming `traceparent`."""
-        carrier = {name.lower(): value for name, value in request.headers.items()}
+        carrier = {name.lower(): value for name, value in request.headers}
         span = self._tracer.start_span(
             f"{request.method} {request.route}".strip(),
             context=_INCOMING.extract(carrier, context=Context()),

@@ -1,16 +1,20 @@
-"""Each sender's recent deliveries and their outcomes, for operators.
+"""Each sender's recent deliveries and their outcomes, and the events that started nothing, for operators.
 
 Counts are this worker's, in memory. A note is everybody's, as it may have come to another worker; so is what was
 refused, which is in the ledger (integrations/refusals.py).
 """
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from cobrowse.errors import LedgerUnavailable
+
+# Ignored events kept. They leave no row behind, so the list is what says why a delivery had no effect.
+MAX_EVENTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +78,31 @@ class SenderActivities:
             with suppress(LedgerUnavailable):
                 return self.notes.read(sender)
         return self.of(sender).note
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredEvent:
+    """A delivery's event that started nothing. `kind` is one of the few reasons there are, `reason` the words."""
+
+    at: datetime
+    sender: str
+    kind: str
+    reason: str
+    conversation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredEvents:
+    """The newest ignored events; `count` is called with the sender and the kind of each."""
+
+    count: Callable[[str, str], None]
+    _newest: deque[IgnoredEvent] = field(default_factory=lambda: deque(maxlen=MAX_EVENTS))
+
+    def add(self, event: IgnoredEvent) -> None:
+        """Count an event and keep it until MAX_EVENTS newer ones have come."""
+        self.count(event.sender, event.kind)
+        self._newest.appendleft(event)
+
+    def newest(self) -> tuple[IgnoredEvent, ...]:
+        """Those that are kept, the newest first."""
+        return tuple(self._newest)

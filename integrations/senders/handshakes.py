@@ -6,18 +6,18 @@ its form, and never as HTML; no URL in it is called unless it is the vendor's ow
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 
 from cobrowse.errors import InvalidRequest, NotAuthenticated
 from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, constant_time_equals, secret_bytes
-from integrations.senders.requests import UnverifiedRequest, header_bytes
+from integrations.senders.requests import UnverifiedRequest
 from schemas.json_text import read_json
 
 # What is sent back of a vendor's challenge: a token, and nothing that a signature or a page could be made of.
@@ -30,24 +30,25 @@ EVENT_GRID = "eventgrid.azure.net"
 
 @dataclass(frozen=True, slots=True)
 class HandshakeRow:
-    """What a row says of its handshake: `origins` may send CloudEvents; `confirm`: SNS's URL is called."""
+    """What a row says of its handshake, by its keys: those of KEYS. `auth_config` has its secrets."""
 
+    auth_config: AuthConfig = AuthConfig()
     verify_token: Secret = Secret()
-    origins: tuple[str, ...] = (EVENT_GRID,)
-    confirm: bool = False
+    handshake_origins: Sequence[str] = (EVENT_GRID,)
+    confirm_subscription: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HandshakeAnswer:
     """The answer to the vendor. `note` is for the people who run the service; `call` a URL of the vendor's to call."""
 
-    content: Mapping[str, Any] | str = field(default_factory=dict)
+    content: Mapping[str, Any] | str
     headers: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     call: str = ""
 
 
-Answer = Callable[[UnverifiedRequest, AuthConfig, HandshakeRow], HandshakeAnswer | None]
+Answer = Callable[[UnverifiedRequest, HandshakeRow], HandshakeAnswer | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,85 +69,82 @@ class Handshake:
     leaves_notes: bool = False
 
 
-def _event_grid(incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+def _event_grid(incoming: UnverifiedRequest, _row: HandshakeRow) -> HandshakeAnswer | None:
     """learn.microsoft.com, Event Grid, endpoint validation: the code goes back; the URL beside it is never called."""
     events = _body(incoming)
-    event = events[0] if isinstance(events, list) and len(events) == 1 else None
-    if not isinstance(event, dict) or event.get("eventType") != "Microsoft.EventGrid.SubscriptionValidationEvent":
+    event = _object(events[0]) if isinstance(events, list) and len(events) == 1 else {}
+    if event.get("eventType") != "Microsoft.EventGrid.SubscriptionValidationEvent":
         return None
-    data = event.get("data")
-    code = data.get("validationCode") if isinstance(data, dict) else None
+    code = _object(event.get("data")).get("validationCode")
     return HandshakeAnswer({"validationResponse": _token(code, "data.validationCode")})
 
 
-def _cloudevents(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -> HandshakeAnswer | None:
+def _cloudevents(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAnswer | None:
     """CloudEvents, HTTP webhooks, abuse protection: the origin is allowed to send, if the row names it."""
     requested_origin = incoming.headers.get("webhook-request-origin", "").strip().lower()
-    allowed = [origin for origin in row.origins if origin == requested_origin]
+    allowed = [origin for origin in row.handshake_origins if origin == requested_origin]
     if not allowed:
         raise NotAuthenticated("the WebHook-Request-Origin is not one of the row's handshake_origins")
     return HandshakeAnswer("", {"WebHook-Allowed-Origin": allowed[0], "WebHook-Allowed-Rate": "*"})
 
 
-def _front(incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+def _front(incoming: UnverifiedRequest, _row: HandshakeRow) -> HandshakeAnswer | None:
     """dev.frontapp.com, application webhook validation."""
-    challenge = incoming.headers.get("x-front-challenge", "")
+    challenge = incoming.headers.get("x-front-challenge")
     return HandshakeAnswer({"challenge": _token(challenge, "X-Front-Challenge")}) if challenge else None
 
 
-def _zoom(incoming: UnverifiedRequest, config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+def _zoom(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAnswer | None:
     """developers.zoom.us, validate your webhook endpoint; every 72 hours.
 
     It wants a MAC of a text of the sender's, made with the key that signs its events: only a token is signed, which no
     event's signature can be over.
     """
-    body = _body(incoming)
-    if not isinstance(body, dict) or body.get("event") != "endpoint.url_validation":
+    body = _object(_body(incoming))
+    if body.get("event") != "endpoint.url_validation":
         return None
-    payload = body.get("payload")
-    token = _token(payload.get("plainToken") if isinstance(payload, dict) else None, "payload.plainToken")
-    mac = hmac.new(config.key(config.secrets[0]), token.encode(), sha256).hexdigest()
+    token = _token(_object(body.get("payload")).get("plainToken"), "payload.plainToken")
+    mac = hmac.new(row.auth_config.key(row.auth_config.secrets[0]), token.encode(), sha256).hexdigest()
     return HandshakeAnswer({"plainToken": token, "encryptedToken": mac})
 
 
-def _slack(incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+def _slack(incoming: UnverifiedRequest, _row: HandshakeRow) -> HandshakeAnswer | None:
     """api.slack.com, Events API, url_verification."""
-    body = _body(incoming)
-    if not isinstance(body, dict) or body.get("type") != "url_verification":
+    body = _object(_body(incoming))
+    if body.get("type") != "url_verification":
         return None
     return HandshakeAnswer({"challenge": _token(body.get("challenge"), "challenge")})
 
 
-def _sns(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -> HandshakeAnswer | None:
+def _sns(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAnswer | None:
     """docs.aws.amazon.com, SNS, confirm the subscription: a person opens the URL, or this service does."""
-    body = _body(incoming)
-    kind = body.get("Type") if isinstance(body, dict) else None
-    if kind == "UnsubscribeConfirmation":
+    body = _object(_body(incoming))
+    if body.get("Type") == "UnsubscribeConfirmation":
         return HandshakeAnswer({}, note="Amazon SNS says that the subscription of this address has ended")
-    if not isinstance(body, dict) or kind != "SubscriptionConfirmation":
+    if body.get("Type") != "SubscriptionConfirmation":
         return None
     url = _sns_url(body.get("SubscribeURL"))
-    instruction = "it is being opened" if row.confirm else "open it to confirm, or set confirm_subscription = true"
+    instruction = (
+        "it is being opened" if row.confirm_subscription else "open it to confirm, or set confirm_subscription = true"
+    )
     return HandshakeAnswer(
-        {}, note=f"Amazon SNS asks to confirm the subscription; {instruction}: {url}", call=url * row.confirm
+        {},
+        note=f"Amazon SNS asks to confirm the subscription; {instruction}: {url}",
+        call=url * row.confirm_subscription,
     )
 
 
-def _meta(incoming: UnverifiedRequest, _config: AuthConfig, row: HandshakeRow) -> HandshakeAnswer | None:
+def _meta(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAnswer | None:
     """developers.facebook.com, webhooks, verification requests: a token that both sides know, in the query."""
-    try:
-        pairs = dict(parse_qsl(incoming.query_string, max_num_fields=20, encoding="latin-1"))
-    except ValueError:
-        pairs = {}
-    presented = header_bytes(pairs.get("hub.verify_token", ""))
-    if pairs.get("hub.mode") != "subscribe" or not presented:
+    presented = incoming.query_value("hub.verify_token")
+    if incoming.query_value("hub.mode") != b"subscribe" or not presented:
         raise NotAuthenticated("hub.mode or hub.verify_token is missing")
     if not constant_time_equals(presented, secret_bytes(row.verify_token.reveal())):
         raise NotAuthenticated("hub.verify_token is not the row's verify_token")
-    return HandshakeAnswer(_token(pairs.get("hub.challenge"), "hub.challenge"))
+    return HandshakeAnswer(_token(incoming.query_value("hub.challenge").decode("latin-1"), "hub.challenge"))
 
 
-def _intercom(_incoming: UnverifiedRequest, _config: AuthConfig, _row: HandshakeRow) -> HandshakeAnswer | None:
+def _intercom(_incoming: UnverifiedRequest, _row: HandshakeRow) -> HandshakeAnswer | None:
     """developers.intercom.com, set up webhooks: an unauthenticated HEAD is answered 200."""
     return HandshakeAnswer("")
 
@@ -181,6 +179,10 @@ def _body(incoming: UnverifiedRequest) -> object:
         return None
 
 
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _token(value: object, where: str) -> str:
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         raise InvalidRequest(f"{where}: is no token of up to 200 letters, digits and _ - + / =")
@@ -190,7 +192,7 @@ def _token(value: object, where: str) -> str:
 def _sns_url(value: object) -> str:
     """SNS's own URL, on a host of SNS's. InvalidRequest for any other."""
     try:
-        parts = urlsplit(value if isinstance(value, str) else "")
+        parts = urlsplit(str(value))
         is_sns = parts.scheme == "https" and _SNS_HOST.fullmatch(parts.netloc) and len(str(value)) <= 2_000
     except ValueError:
         is_sns = False

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import lru_cache
-from queue import Empty, Queue
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from cobrowse.clock import Clock, SystemClock
 from cobrowse.errors import RateLimitStorageUnavailable, SenderRateLimited
+from integrations.senders.sender import Sender
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
@@ -21,32 +22,8 @@ _COUNTER_AWAY = 5.0
 _CONNECT, _ANSWER, _COUNT = 0.5, 0.5, 1.0
 
 
-class RateStorageError(ValueError):
-    """RATE_LIMIT_STORAGE can't be used. `errors` has the line that says why; it never repeats the URL's password."""
-
-    def __init__(self, fault: str) -> None:
-        super().__init__(fault)
-        self.errors = [fault]
-
-
-class RateLimited(Protocol):
-    """A sender, as far as its rate goes."""
-
-    @property
-    def name(self) -> str:
-        """Whose hits are counted together."""
-
-    @property
-    def rate_limit(self) -> str:
-        """Its rate, "" for none."""
-
-    @property
-    def rate_limit_fail_open(self) -> bool:
-        """Whether its events pass uncounted while the counters can't be reached."""
-
-
 class RateLimiter:
-    """The counters of all senders. Raises RateStorageError if they can't be set up."""
+    """The counters of all senders. ValueError, which never repeats the URL's password, if they can't be set up."""
 
     def __init__(self, storage_url: str = "memory://", clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
@@ -57,7 +34,7 @@ class RateLimiter:
         if self.is_remote:
             self._windows = _open(storage_url)
 
-    def check(self, sender: RateLimited, events: int = 1) -> None:
+    def check(self, sender: Sender, events: int = 1) -> None:
         """Count so many events of this sender. Raises SenderRateLimited when its rate is used up.
 
         While the counters can't be reached RateLimitStorageUnavailable, or nothing where the sender fails open.
@@ -109,24 +86,21 @@ class RateLimiter:
 
 def _in_time(count: Callable[[], float | None], storage: Any) -> float | None:  # noqa: ANN401 - any of the library's
     """What the count came to. TimeoutError after so many seconds: a server may send for ever and never be done."""
-    answers: Queue[tuple[float | None, Exception | None]] = Queue()
+    answer: Future[float | None] = Future()
 
     def run() -> None:
         try:
-            answers.put((count(), None))
+            answer.set_result(count())
         except Exception as fault:  # noqa: BLE001 - raised where it is waited for
-            answers.put((None, fault))
+            answer.set_exception(fault)
 
     Thread(target=run, name="rates", daemon=True).start()
     try:
-        resets, fault = answers.get(timeout=_COUNT)
-    except Empty:
+        return answer.result(_COUNT)
+    except TimeoutError:
         with suppress(Exception):
             storage.storage.connection_pool.disconnect()  # ends the count that is still being read
-        raise TimeoutError from None
-    if fault is not None:
-        raise fault
-    return resets
+        raise
 
 
 def _open(storage_url: str) -> "MovingWindowRateLimiter":
@@ -137,18 +111,16 @@ def _open(storage_url: str) -> "MovingWindowRateLimiter":
 
     is_redis = storage_url.startswith(("redis", "valkey"))
     options = {"socket_connect_timeout": _CONNECT, "socket_timeout": _ANSWER} if is_redis else {}
-    try:
+    with suppress(ConfigurationError, ValueError):
         storage = storage_from_string(storage_url, **options)
-    except (ConfigurationError, ValueError):
-        # Not the library's own words: they hold the URL, and that may hold a password.
-        scheme = storage_url.partition(":")[0]
-        raise RateStorageError(
-            f"RATE_LIMIT_STORAGE: {scheme[:20]!r} can't be used: not a known storage, or its client library "
-            "is not installed; use memory:// or redis://host:6379"
-        ) from None
-    if not isinstance(storage, Storage):
-        raise RateStorageError("RATE_LIMIT_STORAGE: use memory:// or redis://host:6379")
-    return MovingWindowRateLimiter(storage)
+        if isinstance(storage, Storage):
+            return MovingWindowRateLimiter(storage)
+    # Not the library's own words: they hold the URL, and that may hold a password.
+    scheme = storage_url.partition(":")[0]
+    raise ValueError(
+        f"RATE_LIMIT_STORAGE: {scheme[:20]!r} can't be used: not a known storage, or its client library "
+        "is not installed; use memory:// or redis://host:6379"
+    )
 
 
 @lru_cache(maxsize=1024)

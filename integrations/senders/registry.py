@@ -9,16 +9,11 @@ from typing import Any
 
 from cobrowse.model import Secret
 from integrations.listening.config import SENDER, read_listen
-from integrations.secret_files import SecretFileError
-from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthConfig
-from integrations.senders.auth.credentials import SHORTEST
 from integrations.senders.auth.scheme import Scheme, SenderContext
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.handshakes import HANDSHAKES, HandshakeRow
 from integrations.senders.payload_shapes import PATHS, warnings_of
-from integrations.senders.payloads import chat_events
-from integrations.senders.payloads.content import FIELD
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.payloads.paths import Path
@@ -80,7 +75,9 @@ def load_senders(
         raise SendersFileError([*errors, f"{file}: senders: each sender is a [senders.NAME]"])
     senders = {}
     for name, row in table.items():
-        faults = _name_errors(name) or (_faults(row, context) if isinstance(row, dict) else ["is not a table of keys"])
+        faults = _name_errors(name) or (
+            row_errors(row, context) if isinstance(row, dict) else ["is not a table of keys"]
+        )
         errors += [f"{file}: [senders.{name[:60]}] {fault}" for fault in faults]
         if not faults:
             senders[name] = _sender(name, row, context)
@@ -120,42 +117,12 @@ def _name_errors(name: str) -> list[str]:
     return [] if _NAME.fullmatch(name) else ["a name has 1 to 40 small letters, digits and hyphens"]
 
 
-def _faults(row: Mapping[str, object], context: SenderContext) -> list[str]:
-    errors = row_errors(row, context)
-    scheme = context.schemes.get(str(row.get("signature")))
-    if scheme is None or scheme.secrets == "none":
-        return errors
-    if not row.get("secrets"):
-        missing = scheme.secrets == "required"
-        return [*errors, 'secrets: is missing; name the variables that hold them, as ["$NAME"]'] if missing else errors
-    secrets = row["secrets"]
-    return errors + [
-        f"secrets: {fault}"
-        for secret in (secrets if isinstance(secrets, list) else [])
-        if (fault := checks.variable(secret) or _secret_error(secret, row, scheme, context))
-    ]
-
-
-def _secret_error(reference: str, row: Mapping[str, object], scheme: Scheme, context: SenderContext) -> str:
-    try:
-        secret = context.environ.get(reference[1:], "").strip()
-    except SecretFileError as error:
-        return str(error)
-    if not secret:
-        return f"{reference} is not set in the environment"
-    key = scheme.key_of(secret, row)
-    if key is None:
-        return f"{reference} is not of the form {scheme.key_form(row)}"
-    return f"{reference} is under {SHORTEST} bytes" if len(key) < SHORTEST else ""
-
-
 def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender:
     scheme, envelope = context.schemes[row["signature"]], ENVELOPES[row["envelope"]]
+    auth_config = _auth_config(scheme, row, context)
     response_policy = RESPONSE_POLICIES[response_policy_of(row, scheme)]
-    envelope_paths = {key: Path.of(text) for key, text in envelope.paths.items()}
-    parser: dict[str, Any] = {
-        **envelope_paths,
-        **{key: Path.of(row[key]) for key in (*PATHS, "delivery_id") if key in row},
+    paths: dict[str, Any] = {
+        key: Path.of(text) for key, text in {**envelope.paths, **_given(row, *PATHS, "delivery_id")}.items()
     }
     max_body_bytes = row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes))
     return Sender(
@@ -163,41 +130,38 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
         signature=scheme.name,
         envelope=envelope.name,
         deadline_seconds=float(row.get("deadline_seconds", response_policy.default_deadline)),
-        always_200=row.get("always_200", False),
-        reuse_live_session=row.get("reuse_live_session", True),
         start_when=row.get("start_when", envelope.start_when),
-        action=row.get("action", "start"),
         participant_data=row.get("participant_data", context.participant_data),
-        dry_run=row.get("dry_run", False),
-        rate_limit=row.get("rate_limit", ""),
-        rate_limit_fail_open=row.get("rate_limit_fail_open", False),
         max_body_bytes=max_body_bytes,
         response_policy=response_policy,
         scheme=scheme,
-        auth_config=_auth_config(scheme, row, context),
+        auth_config=auth_config,
         parser=EventParser(
             envelope,
             default_headers=scheme.delivery_ids,
             signed_body=scheme.covers_body,
             signed_header=scheme.covers_delivery_id,
             topics=tuple(row.get("topics", envelope.topics)),
-            max_age_seconds=float(row.get("max_age_seconds", chat_events.MAX_AGE_SECONDS)),
-            content=row.get("content", ""),
-            content_field=row.get("content_field", FIELD),
             batch=row.get("batch", envelope.batch),
             max_body_bytes=max_body_bytes,
-            **parser,
+            **_given(row, "max_age_seconds", "content", "content_field"),
+            **paths,
         ),
-        row=row,
         handshake=HANDSHAKES.get(row.get("handshake", "")),
         handshake_row=HandshakeRow(
+            auth_config,
             verify_token=Secret(context.environ.get(row.get("verify_token", "")[1:], "").strip()),
-            origins=tuple(row.get("handshake_origins", HandshakeRow().origins)),
-            confirm=row.get("confirm_subscription", False),
+            **_given(row, "handshake_origins", "confirm_subscription"),
         ),
         allow_from=tuple(row.get("allow_from", ())),
-        warnings=(*scheme.warnings(row), *warnings_of(row), *_address_warnings(row, context)),
+        warnings=(*scheme.warnings(scheme.parameters(row)), *warnings_of(row), *_address_warnings(row, context)),
+        **_given(row, "always_200", "reuse_live_session", "action", "dry_run", "rate_limit", "rate_limit_fail_open"),
     )
+
+
+def _given(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Those of these keys that a row has; of the others the default is the field's."""
+    return {key: row[key] for key in keys if key in row}
 
 
 def _address_warnings(row: Mapping[str, Any], context: SenderContext) -> list[str]:
@@ -207,7 +171,7 @@ def _address_warnings(row: Mapping[str, Any], context: SenderContext) -> list[st
 
 
 def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext) -> AuthConfig:
-    parameters = {**scheme.preset, **scheme.complete({key: row[key] for key in scheme.keys if key in row})}
+    parameters = scheme.parameters(row)
     names = tuple(reference[1:] for reference in row.get("secrets", ()))
     field_names = {field.name for field in fields(AuthConfig)}
     config = AuthConfig(

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+from urllib.parse import parse_qsl
 
-from cobrowse.errors import CobrowseError
+from cobrowse.errors import CobrowseError, SignatureMissing
 from cobrowse.model import Channel
 
 # What a header's name follows where the senders file means one: as a delivery's id, in a path, in a template.
@@ -35,6 +36,23 @@ class UnverifiedRequest:
     def target(self) -> str:
         """The path with its query, as a signature over the URI has it."""
         return f"{self.path}?{self.query_string}" if self.query_string else self.path
+
+    def signature_header(self, name: str) -> str:
+        """A header that a signature needs, by its name in any case. SignatureMissing if it is missing or empty."""
+        value = self.headers.get(name.lower(), "")
+        if not value:
+            raise SignatureMissing(f"the header {name} is missing or empty")
+        return value
+
+    def query_value(self, name: str) -> bytes:
+        """The one value of this query parameter, as it was sent; b"" if it is missing or comes more than once."""
+        try:
+            # Latin-1 keeps each decoded byte.
+            pairs = parse_qsl(self.query_string, keep_blank_values=True, encoding="latin-1", max_num_fields=100)
+        except ValueError:
+            return b""
+        values = [header_bytes(value) for key, value in pairs if key == name]
+        return values[0] if len(values) == 1 else b""
 
     @property
     def media_type(self) -> str:

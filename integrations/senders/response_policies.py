@@ -13,8 +13,7 @@ KIB = 1024
 
 def slack(words: str) -> Mapping[str, str]:
     """A message that Slack shows to the person who gave the command, and to nobody else."""
-    escaped = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return {"response_type": "ephemeral", "text": escaped}
+    return {"response_type": "ephemeral", "text": escape(words, quote=False)}
 
 
 def teams(words: str) -> Mapping[str, str]:
@@ -27,17 +26,15 @@ class ResponsePolicy:
     """How a sender treats responses. Times are seconds.
 
     `timeout_seconds`: how long it waits. `default_deadline`: the deadline unless the row sets one.
-    `redelivers_on`: when it redelivers, in words. `passthrough_statuses`: statuses of permanent failures sent
-    unchanged; others become `final`. `retry_statuses`: statuses of retryable failures sent unchanged; others become
-    the first. `expects_soap_ack`: it reads an Ack in the body instead of the status. `says`: the form of a message that
-    it shows to people. `max_body_bytes`: its documented maximum. `longest_wait`: the longest Retry-After, in seconds,
-    that it honours; longer waits are capped.
+    `passthrough_statuses`: statuses of permanent failures sent unchanged; others become `final`. `retry_statuses`:
+    statuses of retryable failures sent unchanged; others become the first. `expects_soap_ack`: it reads an Ack in the
+    body instead of the status. `says`: the form of a message that it shows to people. `max_body_bytes`: its documented
+    maximum. `longest_wait`: the longest Retry-After that it honours; longer waits are capped.
     """
 
     name: str
     timeout_seconds: float
     default_deadline: float
-    redelivers_on: str
     passthrough_statuses: frozenset[int] = _CLIENT_ERRORS
     final: int = 422
     retry_statuses: tuple[int, ...] = _LATER
@@ -48,126 +45,69 @@ class ResponsePolicy:
 
 
 _TABLE = (
-    ResponsePolicy("default", 10, 8, "not known; assumed: 5xx and 429, as most do", retry_statuses=_LATER_OR_SLOWER),
-    # docs.aws.amazon.com, API destinations: Retry-After is honoured, up to 24 hours and 185 attempts.
-    ResponsePolicy(
-        "eventbridge",
-        5,
-        4.5,
-        "401, 407, 409, 429 and 5xx",
-        passthrough_statuses=frozenset({400, 422}),
-        retry_statuses=(503,),
-    ),
-    ResponsePolicy(
-        "genesys-notification",
-        10,
-        8,
-        "whatever the relay was written to; assumed: 5xx and 429",
-        retry_statuses=(503,),
-    ),
+    # Assumed, as most do: redelivered on 5xx and 429.
+    ResponsePolicy("default", 10, 8, retry_statuses=_LATER_OR_SLOWER),
+    # docs.aws.amazon.com, API destinations: on 401, 407, 409, 429 and 5xx, up to 24 hours and 185 attempts; Retry-After
+    # is honoured.
+    ResponsePolicy("eventbridge", 5, 4.5, passthrough_statuses=frozenset({400, 422}), retry_statuses=(503,)),
+    # Whatever the relay was written to; assumed: on 5xx and 429.
+    ResponsePolicy("genesys-notification", 10, 8, retry_statuses=(503,)),
     # developer.genesys.cloud, Open Messaging: five times, five seconds apart.
-    ResponsePolicy("open-messaging", 10, 8, "429, 5xx and timeouts", retry_statuses=_LATER_OR_SLOWER),
+    ResponsePolicy("open-messaging", 10, 8, retry_statuses=_LATER_OR_SLOWER),
     # developers.hubspot.com: up to ten times in 24 hours, on any failure, and the whole batch each time.
-    ResponsePolicy("hubspot", 5, 4.5, "any 4xx, any 5xx and timeouts", passthrough_statuses=frozenset(), final=200),
+    ResponsePolicy("hubspot", 5, 4.5, passthrough_statuses=frozenset(), final=200),
     # A workflow's "send a webhook" action: longer timeout, and no retry on a 4xx.
-    ResponsePolicy("hubspot-workflow", 30, 20, "429, 5xx and timeouts", retry_statuses=_LATER_OR_SLOWER),
+    ResponsePolicy("hubspot-workflow", 30, 20, retry_statuses=_LATER_OR_SLOWER),
     # Reported, not published: 409 up to three times, 429 and 503 with a Retry-After under a minute, no other 5xx.
     ResponsePolicy(
-        "zendesk",
-        10,
-        8,
-        "409, 429 and 503 with a short Retry-After, and timeouts",
-        passthrough_statuses=_CLIENT_ERRORS - {409},
-        retry_statuses=(503, 409),
-        longest_wait=30,
+        "zendesk", 10, 8, passthrough_statuses=_CLIENT_ERRORS - {409}, retry_statuses=(503, 409), longest_wait=30
     ),
-    ResponsePolicy(
-        "salesforce-flow", 10, 8, "nothing by itself: the flow's fault path decides", max_body_bytes=1024 * KIB
-    ),
+    # Nothing by itself: the flow's fault path decides.
+    ResponsePolicy("salesforce-flow", 10, 8, max_body_bytes=1024 * KIB),
     # Resent for 24 hours until the Ack is true; only the status 200 counts.
     ResponsePolicy(
         "salesforce-outbound-message",
         60,
         20,
-        "an Ack that is false, and anything but 200",
         passthrough_statuses=frozenset(),
         final=200,
         retry_statuses=(200,),
         expects_soap_ack=True,
         max_body_bytes=1024 * KIB,
     ),
-    # learn.microsoft.com, Dataverse webhooks: once; a synchronous step's failure undoes the user's transaction.
-    ResponsePolicy("dataverse", 60, 8, "502, 503 and 504, once"),
-    ResponsePolicy(
-        "servicenow", 30, 8, "nothing by itself; a retry policy honours Retry-After", retry_statuses=_LATER_OR_SLOWER
-    ),
+    # learn.microsoft.com, Dataverse webhooks: once, on 502, 503 and 504; a synchronous step's failure undoes the user's
+    # transaction.
+    ResponsePolicy("dataverse", 60, 8),
+    # Nothing by itself; a retry policy honours Retry-After.
+    ResponsePolicy("servicenow", 30, 8, retry_statuses=_LATER_OR_SLOWER),
     # shopify.dev: eight times in four hours on anything but 2xx, after which the subscription is removed.
-    ResponsePolicy(
-        "shopify",
-        5,
-        4.5,
-        "anything but 2xx, then the subscription is removed",
-        passthrough_statuses=frozenset(),
-        final=200,
-        max_body_bytes=2048 * KIB,
-    ),
-    ResponsePolicy("github", 10, 8, "nothing by itself; a person can redeliver"),
+    ResponsePolicy("shopify", 5, 4.5, passthrough_statuses=frozenset(), final=200, max_body_bytes=2048 * KIB),
+    # Nothing by itself; a person can redeliver.
+    ResponsePolicy("github", 10, 8),
     # The standard's schedule goes on for days, after which senders switch the endpoint off.
-    ResponsePolicy(
-        "standard-webhooks", 15, 12, "anything but 2xx, for days", passthrough_statuses=frozenset(), final=200
-    ),
+    ResponsePolicy("standard-webhooks", 15, 12, passthrough_statuses=frozenset(), final=200),
     # dev.frontapp.com, webhooks: 5 seconds, and nothing is sent again.
-    ResponsePolicy("front", 5, 4.5, "nothing by itself"),
+    ResponsePolicy("front", 5, 4.5),
     # developers.intercom.com, webhook notifications: once, a minute later; 410 ends the subscription.
-    ResponsePolicy(
-        "intercom", 5, 4.5, "anything but 2xx, once, after a minute", passthrough_statuses=frozenset(), final=200
-    ),
+    ResponsePolicy("intercom", 5, 4.5, passthrough_statuses=frozenset(), final=200),
     # developers.zoom.us, webhooks: 3 seconds; three more times within an hour and a half on 5xx.
-    ResponsePolicy("zoom", 3, 2.5, "5xx and timeouts, three times"),
+    ResponsePolicy("zoom", 3, 2.5),
     # api.slack.com, slash commands: 3 seconds, 200 whatever came of it, and the answer is shown to the person.
-    ResponsePolicy(
-        "slack",
-        3,
-        2.5,
-        "nothing: the person reads the answer",
-        frozenset(),
-        final=200,
-        retry_statuses=(200,),
-        says=slack,
-    ),
+    ResponsePolicy("slack", 3, 2.5, frozenset(), final=200, retry_statuses=(200,), says=slack),
     # learn.microsoft.com, Teams, outgoing webhooks: 5 seconds, and the answer is shown in the conversation.
-    ResponsePolicy(
-        "teams",
-        5,
-        4.5,
-        "nothing: the people read the answer",
-        frozenset(),
-        final=200,
-        retry_statuses=(200,),
-        says=teams,
-    ),
+    ResponsePolicy("teams", 5, 4.5, frozenset(), final=200, retry_statuses=(200,), says=teams),
     # www.twilio.com/docs/usage/webhooks: 15 seconds, and by itself one more try when no connection was made.
-    ResponsePolicy("twilio", 15, 8, "nothing by itself once it is connected"),
+    ResponsePolicy("twilio", 15, 8),
     # learn.microsoft.com, Event Grid, delivery and retry: 30 seconds; no retry on 400, 401 and 413, else for 24 hours.
     ResponsePolicy(
-        "event-grid",
-        30,
-        12,
-        "anything but 2xx, 400, 401 and 413, for 24 hours",
-        passthrough_statuses=frozenset({400, 401, 413}),
-        final=400,
-        max_body_bytes=1024 * KIB,
+        "event-grid", 30, 12, passthrough_statuses=frozenset({400, 401, 413}), final=400, max_body_bytes=1024 * KIB
     ),
     # docs.aws.amazon.com, SNS, HTTP/S delivery policies: 15 seconds; a 4xx but 429 is final, 5xx comes for hours.
-    ResponsePolicy("sns", 15, 12, "429, 5xx and timeouts", retry_statuses=_LATER_OR_SLOWER),
+    ResponsePolicy("sns", 15, 12, retry_statuses=_LATER_OR_SLOWER),
     # desk.zoho.com, webhooks: 5 seconds; 410 removes the subscription.
-    ResponsePolicy(
-        "zoho-desk", 5, 4.5, "not known; 410 removes the subscription", passthrough_statuses=_CLIENT_ERRORS - {410}
-    ),
+    ResponsePolicy("zoho-desk", 5, 4.5, passthrough_statuses=_CLIENT_ERRORS - {410}),
     # For a caller who would rather see each error kind's own status.
-    ResponsePolicy(
-        "as-is", 60, 10, "chosen by the caller", passthrough_statuses=frozenset(range(400, 600)), retry_statuses=()
-    ),
+    ResponsePolicy("as-is", 60, 10, passthrough_statuses=frozenset(range(400, 600)), retry_statuses=()),
 )
 
 RESPONSE_POLICIES: Mapping[str, ResponsePolicy] = {response_policy.name: response_policy for response_policy in _TABLE}
@@ -176,11 +116,8 @@ RESPONSE_POLICIES: Mapping[str, ResponsePolicy] = {response_policy.name: respons
 def status_for(response_policy: ResponsePolicy, status: int, retryable: bool) -> int:
     """The HTTP status sent to this sender for a failure with that status."""
     if retryable:
-        return (
-            status
-            if not response_policy.retry_statuses or status in response_policy.retry_statuses
-            else response_policy.retry_statuses[0]
-        )
+        known = response_policy.retry_statuses
+        return status if not known or status in known else known[0]
     return status if status in response_policy.passthrough_statuses else response_policy.final
 
 

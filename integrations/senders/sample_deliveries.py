@@ -1,4 +1,4 @@
-"""A whole delivery of each sender of senders.example.toml, as docs/senders.md shows it: for `send`, Postman and tests.
+"""Sample deliveries of senders.example.toml's senders, to which docs/senders.md links: for `send`, Postman and tests.
 
 The files in `deliveries/` hold what the vendor documents, about one conversation and one moment; what makes a delivery
 another one is put into its text.

@@ -11,7 +11,7 @@ from integrations.senders.auth.addresses import check_address
 from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.scheme import Scheme
 from integrations.senders.handshakes import Handshake, HandshakeAnswer, HandshakeRow
-from integrations.senders.payloads.content import TYPES
+from integrations.senders.payloads.content import media_type_of
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.requests import Ignored, SessionRequested, UnverifiedRequest
 from integrations.senders.response_policies import ResponsePolicy
@@ -28,20 +28,19 @@ class Sender:
     signature: str
     envelope: str
     deadline_seconds: float
-    always_200: bool
-    reuse_live_session: bool
     start_when: StartWhen
-    action: Action
     participant_data: bool
-    dry_run: bool
-    rate_limit: str
-    rate_limit_fail_open: bool
     max_body_bytes: int
     response_policy: ResponsePolicy
     scheme: Scheme
     auth_config: AuthConfig
     parser: EventParser
-    row: Mapping[str, object] = field(repr=False)
+    always_200: bool = False
+    reuse_live_session: bool = True
+    action: Action = "start"
+    dry_run: bool = False
+    rate_limit: str = ""
+    rate_limit_fail_open: bool = False
     handshake: Handshake | None = None
     handshake_row: HandshakeRow = HandshakeRow()
     allow_from: tuple[str, ...] = ()
@@ -55,7 +54,7 @@ class Sender:
     @property
     def content_type(self) -> str:
         """The Content-Type that it sends."""
-        return TYPES[self.parser.content or self.parser.envelope.content]
+        return media_type_of(self.parser.content or self.parser.envelope.content)
 
     @property
     def is_timed(self) -> bool:
@@ -90,7 +89,7 @@ class Sender:
         check_address(incoming, self.allow_from, self.auth_config.trusted_proxies)
         if handshake.with_credential and not self.scheme.covers_body:
             self.authenticate(incoming, now)
-        return handshake.answer(incoming, self.auth_config, self.handshake_row)
+        return handshake.answer(incoming, self.handshake_row)
 
     def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
         """What an authenticated delivery asks for, at least one. Raises MalformedRequest, UnsupportedType, …."""

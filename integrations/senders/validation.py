@@ -1,15 +1,16 @@
 """Validation of the senders file: each key with its form, and a row's errors, one per line."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
 from cobrowse.model import Action, StartWhen
+from integrations.secret_files import SecretFileError
 from integrations.senders.auth import checks
 from integrations.senders.auth.checks import Check, chosen
 from integrations.senders.auth.credentials import SHORTEST
-from integrations.senders.auth.scheme import Scheme, SenderContext
-from integrations.senders.handshakes import HANDSHAKES, check_origins
+from integrations.senders.auth.scheme import TEXT, Scheme, SecretForm, SenderContext
+from integrations.senders.handshakes import HANDSHAKES, Handshake, check_origins
 from integrations.senders.handshakes import KEYS as HANDSHAKE_KEYS
 from integrations.senders.payload_shapes import literal_fault
 from integrations.senders.payloads.content import CHOICES
@@ -17,7 +18,7 @@ from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
 from integrations.senders.payloads.paths import Path, conversation_id, medium
 from integrations.senders.rate_limit import parse_rate
 from integrations.senders.requests import HEADER
-from integrations.senders.response_policies import RESPONSE_POLICIES
+from integrations.senders.response_policies import RESPONSE_POLICIES, ResponsePolicy
 from schemas.addresses import is_network
 
 # Seconds: as the service's own DEADLINE_SECONDS, below a data action's 60.
@@ -118,7 +119,7 @@ def keys_of(schemes: Mapping[str, Scheme], scheme_name: object = None) -> dict[s
 
 
 def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
-    """The errors of a row, apart from its secrets: one line each, `key: what`."""
+    """The errors of a row: one line each, `key: what`."""
     keys = keys_of(context.schemes, row.get("signature"))
     unknown = [key for key in row if key not in keys]
     errors = [f"{key[:60]}: not a key of a sender: {chosen(key, tuple(keys))}" for key in unknown]
@@ -132,12 +133,22 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     if isinstance(largest, int) and largest > context.max_body_bytes:
         errors.append(f"max_body_bytes: {largest} is above MAX_BODY_BYTES, which is {context.max_body_bytes}")
     if valid.get("action") == "end":
-        errors += [f"{key}: nothing to use it for in a row that ends sessions" for key in _FOR_STARTS if key in row]
-    if "signature" in valid:
-        errors += _scheme_errors(context.schemes[str(valid["signature"])], valid, row, context)
+        errors += _unused("a row that ends sessions", row, _FOR_STARTS)
+    scheme = context.schemes[str(valid["signature"])] if "signature" in valid else None
+    if scheme is not None:
+        errors += _scheme_errors(scheme, valid, row, context)
     if "envelope" in valid:
-        errors += _envelope_errors(str(valid["envelope"]), valid, row, context)
-    return errors + _handshake_errors(valid, context)
+        errors += _envelope_errors(ENVELOPES[str(valid["envelope"])], valid, row)
+    if scheme is not None and "envelope" in valid and ("response_policy" in valid or "response_policy" not in row):
+        errors += _deadline_errors(RESPONSE_POLICIES[response_policy_of(valid, scheme)], valid)
+    errors += _handshake_errors(HANDSHAKES.get(str(valid.get("handshake"))), valid, context, scheme)
+    return errors + (_secret_errors(scheme, row, context) if scheme is not None and scheme.secrets != "none" else [])
+
+
+def response_policy_of(row: Mapping[str, object], scheme: Scheme) -> str:
+    """The row's response policy, else its envelope's, else its scheme's."""
+    of_envelope = ENVELOPES[str(row["envelope"])].response_policy
+    return str(row.get("response_policy") or of_envelope or scheme.response_policy or "default")
 
 
 def _quote_value(key: str, value: object, fault: str) -> str:
@@ -147,97 +158,91 @@ def _quote_value(key: str, value: object, fault: str) -> str:
     return f"; {str(value).lower() if isinstance(value, bool) else repr(value)[:60]} came"
 
 
-def response_policy_of(row: Mapping[str, object], scheme: Scheme) -> str:
-    """The row's response policy, else its envelope's, else its scheme's."""
-    row_policy = row.get("response_policy")
-    envelope_policy = ENVELOPES[str(row["envelope"])].response_policy
-    return str(
-        row_policy or (envelope_policy if envelope_policy != "default" else scheme.response_policy or envelope_policy)
-    )
+def _unused(chooser: str, row: Mapping[str, object], keys: Iterable[str], used: Sequence[str] = ()) -> list[str]:
+    """The errors of those of a row's keys that its `chooser` does not use."""
+    uses = f"; it uses {', '.join(used)}" if used else ""
+    return [f"{key}: {chooser} has no use for it{uses}" for key in keys if key in row and key not in used]
+
+
+def _missing(chooser: str, row: Mapping[str, object], required: Iterable[str]) -> list[str]:
+    return [f"{key}: is missing; {chooser} needs it" for key in required if key not in row]
 
 
 def _scheme_errors(
     scheme: Scheme, valid: Mapping[str, object], row: Mapping[str, object], context: SenderContext
 ) -> list[str]:
-    used_keys = (*scheme.keys, *(("secrets",) if scheme.secrets != "none" else ()))
-    of_schemes = {"secrets", *(key for each in context.schemes.values() for key in each.keys)}
-    errors = [
-        f"{key}: the scheme {scheme.name!r} has no use for it; it uses {', '.join(used_keys)}"
-        for key in valid
-        if key in of_schemes and key not in used_keys
-    ]
-    errors += [f"{key}: is missing; the scheme {scheme.name!r} needs it" for key in scheme.required if key not in row]
+    chooser = f"the scheme {scheme.name!r}"
+    of_schemes = dict.fromkeys(key for each in context.schemes.values() for key in (*each.keys, "secrets"))
+    errors = _unused(chooser, valid, of_schemes, (*scheme.keys, *(("secrets",) if scheme.secrets != "none" else ())))
+    errors += _missing(chooser, row, scheme.required)
     errors += [
-        f"signature: the scheme {scheme.name!r} needs {setting.upper()}, which is not set"
+        f"signature: {chooser} needs {setting.upper()}, which is not set"
         for setting in scheme.settings
         if not getattr(context, setting)
     ]
     # What is wrong across keys can be reported once each is valid by itself.
-    return (
-        errors
-        if any(key in row and key not in valid for key in scheme.keys)
-        else errors + scheme.errors(valid, context)
-    )
-
-
-def _envelope_errors(
-    name: str, valid: Mapping[str, object], row: Mapping[str, object], context: SenderContext
-) -> list[str]:
-    envelope = ENVELOPES[name]
-    errors = []
-    if not (envelope.optional or "conversation_id" in envelope.paths or "conversation_id" in row):
-        errors.append(f"conversation_id: is missing; the envelope {name!r} has no place of its own for it")
-    if "max_age_seconds" in row and envelope.time is None:
-        errors.append(f"max_age_seconds: the envelope {name!r} does not say when its events happened")
-    for key, reads in (("conversation_id", conversation_id), ("channel", medium)):
-        if wrong := literal_fault(valid.get(key), key, reads):
-            errors.append(f"{key}: {wrong}")
-    errors += _content_errors(envelope, valid)
-    if "topics" in row and not envelope.topics:
-        errors.append(f"topics: the envelope {name!r} has none")
-    if "signature" in valid and ("response_policy" in valid or "response_policy" not in row):
-        response_policy = RESPONSE_POLICIES[response_policy_of(valid, context.schemes[str(valid["signature"])])]
-        deadline = valid.get("deadline_seconds", 0)
-        if isinstance(deadline, (int, float)) and deadline >= response_policy.timeout_seconds:
-            errors.append(
-                f"deadline_seconds: {deadline:g} is too long; {response_policy.name} waits "
-                f"{response_policy.timeout_seconds:g} s in all"
-            )
+    if all(key in valid for key in scheme.keys if key in row):
+        errors += scheme.errors(valid, context)
     return errors
 
 
-def _content_errors(envelope: Envelope, valid: Mapping[str, object]) -> list[str]:
-    name, errors = envelope.name, []
+def _secret_errors(scheme: Scheme, row: Mapping[str, object], context: SenderContext) -> list[str]:
+    secrets, form = row.get("secrets"), scheme.secret_form({**scheme.preset, **row})
+    if not secrets and scheme.secrets == "required":
+        return ['secrets: is missing; name the variables that hold them, as ["$NAME"]']
+    references = secrets if isinstance(secrets, list) else []
+    faults = [checks.variable(each) or _secret_error(each, form, context) for each in references]
+    return [f"secrets: {fault}" for fault in faults if fault]
+
+
+def _secret_error(reference: str, form: SecretForm, context: SenderContext) -> str:
+    try:
+        secret = context.environ.get(reference[1:], "").strip()
+    except SecretFileError as error:
+        return str(error)
+    if not secret:
+        return f"{reference} is not set in the environment"
+    key = form.key_of(secret)
+    if key is None:
+        return f"{reference} is not of the form {form.name}"
+    return f"{reference} is under {SHORTEST} bytes" if len(key) < SHORTEST else ""
+
+
+def _envelope_errors(envelope: Envelope, valid: Mapping[str, object], row: Mapping[str, object]) -> list[str]:
+    chooser = f"the envelope {envelope.name!r}"
+    has_place = envelope.optional or "conversation_id" in envelope.paths
+    errors = _missing(chooser, row, () if has_place else ("conversation_id",))
+    errors += _unused(chooser, row, ("topics", "max_age_seconds") if envelope.time is None else ())
+    for key, reads in (("conversation_id", conversation_id), ("channel", medium)):
+        if wrong := literal_fault(valid.get(key), key, reads):
+            errors.append(f"{key}: {wrong}")
     if valid.get("content", "json") != "json" and envelope.content:
-        errors.append(f"content: the envelope {name!r} is read as it comes; only a body of the sender's own has others")
+        errors.append(f"content: {chooser} is read as it comes; only a body of the sender's own has others")
     if "content_field" in valid and valid.get("content") != "json-in-form":
         errors.append('content_field: nothing to use it on without content = "json-in-form"')
     if valid.get("batch") is False and envelope.batch:
-        errors.append(f"batch: the envelope {name!r} is always one")
+        errors.append(f"batch: {chooser} is always one")
     if valid.get("batch") is True and (envelope.content == "soap" or valid.get("content") in ("form", "xml")):
         errors.append("batch: only JSON has arrays of events")
     return errors
 
 
-def _handshake_errors(valid: Mapping[str, object], context: SenderContext) -> list[str]:
-    handshake = HANDSHAKES.get(str(valid.get("handshake", "")))
-    used_keys = handshake.keys if handshake is not None else ()
-    errors = [
-        f"{key}: no handshake of this row has a use for it"
-        for key in HANDSHAKE_KEYS
-        if key in valid and key not in used_keys
-    ]
+def _deadline_errors(response_policy: ResponsePolicy, valid: Mapping[str, object]) -> list[str]:
+    deadline, longest = valid.get("deadline_seconds", 0), response_policy.timeout_seconds
+    if isinstance(deadline, (int, float)) and deadline >= longest:
+        return [f"deadline_seconds: {deadline:g} is too long; {response_policy.name} waits {longest:g} s in all"]
+    return []
+
+
+def _handshake_errors(
+    handshake: Handshake | None, valid: Mapping[str, object], context: SenderContext, scheme: Scheme | None
+) -> list[str]:
     if handshake is None:
-        return errors
-    errors += [
-        f"{key}: is missing; the handshake {handshake.name!r} needs it"
-        for key in handshake.required
-        if key not in valid
-    ]
-    reference = str(valid.get("verify_token", ""))
-    if reference and len(context.environ.get(reference[1:], "").strip()) < SHORTEST:
-        errors.append(f"verify_token: {reference} is not set in the environment, or under {SHORTEST} bytes")
-    scheme = context.schemes.get(str(valid.get("signature")))
+        return _unused("a row without a handshake", valid, HANDSHAKE_KEYS)
+    chooser = f"the handshake {handshake.name!r}"
+    errors = _unused(chooser, valid, HANDSHAKE_KEYS, handshake.keys) + _missing(chooser, valid, handshake.required)
+    if "verify_token" in valid and (fault := _secret_error(str(valid["verify_token"]), TEXT, context)):
+        errors.append(f"verify_token: {fault}")
     if handshake.signs and scheme is not None and scheme.secrets != "required":
         errors.append(f"handshake: {handshake.name!r} needs a signature with secrets")
     return errors

@@ -18,7 +18,7 @@ from cobrowse.ledger import Acquired, Checkpoint, Claim, State, lock_key_for
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 from integrations.ledger import connect, postgresql, queries, record_columns, sqlite_connection
 from integrations.ledger.database import Statement
-from integrations.ledger.encryption import SecretBox, StaticKeys
+from integrations.ledger.encryption import SecretBox
 from integrations.ledger.migrations import MIGRATIONS
 from integrations.ledger.postgresql_statements import Statements
 from tests.databases import new_database
@@ -168,9 +168,9 @@ def execute(url, *statements):
 # Every time that the ledger keeps.
 TIMES = {
     "initiations": ("created", "updated", "lease_until"),
-    "tokens": ("expires", "lease_until"),
+    "tokens": ("expires",),
     "leases": ("lease_until",),
-    "grants": ("expires", "lease_until"),
+    "grants": ("expires",),
 }
 
 
@@ -183,7 +183,7 @@ def pass_time(url, seconds):
 @contextmanager
 def uncommitted(url, claim):
     """Another machine's claim on its way: made, and committed at the end."""
-    params = record_columns.claim_params(claim, SecretBox(StaticKeys(())))
+    params = record_columns.claim_params(claim, SecretBox(()))
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")

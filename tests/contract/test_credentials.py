@@ -43,7 +43,7 @@ def secret_of(scheme, secret):
         return key.private_bytes(PEM, PKCS8, NO_PASSWORD).decode()
     if scheme == "freshchat":
         return pem_of(secret)
-    return SCHEMES[scheme].sample(secret, SCHEMES[scheme].preset) if scheme in OWN_FORMS else secret
+    return SCHEMES[scheme].secret_form(SCHEMES[scheme].preset).sample(secret) if scheme in OWN_FORMS else secret
 
 
 PROXY, STRANGER = "10.1.2.3", "192.0.2.7"

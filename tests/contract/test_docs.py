@@ -20,7 +20,7 @@ from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
 from integrations.ledger.database import POOL_SIZE
 from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
 from integrations.observability.logging import LogObserver, configure_logging
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from settings import Settings
 from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
 from tests.robustness.matrix import cells
@@ -82,7 +82,7 @@ def test_every_key_of_the_answer_is_documented_and_the_examples_have_them_all():
     examples = [
         json.loads(block) for page in ("README.md", "genesys-setup.md") for block in blocks(PAGES[page], "json")
     ]
-    assert len(examples) >= 2
+    assert examples
     for example in examples:
         assert list(example) == list(fields)
         assert AnswerSchema().validate(example) == {}
@@ -109,7 +109,7 @@ def test_the_numbers_in_the_text_are_those_of_the_code():
     said = {
         "operations.md": (
             f"have failed {FAIL_MAX} times in a row",
-            f"no more for\n{RESET_TIMEOUT:g} seconds",
+            f"no more for {RESET_TIMEOUT:g} seconds",
             f"{READ_SECONDS:g} seconds for a request's head",
             f"up to {POOL_SIZE} connections",
             f"after every {EVERY_CLAIMS:,} requests of a worker, or {EVERY_SECONDS / 60:g} minutes",

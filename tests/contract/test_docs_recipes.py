@@ -8,11 +8,11 @@ import pytest
 
 from cobrowse.errors import error_types_by_code
 from integrations.senders.auth.schemes import SCHEMES
-from integrations.senders.auth.signed_parts import PARTS
+from integrations.senders.auth.signature_templates import PARTS
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.requests import SessionRequested
 from integrations.senders.response_policies import RESPONSE_POLICIES, status_for
-from tests.contract.pages import PAGES, blocks, table
+from tests.contract.pages import PAGES, ROOT, blocks, table
 from tests.payloads import EXAMPLE, SAMPLES, deliveries, senders
 from web.error_responses import status_of
 
@@ -39,36 +39,34 @@ def test_a_recipe_shows_the_example_files_row(name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipes_payload_is_read_by_its_row_as_the_page_says(name):
-    shown = re.findall(
-        r"<!-- payload: (.+?) -->\n(```(?:json|xml|text)\n.*?^```)\n\n(Read as .*)$",
+def test_a_recipes_delivery_is_read_by_its_row_as_the_page_says(name):
+    (shown,) = re.findall(
+        r"^(?:```(?:json|text)\n((?:(?!^```).)*?)\n```\n\nRead as|\[A delivery\]\((.+?)\), read as) (.*?)$",
         RECIPES[name],
         re.MULTILINE | re.DOTALL,
     )
-    assert shown, "the recipe shows no payload"
-    for path, block, said in shown:
-        held = json.loads((SAMPLES / f"{path}.json").read_text())
-        body = block.partition("\n")[2].removesuffix("\n```")
-        if "raw" in held:
-            assert body == held["raw"]
-        else:
-            assert json.loads(body) == held["body"]
-        (delivery,) = [one for one in deliveries() if (one.sender, one.name) == (path, "example")]
-        sender = SENDERS.get(name)
-        assert delivery.sender == name
-        (event,) = sender.read(delivery.signed_by(sender))
-        assert said.splitlines()[0] == _in_words(event)
+    body, link, said = shown
+    path = SAMPLES / f"{name}.json"
+    if link:
+        assert (ROOT / "docs" / link).resolve() == path
+    else:
+        held = json.loads(path.read_text())
+        assert body == held["raw"] if "raw" in held else json.loads(body) == held["body"]
+    (delivery,) = [one for one in deliveries() if (one.sender, one.name) == (name, "example")]
+    sender = SENDERS.get(name)
+    (event,) = sender.read(delivery.signed_by(sender))
+    assert said == _in_words(event)
 
 
 def _in_words(event):
     if not isinstance(event, SessionRequested):
-        return f"Read as **ignored**: {event.reason}."
+        return f"**ignored**: {event.reason}."
     parts = [f"conversation `{event.conversation_id}`"]
     parts += [f"channel `{event.channel}`"] * bool(event.channel)
     parts += [f"requested by `{event.requested_by}`"] * bool(event.requested_by)
     parts += [f"session settings `{json.dumps(dict(event.session_settings))}`"] * bool(event.session_settings)
     parts.append(f"delivery id `{event.delivery_id}`" if event.delivery_id else "no delivery id")
-    return f"Read as **start**: {' · '.join(parts)}."
+    return f"**start**: {' · '.join(parts)}."
 
 
 def test_a_recipe_names_the_secret_and_the_address():
@@ -84,10 +82,9 @@ def test_responses_by_sender_are_what_the_page_says():
     rows = {row[0].strip("`"): row[1:] for row in table(PAGES["senders.md"], "## Responses by sender")}
     assert list(rows) == [sender.name for sender in SENDERS]
     for sender in SENDERS:
-        signature, envelope, waits, within, again, final, mend = rows[sender.name]
+        signature, envelope, waits, within, _, final, mend = rows[sender.name]
         assert (signature, envelope) == (f"`{sender.signature}`", f"`{sender.envelope}`")
         assert (waits, within) == (f"{sender.response_policy.timeout_seconds:g} s", f"{sender.deadline_seconds:g} s")
-        assert again == sender.response_policy.redelivers_on
         parts = {False: set(), True: set()}
         for kind in error_types_by_code().values():
             parts[kind.retryable].add(

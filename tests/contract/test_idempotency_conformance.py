@@ -13,7 +13,7 @@ import pytest
 from cobrowse.ledger import State
 from sandbox.server import start
 from sandbox.state import VOICE, WEBCHAT
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from tests.clocks import HANGS, wait_until
 from tests.in_process import KEY, service
 

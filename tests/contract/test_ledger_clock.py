@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cobrowse.clock import SystemClock
-from cobrowse.ledger import Acquired, AlreadyHeld
+from cobrowse.ledger import Acquired, InitiationRecord
 from tests.contract.ledgers import again, execute, keyed, opened, settle, won
 
 __all__ = ["opened"]
@@ -39,9 +39,9 @@ def test_a_step_while_a_request_runs_ends_no_lease_and_forgets_nothing(url, open
     clock.seconds = seconds
     for process in (before, opened(url, clock=SteppedClock(seconds))):  # the second one starts after the step
         held = process.claim(again(running))
-        assert isinstance(held, AlreadyHeld)
-        assert 0 < held.entry.lease_left <= running.lease_seconds
-        assert isinstance(process.claim(again(ended)), AlreadyHeld)
+        assert isinstance(held, InitiationRecord)
+        assert 0 < held.lease_left <= running.lease_seconds
+        assert isinstance(process.claim(again(ended)), InitiationRecord)
         assert process.purge() == 0
     settle(before, running)
 
@@ -65,7 +65,7 @@ def test_after_a_step_back_and_a_new_start_a_dead_owner_holds_it_no_longer_than_
     assert before.tokens.try_acquire_refresh_lease("t", "dead", 10.0, 0)
     before.close()
     held = opened(url, clock=SteppedClock(-7_200.0)).claim(again(died))
-    assert isinstance(held, AlreadyHeld)
-    assert held.entry.lease_left <= 60.0
-    (lease,) = execute(url, "SELECT lease_until FROM tokens")[0]
+    assert isinstance(held, InitiationRecord)
+    assert held.lease_left <= 60.0
+    (lease,) = execute(url, "SELECT lease_until FROM leases")[0]
     assert lease == (0.0,)

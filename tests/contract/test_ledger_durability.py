@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import AlreadyHeld, Checkpoint, State
+from cobrowse.ledger import Checkpoint, InitiationRecord, State
 from integrations.ledger import LedgerStore
-from integrations.ledger.encryption import SecretBox, StaticKeys
+from integrations.ledger.encryption import SecretBox
 from integrations.ledger.postgresql import PostgreSQL
 from integrations.ledger.sqlite import SQLite
 from tests.contract.ledgers import CREATED, INVITING, KEY, RETENTION, again, keyed, settle, won
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def store_on(database):
-    return LedgerStore(database, SecretBox(StaticKeys([KEY])), retention_seconds=RETENTION)
+    return LedgerStore(database, SecretBox([KEY]), retention_seconds=RETENTION)
 
 
 class Disk:
@@ -186,8 +186,8 @@ def test_a_process_killed_between_write_and_sync_has_told_nobody_and_its_claim_i
 
     claimed = opened(f"sqlite:///{file}").claim(keyed(key="dying"))
 
-    assert isinstance(claimed, AlreadyHeld)
-    assert (claimed.entry.id, claimed.entry.checkpoint) == ("dying", INVITING)
+    assert isinstance(claimed, InitiationRecord)
+    assert (claimed.id, claimed.checkpoint) == ("dying", INVITING)
 
 
 class Asking:

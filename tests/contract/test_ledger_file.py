@@ -191,4 +191,4 @@ def test_a_copy_of_the_whole_folder_is_a_ledger_of_its_own(ledger, file, tmp_pat
     ledger.close()
     shutil.copytree(tmp_path, copy, ignore=lambda *_: ["copy"])
     first = keyed(key="first")
-    assert opened(f"sqlite:///{copy}/ledger.sqlite3").claim(again(first)).entry.id == "first"
+    assert opened(f"sqlite:///{copy}/ledger.sqlite3").claim(again(first)).id == "first"

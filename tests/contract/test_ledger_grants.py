@@ -52,8 +52,10 @@ def test_a_renewed_pair_takes_the_place_of_the_one_it_was_had_for_once(logged_in
         60.0,
     )
     assert found.account == "ada@example.com"
+    assert not logged_in.grants.begin_rotation("g", "b", 5.0, 2)
+    logged_in.grants.release("g", "a")
     assert not logged_in.grants.begin_rotation("g", "b", 5.0, 1)
-    assert logged_in.grants.begin_rotation("g", "b", 5.0, 2)
+    assert logged_in.grants.begin_rotation("g", "c", 5.0, 2)
 
 
 def test_a_process_that_dies_or_fails_leaves_the_renewal_to_another(logged_in, url):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cobrowse.ledger import Acquired, AlreadyHeld, State
+from cobrowse.ledger import Acquired, InitiationRecord, State
 from cobrowse.model import Secret, Status
 from tests.contract.ledgers import (
     ATTACHED,
@@ -87,8 +87,8 @@ def test_a_failed_initiation_can_be_reclaimed_final_or_not(ledger, failure):
     assert (claimed.entry.attempts, claimed.entry.lease_owner, claimed.entry.state) == (2, "a person", State.RUNNING)
     assert claimed.entry.checkpoint == CREATED
     assert claimed.entry.has_live_lease
-    assert isinstance(ledger.reclaim(first.id, "another person", LEASE), AlreadyHeld)
-    assert isinstance(ledger.claim(again(first)), AlreadyHeld)
+    assert isinstance(ledger.reclaim(first.id, "another person", LEASE), InitiationRecord)
+    assert isinstance(ledger.claim(again(first)), InitiationRecord)
 
 
 def test_what_runs_or_went_well_is_not_reclaimed_and_what_never_was_is_none(ledger):
@@ -98,7 +98,7 @@ def test_what_runs_or_went_well_is_not_reclaimed_and_what_never_was_is_none(ledg
     settle(ledger, good)
 
     for claim in (running, good):
-        assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), AlreadyHeld)
+        assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), InitiationRecord)
     assert ledger.reclaim("nobody", "a person", LEASE) is None
 
 

@@ -40,7 +40,7 @@ def test_the_newest_that_may_have_invited_is_named(ledger):
     won(ledger, elsewhere)
     settle(ledger, elsewhere)
 
-    previous = won(ledger, claim_of()).previous
+    previous = won(ledger, claim_of()).history[0]
 
     assert previous.id == newest.id
     assert previous.checkpoint.session == SESSION
@@ -53,7 +53,7 @@ def test_one_that_invited_and_died_is_named(ledger, url):
     ledger.save_checkpoint(dead.id, dead.lease_owner, CREATED)
     pass_time(url, LEASE)
 
-    previous = won(ledger, claim_of()).previous
+    (previous,) = won(ledger, claim_of()).history
 
     assert (previous.id, previous.has_live_lease) == (dead.id, False)
 
@@ -64,16 +64,14 @@ def test_one_of_yesterday_is_named_too(ledger, url):
     settle(ledger, first)
     pass_time(url, 80_000)
 
-    assert won(ledger, claim_of()).previous.id == first.id
+    assert [entry.id for entry in won(ledger, claim_of()).history] == [first.id]
 
 
 def test_a_running_one_that_came_before_is_named_though_it_has_invited_nobody(ledger):
     first = keyed()
     won(ledger, first)
 
-    previous = won(ledger, claim_of()).previous
-
-    assert (previous.id, previous.has_live_lease) == (first.id, True)
+    assert won(ledger, claim_of()).ahead == (Lease(first.id, first.lease_owner),)
 
 
 def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_running(ledger):
@@ -82,12 +80,11 @@ def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_running(ledger)
     won(ledger, first)
     failed(ledger, first, checkpoint=FIRST)
     second = keyed(key="second")
-    assert won(ledger, second).previous is None
+    assert won(ledger, second).ahead == ()
 
     continued = again(first)
     assert won(ledger, continued).ahead == (Lease(second.id, second.lease_owner),)
     third = won(ledger, keyed(key="third"))
-    assert third.previous.id == second.id
     assert third.ahead == (Lease(second.id, second.lease_owner), Lease(first.id, continued.lease_owner))
 
 
@@ -116,7 +113,6 @@ def test_all_that_may_have_invited_are_known_and_running_ones_are_not_among_them
 
     assert [entry.id for entry in claimed.history] == [claims[1].id, claims[0].id]
     assert claimed.ahead == (Lease(claims[3].id, claims[3].lease_owner),)
-    assert claimed.previous.id == claims[3].id
 
 
 def test_an_entry_is_found_by_its_lock_key_in_whatever_state(ledger):
@@ -134,7 +130,7 @@ def test_of_two_at_the_same_moment_one_sees_the_other(ledger):
 
         claimed = together(4, lambda number, claims=claims: ledger.claim(claims[number]))
 
-        seen = [one.previous.id for one in claimed if one.previous is not None]
+        seen = [one.ahead[0].id for one in claimed if one.ahead]
         assert len(set(seen)) == len(seen) == 3
 
 
@@ -146,7 +142,7 @@ def test_a_claim_waits_for_its_conversations_last_to_be_committed_and_sees_it(le
             later = pool.submit(won, ledger, second)
             with pytest.raises(TimeoutError):
                 later.result(0.3)
-        assert later.result(HANGS).previous.id == first.id
+        assert later.result(HANGS).ahead[0].id == first.id
 
 
 # Waiting

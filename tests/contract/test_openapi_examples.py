@@ -7,7 +7,7 @@ import pytest
 
 from cobrowse.errors import error_types_by_code
 from sandbox.state import ABSENT, EMAIL, ENDED, WEBCHAT
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from tests.contract.described import DOCUMENT, KEY, app, box, build
 from tools.api_reference import samples
 from web.responses import to_answer

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from integrations.senders.registry import load_senders
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from tests.clocks import BusyClock
 from tests.integration.conftest import ROOT
 from tests.payloads import environ

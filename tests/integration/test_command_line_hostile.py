@@ -63,7 +63,7 @@ def test_a_services_answer_to_send(bridge, tmp_path, body):
 
 def refusing(operation):
     """A 403 with hostile words, which the sandbox's own document for a fault does not allow."""
-    words = {"status": 403, "code": ATTACK, "message": ATTACK, "retry_after": None, "headers": None}
+    words = {"status": 403, "code": ATTACK, "message": ATTACK}
     return Fault(operation, "status", "before", None, words)
 
 

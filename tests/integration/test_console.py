@@ -58,7 +58,7 @@ def test_the_calls_that_genesys_allows_are_told_while_their_window_lasts(client,
     calls = ask(bridge, WEBCHAT).upstream_calls - 1  # the token's own is not one of them
     noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
     told = (*bridge.initiate.genesys.budgets(), BudgetState("token", 0.0, 0.0, noon))
-    page = console(bridge, budgets=lambda: told).test_client().get("/console/live").text
+    page = console(bridge, budgets=lambda: told).test_client().get("/console?part=1").text
     page = re.sub(r"<time[^>]*>([^<]*)</time>", r"\1", page)
     until = f"{told[0].reset:%H:%M:%S} UTC"
     assert f"Genesys API calls, as this worker knows them: {calls} of 300 used until {until}." in page
@@ -125,22 +125,22 @@ def test_older_ones_are_a_page_further_and_keep_the_filter(client, bridge):
 def test_the_live_part_is_sent_again_only_when_something_has_changed(bridge):
     client = console(bridge, clock=ManualClock()).test_client()
     ask(bridge, WEBCHAT)
-    first = client.get("/console/live")
+    first = client.get("/console?part=1")
     assert first.text.count('id="row-') == 1
     assert "<html" not in first.text
     known = {"If-None-Match": first.headers["ETag"]}
-    same = client.get("/console/live", headers=known)
+    same = client.get("/console?part=1", headers=known)
     assert (same.status_code, same.data) == (304, b"")
     ask(bridge, ENDED)
-    changed = client.get("/console/live", headers=known)
+    changed = client.get("/console?part=1", headers=known)
     assert (changed.status_code, changed.text.count('id="row-')) == (200, 2)
-    assert client.get("/console/live?state=succeeded").text.count('id="row-') == 1
+    assert client.get("/console?part=1&state=succeeded").text.count('id="row-') == 1
 
 
 # --- one initiation -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["", "/detail"])
+@pytest.mark.parametrize("path", ["", "?part=row"])
 def test_an_initiation_shows_its_calls_its_waits_its_facts_and_its_answer(client, bridge, box, path):
     box.faults.add(operation="create", kind="status", status=429, retry_after=0.3)
     outcome = ask(bridge, WEBCHAT, key="case-9", requested_by="Ann", correlation_id="trace-9")
@@ -173,7 +173,7 @@ def test_a_failure_shows_its_cause_and_its_remedy(client, bridge):
 
 
 @pytest.mark.parametrize("initiation_id", ["absent", "a%00b", "%C3%A9", "x" * 200, "%22%3E%3Cscript%3E"])
-@pytest.mark.parametrize("path", ["", "/detail"])
+@pytest.mark.parametrize("path", ["", "?part=row"])
 def test_an_initiation_that_is_not_there_is_a_page_that_says_so(client, initiation_id, path):
     answer = client.get(f"/console/initiations/{initiation_id}{path}")
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
@@ -209,7 +209,8 @@ def test_no_page_holds_a_join_url_a_viewer_url_or_a_join_code(service, box, flow
     ]
     assert secrets
     client = console(bridge).test_client()
-    for path in ("", "/live", f"/initiations/{outcome.initiation_id}", f"/initiations/{outcome.initiation_id}/detail"):
+    one = f"/initiations/{outcome.initiation_id}"
+    for path in ("", "?part=1", one, f"{one}?part=row"):
         page = html.unescape(client.get(f"/console{path}").text)
         assert outcome.initiation_id in page
         assert not [secret for secret in secrets if secret in page]
@@ -225,8 +226,8 @@ def test_what_a_sender_wrote_stays_text(client, bridge, box):
     hostile = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>"
     box.faults.add(operation="create", kind="status", status=400, message=hostile)
     outcome = ask(bridge, hostile, key=hostile, sender=hostile, requested_by=hostile, correlation_id=hostile)
-    paths = [f"/initiations/{outcome.initiation_id}{end}" for end in ("", "/detail")]
-    for path in ("", "/live", *paths):
+    paths = [f"/initiations/{outcome.initiation_id}{end}" for end in ("", "?part=row")]
+    for path in ("", "?part=1", *paths):
         page = client.get(f"/console{path}").text
         assert "<script>" not in page
         assert "<img" not in page
@@ -239,7 +240,7 @@ def test_what_a_sender_wrote_stays_text(client, bridge, box):
 
 def test_no_page_has_anything_inline_or_foreign(client, bridge, box):
     failed = failing(bridge, box)
-    for path in ("", "/live", f"/initiations/{failed.initiation_id}", "/initiations/absent"):
+    for path in ("", "?part=1", f"/initiations/{failed.initiation_id}", "/initiations/absent"):
         page = client.get(f"/console{path}").text
         assert not re.search(r"\sstyle=|<style|\son\w+=|javascript:|https?://", page)
         assert not re.search(r"<script(?! src)", page)

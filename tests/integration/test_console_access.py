@@ -36,12 +36,11 @@ def basic(name, password):
 
 EVERYWHERE = (
     "",
-    "/live",
+    "?part=1",
     "/refused",
     "/senders",
     "/callbacks",
     "/initiations/x",
-    "/initiations/x/detail",
     "/static/console.css",
     "/static/console.js",
 )
@@ -147,7 +146,7 @@ def test_with_neither_there_is_no_console(service):
     assert (answer.status_code, answer.json["errorCode"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["", "/live", "/initiations/x/retry"])
+@pytest.mark.parametrize("path", ["", "/refused", "/initiations/x/retry"])
 def test_options_asks_for_the_password_too(service, path):
     client = service(console_password=Secret(PASSWORD)).client
     assert client.options(f"/console{path}").status_code == 401

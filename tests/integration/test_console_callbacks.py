@@ -58,7 +58,7 @@ def test_an_initiations_page_shows_each_callback_with_its_tries_and_last_answer(
     told(bridge, outcome.initiation_id, Delivery.GIVEN_UP, "HTTP 410")
     page = page_of(client, outcome.initiation_id)
     assert "Given up" in page
-    assert re.search(r'<td class="number">2</td>\s*<td>HTTP 410</td>', page)
+    assert re.search(r'class="number">2</td>\s*<td[^>]*>HTTP 410</td>', page)
 
 
 def test_each_attempt_has_its_own(client, bridge, box):
@@ -106,7 +106,7 @@ def test_a_form_that_is_not_of_this_callback_sends_nothing(client, bridge):
     end = re.search(r'/end">\s*<input[^>]* value="([^"]+)"', page_of(client, first.initiation_id))[1]
     assert client.post(path, data={"token": end}, headers=OURS).status_code == 403
     assert client.post(path, data={"token": token}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
-    assert client.post(path, data={}, headers=OURS).status_code == 422
+    assert client.post(path, data={}, headers=OURS).status_code == 403
     assert bridge.initiate.ledger.callbacks.due(10) == []
 
 

@@ -52,7 +52,7 @@ def test_the_password_opens_the_page_that_was_asked_for(client, bridge, box):
     assert client.post(f"{path}/retry", data={"token": token}, headers=OURS).status_code == 303
 
 
-@pytest.mark.parametrize("path", ["/console/live", "/console/initiations/x/detail", "/console/absent"])
+@pytest.mark.parametrize("path", ["/console/initiations/x/retry", "/console/absent"])
 def test_what_is_no_page_leads_on_to_the_list(client, path):
     form = form_on(client.get("/console")) | form_on(client.get(path))
     answer = client.post("/console/sign-in", data=form | {"password": PASSWORD}, headers=OURS)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from sandbox.state import ABSENT, EMAIL, ENDED, LIVE, MESSAGE, VOICE, WEBCHAT
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from tests.clocks import HANGS, LeapingClock
 from tests.integration.conftest import KEY
 

@@ -4,7 +4,7 @@ import pytest
 
 from cobrowse.model import Secret
 from sandbox.state import VOICE, WEBCHAT
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from tests.clocks import LeapingClock
 from tests.integration.conftest import KEY, OTHER_KEY
 

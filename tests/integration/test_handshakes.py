@@ -274,6 +274,5 @@ def test_a_token_that_could_be_an_events_text_is_not_signed():
     with pytest.raises(InvalidRequest, match="is no token"):
         HANDSHAKES["zoom"].answer(
             UnverifiedRequest("POST", "/", "", {}, body),
-            SENDERS.get("zoom").auth_config,
             SENDERS.get("zoom").handshake_row,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Acquired, AlreadyHeld, State
+from cobrowse.ledger import Acquired, InitiationRecord, State
 from tests.clocks import HANGS
 from tests.contract.ledgers import (
     ATTACHED,
@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKER = """
 import itertools, json, os, sys, threading
 from integrations.ledger import connect
-from cobrowse.ledger import State, Acquired
+from cobrowse.ledger import Acquired, InitiationRecord, State
 from tests.contract.ledgers import ATTACHED, CREATED, keyed, outcome
 
 name, url, key, kept = sys.argv[1:]
@@ -123,12 +123,12 @@ def test_what_a_killed_process_had_begun_is_on_record_and_taken_over_later(ledge
 
     taken = ledger.claim(keyed(key="dying"))
 
-    assert isinstance(taken, AlreadyHeld)
-    assert taken.entry.checkpoint == CREATED
+    assert isinstance(taken, InitiationRecord)
+    assert taken.checkpoint == CREATED
     ledger._database.write(lambda run: run("UPDATE initiations SET lease_until = {now} - 1"))
     won = ledger.claim(keyed(key="dying"))
     assert isinstance(won, Acquired)
-    assert (won.entry.id, won.entry.attempts, won.entry.checkpoint) == (taken.entry.id, 2, CREATED)
+    assert (won.entry.id, won.entry.attempts, won.entry.checkpoint) == (taken.id, 2, CREATED)
 
 
 def test_a_worker_that_forks_goes_on_in_both_processes(ledger, start):
@@ -183,4 +183,4 @@ def test_a_crash_of_the_database_between_two_calls_takes_nothing_that_an_invitat
     server.ensure_postgres_running()
     ledger.complete(claim.id, claim.lease_owner, State.SUCCEEDED, ATTACHED, outcome(claim.id))
 
-    assert isinstance(ledger.claim(again(claim)), AlreadyHeld)
+    assert isinstance(ledger.claim(again(claim)), InitiationRecord)

@@ -19,7 +19,7 @@ from cobrowse.clock import SystemClock
 from commands.listen import run_listener
 from integrations.ids import new_id
 from integrations.ledger import connect
-from integrations.listening.agent_answers import AgentAnswerReader
+from integrations.listening.agent_answers import read_change
 from integrations.listening.config import ListenConfig
 from integrations.listening.connection import USUAL_TIMES, Times
 from integrations.listening.starting import Starter
@@ -268,11 +268,10 @@ def test_two_that_both_believe_they_listen_start_each_answer_once(box, tmp_path)
             stack.callback(ledger.close)
             starters.append(Starter(build(settings, ledger=ledger).initiate, random.random))
             stack.callback(starters[-1].stop)
-        read = AgentAnswerReader(new_id).read
         for chat in chats:
             told = shapes.notification(box.state.conversation(chat.id))
             for starter in starters:
-                answered = read({"topicName": TOPIC, "eventBody": told}, SystemClock().now())
+                answered = read_change({"topicName": TOPIC, "eventBody": told}, SystemClock().now(), new_id)
                 assert starter.start(answered)
         wait_until(lambda: all(box.invitations(chat.id) for chat in chats))
     assert {box.invitations(chat.id) for chat in chats} == {1}

@@ -13,7 +13,7 @@ from tests.integration.conftest import KEY, running_gunicorn
 from tests.integration.proxies import PROXIES, proxied
 from tests.integration.wire import HEALTH, chunked, connect, exchange, post, read_all, send, statuses
 from tests.ports import free_port
-from web.request_body import CountedBody
+from web.client_socket import CountedBody
 
 LIMIT = 1024
 # What an attacker hides in a body: a request whose path the service would log.

@@ -17,7 +17,7 @@ ME = ("sandbox", "sandbox-secret")
 
 
 def with_scopes(box, *scopes):
-    return {"Authorization": f"Bearer {box.add_user_token(None, scopes).value}"}
+    return {"Authorization": f"Bearer {box.tokens.add_user(None, scopes).value}"}
 
 
 def use(box, api):

@@ -14,7 +14,7 @@ import pytest
 
 from integrations.senders.registry import load_senders
 from sandbox.state import ENDED, VOICE, WEBCHAT
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from tests.integration.conftest import KEY, ROOT
 from tests.payloads import environ
 

@@ -10,7 +10,7 @@ import pytest
 
 from commands.serve import GUNICORN
 from sandbox.server import start
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from tests.clocks import wait_until
 from tests.integration.conftest import KEY, ROOT, running_gunicorn, started_in_vain
 from tests.integration.wire import HEALTH, ask, chunked, connect, exchange, post, read_all, reset, send, statuses

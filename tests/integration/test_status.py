@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from sandbox.state import ENDED, MESSAGE, VOICE, WEBCHAT
-from schemas.session_actions import InitiationSchema, StatusAnswerSchema
+from schemas.answers import InitiationSchema, StatusAnswerSchema
 from tests.integration.conftest import OTHER_KEY
 
 STATUS = "/data-actions/cobrowse/status"

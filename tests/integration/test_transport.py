@@ -56,6 +56,16 @@ def test_a_request_goes_out_as_httpx_wrote_it_and_with_nothing_more(transport, s
         assert seen.body == request.content
 
 
+@pytest.mark.parametrize("stated", ["3", "300"])
+def test_the_length_of_a_body_is_counted_and_not_taken_at_a_headers_word(transport, serve, stated):
+    """Where it is too short the rest of the body would be the next request."""
+    upstream = serve(OK)
+    call(transport, "POST", upstream.url, headers={"Content-Length": stated}, content=b"0123456789")
+    (seen,) = upstream.seen
+    assert [line for line in seen.head if line.lower().startswith(b"content-length")] == [b"Content-Length: 10"]
+    assert seen.body == b"0123456789"
+
+
 def test_no_request_leaves_anything_behind_for_the_next(transport, serve):
     upstream = serve(lambda exchange: OK[:-2] if exchange.raw.startswith(b"HEAD") else OK)
     secret = {"Authorization": "Bearer of-the-first", "X-Note": "first", "Content-Type": "text/secret"}

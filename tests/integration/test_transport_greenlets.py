@@ -201,7 +201,7 @@ from integrations.genesys.transport import CurlTransport
 
 transport, seen = CurlTransport(), []
 def work():
-    request = httpx.Request("POST", sys.argv[1], content=b"x", extensions={"deadline": 30.0})
+    request = httpx.Request("POST", sys.argv[1], content=b"x", extensions={"timeout": {"read": 30.0}})
     seen.append(transport.handle_request(request).content)
 threads = [threading.Thread(target=work) for _ in range(50)]
 [thread.start() for thread in threads]

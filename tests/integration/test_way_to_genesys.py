@@ -136,7 +136,7 @@ def ask(transport, url):
     import httpx
 
     with contextlib.suppress(httpx.HTTPError):
-        transport.handle_request(httpx.Request("GET", url, extensions={"deadline": 3.0}))
+        transport.handle_request(httpx.Request("GET", url, extensions={"timeout": {"read": 3.0}}))
 
 
 def test_a_gateway_that_demands_a_certificate_gets_it_from_all_three(way, gateway, certified):

@@ -179,7 +179,7 @@ def company(request: pytest.FixtureRequest) -> Iterator[None]:
 def call(
     transport: CurlTransport, method: str, url: str, *, deadline: float = HANGS, **parts: object
 ) -> httpx.Response:
-    return transport.handle_request(httpx.Request(method, url, extensions={"deadline": deadline}, **parts))
+    return transport.handle_request(httpx.Request(method, url, extensions={"timeout": {"read": deadline}}, **parts))
 
 
 def slowly(pieces: list[bytes], pause: float) -> Answer:

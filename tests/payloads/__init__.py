@@ -49,7 +49,7 @@ def secret_of(scheme: str, text: str) -> str:
         return _pem(ed25519.Ed25519PrivateKey.from_private_bytes(sha256(text.encode()).digest()))
     if scheme == "freshchat":
         return pem_of()
-    made = SCHEMES[scheme].sample(text, SCHEMES[scheme].preset)
+    made = SCHEMES[scheme].secret_form(SCHEMES[scheme].preset).sample(text)
     return f"whsec_{text}" if made == text or scheme == "standard-webhooks" else made
 
 

@@ -25,12 +25,13 @@ from integrations.observability.printable import printable, printable_json
 from integrations.senders.payloads.paths import Path
 from integrations.senders.requests import UnverifiedRequest
 from schemas.data_action import StartRequestSchema
+from schemas.duplicates import check_names
 from schemas.json_text import parse_body
 from schemas.texts import placeholder_in
+from schemas.validation_errors import load
 from tests.payloads import NOW
 from tests.robustness.parsers import genuine
 from web import request_parsing
-from web.data_action_body import check_no_repeats, load
 from web.data_actions import fingerprint
 
 _REQUEST = StartRequestSchema()
@@ -122,9 +123,9 @@ TEXTS = (
 def _of_the_data_action():
     def run(body):
         parsed = parse_body(body)
-        check_no_repeats(body, _REQUEST)
+        check_names(body, _REQUEST.names)
         fingerprint(parsed)
-        load(parsed, _REQUEST)
+        load(_REQUEST, parsed)
 
     for name, parts in OBJECTS.items():
         yield Case(f"data action: {name}", _json(*parts), run)

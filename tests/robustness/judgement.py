@@ -1,6 +1,6 @@
 """What an answer of the fault matrix must be: its kind, its HTTP status, its promises about asking again."""
 
-from schemas.data_action import AnswerSchema
+from schemas.answers import AnswerSchema
 from tests.robustness.rules import GOOD, KINDS, LOST
 
 KEYS = list(AnswerSchema().fields)

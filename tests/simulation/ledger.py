@@ -8,11 +8,9 @@ from cobrowse.callbacks import Callback
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.ledger import (
     Acquired,
-    AlreadyHeld,
     Checkpoint,
     Claim,
     ClaimResult,
-    FingerprintMismatch,
     InitiationRecord,
     Lease,
     LeaseLost,
@@ -135,10 +133,9 @@ class SimulatedLedger:
         if row is None:
             row = self._new(claim)
             return self._won(row)
-        if claim.command.key and row.command.fingerprint != claim.command.fingerprint:
-            return FingerprintMismatch(self.entry(row))
-        if row.state not in _AGAIN or self._left(row) > 0:
-            return AlreadyHeld(self.entry(row))
+        is_others = claim.command.key and row.command.fingerprint != claim.command.fingerprint
+        if is_others or row.state not in _AGAIN or self._left(row) > 0:
+            return self.entry(row)
         self._take(row, claim.lease_owner, claim.lease_seconds, claim.command.correlation_id)
         return self._won(row)
 
@@ -155,7 +152,7 @@ class SimulatedLedger:
         if row.state not in (State.FAILED_FINAL, State.FAILED_RETRYABLE) and (
             row.state is not State.RUNNING or self._left(row) > 0
         ):
-            return AlreadyHeld(self.entry(row))
+            return self.entry(row)
         self._take(row, lease_owner, lease_seconds, correlation)
         return self._won(row)
 
@@ -230,9 +227,8 @@ class SimulatedLedger:
         if not row.conversation:
             return Acquired(self.entry(row))
         ahead, history = self._others(row)
-        previous = next((self.entry(other) for other in (*ahead, *history)), None)
         holds = tuple(Lease(other.id, other.lease_owner) for other in ahead)
-        return Acquired(self.entry(row), previous, holds, tuple(map(self.entry, history)))
+        return Acquired(self.entry(row), holds, tuple(map(self.entry, history)))
 
     def _others(self, row: Row) -> tuple[list[Row], list[Row]]:
         """Who else is at work on the conversation, and who may have invited; the newest first."""

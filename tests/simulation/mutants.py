@@ -106,7 +106,7 @@ class _NoHistory(SimulatedLedger):
 
     def _claim(self, claim: Claim) -> ClaimResult:
         claimed = super()._claim(claim)
-        return replace(claimed, previous=None, ahead=(), history=()) if isinstance(claimed, Acquired) else claimed
+        return replace(claimed, ahead=(), history=()) if isinstance(claimed, Acquired) else claimed
 
 
 class _NoHistoryWithAKey(_NoHistory):
@@ -131,7 +131,7 @@ class _BlindPerson(SimulatedLedger):
         self, initiation_id: str, lease_owner: str, lease_seconds: float, correlation: str
     ) -> ClaimResult | None:
         claimed = super()._reclaim(initiation_id, lease_owner, lease_seconds, correlation)
-        return replace(claimed, previous=None, ahead=(), history=()) if isinstance(claimed, Acquired) else claimed
+        return replace(claimed, ahead=(), history=()) if isinstance(claimed, Acquired) else claimed
 
 
 class _NoOffers(SimulatedLedger):
@@ -156,7 +156,7 @@ class _NoQueue(SimulatedLedger):
 
     def _won(self, row: Row) -> Acquired:
         won = super()._won(row)
-        return replace(won, ahead=(), previous=next(iter(won.history), None))
+        return replace(won, ahead=())
 
 
 class _AnyAgent(_Rowwise):
@@ -226,7 +226,7 @@ class _LinksForAll(SimulatedLedger):
             return claimed
         owned = [replace(entry.command, credential=claim.command.credential) for entry in claimed.history]
         history = tuple(replace(entry, command=of) for entry, of in zip(claimed.history, owned, strict=True))
-        return replace(claimed, previous=next(iter(history), claimed.previous), history=history)
+        return replace(claimed, history=history)
 
 
 class _ShortLease(SimulatedLedger):

@@ -104,7 +104,6 @@ class SimulatedTokenStore:
     def _put(self, name: str, value: Secret, expires_in: float) -> Stored:
         stored = self._stored(name)
         self._tokens[name] = (value, self._ledger.now() + expires_in, stored.version + 1 if stored else 1)
-        self._leads.pop(name, None)
         return self._stored(name)
 
     def _release(self, name: str, lease_owner: str) -> None:

@@ -11,13 +11,13 @@ from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, Initiation
 from cobrowse.model import Outcome
 from integrations.ledger import LedgerStore, migrations
 from integrations.ledger.database import Params, Rows, Run, SequentialRun
-from integrations.ledger.encryption import SecretBox, StaticKeys
+from integrations.ledger.encryption import SecretBox
 from integrations.ledger.sqlite_connection import DIALECT
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.scenario import Mutant
 from tests.simulation.scheduler import Scheduler
 
-_BOX = SecretBox(StaticKeys((Fernet.generate_key().decode(),)))
+_BOX = SecretBox((Fernet.generate_key().decode(),))
 _DIALECT = replace(DIALECT, now="world_now()")
 
 

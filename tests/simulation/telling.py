@@ -21,7 +21,7 @@ from tests.simulation.mischief import Mischief
 from tests.simulation.parts import SimulatedClock
 from tests.simulation.rows import Row
 from tests.simulation.scheduler import FREEZES, Call, Process, Scheduler
-from web.callback_payload import payload
+from web.responses import callback_body
 
 # Tries of one event that fail at most, and seconds until another process is started for one that died.
 MOST_FAULTS = 2
@@ -67,7 +67,7 @@ class Telling:
         clock = SimulatedClock(self.world)
         lease = LeaseKeeper(self, LEASE, process.name, clock)
         poster = Poster(
-            Receiver("https://receiver", (Secret(SECRET),)), payload, clock, self.dice.random, send=self.send
+            Receiver("https://receiver", (Secret(SECRET),)), callback_body, clock, self.dice.random, send=self.send
         )
         sender = self.sender(self, lease, poster, self, clock, lambda works: [work() for work in works])
         self.world.spawn(f"{process.name}/lease", lambda: self.loop(EVERY, lease.renew), process)

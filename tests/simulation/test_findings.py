@@ -6,7 +6,7 @@ import pytest
 
 from cobrowse.errors import GenesysRateLimited, GenesysTimeout, LedgerUnavailable
 from cobrowse.flow import Attempt, Flow, Step, run
-from cobrowse.ledger import Acquired, Checkpoint, Claim, InitiationRecord, LeaseLost, State, lock_key_for
+from cobrowse.ledger import Acquired, Checkpoint, Claim, InitiationRecord, Lease, LeaseLost, State, lock_key_for
 from cobrowse.model import Command, Failure, Outcome, Session, Status
 from tests.clocks import ManualClock
 from tests.simulation.genesys import Platform
@@ -252,7 +252,7 @@ def test_one_that_hears_that_an_earlier_one_failed_keeps_its_own_session():
         "other", command("k"), State.RUNNING, 1, Checkpoint(session=Session("c1", "theirs")), "h", 9.0
     )
     ledger = DoctorSettings(
-        Acquired(InitiationRecord("row", command(), State.RUNNING, 2, mine), other),
+        Acquired(InitiationRecord("row", command(), State.RUNNING, 2, mine), (Lease("other", "h"),)),
         replace(other, state=State.FAILED_RETRYABLE, outcome=FAILED),
     )
     told = stage.play(lambda initiation: replace(initiation, ledger=ledger)(command()))

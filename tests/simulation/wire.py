@@ -40,7 +40,7 @@ class Wire(httpx.BaseTransport):
         method, path, headers, body = request.method, request.url.path, request.headers, request.content
         correlation = headers["inin-correlation-id"]
         self._platform.calls[correlation] = self._platform.calls.get(correlation, 0) + 1
-        budget: float = request.extensions["deadline"]
+        budget: float = request.extensions["timeout"]["read"]
         there, back = world.between(*self._legs), world.between(*self._legs)
         fate = world.mischief.call(f"{method} {path}")
         if not fate and there + back > budget:

@@ -29,7 +29,8 @@ def came(peer, forwarded=None):
         ("10.0.0.1", "13.110.1.2, 10.0.0.9", "13.110.1.2"),
         ("10.0.0.1", "13.110.1.2:50123", "13.110.1.2"),
         ("10.0.0.1", "[2001:db8::1]:443", "2001:db8::1"),
-        ("10.0.0.1", "[2001:db8::1]", "2001:db8::1"),
+        ("10.0.0.1", "[2001:db8::a]", "2001:db8::a"),
+        ("10.0.0.1", "[2001:DB8::A]:443", "2001:DB8::A"),
         ("10.0.0.1", "13.110.1.2, unknown", "unknown"),
         ("10.0.0.1", "13.110.1.2, ", "13.110.1.2"),
         ("10.0.0.1", "", "10.0.0.1"),
@@ -87,6 +88,8 @@ def test_without_trusted_proxies_nobodys_word_counts_and_the_start_says_so():
     with pytest.raises(NotAuthenticated) as refused:
         row.authenticate(came("10.0.0.1", "13.110.1.2"), NOW)
     assert refused.value.message == "the address '10.0.0.1' is not one of the row's allow_from"
+    with pytest.raises(NotAuthenticated, match=f"the address '{'x' * 60}' is"):
+        row.authenticate(came("x" * 61), NOW)
     told = "Compare allow_from in the sender's row with the addresses that the vendor publishes, and TRUSTED_PROXIES."
     assert refused.value.hint == told
 

@@ -97,6 +97,15 @@ def test_a_step_that_fails_is_noted_by_its_code_or_as_failed(error, result):
     assert attempt.spans == [Span("step", "attach", 1.0, 0.0, result)]
 
 
+def test_a_commit_is_timed_and_observers_do_not_receive_it():
+    watch = Watch()
+    attempt = an_attempt(watch)
+    with attempt.commit("pending attach"):
+        attempt.clock.time += 2
+    assert attempt.spans == [Span("commit", "pending attach", 1.0, 2.0, "")]
+    assert watch.spans == []
+
+
 def test_every_observer_is_told_what_came_of_it():
     one, other = Watch(), Watch()
     attempt, outcome = an_attempt(one, other), Outcome(Status.INITIATED, "i-1", "corr")

@@ -10,8 +10,7 @@ from gunicorn.http.errors import ParseException
 
 from cobrowse.errors import CobrowseError, Overloaded
 from tests.clocks import HANGS
-from web.body_budget import PIECE, BodyBudget
-from web.request_parsing import raw_body
+from web.request_parsing import PIECE, BodyBudget, raw_body
 
 SIZE = PIECE * 4
 

@@ -13,12 +13,12 @@ from cobrowse.ledger import State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from integrations.callbacks import Receiver as Target
 from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, TryResult
-from integrations.senders.auth.standard_webhooks import sample
-from schemas.callbacks import CallbackOutcomeSchema, CallbackSchema
+from integrations.senders.auth.standard_webhooks import SECRET_FORM
+from schemas.answers import CallbackOutcomeSchema, CallbackSchema
 from tests.clocks import HANGS, LeapingClock
 from tests.ports import free_port
 from tests.receivers import SECRET, Receiver
-from web.callback_payload import payload
+from web.responses import callback_body
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 SESSION = Session("c-1", "s-1", join_url=Secret("https://join"), join_code=Secret("123"), offer_ends="later")
@@ -44,7 +44,7 @@ def callback(**fields):
 
 
 def poster(url, secrets=(SECRET,), **more):
-    return Poster(Target(url, tuple(map(Secret, secrets))), payload, SystemClock(), lambda: 0.5, **more)
+    return Poster(Target(url, tuple(map(Secret, secrets))), callback_body, SystemClock(), lambda: 0.5, **more)
 
 
 def test_the_words_of_an_event_and_of_a_delivery_are_those_on_record():
@@ -63,7 +63,7 @@ def test_the_words_of_an_event_and_of_a_delivery_are_those_on_record():
 
 
 def test_it_says_what_the_data_action_says_without_what_lets_anyone_in():
-    said = orjson.loads(payload(callback(), OUTCOME))
+    said = orjson.loads(callback_body(callback(), OUTCOME))
     assert (said["type"], said["timestamp"]) == ("initiation.succeeded", "2026-11-27T09:00:00+00:00")
     data = said["data"]
     assert not {"joinUrl", "viewerUrl", "joinCode", "websocketUrl"} & data.keys()
@@ -83,7 +83,7 @@ def test_it_says_what_the_data_action_says_without_what_lets_anyone_in():
 def test_a_failure_says_why_and_whether_a_retry_helps():
     failure = Failure("conversation_not_active", "it ended", "start earlier", retryable=False, is_terminal=True)
     failed = replace(OUTCOME, status=Status.FAILED, failure=failure)
-    data = orjson.loads(payload(callback(type=EventType.FAILED), failed))["data"]
+    data = orjson.loads(callback_body(callback(type=EventType.FAILED), failed))["data"]
     assert (data["success"], data["errorCode"], data["retryable"]) == (False, "conversation_not_active", False)
 
 
@@ -116,7 +116,7 @@ def test_it_is_signed_so_that_the_standards_package_takes_it(receiver):
 
 
 def test_each_secret_signs_so_that_one_can_be_replaced(receiver):
-    new = sample("that follows the receiver's own")
+    new = SECRET_FORM.sample("that follows the receiver's own")
     assert poster(receiver.url, (new, SECRET))(callback()).state is Delivery.DELIVERED
     assert len(receiver.received) == 1
 
@@ -124,7 +124,7 @@ def test_each_secret_signs_so_that_one_can_be_replaced(receiver):
 def test_the_id_stays_and_the_timestamp_is_new_at_each_try(receiver):
     receiver.answer = lambda _: (500, {})
     clock = LeapingClock()
-    post = Poster(Target(receiver.url, (Secret(SECRET),)), payload, clock, lambda: 0.0)
+    post = Poster(Target(receiver.url, (Secret(SECRET),)), callback_body, clock, lambda: 0.0)
     post(callback())
     clock.sleep(5.0)
     post(callback(tries=1))

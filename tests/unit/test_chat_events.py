@@ -137,7 +137,7 @@ def test_a_relayed_detail_event_has_an_age_and_a_state_has_none():
 
 
 def test_an_envelope_without_times_takes_no_age():
-    with pytest.raises(SendersFileError, match="max_age_seconds: the envelope 'custom' does not say"):
+    with pytest.raises(SendersFileError, match="max_age_seconds: the envelope 'custom' has no use for it"):
         row("custom", "max_age_seconds = 60")
 
 

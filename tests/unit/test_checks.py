@@ -53,6 +53,7 @@ def test_a_value_of_the_form_is_taken(check, value):
         (checks.texts, [], LIST),
         (checks.texts, "ab", LIST),
         (checks.texts, ["a", ""], LIST),
+        (checks.texts, ["a", " "], LIST),
         (checks.texts, ["a", 7], LIST),
         (checks.text_table, {}, TABLE),
         (checks.text_table, ["a"], TABLE),

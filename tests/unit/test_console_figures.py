@@ -52,7 +52,6 @@ def test_more_than_can_be_read_are_the_figures_of_the_time_that_the_newest_span(
 def test_an_empty_hour_shows_no_figures_that_could_mislead():
     shown = strip()
     assert [figure.value for figure in shown.values()] == ["0.0", "—", "—", "0", "0"]
-    assert not any(figure.alert for figure in shown.values())
 
 
 def test_what_runs_still_is_neither_success_nor_failure():
@@ -65,7 +64,6 @@ def test_what_runs_still_is_neither_success_nor_failure():
 def test_one_failure_among_many_never_reads_as_all():
     shown = strip(*[Sample()] * 9_999, Sample(state=State.FAILED_FINAL))
     assert shown["success"].value == "99.9"
-    assert shown["success"].alert
 
 
 def test_p50_and_p95_are_of_all_attempts_that_ended():
@@ -80,11 +78,7 @@ def test_p50_and_p95_are_of_all_attempts_that_ended():
 def test_calls_and_429s_are_summed_with_their_share():
     shown = strip(Sample(rate_limited=1), Sample())
     assert shown["calls"].value == "6"
-    assert (shown["limited"].value, shown["limited"].detail, shown["limited"].alert) == (
-        "1",
-        "16.7 % of the calls",
-        True,
-    )
+    assert (shown["limited"].value, shown["limited"].detail) == ("1", "16.7 % of the calls")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 from marshmallow import ValidationError, fields
 
 from cobrowse.model import Outcome, Session, Status
-from schemas.data_action import AnswerSchema, StartRequestSchema
+from schemas.answers import AnswerSchema
+from schemas.data_action import StartRequestSchema
 from schemas.validation_errors import describe_errors
 from tests.unit.test_texts import PLACEHOLDERS
 from web.responses import to_answer

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from marshmallow import ValidationError
 
+from cobrowse.errors import InvalidRequest
 from schemas.duplicates import check_names
 
 NAMES = ("conversationId", "channel", "latest")
@@ -24,7 +24,7 @@ NAMES = ("conversationId", "channel", "latest")
     ],
 )
 def test_a_name_that_comes_twice_is_refused(body):
-    with pytest.raises(ValidationError, match="Comes more than once"):
+    with pytest.raises(InvalidRequest, match="Comes more than once"):
         check_names(body.encode(), NAMES)
 
 
@@ -48,5 +48,5 @@ def test_one_that_does_not_is_not(body):
 
 def test_nesting_that_can_not_be_followed_is_refused():
     body = b'{"latest": 1, "latest": 2, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    with pytest.raises(ValidationError, match="nested too deeply"):
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
         check_names(body, NAMES)

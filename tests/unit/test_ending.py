@@ -1,5 +1,6 @@
 """Ending a session: what is at work there is waited for, one look says what is live, and one step ends it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from cobrowse.ending import can_end, command_to_end, end_session, would_end
 from cobrowse.errors import GenesysBadResponse, InProgress
 from cobrowse.flow import Attempt, Flow, Step
-from cobrowse.ledger import Acquired, Checkpoint, State
+from cobrowse.ledger import Acquired, Checkpoint, Lease, State
 from cobrowse.model import Command, Ending, Outcome, Session, Status
 from tests.clocks import ManualClock
 from tests.scripted import ScriptedLedger, command, ended, entry
@@ -59,12 +60,11 @@ def started(initiation_id="theirs", session_id="s-1", *, verified=True, **fields
     return ended(initiation_id, **usual | fields)
 
 
-def end(genesys, *, asked=END, ahead=(), history=(), previous=None, **reads):
+def end(genesys, *, asked=END, ahead=(), history=(), **reads):
     clock = ManualClock()
     ledger, attempt = Ledger(clock, **reads), Attempt(asked, "mine", "owner", clock)
     mine = entry("mine", of=asked, updated=NOW)
-    acquired = Acquired(mine, previous or next(iter(history), None), ahead, history)
-    return end_session(genesys, ledger, attempt, acquired), ledger, attempt
+    return end_session(genesys, ledger, attempt, Acquired(mine, ahead, history)), ledger, attempt
 
 
 def test_a_live_session_is_ended_by_a_look_and_a_call_and_marked_after_it():
@@ -103,19 +103,19 @@ def test_an_end_by_its_initiation_reads_it_and_ends_its_session_alone():
 
 def test_a_start_that_was_claimed_before_is_waited_for_and_its_session_ended():
     running = entry("theirs", lease_owner="them", lease_left=3.0)
-    genesys = Genesys(LIVE)
-    outcome, ledger, _ = end(genesys, previous=running, reads=[running, started()])
+    ahead = (Lease("theirs", "them"),)
+    outcome, ledger, _ = end(Genesys(LIVE), ahead=ahead, reads=[running, started()])
     assert outcome.status is Status.ENDED
     assert ledger.told[:3] == [("read", "theirs"), ("wait", "theirs", 3.0), ("read", "theirs")]
     assert ledger.marked == ["theirs"]
     with pytest.raises(InProgress):
-        end(Genesys(LIVE), previous=running, reads=[entry("theirs", lease_owner="them", lease_left=30.0)] * 2)
+        end(Genesys(LIVE), ahead=ahead, reads=[replace(running, lease_left=30.0)] * 2)
 
 
 def test_an_earlier_end_is_waited_for_and_is_no_session():
     other = entry("other", of=END, lease_owner="them", lease_left=3.0)
     over = ended("other", of=END, checkpoint=Checkpoint(session=Session("c-1", "s-1")))
-    _, ledger, _ = end(Genesys(LIVE), previous=other, reads=[other, over])
+    _, ledger, _ = end(Genesys(LIVE), ahead=(Lease("other", "them"),), reads=[other, over])
     assert ledger.marked == []
 
 

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from cobrowse.ledger import State
-from commands.export import Moment
+from commands.export import parse_moment
 from commands.initiations import PAGE, matching
 from commands.terminal import csv_cell
 
@@ -22,7 +22,7 @@ from commands.terminal import csv_cell
     ],
 )
 def test_a_moment_is_iso_8601_in_this_machines_zone_unless_it_names_one(text, moment):
-    assert Moment().convert(text, None, None) == moment
+    assert parse_moment(text) == moment
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_a_moment_is_iso_8601_in_this_machines_zone_unless_it_names_one(text, mo
 )
 def test_a_moment_may_be_so_long_ago(text, ago):
     before = datetime.now(UTC)
-    moment = Moment().convert(text, None, None)
+    moment = parse_moment(text)
     assert before <= moment + ago <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("text", ["", "tomorrow", "7 weeks", "2026-13-01", "999999d", "9999-99-99T99:99", "d", "٣d"])
 def test_what_is_no_moment_is_shown_with_examples(text):
     with pytest.raises(click.BadParameter, match="is not a time such as 2026-11-27"):
-        Moment().convert(text, None, None)
+        parse_moment(text)
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,22 @@
 """Which flow starts a session: the one that is set, or the first of the table that the org has."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from cobrowse.errors import GenesysForbidden
-from cobrowse.flow import Attempt
+from cobrowse.flow import Attempt, Step
 from cobrowse.ledger import Checkpoint
 from cobrowse.model import Command
 from diagnostics.connectivity import ConnectivityProbe
 from diagnostics.context import DiagnosticContext
 from diagnostics.genesys_checks import GenesysChecks
 from diagnostics.user_checks import tokens
-from integrations.genesys.flows import FLOWS, MODES, FlowRow, StepRow, lacking_hint
+from integrations.genesys.flows import FLOWS, MODES, FlowRow, lacking_hint
 from integrations.genesys.grants import AUTO
 from integrations.genesys.operations import Operation
-from integrations.genesys.steps import Calls
 from integrations.genesys.transport import CurlTransport
 from integrations.observability.metrics import Metrics
 from schemas.genesys import CobrowseSessionSchema
@@ -77,10 +77,10 @@ def invite(calls, attempt):
 
 HOSTED = FlowRow(
     "hosted",
-    (
-        StepRow("token", Calls.token),
-        StepRow("invite", invite, Calls.find_session, has_side_effect=True, notifies_customer=True),
-        StepRow("verify", Calls.verify),
+    lambda calls: (
+        Step("token", calls.token),
+        Step("invite", partial(invite, calls), calls.find_session, has_side_effect=True, notifies_customer=True),
+        Step("verify", calls.verify),
     ),
     INVITE,
     scopes={None: "hosted:start"},
@@ -109,8 +109,8 @@ def test_the_doctor_tries_the_invitation_of_a_third_flow():
     tried = []
     grants = SimpleNamespace(mode=AUTO, user=object(), demanded=tuple)
     client = SimpleNamespace(call=lambda _attempt, operation, *_, **__: tried.append(operation))
-    org = SimpleNamespace(grants=grants, row=HOSTED, client=client, new_id=lambda: "id", attempt=lambda: None)
-    (check,) = tokens(None, org)
+    org = SimpleNamespace(grants=grants, row=HOSTED, client=client, attempt=lambda: None)
+    (check,) = tokens(SimpleNamespace(new_id=lambda: "id"), org)
     assert (tried, check.ok) == ([INVITE], True)
 
 

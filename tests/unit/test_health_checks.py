@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from cobrowse.errors import GenesysUnauthorized, LedgerUnavailable
-from diagnostics.health_checks import Readiness, TokenCheck, ping_check
+from diagnostics.readiness import Readiness, TokenCheck, ping_check
 from tests.clocks import HANGS, ManualClock
 
 

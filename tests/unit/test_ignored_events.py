@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from integrations.senders.ignored import MAX_EVENTS, IgnoredEvent, IgnoredEvents
+from integrations.senders.activity import MAX_EVENTS, IgnoredEvent, IgnoredEvents
 
 
 def test_the_newest_are_kept_first_and_every_one_is_counted():

@@ -16,7 +16,7 @@ from cobrowse.errors import (
 )
 from cobrowse.flow import FlowUnavailable
 from cobrowse.initiation import COMPLETION_INTERVAL, MIN_COMPLETION_SECONDS
-from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Claim, FingerprintMismatch, Invitation, LeaseLost, State
+from cobrowse.ledger import Acquired, Checkpoint, Claim, Invitation, LeaseLost, State
 from cobrowse.model import Failure, Outcome, Session, Status
 from tests.scripted import DONE, IN_C1, ScriptedGenesys, Watch, command, entry, initiation
 
@@ -137,7 +137,7 @@ def test_a_failure_is_reported_at_once_where_the_ledger_is_away():
 
 
 def test_a_key_with_another_request_is_refused_before_anything_is_done():
-    work = initiation(claims=[FingerprintMismatch(entry())])
+    work = initiation(claims=[entry(of=command(conversation_id="c-1", key="k", fingerprint="another"))])
     with pytest.raises(KeyReused, match=r"^Idempotency-Key already used with a different request$"):
         work(command(conversation_id="c-1", key="k"))
     assert work.genesys.calls == []
@@ -266,6 +266,6 @@ def test_a_search_that_finds_none_is_reported_though_somebody_took_its_row_over(
 
 
 def test_a_search_whose_row_is_taken_completes_nothing():
-    work = initiation(ScriptedGenesys(webchat=NoActiveConversation("none")), claims=[AlreadyHeld(entry())])
+    work = initiation(ScriptedGenesys(webchat=NoActiveConversation("none")), claims=[entry()])
     assert work(command(latest=True)).failure.code == "no_active_conversation"
     assert work.ledger.settled == []

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Lease, State
+from cobrowse.ledger import Acquired, Checkpoint, State
 from cobrowse.model import Secret, Session, Status
 from tests.scripted import ScriptedGenesys, command, ended, entry
 from tests.unit.test_initiation_repeats import asked, won
@@ -54,7 +54,7 @@ def test_an_open_offer_is_found_behind_one_that_failed_later():
     later = ended(
         "later", State.FAILED_RETRYABLE, checkpoint=Checkpoint("media", session=Session("c-1", "gone", verified=True))
     )
-    claimed = Acquired(entry("row"), later, (), (later, offered("2026-11-25T09:00:01Z")))
+    claimed = Acquired(entry("row"), (), (later, offered("2026-11-25T09:00:01Z")))
     _, told = asked(ScriptedGenesys(), claims=[claimed])
     assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
 
@@ -70,7 +70,7 @@ def test_an_owner_that_was_taken_for_dead_may_have_put_an_offer_on_record_since(
         "a failure": ended("first", State.FAILED_RETRYABLE, checkpoint=tried),
         "nothing": then,
     }[late]
-    claimed = Acquired(entry("row"), then, (), (then,))
+    claimed = Acquired(entry("row"), (), (then,))
     work, told = asked(ScriptedGenesys(), claims=[claimed], reads=[now])
     if late == "an open offer":
         assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
@@ -78,6 +78,14 @@ def test_an_owner_that_was_taken_for_dead_may_have_put_an_offer_on_record_since(
         assert told.status is Status.INITIATED
     looks = [call for call, _ in work.genesys.calls].count("look")
     assert looks == {"nothing": 3, "a failure": 6}.get(late, 4)
+
+
+def test_the_offer_of_one_that_was_waited_for_and_died_stands():
+    session = Session("c-1", "offered", "m", offer_ends="2026-11-25T09:00:10Z")
+    running = entry("first", lease_left=3.0, checkpoint=Checkpoint("native", ("cobrowse",), "", True, session))
+    dead = replace(running, lease_left=0.0)
+    _, told = asked(ScriptedGenesys(), claims=[won(running)], reads=[running, dead, dead])
+    assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
 
 
 # Whose links
@@ -96,10 +104,8 @@ def test_links_and_code_are_for_the_credential_that_started_the_session(how, sen
 
     def told(to):
         running = entry("first", of=of, lease_owner="h", lease_left=3.0)
-        claimed = (
-            won(first, after=60) if how == "already active" else Acquired(entry("row"), running, (Lease("first", "h"),))
-        )
-        work, outcome = asked(ScriptedGenesys(live=[(LIVE,)]), to, claims=[claimed], reads=[first])
+        claimed = won(first, after=60) if how == "already active" else won(running)
+        work, outcome = asked(ScriptedGenesys(live=[(LIVE,)]), to, claims=[claimed], reads=[running, first])
         return outcome.session, work.ledger.settled[0][3].session
 
     for session in told(of):
@@ -118,7 +124,7 @@ def test_a_delivery_that_is_redelivered_by_another_credential_gets_no_links(how)
     dead = entry("first", of=of, attempts=2, checkpoint=Checkpoint("media", ("create", "attach"), session=started))
     scripts = {
         "replayed": {"finds": [first]},
-        "replayed after a wait": {"claims": [AlreadyHeld(entry("first", of=of, lease_left=3.0))], "reads": [first]},
+        "replayed after a wait": {"claims": [entry("first", of=of, lease_left=3.0)], "reads": [first]},
         "taken over": {"claims": [Acquired(dead)]},
     }
 

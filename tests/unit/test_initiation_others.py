@@ -13,7 +13,7 @@ from cobrowse.errors import (
     KeyReused,
     LedgerUnavailable,
 )
-from cobrowse.ledger import Acquired, AlreadyHeld, Lease, LeaseLost, State
+from cobrowse.ledger import Acquired, Lease, LeaseLost, State
 from cobrowse.model import Status
 from tests.clocks import ManualClock
 from tests.scripted import IN_C1, ScriptedGenesys, Watch, command, ended, entry, initiation
@@ -24,7 +24,7 @@ from tests.scripted import IN_C1, ScriptedGenesys, Watch, command, ended, entry,
 def test_the_second_caller_waits_and_is_told_the_same():
     clock = ManualClock()
     running, over = entry("row", of=command(key="k"), lease_left=4.0), ended("row", of=command(key="k"))
-    work = initiation(clock=clock, claims=[AlreadyHeld(running)], reads=[running, over])
+    work = initiation(clock=clock, claims=[running], reads=[running, over])
     told = work(command(key="k", correlation_id="second"))
     assert told == over.outcome
     assert told.replayed
@@ -41,7 +41,7 @@ def test_the_second_caller_waits_and_is_told_the_same():
 def test_one_that_waits_too_long_learns_that_it_is_still_running_and_which():
     running = entry("row", of=command(key="k"), lease_left=60.0)
     watch = Watch()
-    work = initiation(claims=[AlreadyHeld(running)], reads=[replace(running, lease_left=47.0)] * 9, observers=(watch,))
+    work = initiation(claims=[running], reads=[replace(running, lease_left=47.0)] * 9, observers=(watch,))
     told = work(command(key="k"))
     assert work.ledger.told[0] == ("wait", "row", 10.0)
     assert (told.initiation_id, told.failure.code) == ("row", "in_progress")
@@ -53,7 +53,7 @@ def test_one_that_waits_too_long_learns_that_it_is_still_running_and_which():
 def test_the_second_caller_waits_to_the_end_of_its_deadline():
     running = entry("row", of=command(key="k"), lease_left=60.0)
     over = ended("row", of=command(key="k"))
-    work = initiation(claims=[AlreadyHeld(running)], reads=[over])
+    work = initiation(claims=[running], reads=[over])
     assert work(command(key="k", deadline_seconds=0.5)) == over.outcome
     assert work.ledger.told[0] == ("wait", "row", 0.5)
 
@@ -66,14 +66,14 @@ def test_what_a_dead_owner_has_left_is_claimed_anew(left):
         "its lease is over": replace(running, lease_left=0.0),
         "ended without an answer": replace(running, state=State.SUCCEEDED),
     }[left]
-    work = initiation(claims=[AlreadyHeld(running)], reads=[found])
+    work = initiation(claims=[running], reads=[found])
     assert work(command(key="k", conversation_id="c-1")).status is Status.INITIATED
     assert len(work.ledger.claims) == 2
 
 
 def test_an_entry_that_runs_is_no_answer_though_it_has_one_of_an_earlier_attempt():
     stale = replace(ended("row", of=command(key="k")), state=State.RUNNING)
-    work = initiation(claims=[AlreadyHeld(stale)])
+    work = initiation(claims=[stale])
     told = work(command(key="k", conversation_id="c-1"))
     assert (told.initiation_id, told.replayed) == ("id-1", False)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobrowse.errors import ConversationNotActive, GenesysUnavailable, InProgress
-from cobrowse.ledger import Acquired, AlreadyHeld, Checkpoint, Lease, State
+from cobrowse.ledger import Acquired, Checkpoint, Lease, State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
 from tests.clocks import ManualClock
 from tests.scripted import IN_C1, ScriptedGenesys, Watch, command, ended, entry, initiation
@@ -20,7 +20,9 @@ def won(previous, *, after=None, **fields):
     mine = entry("row", **fields)
     if after is not None:
         previous, mine = replace(previous, updated=THEN), replace(mine, updated=THEN + timedelta(seconds=after))
-    return Acquired(mine, previous)
+    if previous.has_live_lease:
+        return Acquired(mine, (Lease(previous.id, previous.lease_owner),))
+    return Acquired(mine, history=(previous,))
 
 
 def asked(genesys, of=IN_C1, **ledger):
@@ -35,7 +37,7 @@ def test_a_retry_without_a_key_joins_the_one_that_is_running():
     running = entry("first", lease_left=3.0)
     first = ended("first", checkpoint=Checkpoint("media", session=Session("c-1", "their-session", verified=True)))
     latest = command(latest=True)
-    work, told = asked(ScriptedGenesys(webchat="c-1"), latest, claims=[won(running)], reads=[first])
+    work, told = asked(ScriptedGenesys(webchat="c-1"), latest, claims=[won(running)], reads=[running, first])
     assert (told.status, told.initiation_id, told.correlation_id) == (Status.JOINED, "row", "corr")
     assert (told.session, told.flow) == (first.outcome.session, "media")
     # What it took is its own.
@@ -50,8 +52,8 @@ def test_a_retry_without_a_key_joins_the_one_that_is_running():
 def test_a_retry_of_one_that_failed_has_its_answer_and_keeps_its_own_progress():
     _, told = asked(ScriptedGenesys(fails={"create": [GenesysUnavailable("503")]}))
     failed = ended("first", State.FAILED_RETRYABLE, outcome=replace(told, initiation_id="first"))
-    claims = [won(entry("first", lease_left=3.0))]
-    work, told = asked(ScriptedGenesys(), claims=claims, reads=[failed])
+    running = entry("first", lease_left=3.0)
+    work, told = asked(ScriptedGenesys(), claims=[won(running)], reads=[running, failed])
     assert (told.status, told.initiation_id) == (Status.FAILED, "row")
     assert told.failure == failed.outcome.failure
     assert work.ledger.settled[0][3] == Checkpoint()
@@ -166,7 +168,7 @@ def test_what_has_no_time_on_record_counts_as_young(untold):
     claimed = (
         replace(claimed, entry=replace(claimed.entry, updated=None))
         if untold == "row"
-        else replace(claimed, previous=replace(claimed.previous, updated=None))
+        else replace(claimed, history=(replace(claimed.history[0], updated=None),))
     )
     work, _ = asked(ScriptedGenesys(), claims=[claimed])
     assert [what for what, _ in work.genesys.calls].count("look") == 3
@@ -202,8 +204,8 @@ def test_a_request_with_a_key_waits_for_who_is_ahead_and_joins_it_under_its_own_
     first = ended(
         "first", of=running.command, lease_owner="h", checkpoint=Checkpoint("media", session=Session("c-1", "s"))
     )
-    claimed = Acquired(entry("row"), running, (Lease("first", "h"),))
-    work, told = asked(ScriptedGenesys(), command(key="b", conversation_id="c-1"), claims=[claimed], reads=[first])
+    key_b, reads = command(key="b", conversation_id="c-1"), [running, first]
+    work, told = asked(ScriptedGenesys(), key_b, claims=[won(running)], reads=reads)
     assert (told.status, told.initiation_id, told.replayed) == (Status.JOINED, "row", False)
     assert told.session == first.outcome.session
     assert work.genesys.calls == []
@@ -217,12 +219,14 @@ def test_all_who_are_ahead_are_waited_for():
 
     final = Failure("conversation_not_found", "", "", retryable=False, is_terminal=True)
     ahead = (Lease("second", "h"), Lease("first", "h"))
-    claimed = Acquired(entry("row"), entry("second", lease_owner="h", lease_left=3.0), ahead)
-    reads = [over("second", final), entry("first", lease_owner="h", lease_left=3.0), over("first", final)]
+    claimed = Acquired(entry("row"), ahead)
+    running = [entry(each.id, lease_owner="h", lease_left=3.0) for each in ahead]
+    reads = [running[0], over("second", final), running[1], over("first", final)]
     work, told = asked(ScriptedGenesys(), claims=[claimed], reads=reads)
     # What no repeat mends is each one's own affair; nobody has invited, so there is nothing to look for.
     assert told.status is Status.INITIATED
     assert [call for call in work.ledger.told if call[0] in ("wait", "read")] == [
+        ("read", "second"),
         ("wait", "second", 3.0),
         ("read", "second"),
         ("read", "first"),
@@ -234,8 +238,8 @@ def test_all_who_are_ahead_are_waited_for():
 
 def test_who_has_taken_over_from_one_ahead_is_behind():
     taken_over = entry("first", lease_owner="another", lease_left=9.0)
-    claimed = Acquired(entry("row"), entry("first", lease_owner="h", lease_left=3.0), (Lease("first", "h"),))
-    work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[claimed], reads=[taken_over])
+    running = entry("first", lease_owner="h", lease_left=3.0)
+    work, told = asked(ScriptedGenesys(live=[(LIVE,)]), claims=[won(running)], reads=[running, taken_over])
     assert told.status is Status.ALREADY_ACTIVE
     assert [call for call in work.ledger.told if call[0] == "wait"] == [("wait", "first", 3.0)]
 
@@ -273,14 +277,14 @@ def test_run_again_checks_first_and_goes_on_where_the_row_stood():
 def test_run_again_of_one_that_has_ended_well_is_its_answer():
     over = ended("old", of=command(key="k", conversation_id="c-1"))
     watch = Watch()
-    work = initiation(reclaims=[AlreadyHeld(over)], observers=(watch,))
+    work = initiation(reclaims=[over], observers=(watch,))
     told = work.retry(over, 8.0, "by hand")
     assert (told, told.replayed) == (over.outcome, True)
     assert [outcome for _, outcome in watch.outcomes] == [told]
     assert work.genesys.calls == []
 
 
-@pytest.mark.parametrize("reclaimed", [None, AlreadyHeld(entry("old", lease_left=0.0))])
+@pytest.mark.parametrize("reclaimed", [None, entry("old", lease_left=0.0)])
 def test_run_again_of_one_that_has_no_answer_is_in_progress(reclaimed):
     told = initiation(reclaims=[reclaimed]).retry(ended("old"), 8.0, "by hand")
     assert told.failure.code == InProgress.code
@@ -290,7 +294,7 @@ def test_run_again_of_one_that_has_no_answer_is_in_progress(reclaimed):
 
 def test_run_again_waits_for_a_running_one():
     running, over = entry("old", lease_left=2.0), ended("old")
-    work = initiation(clock=ManualClock(), reclaims=[AlreadyHeld(running)], reads=[over])
+    work = initiation(clock=ManualClock(), reclaims=[running], reads=[over])
     assert work.retry(running, 8.0, "by hand").status is Status.JOINED
     assert work.ledger.told[1:] == [("wait", "old", 2.0), ("read", "old")]
 
@@ -298,8 +302,8 @@ def test_run_again_waits_for_a_running_one():
 def test_run_again_waits_for_a_running_one_of_the_conversation():
     old = ended("old", State.FAILED_FINAL, of=command(conversation_id="c-1", key="k"))
     running = entry("other", of=command(conversation_id="c-1", key="b"), lease_owner="h", lease_left=3.0)
-    reclaimed = Acquired(replace(old, attempts=2, state=State.RUNNING), running, (Lease("other", "h"),))
-    work = initiation(reclaims=[reclaimed], reads=[ended("other", of=running.command, lease_owner="h")])
+    reclaimed = Acquired(replace(old, attempts=2, state=State.RUNNING), (Lease("other", "h"),))
+    work = initiation(reclaims=[reclaimed], reads=[running, ended("other", of=running.command, lease_owner="h")])
     told = work.retry(old, 8.0, "by hand")
     assert (told.status, told.initiation_id) == (Status.JOINED, "old")
     assert work.genesys.calls == []

@@ -12,7 +12,7 @@ from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig
 from integrations.senders.auth.issued_tokens import TokenRules, rules_of
 from integrations.senders.auth.jwks import Jwks
-from integrations.senders.auth.jwt_bearer import JWT, verify_jwt
+from integrations.senders.auth.jwt_bearer import JWT
 from integrations.senders.auth.public_keys import Key, sample_pem
 from integrations.senders.auth.scheme import CanNotSignError, SenderContext
 from integrations.senders.requests import UnverifiedRequest
@@ -27,7 +27,7 @@ HINT = "Compare issuer, audience and claims in the sender's row with what the id
 
 def refusal(held, rules=RULES):
     with pytest.raises(NotAuthenticated) as refused:
-        verify_jwt(AuthConfig(own=rules), held, NOW)
+        JWT.verify(AuthConfig(own=rules), held, NOW)
     return refused.value.message, refused.value.hint
 
 
@@ -70,10 +70,10 @@ def test_a_token_is_good_by_the_keys_name_or_by_the_issuer_whose_key_it_names():
         asked.append(key_id)
         return [KEY]
 
-    assert verify_jwt(AuthConfig(own=RULES), presenting(token()), NOW) == "K"
+    assert JWT.verify(AuthConfig(own=RULES), presenting(token()), NOW) == "K"
     fetched = TokenRules(ISSUER, AUDIENCE, jwks=SimpleNamespace(candidates=candidates))
     for header in ({}, {"kid": "k7"}):
-        assert verify_jwt(AuthConfig(own=fetched), presenting(token(header=header)), NOW) == ISSUER
+        assert JWT.verify(AuthConfig(own=fetched), presenting(token(header=header)), NOW) == ISSUER
     assert asked == ["", "k7"]
 
 
@@ -136,9 +136,9 @@ def test_its_keys_are_fetched_from_the_start_where_they_are_fetched_at_all():
 
 
 def test_a_secret_is_a_public_key_and_a_sample_is_one():
-    pem = JWT.sample("one", {})
+    pem = JWT.secret_form({}).sample("one")
     assert pem == sample_pem("one")
-    assert JWT.key_of(pem, {}) == JWT.key_of(pem.replace("\\n", "\n"), {})
-    assert JWT.key_of(pem, {}).startswith(b"0*0\x05\x06\x03+ep"), "Ed25519 in DER"
-    assert JWT.key_of("none", {}) is None
-    assert JWT.key_form({}) == "PEM, a public key of RSA (2048 bits), of P-256 or of Ed25519"
+    assert JWT.secret_form({}).key_of(pem) == JWT.secret_form({}).key_of(pem.replace("\\n", "\n"))
+    assert JWT.secret_form({}).key_of(pem).startswith(b"0*0\x05\x06\x03+ep"), "Ed25519 in DER"
+    assert JWT.secret_form({}).key_of("none") is None
+    assert JWT.secret_form({}).name == "PEM, a public key of RSA (2048 bits), of P-256 or of Ed25519"

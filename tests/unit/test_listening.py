@@ -6,10 +6,9 @@ from datetime import timedelta
 import pytest
 
 from integrations.genesys.no_proxy import is_direct
-from integrations.listening.agent_answers import AgentAnswer, AgentAnswerReader
+from integrations.listening.agent_answers import AgentAnswer, read_change
 from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
-from integrations.listening.connection import PONG, QUIET, RENEW_BEFORE, Connection, Silent
-from integrations.listening.messages import PING, read_message
+from integrations.listening.connection import PING, USUAL_TIMES, Connection, Silent, read_message
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import Ignored
 from tests.clocks import ManualClock
@@ -30,7 +29,7 @@ def change(*agents, topic=TOPIC):
     [
         ({}, "queues: neither queues nor users"),
         ({"queues": "Support"}, "queues: must be a list"),
-        ({"queues": [""]}, "queues: must be a list"),
+        ({"queues": [" "]}, "queues: must be a list"),
         ({"queues": ["a"], "catch_up": "yes"}, "catch_up: must be true or false"),
         ({"queues": ["a"], "topics": []}, "topics: not a key of it"),
         ("queues", "is not a table"),
@@ -55,6 +54,8 @@ def test_topics_are_the_queues_and_the_users():
     assert Subscription(("q",), ("u",)).topics == ("v2.routing.queues.q.conversations", "v2.users.u.conversations")
     assert is_id(CHAT)
     assert not is_id("Support")
+    assert not is_id("")
+    assert not is_id(CHAT.replace("-", ""))
 
 
 @pytest.mark.parametrize(
@@ -73,16 +74,19 @@ def test_a_message_is_one_of_the_channels_or_an_event(text, kind):
 
 
 def test_an_answer_names_its_agent_and_the_first_is_the_key():
-    read = AgentAnswerReader(lambda: "id").read
     now = ManualClock().now()
-    answered = read(change(("a", "disconnected"), ("b", "connected"), ("d", "connected")), now)
+
+    def read(event):
+        return read_change(event, now, lambda: "id")
+
+    answered = read(change(("a", "disconnected"), ("b", "connected"), ("d", "connected")))
     assert isinstance(answered, AgentAnswer)
     assert answered.keys == (f"{CHAT}:b", f"{CHAT}:d")
     command = answered.command
     assert (command.key, command.sender, command.start_when) == (f"{CHAT}:b", "listen", "agent_connected")
     assert command.reuse_live_session
-    assert isinstance(read(change(("a", "alerting")), now), Ignored)
-    assert isinstance(read(change(("a", "connected"), topic=f"{TOPIC}.emails"), now), Ignored)
+    assert isinstance(read(change(("a", "alerting"))), Ignored)
+    assert isinstance(read(change(("a", "connected"), topic=f"{TOPIC}.emails")), Ignored)
 
 
 class Socket:
@@ -108,11 +112,11 @@ def test_silence_is_asked_about_once_and_then_is_the_end():
     clock = ManualClock()
     socket = Socket(clock)
     connection = Connection(socket, None, clock)
-    assert connection.receive(QUIET - 1) is None
+    assert connection.receive(USUAL_TIMES.quiet - 1) is None
     assert socket.sent == []
     assert connection.receive(1) is None
     assert socket.sent == [PING]
-    assert connection.receive(PONG - 1) is None
+    assert connection.receive(USUAL_TIMES.pong - 1) is None
     with pytest.raises(Silent, match="silent for 50 s"):
         connection.receive(1)
     assert socket.sent == [PING]
@@ -122,10 +126,10 @@ def test_an_answer_to_the_ping_ends_the_silence():
     clock = ManualClock()
     socket = Socket(clock)
     connection = Connection(socket, None, clock)
-    connection.receive(QUIET)
+    connection.receive(USUAL_TIMES.quiet)
     socket.messages.append('{"topicName": "channel.metadata", "eventBody": {"message": "pong"}}')
     assert connection.receive(1).kind == "channel"
-    assert connection.receive(QUIET - 1) is None
+    assert connection.receive(USUAL_TIMES.quiet - 1) is None
     assert socket.sent == [PING]
 
 
@@ -138,7 +142,7 @@ def test_a_channel_is_replaced_before_its_end_and_after_a_notice():
     assert not short.is_ending
     clock.sleep(1)
     assert short.is_ending
-    clock.sleep(86_400 - RENEW_BEFORE - 301)
+    clock.sleep(86_400 - USUAL_TIMES.renew_before - 301)
     assert not day.is_ending
     clock.sleep(1)
     assert day.is_ending

@@ -6,7 +6,6 @@ from cobrowse.clock import SystemClock
 from cobrowse.errors import LedgerUnavailable
 from integrations.genesys.notifications import Channel
 from integrations.lease_keeper import EVERY, LEASE_SECONDS, LeaseKeeper
-from integrations.listening.agent_answers import AgentAnswerReader
 from integrations.listening.config import ListenConfig
 from integrations.listening.listener import Listener
 from tests.clocks import ManualClock, wait_until
@@ -151,7 +150,7 @@ def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
         ListenConfig(queues=(CHAT,)),
         SlowCalls(clock),
         lambda _uri: Opened(),
-        AgentAnswerReader(lambda: "id"),
+        lambda: "id",
         Submitted(),
         lease,
         Watcher(clock, on_listening),

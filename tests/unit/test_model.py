@@ -166,7 +166,7 @@ def test_an_entry_and_a_claim_say_what_they_are_told():
     entry = InitiationRecord("i", COMMAND, State.RUNNING, 1, Checkpoint())
     nothing = (Checkpoint(), "", 0.0, 0, None, None, None, None, 0, ())
     assert InitiationRecord("i", COMMAND, State.RUNNING, 1, *nothing) == entry
-    assert Acquired(entry, None, (), ()) == Acquired(entry)
+    assert Acquired(entry, (), ()) == Acquired(entry)
     claim = Claim("i", "slot", "lease_owner", COMMAND, 15.0)
     assert Claim("i", "slot", "lease_owner", COMMAND, 15.0, Checkpoint()) == claim
 
@@ -220,5 +220,4 @@ def test_without_a_ledger_all_is_won_and_nothing_kept():
     ledger = NullLedger()
     won = ledger.claim(Claim("i", "slot", "lease_owner", COMMAND, 15.0, checkpoint))
     assert won == Acquired(InitiationRecord("i", COMMAND, State.RUNNING, 1, checkpoint, "lease_owner", 15.0))
-    assert won.previous is None
     assert ledger.read("i") is ledger.find("slot") is ledger.reclaim("i", "lease_owner", 15.0) is None

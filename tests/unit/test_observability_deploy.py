@@ -11,11 +11,11 @@ from cobrowse.errors import error_types_by_code
 from cobrowse.model import Status
 from integrations.genesys.flows import FLOWS
 from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, LIST, TOKEN
-from integrations.observability import callback_metrics
 from integrations.observability import metrics as service_metrics
+from integrations.observability.background_metrics import CALLBACK_ROWS
 from web.error_responses import ERROR_RESPONSES
 
-ROWS, STATUSES = (*service_metrics.ROWS, *callback_metrics.ROWS), service_metrics.STATUSES
+ROWS, STATUSES = (*service_metrics.ROWS, *CALLBACK_ROWS), service_metrics.STATUSES
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())
 ALERTS = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())

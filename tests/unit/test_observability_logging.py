@@ -10,7 +10,7 @@ import structlog
 
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
-from integrations.observability import LogObserver, configure_logging
+from integrations.observability.logging import LogObserver, configure_logging
 from tests.clocks import ManualClock
 
 COMMAND = Command(

@@ -15,8 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Checkpoint
 from cobrowse.model import Command, Failure, Outcome, Session, Span, Status
-from integrations.observability import RequestInfo, SafeObservers, configure_logging, counter_files
+from integrations.observability import counter_files
+from integrations.observability.logging import configure_logging
 from integrations.observability.metrics import ROWS, Metrics
+from integrations.observability.observers import RequestInfo, SafeObservers
 from tests.clocks import ManualClock
 
 COMMAND = Command("crm", "corr-1", 10.0, "conversation-1")
@@ -216,7 +218,7 @@ WORKERS = """
     import os, sys
     from prometheus_client.multiprocess import mark_process_dead
     from cobrowse.model import *
-    from integrations.observability import RequestInfo
+    from integrations.observability.observers import RequestInfo
     from integrations.observability.metrics import Metrics
 
     directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
-from integrations.observability import RequestInfo
+from integrations.observability.observers import RequestInfo
 from integrations.observability.tracing import Traces
 from tests.clocks import ManualClock
 from tests.watch import WATCH
@@ -113,7 +113,7 @@ def initiated(traces, clock, command=COMMAND, outcome=OUTCOME):
 
 
 def asked(**headers):
-    return RequestInfo("POST", "/webhooks/<name>", headers, "corr-1")
+    return RequestInfo("POST", "/webhooks/<name>", headers.items(), "corr-1")
 
 
 def attributes(span):
@@ -233,7 +233,7 @@ def test_the_service_has_a_name(collector, traces):
 ONE_SPAN = """
     import sys
     from cobrowse.clock import SystemClock
-    from integrations.observability import RequestInfo
+    from integrations.observability.observers import RequestInfo
     from integrations.observability.tracing import Traces
 
     traces = Traces(sys.argv[1], SystemClock())
@@ -266,7 +266,7 @@ def test_otel_service_name_wins(collector):
 ABSENT = """
     import sys
     from pathlib import Path
-    import integrations.observability, integrations.observability.metrics, web.health, cli
+    import integrations.observability.observers, integrations.observability.metrics, web.health, cli
     from app import create_app
     from cobrowse.model import Secret
     from settings import Settings

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.addresses import is_loopback
-from web.peer import is_this_machine
+from web.request_parsing import is_this_machine
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1", "localhost"])

@@ -11,7 +11,7 @@ import structlog
 
 from commands.group import Failure, Group, run
 from commands.terminal import say, say_check, say_json, say_json_line, say_pairs, say_table, say_whole
-from integrations.observability import configure_logging
+from integrations.observability.logging import configure_logging
 from integrations.observability.printable import printable, printable_json
 
 HOSTILE = {

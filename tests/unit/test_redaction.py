@@ -124,6 +124,9 @@ def test_a_redactor_tells_nothing_of_what_it_holds():
         ("myPassword=pw", "myPassword=pw"),
         ("https://user:pass@host/x", f"https://{MASK}@host/x"),
         ("https://@host/x", "https://@host/x"),
+        ("https://user:p@ss@host/x", f"https://{MASK}@host/x"),
+        ("https://host/users/ada@host", "https://host/users/ada@host"),
+        ("https://?code", f"https://?{MASK}"),
         ("https://host/x?a=b and more", f"https://host/x?{MASK} and more"),
         ("https://host/x#f", f"https://host/x?{MASK}"),
         ("https://host/x#f#g", f"https://host/x?{MASK}"),
@@ -144,6 +147,7 @@ def test_a_redactor_tells_nothing_of_what_it_holds():
         ("eyJ" + "a" * 16, "eyJ" + "a" * 16),
         ("x" + "eyJ" + "a" * 17, "x" + "eyJ" + "a" * 17),
         ("a" * 20 + "=", MASK),
+        ("a" * 20 + "X", "a" * 20 + "X"),
         ("a+1" + "b" * 17, MASK),
         ("a+b" + "b" * 17, "a+b" + "b" * 17),
         ("x/" + "a1" * 10, f"x/{MASK}"),
@@ -167,8 +171,9 @@ def test_a_held_value_is_masked_from_four_characters_on_in_each_of_its_spellings
     assert redact("to h/p?ab now", ["https://h/p?ab"]) == f"to {MASK} now"
     assert redact("a%2Fb%3F", ["a/b?"]) == MASK
     # In base64 by both alphabets.
-    for encoded in ("PDw/Pz8+Pg", "PDw_Pz8-Pg"):
-        assert redact(f"({encoded})", ["<<???>>"]) == f"({MASK})"
+    for held, spellings in {"<<???>>": ("PDw/Pz8+Pg", "PDw_Pz8-Pg"), "???abW": ("Pz8/YWJX", "Pz8_YWJX")}.items():
+        for encoded in spellings:
+            assert redact(f"({encoded})", [held]) == f"({MASK})"
 
 
 @pytest.mark.parametrize("name", [b"authorization", b"Authorization"])
@@ -198,6 +203,11 @@ def test_a_password_begins_at_the_first_colon_of_its_pair():
 def test_a_credential_that_is_no_pair_is_masked_as_it_stands(credential):
     redactor = Redactor((), Session(), ((b"authorization", f"Bearer {credential}".encode()),))
     assert redactor(f"<{credential}> <pass> <nocolon>") == f"<{MASK}> <pass> <nocolon>"
+
+
+def test_a_credential_that_is_no_utf_8_is_no_reason_to_show_the_rest():
+    redactor = Redactor((Secret(SECRET),), Session(), ((b"authorization", b"Bearer \xff-token"),))
+    assert redactor(f"<{SECRET}> <\ufffd-token>") == f"<{MASK}> <{MASK}>"
 
 
 def test_a_calls_secrets_and_its_sessions_links_and_code_are_masked():

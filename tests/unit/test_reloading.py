@@ -52,6 +52,8 @@ def test_what_is_valid_is_put_in_force_as_a_whole(in_force, environ, folder):
     assert (environ["API_KEYS"], environ["NEW"], environ["OUTER"]) == ("two", "1", "of the process")
     assert environ["SET_BY_THE_SERVER"] == "stays"
     (folder / ".env").write_text("API_KEYS=three\n")
+    # Whatever has become of it in the process since.
+    del environ["NEW"]
     in_force.renew(lambda _environ, _senders: [])
     assert "NEW" not in environ
     assert "SENDERS_FILE" not in environ
@@ -77,6 +79,20 @@ def test_an_env_file_that_is_no_text_ends_a_start_and_leaves_a_running_service_a
         InForce().read_env_file({}, str(folder / ".env"))
     assert in_force.renew(lambda *_: []) == in_force.refused == (fault,)
     assert (environ["API_KEYS"], in_force.senders) == ("one", "first")
+
+
+def test_an_env_file_that_the_system_does_not_give_says_why():
+    # A file that even root reads no text from: what stands at the address 0.
+    with pytest.raises(EnvFileError, match=r"^/proc/self/mem can't be read: Input/output error$"):
+        InForce().read_env_file({}, "/proc/self/mem")
+
+
+def test_a_process_that_has_read_no_env_file_is_checked_by_nothing_but_the_check():
+    fresh, asked = InForce(), []
+    assert (fresh.senders, fresh.refused) == (None, ())
+    fresh.keep_senders()
+    fresh.renew(lambda environ, senders: asked.append((environ, senders)) or [])
+    assert (asked, fresh.senders, fresh.refused) == ([({}, None)], None, ())
 
 
 def test_a_file_that_is_gone_is_left_to_the_check(in_force, folder):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from web.request_body import CountedBody
+from web.client_socket import CountedBody
 
 
 class Request:

@@ -1,4 +1,4 @@
-"""Which calls the circuit breaker counts against their host."""
+"""Which calls the circuit breaker counts against their operation."""
 
 import contextlib
 
@@ -12,19 +12,19 @@ from cobrowse.errors import (
     InternalError,
 )
 from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT, CircuitBreaker
-from integrations.genesys.operations import ATTACH, UpstreamRejected
+from integrations.genesys.operations import ATTACH, CONVERSATION, UpstreamRejected
 from integrations.genesys.retry import RetryingCaller
-from tests.unit.test_retry import API, PATH, URL, calling
+from tests.unit.test_retry import API, PATH, calling
 
 # The circuit around it
 
 
 def after(fault, *, before=FAIL_MAX - 1):
-    """The caller whose host has failed so often, once one more call has come to this."""
+    """The caller whose operation has failed so often, once one more call has come to this."""
     script, attempt, _ = calling(ATTACH, fault)
     breaker = CircuitBreaker(attempt.clock)
     for _ in range(before):
-        breaker.record_result(URL.host, ok=False)
+        breaker.record_result(ATTACH.name, ok=False)
     caller = RetryingCaller(script, attempt.clock, lambda: 1.0, breaker)
     with contextlib.suppress(GenesysError, UpstreamRejected):
         caller.call(attempt, ATTACH, API, PATH, (), None)
@@ -32,9 +32,9 @@ def after(fault, *, before=FAIL_MAX - 1):
 
 
 @pytest.mark.parametrize("fault", [500, 503, httpx.ReadError("reset")])
-def test_a_call_that_finds_nobody_there_counts_against_its_host(fault):
+def test_a_call_that_finds_nobody_there_counts_against_its_operation(fault):
     caller, attempt = after(fault)
-    assert caller.breaker.open_circuits() == (URL.host,)
+    assert caller.breaker.open_circuits() == (ATTACH.name,)
     with pytest.raises(GenesysUnavailable) as refused:
         caller.call(attempt, ATTACH, API, PATH, (), None)
     assert refused.value.retry_after == RESET_TIMEOUT
@@ -43,8 +43,19 @@ def test_a_call_that_finds_nobody_there_counts_against_its_host(fault):
 @pytest.mark.parametrize("status", [200, 404, 499])
 def test_any_answer_of_sense_shows_that_somebody_is_there(status):
     caller, _ = after(status)
-    caller.breaker.record_result(URL.host, ok=False)
+    caller.breaker.record_result(ATTACH.name, ok=False)
     assert caller.breaker.open_circuits() == ()
+
+
+def test_an_operation_that_works_says_nothing_of_another_that_fails():
+    script, attempt, _ = calling(CONVERSATION, *[200, 500] * FAIL_MAX)
+    caller = RetryingCaller(script, attempt.clock, lambda: 1.0)
+    for _ in range(FAIL_MAX):
+        caller.call(attempt, CONVERSATION, API, PATH, (), None)
+        with pytest.raises(GenesysUnavailable):
+            caller.call(attempt, ATTACH, API, PATH, (), None)
+    assert caller.breaker.open_circuits() == ("attach",)
+    assert caller.call(attempt, CONVERSATION, API, PATH, (), None)["id"] == "c"
 
 
 def test_a_caller_without_a_circuit_has_one_of_its_own():
@@ -55,26 +66,26 @@ def test_a_caller_without_a_circuit_has_one_of_its_own():
             caller.call(attempt, ATTACH, API, PATH, (), None)
     with pytest.raises(
         GenesysUnavailable,
-        match=r"^circuit breaker open for api\.example\.com after 20 consecutive failures; next attempt in 5 s$",
+        match=r"^circuit breaker open for attach after 20 consecutive failures; next attempt in 5 s$",
     ):
         caller.call(attempt, ATTACH, API, PATH, (), None)
     assert len(script.requests) == FAIL_MAX
 
 
 @pytest.mark.parametrize(("deadline", "opens"), [(10.0, True), (2.5, False)])
-def test_a_timeout_counts_against_its_host_unless_the_deadline_was_nearly_over(deadline, opens):
+def test_a_timeout_counts_against_its_operation_unless_the_deadline_was_nearly_over(deadline, opens):
     script, attempt, _ = calling(ATTACH, "hang", deadline=deadline)
     breaker = CircuitBreaker(attempt.clock)
     for _ in range(FAIL_MAX - 1):
-        breaker.record_result(URL.host, ok=False)
+        breaker.record_result(ATTACH.name, ok=False)
     caller = RetryingCaller(script, attempt.clock, lambda: 1.0, breaker)
     with pytest.raises(GenesysTimeout):
         caller.call(attempt, ATTACH, API, PATH, (), None)
-    assert breaker.open_circuits() == ((URL.host,) if opens else ())
+    assert breaker.open_circuits() == ((ATTACH.name,) if opens else ())
 
 
 @pytest.mark.parametrize("fault", [httpx.LocalProtocolError("bad header"), RuntimeError("a bug")])
-def test_an_error_of_our_own_says_nothing_about_the_host(fault):
+def test_an_error_of_our_own_says_nothing_about_genesys(fault):
     script, attempt, _ = calling(ATTACH, fault)
     breaker = CircuitBreaker(attempt.clock, fail_max=1)
     with pytest.raises((InternalError, RuntimeError)):

@@ -165,17 +165,17 @@ def test_an_effect_whose_answer_broke_off_after_a_success_has_happened(operation
     clock = ManualClock()
     attempt, transport = Attempt(Command("architect", "c", 10.0), "i", "h", clock), CutOff(answered)
     breaker = CircuitBreaker(clock, fail_max=2)
-    breaker.record_result(HOST, ok=False)
+    breaker.record_result(operation.name, ok=False)
     caller = RetryingCaller(transport, clock, lambda: 1.0, breaker)
     if taken:
         assert set(caller.call(attempt, operation, API, PATH, (), None).values()) == {""}
         assert (transport.sent, [span.result for span in attempt.spans]) == (1, [str(answered)])
-        breaker.record_result(HOST, ok=False)
+        breaker.record_result(operation.name, ok=False)
         assert breaker.open_circuits() == ()
     else:
         with pytest.raises(GenesysUnavailable):
             caller.call(attempt, operation, API, PATH, (), None)
-        assert breaker.open_circuits() == (HOST,)
+        assert breaker.open_circuits() == (operation.name,)
 
 
 @pytest.mark.parametrize(("headers", "taken"), [({"X-Genesys-Sandbox": "1"}, True), ({}, False)])

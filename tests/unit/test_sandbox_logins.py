@@ -56,8 +56,8 @@ def refresh(logins, token, client=SECRET):
 
 def test_the_page_offers_the_login_and_a_refusal(logins):
     page = logins.page(ASKED)
-    assert (page.status, page.content_type.partition(";")[0]) == (200, "text/html")
-    assert b"login=yes" in page.body
+    assert (page.status_code, page.content_type.partition(";")[0]) == (200, "text/html")
+    assert b"login=yes" in page.get_data()
     refused = logins.page(ASKED | {"login": "no"}).headers["Location"]
     assert parse_qs(urlsplit(refused).query) == {"error": ["access_denied"], "state": ["st"]}
 

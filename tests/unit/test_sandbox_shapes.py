@@ -124,8 +124,8 @@ def test_a_page_of_webchats_counts_from_one():
 
 def test_an_error_body_has_the_fields_that_genesys_always_fills():
     answer = GenesysError("missing.permissions", permissions="conversation:voice").answer("ctx")
-    body = json.loads(answer.body)
-    assert answer.status == body["status"] == 403
+    body = json.loads(answer.get_data())
+    assert answer.status_code == body["status"] == 403
     assert body["code"] == "missing.permissions"
     assert body["message"].endswith("permission(s): conversation:voice")
     assert body["messageParams"] == {"permissions": "conversation:voice"}
@@ -135,7 +135,7 @@ def test_an_error_body_has_the_fields_that_genesys_always_fills():
 
 def test_an_oauth_error_describes_itself_under_both_names():
     answer = OAuthError(401, "invalid_client", "authentication failed").answer("ctx")
-    assert json.loads(answer.body) == {
+    assert json.loads(answer.get_data()) == {
         "error": "invalid_client",
         "description": "authentication failed",
         "error_description": "authentication failed",

@@ -96,7 +96,7 @@ def test_the_call_after_the_limit_is_told_how_long_to_wait_until_the_minute_is_o
     with pytest.raises(GenesysError) as refused:
         tokens.admit(header)
     assert refused.value.headers == {"Retry-After": "42"}
-    body = refused.value.answer("c").body
+    body = refused.value.answer("c").get_data()
     assert b"Rate limit exceeded the maximum. Retry the request in [42] seconds" in body
     clock.now += 42
     tokens.admit(header)

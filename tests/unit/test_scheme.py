@@ -17,7 +17,7 @@ def test_a_bare_scheme_asks_for_secrets_and_for_nothing_else():
     assert (BARE.secrets, BARE.openapi, BARE.preset, BARE.keys) == ("required", {}, {}, {})
     assert (BARE.required, BARE.settings, BARE.delivery_ids) == ((), (), ())
     assert (BARE.covers_body, BARE.covers_delivery_id) == (False, False)
-    assert (BARE.secret_prefix, BARE.response_policy) == ("", "")
+    assert BARE.response_policy == ""
 
 
 def test_a_bare_scheme_takes_a_row_as_it_is_and_a_secret_as_its_key():
@@ -26,4 +26,10 @@ def test_a_bare_scheme_takes_a_row_as_it_is_and_a_secret_as_its_key():
     assert BARE.complete(row) is row
     assert BARE.own(AuthConfig(secrets=(Secret("s"),)), row) is None
     assert BARE.start(None) is None
-    assert (BARE.key_of("é\udcff", row), BARE.key_form(row), BARE.sample("text", row)) == (b"\xc3\xa9\xff", "", "text")
+    form = BARE.secret_form(row)
+    assert (form.key_of("é\udcff"), form.name, form.sample("text"), form.prefix) == (
+        b"\xc3\xa9\xff",
+        "",
+        "text",
+        "",
+    )

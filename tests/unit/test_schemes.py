@@ -6,18 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
-from apispec import APISpec
 
 from cobrowse.errors import SignatureInvalid
 from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthParts, matching_secret
-from integrations.senders.auth.scheme import Scheme
+from integrations.senders.auth.scheme import Scheme, SecretForm
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import BASE_URL, NOW
-from tools.api_reference import components
-from tools.api_reference.deliveries import can_be_sent
+from tools.api_reference.components import security_schemes
+from tools.api_reference.postman import prove
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = json.loads((ROOT / "deploy/openapi.json").read_text())["components"]["securitySchemes"]
@@ -186,7 +185,7 @@ def test_a_scheme_is_what_its_vendor_says(name):
     assert scheme.covers_body == (name not in NOT_OVER_BODY)
     assert scheme.delivery_ids == DELIVERY_IDS.get(name, ())
     assert scheme.covers_delivery_id == (name in ("standard-webhooks", "standard-webhooks-v1a"))
-    assert scheme.secret_prefix == ("whsec_" if name == "standard-webhooks" else "")
+    assert scheme.secret_form({}).prefix == ("whsec_" if name == "standard-webhooks" else "")
     assert scheme.response_policy == RESPONSE_POLICIES.get(name, "")
 
 
@@ -216,8 +215,7 @@ ROT13 = Scheme(
     response_policy="github",
     errors=lambda row, _context: ["ring: 7 is broken"] if row.get("ring") == 7 else [],
     warnings=lambda _row: ["signature: rot13 is no secret to anybody"],
-    key_of=lambda secret, _row: secret.encode() if secret.islower() else None,
-    key_form=lambda _row: "small letters",
+    secret_form=lambda _row: SecretForm("small letters", lambda secret: secret.encode() if secret.islower() else None),
     own=lambda _auth_config, row: row["ring"],
 )
 HANDED_IN = {**SCHEMES, "rot13": ROT13}
@@ -264,11 +262,9 @@ def test_a_scheme_that_is_handed_in_has_its_ids_its_policy_its_warning_and_its_w
     (event,) = sender.read(UnverifiedRequest("POST", "/webhooks/one", "", headers, body))
     assert (event.delivery_id, sender.response_policy.name) == ("t-1", "github")
     assert sender.warnings == ("signature: rot13 is no secret to anybody",)
-    spec = APISpec("x", "1", "3.1.0")
-    components.add_to(spec, HANDED_IN)
     told = 'Senders whose row has `signature = "rot13"`. Turned by thirteen.'
-    assert spec.to_dict()["components"]["securitySchemes"]["rot13"]["description"] == told
-    assert can_be_sent(sender)
+    assert security_schemes(HANDED_IN)["rot13"]["description"] == told
+    assert prove(sender)
 
 
 def test_a_scheme_without_the_key_has_no_use_for_the_one_that_is_handed_in():

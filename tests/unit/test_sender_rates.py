@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cobrowse.errors import SenderRateLimited
-from integrations.senders.rate_limit import RateLimiter, RateStorageError
+from integrations.senders.rate_limit import RateLimiter
 from tests.payloads import NOW
 from tests.unit.rows import GOOD, load
 from web.error_responses import status_of
@@ -67,11 +67,8 @@ def test_a_sender_without_a_rate_is_never_held_back():
     assert {rates.check(sender) for _ in range(1_000)} == {None}
 
 
-@pytest.mark.parametrize("url", ["redis://user:hunter2@cache:6379", "nonsense", "", "ftp://user:hunter2@host"])
+@pytest.mark.parametrize("url", ["nonsense", "", "ftp://user:hunter2@host"])
 def test_a_storage_that_cannot_be_used_is_reported_without_its_password(url):
-    try:
+    with pytest.raises(ValueError, match=r"^RATE_LIMIT_STORAGE: ") as error:
         RateLimiter(url)
-    except RateStorageError as error:
-        (told,) = error.errors
-        assert told.startswith("RATE_LIMIT_STORAGE: ")
-        assert "hunter2" not in told
+    assert "hunter2" not in str(error.value)

@@ -134,12 +134,12 @@ def test_a_name_that_is_no_part_of_a_url_is_refused(name):
             GOOD + "rate_limit = '1/second;5/minute'",
             "rate_limit: '1/second;5/minute' is not a rate; write it as 60/minute",
         ),
-        (GOOD + "topics = ['user.start']", "topics: the envelope 'custom' has none"),
+        (GOOD + "topics = ['user.start']", "topics: the envelope 'custom' has no use for it"),
         (GOOD + "header = 'X'", "header: the scheme 'github' has no use for it; it uses secrets"),
         (GOOD + "tolerance_seconds = 5", "tolerance_seconds: the scheme 'github' has no use for it; it uses secrets"),
         (
             GOOD.replace("custom", "hubspot"),
-            "conversation_id: is missing; the envelope 'hubspot' has no place of its own",
+            "conversation_id: is missing; the envelope 'hubspot' needs it",
         ),
         ('secrets = ["$S"]\nenvelope = "custom"', "signature: is missing; choose one of standard-webhooks, "),
         ('secrets = ["$S"]\nsignature = "github"', "envelope: is missing; choose one of eventbridge, "),
@@ -223,7 +223,7 @@ WRONG_SECRETS = [
 def test_no_scheme_starts_with_a_secret_that_is_missing_short_or_in_the_file(scheme):
     more = MORE.get(scheme, "")
     env = {"SHORT": "whsec_AAAA"} if scheme == "standard-webhooks" else {}
-    form = SCHEMES[scheme].key_form(SCHEMES[scheme].preset)
+    form = SCHEMES[scheme].secret_form(SCHEMES[scheme].preset).name
     for secrets, told in WRONG_SECRETS:
         # What is too short for its form is no key at all.
         own = f"$SHORT is not of the form {form}" if form and scheme != "standard-webhooks" else told

@@ -4,7 +4,7 @@ import pytest
 
 from console.sign_in import user_row
 from integrations.regions import REGIONS
-from integrations.senders.auth.standard_webhooks import sample
+from integrations.senders.auth.standard_webhooks import SECRET_FORM
 from settings import SettingsError, load_settings
 
 GOOD = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "s3cr3t-value", "API_KEYS": "flow:0123456789abcdef"}
@@ -209,7 +209,7 @@ def test_a_url_that_could_leak_the_secret_is_refused(url):
 
 
 RECEIVER = {"OUTCOME_WEBHOOK_URL": "https://crm.example.com/outcomes?code=hidden-word"}
-SIGNING = sample("of twenty-four bytes or more")
+SIGNING = SECRET_FORM.sample("of twenty-four bytes or more")
 
 
 def test_outcomes_are_sent_to_a_url_that_may_hold_a_token_with_secrets_that_sign(tmp_path):

@@ -8,7 +8,7 @@ from cobrowse.errors import SignatureInvalid, SignatureMissing, StaleTimestamp
 from integrations.senders.auth.public_keys import read_ed25519
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.auth.schemes import SCHEMES
-from integrations.senders.auth.signature_format import SignatureFormat
+from integrations.senders.auth.signature_templates import SignatureFormat
 from integrations.senders.registry import SendersFileError
 from tests.payloads import NOW
 from tests.unit.test_vendor_signatures import SECONDS, b64, incoming, mac, row
@@ -125,7 +125,7 @@ def test_a_secret_that_is_not_written_as_the_row_says_stops_the_start(encoding, 
 
 
 def test_a_weak_hash_is_warned_of_wherever_it_comes_from():
-    weak = {name for name in SCHEMES if any("is weak" in line for line in SCHEMES[name].warnings({}))}
+    weak = {name for name in SCHEMES if any("is weak" in line for line in SCHEMES[name].warnings(SCHEMES[name].preset))}
     assert weak == {"front-rules", "intercom", "help-scout", "twilio", "hubspot-v2"}
     told = "signature: sha1 is weak; use sha256 if the sender offers it"
     assert row("hmac", more='header = "X-Sig"\nalgorithm = "sha1"\n').warnings == (told,)
@@ -193,7 +193,7 @@ def test_the_id_is_never_taken_from_beside_the_signature():
 
 
 def test_ed25519_takes_any_good_signature_of_a_list_and_only_version_1a():
-    private = SCHEMES["standard-webhooks-v1a"].sample("one", {})
+    private = SCHEMES["standard-webhooks-v1a"].secret_form({}).sample("one")
     sender = row("standard-webhooks-v1a", secret=private)
     good = dict(sender.sign("POST", "/webhooks/one", BODY, NOW).headers)
     for listed in ("{}", "v1a,AAAA {}", "v1,AAAA {} v1a,AAAA"):
@@ -205,14 +205,14 @@ def test_ed25519_takes_any_good_signature_of_a_list_and_only_version_1a():
 
 
 def test_with_the_public_key_alone_it_is_verified_and_can_not_be_signed():
-    private = SCHEMES["standard-webhooks-v1a"].sample("one", {})
+    private = SCHEMES["standard-webhooks-v1a"].secret_form({}).sample("one")
     raw = read_ed25519(private).public.public_bytes_raw()
     sender = row("standard-webhooks-v1a", secret="whpk_" + b64(raw))
     headers = row("standard-webhooks-v1a", secret=private).sign("POST", "/webhooks/one", BODY, NOW).headers
     assert sender.authenticate(incoming(headers), NOW) == "S"
     with pytest.raises(CanNotSignError):
         sender.sign("POST", "/webhooks/one", BODY, NOW)
-    freshchat = row("freshchat", secret=SCHEMES["freshchat"].sample("one", {}))
+    freshchat = row("freshchat", secret=SCHEMES["freshchat"].secret_form({}).sample("one"))
     with pytest.raises(CanNotSignError):
         freshchat.sign("POST", "/webhooks/one", BODY, NOW)
 

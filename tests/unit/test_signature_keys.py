@@ -15,7 +15,6 @@ from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.auth.standard_webhooks import (
     draft_message,
     key_bytes,
-    sample,
     sign_message,
     signature_of_version,
 )
@@ -57,8 +56,8 @@ def test_a_secret_is_base64_with_or_without_its_prefix_and_its_padding(secret, k
 
 
 def test_a_sample_secret_has_the_prefix_and_its_text_as_the_key():
-    assert (sample("ABC"), key_bytes(sample("a text"))) == ("whsec_QUJD", b"a text")
-    assert SCHEMES["standard-webhooks"].sample("ABC", {}) == "whsec_QUJD"
+    form = SCHEMES["standard-webhooks"].secret_form({})
+    assert (form.sample("ABC"), key_bytes(form.sample("a text"))) == ("whsec_QUJD", b"a text")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,7 @@ def test_with_the_private_key_it_is_signed_as_freshchat_does():
         ("standard-webhooks-v1a", "A" * 44, "whpk_ and base64, as Standard Webhooks has its public keys"),
         ("freshchat", "A" * 44, "PEM, an RSA public key of 2048 bits or more"),
         # A public key, and of another kind.
-        ("freshchat", SCHEMES["jwt"].sample("one", {}), "PEM, an RSA public key of 2048 bits or more"),
+        ("freshchat", SCHEMES["jwt"].secret_form({}).sample("one"), "PEM, an RSA public key of 2048 bits or more"),
     ],
 )
 def test_a_key_of_another_form_is_refused_with_the_form_that_it_must_have(scheme, secret, form):
@@ -128,17 +127,19 @@ def test_a_key_of_another_form_is_refused_with_the_form_that_it_must_have(scheme
 
 
 def test_an_ed25519_sample_is_its_private_half_made_of_the_text():
-    made = SCHEMES["standard-webhooks-v1a"].sample("one", {})
+    made = SCHEMES["standard-webhooks-v1a"].secret_form({}).sample("one")
     assert made.startswith("whsk_")
     assert len(base64.b64decode(made[5:], validate=True)) == 32
     assert (
-        made == SCHEMES["standard-webhooks-v1a"].sample("one", {}) != SCHEMES["standard-webhooks-v1a"].sample("2", {})
+        made
+        == SCHEMES["standard-webhooks-v1a"].secret_form({}).sample("one")
+        != SCHEMES["standard-webhooks-v1a"].secret_form({}).sample("2")
     )
 
 
 @pytest.mark.parametrize(("encoding", "written"), [("text", "one"), ("hex", "6f6e65"), ("base64", "b25l")])
 def test_a_sample_secret_of_an_hmac_is_in_the_rows_encoding(encoding, written):
-    assert SCHEMES["hmac"].sample("one", {"secret_encoding": encoding}) == written
-    assert SCHEMES["hmac"].sample("one", {}) == "one"
-    assert SCHEMES["hmac"].key_form({"secret_encoding": encoding}) == encoding
-    assert SCHEMES["hmac"].key_form({}) == ""
+    assert SCHEMES["hmac"].secret_form({"secret_encoding": encoding}).sample("one") == written
+    assert SCHEMES["hmac"].secret_form({}).sample("one") == "one"
+    assert SCHEMES["hmac"].secret_form({"secret_encoding": encoding}).name == encoding.removeprefix("text")
+    assert SCHEMES["hmac"].secret_form({}).name == ""

@@ -8,7 +8,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from integrations.senders.auth.hmac_signatures import digest
-from integrations.senders.auth.signed_parts import signed_bytes
+from integrations.senders.auth.signature_templates import signed_bytes
 from tests.payloads import NOW
 from tests.unit.test_signatures import SECRET, hmac_by_hand, incoming, row
 

@@ -81,7 +81,7 @@ def test_a_session_that_stands_is_the_answer_even_while_it_rings():
 def test_an_offer_that_the_conversation_does_not_show_is_the_answer_for_the_second_agents_event():
     offered = Session("c-1", "sess-1", offer_ends="2999-01-01T00:00:00Z")
     first = ended("first", checkpoint=Checkpoint("native", session=offered))
-    claimed = Acquired(entry("row"), first)
+    claimed = Acquired(entry("row"), history=(first,))
     outcome, calls, _ = asked(Ringing(RINGS), claims=[claimed])
     assert (outcome.status, outcome.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "sess-1")
     assert set(calls) == {"look"}
@@ -111,9 +111,8 @@ def test_an_invitation_that_was_taken_stands_for_a_while_though_nothing_shows_it
         updated=NOON - timedelta(seconds=seconds),
     )
     shown = Ringing(Sessions((), (Session("c-1", "over"),)))
-    outcome, calls, _ = asked(
-        shown, replace(WANTED, start_when="customer_connected"), claims=[Acquired(entry("row", updated=NOON), first)]
-    )
+    claimed = Acquired(entry("row", updated=NOON), history=(first,))
+    outcome, calls, _ = asked(shown, replace(WANTED, start_when="customer_connected"), claims=[claimed])
     assert (outcome.status is Status.ALREADY_ACTIVE) is stands
     assert ("create" not in calls) is stands
 
@@ -124,7 +123,7 @@ def test_an_invitation_whose_time_nobody_knows_does_not_stand_unseen(untold):
     unverified = Outcome(Status.UNVERIFIED, "first", "corr", TAKEN, "native")
     first = ended("first", outcome=unverified, checkpoint=Checkpoint("native", session=TAKEN))
     first = replace(first, updated=known.get("first"))
-    claimed = Acquired(replace(entry("row"), updated=known.get("row")), first)
+    claimed = Acquired(replace(entry("row"), updated=known.get("row")), history=(first,))
     outcome, _, _ = asked(Ringing(Sessions()), replace(WANTED, start_when="customer_connected"), claims=[claimed])
     assert outcome.status is Status.INITIATED
 

@@ -6,12 +6,10 @@ import pytest
 
 from cobrowse.errors import InProgress
 from cobrowse.flow import Attempt
-from cobrowse.ledger import Acquired, Lease, State
+from cobrowse.ledger import Acquired, State
 from cobrowse.model import Failure, Outcome, Status
 from cobrowse.waiting import (
     applies_to_all_waiters,
-    earlier_records,
-    leases_ahead,
     wait_for_owner,
     with_late_answers,
     without_ended,
@@ -58,23 +56,6 @@ def test_only_the_owner_that_is_named_is_waited_for():
     ledger, attempt = waiting()
     assert wait_for_owner(ledger, running(lease_owner="another"), attempt, "them") is None
     assert ledger.told == []
-
-
-def test_the_lease_ahead_is_the_previous_one_where_the_claim_names_none():
-    mine, earlier = entry("mine"), running()
-    assert leases_ahead(Acquired(mine)) == ()
-    assert leases_ahead(Acquired(mine, earlier)) == (Lease("theirs", "them"),)
-    assert leases_ahead(Acquired(mine, running(lease_left=0.0))) == ()
-    named = (Lease("another", "they"),)
-    assert leases_ahead(Acquired(mine, earlier, named)) == named
-
-
-def test_an_end_has_invited_nobody():
-    start, end = entry("start"), entry("end", of=command(action="end"))
-    assert earlier_records(Acquired(entry("mine"), start)) == (start,)
-    assert earlier_records(Acquired(entry("mine"), end)) == ()
-    assert earlier_records(Acquired(entry("mine"))) == ()
-    assert earlier_records(Acquired(entry("mine"), end, history=(start,))) == (start,)
 
 
 def test_what_an_end_has_ended_meanwhile_is_no_longer_in_the_history():

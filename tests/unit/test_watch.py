@@ -95,7 +95,7 @@ HEAD = """
     import structlog
     from flask import Response, jsonify, request
     from cobrowse.model import Secret
-    from integrations.observability import RequestInfo
+    from integrations.observability.observers import RequestInfo
     from conftest import WATCH
 
     # Put together here: a traceback shows lines of code as well.

@@ -94,13 +94,12 @@ class Store:
         if version != self.grant.version:
             return False
         self.grant = Grant(access, refresh, self.clock.time + expires_in, expires_in, version + 1, self.clock)
-        self.lease = ("", 0.0)
         return True
 
     def refuse(self, name, version, why):
         self._reached()
         if version == self.grant.version:
-            self.grant.refused, self.lease = why, ("", 0.0)
+            self.grant.refused = why
 
     def release(self, name, lease_owner):
         self._reached()

@@ -1,4 +1,1 @@
-"""Generates the OpenAPI document, the Postman collection and the data action's file from schemas, errors and samples.
-
-The service serves the generated OpenAPI document and imports nothing from here.
-"""
+"""Generates the OpenAPI document, the Postman collection and the data actions; the service imports nothing of it."""

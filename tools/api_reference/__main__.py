@@ -10,7 +10,7 @@ import orjson
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.registry import Senders, load_senders
 from tools.api_reference import postman
-from tools.api_reference.data_action import ACTIONS, action
+from tools.api_reference.data_action import actions
 from tools.api_reference.openapi import document
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,9 +21,10 @@ def sandbox_secrets() -> dict[str, str]:
     """A secret for each variable of the example file: public, and of use against a sandbox only."""
     found = {}
     for row in tomllib.loads((ROOT / EXAMPLE).read_text("utf-8"))["senders"].values():
-        for reference in row.get("secrets", ()):
-            name = reference.removeprefix("$")
-            found[name] = SCHEMES[row["signature"]].sample(f"sandbox-only-{name.lower().replace('_', '-')}", row)
+        scheme = SCHEMES[row["signature"]]
+        form = scheme.secret_form({**scheme.preset, **row})
+        for name in (reference.removeprefix("$") for reference in row.get("secrets", ())):
+            found[name] = form.sample(f"sandbox-only-{name.lower().replace('_', '-')}")
     return found
 
 
@@ -34,38 +35,33 @@ def example_senders() -> Senders:
 
 def render() -> dict[str, str]:
     """Each generated file's path from the root, with its text."""
-    senders, secrets = example_senders(), sandbox_secrets()
+    made, senders, secrets = document(), example_senders(), sandbox_secrets()
     variables = {"SENDERS_FILE": EXAMPLE, "PUBLIC_BASE_URL": postman.PUBLIC_URL, "END_MEDIA_SESSIONS": "true"} | secrets
-    lines = [
-        "# What the service needs to answer the whole Postman collection against a sandbox. Public: no real secrets.",
-        *(f"{name}={value}" for name, value in variables.items()),
-    ]
+    title = (
+        "# What the service needs to answer the whole Postman collection against a sandbox. Public: no real secrets."
+    )
     folder = "deploy/postman"
-    return {
-        "deploy/openapi.json": _json(document()),
-        **{row.file: _json(action(row)) for row in ACTIONS},
-        f"{folder}/cobrowse-bridge.postman_collection.json": _json(postman.collection(senders)),
-        f"{folder}/cobrowse-bridge.postman_environment.json": _json(postman.environment(senders)),
-        f"{folder}/sandbox.postman_environment.json": _json(postman.environment(senders, secrets)),
-        f"{folder}/sandbox.env": "\n".join(lines) + "\n",
+    files = {
+        "deploy/openapi.json": made,
+        **actions(made),
+        f"{folder}/cobrowse-bridge.postman_collection.json": postman.collection(made, senders),
+        f"{folder}/cobrowse-bridge.postman_environment.json": postman.environment(senders, sandbox=False),
+        f"{folder}/sandbox.postman_environment.json": postman.environment(senders, sandbox=True),
     }
+    form = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    texts = {path: orjson.dumps(content, option=form).decode() for path, content in files.items()}
+    lines = (title, *(f"{name}={value}" for name, value in variables.items()), "")
+    return texts | {f"{folder}/sandbox.env": "\n".join(lines)}
 
 
 def write(root: Path, *, check: bool = False) -> list[str]:
     """The paths below `root` whose file is absent or differs; they are written unless `check`."""
-    stale = {
-        path: text
-        for path, text in render().items()
-        if not (root / path).is_file() or (root / path).read_text("utf-8") != text
-    }
-    for path, text in ({} if check else stale).items():
+    texts = render()
+    stale = [one for one in texts if not (root / one).is_file() or (root / one).read_text("utf-8") != texts[one]]
+    for path in () if check else stale:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, "utf-8")
-    return list(stale)
-
-
-def _json(content: object) -> str:
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+        (root / path).write_text(texts[path], "utf-8")
+    return stale
 
 
 if __name__ == "__main__":

@@ -1,73 +1,70 @@
-"""The parts that operations of the OpenAPI document refer to: parameters, headers, examples, authentication."""
+"""What the code knows of the OpenAPI document's components: marshmallow's schemas, and the schemes of the senders."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from marshmallow import Schema, fields
 
 from integrations.senders.auth.scheme import Scheme
 from integrations.senders.auth.schemes import SCHEMES
-from schemas.data_action import IDEMPOTENCY_KEY
-from tools.api_reference import samples
-from tools.api_reference.json_schemas import KEY_PATTERN, Json
-from web.responses import to_answer
+from schemas import answers, session_actions  # noqa: F401 - for marshmallow's registry, where apispec looks
+from schemas.data_action import ChannelField, ConversationIdField, JsonObjectField, LabelField
+from schemas.texts import CHANNELS
 
-_TEXT: Json = {"type": "string"}
-_CORRELATED = "Put on every log line, sent on to Genesys, and echoed. `X-Correlation-Id` is read where this is absent."
-_USERS_OWN = "A user's own access token, used for this request alone. Read only with `ALLOW_USER_TOKENS=true`."
-_DRY_RUN = (
-    "`true`: say what would happen and do nothing. Refused from a sender that signs its deliveries, since no signature "
-    "covers it; its row can have `dry_run = true`."
-)
-_DELIVERED = "Read only where the sender's signature covers no delivery id."
-_KEY_SCHEMA: Json = {"type": "string", "maxLength": 255, "pattern": KEY_PATTERN}
-# Of each: its component, its header, description, schema and an example.
-_PARAMETERS: tuple[tuple[str, str, str, Json, str], ...] = (
-    ("IdempotencyKey", "Idempotency-Key", IDEMPOTENCY_KEY, _KEY_SCHEMA, samples.KEY),
-    ("DeliveryKey", "Idempotency-Key", f"{_DELIVERED} {IDEMPOTENCY_KEY}", _KEY_SCHEMA, samples.KEY),
-    ("CorrelationId", "ININ-Correlation-Id", _CORRELATED, _TEXT, samples.CORRELATION),
-    ("Prefer", "Prefer", "`status`: a failure has its own HTTP status instead of 200.", _TEXT, "status"),
-    ("DryRun", "X-Dry-Run", _DRY_RUN, {"type": "string", "enum": ["", "true", "false"]}, ""),
-    ("GenesysAccessToken", "Genesys-Access-Token", _USERS_OWN, _TEXT, ""),
-)
-_HEADERS: tuple[tuple[str, str, Json, str | int], ...] = (
-    ("CorrelationId", "Finds this request in the logs here and at Genesys.", _TEXT, samples.CORRELATION),
-    ("Replayed", "`true` if this is an earlier answer again.", {"type": "string", "enum": ["true"]}, "true"),
-    ("RetryAfter", "Seconds after which a retry makes sense.", {"type": "integer", "minimum": 0}, 2),
-    ("Challenge", "How to authenticate.", _TEXT, 'Basic realm="cobrowse-bridge", charset="UTF-8"'),
-)
-# The service's own credentials.
-_SECURITY: dict[str, Json] = {
-    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "One of `API_KEYS`."},
-    "BasicKey": {"type": "http", "scheme": "basic", "description": "One of `API_KEYS` as the password."},
-    "MetricsToken": {"type": "http", "scheme": "bearer", "description": "The service's own `METRICS_TOKEN`."},
+Json = dict[str, Any]
+
+# What apispec can't know of a field of a class of our own: its type and format, and what else it says.
+_TYPES: dict[type, tuple[str | None, str | None]] = {
+    ConversationIdField: ("string", "uuid"),
+    ChannelField: ("string", None),
+    JsonObjectField: ("string", "json-object"),
+    LabelField: (None, None),  # anything: it is cut or left out, and never refused
 }
-API_KEYS: list[Json] = [{"ApiKey": []}, {"BasicKey": []}]
-METRICS_TOKEN: list[Json] = [{}, {"MetricsToken": []}]
-SENDERS: list[Json] = [{name: []} for name in SCHEMES]
+_VALUES: Mapping[type[fields.Field[Any]], Json] = {
+    ChannelField: {"enum": [case(name) for case in (str.lower, str.upper) for name in CHANNELS if name]},
+    JsonObjectField: {
+        "pattern": r"^\s*\{[\s\S]*\}\s*$",
+        "contentMediaType": "application/json",
+        "contentSchema": {"type": "object"},
+    },
+}
 
 
-def ref(kind: str, name: str) -> Json:
-    """A reference to a component."""
-    return {"$ref": f"#/components/{kind}/{name}"}
+class _Converter(OpenAPIConverter):
+    field_mapping = OpenAPIConverter.field_mapping | _TYPES
+
+    def schema2jsonschema(self, schema: Schema) -> Json:
+        """A schema's component, with the first words of its docstring."""
+        made: Json = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec's is untyped
+        return {"description": str(type(schema).__doc__).partition("\n\n")[0]} | made
+
+    def field2property(self, field: fields.Field[Any]) -> Json:
+        """A field's property, without a default or a null that stand for what is not given."""
+        made: Json = super().field2property(field)
+        if made.get("default", "") in ("", None):
+            made.pop("default", None)
+        if isinstance(made.get("type"), list):
+            made["type"], _null = made["type"]
+        return made | _VALUES.get(type(field), {})
 
 
-def add_to(spec: APISpec, schemes: Mapping[str, Scheme] = SCHEMES) -> None:
-    """Add them all."""
-    for name, header, description, schema, example in _PARAMETERS:
-        parameter: Json = {"name": header, "required": False, "description": description, "schema": schema}
-        spec.components.parameter(name, "header", parameter | ({"example": example} if example else {}))
-    for name, description, schema, shown in _HEADERS:
-        spec.components.header(name, {"description": description, "schema": schema, "example": shown})
-    for name, outcome in samples.OUTCOMES.items():
-        spec.components.example(name, {"value": to_answer(outcome)})
-    spec.components.example("batch", {"summary": "HubSpot: several events at once.", "value": samples.batch()})
-    for name, component in _SECURITY.items():
-        spec.components.security_scheme(name, component)
-    for name, scheme in schemes.items():
-        spec.components.security_scheme(name, _security_scheme(scheme))
+class Plugin(MarshmallowPlugin):
+    """For an APISpec: a component for each schema that it refers to."""
+
+    Converter = _Converter
+
+    def reference(self, schema: Schema) -> Json:
+        """A reference to this schema's component."""
+        assert self.converter is not None  # noqa: S101 - an APISpec gives it one
+        made: Json = self.converter.resolve_nested_schema(schema)  # type: ignore[no-untyped-call]  # apispec's is untyped
+        return made
 
 
-def _security_scheme(scheme: Scheme) -> Json:
-    """The scheme's own object. OpenAPI has no signatures: the nearest is a key."""
-    told = scheme.openapi["description"]
-    return scheme.openapi | {"description": f'Senders whose row has `signature = "{scheme.name}"`. {told}'}
+def security_schemes(schemes: Mapping[str, Scheme] = SCHEMES) -> dict[str, Json]:
+    """The senders' schemes. OpenAPI has no signatures: the nearest is a key."""
+    rows = (
+        (name, f'Senders whose row has `signature = "{name}"`.', scheme.openapi) for name, scheme in schemes.items()
+    )
+    return {name: {**openapi, "description": f"{text} {openapi['description']}"} for name, text, openapi in rows}

@@ -3,16 +3,15 @@ const hashes = require("crypto-js");
 const secret = pm.variables.get(row.secret);
 if (!secret) throw new Error(`Set ${row.secret} in the environment.`);
 const now = new Date();
-const seconds = now.toISOString().slice(0, 19);
-const uri = pm.variables.get("publicBaseUrl") + row.path;
+const path = pm.request.url.getPath();
+const uri = pm.variables.get("publicBaseUrl") + path;
 const parts = {
   body: pm.variables.replaceIn(pm.request.body.raw),
   id: "msg_" + pm.collectionVariables.get("deliveryId"),
-  timestamp: {s: String(Math.floor(now / 1000)), ms: String(+now), iso: seconds + "Z"}[row.timestamp_unit],
+  timestamp: {s: String(Math.floor(now / 1000)), ms: String(+now), iso: now.toISOString().slice(0, 19) + "Z"}[row.timestamp_unit],
   method: pm.request.method,
-  path: row.path,
-  uri: uri,
-  decoded_uri: uri,
+  path,
+  uri, decoded_uri: uri,
 };
 const text = secret.replace(row.secret_prefix, "");
 const key = {text: () => text, hex: () => hashes.enc.Hex.parse(text), base64: () => hashes.enc.Base64.parse(text)};

@@ -17,7 +17,7 @@ def text(value: object) -> str:
 
 def texts(value: object) -> str:
     """A list of texts."""
-    good = isinstance(value, list) and value and all(isinstance(one, str) and one for one in value)
+    good = isinstance(value, list) and value and all(isinstance(one, str) and one.strip() for one in value)
     return "" if good else "must be a list of texts with at least one"
 
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 from cobrowse.model import Secret
-from integrations.senders.requests import header_bytes
 
 # Seconds that a signature's timestamp may lie off our clock, either way: what Standard Webhooks and HubSpot allow.
 TOLERANCE = 300.0
@@ -48,14 +47,12 @@ class AuthConfig:
 
     def first_match(self, matches: Iterable[bool]) -> str | None:
         """The name of the secret that matched, None if none did. Every comparison has been made by then."""
-        matching = [number for number, matched in enumerate(list(matches)) if matched]
-        if not matching:
-            return None
-        return self.names[matching[0]] if matching[0] < len(self.names) else ""
+        matching = [name for name, matched in zip(self.names, matches, strict=True) if matched]
+        return matching[0] if matching else None
 
     def key(self, secret: Secret) -> bytes:
         """The key that this secret holds."""
-        return decode_secret(secret.reveal(), self.secret_encoding) or b""
+        return decode(secret_bytes(secret.reveal()), self.secret_encoding) or b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +74,6 @@ def secret_bytes(secret: str) -> bytes:
     return secret.encode("utf-8", "surrogateescape")
 
 
-def decode_secret(secret: str, encoding: SecretEncoding) -> bytes | None:
-    """The key that a secret of this encoding holds; None if it is not written so."""
-    return decode(secret_bytes(secret), encoding)
-
-
 def decode(encoded: bytes, encoding: SecretEncoding) -> bytes | None:
     """The bytes that are written so; None if these are not."""
     try:
@@ -90,11 +82,6 @@ def decode(encoded: bytes, encoding: SecretEncoding) -> bytes | None:
         return base64.b64decode(encoded, validate=True) if encoding == "base64" else encoded
     except (binascii.Error, ValueError):
         return None
-
-
-def decode_signature(encoded: str, encoding: SecretEncoding) -> bytes:
-    """The bytes of a signature in a header; b"", which fits nothing, if it is not written so."""
-    return decode(header_bytes(encoded), encoding) or b""
 
 
 def constant_time_equals(presented: bytes, secret: bytes) -> bool:

@@ -1,13 +1,14 @@
 """Callers known by something they hold: API keys, Basic, bearer tokens, and the subject of a client certificate."""
 
 import base64
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import parse_qsl
 
 from cobrowse.errors import NotAuthenticated
 from cobrowse.model import Secret
+from integrations.senders.auth import checks
 from integrations.senders.auth.addresses import within
 from integrations.senders.auth.config import (
     AuthConfig,
@@ -17,10 +18,12 @@ from integrations.senders.auth.config import (
     matching_secret,
     secret_bytes,
 )
+from integrations.senders.auth.scheme import Row, Scheme, SenderContext, header_key
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 # Bytes of a key or secret below which it can be guessed.
 SHORTEST = 16
+_QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 _HINT = "The sender's row in the senders file says which credential it sends, and where; compare it with the sender."
 
 
@@ -31,14 +34,6 @@ class Headers(Protocol):
         """The value of this name in lower case, whatever the case that it came in."""
 
 
-class ApiKeysError(ValueError):
-    """API_KEYS can't be used. `errors` has one line for each pair that is wrong; none repeats a key."""
-
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = errors
-
-
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
     """The keys of the service's own callers. Several may carry one name: that is how a key is rotated."""
@@ -47,7 +42,7 @@ class ApiKeys:
 
     @classmethod
     def parse(cls, text: str) -> "ApiKeys":
-        """The keys in `name:key` pairs, separated by commas or spaces. Raises ApiKeysError with every fault."""
+        """The keys in `name:key` pairs, separated by commas or spaces. ValueError has a line for each fault."""
         pairs: list[tuple[str, Secret]] = []
         errors: list[str] = []
         for number, pair in enumerate(text.replace(",", " ").split(), 1):
@@ -66,7 +61,7 @@ class ApiKeys:
             else:
                 pairs.append((name, Secret(key)))
         if errors:
-            raise ApiKeysError(errors)
+            raise ValueError("\n".join(errors))
         return cls(tuple(pairs))
 
     def identify(self, headers: Headers) -> str:
@@ -92,10 +87,9 @@ def basic_parts(header: str) -> tuple[bytes, bytes]:
     return username, password
 
 
-def verify_api_key(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    """The key's name, from the header or query parameter that the row names."""
+def _verify_api_key(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     if auth_config.query:
-        presented = _query_value(incoming.query_string, auth_config.query)
+        presented = incoming.query_value(auth_config.query)
         return _match_secret(auth_config, presented, f"the query parameter {auth_config.query!r}")
     return _match_secret(
         auth_config,
@@ -104,8 +98,7 @@ def verify_api_key(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: d
     )
 
 
-def verify_basic(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    """The password's name; the user name counts only if the row names one."""
+def _verify_basic(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     username, password = basic_parts(incoming.headers.get("authorization", ""))
     is_right_user = not auth_config.username or constant_time_equals(username, secret_bytes(auth_config.username))
     name = _match_secret(auth_config, password, "the password of HTTP Basic")
@@ -114,8 +107,7 @@ def verify_basic(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: dat
     return name
 
 
-def verify_bearer(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    """The token's name, from `Authorization: Bearer`."""
+def _verify_bearer(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     token = bearer_token(incoming.headers.get("authorization", ""))
     return _match_secret(auth_config, header_bytes(token), "the bearer token")
 
@@ -126,8 +118,7 @@ def bearer_token(header: str) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def verify_mtls(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    """The certificate's subject, as a proxy of TRUSTED_PROXIES passes it; from any other peer the header is ignored."""
+def _verify_mtls(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     if not within(incoming.peer, auth_config.trusted_proxies):
         raise NotAuthenticated("the request did not come through one of TRUSTED_PROXIES", hint=_HINT)
     subject = header_bytes(incoming.headers.get(auth_config.subject_header.lower(), ""))
@@ -141,8 +132,7 @@ def verify_mtls(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: date
     return found[0]
 
 
-def sign_api_key(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    """The key, where the row wants it."""
+def _sign_api_key(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
     return (
         AuthParts(query={auth_config.query: secret.reveal()})
         if auth_config.query
@@ -150,19 +140,16 @@ def sign_api_key(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequ
     )
 
 
-def sign_basic(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    """HTTP Basic with this password."""
+def _sign_basic(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
     pair = secret_bytes(auth_config.username or "cobrowse") + b":" + secret_bytes(secret.reveal())
     return AuthParts({"Authorization": f"Basic {base64.b64encode(pair).decode()}"})
 
 
-def sign_bearer(_auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    """The bearer token."""
+def _sign_bearer(_auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
     return AuthParts({"Authorization": f"Bearer {secret.reveal()}"})
 
 
-def sign_mtls(auth_config: AuthConfig, _secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    """The first of the row's subjects, as the proxy would pass it."""
+def _sign_mtls(auth_config: AuthConfig, _secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
     return AuthParts({auth_config.subject_header: auth_config.subjects[0]})
 
 
@@ -175,12 +162,41 @@ def _match_secret(auth_config: AuthConfig, presented: bytes, what: str) -> str:
     return name
 
 
-def _query_value(query_string: str, name: str) -> bytes:
-    """The one value of this parameter; b"" if it is missing or comes more than once."""
-    try:
-        # Latin-1 keeps each decoded byte, so that what is compared are the bytes that were sent.
-        pairs = parse_qsl(query_string, keep_blank_values=True, encoding="latin-1", max_num_fields=100)
-    except ValueError:
-        return b""
-    values = [header_bytes(value) for key, value in pairs if key == name]
-    return values[0] if len(values) == 1 else b""
+def _api_key_errors(row: Row, _context: SenderContext) -> list[str]:
+    both = "header" in row and "query" in row
+    return ["query: the key can't be in both a header and the query; keep one of them"] if both else []
+
+
+API_KEY = Scheme(
+    "api-key",
+    _verify_api_key,
+    _sign_api_key,
+    openapi=header_key("X-Api-Key", "The secret, in the header or the query parameter that the row names."),
+    keys={"header": checks.header, "query": checks.matching(_QUERY_NAME, "the name of a query parameter")},
+    errors=_api_key_errors,
+    complete=lambda row: row if "query" in row else {"header": "X-Api-Key", **row},
+)
+BASIC = Scheme(
+    "basic",
+    _verify_basic,
+    _sign_basic,
+    openapi={"type": "http", "scheme": "basic", "description": "The secret is the password."},
+    keys={"username": checks.text},
+)
+BEARER = Scheme(
+    "bearer",
+    _verify_bearer,
+    _sign_bearer,
+    openapi={"type": "http", "scheme": "bearer", "description": "The secret is the token."},
+)
+MTLS = Scheme(
+    "mtls",
+    _verify_mtls,
+    _sign_mtls,
+    openapi={"type": "mutualTLS", "description": "A trusted proxy passes the certificate's subject."},
+    keys={"subjects": checks.texts, "subject_header": checks.header},
+    required=("subjects", "subject_header"),
+    settings=("trusted_proxies",),
+    secrets="none",
+    complete=lambda row: {**row, "subjects": tuple(row["subjects"])},
+)

@@ -5,14 +5,20 @@ import hashlib
 import hmac
 from datetime import datetime
 
-from cobrowse.errors import SignatureInvalid, SignatureMissing
+from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth import checks, timestamps
-from integrations.senders.auth.config import AuthConfig, AuthParts, decode_secret, decode_signature, matching_secret
-from integrations.senders.auth.scheme import Row, SenderContext
-from integrations.senders.auth.signature_format import MOST, SignatureFormat, check_format
-from integrations.senders.auth.signed_parts import check_template, names_in, signed_bytes
-from integrations.senders.requests import UnverifiedRequest
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode, matching_secret, secret_bytes
+from integrations.senders.auth.scheme import TEXT, Row, Scheme, SecretForm, SenderContext, header_key
+from integrations.senders.auth.signature_templates import (
+    MOST,
+    SignatureFormat,
+    check_format,
+    check_template,
+    names_in,
+    signed_bytes,
+)
+from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 # Seconds: past a day a timestamp protects from nothing.
 TIMED_KEYS = {"tolerance_seconds": checks.number(1.0, 86_400.0)}
@@ -25,7 +31,15 @@ def _prefix(value: object) -> str:
     return "has a brace; it is what stands before the signature, word for word" if found else ""
 
 
-HMAC_KEYS = {
+_SECRET_FORMS = {
+    "hex": SecretForm("hex", lambda secret: decode(secret_bytes(secret), "hex"), lambda text: text.encode().hex()),
+    "base64": SecretForm(
+        "base64",
+        lambda secret: decode(secret_bytes(secret), "base64"),
+        lambda text: base64.b64encode(text.encode()).decode(),
+    ),
+}
+_KEYS = {
     "header": checks.header,
     "algorithm": checks.choice(("sha256", "sha512", "sha1")),
     "encoding": checks.choice(("hex", "base64")),
@@ -41,11 +55,14 @@ HMAC_KEYS = {
 
 def verify_hmac(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
     """The name of the secret that signed these bytes. Raises SignatureMissing, SignatureInvalid, StaleTimestamp."""
-    for name in (auth_config.header, auth_config.timestamp_header):
-        if name and not _header(name, incoming):
-            raise SignatureMissing(f"the header {name} is missing or empty")
-    signatures, timestamp = _parse_signatures(auth_config, incoming)
-    presented = [decode_signature(signature, auth_config.encoding) for signature in signatures]
+    header = incoming.signature_header(auth_config.header)
+    timestamp = incoming.signature_header(auth_config.timestamp_header) if auth_config.timestamp_header else None
+    if auth_config.signature_format:
+        signatures, timestamp = _parse_header(auth_config, header)
+    else:
+        signatures = [header.removeprefix(auth_config.prefix)] if header.startswith(auth_config.prefix) else []
+    # One that is not written so is b"", which fits nothing.
+    presented = [decode(header_bytes(signature), auth_config.encoding) or b"" for signature in signatures]
     message = signed_bytes(auth_config, incoming, timestamp or "")
     signer = matching_secret(auth_config, lambda key: is_among(presented, digest(auth_config, key, message)))
     if signer is None:
@@ -86,8 +103,7 @@ def is_timed(row: Row) -> bool:
     return "timestamp_header" in row or "{timestamp}" in row.get("signature_format", "")
 
 
-def hmac_errors(row: Row, context: SenderContext) -> list[str]:
-    """What is wrong with a row of the scheme "hmac" across its keys."""
+def _errors(row: Row, context: SenderContext) -> list[str]:
     names = names_in(str(row.get("template", "")))
     format_text = row.get("signature_format", "")
     in_format, timed = "{timestamp}" in format_text, is_timed(row)
@@ -112,8 +128,7 @@ def hmac_errors(row: Row, context: SenderContext) -> list[str]:
     return errors
 
 
-def hmac_completed(row: Row) -> Row:
-    """A row with its template: the body, after the timestamp if there is one."""
+def _complete(row: Row) -> Row:
     return {"template": "{timestamp}.{body}" if is_timed(row) else "{body}", **row}
 
 
@@ -124,33 +139,30 @@ def hmac_warnings(row: Row) -> list[str]:
     return ["signature: sha1 is weak; use sha256 if the sender offers it"] if row.get("algorithm") == "sha1" else []
 
 
-def hmac_key(secret: str, row: Row) -> bytes | None:
-    """A secret's key as the row says that it is written."""
-    return decode_secret(secret, row.get("secret_encoding", "text"))
+def hmac_secret_form(row: Row) -> SecretForm:
+    """How a row's secrets are written."""
+    return _SECRET_FORMS.get(str(row.get("secret_encoding")), TEXT)
 
 
-def hmac_sample(text: str, row: Row) -> str:
-    """A secret of the encoding that the row names, made of a text."""
-    match row.get("secret_encoding"):
-        case "hex":
-            return text.encode().hex()
-        case "base64":
-            return base64.b64encode(text.encode()).decode()
-    return text
-
-
-def _parse_signatures(auth_config: AuthConfig, incoming: UnverifiedRequest) -> tuple[list[str], str | None]:
-    """The signatures that came, as they are written, and the timestamp; None for a sender that has none."""
-    header = _header(auth_config.header, incoming)
-    if not auth_config.signature_format:
-        signature = [header.removeprefix(auth_config.prefix)] if header.startswith(auth_config.prefix) else []
-        return signature, _header(auth_config.timestamp_header, incoming) if auth_config.timestamp_header else None
+def _parse_header(auth_config: AuthConfig, header: str) -> tuple[list[str], str | None]:
+    """The signatures in a header of the row's signature_format, and the timestamp; None if the format has none."""
     signature_format = SignatureFormat.of(auth_config.signature_format)
     signatures, times = signature_format.read(header)
-    if not signatures or len(signatures) > MOST or len(times) != (signature_format.timestamp is not None):
+    if not signatures or len(signatures) > MOST or len(times) != ("timestamp" in signature_format.prefixes):
         raise SignatureInvalid(f"the header {auth_config.header} is not of the form {auth_config.signature_format}")
     return signatures, times[0] if times else None
 
 
-def _header(name: str, incoming: UnverifiedRequest) -> str:
-    return incoming.headers.get(name.lower(), "")
+HMAC = Scheme(
+    "hmac",
+    verify_hmac,
+    sign_hmac,
+    openapi=header_key("X-Signature", "An HMAC in the header and over the parts that the row names."),
+    keys=_KEYS,
+    required=("header",),
+    covers_body=True,
+    errors=_errors,
+    warnings=hmac_warnings,
+    complete=_complete,
+    secret_form=hmac_secret_form,
+)

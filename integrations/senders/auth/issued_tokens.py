@@ -67,7 +67,7 @@ class TokenRules:
             _REGISTRY.get_alg(header["alg"])
         except (JoseError, *_MISFITS):
             raise NotAuthenticated("the bearer token is no JWT of RS256, ES256 or EdDSA", hint=_HINT) from None
-        for key in self._candidates(header.get("kid", "")):
+        for key in self.keys if self.jwks is None else self.jwks.candidates(header.get("kid", "")):
             if key.algorithm == header["alg"] and jws.validate_compact(signed_token, _jwk(key), registry=_REGISTRY):
                 self._check_claims(signed_token.payload, tolerance, now)
                 return self.names[self.keys.index(key)] if key in self.keys else self.issuer
@@ -84,10 +84,6 @@ class TokenRules:
             **self.claims,
         }
         return jwt.encode({"alg": key.algorithm}, claims, _jwk(key), registry=_REGISTRY)
-
-    def _candidates(self, key_id: str) -> list[Key]:
-        """The keys that may have signed a token that names this key."""
-        return self.jwks.candidates(key_id) if self.jwks is not None else list(self.keys)
 
     def _check_claims(self, payload: bytes | None, tolerance: float, now: float) -> None:
         try:

@@ -13,7 +13,7 @@ from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.credentials import bearer_token
 from integrations.senders.auth.hmac_signatures import TIMED_KEYS
 from integrations.senders.auth.public_keys import read_pem, sample_pem
-from integrations.senders.auth.scheme import CanNotSignError, Row, Scheme, SenderContext
+from integrations.senders.auth.scheme import CanNotSignError, Row, Scheme, SecretForm, SenderContext
 from integrations.senders.requests import UnverifiedRequest
 from schemas.addresses import http_url, is_in_the_clear
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from integrations.senders.auth.issued_tokens import TokenRules
 
 
-def verify_jwt(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
-    """The variable of the key that signed the token, else the issuer. Raises NotAuthenticated, KeysUnavailable."""
+def _verify(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
     token = bearer_token(incoming.headers.get("authorization", ""))
     if not token:
         raise NotAuthenticated("the bearer token is missing", hint="It is presented as Authorization: Bearer …")
@@ -32,8 +31,7 @@ def verify_jwt(auth_config: AuthConfig, incoming: UnverifiedRequest, now: dateti
     return rules.verify(token, auth_config.tolerance_seconds, now.timestamp())
 
 
-def sign_jwt(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, now: datetime) -> AuthParts:
-    """A token of our own making, if the row has the private key: that is for a sandbox."""
+def _sign(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, now: datetime) -> AuthParts:
     key = read_pem(secret.reveal())
     if key is None or key.private is None:
         raise CanNotSignError(
@@ -68,10 +66,15 @@ def _warnings(row: Row) -> list[str]:
     return ["claims: none is asked for, so whatever token the issuer gives out for this audience is taken"]
 
 
+_PEM = SecretForm(
+    "PEM, a public key of RSA (2048 bits), of P-256 or of Ed25519",
+    lambda secret: key.written if (key := read_pem(secret)) else None,
+    sample_pem,
+)
 JWT = Scheme(
     "jwt",
-    verify_jwt,
-    sign_jwt,
+    _verify,
+    _sign,
     openapi={
         "type": "http",
         "scheme": "bearer",
@@ -91,7 +94,5 @@ JWT = Scheme(
     warnings=_warnings,
     own=_rules,
     start=lambda rules: rules.jwks.start() if rules.jwks is not None else None,
-    sample=lambda text, _row: sample_pem(text),
-    key_of=lambda secret, _row: key.written if (key := read_pem(secret)) else None,
-    key_form=lambda _row: "PEM, a public key of RSA (2048 bits), of P-256 or of Ed25519",
+    secret_form=lambda _row: _PEM,
 )

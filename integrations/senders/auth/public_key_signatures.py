@@ -4,15 +4,15 @@ import base64
 from datetime import datetime
 from hashlib import sha256
 
-from cobrowse.errors import SignatureInvalid, SignatureMissing
+from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth import hmac_signatures, standard_webhooks
-from integrations.senders.auth.config import AuthConfig, AuthParts, decode_signature
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode
 from integrations.senders.auth.public_keys import Key, fits, keys_of, read_ed25519, read_pem, signature_of
-from integrations.senders.auth.scheme import CanNotSignError, Scheme
-from integrations.senders.auth.signature_format import MOST
+from integrations.senders.auth.scheme import CanNotSignError, Scheme, SecretForm, header_key
+from integrations.senders.auth.signature_templates import MOST
 from integrations.senders.auth.timestamps import check_age
-from integrations.senders.requests import UnverifiedRequest
+from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 _VERSION = b"v1a,"
 _FRESHCHAT = "X-Freshchat-Signature"
@@ -52,10 +52,7 @@ def _sign_v1a(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest
 
 
 def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    encoded = incoming.headers.get(_FRESHCHAT.lower())
-    if not encoded:
-        raise SignatureMissing(f"the header {_FRESHCHAT} is missing or empty")
-    signature = decode_signature(encoded, "base64")
+    signature = decode(header_bytes(incoming.signature_header(_FRESHCHAT)), "base64") or b""
     signer = auth_config.first_match(fits(key, signature, incoming.body) for key in auth_config.own or ())
     if signer is None:
         raise SignatureInvalid(f"the signature in {_FRESHCHAT} does not fit this request")
@@ -74,46 +71,42 @@ def _sign(key: Key | None, message: bytes) -> bytes:
     return signature
 
 
-def _ed25519_sample(text: str) -> str:
-    return "whsk_" + base64.b64encode(sha256(text.encode()).digest()).decode()
-
-
+_ED25519 = SecretForm(
+    "whpk_ and base64, as Standard Webhooks has its public keys",
+    lambda secret: key.written if (key := read_ed25519(secret)) else None,
+    lambda text: "whsk_" + base64.b64encode(sha256(text.encode()).digest()).decode(),
+)
+_RSA = SecretForm(
+    "PEM, an RSA public key of 2048 bits or more",
+    lambda secret: key.written if (key := read_pem(secret)) and key.algorithm == "RS256" else None,
+    lambda _text: _SAMPLE,
+)
 PUBLIC_KEY_SCHEMES = (
     Scheme(
         "standard-webhooks-v1a",
         _verify_v1a,
         _sign_v1a,
-        openapi={
-            "type": "apiKey",
-            "in": "header",
-            "name": "webhook-signature",
-            "description": "Ed25519 over `webhook-id`, `webhook-timestamp` and the body; `svix-…` names as well.",
-        },
+        openapi=header_key(
+            "webhook-signature", "Ed25519 over `webhook-id`, `webhook-timestamp` and the body; `svix-…` names as well."
+        ),
         keys=hmac_signatures.TIMED_KEYS,
         covers_body=True,
         delivery_ids=standard_webhooks.IDS,
         covers_delivery_id=True,
         response_policy="standard-webhooks",
         own=lambda auth_config, _row: keys_of(auth_config, read_ed25519),
-        key_of=lambda secret, _row: key.written if (key := read_ed25519(secret)) else None,
-        key_form=lambda _row: "whpk_ and base64, as Standard Webhooks has its public keys",
-        sample=lambda text, _row: _ed25519_sample(text),
+        secret_form=lambda _row: _ED25519,
     ),
     # support.freshchat.com, webhooks: base64 of an RSA signature over the body. The hash, SHA-256, is not confirmed.
     Scheme(
         "freshchat",
         _verify_freshchat,
         _sign_freshchat,
-        openapi={
-            "type": "apiKey",
-            "in": "header",
-            "name": _FRESHCHAT,
-            "description": "RSA with SHA-256 in base64 over the body; the row has the public key that Freshchat shows.",
-        },
+        openapi=header_key(
+            _FRESHCHAT, "RSA with SHA-256 in base64 over the body; the row has the public key that Freshchat shows."
+        ),
         covers_body=True,
         own=lambda auth_config, _row: keys_of(auth_config, read_pem),
-        key_of=lambda secret, _row: key.written if (key := read_pem(secret)) and key.algorithm == "RS256" else None,
-        key_form=lambda _row: "PEM, an RSA public key of 2048 bits or more",
-        sample=lambda _text, _row: _SAMPLE,
+        secret_form=lambda _row: _RSA,
     ),
 )

@@ -21,6 +21,23 @@ class CanNotSignError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class SecretForm:
+    """How a secret is written.
+
+    `key_of` makes its key, None if it is not written as `name` has it ("" where any text is one); `sample` makes a
+    secret of the form out of a text, for trials on a sandbox. With a `prefix` it is that and the key in base64.
+    """
+
+    name: str = ""
+    key_of: Callable[[str], bytes | None] = secret_bytes
+    sample: Callable[[str], str] = lambda text: text
+    prefix: str = ""
+
+
+TEXT = SecretForm()
+
+
+@dataclass(frozen=True, slots=True)
 class SenderContext:
     """What the service's settings give to a row."""
 
@@ -42,12 +59,11 @@ class Scheme:
 
     `preset` is what its vendor has fixed; `keys` are those of a sender's row it uses besides `secrets`, each with its
     form, `required` those it can't do without; `settings` are the service's own that it needs. `secrets`: whether a
-    row must, may or can't name any. `key_of` makes a secret's key, None if it is not written as `key_form` has it;
-    `sample` makes a secret of the right form out of a text, for trials on a sandbox. `secret_prefix`: its secrets are
-    this and the key in base64.
+    row must, may or can't name any.
 
-    `errors` are faults of a row across its keys, `warnings` what is valid and yet weak. `complete` adds what follows
-    from the row's own keys. `own` makes what the scheme alone uses; `start` starts what that does beside the requests.
+    `errors` are faults of a row across its keys. `complete` adds what follows from the row's own keys; of these and
+    `preset` together, `secret_form` says how secrets are written, `warnings` what is valid and yet weak, and `own`
+    makes what the scheme alone uses. `start` starts what that does beside the requests.
 
     `covers_body`: it covers the body's bytes, so that nothing can be altered on the way. `delivery_ids` are headers
     with the delivery's id, the first that came counts; it is signed too if `covers_delivery_id`. `openapi` is its
@@ -66,13 +82,19 @@ class Scheme:
     covers_body: bool = False
     delivery_ids: tuple[str, ...] = ()
     covers_delivery_id: bool = False
-    secret_prefix: str = ""
     response_policy: str = ""
     errors: Callable[[Row, SenderContext], list[str]] = _nothing
     warnings: Callable[[Row], list[str]] = lambda _row: []
     complete: Callable[[Row], Row] = lambda row: row
     own: Callable[[AuthConfig, Row], Any] = lambda _auth_config, _row: None
     start: Callable[[Any], None] = lambda _own: None
-    key_of: Callable[[str, Row], bytes | None] = lambda secret, _row: secret_bytes(secret)
-    key_form: Callable[[Row], str] = lambda _row: ""
-    sample: Callable[[str, Row], str] = lambda text, _row: text
+    secret_form: Callable[[Row], SecretForm] = lambda _parameters: TEXT
+
+    def parameters(self, row: Row) -> dict[str, Any]:
+        """What the vendor has fixed, and what a valid row's own keys say."""
+        return {**self.preset, **self.complete({key: row[key] for key in self.keys if key in row})}
+
+
+def header_key(header: str, description: str) -> Json:
+    """The Security Scheme Object of a proof in this header: OpenAPI has no signatures, the nearest is a key."""
+    return {"type": "apiKey", "in": "header", "name": header, "description": description}

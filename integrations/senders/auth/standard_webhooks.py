@@ -13,10 +13,11 @@ from hashlib import sha256
 
 from standardwebhooks.webhooks import Webhook
 
-from cobrowse.errors import SignatureInvalid, SignatureMissing
+from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, AuthParts, decode, secret_bytes
-from integrations.senders.auth.hmac_signatures import is_among
+from integrations.senders.auth.hmac_signatures import TIMED_KEYS, is_among
+from integrations.senders.auth.scheme import Scheme, SecretForm, header_key
 from integrations.senders.auth.timestamps import check_age
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
@@ -51,10 +52,7 @@ def read_message(incoming: UnverifiedRequest) -> Message:
     """
     naming = next((each for each in NAMINGS if incoming.headers.get(f"{each}-id")), NAMINGS[0])
     names = [f"{naming}-{part}" for part in ("id", "timestamp", "signature")]
-    message_id, sent, signatures = (incoming.headers.get(name, "") for name in names)
-    for name, value in zip(names, (message_id, sent, signatures), strict=True):
-        if not value:
-            raise SignatureMissing(f"the header {name} is missing or empty")
+    message_id, sent, signatures = map(incoming.signature_header, names)
     try:
         body = incoming.body.decode()
     except UnicodeDecodeError:
@@ -65,8 +63,7 @@ def read_message(incoming: UnverifiedRequest) -> Message:
     return Message(message_id, datetime.fromtimestamp(int(sent), UTC), listed, body, names[2])
 
 
-def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
-    """The name of the secret that signed this message. Raises SignatureMissing, SignatureInvalid, StaleTimestamp."""
+def _verify(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
     message = read_message(incoming)
     presented = [signature_of_version(one, _VERSION) for one in message.signatures]
     signer = auth_config.first_match([is_among(presented, _digest(secret, message)) for secret in auth_config.secrets])
@@ -76,8 +73,7 @@ def verify_standard(auth_config: AuthConfig, incoming: UnverifiedRequest, now: d
     return signer
 
 
-def sign_standard(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
-    """The three headers of the standard."""
+def _sign(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     return sign_message([secret], draft_message(draft, now))
 
 
@@ -111,11 +107,6 @@ def key_bytes(secret: str) -> bytes | None:
     return decode(encoded + b"=" * (-len(encoded) % 4), "base64")
 
 
-def sample(text: str) -> str:
-    """A secret of the standard's form, made of a text."""
-    return PREFIX + base64.b64encode(text.encode()).decode()
-
-
 def signature_of_version(signature: bytes, version: bytes) -> bytes:
     """The bytes of a signature of this version; b"", which fits nothing, for any other version or form."""
     return (decode(signature[len(version) :], "base64") or b"") if signature.startswith(version) else b""
@@ -124,3 +115,33 @@ def signature_of_version(signature: bytes, version: bytes) -> bytes:
 def _digest(secret: Secret, message: Message) -> bytes:
     signature = Webhook(secret.reveal()).sign(message.id, message.sent, message.body)
     return signature_of_version(signature.encode(), _VERSION)
+
+
+SECRET_FORM = SecretForm(
+    "whsec_ and base64, as Standard Webhooks has it",
+    key_bytes,
+    lambda text: PREFIX + base64.b64encode(text.encode()).decode(),
+    PREFIX,
+)
+STANDARD_WEBHOOKS = Scheme(
+    "standard-webhooks",
+    _verify,
+    _sign,
+    openapi=header_key(
+        "webhook-signature", "Signed over `webhook-id`, `webhook-timestamp` and the body; named `svix-…` as well."
+    ),
+    # Not read by the two above, which use the standard's package: for Postman.
+    preset={
+        "header": "webhook-signature",
+        "encoding": "base64",
+        "prefix": "v1,",
+        "timestamp_header": "webhook-timestamp",
+        "template": "{id}.{timestamp}.{body}",
+    },
+    keys=TIMED_KEYS,
+    covers_body=True,
+    delivery_ids=IDS,
+    covers_delivery_id=True,
+    response_policy="standard-webhooks",
+    secret_form=lambda _row: SECRET_FORM,
+)

@@ -11,12 +11,12 @@ from datetime import datetime
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlencode
 
-from cobrowse.errors import SignatureInvalid, SignatureMissing
+from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, AuthParts, matching_secret
 from integrations.senders.auth.hmac_signatures import hmac_warnings
-from integrations.senders.auth.scheme import Scheme
-from integrations.senders.auth.signed_parts import public_uri
+from integrations.senders.auth.scheme import Scheme, header_key
+from integrations.senders.auth.signature_templates import public_uri
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 HEADER = "X-Twilio-Signature"
@@ -29,13 +29,10 @@ _MOST_FIELDS = 500
 
 def verify_twilio(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     """The name of the secret that signed this request. Raises SignatureMissing, SignatureInvalid."""
-    signature = incoming.headers.get(HEADER.lower())
-    if not signature:
-        raise SignatureMissing(f"the header {HEADER} is missing or empty")
+    presented = header_bytes(incoming.signature_header(HEADER))
     if not _is_form(incoming) and not _body_is_in_url(incoming):
         raise SignatureInvalid(f"the body is no form, and the URL has no {BODY_HASH} that fits it")
     message = _signed_bytes(auth_config, incoming)
-    presented = header_bytes(signature)
     signer = matching_secret(auth_config, lambda key: hmac.compare_digest(presented, _signature(key, message)))
     if signer is None:
         raise SignatureInvalid(f"the signature in {HEADER} does not fit this request")
@@ -76,25 +73,15 @@ def _is_form(incoming: UnverifiedRequest) -> bool:
 
 
 def _body_is_in_url(incoming: UnverifiedRequest) -> bool:
-    try:
-        pairs = parse_qsl(incoming.query_string, keep_blank_values=True, max_num_fields=100)
-    except ValueError:
-        return False
     expected = sha256(incoming.body).hexdigest()
-    found = [value for name, value in pairs if name == BODY_HASH]
-    return len(found) == 1 and hmac.compare_digest(header_bytes(found[0]).lower(), expected.encode())
+    return hmac.compare_digest(incoming.query_value(BODY_HASH).lower(), expected.encode())
 
 
 TWILIO = Scheme(
     "twilio",
     verify_twilio,
     sign_twilio,
-    openapi={
-        "type": "apiKey",
-        "in": "header",
-        "name": HEADER,
-        "description": "HMAC-SHA-1 in base64 over the public URL and the form's fields, sorted.",
-    },
+    openapi=header_key(HEADER, "HMAC-SHA-1 in base64 over the public URL and the form's fields, sorted."),
     settings=("public_base_url",),
     covers_body=True,
     delivery_ids=("I-Twilio-Idempotency-Token",),

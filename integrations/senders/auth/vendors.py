@@ -1,56 +1,45 @@
 """The HMACs of vendors: only what the vendor leaves open is left to the row."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from integrations.senders.auth.checks import Check
 from integrations.senders.auth.hmac_signatures import (
     TIMED_KEYS,
-    hmac_key,
-    hmac_sample,
+    hmac_secret_form,
     hmac_warnings,
     is_timed,
     sign_hmac,
     verify_hmac,
 )
-from integrations.senders.auth.scheme import Json, Scheme
+from integrations.senders.auth.scheme import Json, Scheme, header_key
 
 
 def _vendor(
-    name: str,
-    *,
-    settings: tuple[str, ...] = (),
-    delivery_ids: tuple[str, ...] = (),
-    response_policy: str = "",
-    **preset: str,
+    name: str, *, delivery_ids: tuple[str, ...] = (), response_policy: str = "", template: str, **preset: str
 ) -> Scheme:
-    keys: Mapping[str, Check] = TIMED_KEYS if is_timed(preset) else {}
+    preset["template"] = template
     return Scheme(
         name,
         verify_hmac,
         sign_hmac,
         openapi=_openapi(preset),
         preset=preset,
-        keys=keys,
-        settings=settings,
+        keys=TIMED_KEYS if is_timed(preset) else {},
+        settings=("public_base_url",) if "uri}" in template else (),
         covers_body=True,
         delivery_ids=delivery_ids,
         response_policy=response_policy,
-        warnings=lambda _row: hmac_warnings(preset),
-        key_of=lambda secret, _row: hmac_key(secret, preset),
-        key_form=lambda _row: preset.get("secret_encoding", ""),
-        sample=lambda text, _row: hmac_sample(text, preset),
+        warnings=hmac_warnings,
+        secret_form=hmac_secret_form,
     )
 
 
-def _openapi(preset: Mapping[str, Any]) -> Json:
+def _openapi(preset: Mapping[str, str]) -> Json:
     timed = f", the timestamp in `{preset['timestamp_header']}`" if "timestamp_header" in preset else ""
     written = f", written `{preset['signature_format']}`" if "signature_format" in preset else ""
     kind = "hash" if preset.get("construction") == "hash" else "HMAC"
     algorithm = preset.get("algorithm", "sha256").upper().replace("SHA", "SHA-")
     over = f"{'the secret and ' if kind == 'hash' else ''}`{preset['template']}`"
-    description = f"{kind}-{algorithm} in {preset['encoding']} over {over}{timed}{written}."
-    return {"type": "apiKey", "in": "header", "name": preset["header"], "description": description}
+    return header_key(preset["header"], f"{kind}-{algorithm} in {preset['encoding']} over {over}{timed}{written}.")
 
 
 VENDORS = (
@@ -73,7 +62,6 @@ VENDORS = (
         timestamp_header="X-HubSpot-Request-Timestamp",
         timestamp_unit="ms",
         template="{method}{decoded_uri}{body}{timestamp}",
-        settings=("public_base_url",),
         response_policy="hubspot",
     ),
     # docs.github.com, validating webhook deliveries: hex.
@@ -111,7 +99,6 @@ VENDORS = (
         construction="hash",
         encoding="hex",
         template="{method}{uri}{body}",
-        settings=("public_base_url",),
         response_policy="hubspot-workflow",
     ),
     # dev.frontapp.com, application webhooks: base64(HMAC-SHA256(timestamp + ":" + body)).

@@ -13,9 +13,8 @@ TOPICS = ("user.start",)
 MAX_AGE_SECONDS = 3600.0
 # A number of this size or more counts milliseconds since 1970, a smaller one seconds: 1973 and the year 5138.
 _MILLISECONDS = 1e11
-_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 # EventBridge's detail-type has been seen with a literal {id} and with a real one.
-_DETAIL_TOPIC = re.compile(rf"v2\.detail\.events\.conversation\.(?:\{{id\}}|{_UUID})\.([a-z]+(?:\.[a-z]+)*)")
+_DETAIL_TOPIC = re.compile(r"v2\.detail\.events\.conversation\.(?:\{id\}|[\w-]+)\.([a-z]+(?:\.[a-z]+)*)")
 # v2.users.<id>.conversations, v2.routing.queues.<id>.conversations.messages, v2.conversations.<id> …
 _STATE_TOPIC = re.compile(r"v2\.(?:[\w.-]+\.)?conversations(?:\.([\w.-]+))?")
 _TOPIC_MEDIA = {"chats": "webchat", "calls": "voice", "messages": "message"}
@@ -65,11 +64,6 @@ def moment(value: object) -> datetime | None:
         return None
 
 
-def bus_medium(event: Mapping[str, Any]) -> str:
-    """The medium's name, as Genesys writes it."""
-    return str(event["detail"]["eventBody"]["mediaType"])
-
-
 def ignore_notification(event: Mapping[str, Any], topics: tuple[str, ...]) -> str:
     """Why this notification starts nothing; "" if an agent is connected in the conversation that it names.
 
@@ -105,11 +99,6 @@ def notification_medium(event: Mapping[str, Any]) -> str:
         kind for one in event["eventBody"]["participants"] for name, kind in _TOPIC_MEDIA.items() if one[name]
     }
     return transformed.pop() if len(transformed) == 1 else ""
-
-
-def notification_time(event: Mapping[str, Any]) -> object:
-    """When a detail event happened. The state of a conversation does not say: it is sent as it is now."""
-    return event["eventBody"]["eventTime"]
 
 
 def connected_agents(event: Mapping[str, Any]) -> list[str]:

@@ -7,23 +7,22 @@ from xml.etree.ElementTree import Element, ParseError
 
 import orjson
 from defusedxml.ElementTree import fromstring
-from marshmallow import ValidationError
 
 from cobrowse.errors import BodyTooLarge, InvalidRequest, MalformedRequest, UnsupportedType
 from integrations.event_loop import run_off_loop
 from integrations.senders.requests import UnverifiedRequest
 from schemas.duplicates import check_names
 from schemas.json_text import charset_of, parse_body
-from schemas.validation_errors import describe_errors
 
 # The field that holds the JSON where a row names none: Slack's and GitHub's.
 FIELD = "payload"
 # Fields of one form, and elements below one another in an XML document.
 _MOST_FIELDS, _DEEPEST = 1_000, 50
-_XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
+# Media types, first the one that `send` sends.
+_XML = ("text/xml", "application/xml", "application/soap+xml")
 # SNS and some relays say that their JSON is text.
-_JSON = frozenset({"application/json", "text/json", "text/plain"})
-_FORM = frozenset({"application/x-www-form-urlencoded"})
+_JSON = ("application/json", "text/json", "text/plain")
+_FORM = ("application/x-www-form-urlencoded",)
 _GZIP = frozenset({"gzip", "x-gzip"})
 # Bytes from which the reading would hold up all other requests of the worker for milliseconds.
 _LARGE = 65_536
@@ -39,10 +38,10 @@ def read_content(
 
     Raises UnsupportedType, MalformedRequest, BodyTooLarge, and InvalidRequest if a name that counts is there twice.
     """
-    kind, plain = incoming.headers.get("content-type", ""), incoming.media_type
+    plain = incoming.media_type
     types, read = CONTENTS[content]
     if plain not in types and not (types is _JSON and plain.endswith("+json")):
-        wanted = TYPES.get(content, TYPES["form"])
+        wanted = types[0]
         problem = f"the Content-Type is {plain[:80]!r}" if plain else "there is no Content-Type"
         raise UnsupportedType(
             f"{problem}, and this sender's row reads {wanted}",
@@ -51,9 +50,15 @@ def read_content(
     body = _decompress(incoming, largest)
     if not body.strip():
         raise MalformedRequest("the body is empty")
+    kind = incoming.headers["content-type"]
     if len(body) > _LARGE:
         return run_off_loop(lambda: read(body, kind, names, field))
     return read(body, kind, names, field)
+
+
+def media_type_of(content: str) -> str:
+    """The media type that `send` says that it sends; JSON's without a content."""
+    return CONTENTS[content or "json"][0][0]
 
 
 def content_for(content: str, incoming: UnverifiedRequest) -> str:
@@ -68,7 +73,7 @@ def read_json_once(body: bytes, kind: str, names: Collection[str], _field: str =
     value = _json(body, charset_of(kind), names)
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         # Relays that have their JSON in a variable write it as a string again. Once, never as often as it comes.
-        value = _json(value.encode(errors="surrogatepass"), "utf-8", names)
+        value = _json(value.encode(), "utf-8", names)
     return value
 
 
@@ -80,17 +85,13 @@ def _json(text: bytes, charset: str, names: Collection[str]) -> object:
         check_names(text, names)
     except orjson.JSONEncodeError:
         raise MalformedRequest("the body is nested too deeply") from None
-    except ValidationError as error:
-        raise InvalidRequest(describe_errors(error.messages)) from None
     return value
 
 
-def _form(body: bytes, _kind: str, names: Collection[str], _field: str) -> dict[str, object]:
+def _read_form(body: bytes, names: Collection[str]) -> dict[str, object]:
     """A form's fields as texts; one that comes more than once is a list."""
     try:
-        pairs = parse_qsl(
-            body.decode("utf-8"), keep_blank_values=True, strict_parsing=False, max_num_fields=_MOST_FIELDS
-        )
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except UnicodeDecodeError:
         raise MalformedRequest("the form is not UTF-8") from None
     except ValueError:
@@ -109,20 +110,20 @@ def _merge_repeats(found: Mapping[str, Sequence[object]], names: Collection[str]
     return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
-def _json_in_form(body: bytes, kind: str, names: Collection[str], field: str) -> object:
+def _json_in_form(body: bytes, _kind: str, names: Collection[str], field: str) -> object:
     """The JSON in one of a form's fields."""
-    json_text = _form(body, kind, {field, *names}, field).get(field)
+    json_text = _read_form(body, {field, *names}).get(field)
     if not isinstance(json_text, str):
         raise InvalidRequest(f"{field[:60]}: the form has no such field, in which the row says that the JSON is")
-    return read_json_once(json_text.encode(errors="surrogatepass"), "", names)
+    return read_json_once(json_text.encode(), "", names)
 
 
-def _form_or_json_in_form(body: bytes, kind: str, names: Collection[str], field: str) -> object:
+def _form_or_json_in_form(body: bytes, _kind: str, names: Collection[str], field: str) -> object:
     """A form's fields; those of the JSON in it, if that is all there is."""
-    found = _form(body, kind, names, field)
+    found = _read_form(body, names)
     single_value = found.get(field) if len(found) == 1 else None
     if isinstance(single_value, str) and single_value.lstrip().startswith("{"):
-        return read_json_once(single_value.encode(errors="surrogatepass"), "", names)
+        return read_json_once(single_value.encode(), "", names)
     return found
 
 
@@ -180,9 +181,9 @@ def _gunzip(body: bytes, largest: int) -> bytes:
     return found
 
 
-CONTENTS: Mapping[str, tuple[frozenset[str], Reader]] = {
+CONTENTS: Mapping[str, tuple[tuple[str, ...], Reader]] = {
     "json": (_JSON, read_json_once),
-    "form": (_FORM, _form),
+    "form": (_FORM, lambda body, _kind, names, _field: _read_form(body, names)),
     "json-in-form": (_FORM, _json_in_form),
     "form-or-json-in-form": (_FORM, _form_or_json_in_form),
     "xml": (_XML, _xml),
@@ -190,12 +191,3 @@ CONTENTS: Mapping[str, tuple[frozenset[str], Reader]] = {
 }
 # Those that a row can name.
 CHOICES = ("json", "form", "json-in-form", "xml")
-# What `send` says that it sends.
-TYPES: Mapping[str, str] = {
-    "": "application/json",
-    "json": "application/json",
-    "form": "application/x-www-form-urlencoded",
-    "json-in-form": "application/x-www-form-urlencoded",
-    "xml": "text/xml",
-    "soap": "text/xml",
-}

@@ -56,11 +56,6 @@ def hubspot_content(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in event.items() if key != "attemptNumber"}
 
 
-def zendesk_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
-    """The event's own id, which is signed with the body."""
-    return str(event["id"])
-
-
 def with_attributes(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """A Dataverse context with `attributes`: the record's as one mapping, its dates in ISO 8601."""
     target = _pairs(body.get("InputParameters")).get("Target")
@@ -98,11 +93,6 @@ def soap_notifications(root: Element) -> list[object]:
     shared = {name: _content(message.find(f"{_OUTBOUND}{name}")) for name in ("OrganizationId", "ActionId")}
     found = _within(message.findall(f"{_OUTBOUND}Notification"))
     return [{**shared, "Id": _content(each.find(f"{_OUTBOUND}Id")), "sObject": _record(each)} for each in found]
-
-
-def salesforce_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
-    """The notification's id, which stays the same for all the 24 hours it may be resent."""
-    return str(event["Id"])
 
 
 def _within(events: list[Any]) -> list[Any]:

@@ -46,7 +46,7 @@ class Envelope:
     optional: bool = False
     content: str = "json"
     batch: bool = False
-    response_policy: str = "default"
+    response_policy: str = ""
 
 
 _TABLE = (
@@ -56,7 +56,7 @@ _TABLE = (
         split=lambda body: crm_events.single_event(chat_events.as_bus_event(body)),
         paths={"conversation_id": "detail.eventBody.conversationId"},
         ignore=chat_events.ignore_bus_event,
-        medium=chat_events.bus_medium,
+        medium=lambda event: str(event["detail"]["eventBody"]["mediaType"]),
         delivery_id=lambda event, _headers: str(event["id"]),
         topics=chat_events.TOPICS,
         time=chat_events.bus_time,
@@ -72,7 +72,8 @@ _TABLE = (
         ignore=chat_events.ignore_notification,
         medium=chat_events.notification_medium,
         topics=chat_events.TOPICS,
-        time=chat_events.notification_time,
+        # The state of a conversation has none: it is sent as it is now.
+        time=lambda event: event["eventBody"]["eventTime"],
         start_when="agent_connected",
         response_policy="genesys-notification",
     ),
@@ -92,7 +93,12 @@ _TABLE = (
         identity=crm_events.hubspot_content,
         response_policy="hubspot",
     ),
-    Envelope("zendesk-event", crm.ZENDESK_EVENT, delivery_id=crm_events.zendesk_id, response_policy="zendesk"),
+    Envelope(
+        "zendesk-event",
+        crm.ZENDESK_EVENT,
+        delivery_id=lambda event, _headers: str(event["id"]),
+        response_policy="zendesk",
+    ),
     Envelope(
         "dataverse",
         crm.DATAVERSE,
@@ -108,7 +114,8 @@ _TABLE = (
         "salesforce-outbound-message",
         crm.SALESFORCE_NOTIFICATION,
         split=crm_events.soap_notifications,  # "soap" reads the element that it takes
-        delivery_id=crm_events.salesforce_id,
+        # It stays the same for all the 24 hours that a notification may be resent.
+        delivery_id=lambda event, _headers: str(event["Id"]),
         content="soap",
         response_policy="salesforce-outbound-message",
     ),

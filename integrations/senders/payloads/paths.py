@@ -11,25 +11,19 @@ import orjson
 from jmespath.functions import Functions, signature
 from jmespath.parser import ParsedResult
 from jmespath.visitor import Options, TreeInterpreter
-from marshmallow import ValidationError
 
 from cobrowse.errors import InvalidRequest
 from schemas.data_action import SETTINGS_BYTES
 from schemas.duplicates import check_names
 from schemas.json_text import read_json
 from schemas.texts import SHOWN, conversation_id_in, medium_in, placeholder_in
-from schemas.validation_errors import describe_errors
 
 # What JMESPath's functions raise on data they were not made for, its own errors included (they are ValueErrors).
 _MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 # Steps that following one path in one event may take: a fifth of a second or so. A path to one field takes ten.
 STEPS = 100_000
-
-
 # `header:NAME` outside of quoted texts; `{header: x}` is JMESPath's own way to name a field of a new object.
 _HEADERS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`)|(?<![\w.{,])header:([\w-]+)""")
-
-
 _UUID = re.compile(
     r"(?<![\w-])(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?![\w-])", re.ASCII
 )
@@ -106,8 +100,6 @@ class Path:
         """What stands there, None if nothing does. InvalidRequest if the path can't be followed in this event."""
         try:
             return _BoundedInterpreter(_Functions(headers, self.names)).visit(self.compiled.parsed, event)
-        except ValidationError as error:
-            raise InvalidRequest(describe_errors(error.messages)) from None
         except _MISFITS:
             raise InvalidRequest(f"{self.text}: can't be worked out for this event") from None
 

@@ -1,14 +1,38 @@
-"""Several observers as one whose errors are contained: telemetry must never stop the work."""
+"""The observers of requests and of initiations, and several as one whose errors are contained."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command, Outcome, Span
-from integrations.observability.requests import OnResponse, RequestInfo, RequestObserver
 
 log = structlog.stdlib.get_logger("cobrowse")
+
+OnResponse = Callable[[int], None]
+"""To be called once with the answer's HTTP status."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """A request. `route` is the pattern it fits, so that there are only so many; "" where it fits none.
+
+    `headers` are pairs, read on demand: a copy would cost every request.
+    """
+
+    method: str
+    route: str
+    headers: Iterable[tuple[str, str]]
+    correlation_id: str
+
+
+class RequestObserver(Protocol):
+    """Notified of each request, in the greenlet or thread that handles it."""
+
+    def on_request(self, request: RequestInfo) -> OnResponse:
+        """A request has come."""
 
 
 class SafeObservers:

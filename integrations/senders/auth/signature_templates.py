@@ -1,13 +1,21 @@
-"""Which bytes of a request are signed: a template's parts, and the bytes of each."""
+"""What a row says of an HMAC in templates: which bytes of a request are signed, and a header of more than a signature.
+
+`template` has a request's parts, as `{timestamp}.{body}`; `signature_format` is a header's, as
+`t={timestamp},v1={signature}`.
+"""
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from cobrowse.errors import SignatureMissing
 from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthConfig, secret_bytes
 from integrations.senders.requests import HEADER, UnverifiedRequest, header_bytes
 
+# Signatures in one header: a sender has one for each of its keys, and two while one of them is replaced.
+MOST = 10
+_ITEM = re.compile(r"([^{}]*)\{(timestamp|signature)\}")
+_SEPARATORS = ",; "
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # What other systems write around a variable; here it would be signed as the text that it is.
 _FOREIGN = re.compile(r"[{}<>$%]")
@@ -39,16 +47,12 @@ def names_in(template: str) -> list[str]:
     return _PLACEHOLDER.findall(template)
 
 
-def split_at_names(template: str) -> list[str]:
-    """A template's texts and names in turn, beginning and ending with a text."""
-    return _PLACEHOLDER.split(template)
-
-
 def signed_bytes(auth_config: AuthConfig, incoming: UnverifiedRequest, timestamp: str) -> bytes:
     """What the sender has signed: its template with the delivery's own bytes in it. SignatureMissing if one is not."""
+    # Texts and names in turn, beginning with a text.
     return b"".join(
         _part(piece, auth_config, incoming, timestamp) if number % 2 else secret_bytes(piece)
-        for number, piece in enumerate(split_at_names(auth_config.template))
+        for number, piece in enumerate(_PLACEHOLDER.split(auth_config.template))
     )
 
 
@@ -72,8 +76,54 @@ def check_template(value: object) -> str:
 def _part(name: str, auth_config: AuthConfig, incoming: UnverifiedRequest, timestamp: str) -> bytes:
     if not name.startswith(HEADER):
         return PARTS[name](auth_config, incoming, timestamp)
-    header = name.removeprefix(HEADER)
-    value = incoming.headers.get(header.lower())
-    if not value:
-        raise SignatureMissing(f"the header {header}, which the signature covers, is missing or empty")
-    return header_bytes(value)
+    return header_bytes(incoming.signature_header(name.removeprefix(HEADER)))
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFormat:
+    """What stands before the "signature" and before the "timestamp", if there is one, and between the two."""
+
+    prefixes: Mapping[str, str]
+    separator: str
+
+    @classmethod
+    def of(cls, text: str) -> "SignatureFormat":
+        """The format in this text. ValueError says what is wrong with it."""
+        separator = next((mark for mark in _SEPARATORS if mark in text.strip().partition("}")[2]), ",")
+        prefixes: dict[str, str] = {}
+        for item in text.split(separator):
+            found = _ITEM.fullmatch(item.strip())
+            if found is None or found[2] in prefixes:
+                raise ValueError("must be items such as t={timestamp},v1={signature}, each a text and one of the two")
+            prefixes[found[2]] = found[1]
+        if "signature" not in prefixes:
+            raise ValueError("has no {signature}")
+        if len(set(prefixes.values())) < len(prefixes):
+            raise ValueError("has the same text before {timestamp} and {signature}, which can't be distinguished")
+        # The longer text first: `v1=` does not begin with `v=`, but `t=` may begin with nothing.
+        return cls(dict(sorted(prefixes.items(), key=lambda prefix: -len(prefix[1]))), separator)
+
+    def read(self, header: str) -> tuple[list[str], list[str]]:
+        """The signatures and the timestamps of a header, as they are written."""
+        found: dict[str, list[str]] = {"signature": [], "timestamp": []}
+        for item in map(str.strip, header.split(self.separator)):
+            name = next((name for name, text in self.prefixes.items() if item.startswith(text)), "")
+            if name:
+                found[name].append(item.removeprefix(self.prefixes[name]))
+        return found["signature"], found["timestamp"]
+
+    def write(self, signature: str, timestamp: str) -> str:
+        """A header of this format."""
+        values = {"timestamp": timestamp, "signature": signature}
+        return self.separator.join(self.prefixes[name] + values[name] for name in values if name in self.prefixes)
+
+
+def check_format(value: object) -> str:
+    """A signature_format of the senders file."""
+    if wrong := checks.text(value):
+        return wrong
+    try:
+        SignatureFormat.of(str(value))
+    except ValueError as error:
+        return str(error)
+    return ""
