@@ -49,21 +49,22 @@ MARKED = {
 # Modules with many browsers, services or processes in them, those that take the longest first.
 LONG = (
     "browser/test_console_in_a_browser.py",
+    "integration/test_faults_beside_a_start.py",
+    "contract/test_docs_commands.py",
     "integration/test_callbacks.py",
     "integration/test_listen.py",
     "integration/test_login.py",
     "integration/test_crashes.py",
-    "integration/test_package.py",
     "browser/test_console_keys_and_copies.py",
-    "integration/test_server_limits.py",
     "integration/test_demo.py",
-    "simulation/test_simulation.py",
-    "contract/test_docs_commands.py",
+    "contract/test_ledger_gevent.py",
+    "contract/test_deploy.py",
+    "integration/test_package.py",
+    "integration/test_server_limits.py",
     "browser/test_console_sign_in_in_a_browser.py",
     "integration/test_bad_machines.py",
     "integration/test_ledger_processes.py",
-    "contract/test_ledger_gevent.py",
-    "contract/test_deploy.py",
+    "simulation/test_simulation.py",
 )
 NO_PARAMETERS = SimpleNamespace(params={})
 # What takes long to start, or is a process of its own.
