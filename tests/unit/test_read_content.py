@@ -195,7 +195,12 @@ ZIPPED = gzip.compress(b'{"a": 1}', mtime=0)
         (b"{}", "gzip", MalformedRequest, "the body is not gzip, as its Content-Encoding says"),
         (b"{}", "br", UnsupportedType, "the body is compressed as 'br'; only gzip is read here"),
         (b"{}", "b" * 41, UnsupportedType, f"the body is compressed as {'b' * 40!r}; only gzip is read here"),
-        (gzip.compress(b" " * 101), "gzip", BodyTooLarge, "the body is larger than 100 bytes once it is decompressed"),
+        (
+            gzip.compress(b" " * 101, mtime=0),
+            "gzip",
+            BodyTooLarge,
+            "the body is larger than 100 bytes once it is decompressed",
+        ),
     ],
 )
 def test_a_compressed_body_that_can_not_be_read_says_why(body, encoding, error, message):
