@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from tests.databases import database, server
 from tests.gunicorn_forks import gunicorn_forks
 from tests.leftovers import Leftovers
+from tests.rules import CompiledRules
 from tests.watch import WATCH
 
 __all__ = ["database", "gunicorn_forks", "server"]
@@ -48,21 +49,22 @@ MARKED = {
 # Modules with many browsers, services or processes in them, those that take the longest first.
 LONG = (
     "browser/test_console_in_a_browser.py",
+    "integration/test_faults_beside_a_start.py",
+    "contract/test_docs_commands.py",
     "integration/test_callbacks.py",
     "integration/test_listen.py",
     "integration/test_login.py",
     "integration/test_crashes.py",
-    "integration/test_package.py",
     "browser/test_console_keys_and_copies.py",
-    "integration/test_server_limits.py",
     "integration/test_demo.py",
-    "simulation/test_simulation.py",
-    "contract/test_docs_commands.py",
+    "contract/test_ledger_gevent.py",
+    "contract/test_deploy.py",
+    "integration/test_package.py",
+    "integration/test_server_limits.py",
     "browser/test_console_sign_in_in_a_browser.py",
     "integration/test_bad_machines.py",
     "integration/test_ledger_processes.py",
-    "contract/test_ledger_gevent.py",
-    "contract/test_deploy.py",
+    "simulation/test_simulation.py",
 )
 NO_PARAMETERS = SimpleNamespace(params={})
 # What takes long to start, or is a process of its own.
@@ -87,11 +89,16 @@ def own_process():
 
 def pytest_configure(config):
     config.pluginmanager.register(WATCH)
+    config.pluginmanager.register(CompiledRules())
+
+
+def pytest_collection():
+    gc.disable()  # nearly all that is made from here on stays for the whole run
 
 
 def pytest_collection_finish():
-    gc.collect()
-    gc.freeze()  # what was collected stays for the whole run: no later collection walks through it
+    gc.freeze()  # no later collection walks through it
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
 def provider_on_a_socket():
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.provider = Provider(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield server.provider

@@ -37,7 +37,7 @@ class Watch:
     """
 
     def __init__(self, secrets=SECRETS, app="cobrowse-bridge", root=witnesses.ROOT):
-        self._always = re.compile(b"|".join(re.escape(secret.encode()) for secret in secrets))
+        self._always = tuple(secret.encode() for secret in secrets)
         self._app = app
         self._root = root
         self._issued, self._codes = set(), set()
@@ -57,8 +57,11 @@ class Watch:
     def leaks(self, told, also=()):
         """The secrets that a text holds."""
         told = _bytes(told)
-        found = {match[0] for one in (self._always, _JOIN_CODE, *self._codes) for match in one.finditer(told)}
-        found.update(one for one in (*self._issued, *also) if one in told)
+        found = {one for one in (*self._always, *self._issued, *also) if one in told}
+        patterns = (
+            (*self._codes, _JOIN_CODE) if b"join" in told else self._codes
+        )  # the look costs less than the pattern
+        found.update(match[0] for pattern in patterns for match in pattern.finditer(told))
         return sorted(one.decode(errors="replace") for one in found)
 
     def follow(self, settings, initiate, environ):

@@ -10,6 +10,7 @@ import base64
 import binascii
 import html
 import json
+import os
 import re
 import traceback as standard
 from pathlib import Path
@@ -25,7 +26,8 @@ _PROVES = re.compile(r"authorization|signature(?!.*timestamp)|api-?key|token|sec
 _LINKS = ("joinUrl", "viewerUrl")
 _CODE = "joinCode"
 # The ledger and its write-ahead log, the workers' counts, and the logs of processes of our own.
-_KEPT = ("*.sqlite3", "*.sqlite3-wal", "*.sqlite3-shm", "*.sqlite3-journal", "cobrowse-metrics-*/*.db", "*.log")
+_KEPT = re.compile(r"\.sqlite3(-wal|-shm|-journal)?$|/cobrowse-metrics-[^/]*/[^/]*\.db$|\.log$")
+_KEYS = re.compile(r"\.sqlite3\.key$")
 _GREETING = b"(client id sandbox, secret sandbox-secret)"
 _HANDED_HEADERS = ("integrations/senders/", "web/request_parsing.py")
 _SESSIONS = [outcome.session for outcome in samples.OUTCOMES.values()]
@@ -56,7 +58,7 @@ def secrets(settings, environ):
 
 def own_keys(folder):
     """The keys that ledgers in this folder have made for themselves."""
-    return [key for path in folder.rglob("*.sqlite3.key") for key in path.read_text(errors="replace").split()]
+    return [key for path in _found(folder, _KEYS) for key in path.read_text(errors="replace").split()]
 
 
 def credentials(request):
@@ -123,10 +125,16 @@ def _only_ours(told, root):
 
 def files(folder):
     """What the service has written and left in a test's folder, by name."""
-    for pattern in _KEPT:
-        for path in folder.rglob(pattern):
-            if path.is_file():
-                yield f"the file {path.name}", path.read_bytes().replace(_GREETING, b"")
+    for path in _found(folder, _KEPT):
+        yield f"the file {path.name}", path.read_bytes().replace(_GREETING, b"")
+
+
+def _found(folder, pattern):
+    """The files below a folder whose path matches, in one walk: a test's folder may have a whole environment in it."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if pattern.search(f"{place}/{name}") and (path := Path(place, name)).is_file():
+                yield path
 
 
 class Spans(SpanProcessor):
@@ -136,4 +144,4 @@ class Spans(SpanProcessor):
         self._saw = saw
 
     def on_end(self, span):
-        self._saw("a span", span.to_json())
+        self._saw("a span", span.to_json(indent=None))

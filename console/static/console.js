@@ -44,6 +44,8 @@ function pressed(event) {
   act();
 }
 
+element("keys").hidden = false;
+element("keys").addEventListener("click", KEYS["?"]);
 document.addEventListener("keydown", pressed);
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button.copy");

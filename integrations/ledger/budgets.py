@@ -36,7 +36,8 @@ class BudgetTable:
             self._known_until = now + KNOWN_SECONDS
             with suppress(LedgerUnavailable):
                 self.learn(dict(self._database.read(queries.BUDGETS, {}, seconds=NOTE_SECONDS)))
-        return max(0.0, self._closed_until.get(name, 0.0) - now)
+        # By the clock after the read, which may have taken a moment.
+        return max(0.0, self._closed_until.get(name, 0.0) - self._clock.monotonic())
 
     def close(self, name: str, seconds: float) -> None:
         """Let each worker know that the budget is used up for so long. Others learn it from Genesys."""

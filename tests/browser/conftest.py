@@ -68,7 +68,7 @@ def served(app, port=0):
     """The app on this port, or one of its own: its URL."""
     server = make_server("127.0.0.1", port, app, threaded=True)
     server.log_startup = lambda: None
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.port}"

@@ -53,8 +53,8 @@ def url(request, tmp_path):
         return f"sqlite:///{tmp_path}/ledger.sqlite3"
     shared = _shared_database(request.getfixturevalue("server"))
     with psycopg.connect(shared, autocommit=True) as connection:
-        # A migration has put a row into health, which stays.
-        connection.execute(f"TRUNCATE {', '.join(name for name in TABLES if name != 'health')}")
+        # A migration has put a row into health, which stays. For a few rows TRUNCATE takes five times as long.
+        connection.execute("; ".join(f"DELETE FROM {name}" for name in TABLES if name != "health"))
     return shared
 
 

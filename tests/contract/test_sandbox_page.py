@@ -38,7 +38,7 @@ def desk(tmp_path):
         settings = {"sandbox": True, "api_keys": Secret(), "cobrowse_flow": "native", "deadline_seconds": 4.0}
         app, _ = stack.enter_context(service(box.url, tmp_path, **settings))
         server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         stack.callback(thread.join)
         stack.callback(server.shutdown)

@@ -210,7 +210,7 @@ def served(app):
     from werkzeug.serving import make_server
 
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    serving = threading.Thread(target=server.serve_forever)
+    serving = threading.Thread(target=server.serve_forever, args=(0.02,))
     serving.start()
     try:
         yield f"http://127.0.0.1:{server.port}"

@@ -56,6 +56,16 @@ def test_a_failure_before_the_request_says_nothing_of_an_answer_and_where_it_was
     assert "answered" not in request.extensions
 
 
+def test_a_tunnel_that_a_proxy_opens_and_ends_is_no_answer(serve):
+    opened = b"HTTP/1.1 200 Connection established\r\n\r\n"
+    proxy = serve(lambda exchange: exchange.socket.sendall(opened))
+    request = httpx.Request("POST", "https://127.0.0.1:1/", extensions={"timeout": {"read": 10.0}})
+    with a_transport(proxy=f"http://127.0.0.1:{proxy.port}") as transport, pytest.raises(httpx.ConnectError):
+        transport.handle_request(request)
+    assert len(proxy.seen) == 1
+    assert "answered" not in request.extensions
+
+
 def test_a_closed_transport_says_so(transport):
     transport.close()
     with pytest.raises(RuntimeError, match=r"^this transport is closed$"):

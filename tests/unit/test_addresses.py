@@ -45,6 +45,10 @@ def test_whose_address_counts(peer, forwarded, client):
     assert client_address(came(peer, forwarded), PROXIES) == client
 
 
+def test_trusted_proxies_may_be_named_by_one_of_their_addresses_with_its_prefix():
+    assert client_address(came("10.9.9.9", "13.110.1.2"), ("10.0.0.1/8",)) == "13.110.1.2"
+
+
 def sender(allowed, proxies=PROXIES):
     text = f'[senders.one]\nsignature = "api-key"\nsecrets = ["$S"]\nenvelope = "custom"\nallow_from = ["{allowed}"]\n'
     return load_senders(text, {"S": KEY}, trusted_proxies=proxies).get("one")

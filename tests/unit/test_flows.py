@@ -58,8 +58,8 @@ def test_the_doctor_tries_the_call_that_reaches_the_customer(row, path):
     tried = []
     grants = SimpleNamespace(mode=AUTO, user=object(), demanded=tuple)
     client = SimpleNamespace(call=lambda _attempt, operation, *_, **__: tried.append(operation.path))
-    context = SimpleNamespace(new_id=lambda: "id")
-    (_,) = tokens(context, SimpleNamespace(grants=grants, row=row, client=client, attempt=lambda: None))
+    org = SimpleNamespace(grants=grants, row=row, client=client, attempt=lambda: None)
+    (_,) = tokens(SimpleNamespace(new_id=lambda: "id"), org)
     assert [one.endswith(path) for one in tried] == [True]
 
 

@@ -197,7 +197,7 @@ def issuer():
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     said["url"] = f"http://127.0.0.1:{server.server_port}/keys?v=2"
     yield said
     said["over"].set()

@@ -52,8 +52,8 @@ class Genesys:
         return SEEN
 
 
-def lookup(record=None, genesys=None, observers=()):
-    return Lookup(Records(record), genesys or Genesys(), ManualClock(), observers)
+def lookup(record=None, genesys=None, **observers):
+    return Lookup(Records(record), genesys or Genesys(), ManualClock(), **observers)
 
 
 @pytest.mark.parametrize(

@@ -235,3 +235,58 @@ def test_a_link_of_another_scheme_is_not_kept_and_the_log_says_which_and_where(m
     assert (session.join_url, session.viewer_url, session.websocket_url) == (Secret(), Secret(), Secret())
     warned = [(line["field"], line["conversation_id"]) for line in lines if line["event"] == "link not passed on"]
     assert warned == [(field, C) for field in fields]
+
+
+HAND_OVER = f"{LOOK}/participants/customer-1/attributes"
+
+
+def handed_over(answer, *, mode="native", customer="customer-1", hand_over=True):
+    """An org whose customer's participant has this id, and the outcome where this is the answer to the hand-over."""
+    seen = conversation(
+        kind="messages" if mode == "native" else "chats", sessions=[{"id": "m-1", "state": "connected"}]
+    )
+    seen["participants"][0]["id"] = customer
+    org = Media(LOOK=lambda _: httpx.Response(200, json=seen))
+    org.answers[POST] = httpx.Response(200, json={"id": "m-1", "joinCode": "849201"})
+    org.answers[HAND_OVER] = answer
+    return org, start(org, mode, hand_over=hand_over)
+
+
+@pytest.mark.parametrize(("mode", "links"), [("media", ("joinUrl", "viewerUrl")), ("native", ())])
+def test_a_hand_over_writes_all_names_to_the_customers_participant(mode, links):
+    org, outcome = handed_over(httpx.Response(204), mode=mode)
+    assert json.loads(org.bodies[HAND_OVER]) == {
+        "attributes": {
+            "cobrowse.joinUrl": MADE["joinUrl"] if links else "",
+            "cobrowse.viewerUrl": MADE["viewerUrl"] if links else "",
+            "cobrowse.joinCode": outcome.session.join_code.reveal(),
+            "cobrowse.initiationId": outcome.initiation_id,
+            "cobrowse.state": "offered",
+        }
+    }
+    assert (outcome.session.handed_over, outcome.session.hand_over_error) == (True, "")
+    assert (org.calls[-1], bool(outcome.session.join_code)) == (HAND_OVER, not links)
+
+
+def test_a_hand_over_that_is_not_asked_for_is_no_call():
+    org, outcome = handed_over(httpx.Response(204), hand_over=False)
+    assert HAND_OVER not in org.calls
+    assert (outcome.session.handed_over, outcome.session.hand_over_error) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "customer", "error"),
+    [
+        (
+            refused(403, "x", "no"),
+            "customer-1",
+            "attributes: Genesys answered 403 x: no; no scopes requested, so it is the client's roles",
+        ),
+        (refused(404, "x", "gone"), "customer-1", "attributes: Genesys answered 404 x: gone"),
+        (httpx.Response(204), "", "the conversation did not show the customer's participant"),
+    ],
+)
+def test_a_hand_over_that_fails_is_told_and_no_failure_of_the_start(answer, customer, error):
+    _, outcome = handed_over(answer, customer=customer)
+    assert (outcome.failure, outcome.status) == (None, "initiated")
+    assert (outcome.session.handed_over, outcome.session.hand_over_error) == (False, error)
