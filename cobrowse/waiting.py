@@ -41,12 +41,9 @@ def with_late_answers(
     """
     if all(entry.state is not State.RUNNING for entry in known):
         return None
-    read = tuple(ledger.read(entry.id, seconds=attempt.deadline.remaining()) for entry in known)
-    late = any(
-        now is not None and now.state is not State.RUNNING and then.state is State.RUNNING
-        for then, now in zip(known, read, strict=True)
-    )
-    return tuple(entry for entry in read if entry is not None and entry.ended is None) if late else None
+    read = [(then, ledger.read(then.id, seconds=attempt.deadline.remaining())) for then in known]
+    late = any(now is not None and now.state is not State.RUNNING and then.state is State.RUNNING for then, now in read)
+    return tuple(now for _, now in read if now is not None and now.ended is None) if late else None
 
 
 def applies_to_all_waiters(ended: InitiationRecord) -> bool:

@@ -105,13 +105,18 @@ def test_auto_tries_the_rows_in_their_order_until_the_org_has_one():
     assert org.calls.count(TOKEN) == 3
 
 
-def test_the_doctor_tries_the_invitation_of_a_third_flow():
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [(FLOWS[0], "attach"), (FLOWS[1], "cobrowse"), (HOSTED, "invite")],
+    ids=["media", "native", "third"],
+)
+def test_the_doctor_tries_the_invitation_of_the_flow_also_of_a_third(row, name):
     tried = []
     grants = SimpleNamespace(mode=AUTO, user=object(), demanded=tuple)
-    client = SimpleNamespace(call=lambda _attempt, operation, *_, **__: tried.append(operation))
-    org = SimpleNamespace(grants=grants, row=HOSTED, client=client, attempt=lambda: None)
+    client = SimpleNamespace(call=lambda _attempt, operation, *_, **__: tried.append(operation.name))
+    org = SimpleNamespace(grants=grants, row=row, client=client, attempt=lambda: None)
     (check,) = tokens(SimpleNamespace(new_id=lambda: "id"), org)
-    assert (tried, check.ok) == ([INVITE], True)
+    assert (tried, check.ok) == ([name], True)
 
 
 def test_the_doctor_says_what_it_can_of_a_third_flow():

@@ -1,16 +1,11 @@
 """The flows as the domain sees them: their steps, what a conversation shows, and what of it can be ended."""
 
-from types import SimpleNamespace
-
 import httpx
 import pytest
 
 from cobrowse.errors import CobrowseNotSupported, GenesysBadResponse
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Ending, Session, SessionState, SessionView
-from diagnostics.user_checks import tokens
-from integrations.genesys.flows import FLOWS
-from integrations.genesys.grants import AUTO
 from integrations.genesys.notifications import CHANNEL
 from tests.unit.org import TOKEN, C, Org, connected, conversation, refused, start
 
@@ -51,16 +46,6 @@ def test_a_session_of_the_media_flow_is_recorded_before_it_is_made_and_found_onc
     steps = {step.name: step for step in connected(Org(), "media")[0].flow().steps}
     assert [name for name, step in steps.items() if step.has_side_effect] == ["create", "attach"]
     assert [name for name, step in steps.items() if step.probe is not None] == ["attach"]
-
-
-@pytest.mark.parametrize(("row", "path"), [(FLOWS[0], "/media"), (FLOWS[1], "/cobrowse")])
-def test_the_doctor_tries_the_call_that_reaches_the_customer(row, path):
-    tried = []
-    grants = SimpleNamespace(mode=AUTO, user=object(), demanded=tuple)
-    client = SimpleNamespace(call=lambda _attempt, operation, *_, **__: tried.append(operation.path))
-    org = SimpleNamespace(grants=grants, row=row, client=client, attempt=lambda: None)
-    (_,) = tokens(SimpleNamespace(new_id=lambda: "id"), org)
-    assert [one.endswith(path) for one in tried] == [True]
 
 
 def test_legacy_web_chat_is_told_what_to_do_instead():
