@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cobrowse.clock import Clock
 from cobrowse.ending import can_end
@@ -20,6 +20,19 @@ _NOT_FOUND = "no initiation of this credential has this {what}"
 _INTERRUPTED = "the worker stopped before this initiation was finished"
 
 
+class OwnInitiations(NamedTuple):
+    """Which of a credential's initiations are meant: of those that are given each must fit. `since`: when it came."""
+
+    sender: str
+    credential: str
+    conversation_id: str | None = None
+    key: str | None = None
+    correlation_id: str | None = None
+    since: datetime | None = None
+    before_seq: int | None = None
+    action: str | None = None
+
+
 class Records(Protocol):
     """The part of the ledger that is read here."""
 
@@ -29,20 +42,8 @@ class Records(Protocol):
     def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The record that has this lock key."""
 
-    def own(
-        self,
-        sender: str,
-        credential: str,
-        *,
-        conversation_id: str | None = None,
-        key: str | None = None,
-        correlation_id: str | None = None,
-        since: datetime | None = None,
-        before_seq: int | None = None,
-        action: str | None = None,
-        limit: int = 1,
-    ) -> Sequence[InitiationRecord]:
-        """A credential's own records, the newest first."""
+    def own(self, wanted: OwnInitiations, limit: int) -> Sequence[InitiationRecord]:
+        """So many of them at most, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,8 @@ class Lookup:
         elif command.key:
             found, what = self.records.find(lock_key_for(command, "")), "idempotency key"
         else:
-            own = self.records.own(
-                command.sender, command.credential, conversation_id=command.conversation_id, action="start"
-            )
-            found, what = next(iter(own), None), "conversation"
+            own = OwnInitiations(command.sender, command.credential, command.conversation_id, action="start")
+            found, what = next(iter(self.records.own(own, 1)), None), "conversation"
         if found is None or (found.command.sender, found.command.credential) != (command.sender, command.credential):
             raise InitiationNotFound(_NOT_FOUND.format(what=what))
         return found

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g
 
 from cobrowse.errors import CobrowseError, InvalidRequest
 from cobrowse.ledger import InitiationRecord
-from cobrowse.lookup import Lookup, outcome_on_record, view_on_record
+from cobrowse.lookup import Lookup, OwnInitiations, outcome_on_record, view_on_record
 from cobrowse.model import Command, Outcome, SessionView
 from schemas.session_actions import EndRequestSchema, InitiationsQuerySchema, StatusRequestSchema
 from schemas.validation_errors import load
@@ -95,16 +95,16 @@ class SessionActions:
         request = request_parsing.current_request()
         credential = self.identify(request.headers)
         query = load(_QUERY, request.args.to_dict())
-        records = self.lookup.records.own(
+        wanted = OwnInitiations(
             SENDER,
             credential,
-            conversation_id=query["conversation_id"],
-            key=query["idempotency_key"],
-            correlation_id=query["correlation_id"],
-            since=query["since"],
+            query["conversation_id"],
+            query["idempotency_key"],
+            query["correlation_id"],
+            query["since"],
             before_seq=query["cursor"],
-            limit=query["limit"] + 1,
         )
+        records = self.lookup.records.own(wanted, query["limit"] + 1)
         page = records[: query["limit"]]
         cursor = str(page[-1].seq) if len(records) > len(page) else ""
         return responses.json({"items": [self._item(record) | _NO_LINKS for record in page], "nextCursor": cursor})

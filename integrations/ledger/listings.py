@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from cobrowse.ledger import InitiationRecord, State
+from cobrowse.lookup import OwnInitiations
 from integrations.ledger import queries, record_columns
 from integrations.ledger.database import Database, Params
 from integrations.ledger.encryption import SecretBox
@@ -48,31 +49,10 @@ class Listings:
         }
         return self._newest(wanted, {**around(search), "limit": limit})
 
-    def own(
-        self,
-        sender: str,
-        credential: str,
-        *,
-        conversation_id: str | None = None,
-        key: str | None = None,
-        correlation_id: str | None = None,
-        since: datetime | None = None,
-        before_seq: int | None = None,
-        action: str | None = None,
-        limit: int = 1,
-    ) -> tuple[InitiationRecord, ...]:
-        """A credential's own, the newest first; of those that are given each must fit. `since` is when it came."""
-        wanted = {
-            "sender": sender,
-            "credential": record_columns.plain(credential),
-            "conversation_id": conversation_id,
-            "key": key,
-            "correlation_id": correlation_id,
-            "since": since and since.timestamp(),
-            "before_seq": before_seq,
-            "action": action,
-        }
-        return self._newest(wanted, {"limit": limit})
+    def own(self, wanted: OwnInitiations, limit: int) -> tuple[InitiationRecord, ...]:
+        """A credential's own, so many at most, the newest first."""
+        given = wanted._replace(credential=record_columns.plain(wanted.credential))._asdict()
+        return self._newest({**given, "since": wanted.since and wanted.since.timestamp()}, {"limit": limit})
 
     def recent_samples(
         self, seconds: float, *, search: str | None = None, state: State | None = None, sender: str | None = None
