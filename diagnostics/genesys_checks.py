@@ -35,7 +35,7 @@ from integrations.genesys.operations import (
     UpstreamRejected,
     check_is_identified,
 )
-from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.retry import Call, RetryingCaller
 from integrations.genesys.user_login import UserLogin
 from integrations.genesys.user_token import UserTokens
 from integrations.ledger.grants import GrantTable
@@ -234,9 +234,9 @@ class _ScopeRecorder(RetryingCaller):
 
     granted: str | None = None
 
-    def call(self, attempt: Attempt, operation: Operation, *rest: Any, **more: Any) -> dict[str, Any]:  # noqa: ANN401, ARG002 - handed on as they are
+    def call(self, attempt: Attempt, call: Call) -> dict[str, Any]:
         """As RetryingCaller.call, with an answer that is read for its scopes too."""
-        answer = super().call(attempt, _GRANT, *rest, **more)
+        answer = super().call(attempt, call._replace(operation=_GRANT))
         self.granted = answer["scope"]
         return answer
 

@@ -17,7 +17,7 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Secret
 from integrations.genesys.operations import TOKEN, Operation
 from integrations.genesys.origin import Header, HiddenBytes, Origin
-from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.retry import Call, RetryingCaller
 from integrations.ledger.tokens import TokenTable
 
 # Seconds before its end from which a token counts as expired: a call that starts with it must also end with it.
@@ -251,4 +251,4 @@ def ask_login_host(
     shown = {name: value.reveal() if isinstance(value, Secret) else value for name, value in form.items()}
     content = HiddenBytes(urlencode(shown).encode())
     secrets = (*held, client_secret)
-    return caller.call(attempt, operation, origin, operation.path, headers, content, payer="token", held=secrets)
+    return caller.call(attempt, Call(operation, origin, operation.path, headers, content, "token", secrets))

@@ -13,7 +13,7 @@ from integrations.genesys.budget import BudgetState
 from integrations.genesys.grants import Grant, Grants
 from integrations.genesys.operations import Operation
 from integrations.genesys.origin import Origin, api_headers
-from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.retry import Call, RetryingCaller
 
 
 class Client:
@@ -101,4 +101,4 @@ class Client:
         self, attempt: Attempt, operation: Operation, path: str, content: bytes | None, token: Secret, payer: str
     ) -> dict[str, Any]:
         headers = api_headers(token, attempt.command.correlation_id, content)
-        return self._caller.call(attempt, operation, self._origin, path, headers, content, payer=payer)
+        return self._caller.call(attempt, Call(operation, self._origin, path, headers, content, payer))

@@ -1,7 +1,7 @@
 """One call to Genesys inside the caller's deadline: sent, retried where that is safe, its failures classified."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -32,6 +32,21 @@ CONNECT_SECONDS = 3.0
 # Shares of the time left that a call leaves to what may have to follow it: a retry; a probe after a lost response.
 RETRY_RESERVE = 0.4
 PROBE_RESERVE = 0.3
+
+
+class Call(NamedTuple):
+    """What is sent. `path` is percent-encoded, `payer` the budget that it is counted in, "" for none.
+
+    No message shows what is `held`.
+    """
+
+    operation: Operation
+    origin: Origin
+    path: str
+    headers: Sequence[Header] = ()
+    content: bytes | None = None
+    payer: str = "api"
+    held: Sequence[Secret] = ()
 
 
 class RetryingCaller:
@@ -75,34 +90,22 @@ class RetryingCaller:
             )
         attempt.wait(left, "until Genesys allows more calls")
 
-    def call(
-        self,
-        attempt: Attempt,
-        operation: Operation,
-        origin: Origin,
-        path: str,
-        headers: Sequence[Header],
-        content: bytes | None,
-        *,
-        payer: str = "api",
-        held: Sequence[Secret] = (),
-    ) -> dict[str, Any]:
-        """The content of the response, after at most three attempts. `path` is percent-encoded.
-
-        `payer` is the budget that the call is counted in, "" for none. No message shows what is `held`.
+    def call(self, attempt: Attempt, call: Call) -> dict[str, Any]:
+        """The content of the response, after at most three tries.
 
         Raises:
             GenesysError: `ambiguous` if the call may have taken effect; `retry_after` if Genesys named a wait that
                 does not fit into the deadline.
             UpstreamRejected: Genesys understood and refuses.
         """
+        operation = call.operation
         for number in range(1, MAX_ATTEMPTS + 1):
             # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
             self.breaker.before_call(operation.name)
-            self.await_budget(attempt, payer)
+            self.await_budget(attempt, call.payer)
             last = number == MAX_ATTEMPTS
             try:
-                return self._call_once(attempt, operation, origin, path, headers, content, payer, held, last=last)
+                return self._call_once(attempt, call, last=last)
             except GenesysError as error:
                 seconds = error.retry_after
                 if seconds is None:
@@ -113,28 +116,17 @@ class RetryingCaller:
                 attempt.wait(seconds, f"{why} another try of {operation.name}")
         raise AssertionError  # pragma: no cover - the last try returns or raises
 
-    def _call_once(
-        self,
-        attempt: Attempt,
-        operation: Operation,
-        origin: Origin,
-        path: str,
-        headers: Sequence[Header],
-        content: bytes | None,
-        payer: str,
-        held: Sequence[Secret],
-        *,
-        last: bool,
-    ) -> dict[str, Any]:
+    def _call_once(self, attempt: Attempt, call: Call, *, last: bool) -> dict[str, Any]:
+        operation, payer = call.operation, call.payer
         reserve = (0.0 if last else RETRY_RESERVE) if operation.repeatable else PROBE_RESERVE
         left = attempt.deadline.remaining() * (1 - reserve)
         if left <= 0:
             raise GenesysTimeout(f"{operation.name}: no time was left for it inside the deadline")
         extensions: dict[str, Any] = {"timeout": {"connect": min(left, CONNECT_SECONDS), "read": left}}
-        request = OriginRequest(operation.method, origin, path, headers, content, extensions)
+        request = OriginRequest(operation.method, call.origin, call.path, call.headers, call.content, extensions)
         start = self._clock.monotonic()
         result = "broken"
-        redacted = Redactor((*self._secrets, *held), attempt.session, headers)
+        redacted = Redactor((*self._secrets, *call.held), attempt.session, call.headers)
         try:
             response = self._transport.handle_request(request)
             status = response.status_code
@@ -159,7 +151,7 @@ class RetryingCaller:
                 result = str(answered)
                 self.breaker.record_result(operation.name, ok=True)
                 return unread(operation)
-            failure = map_transport_error(operation, origin.host, error, redacted)
+            failure = map_transport_error(operation, call.origin.host, error, redacted)
             result = failure.code
             if isinstance(error, httpx.TimeoutException):
                 self.breaker.record_timeout(operation.name, self._clock.monotonic() - start)

@@ -13,7 +13,7 @@ from cobrowse.model import Secret
 from integrations.genesys.auth import ask_login_host
 from integrations.genesys.operations import ME, USER_TOKEN
 from integrations.genesys.origin import Origin, api_headers
-from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.retry import Call, RetryingCaller
 
 AUTHORIZE_PATH = "/oauth/authorize"
 _WRONG_CLIENT = (
@@ -94,7 +94,7 @@ class UserLogin:
     def whose(self, attempt: Attempt, token: Secret, api_url: str) -> Person:
         """The user of a token."""
         headers = api_headers(token, attempt.command.correlation_id, None)
-        me = self._caller.call(attempt, ME, Origin(api_url), ME.path, headers, None, payer="user")
+        me = self._caller.call(attempt, Call(ME, Origin(api_url), ME.path, headers, payer="user"))
         org = me["organization"]
         named = org.get("name", "") if isinstance(org, dict) else ""
         return Person(me["email"] or me["name"] or me["id"], str(named))

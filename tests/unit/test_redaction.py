@@ -13,7 +13,7 @@ from cobrowse.model import Command, Secret, Session
 from integrations.genesys.operations import ATTACH, COBROWSE, CREATE, TOKEN, UpstreamRejected
 from integrations.genesys.origin import Origin
 from integrations.genesys.redaction import MASK, Redactor, redact
-from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.retry import Call, RetryingCaller
 
 SECRET = "s3cret"
 PAIR = base64.b64encode(f"client:{SECRET}".encode()).decode()
@@ -232,5 +232,5 @@ def failure(operation, answer):
     caller = RetryingCaller(Upstream(), Impatient(), lambda: 0.0, secrets=(Secret(SECRET),))
     headers = ((b"Authorization", f"Basic {PAIR}".encode()),)
     with pytest.raises((CobrowseError, UpstreamRejected)) as raised:
-        caller.call(attempt, operation, Origin("https://api.example.com"), "/x", headers, None)
+        caller.call(attempt, Call(operation, Origin("https://api.example.com"), "/x", headers))
     return raised.value.message

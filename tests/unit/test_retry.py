@@ -15,7 +15,7 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Command
 from integrations.genesys.operations import ATTACH, COBROWSE, CONVERSATION, CREATE, TOKEN
 from integrations.genesys.origin import Origin
-from integrations.genesys.retry import RetryingCaller, map_transport_error
+from integrations.genesys.retry import Call, RetryingCaller, map_transport_error
 from integrations.genesys.transport import BodyTooLarge
 from tests.clocks import ManualClock
 
@@ -56,7 +56,7 @@ def calling(operation, *answers, deadline=10.0, jitter=1.0):
     return (
         script,
         attempt,
-        lambda: RetryingCaller(script, clock, lambda: jitter).call(attempt, operation, API, PATH, (), None),
+        lambda: RetryingCaller(script, clock, lambda: jitter).call(attempt, Call(operation, API, PATH)),
     )
 
 
@@ -175,7 +175,7 @@ def test_every_call_is_noted_with_its_result():
 def test_a_call_carries_its_headers_and_its_content_and_what_http_asks_for(operation, content, length):
     script, attempt, _ = calling(operation)
     RetryingCaller(script, attempt.clock, lambda: 1.0).call(
-        attempt, operation, API, PATH, ((b"X-Mark", b"one"),), content
+        attempt, Call(operation, API, PATH, ((b"X-Mark", b"one"),), content)
     )
     (request,) = script.requests
     assert (request.method, request.url) == (operation.method, URL)

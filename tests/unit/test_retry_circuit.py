@@ -13,7 +13,7 @@ from cobrowse.errors import (
 )
 from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT, CircuitBreaker
 from integrations.genesys.operations import ATTACH, CONVERSATION, UpstreamRejected
-from integrations.genesys.retry import RetryingCaller
+from integrations.genesys.retry import Call, RetryingCaller
 from tests.unit.test_retry import API, PATH, calling
 
 # The circuit around it
@@ -27,7 +27,7 @@ def after(fault, *, before=FAIL_MAX - 1):
         breaker.record_result(ATTACH.name, ok=False)
     caller = RetryingCaller(script, attempt.clock, lambda: 1.0, breaker)
     with contextlib.suppress(GenesysError, UpstreamRejected):
-        caller.call(attempt, ATTACH, API, PATH, (), None)
+        caller.call(attempt, Call(ATTACH, API, PATH))
     return caller, attempt
 
 
@@ -36,7 +36,7 @@ def test_a_call_that_finds_nobody_there_counts_against_its_operation(fault):
     caller, attempt = after(fault)
     assert caller.breaker.open_circuits() == (ATTACH.name,)
     with pytest.raises(GenesysUnavailable) as refused:
-        caller.call(attempt, ATTACH, API, PATH, (), None)
+        caller.call(attempt, Call(ATTACH, API, PATH))
     assert refused.value.retry_after == RESET_TIMEOUT
 
 
@@ -51,11 +51,11 @@ def test_an_operation_that_works_says_nothing_of_another_that_fails():
     script, attempt, _ = calling(CONVERSATION, *[200, 500] * FAIL_MAX)
     caller = RetryingCaller(script, attempt.clock, lambda: 1.0)
     for _ in range(FAIL_MAX):
-        caller.call(attempt, CONVERSATION, API, PATH, (), None)
+        caller.call(attempt, Call(CONVERSATION, API, PATH))
         with pytest.raises(GenesysUnavailable):
-            caller.call(attempt, ATTACH, API, PATH, (), None)
+            caller.call(attempt, Call(ATTACH, API, PATH))
     assert caller.breaker.open_circuits() == ("attach",)
-    assert caller.call(attempt, CONVERSATION, API, PATH, (), None)["id"] == "c"
+    assert caller.call(attempt, Call(CONVERSATION, API, PATH))["id"] == "c"
 
 
 def test_a_caller_without_a_circuit_has_one_of_its_own():
@@ -63,12 +63,12 @@ def test_a_caller_without_a_circuit_has_one_of_its_own():
     caller = RetryingCaller(script, attempt.clock, lambda: 1.0)
     for _ in range(FAIL_MAX):
         with pytest.raises(GenesysUnavailable):
-            caller.call(attempt, ATTACH, API, PATH, (), None)
+            caller.call(attempt, Call(ATTACH, API, PATH))
     with pytest.raises(
         GenesysUnavailable,
         match=r"^circuit breaker open for attach after 20 consecutive failures; next attempt in 5 s$",
     ):
-        caller.call(attempt, ATTACH, API, PATH, (), None)
+        caller.call(attempt, Call(ATTACH, API, PATH))
     assert len(script.requests) == FAIL_MAX
 
 
@@ -80,7 +80,7 @@ def test_a_timeout_counts_against_its_operation_unless_the_deadline_was_nearly_o
         breaker.record_result(ATTACH.name, ok=False)
     caller = RetryingCaller(script, attempt.clock, lambda: 1.0, breaker)
     with pytest.raises(GenesysTimeout):
-        caller.call(attempt, ATTACH, API, PATH, (), None)
+        caller.call(attempt, Call(ATTACH, API, PATH))
     assert breaker.open_circuits() == ((ATTACH.name,) if opens else ())
 
 
@@ -89,5 +89,5 @@ def test_an_error_of_our_own_says_nothing_about_genesys(fault):
     script, attempt, _ = calling(ATTACH, fault)
     breaker = CircuitBreaker(attempt.clock, fail_max=1)
     with pytest.raises((InternalError, RuntimeError)):
-        RetryingCaller(script, attempt.clock, lambda: 1.0, breaker).call(attempt, ATTACH, API, PATH, (), None)
+        RetryingCaller(script, attempt.clock, lambda: 1.0, breaker).call(attempt, Call(ATTACH, API, PATH))
     assert breaker.open_circuits() == ()

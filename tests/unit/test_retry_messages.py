@@ -15,7 +15,7 @@ from cobrowse.model import Command, Secret
 from integrations.genesys.circuit_breaker import CircuitBreaker
 from integrations.genesys.operations import ATTACH, CONVERSATION, CREATE, TOKEN
 from integrations.genesys.redaction import MASK
-from integrations.genesys.retry import RetryingCaller, is_retryable, map_transport_error
+from integrations.genesys.retry import Call, RetryingCaller, is_retryable, map_transport_error
 from integrations.genesys.transport import BodyTooLarge
 from integrations.genesys.waits import BudgetHeaders
 from tests.clocks import ManualClock
@@ -45,7 +45,7 @@ def test_a_budget_that_opens_within_the_deadline_is_waited_for(left):
 def test_a_budget_that_opens_later_is_no_call_and_says_when_there_are_more():
     caller, attempt = budgeted(42.25)
     with pytest.raises(GenesysRateLimited) as limited:
-        caller.call(attempt, CONVERSATION, API, PATH, (), None)
+        caller.call(attempt, Call(CONVERSATION, API, PATH))
     assert limited.value.message == (
         "the calls that Genesys allows a token are used up, and none was made; there are more in 42 s"
     )
@@ -55,7 +55,7 @@ def test_a_budget_that_opens_later_is_no_call_and_says_when_there_are_more():
 @pytest.mark.parametrize(("payer", "slept"), [("api", [5.0]), ("token", []), ("", [])])
 def test_a_call_waits_for_the_budget_that_it_is_counted_in(payer, slept):
     caller, attempt = budgeted(5.0)
-    assert caller.call(attempt, CONVERSATION, API, PATH, (), None, payer=payer)
+    assert caller.call(attempt, Call(CONVERSATION, API, PATH, payer=payer))
     assert attempt.clock.slept == slept
 
 
@@ -65,7 +65,7 @@ def test_a_budget_that_an_answer_states_is_that_of_the_calls_payer(payer):
     headers = {"inin-ratelimit-count": "9", "inin-ratelimit-allowed": "9", "inin-ratelimit-reset": "7"}
     caller = RetryingCaller(Script(clock, CONVERSATION, (200, headers)), clock, lambda: 1.0)
     attempt = Attempt(Command("architect", "c", 10.0), "i", "h", clock)
-    caller.call(attempt, CONVERSATION, API, PATH, (), None, payer=payer)
+    caller.call(attempt, Call(CONVERSATION, API, PATH, payer=payer))
     left = {name: caller.budgets.seconds_left(name) for name in ("api", "token", "")}
     assert left == dict.fromkeys(left, 0.0) | ({payer: 7.0} if payer else {})
 
@@ -75,7 +75,7 @@ def test_what_a_call_holds_is_shown_in_no_message():
     script = Script(attempt.clock, ATTACH, httpx.ReadError("<own> and <service>"))
     caller = RetryingCaller(script, attempt.clock, lambda: 1.0, secrets=(Secret("<service>"),))
     with pytest.raises(GenesysUnavailable) as broken:
-        caller.call(attempt, ATTACH, API, PATH, (), None, held=(Secret("<own>"),))
+        caller.call(attempt, Call(ATTACH, API, PATH, held=(Secret("<own>"),)))
     assert broken.value.message == f"attach: the connection to {HOST} broke: {MASK} and {MASK}"
 
 
@@ -168,13 +168,13 @@ def test_an_effect_whose_answer_broke_off_after_a_success_has_happened(operation
     breaker.record_result(operation.name, ok=False)
     caller = RetryingCaller(transport, clock, lambda: 1.0, breaker)
     if taken:
-        assert set(caller.call(attempt, operation, API, PATH, (), None).values()) == {""}
+        assert set(caller.call(attempt, Call(operation, API, PATH)).values()) == {""}
         assert (transport.sent, [span.result for span in attempt.spans]) == (1, [str(answered)])
         breaker.record_result(operation.name, ok=False)
         assert breaker.open_circuits() == ()
     else:
         with pytest.raises(GenesysUnavailable):
-            caller.call(attempt, operation, API, PATH, (), None)
+            caller.call(attempt, Call(operation, API, PATH))
         assert breaker.open_circuits() == (operation.name,)
 
 
@@ -184,7 +184,7 @@ def test_with_sandbox_set_a_token_is_taken_from_a_sandbox_alone(headers, taken):
     attempt = Attempt(Command("architect", "c", 10.0), "i", "h", clock)
     caller = RetryingCaller(Script(clock, TOKEN, (200, headers)), clock, lambda: 1.0, sandbox=True)
     if taken:
-        assert caller.call(attempt, TOKEN, API, PATH, (), None)["access_token"] == "t"
+        assert caller.call(attempt, Call(TOKEN, API, PATH))["access_token"] == "t"
     else:
         with pytest.raises(GenesysBadResponse, match="SANDBOX is set"):
-            caller.call(attempt, TOKEN, API, PATH, (), None)
+            caller.call(attempt, Call(TOKEN, API, PATH))
