@@ -22,7 +22,9 @@ from cobrowse.model import Secret
 from console import views
 from console.single_sign_on import SingleSignOn, values_of
 from diagnostics.readiness import readiness, tolerated_checks
-from integrations import callbacks, genesys
+from integrations import genesys
+from integrations.callbacks.posting import Receiver
+from integrations.callbacks.sender import connect_callbacks
 from integrations.event_loop import new_brief_lock
 from integrations.genesys.transport import CurlTransport
 from integrations.ids import new_id
@@ -125,8 +127,8 @@ def create_app(
     activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if store is not None and settings.outcome_webhook_url:
-        receiver = callbacks.Receiver(settings.outcome_webhook_url.reveal(), settings.outcome_webhook_secret)
-        app.extensions["callbacks"] = callbacks.connect(
+        receiver = Receiver(settings.outcome_webhook_url.reveal(), settings.outcome_webhook_secret)
+        app.extensions["callbacks"] = connect_callbacks(
             receiver, responses.callback_body, store, initiate.lease_owner, metrics.registry, clock, random.random
         )
     console = None

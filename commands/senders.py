@@ -51,30 +51,31 @@ def check(file: Path, as_json: bool) -> None:
 def _list(as_json: bool) -> None:
     all_senders = load_configured_senders()
     notes = _notes([sender.name for sender in all_senders if sender.leaves_notes])
-    rows = [{**row, "note": notes.get(str(row["name"]), "")} for row in all_senders.masked()]
     if as_json:
-        say_json(rows)
+        say_json([{**row, "note": notes.get(str(row["name"]), "")} for row in all_senders.masked()])
         return
-    if not rows:
+    if not all_senders:
         say("No senders are configured; copy senders.example.toml and set SENDERS_FILE. API_KEYS opens /data-actions.")
-    for row in rows:
-        secrets = row["secrets"] if isinstance(row["secrets"], list) else []
-        policy = "200, and success in the body" if row["always200"] else f"{row['responsePolicy']}"
-        say(f"{row['path']}", style="bold")
+    for sender in all_senders:
+        secrets = [f"${name} •••" for name in sender.auth_config.names]
+        say(f"/webhooks/{sender.name}", style="bold")
         say_pairs(
             (
-                ("envelope", str(row["envelope"])),
-                ("signature", f"{row['signature']} {' '.join(secrets)}".rstrip()),
-                ("answered within", f"{row['deadlineSeconds']:g} s"),
-                ("response policy", policy),
-                ("rate limit", str(row["rateLimit"])),
-                ("live session", "reused" if row["reuseLiveSession"] else "not checked for first"),
-                ("handshake", str(row["handshake"] or "")),
-                ("from", ", ".join(map(str, row["allowFrom"])) if isinstance(row["allowFrom"], list) else ""),
-                ("note", str(row["note"])),
+                ("envelope", sender.envelope),
+                ("signature", " ".join([sender.signature, *secrets])),
+                ("answered within", f"{sender.deadline_seconds:g} s"),
+                (
+                    "response policy",
+                    "200, and success in the body" if sender.always_200 else sender.response_policy.name,
+                ),
+                ("rate limit", sender.rate_limit),
+                ("live session", "reused" if sender.reuse_live_session else "not checked for first"),
+                ("handshake", sender.handshake.name if sender.handshake else ""),
+                ("from", ", ".join(sender.allow_from)),
+                ("note", notes.get(sender.name, "")),
             )
         )
-        for warning in all_senders.rows[str(row["name"])].warnings:
+        for warning in sender.warnings:
             say(f"warning: {warning}", style="yellow", indent=2)
 
 

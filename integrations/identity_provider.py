@@ -46,7 +46,7 @@ class IdentityProvider:
         self._client = _Client(issuer, client_id, client_secret, scope, clock)
 
     def begin(self) -> PendingSignIn:
-        """A new sign-in. Raises ProviderAway."""
+        """A new sign-in. Raises ProviderUnavailable."""
         try:
             found = self._client.create_authorization_url(self._redirect_uri)
         except (RequestException, *_MISFITS) as error:
@@ -54,7 +54,7 @@ class IdentityProvider:
         return PendingSignIn(found["url"], found["state"], found["nonce"], found["code_verifier"])
 
     def finish(self, code: str, nonce: str, code_verifier: str) -> Mapping[str, Any]:
-        """The claims of the person who came back with this code. Raises SignInRefused, ProviderAway."""
+        """The claims of the person who came back with this code. Raises SignInRefused, ProviderUnavailable."""
         client = self._client
         try:
             token = client.fetch_access_token(self._redirect_uri, code=code, code_verifier=code_verifier)

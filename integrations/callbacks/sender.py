@@ -5,17 +5,22 @@ from functools import partial
 from threading import Event, Thread
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from cobrowse.callbacks import Callback, Delivery
 from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
-from integrations.callbacks.posting import TryResult
+from cobrowse.model import Outcome
+from integrations.callbacks.posting import Poster, Receiver, TryResult
 from integrations.lease_keeper import LeaseKeeper
+from integrations.ledger import LedgerStore
 from integrations.ledger.callbacks import CallbackTable
 from integrations.observability.background_metrics import CallbackMetrics
 
 log = structlog.stdlib.get_logger("cobrowse")
 
+# The name of the lease that lets one process send.
+LEASE = "callbacks"
 # Callbacks that are sent at once.
 AT_ONCE = 8
 # Seconds between checks for what is due, and between counts of what is pending.
@@ -130,3 +135,18 @@ class CallbackThread:
         except Exception:
             log.exception("callbacks: internal error")
             return False
+
+
+def connect_callbacks(
+    receiver: Receiver,
+    payload: Callable[[Callback, Outcome], str],
+    ledger: LedgerStore,
+    lease_owner: str,
+    registry: CollectorRegistry,
+    clock: Clock,
+    jitter: Callable[[], float],
+) -> CallbackThread:
+    """What sends the ledger's callbacks, once it is started. `registry` counts them."""
+    lease = LeaseKeeper(ledger.leases, LEASE, lease_owner, clock)
+    poster = Poster(receiver, payload, clock, jitter)
+    return CallbackThread(CallbackSender(ledger.callbacks, lease, poster, CallbackMetrics(registry), clock), lease)

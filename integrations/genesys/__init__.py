@@ -76,4 +76,4 @@ def grant_name(client: UserClient) -> str:
     return hashlib.sha256(f"{client.login_url} {client.client_id}".encode()).hexdigest()[:32]
 
 
-__all__ = ["Flows", "Grants", "Tokens", "UserClient", "connect", "grant_name"]
+__all__ = ["Flows", "Grants", "UserClient", "connect", "grant_name"]

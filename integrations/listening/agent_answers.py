@@ -10,7 +10,7 @@ from integrations.senders.payloads.chat_events import connected_agents
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.payloads.paths import Path
-from integrations.senders.requests import Ignored, UnverifiedRequest
+from integrations.senders.requests import Ignored
 from schemas.chat_event import NOTIFICATION
 
 _ENVELOPE = ENVELOPES["genesys-notification"]
@@ -30,7 +30,7 @@ def read_change(event: Mapping[str, Any], now: datetime, new_id: Callable[[], st
     A conversation sends its whole state at every change: the key says which agent has answered, so that each answer
     starts one session however often it is delivered.
     """
-    request = _PARSER.parse_event(event, UnverifiedRequest("POST", "", "", {}, b"", received=now))
+    request = _PARSER.parse_event(event, {}, now)
     if isinstance(request, Ignored):
         return request
     agents = connected_agents(NOTIFICATION.load(event))

@@ -3,7 +3,7 @@
 A vendor may add a field at any time, so a path to another is worth a warning and no more.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cobrowse.errors import InvalidRequest
@@ -23,13 +23,13 @@ def _fields(names: str) -> Shape:
     return dict.fromkeys(names.split())
 
 
-_DETAIL: Shape = dict.fromkeys(("topicName", "version", "eventBody", "metadata", "timestamp", "id"))
+_DETAIL = _fields("topicName version eventBody metadata timestamp id")
 
 # The documented fields at the top of each payload, as docs/senders.md has them; envelopes whose body the user writes
 # by hand have no shape.
 SHAPES: Mapping[str, Shape] = {
     "eventbridge": {
-        **dict.fromkeys(("version", "id", "detail-type", "source", "account", "time", "region", "resources")),
+        **_fields("version id detail-type source account time region resources"),
         "detail": _DETAIL,
     },
     "genesys-notification": {**_DETAIL, "eventBody": ANYTHING},
@@ -43,9 +43,7 @@ SHAPES: Mapping[str, Shape] = {
         fromObjectId toObjectId associationRemoved isPrimaryAssociation messageId messageType primaryObjectId
         mergedObjectIds newObjectId numberOfPropertiesMoved
     """),
-    "zendesk-event": dict.fromkeys(
-        ("type", "account_id", "id", "time", "zendesk_event_version", "subject", "detail", "event")
-    ),
+    "zendesk-event": _fields("type account_id id time zendesk_event_version subject detail event"),
     "dataverse": _fields("""
         BusinessUnitId CorrelationId Depth InitiatingUserId InputParameters IsExecutingOffline IsInTransaction
         IsOfflinePlayback IsolationMode MessageName Mode OperationCreatedOn OperationId OrganizationId
@@ -54,16 +52,8 @@ SHAPES: Mapping[str, Shape] = {
         attributes InitiatingUserAzureActiveDirectoryObjectId UserAzureActiveDirectoryObjectId
         InitiatingUserAgent InitiatingUserApplicationId
     """),
-    "salesforce-outbound-message": dict.fromkeys(("Id", "OrganizationId", "ActionId", "sObject")),
+    "salesforce-outbound-message": _fields("Id OrganizationId ActionId sObject"),
 }
-
-
-def absent_fields(path: str, envelope: str) -> list[str]:
-    """The fields that this JMESPath reads and no payload of the envelope has, in the path's order."""
-    shape = SHAPES.get(envelope)
-    if shape is None:
-        return []
-    return list(dict.fromkeys(_absent(Path.of(path).compiled.parsed, shape)[1]))
 
 
 def literal_fault(path: object, key: str, parse: Callable[[object, str], str]) -> str:
@@ -82,18 +72,21 @@ def literal_fault(path: object, key: str, parse: Callable[[object, str], str]) -
 
 def warnings_of(row: Mapping[str, object]) -> list[str]:
     """What a sound row says that its sender's documents give no reason for: one line each, `key: what`."""
-    envelope = str(row.get("envelope"))
+    envelope = row.get("envelope")
+    shape = SHAPES.get(str(envelope))
+    if shape is None:
+        return []
     return [
         f"{key}: no documented payload of {envelope!r} has {field[:60]!r}; compare the path with what is sent"
         for key in (*PATHS, "delivery_id")
         if isinstance(path := row.get(key), str) and not path.startswith(HEADER)
-        for field in absent_fields(path, envelope)
+        for field in dict.fromkeys(_absent(Path.of(path).compiled.parsed, shape)[1])
     ]
 
 
 def _absent(node: Mapping[str, Any], shape: Shape | None) -> tuple[Shape | None, list[str]]:
     """The shape of what a part of a path yields, and the fields it misses."""
-    kind, children = node["type"], list(_parts(node))
+    kind, children = node["type"], [child for child in node.get("children", ()) if isinstance(child, Mapping)]
     if kind == "field":
         if shape is None or node["value"] in shape:
             return (shape or {}).get(node["value"]), []
@@ -110,9 +103,3 @@ def _absent(node: Mapping[str, Any], shape: Shape | None) -> tuple[Shape | None,
     if kind in ("identity", "current"):
         return shape, []
     return ANYTHING, [field for child in children for field in _absent(child, shape)[1]]
-
-
-def _parts(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for child in node.get("children", ()):
-        if isinstance(child, Mapping):
-            yield child

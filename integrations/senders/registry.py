@@ -17,12 +17,11 @@ from integrations.senders.payload_shapes import PATHS, warnings_of
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.payloads.paths import Path
-from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested
 from integrations.senders.response_policies import RESPONSE_POLICIES
 from integrations.senders.sender import Sender, Senders
 from integrations.senders.validation import response_policy_of, row_errors
 
-__all__ = ["Ignored", "InvalidEvent", "Sender", "Senders", "SendersFileError", "SessionRequested", "load_senders"]
+__all__ = ["Sender", "Senders", "SendersFileError", "load_senders", "retention_faults"]
 
 # Names that are no sender's: the data action's, whose credentials are API_KEYS, and the listener's.
 RESERVED = {"architect": "the data action, whose keys are API_KEYS", SENDER: "the listener, which has no endpoint"}

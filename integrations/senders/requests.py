@@ -39,7 +39,7 @@ class UnverifiedRequest:
 
     def signature_header(self, name: str) -> str:
         """A header that a signature needs, by its name in any case. SignatureMissing if it is missing or empty."""
-        value = self.headers.get(name.lower(), "")
+        value = self.headers.get(name.lower())
         if not value:
             raise SignatureMissing(f"the header {name} is missing or empty")
         return value

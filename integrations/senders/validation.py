@@ -222,7 +222,7 @@ def _envelope_errors(envelope: Envelope, valid: Mapping[str, object], row: Mappi
         errors.append('content_field: nothing to use it on without content = "json-in-form"')
     if valid.get("batch") is False and envelope.batch:
         errors.append(f"batch: {chooser} is always one")
-    if valid.get("batch") is True and (envelope.content == "soap" or valid.get("content") in ("form", "xml")):
+    if valid.get("batch") is True and (envelope.content or valid.get("content")) in ("form", "xml"):
         errors.append("batch: only JSON has arrays of events")
     return errors
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.errors import CobrowseError
-from integrations.senders.registry import Ignored, InvalidEvent, SessionRequested
+from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested
 from tests.payloads import NOW, deliveries, senders
 from web.error_responses import hint_of
 

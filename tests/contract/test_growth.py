@@ -3,12 +3,10 @@
 from collections import defaultdict
 
 import pytest
-from defusedxml.ElementTree import fromstring
 
 from cobrowse.errors import InvalidRequest
-from integrations.senders.payloads.crm_events import REPEATS, soap_notifications
 from integrations.senders.payloads.paths import STEPS, Path
-from tests.robustness.growth import SOAP, TIMES, Case, cases, measure
+from tests.robustness.growth import TIMES, Case, cases, measure
 
 CASES = defaultdict(list)
 for case in cases():
@@ -29,18 +27,6 @@ def test_a_square_cost_would_be_found():
 
     growth = measure(Case("square", lambda size: "a" * size * 2, square))
     assert growth.factor > TIMES * 3
-
-
-def soap(opening, unit, closing, count):
-    return opening + unit * count + closing
-
-
-def test_a_field_of_a_record_may_come_so_often_and_no_more():
-    parts = SOAP["one field repeated"]
-    [event] = soap_notifications(fromstring(soap(*parts, REPEATS)))
-    assert event["sObject"] == {"type": "", "f": ["1"] * REPEATS}
-    with pytest.raises(InvalidRequest, match=f"sObject.f: comes more than {REPEATS} times"):
-        soap_notifications(fromstring(soap(*parts, REPEATS + 1)))
 
 
 def test_following_a_path_ends_after_so_many_steps():

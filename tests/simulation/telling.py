@@ -10,9 +10,8 @@ from random import Random
 
 from cobrowse.callbacks import Callback, Delivery, EventType
 from cobrowse.model import Secret
-from integrations.callbacks import LEASE
 from integrations.callbacks.posting import TRY_SECONDS, UNREACHABLE_PAUSE, WAITS, Poster, Receiver
-from integrations.callbacks.sender import TURN, UNRECORDED_PAUSE, CallbackSender
+from integrations.callbacks.sender import LEASE, TURN, UNRECORDED_PAUSE, CallbackSender
 from integrations.lease_keeper import EVERY, LEASE_SECONDS, LeaseKeeper
 from integrations.senders.fetching import Answer, FetchError
 from tests.receivers import SECRET

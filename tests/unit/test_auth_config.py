@@ -35,6 +35,11 @@ def test_the_first_secret_that_matched_is_named(matches, name):
     assert AuthConfig(names=("A", "B", "C")).first_match(iter(matches)) == name
 
 
+def test_no_comparison_is_left_without_a_name():
+    with pytest.raises(ValueError, match="longer"):
+        AuthConfig(names=("A",)).first_match([False, True])
+
+
 @pytest.mark.parametrize(
     ("written", "encoding", "held"),
     [

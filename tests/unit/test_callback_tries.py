@@ -11,8 +11,8 @@ from cobrowse.callbacks import Callback, Delivery, EventType
 from cobrowse.clock import SystemClock
 from cobrowse.ledger import State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
-from integrations.callbacks import Receiver as Target
 from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, TryResult
+from integrations.callbacks.posting import Receiver as Target
 from integrations.senders.auth.standard_webhooks import SECRET_FORM
 from schemas.answers import CallbackOutcomeSchema, CallbackSchema
 from tests.clocks import HANGS, LeapingClock

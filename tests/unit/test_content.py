@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cobrowse.errors import BodyTooLarge, CobrowseError, InvalidRequest, MalformedRequest, UnsupportedType
-from integrations.senders.registry import Ignored, InvalidEvent, SendersFileError, SessionRequested, load_senders
-from integrations.senders.requests import UnverifiedRequest
+from integrations.senders.registry import SendersFileError, load_senders
+from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
 from tests.payloads import NOW
 from web.error_responses import status_of
 

@@ -6,7 +6,8 @@ import pytest
 
 from cobrowse.errors import InvalidRequest, UnsupportedType
 from integrations.senders.payloads.paths import Path
-from integrations.senders.registry import Ignored, SendersFileError
+from integrations.senders.registry import SendersFileError
+from integrations.senders.requests import Ignored
 from tests.unit.test_content import EVENT, TWICE, C, read, row
 
 IN_MESSAGE = 'conversation_id = "from_json(Message).conversationId"\n'

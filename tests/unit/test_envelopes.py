@@ -4,7 +4,8 @@ import pytest
 
 from cobrowse.errors import InvalidRequest, MalformedRequest, UnsupportedType
 from integrations.senders.payloads.paths import Path
-from integrations.senders.registry import Ignored, SessionRequested, load_senders
+from integrations.senders.registry import load_senders
+from integrations.senders.requests import Ignored, SessionRequested
 from tests.unit.envelopes import C, came, read
 from tests.unit.test_texts import PLACEHOLDERS
 

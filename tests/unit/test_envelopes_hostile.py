@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cobrowse.errors import CobrowseError
-from integrations.senders.registry import SessionRequested
+from integrations.senders.requests import SessionRequested
 from schemas import chat_event, crm
 from tests.payloads import HERE, SAMPLES, senders
 from tests.unit.envelopes import SOAP, C, came, notification, row, soap

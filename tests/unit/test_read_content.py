@@ -40,10 +40,9 @@ def test_json_is_read_under_each_name_that_senders_have_for_it(kind):
 
 
 @pytest.mark.parametrize("kind", XML_TYPES)
-def test_xml_is_a_mapping_of_plain_names_and_soap_its_root(kind):
+def test_xml_is_a_mapping_of_plain_names(kind):
     body = "<a:b xmlns:a='urn:a'><c> 1 </c><c/><d><e>2</e></d></a:b>"
     assert read("xml", body, kind) == {"b": {"c": ["1", ""], "d": {"e": "2"}}}
-    assert read("soap", body, kind).tag == "{urn:a}b"
 
 
 def test_a_forms_fields_are_texts_and_one_that_comes_again_is_a_list():
@@ -83,7 +82,7 @@ def test_json_that_says_it_is_latin_1_is_taken_at_its_word():
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", " GZIP "])
 def test_a_gzipped_body_is_read_as_what_it_was(encoding):
-    assert read("json", gzip.compress(b'{"a": 1}'), encoding=encoding) == {"a": 1}
+    assert read("json", gzip.compress(b'{"a": 1}', mtime=0), encoding=encoding) == {"a": 1}
 
 
 def test_an_encoding_that_changes_nothing_may_be_named():
@@ -108,7 +107,7 @@ def test_what_is_read_may_have_as_many_fields_levels_and_bytes_as_are_allowed():
     assert len(read("form", form, FORM)) == 1_000
     assert read("xml", "<a>" * 51 + "</a>" * 51, XML)
     body = b'{"a": "' + b"x" * 100 + b'"}'
-    assert read("json", gzip.compress(body), encoding="gzip", largest=len(body))
+    assert read("json", gzip.compress(body, mtime=0), encoding="gzip", largest=len(body))
 
 
 # What is refused.
@@ -151,7 +150,7 @@ NO_XML = "the body is not XML, or has a DTD or entities, which are not read"
         ("xml", XML, "<a>" * 52 + "</a>" * 52, MalformedRequest, NESTED),
         ("xml", XML, "not XML", MalformedRequest, NO_XML),
         ("xml", XML, "<!DOCTYPE a><a>1</a>", MalformedRequest, NO_XML),
-        ("soap", XML, "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", MalformedRequest, NO_XML),
+        ("xml", XML, "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", MalformedRequest, NO_XML),
         ("xml", XML, "<?xml version='1.0' encoding='none'?><a/>", MalformedRequest, NO_XML),
     ],
 )
@@ -226,5 +225,5 @@ def test_the_rows_content_counts_and_without_one_the_senders_type(said, kind, co
 
 def test_each_content_is_sent_under_its_vendors_usual_type():
     forms = dict.fromkeys(("form", "json-in-form", "form-or-json-in-form"), FORM)
-    assert {content: media_type_of(content) for content in CONTENTS} == {"json": JSON, "xml": XML, "soap": XML} | forms
+    assert {content: media_type_of(content) for content in CONTENTS} == {"json": JSON, "xml": XML} | forms
     assert media_type_of("") == JSON

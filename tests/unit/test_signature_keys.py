@@ -57,6 +57,7 @@ def test_a_secret_is_base64_with_or_without_its_prefix_and_its_padding(secret, k
 
 def test_a_sample_secret_has_the_prefix_and_its_text_as_the_key():
     form = SCHEMES["standard-webhooks"].secret_form({})
+    assert form.name == "whsec_ and base64, as Standard Webhooks has it"
     assert (form.sample("ABC"), key_bytes(form.sample("a text"))) == ("whsec_QUJD", b"a text")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cobrowse.errors import InvalidRequest, MalformedRequest
-from integrations.senders.registry import Ignored, InvalidEvent, SessionRequested
+from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested
 from tests.payloads import HERE, example
 from tests.unit.envelopes import SOAP, C, came, notification, payload, read, row, soap
 from web.error_responses import status_of
@@ -244,7 +244,7 @@ def test_salesforces_session_id_and_urls_are_neither_kept_nor_called():
 def test_a_field_that_comes_twice_is_a_list_and_a_nil_one_is_nothing():
     nil = '<f:N xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>'
     (event,) = read_soap(soap(notification(1, f"<f:C__c>{C}</f:C__c><f:T>a</f:T><f:T>b</f:T><f:T>c</f:T>{nil}")))
-    assert event.content["sObject"] == {"type": "", "C__c": C, "T": ["a", "b", "c"], "N": None}
+    assert event.content["sObject"] == {"C__c": C, "T": ["a", "b", "c"], "N": None}
 
 
 @pytest.mark.parametrize(
@@ -279,10 +279,14 @@ def test_xml_of_another_shape_is_invalid(body):
 
 
 def test_deep_xml_crashes_nothing():
-    assert isinstance(
-        read_soap(soap(notification(1, f"<f:C__c>{C}</f:C__c>" + "<x>" * 10_000 + "</x>" * 10_000)))[0],
-        SessionRequested,
-    )
+    with pytest.raises(MalformedRequest, match="nested too deeply"):
+        read_soap(soap(notification(1, f"<f:C__c>{C}</f:C__c>" + "<x>" * 10_000 + "</x>" * 10_000)))
+
+
+def test_a_record_says_of_which_object_it_is():
+    typed = '<sObject xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="sf:Case" '
+    (event,) = read_soap(soap(notification(1)).replace(b"<sObject ", typed.encode()))
+    assert event.content["sObject"] == {"type": "Case", "C__c": C}
 
 
 def test_a_message_without_notifications_starts_nothing():

@@ -40,7 +40,7 @@ def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
         for key in auth_config.own or ()
     )
     if signer is None:
-        raise SignatureInvalid(f"no v1a signature in {message.first_match} fits this request")
+        raise SignatureInvalid(f"no v1a signature in {message.signature_header} fits this request")
     check_age(message.sent.timestamp(), auth_config, now)
     return signer
 

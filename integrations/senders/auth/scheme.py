@@ -49,10 +49,6 @@ class SenderContext:
     participant_data: bool = False
 
 
-def _nothing(_row: Row, _context: SenderContext) -> list[str]:
-    return []
-
-
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """One way to authenticate.
@@ -83,7 +79,7 @@ class Scheme:
     delivery_ids: tuple[str, ...] = ()
     covers_delivery_id: bool = False
     response_policy: str = ""
-    errors: Callable[[Row, SenderContext], list[str]] = _nothing
+    errors: Callable[[Row, SenderContext], list[str]] = lambda _row, _context: []
     warnings: Callable[[Row], list[str]] = lambda _row: []
     complete: Callable[[Row], Row] = lambda row: row
     own: Callable[[AuthConfig, Row], Any] = lambda _auth_config, _row: None

@@ -107,8 +107,8 @@ class SignatureFormat:
         """The signatures and the timestamps of a header, as they are written."""
         found: dict[str, list[str]] = {"signature": [], "timestamp": []}
         for item in map(str.strip, header.split(self.separator)):
-            name = next((name for name, text in self.prefixes.items() if item.startswith(text)), "")
-            if name:
+            name = next((name for name, text in self.prefixes.items() if item.startswith(text)), None)
+            if name is not None:
                 found[name].append(item.removeprefix(self.prefixes[name]))
         return found["signature"], found["timestamp"]
 

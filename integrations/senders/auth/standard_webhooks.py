@@ -31,13 +31,13 @@ IDS = tuple(f"{naming}-id" for naming in NAMINGS)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that says it is signed: its three headers, and what the signature covers."""
+    """A message that says it is signed: its three headers, the name of the third, and what the signature covers."""
 
     id: str
     sent: datetime
     signatures: list[bytes]
     body: str
-    first_match: str
+    signature_header: str
 
     @property
     def signed(self) -> bytes:
@@ -68,7 +68,7 @@ def _verify(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime)
     presented = [signature_of_version(one, _VERSION) for one in message.signatures]
     signer = auth_config.first_match([is_among(presented, _digest(secret, message)) for secret in auth_config.secrets])
     if signer is None:
-        raise SignatureInvalid(f"no v1 signature in {message.first_match} fits this request")
+        raise SignatureInvalid(f"no v1 signature in {message.signature_header} fits this request")
     check_age(message.sent.timestamp(), auth_config, now)
     return signer
 

@@ -1,6 +1,7 @@
 """The timestamp of a signature: how it is written, and how far it may be off."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from cobrowse.errors import SignatureInvalid, StaleTimestamp
@@ -11,10 +12,8 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)"
 _NUMBER = re.compile(r"[0-9]{1,14}")
 
 
-def check_age(seconds: float | None, auth_config: AuthConfig, now: datetime) -> None:
-    """Raise StaleTimestamp if this time (seconds since 1970; None: none that can be read) is too far off."""
-    if seconds is None:
-        raise SignatureInvalid("the signature's timestamp is not one")
+def check_age(seconds: float, auth_config: AuthConfig, now: datetime) -> None:
+    """Raise StaleTimestamp if this time, in seconds since 1970, is too far off."""
     behind = now.timestamp() - seconds
     if abs(behind) > auth_config.tolerance_seconds:
         side = "behind" if behind > 0 else "ahead of"
@@ -24,16 +23,14 @@ def check_age(seconds: float | None, auth_config: AuthConfig, now: datetime) -> 
         )
 
 
-def seconds_in(text: str, unit: str) -> float | None:
-    """A timestamp as seconds since 1970; None if it is not of this unit."""
-    if unit == "iso":
-        try:
-            return datetime.fromisoformat(text).timestamp() if _ISO.fullmatch(text) else None
-        except (ValueError, OverflowError):
-            return None
-    if not _NUMBER.fullmatch(text):
-        return None
-    return int(text) / (1000 if unit == "ms" else 1)
+def seconds_in(text: str, unit: str) -> float:
+    """A timestamp as seconds since 1970. SignatureInvalid if it is not of this unit."""
+    with suppress(ValueError, OverflowError):
+        if unit == "iso" and _ISO.fullmatch(text):
+            return datetime.fromisoformat(text).timestamp()
+        if unit != "iso" and _NUMBER.fullmatch(text):
+            return int(text) / (1000 if unit == "ms" else 1)
+    raise SignatureInvalid("the signature's timestamp is not one")
 
 
 def written(now: datetime, unit: str) -> str:

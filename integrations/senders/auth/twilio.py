@@ -27,8 +27,7 @@ _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 500
 
 
-def verify_twilio(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
-    """The name of the secret that signed this request. Raises SignatureMissing, SignatureInvalid."""
+def _verify(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     presented = header_bytes(incoming.signature_header(HEADER))
     if not _is_form(incoming) and not _body_is_in_url(incoming):
         raise SignatureInvalid(f"the body is no form, and the URL has no {BODY_HASH} that fits it")
@@ -39,8 +38,7 @@ def verify_twilio(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: da
     return signer
 
 
-def sign_twilio(auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    """The header that Twilio would add, and the body's hash in the URL where the body is no form."""
+def _sign(auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, _now: datetime) -> AuthParts:
     query = {} if _is_form(draft) else {BODY_HASH: sha256(draft.body).hexdigest()}
     query_string = "&".join(filter(None, (draft.query_string, urlencode(query))))
     signed = replace(draft, query_string=query_string)
@@ -79,8 +77,8 @@ def _body_is_in_url(incoming: UnverifiedRequest) -> bool:
 
 TWILIO = Scheme(
     "twilio",
-    verify_twilio,
-    sign_twilio,
+    _verify,
+    _sign,
     openapi=header_key(HEADER, "HMAC-SHA-1 in base64 over the public URL and the form's fields, sorted."),
     settings=("public_base_url",),
     covers_body=True,

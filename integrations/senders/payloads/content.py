@@ -23,6 +23,7 @@ _XML = ("text/xml", "application/xml", "application/soap+xml")
 # SNS and some relays say that their JSON is text.
 _JSON = ("application/json", "text/json", "text/plain")
 _FORM = ("application/x-www-form-urlencoded",)
+_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _GZIP = frozenset({"gzip", "x-gzip"})
 # Bytes from which the reading would hold up all other requests of the worker for milliseconds.
 _LARGE = 65_536
@@ -128,27 +129,24 @@ def _form_or_json_in_form(body: bytes, _kind: str, names: Collection[str], field
 
 
 def _xml(body: bytes, _kind: str, names: Collection[str], _field: str) -> object:
-    """An XML document as a mapping: an element's children by their plain names, else its text."""
-    root = parse_xml(body)
-    return {_plain(root.tag): _element(root, names, 0)}
-
-
-def parse_xml(body: bytes) -> Element:
-    """The root of an XML document. MalformedRequest if it is none, or has what can be used against its reader."""
+    """An XML document as a mapping: an element's children by their plain names, and its type; else its text."""
     try:
         root: Element = fromstring(body, forbid_dtd=True)
     except (ParseError, ValueError, LookupError):
         # defusedxml's own refusals are ValueErrors; an unknown encoding is a LookupError or a ValueError.
         raise MalformedRequest("the body is not XML, or has a DTD or entities, which are not read") from None
-    return root
+    return {_plain(root.tag): _element(root, names, 0)}
 
 
 def _element(element: Element, names: Collection[str], depth: int) -> object:
     if depth > _DEEPEST:
         raise MalformedRequest("the body is nested too deeply")
+    if element.get(f"{_XSI}nil") == "true":
+        return None
     if not len(element):
         return (element.text or "").strip()
-    found: dict[str, list[object]] = {}
+    kind = element.get(f"{_XSI}type", "").rpartition(":")[2]
+    found: dict[str, list[object]] = {"type": [kind]} if kind else {}
     for child in element:
         found.setdefault(_plain(child.tag), []).append(_element(child, names, depth + 1))
     return _merge_repeats(found, names)
@@ -187,7 +185,6 @@ CONTENTS: Mapping[str, tuple[tuple[str, ...], Reader]] = {
     "json-in-form": (_FORM, _json_in_form),
     "form-or-json-in-form": (_FORM, _form_or_json_in_form),
     "xml": (_XML, _xml),
-    "soap": (_XML, lambda body, _kind, _names, _field: parse_xml(body)),
 }
 # Those that a row can name.
 CHOICES = ("json", "form", "json-in-form", "xml")

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from xml.etree.ElementTree import Element
 
 from cobrowse.errors import InvalidRequest
 from schemas.crm import BATCH
@@ -12,12 +11,7 @@ from schemas.crm import BATCH
 _NIL_GUID = "00000000-0000-0000-0000-000000000000"
 _DATE = re.compile(r"/Date\((-?[0-9]{1,16})(?:[+-][0-9]{4})?\)/")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
-_OUTBOUND = "{http://soap.sforce.com/2005/09/outbound}"
-_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _TOO_BIG = "x-ms-dynamics-msg-size-exceeded"
-# Times that a record may have one field. Salesforce sends each once.
-REPEATS = 100
 
 
 def single_event(body: object) -> list[object]:
@@ -85,14 +79,19 @@ def dataverse_id(event: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     return f"{request}:{event['MessageName']}:{event['PrimaryEntityId']}" if request not in ("", _NIL_GUID) else ""
 
 
-def soap_notifications(root: Element) -> list[object]:
+def soap_notifications(body: object) -> list[object]:
     """The notifications of a Salesforce outbound message, each with what all of them share; its session id left out."""
-    message = root.find(f"{_SOAP}Body/{_OUTBOUND}notifications") if root.tag == f"{_SOAP}Envelope" else None
-    if message is None:
+    message = body
+    for name in ("Envelope", "Body", "notifications"):
+        message = message.get(name) if isinstance(message, dict) else None
+    if not isinstance(message, dict):
         raise InvalidRequest("Body.notifications: this is no outbound message of Salesforce")
-    shared = {name: _content(message.find(f"{_OUTBOUND}{name}")) for name in ("OrganizationId", "ActionId")}
-    found = _within(message.findall(f"{_OUTBOUND}Notification"))
-    return [{**shared, "Id": _content(each.find(f"{_OUTBOUND}Id")), "sObject": _record(each)} for each in found]
+    found = message.get("Notification", [])
+    shared = {name: message.get(name) for name in ("OrganizationId", "ActionId")}
+    return [
+        {**shared, **{name: each.get(name) for name in ("Id", "sObject")}} if isinstance(each, dict) else shared
+        for each in _within(found if isinstance(found, list) else [found])
+    ]
 
 
 def _within(events: list[Any]) -> list[Any]:
@@ -118,24 +117,3 @@ def _parse_dotnet_date(value: object) -> object:
         return (_EPOCH + timedelta(milliseconds=int(found[1]))).isoformat()
     except OverflowError:
         return value
-
-
-def _record(notification: Element) -> dict[str, object] | None:
-    """The record's fields by their plain names; one that comes more than once is a list, up to REPEATS long."""
-    record = notification.find(f"{_OUTBOUND}sObject")
-    if record is None:
-        return None
-    found: dict[str, list[str | None]] = {"type": [(record.get(f"{_XSI}type") or "").rpartition(":")[2]]}
-    for child in record:
-        name = child.tag.rpartition("}")[2]
-        values = found.setdefault(name, [])
-        if len(values) == REPEATS:
-            raise InvalidRequest(f"sObject.{name[:60]}: comes more than {REPEATS} times")
-        values.append(_content(child))
-    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
-
-
-def _content(element: Element | None) -> str | None:
-    if element is None or element.get(f"{_XSI}nil") == "true":
-        return None
-    return (element.text or "").strip()

@@ -113,10 +113,10 @@ _TABLE = (
     Envelope(
         "salesforce-outbound-message",
         crm.SALESFORCE_NOTIFICATION,
-        split=crm_events.soap_notifications,  # "soap" reads the element that it takes
+        split=crm_events.soap_notifications,
         # It stays the same for all the 24 hours that a notification may be resent.
         delivery_id=lambda event, _headers: str(event["Id"]),
-        content="soap",
+        content="xml",
         response_policy="salesforce-outbound-message",
     ),
 )

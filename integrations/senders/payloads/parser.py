@@ -55,7 +55,7 @@ class EventParser:
         if not events:
             return (Ignored("the batch is empty", kind="empty_batch"),)
         if len(events) == 1:
-            return (self.parse_event(events[0], incoming),)
+            return (self.parse_event(events[0], incoming.headers, incoming.received),)
         return tuple(self._event_of_batch(event, incoming, number) for number, event in enumerate(events))
 
     def _names(self) -> set[str]:
@@ -68,22 +68,20 @@ class EventParser:
 
     def _event_of_batch(self, event: object, incoming: UnverifiedRequest, number: int) -> SessionRequested | Ignored:
         try:
-            return self.parse_event(event, incoming, number)
+            return self.parse_event(event, incoming.headers, incoming.received, number)
         except CobrowseError as error:
             return InvalidEvent(error.message, error=error)
 
-    def parse_event(self, body: object, incoming: UnverifiedRequest, number: int = 0) -> SessionRequested | Ignored:
-        """What one event asks for; `number` is its place in its batch. Raises InvalidRequest.
-
-        Of `incoming` only the headers and the time count.
-        """
+    def parse_event(
+        self, body: object, headers: Mapping[str, str], received: datetime | None, number: int = 0
+    ) -> SessionRequested | Ignored:
+        """What one event asks for; `number` is its place in its batch. Raises InvalidRequest."""
         if not isinstance(body, dict):
             raise InvalidRequest("the event: must be a JSON object")
-        headers = incoming.headers
         loaded = load(self.envelope.schema, body)
         self.envelope.check(loaded, headers)
         transformed = self.envelope.transformed(body)
-        reason = self.envelope.ignore(loaded, self.topics) or self._too_old(loaded, incoming.received)
+        reason = self.envelope.ignore(loaded, self.topics) or self._too_old(loaded, received)
         kind: IgnoredKind = "event"
         if not reason and self.filter is not None and not paths.is_truthy(self.filter(transformed, headers)):
             reason, kind = "filtered out by the sender's filter", "filter"
