@@ -19,6 +19,7 @@ from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import NOW
+from tests.rsa_keys import longest_key
 from tests.unit.jwts import AT, AUDIENCE, ISSUER, KEYS, b64, claims_of, presenting, token
 
 WEAK = rsa.generate_private_key(65537, 1024)
@@ -198,7 +199,7 @@ def test_headers_that_say_nothing_of_the_signature_are_passed_over():
 
 
 def test_a_signature_as_long_as_keys_get_is_verified():
-    key = rsa.generate_private_key(65537, 8192)
+    key = longest_key()
     assert row(key).authenticate(presenting(token("RS256", key=key)), NOW) == "K0"
 
 
