@@ -45,6 +45,12 @@ def test_xml_is_a_mapping_of_plain_names(kind):
     assert read("xml", body, kind) == {"b": {"c": ["1", ""], "d": {"e": "2"}}}
 
 
+def test_what_an_xml_element_says_of_itself_is_its_type_and_that_it_is_nothing():
+    types = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance"'
+    body = f'<a {types}><b i:nil="true">1</b><c i:nil="false">2</c><d i:type="x:Case"><e/></d><f i:type="g"/></a>'
+    assert read("xml", body, XML) == {"a": {"b": None, "c": "2", "d": {"type": "Case", "e": ""}, "f": ""}}
+
+
 def test_a_forms_fields_are_texts_and_one_that_comes_again_is_a_list():
     assert read("form", "a=1&b=&c=2&c=3", FORM) == {"a": "1", "b": "", "c": ["2", "3"]}
 

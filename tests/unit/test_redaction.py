@@ -169,6 +169,7 @@ def test_a_held_value_is_masked_from_four_characters_on_in_each_of_its_spellings
     # The longest first: a link is masked as a whole, though a part of it is held too.
     assert redact("to https://h/p?ab now", ["h/p?ab", "https://h/p?ab", "h/p?"]) == f"to {MASK} now"
     assert redact("to h/p?ab now", ["https://h/p?ab"]) == f"to {MASK} now"
+    assert redact("to h/p#https://i/q now", ["https://h/p#https://i/q"]) == f"to {MASK} now"
     assert redact("a%2Fb%3F", ["a/b?"]) == MASK
     # In base64 by both alphabets.
     for held, spellings in {"<<???>>": ("PDw/Pz8+Pg", "PDw_Pz8-Pg"), "???abW": ("Pz8/YWJX", "Pz8_YWJX")}.items():
@@ -182,6 +183,11 @@ def test_a_calls_own_credential_is_masked_and_so_are_the_pair_and_the_password_i
     assert (
         redactor(f"<{PAIR}> <client:{SECRET}> <{SECRET}> <shown-value>") == f"<{MASK}> <{MASK}> <{MASK}> <shown-value>"
     )
+
+
+def test_what_follows_the_scheme_of_a_credential_is_masked_as_a_whole():
+    redactor = Redactor((), Session(), ((b"authorization", b"Digest user-name, nonce"),))
+    assert redactor("<user-name, nonce>") == f"<{MASK}>"
 
 
 def test_a_password_begins_at_the_first_colon_of_its_pair():
