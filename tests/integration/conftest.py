@@ -110,10 +110,14 @@ def service(box, tmp_path):
             if transport is None:
                 transport = CurlTransport()
                 stack.callback(transport.close)
-            if ledger is None:
-                ledger = build_ledger(chosen)
-                stack.callback(ledger.close)
-            return Service(chosen, ledger, transport, environ, clock)
+            if ledger is not None:
+                return Service(chosen, ledger, transport, environ, clock)
+            ledger = build_ledger(chosen)
+            stack.callback(ledger.close)
+            made = Service(chosen, ledger, transport, environ, clock)
+            # What it writes a second later would open the ledger again, for the rest of the process's life.
+            stack.callback(made.app.extensions["refusals"].flush)
+            return made
 
         yield build
 

@@ -7,6 +7,7 @@ import ssl
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -83,6 +84,15 @@ class HangsUp:
 def resource_counts():
     """Threads and open files of this process."""
     return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counted only
+
+
+def open_files():
+    """What this process has open, each once."""
+    found = set()
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them
+            found.add(str(path.readlink()))
+    return sorted(found)
 
 
 class Stage:
@@ -224,5 +234,6 @@ class Stage:
         while (now := resource_counts()) > before or now[1] > before[1]:
             if time.monotonic() > ends:
                 wrong.append(f"left {now[0] - before[0]} threads and {now[1] - before[1]} files open")
+                wrong.append(f"open: {', '.join(open_files())}")
                 return
             time.sleep(0.005)
