@@ -62,8 +62,11 @@ export function live(changing) {
     }
     tell(merge(element("initiations"), fresh.getElementById("initiations")));
     for (const id of ["strip", "more"]) {
-      element(id).replaceWith(fresh.getElementById(id));
-      ready(element(id));
+      const part = fresh.getElementById(id);
+      // Who has the keyboard on the way to older ones keeps it.
+      if (part.innerHTML === element(id).innerHTML) continue;
+      element(id).replaceWith(part);
+      ready(part);
     }
   }
 

@@ -12,8 +12,8 @@ REPLACED_HINT = (
     "processes with different copies would invite customers twice."
 )
 _OTHER_RELEASE = (
-    "Another release of this service has made or upgraded the ledger: deploy that release here. To go on without what the "
-    "ledger knows, stop the service on every machine first, then point LEDGER_URL at a new one."
+    "Another release of this service has made or upgraded the ledger: deploy that release here. To go on without what "
+    "the ledger knows, stop the service on every machine first, then point LEDGER_URL at a new one."
 )
 
 
