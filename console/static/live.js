@@ -63,10 +63,10 @@ export function live(changing) {
     tell(merge(element("initiations"), fresh.getElementById("initiations")));
     for (const id of ["strip", "more"]) {
       const part = fresh.getElementById(id);
-      // Who has the keyboard on the way to older ones keeps it.
-      if (part.innerHTML === element(id).innerHTML) continue;
+      const held = element(id).contains(document.activeElement);
       element(id).replaceWith(part);
       ready(part);
+      if (held) part.querySelector("a")?.focus({ preventScroll: true });
     }
   }
 

@@ -116,8 +116,8 @@ def test_tables_that_are_not_for_this_service_are_refused_whichever_release_made
     with pytest.raises(LedgerUnavailable, match=told) as why:
         opened(url).claim(keyed())
     assert why.value.hint == (
-        "Another release of this service has made or upgraded the ledger: deploy that release here. To go on without what "
-        "the ledger knows, stop the service on every machine first, then point LEDGER_URL at a new one."
+        "Another release of this service has made or upgraded the ledger: deploy that release here. To go on without "
+        "what the ledger knows, stop the service on every machine first, then point LEDGER_URL at a new one."
     )
 
 
