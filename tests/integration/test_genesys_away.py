@@ -50,6 +50,17 @@ def test_no_session_is_created_that_could_not_be_attached(service, box):
     assert len(box.calls("create")) == sessions + 1
 
 
+def test_a_service_that_was_taken_out_for_an_open_circuit_is_ready_again_without_a_call(service, box):
+    box.faults.add(operation="create", kind="status", status=500, times="always")
+    clock = LeapingClock()
+    bridge = service(clock=clock, readyz_strict=True)
+    while len(box.calls("create")) < FAIL_MAX:
+        bridge.start(str(uuid.uuid4()), channel="webchat")
+    assert bridge.client.get("/readyz").status_code == 503
+    clock.sleep(RESET_TIMEOUT)
+    assert bridge.client.get("/readyz").status_code == 200
+
+
 @pytest.mark.parametrize(("strict", "status"), [(False, (200, "degraded")), (True, (503, "failing"))])
 def test_an_open_circuit_shows_in_readyz_metrics_and_the_console(service, box, strict, status):
     box.faults.add(operation="token", kind="drop", times="always")
