@@ -54,7 +54,7 @@ def text(**options: Any) -> fields.String:  # noqa: ANN401 - a field's own
     return fields.String(validate=check_text, **options)
 
 
-def _said(text: str) -> dict[str, str]:
+def _said(text: str) -> dict[str, Any]:
     """What is said of a value that is missing or no such thing."""
     return dict.fromkeys(("required", "null", "invalid", "special", "too_large"), text)
 

@@ -92,7 +92,7 @@ class CircuitBreaker:
             self.record_result(operation, ok=False)
 
     def open_circuits(self) -> tuple[str, ...]:
-        """The operations whose calls are refused just now; not those whose trial is due: the next call is let through."""
+        """The operations whose calls are refused just now. Where the trial is due, the next call is let through."""
         now = self._clock.monotonic()
         states = self._states.items()
         return tuple(name for name, state in states if state.failures >= self._fail_max and state.next_attempt > now)
