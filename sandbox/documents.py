@@ -30,10 +30,14 @@ def read(schema: Schema, document: object, *, empty: bool = True) -> dict[str, A
 
 
 def one_of(choices: Collection[object], **options: Any) -> fields.Raw:  # noqa: ANN401 - a field's own
-    """A value of these."""
-    named = _said(f"must be one of {', '.join(map(str, choices))}")
-    one = validate.OneOf(list(choices), error="{input!r} is none of {choices}")
-    return fields.Raw(validate=one, error_messages=named, **options)
+    """A value of these, of its type too: 302.0 is no status."""
+    named = ", ".join(map(str, choices))
+
+    def check(value: object) -> None:
+        if not any(type(value) is type(one) and value == one for one in choices):
+            raise ValidationError(f"{value!r} is none of {named}")
+
+    return fields.Raw(validate=check, error_messages=_said(f"must be one of {named}"), **options)
 
 
 def whole(least: int, most: int, **options: Any) -> fields.Integer:  # noqa: ANN401 - a field's own

@@ -61,6 +61,7 @@ def test_every_operation_can_be_struck(operation):
         ({"operation": "create", "kind": "delay", "seconds": float("nan")}, "seconds: "),
         ({"operation": "create", "kind": "redirect"}, "location: Missing data for required field."),
         ({"operation": "create", "kind": "redirect", "location": "/", "status": 304}, "status: 304 is none of 301"),
+        ({"operation": "create", "kind": "redirect", "location": "/", "status": 302.0}, "status: 302.0 is none of 301"),
         ({"operation": "create", "kind": "huge", "megabytes": 0}, "megabytes: must be a whole number from 1 to 1024"),
         ({"operation": "create", "kind": "lag", "looks": 1}, "operation: 'create' is none of conversation"),
         ({"operation": "conversation", "kind": "lag"}, "looks: lag needs either looks or seconds"),
