@@ -115,6 +115,8 @@ def test_tables_that_are_not_for_this_service_are_refused_whichever_release_made
     told = f"for services of version {VERSION + 1} and newer; this one knows version {VERSION}"
     with pytest.raises(LedgerUnavailable, match=told) as why:
         opened(url).claim(keyed())
+    with pytest.raises(LedgerUnavailable, match=told):
+        opened(url).upgrade()
     assert why.value.hint == (
         "Another release of this service has made or upgraded the ledger: deploy that release here. To go on without "
         "what the ledger knows, stop the service on every machine first, then point LEDGER_URL at a new one."
