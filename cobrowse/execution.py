@@ -18,18 +18,21 @@ OPTIONAL_CHECK_SHARE = 0.3
 
 def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
     """The outcome of an acquired initiation: another one's, a live session, or that of its own flow."""
-    may_be_there = bool(acquired.history)
+    may_be_there, waited = bool(acquired.history), list[InitiationRecord]()
     for lease in acquired.ahead:
         entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
         ended = wait_for_owner(ledger, entry, attempt, lease.lease_owner)
-        if entry is not None and entry.command.action == "end":
+        latest = ended or entry
+        if latest is not None and latest.command.action == "end":
             acquired = without_ended(ledger, attempt, acquired)
-        elif ended is not None and applies_to_all_waiters(ended):
-            return _join(attempt, ended)
-        elif entry is not None and (ended is None or ended.checkpoint.may_have_notified):
-            # It crashed, is running again or has failed for good, and may have invited the customer before that.
-            acquired = replace(acquired, history=(ended or entry, *acquired.history))
+        elif latest is not None and latest.ended is None:  # else one of the ends waited for has ended its session
+            if ended is not None and applies_to_all_waiters(ended):
+                return _join(attempt, ended)
+            if ended is None or ended.checkpoint.may_have_notified:
+                # It crashed, is running again or has failed for good, and may have invited the customer before that.
+                waited.append(latest)
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
+    acquired = replace(acquired, history=(*waited, *acquired.history))
     must_check = may_be_there or _must_check(attempt.command)
     if must_check and (active := _check(genesys, ledger, attempt, acquired)) is not None:
         return active

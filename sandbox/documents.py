@@ -1,6 +1,6 @@
 """The JSON documents that the control endpoints take: each is refused with the field and what it may be."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
@@ -29,24 +29,38 @@ def read(schema: Schema, document: object, *, empty: bool = True) -> dict[str, A
     return given
 
 
-def one_of(choices: Iterable[object], **options: Any) -> fields.Raw:  # noqa: ANN401 - a field's own
-    """A value of these."""
-    return fields.Raw(validate=validate.OneOf(list(choices), error="{input!r} is none of {choices}"), **options)
+def one_of(choices: Collection[object], **options: Any) -> fields.Raw:  # noqa: ANN401 - a field's own
+    """A value of these, of its type too: 302.0 is no status."""
+    named = ", ".join(map(str, choices))
+
+    def check(value: object) -> None:
+        if not any(type(value) is type(one) and value == one for one in choices):
+            raise ValidationError(f"{value!r} is none of {named}")
+
+    return fields.Raw(validate=check, error_messages=_said(f"must be one of {named}"), **options)
 
 
 def whole(least: int, most: int, **options: Any) -> fields.Integer:  # noqa: ANN401 - a field's own
     """A whole number between two bounds."""
-    return fields.Integer(strict=True, validate=validate.Range(least, most), **options)
+    said = f"must be a whole number from {least} to {most}"
+    bounds = validate.Range(least, most, error=said)
+    return fields.Integer(strict=True, validate=bounds, error_messages=_said(said), **options)
 
 
 def number(most: float, **options: Any) -> fields.Float:  # noqa: ANN401 - a field's own
     """A number from 0."""
-    return fields.Float(validate=validate.Range(0, most), **options)
+    said = f"must be a number from 0 to {most:g}"
+    return fields.Float(validate=validate.Range(0, most, error=said), error_messages=_said(said), **options)
 
 
 def text(**options: Any) -> fields.String:  # noqa: ANN401 - a field's own
     """Text that can stand in a header or an id: printable, no line breaks, and not empty."""
     return fields.String(validate=check_text, **options)
+
+
+def _said(text: str) -> dict[str, Any]:
+    """What is said of a value that is missing or no such thing."""
+    return dict.fromkeys(("required", "null", "invalid", "special", "too_large"), text)
 
 
 def check_text(value: object) -> None:

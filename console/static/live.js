@@ -62,8 +62,11 @@ export function live(changing) {
     }
     tell(merge(element("initiations"), fresh.getElementById("initiations")));
     for (const id of ["strip", "more"]) {
-      element(id).replaceWith(fresh.getElementById(id));
-      ready(element(id));
+      const part = fresh.getElementById(id);
+      const held = element(id).contains(document.activeElement);
+      element(id).replaceWith(part);
+      ready(part);
+      if (held) part.querySelector("a")?.focus({ preventScroll: true });
     }
   }
 

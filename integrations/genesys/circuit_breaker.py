@@ -22,10 +22,14 @@ MIN_TIMEOUT_SECONDS = 2.0
 
 @dataclass(slots=True)
 class _State:
-    """What is known of one operation. `next_attempt`: when a trial is allowed, in the clock's monotonic seconds."""
+    """What is known of one operation. `next_attempt`: when a trial is allowed, in the clock's monotonic seconds.
+
+    `trial` is the initiation that may make it until then; "" if none is known.
+    """
 
     failures: int = 0
     next_attempt: float = 0.0
+    trial: str = ""
 
 
 class CircuitBreaker:
@@ -45,8 +49,8 @@ class CircuitBreaker:
         self._states: dict[str, _State] = {}
         self._lock = Lock()
 
-    def before_call(self, operation: str) -> None:
-        """Allow a call of this operation.
+    def before_call(self, operation: str, initiation_id: str = "") -> None:
+        """Allow a call of this operation. An initiation that is allowed the trial may ask again before it calls.
 
         Raises:
             GenesysUnavailable: The circuit is open; `retry_after` is the seconds until the next trial.
@@ -57,9 +61,9 @@ class CircuitBreaker:
         with self._lock:
             now = self._clock.monotonic()
             left = state.next_attempt - now
-            if left <= 0:
+            if left <= 0 or (initiation_id and initiation_id == state.trial):
                 # This call is the trial; the next comes after another timeout, should this one never report back.
-                state.next_attempt = now + self._reset_timeout
+                state.trial, state.next_attempt = initiation_id, now + self._reset_timeout
                 return
         raise GenesysUnavailable(
             f"circuit breaker open for {operation} after {state.failures} consecutive failures; "
@@ -75,7 +79,7 @@ class CircuitBreaker:
         with self._lock:
             state = self._states.setdefault(operation, _State())
             was_open = state.failures >= self._fail_max
-            state.failures = 0 if ok else state.failures + 1
+            state.failures, state.trial = (0 if ok else state.failures + 1), ""
             is_open = state.failures >= self._fail_max
             if is_open:
                 state.next_attempt = self._clock.monotonic() + self._reset_timeout
@@ -88,5 +92,7 @@ class CircuitBreaker:
             self.record_result(operation, ok=False)
 
     def open_circuits(self) -> tuple[str, ...]:
-        """The operations whose circuit is open."""
-        return tuple(operation for operation, state in self._states.items() if state.failures >= self._fail_max)
+        """The operations whose calls are refused just now. Where the trial is due, the next call is let through."""
+        now = self._clock.monotonic()
+        states = self._states.items()
+        return tuple(name for name, state in states if state.failures >= self._fail_max and state.next_attempt > now)

@@ -28,6 +28,10 @@ class Client:
         """The operations whose circuit breaker is open."""
         return self._caller.breaker.open_circuits()
 
+    def check_circuit(self, attempt: Attempt, operation: Operation) -> None:
+        """Raise GenesysUnavailable if the attempt's call of this operation, later on, would be refused just now."""
+        self._caller.check_circuit(attempt, operation)
+
     def budgets(self) -> Sequence[BudgetState]:
         """What is known of the tokens' budgets of calls."""
         return self._caller.budgets.states()

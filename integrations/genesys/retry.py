@@ -74,6 +74,10 @@ class RetryingCaller:
         self._clock = clock
         self._jitter = jitter
 
+    def check_circuit(self, attempt: Attempt, operation: Operation) -> None:
+        """Raise GenesysUnavailable if the circuit breaker refuses this attempt's call of the operation just now."""
+        self.breaker.before_call(operation.name, attempt.initiation_id)
+
     def await_budget(self, attempt: Attempt, payer: str) -> None:
         """Wait until the token whose budget of calls this is may be used.
 
@@ -101,7 +105,7 @@ class RetryingCaller:
         operation = call.operation
         for number in range(1, MAX_ATTEMPTS + 1):
             # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
-            self.breaker.before_call(operation.name)
+            self.check_circuit(attempt, operation)
             self.await_budget(attempt, call.payer)
             last = number == MAX_ATTEMPTS
             try:

@@ -11,6 +11,10 @@ REPLACED_HINT = (
     "Stop the service on every machine first, then move or restore its ledger, then start it: "
     "processes with different copies would invite customers twice."
 )
+_OTHER_RELEASE = (
+    "Another release of this service has made or upgraded the ledger: deploy that release here. To go on without what "
+    "the ledger knows, stop the service on every machine first, then point LEDGER_URL at a new one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,7 @@ def check_schema(found: Schema | None, location: str, ledger_id: str = "") -> Sc
             f"{location} has ledger tables of version {found.version}, for services of version {found.min_reader} and "
             f"newer; this one knows version {VERSION}"
         )
-        raise LedgerUnavailable(message, hint="A newer release has upgraded the ledger: deploy that release here too.")
+        raise LedgerUnavailable(message, hint=_OTHER_RELEASE)
     if ledger_id and found.ledger_id != ledger_id:
         raise LedgerUnavailable(f"{location} holds another ledger than before", hint=REPLACED_HINT)
     return found

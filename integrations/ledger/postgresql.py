@@ -119,7 +119,10 @@ class PostgreSQL:
             with connection.transaction():
                 connection.execute(f"SET LOCAL statement_timeout = '{UPGRADE_TIMEOUT}s'".encode())
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [UPGRADE_LOCK])
-                return migrations.upgrade(self._run(connection))
+                run = self._run(connection)
+                versions = migrations.upgrade(run)
+                migrations.check_schema(migrations.read_schema(run), self.location)
+                return versions
 
         return self._on_connection(take, Deadline.after(UPGRADE_TIMEOUT, self._clock))
 

@@ -70,7 +70,7 @@ WAIT_SECONDS = Row(
 IN_FLIGHT = Row("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
 CIRCUIT = Row(
     "cobrowse_circuit_open",
-    "1 while calls of this operation of Genesys's are refused because many in a row have failed.",
+    "1 once many calls in a row of this operation of Genesys's have failed, until one succeeds: most are refused.",
     ("operation",),
     gauge=True,
 )

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from cobrowse.ledger import Claim, lock_key_for
 from cobrowse.model import Command
+from console.views import PAGE
 from sandbox.state import EMAIL, ENDED, LIVE, MESSAGE, VOICE, WEBCHAT
 from tests.integration.consoles import ask, failing
 
@@ -150,6 +151,18 @@ def test_what_is_open_stays_open_while_others_come(site, open_page, bridge):
     expect(row(page, outcome).locator("pre")).to_be_visible()
     assert outcome.session.join_url.reveal() not in page.content()
     assert "•••" in row(page, outcome).locator("pre").inner_text()
+
+
+def test_the_link_to_older_ones_keeps_the_keyboard_while_others_come(site, open_page, bridge):
+    for _ in range(PAGE):
+        ask(bridge, EMAIL)
+    first = ask(bridge, WEBCHAT)
+    page = open_page(site)
+    older = page.get_by_role("link", name="Older initiations")
+    older.focus()
+    expect(row(page, ask(bridge, MESSAGE))).to_be_visible()
+    expect(row(page, first)).to_be_visible()
+    expect(older).to_be_focused()
 
 
 def test_the_waterfall_is_drawn_to_scale(site, open_page, bridge, box):

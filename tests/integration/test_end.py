@@ -203,6 +203,22 @@ def test_an_end_waits_for_the_start_before_it_and_a_start_for_the_end_before_it(
     assert [medium.session_id for medium in live(box, WEBCHAT)] == [again["cobrowseSessionId"]]
 
 
+def test_a_start_that_comes_while_a_start_and_its_end_run_starts_anew(native, box):
+    box.faults.add(operation="cobrowse", kind="delay", seconds=1.0)
+    told = {}
+    start = threading.Thread(target=lambda: told.update(start=native.start(WEBCHAT, idempotencyKey="first")))
+    start.start()
+    wait_until(lambda: box.calls("cobrowse"), "the start did not come to its call")
+    ending = threading.Thread(target=lambda: told.update(end=end(native, conversationId=WEBCHAT)))
+    ending.start()
+    wait_until(lambda: len(native.initiate.ledger.recent(9)) == 2, "the end was not claimed")
+    again = native.start(WEBCHAT, idempotencyKey="later")
+    for thread in (start, ending):
+        thread.join(HANGS)
+    assert (told["start"]["status"], told["end"]["status"], again["status"]) == ("initiated", "ended", "initiated")
+    assert [medium.session_id for medium in live(box, WEBCHAT)] == [again["cobrowseSessionId"]]
+
+
 # The media flow
 
 

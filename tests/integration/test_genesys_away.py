@@ -32,6 +32,35 @@ def test_requests_are_refused_without_a_call_while_genesys_is_away_and_served_on
     assert bridge.start(str(uuid.uuid4()), **named)["status"] == "initiated"
 
 
+def test_no_session_is_created_that_could_not_be_attached(service, box):
+    box.options.auto_create = True
+    box.faults.add(operation="attach", kind="status", status=500, times="always")
+    clock = LeapingClock()
+    bridge = service(clock=clock)
+    while len(box.calls("attach")) < FAIL_MAX:
+        bridge.start(str(uuid.uuid4()), channel="webchat")
+    sessions = len(box.calls("create"))
+    answer = bridge.post(conversationId=str(uuid.uuid4()), channel="webchat", headers={"Prefer": "status"})
+    assert (answer.status_code, answer.json["errorCode"]) == (503, "genesys_unavailable")
+    assert answer.json["errorMessage"].startswith("circuit breaker open for attach")
+    assert len(box.calls("create")) == sessions
+    box.faults.clear()
+    clock.sleep(RESET_TIMEOUT)
+    assert bridge.start(str(uuid.uuid4()), channel="webchat")["status"] == "initiated"
+    assert len(box.calls("create")) == sessions + 1
+
+
+def test_a_service_that_was_taken_out_for_an_open_circuit_is_ready_again_without_a_call(service, box):
+    box.faults.add(operation="create", kind="status", status=500, times="always")
+    clock = LeapingClock()
+    bridge = service(clock=clock, readyz_strict=True)
+    while len(box.calls("create")) < FAIL_MAX:
+        bridge.start(str(uuid.uuid4()), channel="webchat")
+    assert bridge.client.get("/readyz").status_code == 503
+    clock.sleep(RESET_TIMEOUT)
+    assert bridge.client.get("/readyz").status_code == 200
+
+
 @pytest.mark.parametrize(("strict", "status"), [(False, (200, "degraded")), (True, (503, "failing"))])
 def test_an_open_circuit_shows_in_readyz_metrics_and_the_console(service, box, strict, status):
     box.faults.add(operation="token", kind="drop", times="always")

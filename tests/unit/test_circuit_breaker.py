@@ -53,6 +53,37 @@ def test_after_its_rest_one_call_sees_and_the_others_still_wait(breaker, clock):
     assert breaker.open_circuits() == ()
 
 
+def test_one_whose_trial_is_due_refuses_nobody_and_is_not_among_the_open_ones(breaker, clock):
+    fail(breaker, 3)
+    clock.time += 4.9
+    assert breaker.open_circuits() == (CREATE,)
+    clock.time += 0.1
+    assert breaker.open_circuits() == ()
+    fail(breaker)
+    assert breaker.open_circuits() == (CREATE,)
+
+
+def test_the_trial_belongs_to_its_initiation_until_it_has_a_result(breaker, clock):
+    fail(breaker, 3)
+    clock.time += 5
+    breaker.before_call(CREATE, "a")
+    breaker.before_call(CREATE, "a")
+    for other in ("b", ""):
+        with pytest.raises(GenesysUnavailable):
+            breaker.before_call(CREATE, other)
+    breaker.record_result(CREATE, ok=False)
+    with pytest.raises(GenesysUnavailable):
+        breaker.before_call(CREATE, "a")
+
+
+def test_a_trial_of_nobody_in_particular_lets_nobody_else_through(breaker, clock):
+    fail(breaker, 3)
+    clock.time += 5
+    breaker.before_call(CREATE)
+    with pytest.raises(GenesysUnavailable):
+        breaker.before_call(CREATE)
+
+
 def test_a_check_that_fails_leaves_it_alone_once_more(breaker, clock):
     fail(breaker, 3)
     clock.time += 5

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cobrowse.ledger import Acquired, Checkpoint, State
+from cobrowse.ledger import Acquired, Checkpoint, Lease, State
 from cobrowse.model import Secret, Session, Status
 from tests.scripted import ScriptedGenesys, command, ended, entry
 from tests.unit.test_initiation_repeats import asked, won
@@ -86,6 +86,29 @@ def test_the_offer_of_one_that_was_waited_for_and_died_stands():
     dead = replace(running, lease_left=0.0)
     _, told = asked(ScriptedGenesys(), claims=[won(running)], reads=[running, dead, dead])
     assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "offered")
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+def test_one_that_an_end_in_between_has_ended_is_neither_joined_nor_standing(crashed):
+    session = Session("c-1", "offered", "m", offer_ends="2026-11-25T09:00:10Z")
+    fields = {"ended": THEN, "checkpoint": Checkpoint("native", ("cobrowse",), "", True, session)}
+    first = entry("first", **fields) if crashed else ended("first", **fields)
+    end = entry("end", of=command(conversation_id="c-1", action="end"), lease_left=3.0)
+    claimed = Acquired(entry("row"), (Lease("end", end.lease_owner), Lease("first", first.lease_owner)))
+    done = ended("end", of=end.command)
+    _, told = asked(ScriptedGenesys(), claims=[claimed], reads=[end, done, first])
+    assert (told.status, told.session.cobrowse_session_id) == (Status.INITIATED, "s-1")
+
+
+def test_of_two_that_were_waited_for_and_died_the_newer_offer_stands():
+    def died(name):
+        session = Session("c-1", name, "m", offer_ends="2026-11-25T09:00:10Z")
+        return entry(name, checkpoint=Checkpoint("native", ("cobrowse",), "", True, session))
+
+    newer, older = died("newer"), died("older")
+    claimed = Acquired(entry("row"), (Lease("newer", ""), Lease("older", "")))
+    _, told = asked(ScriptedGenesys(), claims=[claimed], reads=[newer, older, newer, older])
+    assert (told.status, told.session.cobrowse_session_id) == (Status.ALREADY_ACTIVE, "newer")
 
 
 # Whose links
