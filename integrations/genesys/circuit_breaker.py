@@ -88,5 +88,9 @@ class CircuitBreaker:
             self.record_result(operation, ok=False)
 
     def open_circuits(self) -> tuple[str, ...]:
-        """The operations whose circuit is open."""
-        return tuple(operation for operation, state in self._states.items() if state.failures >= self._fail_max)
+        """The operations of which a call would be refused now: one whose trial is due waits for a call only."""
+        now = self._clock.monotonic()
+        states = self._states.items()
+        return tuple(
+            operation for operation, state in states if state.failures >= self._fail_max and state.next_attempt > now
+        )

@@ -53,6 +53,20 @@ def test_after_its_rest_one_call_sees_and_the_others_still_wait(breaker, clock):
     assert breaker.open_circuits() == ()
 
 
+def test_it_counts_as_open_while_it_refuses_and_not_until_somebody_calls_again(breaker, clock):
+    fail(breaker, 3)
+    clock.time += 4.9
+    assert breaker.open_circuits() == (CREATE,)
+    clock.time += 0.1
+    assert breaker.open_circuits() == ()
+    breaker.before_call(CREATE)  # the trial, during which the others are refused
+    assert breaker.open_circuits() == (CREATE,)
+    clock.time += 1
+    breaker.record_result(CREATE, ok=False)
+    clock.time += 4.9
+    assert breaker.open_circuits() == (CREATE,)
+
+
 def test_a_check_that_fails_leaves_it_alone_once_more(breaker, clock):
     fail(breaker, 3)
     clock.time += 5
