@@ -10,7 +10,14 @@ from schemas.texts import conversation_id_in
 SENDER = "listen"
 # Seconds an initiation may take: nobody waits for its answer.
 DEADLINE_SECONDS = 10.0
-_KEYS = {"queues": checks.texts, "users": checks.texts, "catch_up": checks.boolean}
+
+
+def _names(value: object) -> str:
+    """A list of texts, which may name none where the other list names some."""
+    return "" if value == [] else checks.texts(value)
+
+
+_KEYS = {"queues": _names, "users": _names, "catch_up": checks.boolean}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,8 @@ def read_listen(table: object) -> tuple[ListenConfig | None, list[str]]:
     if not isinstance(table, Mapping):
         return None, ["is not a table of keys"]
     errors = [f"{key[:60]}: not a key of it; there are {', '.join(_KEYS)}" for key in table if key not in _KEYS]
-    errors += [f"{key}: {fault}" for key, check in _KEYS.items() if key in table and (fault := check(table[key]))]
+    faults = {key: check(table[key]) for key, check in _KEYS.items() if key in table}
+    errors += [f"{key}: {fault}{checks.came(table[key])}" for key, fault in faults.items() if fault]
     if not (table.get("queues") or table.get("users")):
         errors.append("queues: neither queues nor users are named, so there is nothing to listen to")
     if errors:

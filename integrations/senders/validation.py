@@ -155,7 +155,7 @@ def _quote_value(key: str, value: object, fault: str) -> str:
     """What a key was given, where its fault does not show it already; never what may be a secret."""
     if key in ("secrets", "verify_token") or not fault.startswith("must be"):
         return ""
-    return f"; {str(value).lower() if isinstance(value, bool) else repr(value)[:60]} came"
+    return checks.came(value)
 
 
 def _unused(chooser: str, row: Mapping[str, object], keys: Iterable[str], used: Sequence[str] = ()) -> list[str]:
@@ -187,7 +187,8 @@ def _scheme_errors(
 
 
 def _secret_errors(scheme: Scheme, row: Mapping[str, object], context: SenderContext) -> list[str]:
-    secrets, form = row.get("secrets"), scheme.secret_form({**scheme.preset, **row})
+    own = {key: row[key] for key in scheme.keys if key in row}
+    secrets, form = row.get("secrets"), scheme.secret_form({**scheme.preset, **own})
     if not secrets and scheme.secrets == "required":
         return ['secrets: is missing; name the variables that hold them, as ["$NAME"]']
     references = secrets if isinstance(secrets, list) else []

@@ -81,8 +81,10 @@ def test_a_recipe_names_the_secret_and_the_address():
 def test_responses_by_sender_are_what_the_page_says():
     rows = {row[0].strip("`"): row[1:] for row in table(PAGES["senders.md"], "## Responses by sender")}
     assert list(rows) == [sender.name for sender in SENDERS]
+    redelivers_on = {}
     for sender in SENDERS:
-        signature, envelope, waits, within, _, final, mend = rows[sender.name]
+        signature, envelope, waits, within, again, final, mend = rows[sender.name]
+        assert redelivers_on.setdefault(sender.response_policy, again) == again
         assert (signature, envelope) == (f"`{sender.signature}`", f"`{sender.envelope}`")
         assert (waits, within) == (f"{sender.response_policy.timeout_seconds:g} s", f"{sender.deadline_seconds:g} s")
         parts = {False: set(), True: set()}

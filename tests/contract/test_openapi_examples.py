@@ -8,7 +8,7 @@ import pytest
 from cobrowse.errors import error_types_by_code
 from sandbox.state import ABSENT, EMAIL, ENDED, WEBCHAT
 from schemas.answers import AnswerSchema
-from tests.contract.described import DOCUMENT, KEY, app, box, build
+from tests.contract.described import DOCUMENT, KEY, OPERATIONS, app, box, build
 from tools.api_reference import samples
 from web.responses import to_answer
 
@@ -144,3 +144,14 @@ def test_a_successs_example_has_the_services_own_form(build, box, flow):
     assert {key: (type(value), bool(value)) for key, value in told.items()} == {
         key: (type(value), bool(value)) for key, value in sample.items()
     }
+
+
+def test_the_readiness_that_is_shown_is_the_services(build):
+    shown = {}
+    for response in OPERATIONS["getReadiness"]["responses"].values():
+        for name, example in response["content"]["application/json"]["examples"].items():
+            shown[name] = example["value"]["checks"]
+            assert example["value"]["status"] == name
+    assert build(sandbox=True).test_client().get("/readyz").json == {"status": "ok", "checks": shown["ok"]}
+    assert shown.keys() == {"ok", "degraded", "failing"}
+    assert all(checks.keys() == shown["ok"].keys() for checks in shown.values())

@@ -86,3 +86,11 @@ def test_a_value_of_the_form_is_taken(check, value):
 )
 def test_a_value_of_another_form_is_refused_with_the_form_that_it_must_have(check, value, told):
     assert check(value) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "end"),
+    [(True, "; true came"), ("a", "; 'a' came"), ([""], "; [''] came"), ("x" * 70, f"; '{'x' * 59} came")],
+)
+def test_what_came_is_shown_as_it_is_written_and_cut(value, end):
+    assert checks.came(value) == end

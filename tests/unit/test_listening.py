@@ -28,9 +28,11 @@ def change(*agents, topic=TOPIC):
     ("table", "said"),
     [
         ({}, "queues: neither queues nor users"),
-        ({"queues": "Support"}, "queues: must be a list"),
-        ({"queues": [" "]}, "queues: must be a list"),
-        ({"queues": ["a"], "catch_up": "yes"}, "catch_up: must be true or false"),
+        ({"queues": [], "users": []}, "queues: neither queues nor users"),
+        ({"queues": "Support"}, "queues: must be a list of texts with at least one; 'Support' came"),
+        ({"queues": [" "]}, "queues: must be a list of texts with at least one; [' '] came"),
+        ({"queues": ["a"], "catch_up": "yes"}, "catch_up: must be true or false; 'yes' came"),
+        ({"queues": ["a"], "catch_up": []}, "catch_up: must be true or false; [] came"),
         ({"queues": ["a"], "topics": []}, "topics: not a key of it"),
         ("queues", "is not a table"),
     ],
@@ -39,6 +41,17 @@ def test_a_table_that_can_not_be_listened_by_is_refused(table, said):
     config, wrong = read_listen(table)
     assert config is None
     assert said in wrong[0]
+
+
+@pytest.mark.parametrize(
+    ("table", "config"),
+    [
+        ({"queues": [], "users": ["a"]}, ListenConfig(users=("a",))),
+        ({"queues": ["a"], "users": []}, ListenConfig(queues=("a",))),
+    ],
+)
+def test_one_of_the_lists_may_be_empty(table, config):
+    assert read_listen(table) == (config, [])
 
 
 def test_the_senders_file_has_the_table_and_the_name_is_no_senders():

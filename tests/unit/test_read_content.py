@@ -86,6 +86,19 @@ def test_json_that_says_it_is_latin_1_is_taken_at_its_word():
     assert read("json", '{"a": "é"}'.encode("latin-1"), "application/json; charset=iso-8859-1") == {"a": "é"}
 
 
+@pytest.mark.parametrize(
+    ("inner", "value"),
+    [
+        ("<b>1</b>", {"type": "Case", "b": "1"}),
+        ("<b>1</b><type>own</type>", {"type": "own", "b": "1"}),
+        ('<b i:nil="true"/><c i:type="T"/>', {"type": "Case", "b": None, "c": ""}),
+    ],
+)
+def test_an_elements_type_is_read_unless_a_child_has_the_name_and_a_nil_one_is_nothing(inner, value):
+    text = f'<a xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="sf:Case">{inner}</a>'
+    assert read("xml", text, XML, names=("type",)) == {"a": value}
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", " GZIP "])
 def test_a_gzipped_body_is_read_as_what_it_was(encoding):
     assert read("json", gzip.compress(b'{"a": 1}', mtime=0), encoding=encoding) == {"a": 1}

@@ -125,6 +125,15 @@ def test_a_secret_that_is_not_written_as_the_row_says_stops_the_start(encoding, 
     assert [line.partition("secrets: ")[2] for line in error.value.errors] == [told]
 
 
+@pytest.mark.parametrize(("scheme", "form"), [("zendesk", ""), ("teams", "base64")])
+def test_a_scheme_whose_secrets_have_one_form_has_it_whatever_the_row_says(scheme, form):
+    with pytest.raises(SendersFileError) as error:
+        row(scheme, secret="not*hex*and*not*base64", more='secret_encoding = "hex"\n')
+    told = [line.partition("] ")[2] for line in error.value.errors]
+    assert told[0].startswith(f"secret_encoding: the scheme {scheme!r} has no use for it")
+    assert told[1:] == ([f"secrets: $S is not of the form {form}"] if form else [])
+
+
 def test_a_weak_hash_is_warned_of_wherever_it_comes_from():
     weak = {name for name in SCHEMES if any("is weak" in line for line in SCHEMES[name].warnings(SCHEMES[name].preset))}
     assert weak == {"front-rules", "intercom", "help-scout", "twilio", "hubspot-v2"}

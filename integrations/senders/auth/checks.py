@@ -21,6 +21,11 @@ def texts(value: object) -> str:
     return "" if good else "must be a list of texts with at least one"
 
 
+def came(value: object) -> str:
+    """The end of a fault: what a key was given, cut."""
+    return f"; {str(value).lower() if isinstance(value, bool) else repr(value)[:60]} came"
+
+
 def text_table(value: object) -> str:
     """A table of texts, `{ name = "text" }`."""
     good = isinstance(value, dict) and value and all(isinstance(one, str) and one for one in value.values())

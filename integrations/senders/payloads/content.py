@@ -145,10 +145,12 @@ def _element(element: Element, names: Collection[str], depth: int) -> object:
         return None
     if not len(element):
         return (element.text or "").strip()
-    kind = element.get(f"{_XSI}type", "").rpartition(":")[2]
-    found: dict[str, list[object]] = {"type": [kind]} if kind else {}
+    found: dict[str, list[object]] = {}
     for child in element:
         found.setdefault(_plain(child.tag), []).append(_element(child, names, depth + 1))
+    kind = element.get(f"{_XSI}type", "").rpartition(":")[2]
+    if kind:
+        found.setdefault("type", [kind])  # a child of that name is what the sender's own documents call so
     return _merge_repeats(found, names)
 
 
