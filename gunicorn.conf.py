@@ -9,8 +9,10 @@ import gc
 import os
 import resource
 import shutil
+import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ for _name in ("pygments", "rich"):
 
 from settings import Settings, SettingsError, load_settings
 from web.reloading import IN_FORCE, EnvFileError
+from web.worker import STOPS
 
 # The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
 try:
@@ -83,6 +86,9 @@ def on_starting(_server: object) -> None:
             left_over.unlink()
     from app import faults_of  # noqa: PLC0415 - after .env is read
 
+    # A signal that came before the worker has handlers of its own would be lost, and a reload wait for it for a minute.
+    hold, release = (partial(signal.pthread_sigmask, how, STOPS) for how in (signal.SIG_BLOCK, signal.SIG_UNBLOCK))
+    os.register_at_fork(before=hold, after_in_parent=release)
     IN_FORCE.keep_senders()
     if faults := faults_of(os.environ, IN_FORCE.senders):
         lines = "\n".join(f"  {fault}" for fault in faults)

@@ -3,6 +3,7 @@
 It also closes a connection whose request was not read to its end, so that no part of a body is read as a request.
 """
 
+import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -28,6 +29,8 @@ Handle = Callable[[Any, socket, object], None]
 # Seconds for which a connection must have asked for nothing before a stopping worker closes it. A request that was on
 # its way is served until then, and its response says that the connection closes.
 STOP_SECONDS = 2.0
+# Signals that end a worker; blocked where the server forks it, until it can handle them.
+STOPS = frozenset({signal.SIGTERM, signal.SIGQUIT, signal.SIGINT})
 
 
 class Server(StreamServer):  # type: ignore[misc]  # gevent has no types
@@ -55,6 +58,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(*args, **kwargs)
         self.wsgi_handler: Handle = self.handle
         self.clients: set[ClientSocket] = set()
+
+    def init_signals(self) -> None:
+        """Handle signals, and those first that came since the fork."""
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
     def load_wsgi(self) -> None:
         """Load the application; while the worker stops, each response says that its connection closes."""

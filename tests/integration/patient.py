@@ -261,7 +261,7 @@ ILLS = {
     "an e-mail": (conversation(EMAIL), "conversation", "e-mail", "webchat, web messaging or voice"),
     "no directory": (ledger_nowhere, "ledger", "can't be opened", "LEDGER_URL's directory exists"),
     "no database": (ledger_not_a_database, "ledger", "not a SQLite database", "another file"),
-    "a newer ledger": (ledger_newer, "ledger", "version 99", "deploy that release here too"),
+    "a newer ledger": (ledger_newer, "ledger", "version 99", "deploy that release here"),
     "no ledger keys": (ledger_without_keys, "ledger", "LEDGER_KEYS is needed", "LEDGER_KEYS"),
     "a secret unset": (secret_unset, "sender crm", "$CRM_KEY is not set", "Set CRM_KEY in the service's environment"),
     "a row misspelt": (row_misspelt, "sender desk", "did you mean 'bearer'", "senders.example.toml"),

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ HALF_REQUESTS = {
 }
 
 
+# Seconds, of gunicorn.conf.py.
+GRACEFUL_TIMEOUT = 60
 HEALTH_AND_CLOSE = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
@@ -171,6 +174,31 @@ def test_no_accepted_request_is_lost_at_a_reload_or_a_stop(gunicorn, box, how):
         assert server.process.wait(40) == 0
     assert lost == []
     assert set(done) == {200}
+
+
+def test_a_worker_that_a_reload_meets_before_it_handles_signals_ends(gunicorn):
+    """Held where it is as soon as it exists, which is before or after it has handlers; then both have to end."""
+    server = gunicorn(WEB_CONCURRENCY="4")
+    old = set()
+    while len(old) < 4:
+        for pid in set(server.workers()) - old:
+            os.kill(pid, signal.SIGSTOP)
+            old.add(pid)
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: all(is_pending(pid, signal.SIGTERM) for pid in old))
+    begun = time.monotonic()
+    for pid in old:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: not old & set(server.workers()))
+    # gunicorn asks once, and then gives a worker graceful_timeout before it asks again.
+    assert time.monotonic() - begun < GRACEFUL_TIMEOUT / 2
+
+
+def is_pending(pid, number):
+    """Whether a signal waits for this process to take it."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd", "ShdPnd"))]
+    return any(mask >> (number - 1) & 1 for mask in masks)
 
 
 def test_a_client_that_pipelines_without_end_leaves_the_others_their_turn(gunicorn):
