@@ -37,9 +37,6 @@ def render() -> dict[str, str]:
     """Each generated file's path from the root, with its text."""
     made, senders, secrets = document(), example_senders(), sandbox_secrets()
     variables = {"SENDERS_FILE": EXAMPLE, "PUBLIC_BASE_URL": postman.PUBLIC_URL, "END_MEDIA_SESSIONS": "true"} | secrets
-    title = (
-        "# What the service needs to answer the whole Postman collection against a sandbox. Public: no real secrets."
-    )
     folder = "deploy/postman"
     files = {
         "deploy/openapi.json": made,
@@ -50,6 +47,7 @@ def render() -> dict[str, str]:
     }
     form = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     texts = {path: orjson.dumps(content, option=form).decode() for path, content in files.items()}
+    title = "# What a service on a sandbox needs to answer the whole Postman collection. Public: no real secrets."
     lines = (title, *(f"{name}={value}" for name, value in variables.items()), "")
     return texts | {f"{folder}/sandbox.env": "\n".join(lines)}
 
