@@ -37,6 +37,15 @@ def test_it_lets_everything_through_until_so_many_have_failed_in_a_row(breaker):
     assert breaker.open_circuits() == (CREATE,)
 
 
+@pytest.mark.parametrize("before", [1, 2])
+def test_a_success_starts_the_count_anew_however_many_had_failed(breaker, before):
+    fail(breaker, before)
+    breaker.record_result(CREATE, ok=True)
+    fail(breaker, 2)
+    breaker.before_call(CREATE)
+    assert breaker.open_circuits() == ()
+
+
 def test_each_operation_has_its_own(breaker):
     fail(breaker, 3)
     breaker.before_call(OTHER)
