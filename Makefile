@@ -3,9 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PY := .venv/bin/python
 
-# Processes that run the tests, three for each core since most tests wait for something; the seed of their order; and how
+# Processes that run the tests, four for each core since most tests wait for something; the seed of their order; and how
 # often `make test-under-load` runs them.
-WORKERS ?= $(shell echo $$((3 * $$($(PYTHON) -c 'import os; print(os.cpu_count())'))))
+WORKERS ?= $(shell echo $$((4 * $$($(PYTHON) -c 'import os; print(os.cpu_count())'))))
 ORDER ?= $(shell echo $$RANDOM)
 RUNS ?= 5
 # Python keeps what it compiles: the tests start it some hundred times.
