@@ -62,13 +62,12 @@ class GrantTable:
 
     def begin_rotation(self, name: str, lease_owner: str, seconds: float, version: int) -> bool:
         """Whether this owner is to renew that version, within so many seconds."""
-        if not self._leases.hold(f"grant:{name}", lease_owner, seconds):
-            return False
-        found = self.read(name)
-        if found is not None and found.version == version and not found.refused:
-            return True
-        self.release(name, lease_owner)
-        return False
+
+        def is_current() -> bool:
+            found = self.read(name)
+            return found is not None and found.version == version and not found.refused
+
+        return self._leases.hold_if(f"grant:{name}", lease_owner, seconds, is_current)
 
     def rotate(self, name: str, version: int, access: Secret, refresh: Secret, expires_in: float) -> bool:
         """Put a new pair in the place of that version's, on the disk when this returns; whether it was still there."""

@@ -1,5 +1,7 @@
 """Leases by name: one process of all that share the ledger does the work of that name."""
 
+from collections.abc import Callable
+
 from integrations.ledger import queries
 from integrations.ledger.database import Database
 
@@ -17,6 +19,15 @@ class LeaseTable:
         """
         params = {"name": name, "lease_owner": owner, "lease_seconds": lease_seconds}
         return bool(self._database.execute(queries.HOLD_LEASE, params, durable=False, seconds=seconds))
+
+    def hold_if(self, name: str, owner: str, lease_seconds: float, needed: Callable[[], bool]) -> bool:
+        """Take the lease unless, once it is this owner's, the work is `needed` no more: another has done it before."""
+        if not self.hold(name, owner, lease_seconds):
+            return False
+        if needed():
+            return True
+        self.release(name, owner)
+        return False
 
     def read(self, name: str) -> tuple[str, float] | None:
         """Who has the lease, and for how many seconds yet; None while nobody does."""

@@ -44,13 +44,12 @@ class TokenTable:
 
     def try_acquire_refresh_lease(self, name: str, lease_owner: str, seconds: float, stale_version: int) -> bool:
         """Whether this owner is to fetch the token that follows `stale_version` (0: none), within its lease."""
-        if not self._leases.hold(f"token:{name}", lease_owner, seconds):
-            return False
-        found = self.read(name)
-        if (found.version if found is not None else 0) == stale_version:
-            return True
-        self.release(name, lease_owner)
-        return False
+
+        def is_stale() -> bool:
+            found = self.read(name)
+            return (found.version if found is not None else 0) == stale_version
+
+        return self._leases.hold_if(f"token:{name}", lease_owner, seconds, is_stale)
 
     def put(self, name: str, value: Secret, expires_in: float) -> StoredToken:
         """Keep what was fetched, also if the lease has passed to another: it is valid. `expires_in` in seconds."""
