@@ -1,7 +1,7 @@
 """The JSON documents that the control endpoints take: each is refused with the field and what it may be."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from marshmallow import Schema, ValidationError, fields, validate
 
@@ -14,6 +14,15 @@ class Document(Schema):
     """An object without fields beside those of the schema."""
 
     error_messages = {"type": "must be a JSON object", "unknown": "unknown field"}  # noqa: RUF012 - as marshmallow has it
+
+
+class FieldOptions(TypedDict, total=False):
+    """What a field has besides its form, as marshmallow has it."""
+
+    data_key: str
+    required: bool
+    load_default: object
+    allow_none: bool
 
 
 def read(schema: Schema, document: object, *, empty: bool = True) -> dict[str, Any]:
@@ -29,7 +38,7 @@ def read(schema: Schema, document: object, *, empty: bool = True) -> dict[str, A
     return given
 
 
-def one_of(choices: Collection[object], **options: Any) -> fields.Raw:  # noqa: ANN401 - a field's own
+def one_of(choices: Collection[object], **options: Unpack[FieldOptions]) -> fields.Raw:
     """A value of these, of its type too: 302.0 is no status."""
     named = ", ".join(map(str, choices))
 
@@ -40,20 +49,20 @@ def one_of(choices: Collection[object], **options: Any) -> fields.Raw:  # noqa: 
     return fields.Raw(validate=check, error_messages=_said(f"must be one of {named}"), **options)
 
 
-def whole(least: int, most: int, **options: Any) -> fields.Integer:  # noqa: ANN401 - a field's own
+def whole(least: int, most: int, **options: Unpack[FieldOptions]) -> fields.Integer:
     """A whole number between two bounds."""
     said = f"must be a whole number from {least} to {most}"
     bounds = validate.Range(least, most, error=said)
     return fields.Integer(strict=True, validate=bounds, error_messages=_said(said), **options)
 
 
-def number(most: float, **options: Any) -> fields.Float:  # noqa: ANN401 - a field's own
+def number(most: float, **options: Unpack[FieldOptions]) -> fields.Float:
     """A number from 0."""
     said = f"must be a number from 0 to {most:g}"
     return fields.Float(validate=validate.Range(0, most, error=said), error_messages=_said(said), **options)
 
 
-def text(**options: Any) -> fields.String:  # noqa: ANN401 - a field's own
+def text(**options: Unpack[FieldOptions]) -> fields.String:
     """Text that can stand in a header or an id: printable, no line breaks, and not empty."""
     return fields.String(validate=check_text, **options)
 
@@ -69,7 +78,8 @@ def check_text(value: object) -> None:
         raise ValidationError("must be text without control characters")
 
 
-def _first(messages: Any) -> str:  # noqa: ANN401 - marshmallow's lists, and one of them for each place in a list
-    while not isinstance(messages, str):
-        messages = next(iter(messages.values() if isinstance(messages, dict) else messages))
-    return messages
+def _first(messages: object) -> str:
+    """The first of marshmallow's messages: a list, or one of them for each place in a list."""
+    if isinstance(messages, dict):
+        return _first(next(iter(messages.values())))
+    return _first(messages[0]) if isinstance(messages, list) else str(messages)
