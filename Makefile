@@ -3,9 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PY := .venv/bin/python
 
-# Processes that run the tests, four for each core since most tests wait for something; the seed of their order; and how
-# often `make test-under-load` runs them.
-WORKERS ?= $(shell echo $$((4 * $$($(PYTHON) -c 'import os; print(os.cpu_count())'))))
+# Processes that run the tests, four for each core since most tests wait for something, and two where few do; the seed of
+# their order; and how often `make test-under-load` runs them.
+PER_CORE = 4
+WORKERS ?= $(shell echo $$(($(PER_CORE) * $$($(PYTHON) -c 'import os; print(os.cpu_count())'))))
 ORDER ?= $(shell echo $$RANDOM)
 RUNS ?= 5
 # Python keeps what it compiles: the tests start it some hundred times.
@@ -48,6 +49,7 @@ serve: .venv/.installed   ## keep the sandbox and the service running, for curl 
 test: .venv/.installed-dev    ## all tests, over real sockets, in random order
 	$(PYTEST)
 
+test-fast: PER_CORE = 2
 test-fast: .venv/.installed-dev    ## unit and contract tests, without those that start processes
 	$(PYTEST) -m "not slow and not browser and not crash" tests/unit tests/contract
 

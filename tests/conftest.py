@@ -40,7 +40,9 @@ MARKED = {
             "contract/test_ledger_health.py",
             "contract/test_ledger_impostors.py",
             "contract/test_ledger_reach.py",
+            "contract/test_loaded_modules.py",
             "contract/test_openapi_agreement.py",
+            "contract/test_sandbox_page.py",
             "contract/test_secret_scan.py",
         ),
         "slow",
@@ -103,8 +105,8 @@ def pytest_collection_finish():
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
+    mark(items)  # before pytest chooses by marks
     yield  # they are in random order from here on
-    mark(items)
     items[:] = long_ones_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
