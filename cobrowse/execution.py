@@ -67,9 +67,7 @@ def _run_flow(
 
     def save_checkpoint(checkpoint: Checkpoint) -> None:
         with attempt.commit("checkpoint"):
-            ledger.save_checkpoint(
-                attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
-            )
+            ledger.save_checkpoint(attempt.lease, checkpoint, seconds=attempt.deadline.remaining())
 
     while True:
         flow = genesys.flow(attempt.checkpoint.flow)

@@ -23,6 +23,7 @@ from cobrowse.ledger import (
     Checkpoint,
     Claim,
     InitiationRecord,
+    Lease,
     LeaseLost,
     Ledger,
     NullLedger,
@@ -35,7 +36,6 @@ from cobrowse.outcomes import (
     final_outcome,
     outcome_of,
     replay_outcome,
-    state_of,
     visible_session,
 )
 from cobrowse.preview import what_would_happen
@@ -179,7 +179,8 @@ class Initiation:
     def _retry(self, entry: InitiationRecord, attempt: Attempt) -> Outcome:
         lease = attempt.command.deadline_seconds + LEASE_MARGIN
         with attempt.commit("claim"):
-            claimed = self.ledger.reclaim(entry.id, attempt.lease_owner, lease, seconds=attempt.deadline.remaining())
+            owned = Lease(entry.id, attempt.lease_owner)
+            claimed = self.ledger.reclaim(owned, lease, seconds=attempt.deadline.remaining())
         if isinstance(claimed, Acquired):
             return self._run_and_complete(self.ledger, attempt, claimed)
         ended = wait_for_owner(self.ledger, claimed, attempt)
@@ -230,17 +231,9 @@ class Initiation:
 
     def _complete(self, ledger: Ledger, attempt: Attempt, outcome: Outcome) -> None:
         """Put the outcome on record: a success as soon as the ledger is back, if that is in time."""
-        state = state_of(outcome)
         while True:
             try:
-                ledger.complete(
-                    attempt.initiation_id,
-                    attempt.lease_owner,
-                    state,
-                    attempt.checkpoint,
-                    outcome,
-                    seconds=_completion_timeout(attempt),
-                )
+                ledger.complete(attempt.lease, attempt.checkpoint, outcome, seconds=_completion_timeout(attempt))
             except LedgerUnavailable:
                 if outcome.success and attempt.deadline.allows(COMPLETION_INTERVAL + MIN_COMPLETION_SECONDS):
                     attempt.clock.sleep(COMPLETION_INTERVAL)

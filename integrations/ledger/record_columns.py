@@ -9,8 +9,9 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import orjson
 
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, State
+from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, Lease, State
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
+from cobrowse.outcomes import state_of
 from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row, values_of
 from integrations.ledger.encryption import SecretBox, UnknownKey
 
@@ -65,13 +66,11 @@ def checkpoint_params(checkpoint: Checkpoint, box: SecretBox, outcome: Outcome |
     }
 
 
-def end_params(
-    state: State, initiation_id: str, checkpoint: Checkpoint, outcome: Outcome, box: SecretBox
-) -> dict[str, object]:
+def end_params(lease: Lease, checkpoint: Checkpoint, outcome: Outcome, box: SecretBox) -> dict[str, object]:
     """The columns that an attempt's end sets."""
     return checkpoint_params(checkpoint, box, outcome) | {
-        "id": initiation_id,
-        "state": state.value,
+        **lease._asdict(),
+        "state": state_of(outcome).value,
         "outcome": outcome_text(outcome),
         "spans": _json([(span.kind, span.name, span.start, span.seconds, span.result) for span in outcome.spans]),
         "error_code": outcome.failure.code if outcome.failure else "",

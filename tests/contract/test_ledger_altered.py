@@ -5,6 +5,7 @@ import json
 import pytest
 
 from cobrowse.errors import LedgerUnavailable
+from cobrowse.ledger import Lease
 from cobrowse.model import Failure, Outcome, Status
 from tests.contract.ledgers import ATTACHED, again, execute, keyed, ledger, opened, settle, url, won
 from web.error_responses import hint_of
@@ -67,7 +68,7 @@ def test_an_altered_row_is_refused_by_its_id_or_read_as_it_is(ledger, url, colum
         "claim": lambda: ledger.claim(again(claim)),
         "recent": lambda: ledger.recent(10),
         "samples": lambda: ledger.recent_samples(3_600.0),
-        "reclaim": lambda: ledger.reclaim(claim.id, "another", 5.0),
+        "reclaim": lambda: ledger.reclaim(Lease(claim.id, "another"), 5.0),
         "claim of the conversation": lambda: ledger.claim(keyed(key="another")),
     }
     refused = [error for error in map(refusal, uses.values()) if error is not None]

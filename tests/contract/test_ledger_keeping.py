@@ -21,6 +21,7 @@ from tests.contract.ledgers import (
     execute,
     failed,
     keyed,
+    lease_of,
     pass_time,
     settle,
     together,
@@ -188,7 +189,7 @@ def test_a_purge_comes_by_itself_beside_the_claims(url, opened):
 def secretive(ledger):
     claim = keyed(session_settings={"mask": "very-secret-setting"}, user_token=Secret("very-secret-user-token"))
     won(ledger, claim)
-    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+    ledger.save_checkpoint(lease_of(claim), CREATED)
     settle(ledger, claim)
     ledger.tokens.put("t", Secret("very-secret-token"), 60)
     return claim

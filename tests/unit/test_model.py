@@ -15,6 +15,7 @@ from cobrowse.ledger import (
     Claim,
     InitiationRecord,
     Invitation,
+    Lease,
     NullLedger,
     State,
     lock_key_for,
@@ -220,4 +221,4 @@ def test_without_a_ledger_all_is_won_and_nothing_kept():
     ledger = NullLedger()
     won = ledger.claim(Claim("i", "slot", "lease_owner", COMMAND, 15.0, checkpoint))
     assert won == Acquired(InitiationRecord("i", COMMAND, State.RUNNING, 1, checkpoint, "lease_owner", 15.0))
-    assert ledger.read("i") is ledger.find("slot") is ledger.reclaim("i", "lease_owner", 15.0) is None
+    assert ledger.read("i") is ledger.find("slot") is ledger.reclaim(Lease("i", "lease_owner"), 15.0) is None
