@@ -14,6 +14,7 @@ from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
 from commands.group import Command, Failure
 from commands.needs import GENESYS, LEDGER, SENDERS
+from integrations.genesys.notifications import Notifications
 from integrations.genesys.streams import Streams
 from integrations.ids import new_id
 from integrations.lease_keeper import LeaseKeeper
@@ -83,7 +84,7 @@ def run_listener(
     starter = Starter(initiation, random.random)
     listener = Listener(
         config,
-        flows.notifications(lambda: _attempt(initiation.lease_owner, clock)),
+        Notifications(flows.client, lambda: _attempt(initiation.lease_owner, clock)),
         Streams(settings.genesys_proxy, settings.no_proxy, settings.genesys_ca_file).open,
         new_id,
         starter,

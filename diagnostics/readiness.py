@@ -147,7 +147,7 @@ def readiness(
     """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
     questions: dict[str, HealthCheck] = {
         "genesys": TokenCheck(grants.seconds_left, flows.authorize, clock, lease_owner, (telemetry,)),
-        "circuit": partial(circuit_check, flows.open_circuits),
+        "circuit": partial(circuit_check, flows.client.breaker.open_circuits),
     }
     if grants.user is not None:
         questions["service_user"] = partial(user_check, grants.user_problem)

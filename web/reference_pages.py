@@ -34,7 +34,6 @@ def blueprint(console: str = "") -> Blueprint:
     pages = Blueprint(
         "reference",
         __name__,
-        template_folder="templates",
         static_folder="static/reference",
         static_url_path="/docs/static",
     )
