@@ -95,10 +95,6 @@ def test_counts_tell_how_many_stand_where(ledger, url, history):
     assert set(ledger.counts(60.0).values()) == {0}
 
 
-def test_ping_is_quiet_when_all_is_well(ledger):
-    ledger.ping()
-
-
 # Forgetting
 
 
