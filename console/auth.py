@@ -11,14 +11,12 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from cobrowse.model import Secret
 from integrations.senders.auth.config import secret_bytes
 
-# Nothing from other origins, nothing inline, no framing; forms go to the console only.
+# Nothing from other origins, nothing inline, no framing; forms go to the console only. Besides the default headers.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     # Not no-referrer: a browser would then send `Origin: null` with our own form.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -84,17 +84,6 @@ def test_recent_ones_can_be_chosen_by_state_and_sender(ledger, history):
     assert [entry.id for entry in ledger.recent(10, sender="crm", state=State.SUCCEEDED)] == [history[1]]
 
 
-def test_counts_tell_how_many_stand_where(ledger, url, history):
-    assert ledger.counts(60.0) == {
-        State.RUNNING: 3,
-        State.SUCCEEDED: 2,
-        State.FAILED_FINAL: 0,
-        State.FAILED_RETRYABLE: 1,
-    }
-    pass_time(url, 60.0)
-    assert set(ledger.counts(60.0).values()) == {0}
-
-
 # Forgetting
 
 

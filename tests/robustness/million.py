@@ -82,7 +82,7 @@ def main():
             if number % 10 == 0:
                 took["search"].append(timed(lambda: ledger.recent(50, search=f"key-{rows // 2}")))
                 took["newest"].append(timed(lambda: ledger.recent(50)))
-                took["strip"].append(timed(lambda: ledger.counts(3_600.0)))
+                took["strip"].append(timed(lambda: ledger.recent_samples(3_600.0)))
         purge.join()
         for name, seconds in took.items():
             ordered = sorted(seconds)
