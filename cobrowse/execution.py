@@ -57,11 +57,7 @@ def _join(attempt: Attempt, ended: InitiationRecord) -> Outcome:
 
 
 def _run_flow(
-    genesys: Genesys,
-    ledger: Ledger,
-    attempt: Attempt,
-    recorded: Checkpoint,
-    check: Callable[[], Outcome | None],
+    genesys: Genesys, ledger: Ledger, attempt: Attempt, recorded: Checkpoint, check: Callable[[], Outcome | None]
 ) -> Outcome | None:
     """Run the flow in force; once the org turns out not to have its endpoint, the other one. `check` as in `run`."""
 

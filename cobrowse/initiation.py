@@ -8,13 +8,7 @@ from functools import partial
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
 from cobrowse.ending import end_session
-from cobrowse.errors import (
-    CobrowseError,
-    InProgress,
-    InternalError,
-    KeyReused,
-    LedgerUnavailable,
-)
+from cobrowse.errors import CobrowseError, InProgress, InternalError, KeyReused, LedgerUnavailable
 from cobrowse.execution import join_or_run
 from cobrowse.flow import Attempt, Observer
 from cobrowse.genesys import Genesys
@@ -31,13 +25,7 @@ from cobrowse.ledger import (
     released_lock_key,
 )
 from cobrowse.model import Command, Outcome, Status
-from cobrowse.outcomes import (
-    failure_outcome,
-    final_outcome,
-    outcome_of,
-    replay_outcome,
-    visible_session,
-)
+from cobrowse.outcomes import failure_outcome, final_outcome, outcome_of, replay_outcome, visible_session
 from cobrowse.preview import what_would_happen
 from cobrowse.waiting import BEING_WORKED_ON, applies_to_all_waiters, wait_for_owner
 

@@ -26,12 +26,7 @@ from integrations.observability.background_metrics import ListenerMetrics
 from integrations.observability.logging import configure_logging
 from settings import Settings, SettingsError, load_auth, load_settings
 
-SETTINGS = (
-    *GENESYS,
-    *LEDGER,
-    *SENDERS,
-    *("MAX_CONCURRENT_INITIATIONS", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT"),
-)
+SETTINGS = (*GENESYS, *LEDGER, *SENDERS, *("MAX_CONCURRENT_INITIATIONS", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT"))
 # Seconds that a call around the channel may take.
 CALL_SECONDS = 5.0
 

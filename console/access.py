@@ -18,13 +18,7 @@ from web.request_parsing import is_this_machine
 log = structlog.stdlib.get_logger("cobrowse")
 
 # Headings of the error page by status.
-_TITLES = {
-    403: "Forbidden",
-    404: "Not found",
-    409: "Conflict",
-    429: "Too many attempts",
-    503: "Unavailable",
-}
+_TITLES = {403: "Forbidden", 404: "Not found", 409: "Conflict", 429: "Too many attempts", 503: "Unavailable"}
 # The cookie of a signed-in browser, and the path below which it is sent.
 COOKIE, COOKIE_PATH = "cobrowse_console", "/console"
 # Endpoints that need no sign-in: the sign-in itself and its static files.

@@ -28,10 +28,7 @@ _DETAIL = _fields("topicName version eventBody metadata timestamp id")
 # The documented fields at the top of each payload, as docs/senders.md has them; envelopes whose body the user writes
 # by hand have no shape.
 SHAPES: Mapping[str, Shape] = {
-    "eventbridge": {
-        **_fields("version id detail-type source account time region resources"),
-        "detail": _DETAIL,
-    },
+    "eventbridge": {**_fields("version id detail-type source account time region resources"), "detail": _DETAIL},
     "genesys-notification": {**_DETAIL, "eventBody": ANYTHING},
     "open-messaging": _fields("""
         id channel type text content direction originatingEntity metadata events status reasons isFinalReceipt
