@@ -27,7 +27,7 @@ from cobrowse.ledger import (
 from cobrowse.model import Command, Outcome, Status
 from cobrowse.outcomes import failure_outcome, final_outcome, outcome_of, replay_outcome, visible_session
 from cobrowse.preview import what_would_happen
-from cobrowse.waiting import BEING_WORKED_ON, applies_to_all_waiters, wait_for_owner
+from cobrowse.waiting import STILL_RUNNING, applies_to_all_waiters, wait_for_owner
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
 LEASE_MARGIN = 5.0
@@ -173,7 +173,7 @@ class Initiation:
             return self._run_and_complete(self.ledger, attempt, claimed)
         ended = wait_for_owner(self.ledger, claimed, attempt)
         if ended is None:
-            raise InProgress(BEING_WORKED_ON, retry_after=1)
+            raise InProgress(STILL_RUNNING, retry_after=1)
         return replay_outcome(ended, attempt)
 
     def _claim(self, attempt: Attempt, lock_key: str, checkpoint: Checkpoint) -> Claim:

@@ -19,7 +19,7 @@ from integrations.genesys.streams import Streams
 from integrations.ids import new_id
 from integrations.lease_keeper import LeaseKeeper
 from integrations.listening.config import SENDER, ListenConfig
-from integrations.listening.connection import USUAL_TIMES, Times
+from integrations.listening.connection import DEFAULT_TIMES, Times
 from integrations.listening.listener import Listener
 from integrations.listening.starting import Starter
 from integrations.observability.background_metrics import ListenerMetrics
@@ -70,7 +70,7 @@ def run_listener(
     watcher: ListenerMetrics,
     stopping: Event,
     clock: Clock,
-    times: Times = USUAL_TIMES,
+    times: Times = DEFAULT_TIMES,
 ) -> None:
     """Listen until `stopping` is set; then finish what was begun and give the lease back."""
     ledger = build_ledger(settings)

@@ -64,7 +64,7 @@ CODES: Mapping[str, _Row] = {
 }
 
 # The code that a fault takes for a status when the test names none.
-USUAL_CODE: Mapping[int, str] = {CODES[code].status: code for code in reversed(list(CODES))}
+DEFAULT_CODES: Mapping[int, str] = {CODES[code].status: code for code in reversed(list(CODES))}
 
 
 class Refusal(Exception):

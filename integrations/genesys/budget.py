@@ -9,7 +9,7 @@ from integrations.genesys.waits import BudgetHeaders
 from integrations.ledger.budgets import BudgetTable
 
 # Seconds between two that are passed on for the metrics: each count would cost each call.
-TOLD_EVERY = 1.0
+REPORT_INTERVAL = 1.0
 # Seconds that one answer's reset may differ from another's about the same window.
 SAME_WINDOW = 2.0
 
@@ -53,7 +53,7 @@ class Budgets:
         """Record the budget that a response's headers state; one that is used up is passed on, once a window."""
         now = self._clock.monotonic()
         if reported.used_up or now >= self._next_report.get(name, now):
-            self._next_report[name] = now + TOLD_EVERY
+            self._next_report[name] = now + REPORT_INTERVAL
             self._on_budget(name, reported.count, reported.allowed, reported.reset)
         self._reported[name] = reported, now + reported.reset
         if not reported.used_up or not reported.reset:

@@ -22,7 +22,7 @@ _PLAIN = tuple(name for name in Session._fields if name not in _SECRETS)
 # What an outcome's JSON holds; its spans have a column of their own.
 _OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
 # Attempts of an initiation that are kept: the first ones, and the last.
-KEPT_ATTEMPTS = 20
+MAX_KEPT_ATTEMPTS = 20
 # Between the outcomes of earlier attempts, and between an outcome and its spans: JSON has neither unescaped.
 _SEPARATOR, _TAB = "\n", "\t"
 # What reading raises if another program has written, or the disk has damaged, a row's content.
@@ -76,7 +76,7 @@ def end_params(lease: Lease, checkpoint: Checkpoint, outcome: Outcome, box: Secr
         "error_code": outcome.failure.code if outcome.failure else "",
         "separator": _SEPARATOR,
         "tab": _TAB,
-        "kept_attempts": KEPT_ATTEMPTS,
+        "kept_attempts": MAX_KEPT_ATTEMPTS,
         "upstream_calls": outcome.upstream_calls,
     }
 

@@ -40,7 +40,7 @@ MAX_CLAIM_ATTEMPTS = 20
 # Seconds that a read of a row may take though a wait is over: an answer in time is worth a little delay.
 MIN_READ_SECONDS = 0.25
 # Seconds between reads of a row that another process works on: soon at first, for most take a moment only.
-FIRST_LOOK, LAST_LOOK, SLOWER = 0.01, 0.1, 1.5
+MIN_POLL_INTERVAL, MAX_POLL_INTERVAL, POLL_BACKOFF = 0.01, 0.1, 1.5
 
 _Values = tuple[Any, ...]
 
@@ -163,13 +163,13 @@ class LedgerStore(Listings):
     def wait(self, initiation_id: str, seconds: float) -> None:
         """Return once the entry is free or has another owner, or after so many seconds."""
         deadline = Deadline.after(seconds, self._clock)
-        pause = FIRST_LOOK
+        pause = MIN_POLL_INTERVAL
         with self._notifier.subscribe(initiation_id) as event:
             lease_owner = self._read_owner(initiation_id, seconds)
             while lease_owner and not event.wait(min(pause, deadline.remaining())) and deadline.remaining() > 0:
                 if self._read_owner(initiation_id, deadline.remaining()) != lease_owner:
                     return
-                pause = min(pause * SLOWER, LAST_LOOK)
+                pause = min(pause * POLL_BACKOFF, MAX_POLL_INTERVAL)
 
     def ping(self) -> None:
         """Write what a claim would and compare the keys with their file. LedgerUnavailable within 2 s if one fails."""

@@ -37,9 +37,9 @@ def test_of_very_many_attempts_the_first_ones_and_the_last_are_kept(ledger):
     claim = keyed()
     won(ledger, claim)
     failed(ledger, claim)
-    for number in range(2, record_columns.KEPT_ATTEMPTS + 6):
+    for number in range(2, record_columns.MAX_KEPT_ATTEMPTS + 6):
         failed_again(ledger, claim, number, RETRYABLE)
     entry = ledger.read(claim.id)
-    assert len(entry.earlier) == record_columns.KEPT_ATTEMPTS - 1
+    assert len(entry.earlier) == record_columns.MAX_KEPT_ATTEMPTS - 1
     assert entry.earlier[0].correlation_id == "correlation"
-    assert entry.outcome.correlation_id == f"corr-{record_columns.KEPT_ATTEMPTS + 5}"
+    assert entry.outcome.correlation_id == f"corr-{record_columns.MAX_KEPT_ATTEMPTS + 5}"

@@ -12,7 +12,7 @@ from cobrowse.ledger import Acquired, Checkpoint, Lease
 from integrations.ledger import queries
 from integrations.ledger.callbacks import BATCH, CallbackTable
 from integrations.ledger.database import SequentialRun
-from integrations.ledger.purge import UNTRIED_SECONDS
+from integrations.ledger.purge import UNSENT_SECONDS
 from tests.contract.ledgers import FINAL, INVITING, again, claim_of, execute, failed, keyed, outcome, settle, won
 
 SECRETS = ("very-secret-join", "very-secret-view", "very-secret-code")
@@ -250,7 +250,7 @@ def test_events_are_purged_with_the_initiations_of_their_time(telling, url):
     telling.callbacks.mark(telling.callbacks.of(delivered.id)[0], Delivery.DELIVERED, 0.0, "HTTP 200")
     assert telling.purge() == 0
     age = "UPDATE callbacks SET at = at - {} WHERE key = '{}'"
-    execute(url, age.format(86_401, "k-1"), age.format(86_401, "k-2"), age.format(UNTRIED_SECONDS + 1, "k-3"))
+    execute(url, age.format(86_401, "k-1"), age.format(86_401, "k-2"), age.format(UNSENT_SECONDS + 1, "k-3"))
     telling.purge()
     left = [claim.key for claim in (delivered.command, pending.command, untried.command)]
     assert left == ["k-1", "k-2", "k-3"]
