@@ -48,12 +48,14 @@ class CallbackSender:
         post: Callable[[Callback], TryResult],
         watcher: CallbackMetrics,
         clock: Clock,
+        do_all: Callable[[Sequence[Callable[[], None]]], None] = in_threads,
     ) -> None:
         self._outbox = outbox
         self._lease = lease
         self._post = post
         self._watcher = watcher
         self._clock = clock
+        self._do_all = do_all
         self._paused_until = self._count_at = 0.0
         self._counted = False
 
@@ -70,7 +72,7 @@ class CallbackSender:
         except LedgerUnavailable as error:
             log.warning("callbacks: the ledger is unreachable", message=error.message)
             return False
-        in_threads([partial(self._send, one) for one in due])
+        self._do_all([partial(self._send, one) for one in due])
         return len(due) == MAX_CONCURRENT
 
     def _count(self) -> None:
