@@ -25,12 +25,12 @@ for _name in ("pygments", "rich"):
     sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
 from settings import Settings, SettingsError, load_settings
-from web.reloading import IN_FORCE, EnvFileError
+from web.reloading import ACTIVE_CONFIGURATION, EnvFileError
 from web.worker import STOP_SIGNALS
 
 # The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
 try:
-    IN_FORCE.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
+    ACTIVE_CONFIGURATION.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
 except EnvFileError as error:
     sys.exit(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.")
 try:
@@ -84,15 +84,15 @@ def on_starting(_server: object) -> None:
     with contextlib.suppress(OSError):
         for left_over in counts.glob("*.db"):
             left_over.unlink()
-    from app import faults_of  # noqa: PLC0415 - after .env is read
+    from app import configuration_errors  # noqa: PLC0415 - after .env is read
 
     # A signal that came before the worker has handlers of its own would be lost, and a reload wait for it for a minute.
     hold, release = (
         partial(signal.pthread_sigmask, how, STOP_SIGNALS) for how in (signal.SIG_BLOCK, signal.SIG_UNBLOCK)
     )
     os.register_at_fork(before=hold, after_in_parent=release)
-    IN_FORCE.keep_senders()
-    if faults := faults_of(os.environ, IN_FORCE.senders):
+    ACTIVE_CONFIGURATION.snapshot_senders()
+    if faults := configuration_errors(os.environ, ACTIVE_CONFIGURATION.senders):
         lines = "\n".join(f"  {fault}" for fault in faults)
         print(f"Invalid configuration (.env.example explains each variable):\n{lines}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
@@ -100,9 +100,9 @@ def on_starting(_server: object) -> None:
 
 def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     """Read .env and the senders file again; what is invalid keeps those in force, and is logged."""
-    from app import faults_of  # noqa: PLC0415 - after .env is read
+    from app import configuration_errors  # noqa: PLC0415 - after .env is read
 
-    for fault in IN_FORCE.renew(faults_of):
+    for fault in ACTIVE_CONFIGURATION.reload(configuration_errors):
         server.log.error("Reload refused, the configuration of before stays in force: %s", fault)
 
 

@@ -7,7 +7,7 @@ import click
 from app import transport_of
 from cobrowse.clock import SystemClock
 from commands.group import Command
-from commands.terminal import say, say_check, say_json
+from commands.terminal import echo, echo_check, echo_json
 from diagnostics import Check, all_passed, diagnose, settings_checks
 from integrations.ids import new_id
 from settings import ENVIRONMENT, SettingsError, load_settings
@@ -38,9 +38,9 @@ def doctor(conversation_id: str, as_json: bool) -> None:
         )
         results = [_print_check(check, quiet=as_json) for check in checks]
     if as_json:
-        say_json([{"name": each.name, "ok": each.ok, "found": each.found, "hint": each.hint} for each in results])
+        echo_json([{"name": each.name, "ok": each.ok, "found": each.found, "hint": each.hint} for each in results])
     else:
-        say("", summary(results))
+        echo("", summary(results))
     sys.exit(0 if all_passed(results) else 1)
 
 
@@ -55,5 +55,5 @@ def _print_check(check: Check, *, quiet: bool) -> Check:
     """The check, printed as soon as it is made."""
     if not quiet:
         mark, style = MARKS[check.ok]
-        say_check(mark, style, check.name, check.found, check.hint, names=NAMES)
+        echo_check(mark, style, check.name, check.found, check.hint, names=NAMES)
     return check

@@ -14,9 +14,9 @@ from cobrowse.model import Command as Request
 from cobrowse.model import Status
 from commands.group import Command
 from commands.ledger import errors_as_failures
-from commands.needs import GENESYS, LEDGER
-from commands.start import SENDER, complain_of, parse_conversation_id, run_by_hand
-from commands.terminal import say, say_json
+from commands.setting_groups import GENESYS, LEDGER
+from commands.start import SENDER, echo_failure, parse_conversation_id, run_by_hand
+from commands.terminal import echo, echo_json
 from integrations.ids import new_id
 from integrations.observability.logging import configure_logging
 from settings import load_settings
@@ -56,12 +56,12 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
             status=outcome.status.value,
         )
     if as_json:
-        say_json(responses.to_answer(outcome))
+        echo_json(responses.to_answer(outcome))
     elif outcome.failure is not None:
-        complain_of(outcome.failure)
+        echo_failure(outcome.failure)
     else:
-        say("")
-        say(f"✓ {outcome.status.value}: {_STATUS_TEXTS.get(outcome.status, 'a session is live')}", style="green")
+        echo("")
+        echo(f"✓ {outcome.status.value}: {_STATUS_TEXTS.get(outcome.status, 'a session is live')}", style="green")
     sys.exit(0 if outcome.success else 1)
 
 

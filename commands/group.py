@@ -10,7 +10,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 from dotenv import load_dotenv
 
-from commands.terminal import complain, drop_output
+from commands.terminal import discard_output, echo_error
 from settings import SettingsError
 
 
@@ -85,23 +85,23 @@ def run(program: Group, arguments: Sequence[str] | None = None) -> int:
     try:
         return int(program.main(arguments, prog_name=program.name, standalone_mode=False) or 0)
     except SettingsError as error:
-        complain("Invalid configuration", *error.errors, hint=".env.example explains each variable.")
+        echo_error("Invalid configuration", *error.errors, hint=".env.example explains each variable.")
         return 2
     except NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "cobrowse-bridge"
-        complain(error.format_message(), hint=f"{command} --help lists what it takes.")
+        echo_error(error.format_message(), hint=f"{command} --help lists what it takes.")
         return error.exit_code
     except click.ClickException as error:
-        complain(error.format_message(), hint=getattr(error, "hint", ""))
+        echo_error(error.format_message(), hint=getattr(error, "hint", ""))
         return error.exit_code
     except click.Abort:
         return 130
     except OSError as error:
         if error.errno == errno.EPIPE:
-            drop_output()
+            discard_output()
         else:
-            complain(str(error), hint="The operating system reports it: check this file, folder or port.")
+            echo_error(str(error), hint="The operating system reports it: check this file, folder or port.")
         return 1

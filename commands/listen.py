@@ -13,7 +13,7 @@ from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
 from commands.group import Command, Failure
-from commands.needs import GENESYS, LEDGER, SENDERS
+from commands.setting_groups import GENESYS, LEDGER, SENDERS
 from integrations.genesys.notifications import Notifications
 from integrations.genesys.streams import Streams
 from integrations.ids import new_id

@@ -32,29 +32,29 @@ def text(content: str, style: str = "") -> Text:
     return Text(printable(content), style)
 
 
-def say(*lines: str, style: str = "", indent: int = 0) -> None:
+def echo(*lines: str, style: str = "", indent: int = 0) -> None:
     """Print these lines, wrapped at words."""
     for line in lines:
         _print_wrapped(OUT, Text(" " * indent), text(line, style))
 
 
-def say_whole(*lines: str | Text, style: str = "") -> None:
+def echo_unwrapped(*lines: str | Text, style: str = "") -> None:
     """Print these lines as they are, to be copied or read by a program: none is wrapped."""
     for line in lines:
         OUT.print(line if isinstance(line, Text) else text(line, style), soft_wrap=True)
 
 
-def say_json(document: object) -> None:
+def echo_json(document: object) -> None:
     """Print a document as indented JSON."""
     OUT.out(printable_json(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()), highlight=False)
 
 
-def say_json_line(document: object) -> None:
+def echo_json_line(document: object) -> None:
     """Print a document as JSON on one line."""
     OUT.out(printable_json(orjson.dumps(document).decode()), highlight=False)
 
 
-def say_csv_line(cells: Iterable[object]) -> None:
+def echo_csv_row(cells: Iterable[object]) -> None:
     """Print cells as a line of CSV."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(map(csv_cell, cells))
@@ -68,7 +68,7 @@ def csv_cell(value: object) -> str:
     return printable(_FORMULA.sub(r"\1'", value))
 
 
-def say_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:
+def echo_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:
     """Print names with their values, aligned. A value stays whole, to be copied, unless it is prose to `wrap`."""
     shown_pairs = [(name, value) for name, value in pairs if value]
     longest = max((len(name) for name, _ in shown_pairs), default=0)
@@ -80,7 +80,7 @@ def say_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:
             OUT.print(label + text(value), soft_wrap=True)
 
 
-def say_check(mark: str, style: str, name: str, found: str, hint: str, *, names: int) -> None:
+def echo_check(mark: str, style: str, name: str, found: str, hint: str, *, names: int) -> None:
     """Print a mark, a name in a column of so many characters, what was found, and below it a hint."""
     prefix = Text.assemble((mark, style), f" {printable(name):<{names}} ")
     if len(name) > names:
@@ -91,7 +91,7 @@ def say_check(mark: str, style: str, name: str, found: str, hint: str, *, names:
         _print_wrapped(OUT, Text.assemble(" " * (names + 3), ("→ ", "bold")), text(hint))
 
 
-def say_table(heads: Sequence[str], rows: Iterable[Sequence[Text | str]]) -> None:
+def echo_table(heads: Sequence[str], rows: Iterable[Sequence[Text | str]]) -> None:
     """Print rows under their heads, aligned, each on one line; the last column is cut where the terminal is narrow."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=Style(dim=True))
     cells = [[cell if isinstance(cell, Text) else text(cell) for cell in row] for row in rows]
@@ -105,7 +105,7 @@ def say_table(heads: Sequence[str], rows: Iterable[Sequence[Text | str]]) -> Non
     OUT.print(table)
 
 
-def complain(cause: str, *details: str, hint: str = "") -> None:
+def echo_error(cause: str, *details: str, hint: str = "") -> None:
     """Print an error on standard error: its cause, a line for each detail, and what to do."""
     _print_wrapped(ERR, Text("✗ ", "bold red"), text(cause))
     for detail in details:
@@ -114,12 +114,12 @@ def complain(cause: str, *details: str, hint: str = "") -> None:
         _print_wrapped(ERR, Text("→ ", "bold"), text(hint))
 
 
-def waiting(content: str) -> AbstractContextManager[object]:
+def progress(content: str) -> AbstractContextManager[object]:
     """Show on a terminal that something is under way, until the block ends; lines can be printed meanwhile."""
     return OUT.status(text(content)) if OUT.is_terminal else nullcontext()
 
 
-def drop_output() -> None:
+def discard_output() -> None:
     """Print nothing more, for the one who read it has closed it."""
     sys.stdout = None
 

@@ -37,7 +37,7 @@ class SignedIn:
 
     @property
     def may_act(self) -> bool:
-        """Whether this person may run initiations again and end sessions."""
+        """Whether this person may retry initiations and end sessions."""
         return self.role == "operator"
 
 

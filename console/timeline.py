@@ -7,7 +7,7 @@ from typing import Literal
 
 from cobrowse.model import Span
 
-Tone = Literal["good", "bad", "mend", "wait", "commit"]
+Tone = Literal["good", "bad", "throttled", "wait", "commit"]
 
 # About so many marks stand on the scale.
 MARKS = 4
@@ -139,5 +139,5 @@ def _tone(span: Span) -> Tone:
     if span.kind in ("wait", "commit"):
         return span.kind
     if span.result == "429":
-        return "mend"
+        return "throttled"
     return "good" if span.result == "done" or span.result.startswith("2") else "bad"

@@ -182,7 +182,7 @@ def _attempt(outcome: Outcome) -> AttemptView:
 
 
 def can_retry(entry: InitiationRecord) -> bool:
-    """Whether it can be run again: it failed, or its worker stopped before finishing."""
+    """Whether it can be retried: it failed, or its worker stopped before finishing."""
     failed = entry.state in (State.FAILED_FINAL, State.FAILED_RETRYABLE)
     return failed or (entry.state is State.RUNNING and not entry.has_live_lease)
 
@@ -226,7 +226,7 @@ def _meaning(entry: InitiationRecord) -> str:
     if entry.state is State.RUNNING:
         if entry.has_live_lease:
             return f"Running; the lease ends in {format_duration(entry.lease_left)} at most."
-        return "The worker stopped before finishing. The next retry of the request takes over, or run it again here."
+        return "The worker stopped before finishing. The next retry of the request takes over, or retry it here."
     if entry.outcome is None or entry.outcome.failure is not None:
         return ""
     return _MEANINGS.get(entry.outcome.status, "")

@@ -64,14 +64,14 @@ def get_conversation(genesys: FakeGenesys, conversation_id: str) -> Response:
 def create_session(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/cobrowse/sessions`: a session that is not attached to anything yet."""
     admit(genesys, "cobrowse:initiate")
-    return json_answer(shapes.created_session(genesys.state.create(read_body(dict))), 201)
+    return json_answer(shapes.created_session(genesys.state.create(parse_body(dict))), 201)
 
 
 def attach_medium(genesys: FakeGenesys, conversation_id: str) -> Response:
     """`POST /api/v2/conversations/{id}/media`: the session becomes a medium and the customer is invited."""
     token = admit(genesys, "cobrowse:initiate")
     require(token, *CHANNEL_SCOPES[genesys.state.conversation(conversation_id).channel])
-    body = read_body(dict)
+    body = parse_body(dict)
     kind, session_id = body.get("type"), body.get("cobrowseSessionId")
     if kind != "cobrowse":
         raise GenesysError("invalid.value", value=str(kind), type="type", allowableValues="cobrowse")
@@ -94,7 +94,7 @@ def start_cobrowse(genesys: FakeGenesys, conversation_id: str) -> Response:
 def disconnect(genesys: FakeGenesys, conversation_id: str, participant_id: str, communication_id: str) -> Response:
     """`PATCH …/communications/{id}`: end a cobrowse; no other change is possible."""
     admit(genesys, "cobrowse:initiate")
-    if read_body(dict).get("state") != "disconnected":
+    if parse_body(dict).get("state") != "disconnected":
         raise GenesysError("communication.state.required")
     conversation = genesys.state.conversation(conversation_id)
     medium = shapes.medium_of(conversation.media, conversation.id, participant_id, communication_id)
@@ -107,7 +107,7 @@ def disconnect(genesys: FakeGenesys, conversation_id: str, participant_id: str, 
 def set_attributes(genesys: FakeGenesys, conversation_id: str, participant_id: str) -> Response:
     """`PATCH …/participants/{id}/attributes`: the customer's participant data."""
     admit(genesys, "conversation:read")
-    attributes = read_body(dict).get("attributes")
+    attributes = parse_body(dict).get("attributes")
     texts = isinstance(attributes, dict) and all(isinstance(value, str) for value in attributes.values())
     if not texts or not isinstance(attributes, dict):
         raise GenesysError("bad.request", details=({"errorCode": "bad.request", "fieldName": "attributes"},))
@@ -134,7 +134,7 @@ def admit(genesys: FakeGenesys, *scopes: str, permissions: str = "") -> Token:
     return token
 
 
-def read_body(kind: type[T]) -> T:
+def parse_body(kind: type[T]) -> T:
     """The body as JSON of this kind, an object or a list; none at all is an empty one."""
     raw = request.get_data()
     if not raw:

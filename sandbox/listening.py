@@ -6,7 +6,7 @@ from sandbox import shapes
 from sandbox.answers import json_answer
 from sandbox.channels import MAX_TOPICS
 from sandbox.directory import QUEUES, USERS
-from sandbox.endpoints import admit, read_body
+from sandbox.endpoints import admit, parse_body
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.streams import PREFIX
@@ -23,7 +23,7 @@ def make_channel(genesys: FakeGenesys) -> Response:
 def subscribe(genesys: FakeGenesys, channel_id: str) -> Response:
     """`PUT …/subscriptions`: replaces the channel's topics."""
     admit(genesys)
-    topics = [one.get("id") for one in read_body(list) if isinstance(one, dict)]
+    topics = [one.get("id") for one in parse_body(list) if isinstance(one, dict)]
     if len(topics) > MAX_TOPICS or not all(isinstance(one, str) for one in topics):
         raise GenesysError("bad.request")
     wrong = [topic for topic in topics if topic in genesys.options.rejected_topics]
@@ -44,7 +44,7 @@ def list_queues(genesys: FakeGenesys) -> Response:
 def search_users(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/users/search`: by exact name or e-mail address."""
     admit(genesys)
-    wanted = {str(one.get("value")).lower() for one in read_body(dict).get("query", []) if isinstance(one, dict)}
+    wanted = {str(one.get("value")).lower() for one in parse_body(dict).get("query", []) if isinstance(one, dict)}
     found = [
         {"id": one, "name": called, "email": f"{called.lower()}@sandbox.example"}
         for called, one in USERS.items()
@@ -56,7 +56,7 @@ def search_users(genesys: FakeGenesys) -> Response:
 def query_details(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/analytics/conversations/details/query`: live conversations of queues and users."""
     admit(genesys)
-    query = read_body(dict)
+    query = parse_body(dict)
     of = {
         (part.get("dimension"), part.get("value"))
         for one in query.get("segmentFilters", [])

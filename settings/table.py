@@ -46,7 +46,7 @@ class Settings(GenesysSettings):
     console_users: tuple[Secret, ...] = setting(
         (),
         "Named users of the console instead of one password, `name:role:hash` with commas; role `viewer` or `operator` "
-        "(may run again and end sessions). Make one: `cobrowse-bridge console-user NAME`",
+        "(may retry initiations and end sessions). Make one: `cobrowse-bridge console-user NAME`",
         parse_users,
     )
     console_oidc_issuer: str = setting(

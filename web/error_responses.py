@@ -108,7 +108,7 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
     ),
     "session_not_identified": ErrorResponse(
         502,
-        "Nobody was invited. The creation's success came without an id: check any proxy in between, then run it again "
+        "Nobody was invited. The creation's success came without an id: check any proxy in between, then retry it "
         "in the console or send it with a new key, which makes another session.",
     ),
     "in_progress": ErrorResponse(

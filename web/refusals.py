@@ -9,13 +9,13 @@ from cobrowse.errors import CobrowseError
 from integrations.refusals import Refusal
 from web import data_actions
 from web.error_responses import hint_of, status_of
-from web.request_parsing import current_notes
+from web.request_parsing import current_globals
 
 # Characters that are kept of a name that no sender has, and of an error's words.
 NAME_LENGTH, WORDS_LENGTH = 64, 300
 
 
-def note(error: CobrowseError) -> None:
+def mark_refused(error: CobrowseError) -> None:
     """Say that the current request is refused with this error, whatever status its sender is given."""
     g.refused_with = error
 
@@ -25,7 +25,7 @@ def observe_refusals(app: Flask, add: Callable[[Refusal], None], clock: Clock) -
 
     @app.after_request
     def refused(response: Response) -> Response:
-        error: CobrowseError | None = current_notes().get("refused_with")
+        error: CobrowseError | None = current_globals().get("refused_with")
         sender = _sender(request.path) if error is not None else ""
         if error is None or not sender or status_of(error) >= 500:
             return response

@@ -17,7 +17,7 @@ class EnvFileError(ValueError):
     """A .env that can't be read; the text names it and says why."""
 
 
-class InForce:
+class ActiveConfiguration:
     """The configuration in force. `senders` is the senders file's text, None: as it is on the disk.
 
     `refused`: why what is on the disk is not in force, a line for each fault; empty while it is.
@@ -40,11 +40,11 @@ class InForce:
             self._environ, self._outer, self._env_file = environ, dict(environ), path
             self._apply(self._candidate())
 
-    def keep_senders(self) -> None:
+    def snapshot_senders(self) -> None:
         """Keep the senders file's present text."""
         self.senders = _text(self._environ)
 
-    def renew(self, check: Check) -> tuple[str, ...]:
+    def reload(self, check: Check) -> tuple[str, ...]:
         """Read all again and put it in force if it is valid; else keep what is. `refused`, as it is from now on."""
         try:
             candidate = self._candidate()
@@ -77,7 +77,7 @@ class InForce:
         self._from_file = named
 
 
-IN_FORCE = InForce()
+ACTIVE_CONFIGURATION = ActiveConfiguration()
 
 
 def _text(environ: Mapping[str, str]) -> str | None:

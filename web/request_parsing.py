@@ -32,14 +32,14 @@ class BodyBudget:
         self._lock = new_brief_lock()
         self.bytes_held = 0
 
-    def take(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """Reserve so many bytes more. Overloaded if they are not there."""
         with self._lock:
             if self.bytes_held + size > self._most:
                 raise Overloaded("too many bodies are arriving at once", retry_after=1.0)
             self.bytes_held += size
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Release so many bytes."""
         with self._lock:
             self.bytes_held -= size
@@ -53,12 +53,12 @@ def current_request() -> Request:
     return request._get_current_object()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 - werkzeug's documented way
 
 
-def current_notes() -> _AppCtxGlobals:
+def current_globals() -> _AppCtxGlobals:
     """What `g` stands for, likewise: the correlation id, and what one hook notes for another."""
     return g._get_current_object()  # type: ignore[no-any-return]  # noqa: SLF001 - as above
 
 
-def raw_body(request: Request, limit: int | None = None, budget: BodyBudget = SHARED) -> bytes:
+def read_body(request: Request, limit: int | None = None, budget: BodyBudget = SHARED) -> bytes:
     """The body as it came, at most `limit` bytes of it, within MAX_BODY_BYTES.
 
     Chunked ones, which have no length, are counted while they are read.
@@ -91,7 +91,7 @@ def _read_body(request: Request, size: int, budget: BodyBudget) -> bytes:
     try:
         while len(body) < size:
             piece = min(CHUNK_BYTES, size - len(body))
-            budget.take(piece)
+            budget.reserve(piece)
             taken += piece
             chunk = stream.read(piece)
             if not chunk:
@@ -103,11 +103,11 @@ def _read_body(request: Request, size: int, budget: BodyBudget) -> bytes:
     except ParseException:
         raise MalformedRequest("the body's chunks or trailers are not as HTTP has them") from None
     finally:
-        budget.give_back(taken)
+        budget.release(taken)
     return bytes(body)
 
 
-def json_type(request: Request) -> None:
+def require_json(request: Request) -> None:
     """Raise UnsupportedType unless the body says that it is JSON in UTF-8."""
     kind = request.mimetype
     if kind != "application/json":

@@ -106,10 +106,10 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode, more: Answer | None
     """The response for a request's outcome, or for all those of a batch. `more` is put into a single answer."""
     status = _status(outcomes, mode)
     if mode.response_policy is not None and mode.response_policy.expects_soap_ack:
-        taken = status == 200 and not any(_comes_again(outcome) for outcome in outcomes)
-        response = Response(acknowledgement(taken=taken), status, content_type=ACKNOWLEDGEMENT_TYPE)
-    elif mode.response_policy is not None and mode.response_policy.says is not None:
-        response = json(mode.response_policy.says(" ".join(map(in_words, outcomes))), status)
+        accepted = status == 200 and not any(_is_retryable(outcome) for outcome in outcomes)
+        response = Response(acknowledgement(accepted=accepted), status, content_type=ACKNOWLEDGEMENT_TYPE)
+    elif mode.response_policy is not None and mode.response_policy.format_message is not None:
+        response = json(mode.response_policy.format_message(" ".join(map(chat_message, outcomes))), status)
     elif mode.batch:
         # The first failure stands for the batch, so that a caller who reads one result sees what to fix.
         speaker = next((outcome for outcome in outcomes if outcome.failure), outcomes[0])
@@ -120,7 +120,7 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode, more: Answer | None
         response.headers["Idempotent-Replayed"] = "true"
     waits = [wait_seconds(outcome.failure) for outcome in outcomes if outcome.failure and outcome.failure.retryable]
     if waits:
-        longest = mode.response_policy.longest_wait if mode.response_policy is not None else None
+        longest = mode.response_policy.max_retry_after if mode.response_policy is not None else None
         response.headers["Retry-After"] = str(max(waits) if longest is None else min(max(waits), longest))
     return response
 
@@ -138,7 +138,7 @@ _WORDS = {
 }
 
 
-def in_words(outcome: Outcome) -> str:
+def chat_message(outcome: Outcome) -> str:
     """What happened, for a person who reads it in a chat."""
     if outcome.failure is not None:
         again = " Try again in a moment." if outcome.failure.retryable else ""
@@ -146,8 +146,8 @@ def in_words(outcome: Outcome) -> str:
     return _WORDS.get(outcome.status) or f"{_IGNORED}{outcome.reason}."
 
 
-def in_words_is_good(words: str, *, ignored: bool) -> bool:
-    """Whether these words of `in_words` tell of a success, or with `ignored` of an event that is none of ours."""
+def is_success_message(words: str, *, ignored: bool) -> bool:
+    """Whether these words of `chat_message` tell of a success, or with `ignored` of an event that is none of ours."""
     return words.startswith(_IGNORED) if ignored else words in _WORDS.values()
 
 
@@ -169,7 +169,7 @@ def _status(outcomes: Sequence[Outcome], mode: ResponseMode) -> int:
     return next(failure[0] for failure in failures if failure)
 
 
-def _comes_again(outcome: Outcome) -> bool:
+def _is_retryable(outcome: Outcome) -> bool:
     return outcome.failure is not None and outcome.failure.retryable
 
 
@@ -188,7 +188,7 @@ def error_response(error: CobrowseError, correlation_id: str) -> Response:
     return response
 
 
-class WholeResponse(Response):
+class PlainResponse(Response):
     """A response that has all of its body and all of its headers: werkzeug would copy and look through both."""
 
     def get_wsgi_headers(self, _environ: "WSGIEnvironment") -> Headers:
@@ -202,4 +202,4 @@ class WholeResponse(Response):
 
 def json(content: object, status: int = 200) -> Response:
     """A JSON response."""
-    return WholeResponse(orjson.dumps(content), status, mimetype="application/json")
+    return PlainResponse(orjson.dumps(content), status, mimetype="application/json")

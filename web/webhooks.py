@@ -77,12 +77,12 @@ class Webhooks:
         if sender is None or sender.handshake is None or sender.handshake.method != request.method:
             raise MethodNotAllowed(["POST"])
         incoming, _ = _incoming(sender, self.clock.now())
-        answer = sender.shake_hands(incoming, self.clock.now())
+        answer = sender.answer_handshake(incoming, self.clock.now())
         if answer is None:
             raise MethodNotAllowed(["POST"])
-        return self._shaken(sender, answer)
+        return self._handshake_response(sender, answer)
 
-    def _shaken(self, sender: Sender, answer: HandshakeAnswer) -> Response:
+    def _handshake_response(self, sender: Sender, answer: HandshakeAnswer) -> Response:
         """What the vendor is told, in JSON or as plain text: a challenge of its is never a page."""
         log.info("handshake answered", sender=sender.name, handshake=sender.handshake and sender.handshake.name)
         if answer.note:
@@ -109,9 +109,9 @@ class Webhooks:
         try:
             if too_large is not None:
                 raise too_large
-            handshake = sender.shake_hands(incoming, self.clock.now()) if used_up is None else None
+            handshake = sender.answer_handshake(incoming, self.clock.now()) if used_up is None else None
             if handshake is not None:
-                return self._shaken(sender, handshake)
+                return self._handshake_response(sender, handshake)
             dry_run = sender.dry_run or _asks_for_dry_run(sender, incoming.headers.get("x-dry-run", ""))
             events = sender.read(incoming)
             # No header outside the signature may take the place of an id inside it.
@@ -120,12 +120,12 @@ class Webhooks:
         except CobrowseError as error:
             error = used_up or error
             log.warning("delivery refused", sender=name, error=error.code, message=error.message)
-            refusals.note(error)
+            refusals.mark_refused(error)
             return responses.respond([responses.rejection_outcome(error, g.correlation_id)], mode)
         if used_up is None and len(events) > 1:
             used_up = self._count_events(sender, len(events) - 1)  # one was counted before anything was parsed
         if used_up is not None:
-            refusals.note(used_up)
+            refusals.mark_refused(used_up)
             refused = [
                 responses.rejection_outcome(used_up, g.correlation_id, event.conversation_id) for event in events
             ]
@@ -167,7 +167,7 @@ class Webhooks:
                 return work(replace(command, deadline_seconds=deadline.remaining()))
             except KeyReused as error:
                 if not batch:
-                    refusals.note(error)
+                    refusals.mark_refused(error)
                 return responses.rejection_outcome(error, command.correlation_id, command.conversation_id)
             except InternalError as error:
                 if not batch:
@@ -193,7 +193,7 @@ def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyToo
     # First of all, so that a body that is refused leaves no frame behind that holds the caller's credential.
     body, too_large = b"", None
     try:
-        body = request_parsing.raw_body(asked)
+        body = request_parsing.read_body(asked)
     except BodyTooLarge as error:
         if sender.scheme.covers_body:
             raise

@@ -77,7 +77,7 @@ class Sender:
         check_address(incoming, self.allow_from, self.auth_config.trusted_proxies)
         return self.scheme.verify(self.auth_config, incoming, now)
 
-    def shake_hands(self, incoming: UnverifiedRequest, now: datetime) -> HandshakeAnswer | None:
+    def answer_handshake(self, incoming: UnverifiedRequest, now: datetime) -> HandshakeAnswer | None:
         """The answer to the vendor's handshake; None if this is none. Raises the 401 kinds, and InvalidRequest.
 
         One that comes with the row's proof is asked about only once that has held; another is known by its method, and

@@ -16,7 +16,7 @@ from integrations.senders.requests import SessionRequested, UnverifiedRequest
 from tests.http_client import HTTP
 from tests.in_process import KEY
 from tests.payloads import deliveries, senders
-from web.responses import in_words_is_good
+from web.responses import is_success_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Reply:
     @property
     def success(self):
         """Whether it says that the customer has an invitation, in fields or in a chat's words."""
-        return self.fields.get("success") is True or in_words_is_good(self.words, ignored=False)
+        return self.fields.get("success") is True or is_success_message(self.words, ignored=False)
 
     @property
     def words(self):
