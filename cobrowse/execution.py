@@ -10,7 +10,7 @@ from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
 from cobrowse.model import Command, Outcome, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
-from cobrowse.waiting import applies_to_all_waiters, wait_for_owner, with_late_answers, without_ended
+from cobrowse.waiting import applies_to_all_waiters, exclude_ended, refresh_if_completed, wait_for_owner
 
 # Share of the time left that a check takes at most without which the session can be started as well.
 OPTIONAL_CHECK_SHARE = 0.3
@@ -24,7 +24,7 @@ def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
         ended = wait_for_owner(ledger, entry, attempt, lease.lease_owner)
         latest = ended or entry
         if latest is not None and latest.command.action == "end":
-            acquired = without_ended(ledger, attempt, acquired)
+            acquired = exclude_ended(ledger, attempt, acquired)
         elif latest is not None and latest.ended is None:  # else one of the ends waited for has ended its session
             if ended is not None and applies_to_all_waiters(ended):
                 return _join(attempt, ended)
@@ -78,7 +78,7 @@ def _check(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquire
     """The live session's outcome; None if there is none. Checks again where an earlier one has answered meanwhile."""
     try:
         active = already_active_outcome(genesys, attempt, acquired)
-        if active is None and (late := with_late_answers(ledger, attempt, acquired.history)) is not None:
+        if active is None and (late := refresh_if_completed(ledger, attempt, acquired.history)) is not None:
             active = already_active_outcome(genesys, attempt, replace(acquired, history=late))
     except ConversationError as error:
         # Whether it was over before this initiation's own invitation is for the flow's probe to say.

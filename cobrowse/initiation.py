@@ -26,7 +26,7 @@ from cobrowse.ledger import (
 )
 from cobrowse.model import Command, Outcome, Status
 from cobrowse.outcomes import failure_outcome, final_outcome, outcome_of, replay_outcome, visible_session
-from cobrowse.preview import what_would_happen
+from cobrowse.preview import preview_command
 from cobrowse.waiting import STILL_RUNNING, applies_to_all_waiters, wait_for_owner
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
@@ -72,7 +72,7 @@ class Initiation:
 
         Reaches no customer and writes nothing. A live session counts as already_active, regardless of who started it.
         """
-        look = partial(what_would_happen, self.genesys, self.ledger)
+        look = partial(preview_command, self.genesys, self.ledger)
         return self._answer(self._attempt(command, ()), look)
 
     def retry(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:

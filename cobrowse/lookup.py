@@ -20,7 +20,7 @@ _NOT_FOUND = "no initiation of this credential has this {what}"
 _INTERRUPTED = "the worker stopped before this initiation was finished"
 
 
-class OwnInitiations(NamedTuple):
+class InitiationQuery(NamedTuple):
     """Which of a credential's initiations are meant: of those that are given each must fit. `since`: when it came."""
 
     sender: str
@@ -42,7 +42,7 @@ class Records(Protocol):
     def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The record that has this lock key."""
 
-    def own(self, wanted: OwnInitiations, limit: int) -> Sequence[InitiationRecord]:
+    def find_own(self, wanted: InitiationQuery, limit: int) -> Sequence[InitiationRecord]:
         """So many of them at most, the newest first."""
 
 
@@ -65,8 +65,8 @@ class Lookup:
         elif command.key:
             found, what = self.records.find(lock_key_for(command, "")), "idempotency key"
         else:
-            own = OwnInitiations(command.sender, command.credential, command.conversation_id, action="start")
-            found, what = next(iter(self.records.own(own, 1)), None), "conversation"
+            own = InitiationQuery(command.sender, command.credential, command.conversation_id, action="start")
+            found, what = next(iter(self.records.find_own(own, 1)), None), "conversation"
         if found is None or (found.command.sender, found.command.credential) != (command.sender, command.credential):
             raise InitiationNotFound(_NOT_FOUND.format(what=what))
         return found

@@ -7,7 +7,7 @@ import click
 import structlog
 
 from app import build
-from cobrowse.ending import command_to_end
+from cobrowse.ending import build_end_command
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import InitiationRecord
 from cobrowse.model import Command as Request
@@ -41,7 +41,7 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
     initiate = build(settings).initiate
     user, seconds = getpass.getuser(), settings.deadline_seconds
     request = (
-        command_to_end(_record(initiate, initiation_id), SENDER, user, seconds, new_id())
+        build_end_command(_record(initiate, initiation_id), SENDER, user, seconds, new_id())
         if initiation_id
         else Request(SENDER, new_id(), seconds, conversation_id=valid_id, requested_by=user, action="end")
     )

@@ -116,7 +116,7 @@ def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[Use
         code = _ask_person(client, calls.page(state, verifier), state, clock, paste=paste)
         pair = calls.exchange(_attempt(clock), code, verifier)
         try:
-            person = calls.whose(_attempt(clock), pair.access, settings.api_url)
+            person = calls.fetch_user(_attempt(clock), pair.access, settings.api_url)
         except (CobrowseError, UpstreamRejected):
             person = Person("a user whom Genesys does not name", "")
     except UpstreamRejected as refused:

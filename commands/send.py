@@ -130,7 +130,7 @@ def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], byt
     now = SystemClock().now()
     milliseconds = int(now.timestamp() * 1000)
     conversation_id = conversation or OF_CHANNEL[sample.channel]
-    headers, body = sample.make_another(
+    headers, body = sample.render(
         Replacements(conversation_id, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
     )
     return headers, body.encode()

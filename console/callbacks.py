@@ -35,7 +35,7 @@ def subject(webhook_id: str) -> str:
 
 def resend_callback(callbacks: CallbackTable, initiation_id: str, webhook_id: str) -> Response:
     """Make the callback due now, and show its initiation. UnknownPath if there is none."""
-    callback = next((each for each in callbacks.of(initiation_id) if each.id == webhook_id), None)
+    callback = next((each for each in callbacks.for_initiation(initiation_id) if each.id == webhook_id), None)
     if callback is None:
         hint = "It may be older than LEDGER_RETENTION_SECONDS."
         raise UnknownPath("this initiation has no such callback", hint=hint)

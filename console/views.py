@@ -11,7 +11,7 @@ from flask import Blueprint, g, make_response, redirect, render_template, reques
 from werkzeug.wrappers import Response as AnyResponse
 
 from cobrowse.clock import Clock
-from cobrowse.ending import can_end, command_to_end
+from cobrowse.ending import build_end_command, can_end
 from cobrowse.errors import CobrowseError, UnknownPath
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Command, Outcome, Secret
@@ -174,7 +174,7 @@ class Console:
         if not can_end(entry):
             return redirect(url_for("console.show_initiation", initiation_id=entry.id), 303)
         requested_by = label_in(g.person.name) if self._access.requires_sign_in else ""
-        command = command_to_end(entry, SENDER, requested_by, self.deadline_seconds, g.correlation_id)
+        command = build_end_command(entry, SENDER, requested_by, self.deadline_seconds, g.correlation_id)
         outcome = self.end(command)
         log.info(
             "session ended from the console",
@@ -235,7 +235,9 @@ class Console:
         return {
             "flash": flash,
             "alone": request.args.get("part") != "row",
-            "callbacks": callbacks.with_badges(self.records.callbacks.of(entry.id), signer.token if can_act else None),
+            "callbacks": callbacks.with_badges(
+                self.records.callbacks.for_initiation(entry.id), signer.token if can_act else None
+            ),
             "chosen": next((each for each in detail.attempts if each.number == number), detail.latest),
             "detail": detail,
             "token": signer.token(entry.id) if can_act and detail.can_retry else "",

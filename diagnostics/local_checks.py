@@ -49,7 +49,7 @@ def senders(context: DiagnosticContext) -> Iterator[Check]:
             file, context.environ, public_base_url=settings.public_base_url, trusted_proxies=settings.trusted_proxies
         )
     except SendersFileError as error:
-        yield from _faulty(file, error.errors)
+        yield from _row_error_checks(file, error.errors)
         return
     if not configured and configured.listen is None:
         yield Check("senders", False, f"{file.name} has no sender", "Add a [senders.NAME], or leave SENDERS_FILE out.")
@@ -119,7 +119,7 @@ def outcome_webhook(context: DiagnosticContext) -> Iterator[Check]:
         return
     parts = urlsplit(url)
     try:
-        exchange(f"{parts.scheme}://{parts.netloc}/", context.probe.patience)
+        exchange(f"{parts.scheme}://{parts.netloc}/", context.probe.timeout)
     except FetchError as error:
         hint = (
             "Check the URL, the way to it and its certificate: SSL_CERT_FILE names authorities of your own. "
@@ -150,7 +150,7 @@ def _row(sender: Sender) -> str:
     return f"{sender.signature}, {sender.envelope}{secrets}: POST /webhooks/{sender.name}"
 
 
-def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
+def _row_error_checks(file: Path, errors: list[str]) -> Iterator[Check]:
     """The errors by row, and the rows without errors."""
     by_name: dict[str, list[str]] = {}
     for fault in errors:

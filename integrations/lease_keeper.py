@@ -15,7 +15,7 @@ LEASE_SECONDS, RENEW_INTERVAL = 9.0, 2.0
 
 
 class LeaseKeeper:
-    """One owner's lease. `held` is true only while no other can have it, by this process's monotonic clock."""
+    """One owner's lease. `is_held` is true only while no other can have it, by this process's monotonic clock."""
 
     def __init__(self, leases: LeaseTable, name: str, owner: str, clock: Clock) -> None:
         self._leases = leases
@@ -27,7 +27,7 @@ class LeaseKeeper:
         self._thread: Thread | None = None
 
     @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether this process is the one that the lease lets work."""
         return self._clock.monotonic() < self._held_until
 
@@ -41,7 +41,7 @@ class LeaseKeeper:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
-        was_held, self._held_until = self.held, 0.0
+        was_held, self._held_until = self.is_held, 0.0
         if was_held:
             try:
                 self._leases.release(self._name, self._owner)
@@ -52,7 +52,7 @@ class LeaseKeeper:
         """Take or prolong the lease, once."""
         start = self._clock.monotonic()  # before the question: what was waited for the answer is gone from the lease
         try:
-            acquired = self._leases.hold(self._name, self._owner, LEASE_SECONDS, seconds=RENEW_INTERVAL)
+            acquired = self._leases.acquire(self._name, self._owner, LEASE_SECONDS, seconds=RENEW_INTERVAL)
         except LedgerUnavailable as error:
             # What was held stays so until it runs out; the ledger may be back by then.
             log.warning("a lease can't be taken: the ledger is unreachable", lease=self._name, message=error.message)

@@ -9,7 +9,7 @@ from cobrowse.clock import parse_time
 from schemas.genesys import GenesysSchema, PartsField, TextField, text_of
 
 
-class MomentField(fields.Field[datetime | None]):
+class IsoTimeField(fields.Field[datetime | None]):
     """A time in ISO 8601; what is none counts as not given."""
 
     def deserialize(self, value: Any, *_: Any, **__: Any) -> datetime | None:
@@ -35,7 +35,7 @@ class ChannelSchema(GenesysSchema):
 
     id = TextField(required=True)
     connectUri = TextField(required=True)
-    expires = MomentField()
+    expires = IsoTimeField()
 
 
 class SubscriptionsSchema(GenesysSchema):

@@ -17,7 +17,7 @@ _HIGH, _LOW = rb"[dD][89abAB][0-9a-fA-F]{2}", rb"[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPES = re.compile(rb"\\(?:u" + _HIGH + rb"\\u" + _LOW + rb"|(u" + _HIGH + rb"|u" + _LOW + rb")|.)", re.DOTALL)
 
 
-def read_json(text: bytes) -> object:
+def parse_json(text: bytes) -> object:
     """The value of a JSON text in UTF-8. Half a surrogate pair reads as U+FFFD. Raises orjson.JSONDecodeError.
 
     Half a pair can be neither stored nor sent on, and occurs in fields that are not read; the rest of such a text is
@@ -50,7 +50,7 @@ def parse_body(body: bytes, charset: str = "utf-8") -> object:
     if charset in _LATIN_1 and not _is_utf_8(body):
         body = body.decode("cp1252" if charset == "windows-1252" else "latin-1", "replace").encode()
     try:
-        return read_json(body)
+        return parse_json(body)
     except orjson.JSONDecodeError as error:
         raise MalformedRequest(
             f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"

@@ -58,7 +58,7 @@ def placeholder_in(value: object) -> str:
     return found[0].strip() if found else ""
 
 
-def input_named_by(placeholder: str) -> str:
+def input_name(placeholder: str) -> str:
     """The name of the data-action input that a placeholder stands for, without the macro around it."""
     inner = placeholder.partition("(")[2] or placeholder
     found = _INPUT.search(inner)

@@ -28,7 +28,7 @@ def find_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.console_password and settings.console_users:
         yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
     if settings.console_oidc_issuer:
-        yield from _oidc_faults(settings)
+        yield from _oidc_errors(settings)
     required, remedy = _required_names(settings)
     for name in required:
         if not getattr(settings, name.lower()):
@@ -46,7 +46,7 @@ def _required_names(settings: Settings) -> tuple[tuple[str, ...], str]:
     return ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET"), "copy it from your Genesys OAuth client (client credentials)"
 
 
-def _oidc_faults(settings: Settings) -> Iterator[tuple[str, str]]:
+def _oidc_errors(settings: Settings) -> Iterator[tuple[str, str]]:
     """What CONSOLE_OIDC_ISSUER needs besides."""
     for name, remedy in _OIDC.items():
         if not getattr(settings, name.lower()):

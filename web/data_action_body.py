@@ -5,7 +5,7 @@ from typing import Any
 from flask import Request
 
 from cobrowse.errors import InvalidRequest
-from schemas.duplicates import check_names
+from schemas.duplicates import check_duplicate_names
 from schemas.input_schema import InputSchema
 from schemas.json_text import charset_of, parse_body
 from schemas.validation_errors import load
@@ -22,7 +22,7 @@ def parse(request: Request, schema: InputSchema) -> dict[str, Any]:
     charset = charset_of(request.content_type or "")
     raw = request_parsing.read_body(request, BODY_BYTES)
     payload = load(schema, parse_body(raw, charset))
-    check_names(raw, schema.names)
+    check_duplicate_names(raw, schema.names)
     return payload
 
 

@@ -85,7 +85,7 @@ class HealthEndpoints:
         return self.open_locally and is_this_machine(request.remote_addr or "", request.host, request.headers.keys())
 
 
-def observe_requests(app: Flask, watcher: RequestObserver) -> None:
+def observe_requests(app: Flask, observer: RequestObserver) -> None:
     """Let telemetry see every request but those for these endpoints.
 
     Call it after `register_error_handlers`, which sets the correlation id.
@@ -97,7 +97,7 @@ def observe_requests(app: Flask, watcher: RequestObserver) -> None:
         rule = asked.url_rule
         if asked.blueprint != NAME:
             notes, route = current_globals(), rule.rule if rule is not None else ""
-            notes.telemetry = watcher.on_request(RequestInfo(asked.method, route, asked.headers, notes.correlation_id))
+            notes.telemetry = observer.on_request(RequestInfo(asked.method, route, asked.headers, notes.correlation_id))
 
     @app.after_request
     def answered(response: Response) -> Response:

@@ -12,7 +12,7 @@ from werkzeug.datastructures import Headers
 from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, Overloaded, RequestTimeout, UnsupportedType
 from integrations.event_loop import new_brief_lock
 from schemas.addresses import is_loopback
-from schemas.texts import input_named_by, placeholder_in
+from schemas.texts import input_name, placeholder_in
 
 KEY_LENGTH = 255
 # Bytes of bodies that a process holds at once while they arrive: half-sent ones must not fill its memory. A connection
@@ -148,7 +148,7 @@ def idempotency_key(value: str, where: str = "Idempotency-Key") -> str:
     if not value:
         return ""
     if placeholder := placeholder_in(value):
-        raise MalformedKey(f"{where}: the data action's input {input_named_by(placeholder)} was not set")
+        raise MalformedKey(f"{where}: the data action's input {input_name(placeholder)} was not set")
     if len(value) > KEY_LENGTH or not _KEY.fullmatch(value):
         raise MalformedKey(f"{where}: longer than 255 characters, or not visible ASCII")
     return value

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g
 
 from cobrowse.errors import CobrowseError, InvalidRequest
 from cobrowse.ledger import InitiationRecord
-from cobrowse.lookup import Lookup, OwnInitiations, outcome_on_record, view_on_record
+from cobrowse.lookup import InitiationQuery, Lookup, outcome_on_record, view_on_record
 from cobrowse.model import Command, Outcome, SessionView
 from schemas.answers import LINKS
 from schemas.session_actions import EndRequestSchema, InitiationsQuerySchema, StatusRequestSchema
@@ -98,7 +98,7 @@ class SessionActions:
         request = request_parsing.current_request()
         credential = self.identify(request.headers)
         query = load(_QUERY, request.args.to_dict())
-        wanted = OwnInitiations(
+        wanted = InitiationQuery(
             SENDER,
             credential,
             query["conversation_id"],
@@ -107,7 +107,7 @@ class SessionActions:
             query["since"],
             before_seq=query["cursor"],
         )
-        records = self.lookup.records.own(wanted, query["limit"] + 1)
+        records = self.lookup.records.find_own(wanted, query["limit"] + 1)
         page = records[: query["limit"]]
         cursor = str(page[-1].seq) if len(records) > len(page) else ""
         return responses.json({"items": [self._item(record) | _NO_LINKS for record in page], "nextCursor": cursor})

@@ -113,7 +113,7 @@ class Webhooks:
             if handshake is not None:
                 return self._handshake_response(sender, handshake)
             dry_run = sender.dry_run or _asks_for_dry_run(sender, incoming.headers.get("x-dry-run", ""))
-            events = sender.read(incoming)
+            events = sender.parse_events(incoming)
             # No header outside the signature may take the place of an id inside it.
             may_have_key = len(events) == 1 and not events[0].signed_id
             key = request_parsing.idempotency_key(request.headers.get("Idempotency-Key", "")) if may_have_key else ""

@@ -46,14 +46,14 @@ class CallbackSender:
         outbox: CallbackTable,
         lease: LeaseKeeper,
         post: Callable[[Callback], TryResult],
-        watcher: CallbackMetrics,
+        metrics: CallbackMetrics,
         clock: Clock,
         do_all: Callable[[Sequence[Callable[[], None]]], None] = in_threads,
     ) -> None:
         self._outbox = outbox
         self._lease = lease
         self._post = post
-        self._watcher = watcher
+        self._metrics = metrics
         self._clock = clock
         self._do_all = do_all
         self._paused_until = self._count_at = 0.0
@@ -61,9 +61,9 @@ class CallbackSender:
 
     def turn(self) -> bool:
         """Send what is due now; whether there may be more. An unreachable ledger is left to the next turn."""
-        if not self._lease.held:
+        if not self._lease.is_held:
             if self._counted:  # who sends now counts it
-                self._watcher.on_backlog(0, 0.0)
+                self._metrics.on_backlog(0, 0.0)
             self._counted = False
             return False
         try:
@@ -78,7 +78,7 @@ class CallbackSender:
     def _count(self) -> None:
         if self._clock.monotonic() >= self._count_at:
             self._count_at = self._clock.monotonic() + BACKLOG_INTERVAL
-            self._watcher.on_backlog(*self._outbox.backlog())
+            self._metrics.on_backlog(*self._outbox.backlog())
             self._counted = True
 
     def _send(self, callback: Callback) -> None:
@@ -88,7 +88,7 @@ class CallbackSender:
             log.error("callbacks: given up; it can be sent again from the console", **facts)
         elif result.state is Delivery.PENDING:
             log.warning("callbacks: not accepted", next_try_seconds=round(result.wait), **facts)
-        self._watcher.on_try("failed" if result.state is Delivery.PENDING else result.state.value)
+        self._metrics.on_try("failed" if result.state is Delivery.PENDING else result.state.value)
         self._pause(result.pause)
         try:
             self._outbox.mark(callback, result.state, result.wait, result.answer)

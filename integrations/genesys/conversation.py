@@ -117,7 +117,7 @@ class ConversationSnapshot:
                 f"conversation {self.id} is {' and '.join(self.kinds)}, which can't carry cobrowse"
             )
 
-    def contradict(self, channel: Channel | None) -> None:
+    def raise_if_other_channel(self, channel: Channel | None) -> None:
         """Raise CobrowseNotSupported if the conversation is known to be on another channel than the requested one."""
         if channel is not None and self.kinds and channel not in self.kinds:
             kinds = " and ".join(self.kinds)

@@ -91,10 +91,10 @@ class UserLogin:
         pair = self._ask(attempt, {"grant_type": "refresh_token", "refresh_token": refresh})
         return pair if pair.refresh else pair._replace(refresh=refresh)
 
-    def whose(self, attempt: Attempt, token: Secret, api_url: str) -> Person:
+    def fetch_user(self, attempt: Attempt, token: Secret, api_url: str) -> Person:
         """The user of a token."""
         headers = api_headers(token, attempt.command.correlation_id, None)
-        me = self._caller.call(attempt, Call(ME, Origin(api_url), ME.path, headers, payer="user"))
+        me = self._caller.call(attempt, Call(ME, Origin(api_url), ME.path, headers, budget="user"))
         org = me["organization"]
         named = org.get("name", "") if isinstance(org, dict) else ""
         return Person(me["email"] or me["name"] or me["id"], str(named))

@@ -50,7 +50,7 @@ def retry_after(value: str, clock: Clock) -> float | None:
     return min(seconds, _MAX_WAIT) if seconds >= 0 else None
 
 
-def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
+def parse_wait(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
     """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message."""
     named = retry_after(headers.get("retry-after", ""), clock)
     if named is not None or status != 429:
@@ -66,7 +66,7 @@ def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float |
     return min(float(found[1]) * factor, _MAX_WAIT)
 
 
-def budget_of(headers: Fields) -> BudgetHeaders | None:
+def parse_budget(headers: Fields) -> BudgetHeaders | None:
     """The budget that a response states, whatever its status; None without one, or if it is not in numbers."""
     count = _number(headers, "inin-ratelimit-count")
     if count is None:

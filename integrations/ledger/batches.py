@@ -50,7 +50,7 @@ class _Job:
         self.waiter: Any = None
 
     @property
-    def must_last(self) -> bool:
+    def must_be_durable(self) -> bool:
         """Whether it was committed and must reach the disk."""
         return self.durable and self.fault is None
 
@@ -95,7 +95,7 @@ class Batches:
         """
         job = _Job(work, durable=durable)
         if is_patched():
-            self._leave(job, deadline)
+            self._enqueue(job, deadline)
         else:
             self._commit_alone(job, deadline)
         if job.fault is not None:
@@ -123,10 +123,10 @@ class Batches:
             if not deadline.allows(RETRY_INTERVAL):
                 raise Locked
             self._clock.sleep(RETRY_INTERVAL)
-        if job.must_last:
+        if job.must_be_durable:
             self._sync.run()
 
-    def _leave(self, job: _Job, deadline: Deadline) -> None:
+    def _enqueue(self, job: _Job, deadline: Deadline) -> None:
         """Leave the work to the loop, and wait for what comes of it."""
         job.waiter = new_waiter()
         self._waiting[job] = None
@@ -151,9 +151,9 @@ class Batches:
         self._is_due = bool(self._waiting)
         if self._is_due:
             call_on_loop(self._commit_waiting, RETRY_INTERVAL if self._is_locked else 0.0)
-        self._sync.request([job.wake for job in ended if job.must_last])
+        self._sync.request([job.wake for job in ended if job.must_be_durable])
         for job in ended:
-            if not job.must_last:
+            if not job.must_be_durable:
                 job.wake(None)
 
     def _commit(self, batch: tuple[_Job, ...]) -> bool:

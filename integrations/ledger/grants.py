@@ -67,7 +67,7 @@ class GrantTable:
             found = self.read(name)
             return found is not None and found.version == version and not found.refused
 
-        return self._leases.hold_if(f"grant:{name}", lease_owner, seconds, is_current)
+        return self._leases.acquire_if(f"grant:{name}", lease_owner, seconds, is_current)
 
     def rotate(self, name: str, version: int, access: Secret, refresh: Secret, expires_in: float) -> bool:
         """Put a new pair in the place of that version's, on the disk when this returns; whether it was still there."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from cobrowse.ledger import InitiationRecord, State
-from cobrowse.lookup import OwnInitiations
+from cobrowse.lookup import InitiationQuery
 from integrations.ledger import queries, record_columns
 from integrations.ledger.database import Database, Params
 from integrations.ledger.encryption import SecretBox
@@ -44,9 +44,9 @@ class Listings:
             "until": until and until.timestamp(),
             **_filters(search, state, sender),
         }
-        return self._newest(wanted, {**around(search), "limit": limit})
+        return self._newest(wanted, {**search_params(search), "limit": limit})
 
-    def own(self, wanted: OwnInitiations, limit: int) -> tuple[InitiationRecord, ...]:
+    def find_own(self, wanted: InitiationQuery, limit: int) -> tuple[InitiationRecord, ...]:
         """A credential's own, so many at most, the newest first."""
         given = wanted._replace(credential=record_columns.plain(wanted.credential))._asdict()
         return self._newest({**given, "since": wanted.since and wanted.since.timestamp()}, {"limit": limit})
@@ -57,7 +57,7 @@ class Listings:
         """Samples of those of the last so many seconds that fit, the newest first; at most MAX_SAMPLES."""
         given = {name: value for name, value in _filters(search, state, sender).items() if value is not None}
         sql = queries.SAMPLES.replace("{conditions}", conditions({"seconds": seconds, **given}))
-        params = {"seconds": seconds, **given, **around(search), "limit": MAX_SAMPLES}
+        params = {"seconds": seconds, **given, **search_params(search), "limit": MAX_SAMPLES}
         return tuple(self._database.scan(sql, params, record_columns.sample))
 
     def _newest(self, wanted: Params, more: Params) -> tuple[InitiationRecord, ...]:
@@ -77,7 +77,7 @@ def _filters(search: str | None, state: State | None, sender: str | None) -> dic
     }
 
 
-def around(search: str | None) -> Params:
+def search_params(search: str | None) -> Params:
     """What the search's condition needs besides: where its prefix ends."""
     return {"beyond": f"{record_columns.plain(search)}{queries.BEYOND}"} if search else {}
 

@@ -79,7 +79,7 @@ class PipelinedRun:
         """One transaction: what the first one locks, it holds until the last has run. Each sees what is committed."""
         return self._statements.run([(self._render(sql), params) for sql, params in statements])
 
-    together = pipeline
+    atomic = pipeline
 
 
 def breaks_connection(fault: psycopg.Error) -> bool:

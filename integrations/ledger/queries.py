@@ -185,7 +185,7 @@ RETURNING version
 """
 
 # Leases by name.
-HOLD_LEASE = """
+ACQUIRE_LEASE = """
 INSERT INTO leases (name, lease_owner, lease_until) VALUES (:name, :lease_owner, {now} + :lease_seconds)
 ON CONFLICT (name) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
 WHERE leases.lease_owner = excluded.lease_owner OR leases.lease_until <= {now}

@@ -85,16 +85,16 @@ class LedgerStore(Listings):
         """Acquire the claim's lock if it is free, retryable or its lease expired, in one atomic, committed step."""
         params = record_columns.claim_params(claim, self._box)
         others = {"lock_key": params["lock_key"], "lease_owner": claim.lease_owner}
-        asked: list[tuple[str, Params]] = [(queries.CLAIM, params), (queries.PREVIOUS, others)]
+        statements: list[tuple[str, Params]] = [(queries.CLAIM, params), (queries.PREVIOUS, others)]
         decided = self._database.write(
-            lambda run: _decide(run, claim, asked), durable=claim.checkpoint.may_have_notified, seconds=seconds
+            lambda run: _decide(run, claim, statements), durable=claim.checkpoint.may_have_notified, seconds=seconds
         )
         self._purge.claimed()
         if not decided.acquired:
             return self._record(decided.row)
-        self.budgets.learn(decided.budgets)
+        self.budgets.update(decided.budgets)
         entry = self._record(decided.row) if decided.row else record_columns.new_record(claim, *decided.made)
-        return self._won(entry, decided.others)
+        return self._acquired(entry, decided.others)
 
     def reclaim(self, lease: Lease, lease_seconds: float, *, seconds: float | None = None) -> ClaimResult | None:
         """Acquire a failed initiation's own row again, final or not, or one whose owner crashed."""
@@ -117,7 +117,7 @@ class LedgerStore(Listings):
         if found is None:
             return None
         entry = self._record(found)
-        return self._won(entry, others) if held else entry
+        return self._acquired(entry, others) if held else entry
 
     def save_checkpoint(self, lease: Lease, checkpoint: Checkpoint, *, seconds: float | None = None) -> None:
         """Commit how far it came before the next call goes out. LeaseLost also when the lease has just run out."""
@@ -133,7 +133,7 @@ class LedgerStore(Listings):
         # The second read is for a commit whose answer was lost: what it wanted to write is there then.
         added = [(queries.ADD_OUTCOME_CALLBACK, params | {"type": EventType.of(state_of(outcome)).value})]
         written = [(queries.COMPLETE, params), *(added if self._adds_callbacks else ())]
-        settled = self._database.write(lambda run: run.together(written), durable=False, seconds=seconds)[0]
+        settled = self._database.write(lambda run: run.atomic(written), durable=False, seconds=seconds)[0]
         if not settled and not self._database.read(queries.COMPLETED, params, seconds=seconds):
             raise LeaseLost(lease.id)
         self._notifier.notify(lease.id)
@@ -148,7 +148,7 @@ class LedgerStore(Listings):
             event = {"type": EventType.ENDED.value, "attempt": entry.attempts, "outcome": outcome}
             added = [(queries.ADD_ENDED_CALLBACK, {**params, **event})]
         marked = (queries.MARK_ENDED, params)
-        self._database.write(lambda run: run.together([*added, marked]), durable=False, seconds=seconds)
+        self._database.write(lambda run: run.atomic([*added, marked]), durable=False, seconds=seconds)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
@@ -189,7 +189,7 @@ class LedgerStore(Listings):
         self._purge.close()
         self._database.close()
 
-    def _won(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
+    def _acquired(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
         at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
         ahead = tuple(Lease(row.id, row.lease_owner) for row in at_work)
         # A look needs ids and offers' ends, which are in the clear: a key that was taken away holds no conversation up.
@@ -216,11 +216,11 @@ class _Decision(NamedTuple):
     budgets: Mapping[str, float | None] = MappingProxyType({})
 
 
-def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Decision:
+def _decide(run: Run, claim: Claim, statements: Sequence[tuple[str, Params]]) -> _Decision:
     """Try to acquire the lock key, else read its owner, until one of them succeeds."""
-    params = asked[0][1]
+    params = statements[0][1]
     for _ in range(MAX_CLAIM_ATTEMPTS):
-        won, others = run.pipeline(asked)
+        won, others = run.pipeline(statements)
         if won:
             initiation_id, seq, attempts, created, *left = won[0]
             budgets = dict(zip(("api", "token"), left, strict=True))

@@ -49,7 +49,7 @@ class TokenTable:
             found = self.read(name)
             return (found.version if found is not None else 0) == stale_version
 
-        return self._leases.hold_if(f"token:{name}", lease_owner, seconds, is_stale)
+        return self._leases.acquire_if(f"token:{name}", lease_owner, seconds, is_stale)
 
     def put(self, name: str, value: Secret, expires_in: float) -> StoredToken:
         """Keep what was fetched, also if the lease has passed to another: it is valid. `expires_in` in seconds."""
@@ -68,7 +68,7 @@ class NoteTable:
     def __init__(self, tokens: TokenTable) -> None:
         self._tokens = tokens
 
-    def keep(self, sender: str, note: str) -> None:
+    def save(self, sender: str, note: str) -> None:
         """Keep it in place of the one before. Without a ledger it is in the log and in this worker alone."""
         with suppress(LedgerUnavailable):
             self._tokens.put(f"note:{sender}", Secret(note), NOTE_SECONDS)

@@ -71,7 +71,7 @@ class Connection:
             self._check_silence(now)
             return None
         self._last_message, self._ping_sent = now, None
-        message = read_message(text)
+        message = parse_message(text)
         if message.kind == "closing":
             self._closing = True
         return message
@@ -93,7 +93,7 @@ class Connection:
             self._ping_sent = now
 
 
-def read_message(text: str | bytes) -> Message:
+def parse_message(text: str | bytes) -> Message:
     """What a message of the socket is."""
     try:
         event = orjson.loads(text)

@@ -4,19 +4,19 @@ import contextlib
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from integrations.observability.metrics import Row
+from integrations.observability.metrics import MetricSpec
 
-ATTEMPTS = Row(
-    "cobrowse_callback_tries_total",
+ATTEMPTS = MetricSpec(
+    "cobrowse_callback_attempts_total",
     "Outcomes that were sent to OUTCOME_WEBHOOK_URL. result is delivered, failed (it is tried again) or given_up.",
     ("result",),
 )
-PENDING = Row(
+PENDING = MetricSpec(
     "cobrowse_callbacks_pending",
     "Callbacks that wait to be delivered, as the process that sends has counted them; 0 in the others.",
     gauge=True,
 )
-OLDEST = Row("cobrowse_callbacks_oldest_seconds", "The age of the oldest of them.", gauge=True)
+OLDEST = MetricSpec("cobrowse_callbacks_oldest_seconds", "The age of the oldest of them.", gauge=True)
 CALLBACK_ROWS = (ATTEMPTS, PENDING, OLDEST)
 
 

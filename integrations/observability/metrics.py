@@ -29,7 +29,7 @@ _INITIATION = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class MetricSpec:
     """A metric, equal to no other. With `buckets` (seconds) a histogram; a `gauge` goes down too; else it counts."""
 
     name: str
@@ -39,59 +39,59 @@ class Row:
     gauge: bool = False
 
 
-INITIATIONS = Row(
+INITIATIONS = MetricSpec(
     "cobrowse_initiations_total",
     "Requests that came to an end. outcome is the status (initiated, unverified, joined, already_active, ignored), "
     "replayed for the kept answer of a repeated key, or the error's code.",
     ("sender", "flow", "outcome"),
 )
-INITIATION_SECONDS = Row(
-    "cobrowse_initiation_seconds",
+INITIATION_SECONDS = MetricSpec(
+    "cobrowse_initiation_duration_seconds",
     "How long an initiation took. Replays and ignored deliveries, which start nothing, are left out.",
     ("flow", "success"),
     _INITIATION,
 )
-CALL_SECONDS = Row(
+CALL_SECONDS = MetricSpec(
     "cobrowse_upstream_call_duration_seconds",
     "How long each call to Genesys took; its _count counts them. status is 2xx, 3xx, 4xx, 5xx, 429 for itself, or why "
     "there was no answer.",
     ("operation", "status"),
     _CALL,
 )
-RETRIES = Row(
+RETRIES = MetricSpec(
     "cobrowse_retries_total", "Calls to Genesys made again after one that failed in the same attempt.", ("operation",)
 )
-WAIT_SECONDS = Row(
-    "cobrowse_wait_seconds",
+WAIT_SECONDS = MetricSpec(
+    "cobrowse_wait_duration_seconds",
     "Waits before a retry (a Retry-After or a backoff), and before another poll for what is not visible yet.",
     ("reason",),
     _CALL,
 )
-IN_FLIGHT = Row("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
-CIRCUIT = Row(
+IN_FLIGHT = MetricSpec("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
+CIRCUIT = MetricSpec(
     "cobrowse_circuit_open",
     "1 once many calls in a row of this operation of Genesys's have failed, until one succeeds: most are refused.",
     ("operation",),
     gauge=True,
 )
-BUDGET = Row(
+BUDGET = MetricSpec(
     "cobrowse_genesys_budget_used_ratio",
     "Calls of the present minute over those Genesys allows the token, by its last answer; at 1 no call is made.",
     ("token",),
     gauge=True,
 )
-RELOAD = Row(
+RELOAD = MetricSpec(
     "cobrowse_reload_refused",
     "1 while the senders file or .env on the disk is invalid and the configuration of before stays in force.",
     gauge=True,
 )
-IGNORED = Row(
+IGNORED = MetricSpec(
     "cobrowse_ignored_events_total",
     "Events of deliveries that started nothing. reason is empty_batch, event (the envelope says so), filter (the row's "
     "`when`), channel or no_conversation.",
     ("sender", "reason"),
 )
-REQUESTS = Row("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
+REQUESTS = MetricSpec("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
 
 ROWS = (
     *(INITIATIONS, INITIATION_SECONDS, CALL_SECONDS, RETRIES, WAIT_SECONDS),
@@ -198,13 +198,13 @@ class Metrics:
         if [one for one in attempt.spans if one is not span and one.name == operation and _is_failed_call(one)]:
             self._counters[RETRIES][operation,].inc()
 
-    def _counter(self, row: Row) -> Counter:
+    def _counter(self, row: MetricSpec) -> Counter:
         return Counter(row.name, row.help, row.labels, registry=self.registry)
 
-    def _gauge(self, row: Row, mode: Literal["livemax", "livesum", "mostrecent"]) -> Gauge:
+    def _gauge(self, row: MetricSpec, mode: Literal["livemax", "livesum", "mostrecent"]) -> Gauge:
         return Gauge(row.name, row.help, row.labels, registry=self.registry, multiprocess_mode=mode)
 
-    def _histogram(self, row: Row) -> Histogram:
+    def _histogram(self, row: MetricSpec) -> Histogram:
         return Histogram(row.name, row.help, row.labels, registry=self.registry, buckets=row.buckets)
 
 

@@ -38,9 +38,9 @@ class RequestObserver(Protocol):
 class SafeObservers:
     """Notifies every observer, also when others raise: a full disk under the metrics costs a number, no session."""
 
-    def __init__(self, observers: Iterable[Observer] = (), watchers: Iterable[RequestObserver] = ()) -> None:
+    def __init__(self, observers: Iterable[Observer] = (), request_observers: Iterable[RequestObserver] = ()) -> None:
         self._observers = tuple(observers)
-        self._watchers = tuple(watchers)
+        self._request_observers = tuple(request_observers)
 
     def on_span_end(self, attempt: Attempt, span: Span) -> None:
         """A step, a call or a wait has ended."""
@@ -60,7 +60,7 @@ class SafeObservers:
 
     def on_request(self, request: RequestInfo) -> OnResponse:
         """A request has come."""
-        ends = [end for watcher in self._watchers if (end := _call_on_request(watcher, request)) is not None]
+        ends = [end for observer in self._request_observers if (end := _call_on_request(observer, request)) is not None]
 
         def on_response(status: int) -> None:
             for end in reversed(ends):
@@ -72,11 +72,11 @@ class SafeObservers:
         return on_response
 
 
-def _call_on_request(watcher: RequestObserver, request: RequestInfo) -> OnResponse | None:
+def _call_on_request(observer: RequestObserver, request: RequestInfo) -> OnResponse | None:
     try:
-        return watcher.on_request(request)
+        return observer.on_request(request)
     except Exception as fault:  # noqa: BLE001 - see the class
-        _log_failure(watcher, fault)
+        _log_failure(observer, fault)
         return None
 
 

@@ -34,7 +34,7 @@ class SenderActivity:
 class Notes(Protocol):
     """Where all workers keep their notes."""
 
-    def keep(self, sender: str, note: str, /) -> None:
+    def save(self, sender: str, note: str, /) -> None:
         """Keep the note about a sender."""
 
     def read(self, sender: str, /) -> str:
@@ -63,7 +63,7 @@ class SenderActivities:
         """Record what an operator has to do."""
         self._by_sender[sender] = replace(self.of(sender), note=note)
         if self.notes is not None:
-            self.notes.keep(sender, note)
+            self.notes.save(sender, note)
 
     def of(self, sender: str) -> SenderActivity:
         """One sender's; empty if nothing has come."""

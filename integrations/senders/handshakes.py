@@ -18,7 +18,7 @@ from cobrowse.errors import InvalidRequest, NotAuthenticated
 from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, constant_time_equals, secret_bytes
 from integrations.senders.requests import UnverifiedRequest
-from schemas.json_text import read_json
+from schemas.json_text import parse_json
 
 # What is sent back of a vendor's challenge: a token, and nothing that a signature or a page could be made of.
 _TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{1,200}")
@@ -174,7 +174,7 @@ def check_origins(value: object) -> str:
 def _body(incoming: UnverifiedRequest) -> object:
     """The JSON in a body; None if it is none."""
     try:
-        return read_json(incoming.body)
+        return parse_json(incoming.body)
     except orjson.JSONDecodeError:
         return None
 

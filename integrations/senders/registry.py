@@ -8,12 +8,12 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from cobrowse.model import Secret
-from integrations.listening.config import SENDER, read_listen
+from integrations.listening.config import SENDER, parse_listen
 from integrations.senders.auth.config import AuthConfig
 from integrations.senders.auth.scheme import Scheme, SenderContext
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.handshakes import HANDSHAKES, HandshakeRow
-from integrations.senders.payload_shapes import PATHS, warnings_of
+from integrations.senders.payload_fields import PATHS, warnings_of
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.payloads.paths import Path
@@ -21,7 +21,7 @@ from integrations.senders.response_policies import RESPONSE_POLICIES
 from integrations.senders.sender import Sender, Senders
 from integrations.senders.validation import response_policy_of, row_errors
 
-__all__ = ["Sender", "Senders", "SendersFileError", "load_senders", "retention_faults"]
+__all__ = ["Sender", "Senders", "SendersFileError", "load_senders", "retention_errors"]
 
 # Names that are no sender's: the data action's, whose credentials are API_KEYS, and the listener's.
 RESERVED = {"architect": "the data action, whose keys are API_KEYS", SENDER: "the listener, which has no endpoint"}
@@ -67,7 +67,7 @@ def load_senders(
         for key in document
         if key not in ("senders", "listen")
     ]
-    listen, faults = read_listen(document["listen"]) if "listen" in document else (None, [])
+    listen, faults = parse_listen(document["listen"]) if "listen" in document else (None, [])
     errors += [f"{file}: [listen] {fault}" for fault in faults]
     table = document.get("senders", {})
     if not isinstance(table, dict):
@@ -85,7 +85,7 @@ def load_senders(
     return Senders(senders, listen)
 
 
-def retention_faults(senders: Senders, retention_seconds: float) -> list[str]:
+def retention_errors(senders: Senders, retention_seconds: float) -> list[str]:
     """The rows whose signature is valid for longer than the ledger keeps a delivery, which could then start again.
 
     A sender's clock may be ahead by the tolerance, so a signature is valid for twice that.
@@ -180,4 +180,4 @@ def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext)
         trusted_proxies=context.trusted_proxies,
         **{key: value for key, value in parameters.items() if key in field_names},
     )
-    return replace(config, own=scheme.own(config, parameters))
+    return replace(config, prepared=scheme.prepare(config, parameters))

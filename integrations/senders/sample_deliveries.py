@@ -55,7 +55,7 @@ class SampleDelivery:
         """The channel of the conversation that it is about."""
         return self.expect[0].get("wanted", {}).get("channel") or "webchat"
 
-    def make_another(self, replacements: Replacements) -> tuple[dict[str, str], str]:
+    def render(self, replacements: Replacements) -> tuple[dict[str, str], str]:
         """The headers and the body of another delivery like this one."""
         headers = {
             name: self._replace_times(value, replacements)

@@ -70,7 +70,7 @@ class Sender:
 
     def start(self) -> None:
         """Start what its scheme does beside the requests; once in each process that serves."""
-        self.scheme.start(self.auth_config.own)
+        self.scheme.start(self.auth_config.prepared)
 
     def authenticate(self, incoming: UnverifiedRequest, now: datetime) -> str:
         """The name of the credential it authenticated with, for the log. Raises the 401 kinds of cobrowse.errors."""
@@ -91,9 +91,9 @@ class Sender:
             self.authenticate(incoming, now)
         return handshake.answer(incoming, self.handshake_row)
 
-    def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
+    def parse_events(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
         """What an authenticated delivery asks for, at least one. Raises MalformedRequest, UnsupportedType, …."""
-        return self.parser.read(incoming)
+        return self.parser.parse(incoming)
 
     def sign(
         self,

@@ -7,12 +7,12 @@ from typing import get_args
 from cobrowse.model import Action, StartWhen
 from integrations.secret_files import SecretFileError
 from integrations.senders.auth import checks
-from integrations.senders.auth.checks import Check, chosen
+from integrations.senders.auth.checks import Check, unknown_choice
 from integrations.senders.auth.credentials import MIN_SECRET_BYTES
 from integrations.senders.auth.scheme import TEXT, Scheme, SecretForm, SenderContext
 from integrations.senders.handshakes import HANDSHAKES, Handshake, check_origins
 from integrations.senders.handshakes import KEYS as HANDSHAKE_KEYS
-from integrations.senders.payload_shapes import literal_fault
+from integrations.senders.payload_fields import literal_error
 from integrations.senders.payloads.content import CHOICES
 from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
 from integrations.senders.payloads.paths import Path, conversation_id, medium
@@ -95,7 +95,7 @@ KEYS: Mapping[str, Check] = {
     "participant_data": checks.boolean,
     "dry_run": checks.boolean,
     "max_age_seconds": checks.number(*_AGES),
-    "max_body_bytes": checks.whole(*_BODIES, "bytes"),
+    "max_body_bytes": checks.integer(*_BODIES, "bytes"),
     "rate_limit": _rate,
     "rate_limit_fail_open": checks.boolean,
     "topics": checks.texts,
@@ -122,7 +122,7 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     """The errors of a row: one line each, `key: what`."""
     keys = keys_of(context.schemes, row.get("signature"))
     unknown = [key for key in row if key not in keys]
-    errors = [f"{key[:60]}: not a key of a sender: {chosen(key, tuple(keys))}" for key in unknown]
+    errors = [f"{key[:60]}: not a key of a sender: {unknown_choice(key, tuple(keys))}" for key in unknown]
     invalid = {key: fault for key, value in row.items() if key in keys and (fault := keys[key](value))}
     for key, choices in (("signature", context.schemes), ("envelope", ENVELOPES)):
         if key not in row:
@@ -155,7 +155,7 @@ def _quote_value(key: str, value: object, fault: str) -> str:
     """What a key was given, where its fault does not show it already; never what may be a secret."""
     if key in ("secrets", "verify_token") or not fault.startswith("must be"):
         return ""
-    return checks.came(value)
+    return checks.received(value)
 
 
 def _unused(chooser: str, row: Mapping[str, object], keys: Iterable[str], used: Sequence[str] = ()) -> list[str]:
@@ -215,7 +215,7 @@ def _envelope_errors(envelope: Envelope, valid: Mapping[str, object], row: Mappi
     errors = _missing(chooser, row, () if has_place else ("conversation_id",))
     errors += _unused(chooser, row, ("topics", "max_age_seconds") if envelope.time is None else ())
     for key, reads in (("conversation_id", conversation_id), ("channel", medium)):
-        if wrong := literal_fault(valid.get(key), key, reads):
+        if wrong := literal_error(valid.get(key), key, reads):
             errors.append(f"{key}: {wrong}")
     if valid.get("content", "json") != "json" and envelope.content:
         errors.append(f"content: {chooser} is read as it comes; only a body of the sender's own has others")

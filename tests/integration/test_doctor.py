@@ -137,7 +137,7 @@ def test_a_host_that_keeps_silent_is_given_up(patient):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(8)
-        patient.reach = ConnectivityProbe(patience=0.2)
+        patient.reach = ConnectivityProbe(timeout=0.2)
         patient.set(genesys_api_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
         check = patient.checks()["api host: TLS"]
     assert "did not answer in time" in check.found

@@ -102,7 +102,7 @@ def makers():
         sender = rows.get(delivery.sender)
         if sender is None or len(delivery.expect) != 1 or "error" in delivery.expect[0]:
             continue
-        [event] = sender.read(delivery.signed_by(sender))
+        [event] = sender.parse_events(delivery.signed_by(sender))
         if isinstance(event, SessionRequested) or sender.name == "open-messaging":
             maker = _maker(sender, delivery.body.decode(), dict(delivery.headers), event)
             found[f"{delivery.sender}/{delivery.name}"] = maker
@@ -151,6 +151,6 @@ def _key_of(request):
     target, headers = request.signed()
     path, _, query = target.partition("?")
     lower = {name.lower(): value for name, value in headers.items()}
-    [event] = request.sender.read(UnverifiedRequest("POST", path, query, lower, request.body, "127.0.0.1"))
+    [event] = request.sender.parse_events(UnverifiedRequest("POST", path, query, lower, request.body, "127.0.0.1"))
     signed = isinstance(event, SessionRequested) and event.signed_id
     return event.delivery_id if signed else lower.get("idempotency-key", event.delivery_id)

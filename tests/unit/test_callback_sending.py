@@ -39,7 +39,7 @@ class Outbox:
 
 
 class Lease:
-    held = True
+    is_held = True
 
 
 class Watcher:
@@ -84,12 +84,12 @@ def test_what_is_due_is_sent_a_few_at_once_until_nothing_is():
 
 def test_who_does_not_have_the_lease_sends_nothing_and_counts_nothing():
     world = World(callback())
-    world.lease.held = False
+    world.lease.is_held = False
     assert not world.sender.turn()
     assert (world.posted, world.watcher.backlog) == ([], [])
-    world.lease.held = True
+    world.lease.is_held = True
     world.sender.turn()
-    world.lease.held = False
+    world.lease.is_held = False
     world.sender.turn()
     assert world.watcher.backlog == [(1, 5.0), (0, 0.0)]
 

@@ -138,7 +138,7 @@ def _deliveries(sender: Sender) -> Iterator[Json]:
         return
     conversation = "{{conversationId}}" if sample.channel == "webchat" else f"{{{{{sample.channel}ConversationId}}}}"
     times = ("{{deliveryNumber}}", "{{deliverySeconds}}", "{{deliveryTime}}")
-    headers, body = sample.make_another(Replacements(conversation, "{{deliveryId}}", *times))
+    headers, body = sample.render(Replacements(conversation, "{{deliveryId}}", *times))
     headers = {name: text for name, text in headers.items() if name.lower().startswith(("content-type", "x-"))}
     more = {**proof, "headers": headers | proof["headers"], "body": body}
     target = f"POST /webhooks/{sender.name}{proof['query']}"

@@ -21,7 +21,7 @@ def texts(value: object) -> str:
     return "" if good else "must be a list of texts with at least one"
 
 
-def came(value: object) -> str:
+def received(value: object) -> str:
     """The end of a fault: what a key was given, cut."""
     return f"; {str(value).lower() if isinstance(value, bool) else repr(value)[:60]} came"
 
@@ -36,7 +36,7 @@ def choice(choices: Sequence[str], noun: str = "") -> Check:
     """One of these."""
 
     def check(value: object) -> str:
-        return "" if value in choices else f"unknown {noun + ' ' if noun else ''}{chosen(value, choices)}"
+        return "" if value in choices else f"unknown {noun + ' ' if noun else ''}{unknown_choice(value, choices)}"
 
     return check
 
@@ -51,7 +51,7 @@ def number(lowest: float, highest: float) -> Check:
     return check
 
 
-def whole(lowest: int, highest: int, unit: str) -> Check:
+def integer(lowest: int, highest: int, unit: str) -> Check:
     """A whole number of these within these."""
 
     def check(value: object) -> str:
@@ -91,7 +91,7 @@ def variable(value: object) -> str:
     return 'a secret does not belong in this file; put it into the environment and name it, as "$NAME"'
 
 
-def chosen(value: object, choices: Sequence[str]) -> str:
+def unknown_choice(value: object, choices: Sequence[str]) -> str:
     """A value that isn't among the choices, with the likely one and all of them."""
     quoted = repr(value)[:60]
     close = get_close_matches(str(value), choices, 1)

@@ -68,13 +68,13 @@ def verify_hmac(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
     if signer is None:
         raise SignatureInvalid(f"the signature in {auth_config.header} does not fit this request")
     if timestamp is not None:
-        timestamps.check_age(timestamps.seconds_in(timestamp, auth_config.timestamp_unit), auth_config, now)
+        timestamps.check_age(timestamps.parse_timestamp(timestamp, auth_config.timestamp_unit), auth_config, now)
     return signer
 
 
 def sign_hmac(auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """The headers that this sender would add to a request."""
-    timestamp = timestamps.written(now, auth_config.timestamp_unit)
+    timestamp = timestamps.format_timestamp(now, auth_config.timestamp_unit)
     signature = digest(auth_config, auth_config.key(secret), signed_bytes(auth_config, draft, timestamp))
     encoded = signature.hex() if auth_config.encoding == "hex" else base64.b64encode(signature).decode()
     if auth_config.signature_format:
@@ -128,7 +128,7 @@ def _errors(row: Row, context: SenderContext) -> list[str]:
     return errors
 
 
-def _complete(row: Row) -> Row:
+def _with_defaults(row: Row) -> Row:
     return {"template": "{timestamp}.{body}" if is_timed(row) else "{body}", **row}
 
 
@@ -163,6 +163,6 @@ HMAC = Scheme(
     covers_body=True,
     errors=_errors,
     warnings=hmac_warnings,
-    complete=_complete,
+    with_defaults=_with_defaults,
     secret_form=hmac_secret_form,
 )

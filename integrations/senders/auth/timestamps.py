@@ -23,7 +23,7 @@ def check_age(seconds: float, auth_config: AuthConfig, now: datetime) -> None:
         )
 
 
-def seconds_in(text: str, unit: str) -> float:
+def parse_timestamp(text: str, unit: str) -> float:
     """A timestamp as seconds since 1970. SignatureInvalid if it is not of this unit."""
     with suppress(ValueError, OverflowError):
         if unit == "iso" and _ISO.fullmatch(text):
@@ -33,7 +33,7 @@ def seconds_in(text: str, unit: str) -> float:
     raise SignatureInvalid("the signature's timestamp is not one")
 
 
-def written(now: datetime, unit: str) -> str:
+def format_timestamp(now: datetime, unit: str) -> str:
     """This time as a sender writes it."""
     if unit == "iso":
         return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
