@@ -102,7 +102,7 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
     ),
     "agent_not_connected": ErrorResponse(
         409,
-        "Nothing was started: the conversation is still ringing; retry once an agent has answered.",
+        "Nothing was started; retry once an agent and the customer are connected.",
     ),
     "genesys_unauthorized": ErrorResponse(
         502,
