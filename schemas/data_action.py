@@ -93,11 +93,10 @@ switch = partial(fields.Boolean, error_messages={"invalid": "Must be true or fal
 class KeyField(fields.String):
     """A key, which a template without quotes around it makes a number; its form is checked where a header's is."""
 
-    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "Must be a text."}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        return str(super()._deserialize(str(value) if is_number else value, attr, data, **kwargs))
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValidationError(f"Must be a text; {_describe_value(value)} came.")
+        return str(value)
 
 
 def inputs_in(data: Any, is_unset: Callable[[str, object], bool]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def test_with_latest_an_unset_id_is_as_good_as_none(unset):
         ("dryRun", [1], "Must be true or false; [1] came."),
         ("participantData", "x" * 500, f"Must be true or false; '{'x' * 59} came."),
         ("startWhen", "agentConnected", "Must be one of customer_connected, agent_connected; 'agentconnected' came."),
-        ("idempotencyKey", True, "Must be a text."),
+        ("idempotencyKey", True, "Must be a text; a value of type bool came."),
     ],
 )
 def test_a_wrong_word_is_named_and_shown(field, sent, shown):
