@@ -50,6 +50,8 @@ def test_a_file_is_read_by_its_path(tmp_path):
     path = tmp_path / "who.toml"
     path.write_text(f"[senders.one]\n{GOOD}")
     assert load_senders(path, {"S": SECRET}).get("one").secrets == (Secret(SECRET),)
+    path.write_text(f"[senders.one]\n{GOOD}", "utf-8-sig")  # with a byte order mark
+    assert load_senders(path, {"S": SECRET}).names == ("one",)
     path.write_text("[senders.one]\n")
     with pytest.raises(SendersFileError, match=r"^who\.toml: \[senders\.one\] signature: is missing"):
         load_senders(path, {})
