@@ -94,6 +94,6 @@ def variable(value: object) -> str:
 def chosen(value: object, choices: Sequence[str]) -> str:
     """A value that isn't among the choices, with the likely one and all of them."""
     quoted = repr(value)[:60]
-    close = get_close_matches(str(value), choices, 1)
+    close = get_close_matches(str(value).lower(), choices, 1)
     guess = f"did you mean {close[0]!r}? " if close else ""
     return f"{quoted}; {guess}choose one of {', '.join(choices)}"
