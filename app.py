@@ -79,8 +79,6 @@ def create_app(
         log.error("a reload was refused: the configuration of before is in force", fault=fault)
     for sender in senders:
         sender.start()
-        for warning in sender.warnings:
-            log.warning("check this row of the senders file", sender=sender.name, warning=warning)
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
     metrics.reload_refused(bool(in_force.refused))
     parts = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
@@ -280,3 +278,9 @@ def faults_of(environ: Mapping[str, str], senders_text: str | None = None) -> li
     except SettingsError as error:
         return error.errors
     return []
+
+
+def warnings_of(environ: Mapping[str, str], senders_text: str | None = None) -> list[str]:
+    """What a valid senders file has that is weak or leads nowhere, a line for each. SettingsError if it is invalid."""
+    _, senders, _ = load_auth(load_settings(environ), SystemClock(), environ, senders_text)
+    return [f"{sender.name}: {warning}" for sender in senders for warning in sender.warnings]
