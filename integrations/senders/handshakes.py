@@ -19,7 +19,7 @@ from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, constant_time_equals, secret_bytes
 from integrations.senders.requests import UnverifiedRequest
 from schemas.json_text import read_json
-from schemas.texts import SHOWN
+from schemas.texts import SHOWN_LENGTH
 
 # What is sent back of a vendor's challenge: a token, and nothing that a signature or a page could be made of.
 _TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{1,200}")
@@ -87,7 +87,7 @@ def _cloudevents(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAns
     allowed = [origin for origin in row.handshake_origins if origin == requested_origin]
     if not allowed:
         raise NotAuthenticated(
-            f"the WebHook-Request-Origin {requested_origin[:SHOWN]!r} is not one of the row's handshake_origins",
+            f"the WebHook-Request-Origin {requested_origin[:SHOWN_LENGTH]!r} is not one of the row's handshake_origins",
             hint="Name the sender's origin in handshake_origins.",
         )
     return HandshakeAnswer("", {"WebHook-Allowed-Origin": allowed[0], "WebHook-Allowed-Rate": "*"})

@@ -17,10 +17,12 @@ from cobrowse.errors import error_types_by_code
 from cobrowse.initiation import LEASE_MARGIN
 from cobrowse.model import Command, Outcome, Secret, Span, Status
 from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
+from integrations.genesys.flows import FLOWS, MODES
 from integrations.ledger.database import POOL_SIZE
 from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
 from integrations.observability.logging import LogObserver, configure_logging
 from schemas.answers import AnswerSchema
+from schemas.environment import rows
 from settings import Settings
 from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
 from tests.robustness.matrix import cells
@@ -87,6 +89,14 @@ def test_every_key_of_the_answer_is_documented_and_the_examples_have_them_all():
         assert list(example) == list(fields)
         assert AnswerSchema().validate(example) == {}
     assert ", ".join(f"`{status}`" for status in Status) in PAGES["genesys-setup.md"]
+
+
+def test_every_flow_is_named_where_it_is_chosen_and_where_it_is_answered():
+    told = [row[0].split("`")[1] for row in table(PAGES["genesys-setup.md"], "## Which flow your org has")]
+    assert sorted(told) == sorted(MODES)
+    chosen = rows(Settings)["COBROWSE_FLOW"].text
+    answered = AnswerSchema().fields["flow"].metadata["description"]
+    assert [row.name for row in FLOWS if f"`{row.name}`" not in chosen or row.name not in answered] == []
 
 
 def test_every_field_of_the_log_is_documented_and_no_other():

@@ -7,7 +7,7 @@ from math import ceil
 
 from cobrowse.errors import SignatureInvalid, StaleTimestamp
 from integrations.senders.auth.config import AuthConfig
-from schemas.texts import SHOWN
+from schemas.texts import SHOWN_LENGTH
 
 _FORMS = {
     "s": "in seconds since 1970",
@@ -39,7 +39,7 @@ def seconds_in(text: str, unit: str) -> float:
         if unit != "iso" and _NUMBER.fullmatch(text):
             return int(text) / (1000 if unit == "ms" else 1)
     raise SignatureInvalid(
-        f"the signature fits, but its timestamp {text[:SHOWN]!r} is not {_FORMS[unit]}",
+        f"the signature fits, but its timestamp {text[:SHOWN_LENGTH]!r} is not {_FORMS[unit]}",
         hint="Let the sender write it so, or set timestamp_unit in a row whose scheme has one.",
     )
 
