@@ -84,7 +84,7 @@ def create_app(
     parts = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
     initiate, store = parts.initiate, parts.store
 
-    app = App("cobrowse-bridge", static_folder=None)
+    app = App("cobrowse-bridge")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions["cobrowse"] = initiate
     register_error_handlers(app, new_id)
@@ -180,8 +180,8 @@ def build_console(
         senders=(data_actions.SENDER, views.SENDER, *senders.names),
         ignored=ignored,
         activity=lambda: activity.of_all(senders.rows),
-        open_circuits=flows.open_circuits,
-        budgets=flows.budgets,
+        open_circuits=flows.client.breaker.open_circuits,
+        budgets=flows.client.budgets.states,
     )
 
 

@@ -26,7 +26,7 @@ for _name in ("pygments", "rich"):
 
 from settings import Settings, SettingsError, explained_in, load_settings
 from web.reloading import IN_FORCE, EnvFileError
-from web.worker import STOPS
+from web.worker import STOP_SIGNALS
 
 # The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
 try:
@@ -43,10 +43,10 @@ resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 # Where the workers keep their counts for /metrics. prometheus_client looks for it once, when it is first imported, and
 # a reload reads this file again.
-OURS = "cobrowse-metrics-"
+METRICS_PREFIX = "cobrowse-metrics-"
 with contextlib.suppress(OSError):  # without a directory each worker counts for itself
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=OURS)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=METRICS_PREFIX)
 counts = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull))
 
 bind = f"{settings.listen_host}:{settings.port}"
@@ -87,7 +87,9 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     from app import faults_of  # noqa: PLC0415 - after .env is read
 
     # A signal that came before the worker has handlers of its own would be lost, and a reload wait for it for a minute.
-    hold, release = (partial(signal.pthread_sigmask, how, STOPS) for how in (signal.SIG_BLOCK, signal.SIG_UNBLOCK))
+    hold, release = (
+        partial(signal.pthread_sigmask, how, STOP_SIGNALS) for how in (signal.SIG_BLOCK, signal.SIG_UNBLOCK)
+    )
     os.register_at_fork(before=hold, after_in_parent=release)
     IN_FORCE.keep_senders()
     if faults := faults_of(os.environ, IN_FORCE.senders):
@@ -142,5 +144,5 @@ def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn
 
 def on_exit(_server: object) -> None:
     """Leave nothing behind."""
-    if counts.name.startswith(OURS):
+    if counts.name.startswith(METRICS_PREFIX):
         shutil.rmtree(counts, ignore_errors=True)

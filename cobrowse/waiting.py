@@ -7,7 +7,7 @@ from cobrowse.errors import InProgress
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger, State
 
-BEING_WORKED_ON = "this initiation is being worked on"
+STILL_RUNNING = "this initiation is being worked on"
 
 
 def wait_for_owner(

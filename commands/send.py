@@ -26,7 +26,7 @@ from web.responses import in_words_is_good
 # What says whether the org is a sandbox.
 ORG = ("SANDBOX", "GENESYS_API_URL", "GENESYS_LOGIN_URL")
 # Seconds to wait for the service's answer: longer than any sender's deadline.
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 def parse_url(text: str) -> SplitResult:
@@ -156,7 +156,7 @@ def _post(
             say_whole(f"> {name}: {'•••' if _is_secret(name, auth_parts) else value}")
         say_whole(">", f"> {len(body)} bytes", "")
     connection = (HTTPSConnection if url.scheme == "https" else HTTPConnection)(
-        url.hostname or "", url.port, timeout=PATIENCE
+        url.hostname or "", url.port, timeout=TIMEOUT_SECONDS
     )
     try:
         connection.request("POST", auth_parts.target(path), body, headers)

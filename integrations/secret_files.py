@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 # Bytes: more than any secret has.
-LONGEST = 65_536
+MAX_BYTES = 65_536
 
 
 class SecretFileError(ValueError):
@@ -44,12 +44,12 @@ class Variables(Mapping[str, str]):
             raise SecretFileError(f"{name}_FILE: set beside {name}; set one of the two")
         try:
             with Path(file).open(encoding="utf-8") as stream:
-                text = stream.read(LONGEST + 1)
+                text = stream.read(MAX_BYTES + 1)
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             raise SecretFileError(f"{name}_FILE: {file[:200]} can't be read: {reason}; name a file of text") from None
-        if len(text) > LONGEST:
-            raise SecretFileError(f"{name}_FILE: {file[:200]} is over {LONGEST} bytes; name the secret's own file")
+        if len(text) > MAX_BYTES:
+            raise SecretFileError(f"{name}_FILE: {file[:200]} is over {MAX_BYTES} bytes; name the secret's own file")
         return text.removesuffix("\n").removesuffix("\r")
 
     def __contains__(self, name: object) -> bool:

@@ -106,12 +106,7 @@ class Logins:
             refresh = self._new_id()
             self.issued.add(refresh)
             self._refresh[refresh] = token.value, bool(secret)
-        return {
-            "access_token": token.value,
-            "token_type": "bearer",
-            "expires_in": seconds,
-            "refresh_token": refresh,
-        }
+        return {"access_token": token.value, "token_type": "bearer", "expires_in": seconds, "refresh_token": refresh}
 
     def _new_code(self, query: Mapping[str, str]) -> str:
         code = self._new_id()

@@ -10,7 +10,15 @@ from marshmallow import RAISE, ValidationError, fields, validate
 from cobrowse.model import Channel, StartWhen
 from schemas.input_schema import InputSchema
 from schemas.json_text import read_json
-from schemas.texts import CHANNELS, SHOWN, conversation_id_in, input_named_by, label_in, medium_in, placeholder_in
+from schemas.texts import (
+    CHANNELS,
+    SHOWN_LENGTH,
+    conversation_id_in,
+    input_named_by,
+    label_in,
+    medium_in,
+    placeholder_in,
+)
 
 SETTINGS_BYTES = 4_096
 IDEMPOTENCY_KEY = (
@@ -35,7 +43,7 @@ class ConversationIdField(fields.Field[str]):
             return found
         if placeholder := placeholder_in(value):
             name = input_named_by(placeholder)
-            raise ValidationError(f"The data action's input {name} was not set; {value[:SHOWN]!r} came.")
+            raise ValidationError(f"The data action's input {name} was not set; {value[:SHOWN_LENGTH]!r} came.")
         raise ValidationError(f"Must be a UUID; {_describe_value(value)} came.")
 
 
@@ -195,4 +203,4 @@ def _says_latest(value: object) -> bool:
 
 
 def _describe_value(value: object) -> str:
-    return repr(value[:SHOWN]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
+    return repr(value[:SHOWN_LENGTH]) if isinstance(value, str) else f"a value of type {type(value).__name__}"

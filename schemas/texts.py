@@ -7,7 +7,7 @@ from cobrowse.model import Channel
 
 LABEL_LENGTH = 200
 # Characters of a value that an error message shows.
-SHOWN = 60
+SHOWN_LENGTH = 60
 
 # How senders write a variable in a template; left like this, it was never filled in. In their order: Architect's
 # Velocity (also without braces, and its macros), Zendesk's Liquid, Salesforce, EventBridge's input transformer. The
@@ -62,7 +62,7 @@ def input_named_by(placeholder: str) -> str:
     """The name of the data-action input that a placeholder stands for, without the macro around it."""
     inner = placeholder.partition("(")[2] or placeholder
     found = _INPUT.search(inner)
-    return found[1] if found else placeholder[:SHOWN]
+    return found[1] if found else placeholder[:SHOWN_LENGTH]
 
 
 def conversation_id_in(text: str) -> str:

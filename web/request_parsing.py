@@ -16,8 +16,8 @@ from schemas.texts import input_named_by, placeholder_in
 
 KEY_LENGTH = 255
 # Bytes of bodies that a process holds at once while they arrive: half-sent ones must not fill its memory. A connection
-# holds PIECE at most beyond what its client has sent, so opening many reserves little.
-ARRIVING_BYTES, PIECE = 67_108_864, 8_192
+# holds CHUNK_BYTES at most beyond what its client has sent, so opening many reserves little.
+MAX_ARRIVING_BYTES, CHUNK_BYTES = 67_108_864, 8_192
 # Headers by which a proxy says for whom it asks.
 _FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
@@ -27,7 +27,7 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 class BodyBudget:
     """Bytes that may be held, shared by all requests of a process."""
 
-    def __init__(self, most: int = ARRIVING_BYTES) -> None:
+    def __init__(self, most: int = MAX_ARRIVING_BYTES) -> None:
         self._most = most
         self._lock = new_brief_lock()
         self.bytes_held = 0
@@ -90,7 +90,7 @@ def _read_body(request: Request, size: int, budget: BodyBudget) -> bytes:
     stream, body, taken = request.environ["wsgi.input"], bytearray(), 0
     try:
         while len(body) < size:
-            piece = min(PIECE, size - len(body))
+            piece = min(CHUNK_BYTES, size - len(body))
             budget.take(piece)
             taken += piece
             chunk = stream.read(piece)

@@ -71,7 +71,7 @@ class Calls:
     def create(self, attempt: Attempt) -> SessionUpdate:
         """Step: a session that is in no conversation yet, so that no customer sees it."""
         # While none can be attached, each one would be left over.
-        self.client.check_circuit(attempt, ATTACH)
+        self.client.breaker.before_call(ATTACH.name, attempt.initiation_id)
         settings = dict(attempt.command.session_settings)
         try:
             created = self.client.call(attempt, CREATE, self.scope(attempt), json=settings)

@@ -8,7 +8,7 @@ from typing import Protocol
 from cobrowse.clock import Clock
 
 # Longest wait that is honoured, in seconds: a day. A longer one is treated as the sender's error.
-_LONGEST_WAIT = 86_400.0
+_MAX_WAIT = 86_400.0
 # "Retry the request in [42] seconds". "within [60] seconds", the length of a window, is no wait.
 _IN_SECONDS = re.compile(
     r"\b(?:in|after|for)\s+\[?(\d{1,9}(?:\.\d{1,3})?)\]?\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?)\b",
@@ -47,7 +47,7 @@ def retry_after(value: str, clock: Clock) -> float | None:
         except (ValueError, TypeError):
             return None
     # "nan" and "-5" are floats too, and no waits.
-    return min(seconds, _LONGEST_WAIT) if seconds >= 0 else None
+    return min(seconds, _MAX_WAIT) if seconds >= 0 else None
 
 
 def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
@@ -57,13 +57,13 @@ def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float |
         return named
     reset = _number(headers, "inin-ratelimit-reset")
     if reset is not None:
-        return min(reset, _LONGEST_WAIT)
+        return min(reset, _MAX_WAIT)
     found = _IN_SECONDS.search(message)
     if found is None:
         return None
     unit = found[2].lower()
     factor = 0.001 if unit.startswith(("ms", "milli")) else 60.0 if unit.startswith("m") else 1.0
-    return min(float(found[1]) * factor, _LONGEST_WAIT)
+    return min(float(found[1]) * factor, _MAX_WAIT)
 
 
 def budget_of(headers: Fields) -> BudgetHeaders | None:
@@ -75,7 +75,7 @@ def budget_of(headers: Fields) -> BudgetHeaders | None:
     reset = _number(headers, "inin-ratelimit-reset")
     if allowed is None or reset is None:
         return None
-    return BudgetHeaders(count, allowed, min(reset, _LONGEST_WAIT))
+    return BudgetHeaders(count, allowed, min(reset, _MAX_WAIT))
 
 
 def _number(headers: Fields, name: str) -> float | None:

@@ -13,7 +13,7 @@ from integrations.senders.payloads.chat_events import HEARTBEAT
 CLOSING = "v2.system.socket_closing"
 PING = '{"message":"ping"}'
 # Seconds a channel is used for where Genesys does not say when it ends.
-USUAL_LIFE = 86_400.0
+DEFAULT_LIFETIME = 86_400.0
 
 
 class Message(NamedTuple):
@@ -39,17 +39,17 @@ class Times(NamedTuple):
     renew_again: float = 10.0
 
 
-USUAL_TIMES = Times()
+DEFAULT_TIMES = Times()
 
 
 class Connection:
     """A channel's socket, read by one thread."""
 
-    def __init__(self, socket: Stream, expires: datetime | None, clock: Clock, times: Times = USUAL_TIMES) -> None:
+    def __init__(self, socket: Stream, expires: datetime | None, clock: Clock, times: Times = DEFAULT_TIMES) -> None:
         self._socket = socket
         self._clock = clock
         self._times = times
-        life = (expires - clock.now()).total_seconds() if expires is not None else USUAL_LIFE
+        life = (expires - clock.now()).total_seconds() if expires is not None else DEFAULT_LIFETIME
         # A life that is short leaves half of it, so that renewals don't follow each other at once.
         self._renew_at = clock.monotonic() + max(life - times.renew_before, life / 2)
         self._last_message = clock.monotonic()

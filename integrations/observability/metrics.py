@@ -115,12 +115,7 @@ class Metrics:
     the directory can't be used, this process counts for itself: that costs numbers, not a session.
     """
 
-    def __init__(
-        self,
-        senders: Iterable[str],
-        directory: str = "",
-        write: counter_files.Write = os.write,
-    ) -> None:
+    def __init__(self, senders: Iterable[str], directory: str = "", write: counter_files.Write = os.write) -> None:
         self._senders = frozenset(senders)
         self.registry = CollectorRegistry()
         self._directory = _prepare_directory(directory, write)

@@ -8,7 +8,7 @@ from cobrowse.model import Action, StartWhen
 from integrations.secret_files import SecretFileError
 from integrations.senders.auth import checks
 from integrations.senders.auth.checks import Check, chosen
-from integrations.senders.auth.credentials import SHORTEST
+from integrations.senders.auth.credentials import MIN_SECRET_BYTES
 from integrations.senders.auth.scheme import TEXT, Scheme, SecretForm, SenderContext
 from integrations.senders.handshakes import HANDSHAKES, Handshake, check_origins
 from integrations.senders.handshakes import KEYS as HANDSHAKE_KEYS
@@ -206,7 +206,7 @@ def _secret_error(reference: str, form: SecretForm, context: SenderContext) -> s
     key = form.key_of(secret)
     if key is None:
         return f"{reference} is not of the form {form.name}"
-    return f"{reference} is under {SHORTEST} bytes" if len(key) < SHORTEST else ""
+    return f"{reference} is under {MIN_SECRET_BYTES} bytes" if len(key) < MIN_SECRET_BYTES else ""
 
 
 def _envelope_errors(envelope: Envelope, valid: Mapping[str, object], row: Mapping[str, object]) -> list[str]:

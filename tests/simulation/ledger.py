@@ -18,6 +18,7 @@ from cobrowse.ledger import (
     released_lock_key,
 )
 from cobrowse.model import Outcome
+from cobrowse.outcomes import state_of
 from tests.simulation import mischief
 from tests.simulation.rows import PowerCut, Row, Settled, Win
 from tests.simulation.scheduler import Call, Scheduler
@@ -67,45 +68,25 @@ class SimulatedLedger:
     def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
         return self.reached("find", lock_key, lambda: self._find(lock_key))
 
-    def reclaim(
-        self,
-        initiation_id: str,
-        lease_owner: str,
-        lease_seconds: float,
-        *,
-        seconds: float | None = None,
-    ) -> ClaimResult | None:
+    def reclaim(self, lease: Lease, lease_seconds: float, *, seconds: float | None = None) -> ClaimResult | None:
         # A worker's actors are named after what was delivered to it.
         correlation = self.world.alive().name.rpartition("/")[2]
 
         def effect() -> ClaimResult | None:
-            return self._reclaim(initiation_id, lease_owner, lease_seconds, correlation)
+            return self._reclaim(lease, lease_seconds, correlation)
 
-        return self.reached("reclaim", initiation_id, self.committing(effect, durable=True))
+        return self.reached("reclaim", lease.id, self.committing(effect, durable=True))
 
-    def save_checkpoint(
-        self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
-    ) -> None:
-        effect = self.committing(
-            lambda: self._begin(initiation_id, lease_owner, checkpoint), durable=checkpoint.may_have_notified
-        )
+    def save_checkpoint(self, lease: Lease, checkpoint: Checkpoint, *, seconds: float | None = None) -> None:
+        effect = self.committing(lambda: self._begin(lease, checkpoint), durable=checkpoint.may_have_notified)
         if not self.reached("begin", checkpoint.pending_step, effect):
             raise LeaseLost
 
-    def complete(
-        self,
-        initiation_id: str,
-        lease_owner: str,
-        state: State,
-        checkpoint: Checkpoint,
-        outcome: Outcome,
-        *,
-        seconds: float | None = None,
-    ) -> None:
+    def complete(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome, *, seconds: float | None = None) -> None:
         def effect() -> bool:
-            return self._settle(initiation_id, lease_owner, state, checkpoint, outcome)
+            return self._settle(lease, checkpoint, outcome)
 
-        if not self.reached("settle", state.value, self.committing(effect, durable=False)):
+        if not self.reached("settle", state_of(outcome).value, self.committing(effect, durable=False)):
             raise LeaseLost
 
     def mark_ended(self, entry: InitiationRecord, *, seconds: float | None = None) -> None:
@@ -143,30 +124,26 @@ class SimulatedLedger:
         row = self.slots.get(lock_key)
         return self.entry(row) if row is not None else None
 
-    def _reclaim(
-        self, initiation_id: str, lease_owner: str, lease_seconds: float, correlation: str
-    ) -> ClaimResult | None:
-        row = self.by_id.get(initiation_id)
+    def _reclaim(self, lease: Lease, lease_seconds: float, correlation: str) -> ClaimResult | None:
+        row = self.by_id.get(lease.id)
         if row is None:
             return None
         if row.state not in (State.FAILED_FINAL, State.FAILED_RETRYABLE) and (
             row.state is not State.RUNNING or self._left(row) > 0
         ):
             return self.entry(row)
-        self._take(row, lease_owner, lease_seconds, correlation)
+        self._take(row, lease.lease_owner, lease_seconds, correlation)
         return self._won(row)
 
-    def _begin(self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint) -> bool:
-        row = self._held(initiation_id, lease_owner)
+    def _begin(self, lease: Lease, checkpoint: Checkpoint) -> bool:
+        row = self._held(lease)
         if row is None:
             return False
         row.checkpoint, row.updated, row.ended = checkpoint, self.now(), 0.0
         return True
 
-    def _settle(
-        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
-    ) -> bool:
-        row = self._held(initiation_id, lease_owner)
+    def _settle(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome) -> bool:
+        row, state = self._held(lease), state_of(outcome)
         if row is None:
             return False
         row.late = self._left(row) <= 0
@@ -176,7 +153,7 @@ class SimulatedLedger:
             del self.slots[row.lock_key]
             row.lock_key = released_lock_key(row.id)
             self.slots[row.lock_key] = row
-        self.settled.append(Settled(self.world.now, row, lease_owner, state, row.outcome, row.attempts))
+        self.settled.append(Settled(self.world.now, row, lease.lease_owner, state, row.outcome, row.attempts))
         for actor in row.waiting:
             if not actor.dead:
                 self.world.wake(actor)
@@ -196,9 +173,9 @@ class SimulatedLedger:
     def _holding(self, lock_key: str) -> Row | None:
         return self.slots.get(lock_key)
 
-    def _held(self, initiation_id: str, lease_owner: str) -> Row | None:
-        row = self.by_id.get(initiation_id)
-        return row if row is not None and row.state is State.RUNNING and row.lease_owner == lease_owner else None
+    def _held(self, lease: Lease) -> Row | None:
+        row = self.by_id.get(lease.id)
+        return row if row is not None and row.state is State.RUNNING and row.lease_owner == lease.lease_owner else None
 
     def _new(self, claim: Claim) -> Row:
         row = Row(

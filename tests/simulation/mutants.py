@@ -8,7 +8,16 @@ from cobrowse.callbacks import Callback, Delivery
 from cobrowse.errors import ConversationNotActive, GenesysBadResponse, LedgerUnavailable, SessionNotIdentified
 from cobrowse.flow import Attempt, Flow
 from cobrowse.initiation import Initiation
-from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Ledger, State, lock_key_for
+from cobrowse.ledger import (
+    Acquired,
+    Checkpoint,
+    Claim,
+    ClaimResult,
+    InitiationRecord,
+    Lease,
+    Ledger,
+    lock_key_for,
+)
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import outcome_of
 from integrations.callbacks.sender import CallbackSender
@@ -73,8 +82,8 @@ class _Unmindful(_Rowwise):
 class _AnyHolder(SimulatedLedger):
     """No lease check: whoever once held a row may write to it."""
 
-    def _held(self, initiation_id: str, lease_owner: str) -> Row | None:
-        return self.by_id.get(initiation_id)
+    def _held(self, lease: Lease) -> Row | None:
+        return self.by_id.get(lease.id)
 
 
 class _NoUniqueKey(SimulatedLedger):
@@ -90,8 +99,8 @@ class _NoCommitBeforeCall(SimulatedLedger):
     def _claim(self, claim: Claim) -> ClaimResult:
         return super()._claim(replace(claim, checkpoint=Checkpoint()))
 
-    def _begin(self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint) -> bool:
-        return self._held(initiation_id, lease_owner) is not None
+    def _begin(self, lease: Lease, checkpoint: Checkpoint) -> bool:
+        return self._held(lease) is not None
 
 
 class _NeverOnDisk(SimulatedLedger):
@@ -127,10 +136,8 @@ class _BlindTakeOver(SimulatedLedger):
 class _BlindPerson(SimulatedLedger):
     """A person's retry does not see who is at work on the conversation."""
 
-    def _reclaim(
-        self, initiation_id: str, lease_owner: str, lease_seconds: float, correlation: str
-    ) -> ClaimResult | None:
-        claimed = super()._reclaim(initiation_id, lease_owner, lease_seconds, correlation)
+    def _reclaim(self, lease: Lease, lease_seconds: float, correlation: str) -> ClaimResult | None:
+        claimed = super()._reclaim(lease, lease_seconds, correlation)
         return replace(claimed, ahead=(), history=()) if isinstance(claimed, Acquired) else claimed
 
 
@@ -213,7 +220,7 @@ class _IgnoredOnRecord(Initiation):
         outcome = replace(outcome_of(attempt, Status.IGNORED), reason=reason)
         claimed = self.ledger.claim(self._claim(attempt, lock_key_for(command, attempt.initiation_id), Checkpoint()))
         if isinstance(claimed, Acquired):
-            self.ledger.complete(claimed.entry.id, attempt.lease_owner, State.SUCCEEDED, Checkpoint(), outcome)
+            self.ledger.complete(Lease(claimed.entry.id, attempt.lease_owner), Checkpoint(), outcome)
         return outcome
 
 
@@ -239,20 +246,16 @@ class _ShortLease(SimulatedLedger):
 class _Forgetful(SimulatedLedger):
     """The answer is not kept as it was given."""
 
-    def _settle(
-        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
-    ) -> bool:
-        return super()._settle(initiation_id, lease_owner, state, checkpoint, replace(outcome, upstream_calls=0))
+    def _settle(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome) -> bool:
+        return super()._settle(lease, checkpoint, replace(outcome, upstream_calls=0))
 
 
 class _EventBeside(StoredLedger):
     """The event of an outcome is written by a commit of its own, which may not come."""
 
-    def _settle(
-        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
-    ) -> bool:
+    def _settle(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome) -> bool:
         self.store._adds_callbacks = self.world.random.random() < 0.9
-        return super()._settle(initiation_id, lease_owner, state, checkpoint, outcome)
+        return super()._settle(lease, checkpoint, outcome)
 
 
 class _NotOnDisk(StoredLedger):

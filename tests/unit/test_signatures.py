@@ -11,7 +11,7 @@ from cobrowse.errors import NotAuthenticated, SignatureInvalid, SignatureMissing
 from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.auth.timestamps import seconds_in, written
-from integrations.senders.registry import load_senders
+from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import NOW
 
@@ -195,6 +195,19 @@ def test_a_basic_user_name_counts_only_if_the_row_names_one():
     for wrong in (f"anyone:{SECRET}", f":{SECRET}", f"servicenow:{SECRET}:", "servicenow:", "servicenow", SECRET):
         with pytest.raises(NotAuthenticated):
             named.authenticate(basic(wrong), NOW)
+
+
+@pytest.mark.parametrize("sent", [f"Bearer {SECRET}", f"bearer {SECRET}", f"Bearer   {SECRET} "])
+def test_a_bearer_token_is_read_as_http_lets_it_be_written(sent):
+    assert row("bearer").authenticate(incoming({"Authorization": sent}), NOW) == "S"
+
+
+def test_the_name_of_a_query_parameter_is_what_a_url_may_have_unescaped():
+    sender = row("api-key", more='query = "Api.Key_~-9"')
+    assert sender.authenticate(incoming({}, query=f"Api.Key_~-9={SECRET}"), NOW) == "S"
+    for name in ("", "a b", "a&b", "ä", "a" * 101):
+        with pytest.raises(SendersFileError, match="query: must be the name of a query parameter"):
+            row("api-key", more=f'query = "{name}"')
 
 
 @pytest.mark.parametrize(

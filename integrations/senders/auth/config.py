@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
@@ -29,7 +29,7 @@ class AuthConfig:
     header: str = ""
     query: str = ""
     username: str = ""
-    subjects: tuple[str, ...] = ()
+    subjects: Sequence[str] = ()
     subject_header: str = ""
     algorithm: Literal["sha256", "sha512", "sha1"] = "sha256"
     construction: Literal["hmac", "hash"] = "hmac"

@@ -16,7 +16,7 @@ from cobrowse.errors import InvalidRequest
 from schemas.data_action import SETTINGS_BYTES
 from schemas.duplicates import check_names
 from schemas.json_text import read_json
-from schemas.texts import SHOWN, conversation_id_in, medium_in, placeholder_in
+from schemas.texts import SHOWN_LENGTH, conversation_id_in, medium_in, placeholder_in
 
 # What JMESPath's functions raise on data they were not made for, its own errors included (they are ValueErrors).
 _MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -116,8 +116,10 @@ def conversation_id(value: object, where: str) -> str:
     if not text:
         raise InvalidRequest(f"{where}: there is no conversation id")
     if placeholder := placeholder_in(text):
-        raise InvalidRequest(f"{where}: the sender's variable {placeholder[:SHOWN]} was not set; {text[:SHOWN]!r} came")
-    raise InvalidRequest(f"{where}: {text[:SHOWN]!r} is not a conversation id, which is a UUID")
+        raise InvalidRequest(
+            f"{where}: the sender's variable {placeholder[:SHOWN_LENGTH]} was not set; {text[:SHOWN_LENGTH]!r} came"
+        )
+    raise InvalidRequest(f"{where}: {text[:SHOWN_LENGTH]!r} is not a conversation id, which is a UUID")
 
 
 def session_settings(value: object, where: str) -> Mapping[str, object]:
