@@ -108,15 +108,15 @@ def test_a_name_that_is_no_part_of_a_url_is_refused(name):
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        (GOOD.replace("github", "guthib"), "signature: unknown scheme 'guthib'; did you mean 'github'? choose one of "),
+        (GOOD.replace("github", "guthib"), "signature: unknown scheme 'guthib'; did you mean 'github'?"),
         (
             GOOD.replace("custom", "costum"),
             "envelope: unknown envelope 'costum'; did you mean 'custom'? choose one of ",
         ),
-        (GOOD + "headr = 'x'", "headr: not a key of a sender: 'headr'; did you mean 'header'? choose one of "),
+        (GOOD + "headr = 'x'", "headr: not a key of a sender: 'headr'; did you mean 'header'?"),
         (
             GOOD + "response_policy = 'zendisk'",
-            "response_policy: unknown response_policy 'zendisk'; did you mean 'zendesk'? choose one of ",
+            "response_policy: unknown response_policy 'zendisk'; did you mean 'zendesk'?",
         ),
         (GOOD + "always_200 = 'both'", "always_200: must be true or false"),
         (GOOD + "reuse_live_session = 'no'", "reuse_live_session: must be true or false"),
