@@ -19,7 +19,7 @@ from cobrowse.errors import KeysUnavailable
 from integrations.senders.auth.public_keys import Key, Public
 from integrations.senders.fetching import FetchError, fetch
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 _KINDS: dict[str, type[RSAKey | ECKey | OKPKey]] = {kind.key_type: kind for kind in (RSAKey, ECKey, OKPKey)}
 # Seconds: keys are announced a day and more before they are used.
