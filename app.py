@@ -47,7 +47,7 @@ from web.reloading import ACTIVE_CONFIGURATION, ActiveConfiguration
 from web.session_actions import SessionActions
 from web.webhooks import Webhooks
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 
 class Parts(NamedTuple):
@@ -79,8 +79,6 @@ def create_app(
         log.error("a reload was refused: the configuration of before is in force", fault=fault)
     for sender in senders:
         sender.start()
-        for warning in sender.warnings:
-            log.warning("check this row of the senders file", sender=sender.name, warning=warning)
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
     metrics.reload_refused(bool(active_configuration.refused))
     parts = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
@@ -287,3 +285,9 @@ def configuration_errors(environ: Mapping[str, str], senders_text: str | None = 
     except SettingsError as error:
         return error.errors
     return []
+
+
+def warnings_of(environ: Mapping[str, str], senders_text: str | None = None) -> list[str]:
+    """What a valid senders file has that is weak or leads nowhere, a line for each. SettingsError if it is invalid."""
+    _, senders, _ = load_auth(load_settings(environ), SystemClock(), environ, senders_text)
+    return [f"{sender.name}: {warning}" for sender in senders for warning in sender.warnings]

@@ -24,7 +24,7 @@ sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 for _name in ("pygments", "rich"):
     sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
-from settings import Settings, SettingsError, load_settings
+from settings import Settings, SettingsError, explained_in, load_settings
 from web.reloading import ACTIVE_CONFIGURATION, EnvFileError
 from web.worker import STOP_SIGNALS
 
@@ -79,8 +79,8 @@ forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
 
-def on_starting(_server: object) -> None:
-    """Print the settings errors once, one per line, before any worker starts."""
+def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    """Before any worker starts, print the settings errors and end; else warn of what is weak in the senders file."""
     with contextlib.suppress(OSError):
         for left_over in counts.glob("*.db"):
             left_over.unlink()
@@ -94,8 +94,16 @@ def on_starting(_server: object) -> None:
     ACTIVE_CONFIGURATION.snapshot_senders()
     if faults := configuration_errors(os.environ, ACTIVE_CONFIGURATION.senders):
         lines = "\n".join(f"  {fault}" for fault in faults)
-        print(f"Invalid configuration (.env.example explains each variable):\n{lines}", file=sys.stderr)  # noqa: T201
+        print(f"Invalid configuration ({explained_in(faults)}):\n{lines}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    _warn(server)
+
+
+def _warn(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    from app import warnings_of  # noqa: PLC0415 - after .env is read
+
+    for warning in warnings_of(os.environ, ACTIVE_CONFIGURATION.senders):
+        server.log.warning("Senders file, %s", warning)
 
 
 def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
@@ -104,6 +112,8 @@ def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
 
     for fault in ACTIVE_CONFIGURATION.reload(configuration_errors):
         server.log.error("Reload refused, the configuration of before stays in force: %s", fault)
+    if not ACTIVE_CONFIGURATION.refused:
+        _warn(server)
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types

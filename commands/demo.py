@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -66,9 +67,16 @@ def demo(serve: bool, as_json: bool) -> None:
         echo_unwrapped(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'")
         echo("In another terminal the commands use this service after the first line:")
         echo_unwrapped(f"set -a; . {env_file}; set +a")
-        echo_unwrapped("cobrowse-bridge list", f"cobrowse-bridge send zendesk --example --url {url}")
+        echo_unwrapped(f"{program()} list", f"{program()} send zendesk --example --url {url}")
         echo("Ctrl-C stops both.")
         _wait()
+
+
+def program() -> str:
+    """How a shell reaches the commands: by name where the path has it, else by its file beside this Python."""
+    beside = Path(sys.executable).with_name("cobrowse-bridge")
+    found = shutil.which("cobrowse-bridge") or not beside.exists()
+    return "cobrowse-bridge" if found else shlex.quote(str(beside))
 
 
 def _wait() -> None:

@@ -20,7 +20,7 @@ from integrations.senders.response_policies import acknowledgement
 from integrations.senders.sample_deliveries import Replacements, sample_delivery, sample_names
 from sandbox.state import OF_CHANNEL
 from schemas.addresses import http_url
-from settings import load_settings
+from settings import SettingsError, load_settings
 from web.responses import is_success_message
 
 # What says whether the org is a sandbox.
@@ -80,7 +80,9 @@ def send(
     all_senders = load_configured_senders()
     row = all_senders.get(sender)
     if row is None:
-        names = ", ".join(each.name for each in all_senders) or "none is configured"
+        if not all_senders:
+            raise SettingsError(["SENDERS_FILE: names no file that has a sender; copy senders.example.toml"])
+        names = ", ".join(each.name for each in all_senders)
         raise click.UsageError(f"There is no sender {sender!r}; known senders: {names}.")
     if (payload is None) == (not example):
         raise click.UsageError("Name either --file FILE or --example.")

@@ -39,8 +39,10 @@ def host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
     try:
         addresses = context.probe.addresses(url)
         name = urlsplit(url).hostname
-        found = f"{name} is {', '.join(addresses[:3])}" if addresses != [name] else f"skipped ({name} is an IP address)"
-        yield Check(dns, True, found)
+        if addresses == [name]:
+            yield Check(dns, None, f"{name} is an IP address")
+        else:
+            yield Check(dns, True, f"{name} is {', '.join(addresses[:3])}")
     except Unreachable as error:
         region_name = context.settings.genesys_region
         region_hint = f"GENESYS_REGION is {region_name}: is it your org's? " if region_name in url else ""

@@ -46,8 +46,9 @@ class Budgets:
 
     def seconds_left(self, name: str) -> float:
         """Seconds until a call may go out; 0 if it may now."""
-        own = self._closed_until.get(name, 0.0) - self._clock.monotonic()
-        return max(0.0, own, self._shared.seconds_left(name) if self._shared else 0.0)
+        now = self._clock.monotonic()
+        own = self._closed_until.get(name, now) - now
+        return max(own, self._shared.seconds_left(name) if self._shared else 0.0)
 
     def record(self, name: str, reported: BudgetHeaders) -> None:
         """Record the budget that a response's headers state; one that is used up is passed on, once a window."""

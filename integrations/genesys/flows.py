@@ -111,8 +111,10 @@ class Flows:
 
     def __init__(self, client: Client, mode: str, rows: Sequence[FlowRow] = FLOWS, *, end_media_sessions: bool) -> None:
         self.client = client
-        self._can_end = {row.name for row in rows if row.can_end or end_media_sessions}
-        self._end_calls = EndCalls(client, self.authorize, lambda: self._in_force() in self._can_end)
+        self._unendable = {row.name for row in rows if not (row.can_end or end_media_sessions)}
+        self._end_calls = EndCalls(
+            client, self.authorize, lambda: name if (name := self._in_force()) in self._unendable else ""
+        )
         self._ending = Flow("end", (self._end_calls.step(),))
         self._candidates = [row.name for row in candidates(mode, rows)]
         self._unavailable: set[str] = set()

@@ -68,6 +68,10 @@ def test_no_way_to_format_a_secret_shows_it(shown):
     assert TEXT not in shown
 
 
+def test_a_secret_is_shown_as_dots_alone():
+    assert str(SECRET) == str(Secret()) == "•••"
+
+
 @pytest.mark.parametrize(
     "use",
     [

@@ -174,7 +174,7 @@ API_KEY = Scheme(
     openapi=header_key("X-Api-Key", "The secret, in the header or the query parameter that the row names."),
     keys={"header": checks.header, "query": checks.matching(_QUERY_NAME, "the name of a query parameter")},
     errors=_api_key_errors,
-    with_defaults=lambda row: row if "query" in row else {"header": "X-Api-Key", **row},
+    with_defaults=lambda row: {"header": "X-Api-Key", **row},
 )
 BASIC = Scheme(
     "basic",
@@ -198,5 +198,4 @@ MTLS = Scheme(
     required=("subjects", "subject_header"),
     settings=("trusted_proxies",),
     secrets="none",
-    with_defaults=lambda row: {**row, "subjects": tuple(row["subjects"])},
 )
