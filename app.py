@@ -68,15 +68,15 @@ def create_app(
     environ: Mapping[str, str] = ENVIRONMENT,
     active_configuration: ActiveConfiguration = ACTIVE_CONFIGURATION,
 ) -> Flask:
-    """The service as a WSGI application. SettingsError, a line for each fault, if it can't start so.
+    """The service as a WSGI application. SettingsError, a line for each error, if it can't start so.
 
     `environ` holds the senders' secrets, and the settings where none are handed in.
     """
     settings, clock = settings or load_settings(environ), clock or SystemClock()
     keys, senders, rates = load_auth(settings, clock, environ, active_configuration.senders)
     configure_logging(settings.log_level, settings.log_format)
-    for fault in active_configuration.refused:
-        log.error("a reload was refused: the configuration of before is in force", fault=fault)
+    for error in active_configuration.refused:
+        log.error("a reload was refused: the configuration of before is in force", error=error)
     for sender in senders:
         sender.start()
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
@@ -277,7 +277,7 @@ def build_ledger(settings: Settings) -> LedgerStore:
 
 
 def configuration_errors(environ: Mapping[str, str], senders_text: str | None = None) -> list[str]:
-    """What a worker would end with, a line for each fault."""
+    """What a worker would end with, a line for each error."""
     try:
         settings = load_settings(environ)
         load_auth(settings, SystemClock(), environ, senders_text)

@@ -92,9 +92,9 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     )
     os.register_at_fork(before=hold, after_in_parent=release)
     ACTIVE_CONFIGURATION.snapshot_senders()
-    if faults := configuration_errors(os.environ, ACTIVE_CONFIGURATION.senders):
-        lines = "\n".join(f"  {fault}" for fault in faults)
-        print(f"Invalid configuration ({explained_in(faults)}):\n{lines}", file=sys.stderr)  # noqa: T201
+    if errors := configuration_errors(os.environ, ACTIVE_CONFIGURATION.senders):
+        lines = "\n".join(f"  {line}" for line in errors)
+        print(f"Invalid configuration ({explained_in(errors)}):\n{lines}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     _warn(server)
 
@@ -110,8 +110,8 @@ def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     """Read .env and the senders file again; what is invalid keeps those in force, and is logged."""
     from app import configuration_errors  # noqa: PLC0415 - after .env is read
 
-    for fault in ACTIVE_CONFIGURATION.reload(configuration_errors):
-        server.log.error("Reload refused, the configuration of before stays in force: %s", fault)
+    for line in ACTIVE_CONFIGURATION.reload(configuration_errors):
+        server.log.error("Reload refused, the configuration of before stays in force: %s", line)
     if not ACTIVE_CONFIGURATION.refused:
         _warn(server)
 

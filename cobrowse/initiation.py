@@ -197,8 +197,8 @@ class Initiation:
                 outcome = failure_outcome(attempt, error)
             except LeaseLost:
                 raise
-            except Exception as fault:  # noqa: BLE001 - the row must not stay running for a bug: a retry continues it
-                unhandled = fault
+            except Exception as error:  # noqa: BLE001 - the row must not stay running for a bug: a retry continues it
+                unhandled = error
                 outcome = failure_outcome(attempt, InternalError(_INTERNAL_ERROR))
             self._complete(ledger, attempt, outcome)
         except LeaseLost:

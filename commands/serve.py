@@ -25,12 +25,12 @@ def serve(env_file: Path | None, only_check: bool, as_json: bool) -> None:
         from app import configuration_errors  # noqa: PLC0415 - the server imports it after it has patched
 
         load_environment(env_file)
-        faults = configuration_errors(os.environ)
+        errors = configuration_errors(os.environ)
         if as_json:
-            echo_json({"ok": not faults, "errors": faults})
-            sys.exit(2 if faults else 0)
-        if faults:
-            raise SettingsError(faults)
+            echo_json({"ok": not errors, "errors": errors})
+            sys.exit(2 if errors else 0)
+        if errors:
+            raise SettingsError(errors)
         echo("The settings let the service start.")
         return
     if as_json:

@@ -92,8 +92,8 @@ def _run(row: CheckRow, context: DiagnosticContext, org: GenesysChecks) -> Itera
 
 def settings_checks(errors: Iterable[str]) -> Iterator[Check]:
     """The checks where the settings themselves are wrong, a line for each: nothing else can be checked then."""
-    for fault in errors:
-        name, _, what = fault.partition(":")
+    for line in errors:
+        name, _, what = line.partition(":")
         hint = f"Correct {name} in the environment or .env; .env.example explains each variable."
         yield Check("settings", False, f"{name}:{what}", hint)
 

@@ -140,7 +140,7 @@ def _check_last_reload(context: DiagnosticContext, url: str) -> Iterator[Check]:
         return  # not passed on by a proxy, which is nothing wrong
     checks = document.get("checks") if isinstance(document, dict) else None
     if isinstance(checks, dict) and "configuration" in checks:
-        hint = "Its log names each fault. Correct the senders file or .env, check it as above, and send SIGHUP again."
+        hint = "Its log names each error. Correct the senders file or .env, check it as above, and send SIGHUP again."
         found = f"the service at {url} refused its last reload and runs on its former configuration"
         yield Check("reload", False, found, hint)
 
@@ -153,9 +153,9 @@ def _row(sender: Sender) -> str:
 def _row_error_checks(file: Path, errors: list[str]) -> Iterator[Check]:
     """The errors by row, and the rows without errors."""
     by_name: dict[str, list[str]] = {}
-    for fault in errors:
-        match = _ROW.search(fault)
-        name, message = (f"sender {match[1]}", match[2]) if match else ("senders", fault)
+    for line in errors:
+        match = _ROW.search(line)
+        name, message = (f"sender {match[1]}", match[2]) if match else ("senders", line)
         by_name.setdefault(name, []).append(message)
     for name in _names(file):
         by_name.setdefault(f"sender {name}", [])
@@ -163,7 +163,7 @@ def _row_error_checks(file: Path, errors: list[str]) -> Iterator[Check]:
         if not row_errors:
             yield Check(name, True, "its row is valid")
             continue
-        unset = [found for fault in row_errors for found in _UNSET.findall(fault)]
+        unset = [found for line in row_errors for found in _UNSET.findall(line)]
         hint = (
             f"Correct the row in {file.name}; senders.example.toml explains every key. "
             "A service that runs keeps the rows that it has until a SIGHUP finds them valid."

@@ -42,8 +42,8 @@ def run_off_loop(work: Callable[[], T], seconds: float | None = None) -> T:
         nonlocal error
         try:
             return work()
-        except Exception as fault:  # noqa: BLE001 - raised below: gevent would also print it
-            error = fault
+        except Exception as caught_error:  # noqa: BLE001 - raised below: gevent would also print it
+            error = caught_error
             return None
 
     with _gevent().Timeout(seconds, TimeoutError):

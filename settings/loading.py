@@ -55,7 +55,7 @@ def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[st
 def load_auth(
     settings: Settings, clock: Clock, environ: Mapping[str, str] = ENVIRONMENT, senders_text: str | None = None
 ) -> tuple[ApiKeys, Senders, RateLimiter]:
-    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file.
+    """Who may call, and how often. SettingsError with every error of the API keys and of the senders file.
 
     `senders_text` is the senders file's text where it was read before.
     """

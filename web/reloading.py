@@ -20,7 +20,7 @@ class EnvFileError(ValueError):
 class ActiveConfiguration:
     """The configuration in force. `senders` is the senders file's text, None: as it is on the disk.
 
-    `refused`: why what is on the disk is not in force, a line for each fault; empty while it is.
+    `refused`: why what is on the disk is not in force, a line for each error; empty while it is.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class ActiveConfiguration:
     def read_env_file(self, environ: MutableMapping[str, str], path: str) -> None:
         """Add the variables of a .env to the process's environment, whose own win. Nothing the second time.
 
-        Raises EnvFileError if it can't be read; that there is none is no fault.
+        Raises EnvFileError if it can't be read; that there is none is no error.
         """
         if self._outer is None:
             self._environ, self._outer, self._env_file = environ, dict(environ), path

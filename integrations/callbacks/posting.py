@@ -66,9 +66,9 @@ class Poster:
         """Send it once, and raise nothing: one that can't be sent would be due again at once, for ever."""
         try:
             return self._try(callback)
-        except Exception as fault:
+        except Exception as error:
             log.exception("callbacks: internal error", webhook_id=callback.id)
-            return self._retry_later(callback, f"not sent: internal error ({type(fault).__name__})")
+            return self._retry_later(callback, f"not sent: internal error ({type(error).__name__})")
 
     def _try(self, callback: Callback) -> TryResult:
         if callback.outcome is None:  # a newer release may have written it, which sends it once this one has gone

@@ -40,23 +40,23 @@ class Closed(Exception):
 class _Job:
     """A work, what came of it, and the greenlet that waits for that."""
 
-    __slots__ = ("durable", "fault", "result", "waiter", "work")
+    __slots__ = ("durable", "error", "result", "waiter", "work")
 
     def __init__(self, work: Callable[[Run], Any], *, durable: bool) -> None:
         self.work = work
         self.durable = durable
         self.result: Any = None
-        self.fault: Exception | None = None
+        self.error: Exception | None = None
         self.waiter: Any = None
 
     @property
     def must_be_durable(self) -> bool:
         """Whether it was committed and must reach the disk."""
-        return self.durable and self.fault is None
+        return self.durable and self.error is None
 
-    def wake(self, fault: Exception | None) -> None:
+    def wake(self, error: Exception | None) -> None:
         """Let its greenlet go on. On the loop only."""
-        self.fault = self.fault or fault
+        self.error = self.error or error
         self.waiter.switch(None)
 
 
@@ -98,8 +98,8 @@ class Batches:
             self._enqueue(job, deadline)
         else:
             self._commit_alone(job, deadline)
-        if job.fault is not None:
-            raise job.fault
+        if job.error is not None:
+            raise job.error
         result: T = job.result
         return result
 
@@ -157,7 +157,7 @@ class Batches:
                 job.wake(None)
 
     def _commit(self, batch: tuple[_Job, ...]) -> bool:
-        """Run these in one transaction. False if another process writes just now; a fault of it is each one's.
+        """Run these in one transaction. False if another process writes just now; an error of it is each job's.
 
         A work that fails has written nothing, or what is right by itself (`Database.write`).
         """
@@ -168,20 +168,20 @@ class Batches:
                 for job in batch:
                     try:
                         job.result = job.work(self._run)
-                    except Exception as fault:
+                    except Exception as error:
                         if not self._connection.in_transaction:
-                            raise  # SQLite has rolled everything back: a full disk, a fault of it
-                        job.fault = fault  # for the request that asked for this work, not for the others
+                            raise  # SQLite has rolled everything back: a full disk, an I/O error
+                        job.error = error  # for the request that asked for this work, not for the others
                 self._connection.execute("COMMIT")
                 self.commits += 1
-            except BaseException as fault:
+            except BaseException as error:
                 if not self._closed and self._connection.in_transaction:
                     with suppress(sqlite3.Error):  # then the next BEGIN is refused, and the file opened anew
                         self._connection.rollback()
-                if not isinstance(fault, Exception):
+                if not isinstance(error, Exception):
                     raise
                 for job in batch:
-                    job.fault = job.fault or fault
+                    job.error = job.error or error
         return True
 
     def _begin(self) -> bool:
@@ -190,8 +190,8 @@ class Batches:
         self._check()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as fault:
-            if is_busy(fault):
+        except sqlite3.OperationalError as error:
+            if is_busy(error):
                 return False
             raise
         return True
@@ -202,14 +202,14 @@ def retry_while_busy(do: Callable[[], T], deadline: Deadline) -> T:
     while True:
         try:
             return do()
-        except sqlite3.OperationalError as fault:
-            if not is_busy(fault):
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
                 raise
             if not deadline.allows(RETRY_INTERVAL):
-                raise Locked from fault
+                raise Locked from error
             deadline.clock.sleep(RETRY_INTERVAL)
 
 
-def is_busy(fault: BaseException) -> bool:
+def is_busy(error: BaseException) -> bool:
     """Whether another process holds the lock, so that a retry can succeed."""
-    return isinstance(fault, sqlite3.OperationalError) and fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

@@ -29,7 +29,7 @@ class Checkpoints:
         start_off_loop(self._run, self._on_end)
 
     def _run(self) -> None:
-        # Requests meet the same fault and report it; the log is longer until the next time.
+        # Requests meet the same error and report it; the log is longer until the next time.
         with suppress(sqlite3.Error), closing(self._connect()) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             # Most of the work is done without blocking writers, the rest while they wait.

@@ -231,8 +231,8 @@ def _prepare_directory(directory: str, write: counter_files.Write) -> str:
             counter_files.allocate(directory, this_process, write)
             kinds_of_value.ValueClass = counter_files.value_class(this_process)
             return directory
-    except OSError as fault:
-        log.warning("this worker counts for itself: PROMETHEUS_MULTIPROC_DIR can't be used", reason=fault.strerror)
+    except OSError as error:
+        log.warning("this worker counts for itself: PROMETHEUS_MULTIPROC_DIR can't be used", reason=error.strerror)
     kinds_of_value.ValueClass = kinds_of_value.MutexValue
     return ""
 

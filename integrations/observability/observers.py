@@ -47,16 +47,16 @@ class SafeObservers:
         for observer in self._observers:
             try:
                 observer.on_span_end(attempt, span)
-            except Exception as fault:  # noqa: BLE001 - see the class
-                _log_failure(observer, fault)
+            except Exception as error:  # noqa: BLE001 - see the class
+                _log_failure(observer, error)
 
     def on_outcome(self, command: Command, outcome: Outcome) -> None:
         """An initiation has its outcome."""
         for observer in self._observers:
             try:
                 observer.on_outcome(command, outcome)
-            except Exception as fault:  # noqa: BLE001 - see the class
-                _log_failure(observer, fault)
+            except Exception as error:  # noqa: BLE001 - see the class
+                _log_failure(observer, error)
 
     def on_request(self, request: RequestInfo) -> OnResponse:
         """A request has come."""
@@ -66,8 +66,8 @@ class SafeObservers:
             for end in reversed(ends):
                 try:
                     end(status)
-                except Exception as fault:  # noqa: BLE001 - see the class
-                    _log_failure(end, fault)
+                except Exception as error:  # noqa: BLE001 - see the class
+                    _log_failure(end, error)
 
         return on_response
 
@@ -75,11 +75,11 @@ class SafeObservers:
 def _call_on_request(observer: RequestObserver, request: RequestInfo) -> OnResponse | None:
     try:
         return observer.on_request(request)
-    except Exception as fault:  # noqa: BLE001 - see the class
-        _log_failure(observer, fault)
+    except Exception as error:  # noqa: BLE001 - see the class
+        _log_failure(observer, error)
         return None
 
 
-def _log_failure(source: Observer | RequestObserver | Callable[[int], None], fault: Exception) -> None:
+def _log_failure(source: Observer | RequestObserver | Callable[[int], None], error: Exception) -> None:
     name = getattr(source, "__qualname__", type(source).__name__)
-    log.error("telemetry failed", who=name, exc_info=fault)
+    log.error("telemetry failed", who=name, exc_info=error)

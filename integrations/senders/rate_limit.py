@@ -89,8 +89,8 @@ def _in_time(count: Callable[[], float | None], storage: Any) -> float | None:  
     def run() -> None:
         try:
             answer.set_result(count())
-        except Exception as fault:  # noqa: BLE001 - raised where it is waited for
-            answer.set_exception(fault)
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            answer.set_exception(error)
 
     Thread(target=run, name="rates", daemon=True).start()
     try:

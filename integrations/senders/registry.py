@@ -49,7 +49,7 @@ def load_senders(
     participant_data: bool = False,
     schemes: Mapping[str, Scheme] = SCHEMES,
 ) -> Senders:
-    """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once.
+    """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with all errors at once.
 
     `text` is the file's, where it was read before. `max_body_bytes` bounds every row's own; `schemes` are those that a
     row can name.
@@ -67,18 +67,18 @@ def load_senders(
         for key in document
         if key not in ("senders", "listen")
     ]
-    listen, faults = parse_listen(document["listen"]) if "listen" in document else (None, [])
-    errors += [f"{file}: [listen] {fault}" for fault in faults]
+    listen, wrong = parse_listen(document["listen"]) if "listen" in document else (None, [])
+    errors += [f"{file}: [listen] {line}" for line in wrong]
     table = document.get("senders", {})
     if not isinstance(table, dict):
         raise SendersFileError([*errors, f"{file}: senders: each sender is a [senders.NAME]"])
     senders = {}
     for name, row in table.items():
-        faults = _name_errors(name) or (
+        wrong = _name_errors(name) or (
             row_errors(row, context) if isinstance(row, dict) else ["is not a table of keys"]
         )
-        errors += [f"{file}: [senders.{name[:60]}] {fault}" for fault in faults]
-        if not faults:
+        errors += [f"{file}: [senders.{name[:60]}] {line}" for line in wrong]
+        if not wrong:
             senders[name] = _sender(name, row, context)
     if errors:
         raise SendersFileError(errors)

@@ -24,7 +24,7 @@ def texts(value: object) -> str:
 
 
 def received(value: object) -> str:
-    """The end of a fault: what a key was given, cut."""
+    """The end of an error: the value that was received, cut."""
     return f"; {str(value).lower() if isinstance(value, bool) else repr(value)[:60]} came"
 
 

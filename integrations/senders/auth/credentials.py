@@ -42,7 +42,7 @@ class ApiKeys:
 
     @classmethod
     def parse(cls, text: str) -> "ApiKeys":
-        """The keys in `name:key` pairs, separated by commas or spaces. ValueError has a line for each fault."""
+        """The keys in `name:key` pairs, separated by commas or spaces. ValueError has a line for each error."""
         pairs: list[tuple[str, Secret]] = []
         errors: list[str] = []
         for number, pair in enumerate(text.replace(",", " ").split(), 1):
