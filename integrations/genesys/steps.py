@@ -195,7 +195,8 @@ class Calls:
         """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be its session."""
         if refused.status == 409:
             # Added by a call whose answer a gateway lost and sent again: only a check can find out; the probe is one.
-            raise GenesysUnavailable(refused.message, ambiguous=True, refused=True)
+            hint = "Genesys reports a conflict: this conversation may have an offer that it does not show; retry."
+            raise GenesysUnavailable(refused.message, hint=hint, ambiguous=True, refused=True)
         seen = self.fetch_conversation(attempt)
         seen.raise_if_ineligible()
         seen.contradict(attempt.command.channel)

@@ -38,9 +38,12 @@ class BudgetHeaders:
 
 
 def retry_after(value: str, clock: Clock) -> float | None:
-    """The seconds a Retry-After header means, as a number or an HTTP date; None when it says nothing usable."""
+    """The seconds a Retry-After header means, as a number or an HTTP date; None when it says nothing usable.
+
+    A proxy that adds one of its own writes both into one line: of two numbers the last one counts.
+    """
     try:
-        seconds = float(value)
+        seconds = float(value.rpartition(",")[2])
     except ValueError:
         try:
             seconds = max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
@@ -51,13 +54,17 @@ def retry_after(value: str, clock: Clock) -> float | None:
 
 
 def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
-    """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message."""
+    """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message.
+
+    These headers count whole seconds, so that the 0 of a 429 may be nearly a second.
+    """
     named = retry_after(headers.get("retry-after", ""), clock)
-    if named is not None or status != 429:
+    if status != 429:
         return named
-    reset = _number(headers, "inin-ratelimit-reset")
-    if reset is not None:
-        return min(reset, _MAX_WAIT)
+    if named is None:
+        named = _number(headers, "inin-ratelimit-reset")
+    if named is not None:
+        return min(max(named, 1.0), _MAX_WAIT)
     found = _IN_SECONDS.search(message)
     if found is None:
         return None

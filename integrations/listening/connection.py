@@ -9,6 +9,7 @@ import orjson
 from cobrowse.clock import Clock
 from integrations.genesys.streams import Stream, StreamClosed
 from integrations.senders.payloads.chat_events import HEARTBEAT
+from schemas.json_text import read_json
 
 CLOSING = "v2.system.socket_closing"
 PING = '{"message":"ping"}'
@@ -96,7 +97,7 @@ class Connection:
 def read_message(text: str | bytes) -> Message:
     """What a message of the socket is."""
     try:
-        event = orjson.loads(text)
+        event = read_json(text if isinstance(text, bytes) else text.encode())
     except orjson.JSONDecodeError:
         return Message("unreadable", {})
     if not isinstance(event, dict):

@@ -33,10 +33,13 @@ def _path(value: object) -> str:
     if wrong := checks.text(value):
         return wrong
     try:
-        Path.of(str(value))
+        headers = Path.of(str(value)).headers
     except ValueError as error:
         return f"is not a JMESPath: {' '.join(str(error).split())[:160]}"
-    return ""
+    faults = [
+        f"reads the header {name[:60]!r}, which {fault}" for name in sorted(headers) if (fault := checks.header(name))
+    ]
+    return faults[0] if faults else ""
 
 
 def _delivery_id(value: object) -> str:

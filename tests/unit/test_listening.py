@@ -78,6 +78,8 @@ def test_topics_are_the_queues_and_the_users():
         ('{"message": "pong"}', "channel"),
         ('{"topicName": "v2.system.socket_closing"}', "closing"),
         (json.dumps(change()), "event"),
+        ('{"topicName": "v2.users.u.conversations", "note": "cut \\ud83d"}', "event"),
+        (b'{"topicName": "v2.users.u.conversations", "note": "cut \xf0\x9f"}', "event"),
         ("{", "unreadable"),
         ("[]", "unreadable"),
     ],

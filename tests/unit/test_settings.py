@@ -98,6 +98,8 @@ def test_a_password_is_set_once(tmp_path):
     (tmp_path / "password").write_text("a-password-of-all\n")
     file = {"CONSOLE_PASSWORD_FILE": str(tmp_path / "password")}
     assert load_settings(GOOD | file).console_password.reveal() == "a-password-of-all"
+    (tmp_path / "password").write_text("a-password-of-all\r\n", "utf-8-sig")  # as editors on Windows write it
+    assert load_settings(GOOD | file).console_password.reveal() == "a-password-of-all"
     assert faults(**GOOD, **file, CONSOLE_PASSWORD="another-password") == [
         "CONSOLE_PASSWORD_FILE: set beside CONSOLE_PASSWORD; set one of the two"
     ]

@@ -96,7 +96,7 @@ def variable(value: object) -> str:
 def chosen(value: object, choices: Sequence[str]) -> str:
     """A value that isn't among the choices: the likely one, and all of them unless they are many."""
     said = [f"{value!r}"[:60] + ";"]
-    close = get_close_matches(str(value), choices, 1)
+    close = get_close_matches(str(value).lower(), choices, 1)
     if close:
         said.append(f"did you mean {close[0]!r}?")
     if not close or len(choices) <= _FEW:

@@ -8,7 +8,7 @@ from datetime import datetime
 from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth import checks, timestamps
-from integrations.senders.auth.config import AuthConfig, AuthParts, decode, matching_secret, secret_bytes
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode, decode_key, matching_secret
 from integrations.senders.auth.scheme import TEXT, Row, Scheme, SecretForm, SenderContext, header_key
 from integrations.senders.auth.signature_templates import (
     MAX_SIGNATURES,
@@ -32,16 +32,16 @@ def _prefix(value: object) -> str:
 
 
 _SECRET_FORMS = {
-    "hex": SecretForm("hex", lambda secret: decode(secret_bytes(secret), "hex"), lambda text: text.encode().hex()),
+    "hex": SecretForm("hex", lambda secret: decode_key(secret, "hex"), lambda text: text.encode().hex()),
     "base64": SecretForm(
         "base64",
-        lambda secret: decode(secret_bytes(secret), "base64"),
+        lambda secret: decode_key(secret, "base64"),
         lambda text: base64.b64encode(text.encode()).decode(),
     ),
 }
 _KEYS = {
     "header": checks.header,
-    "algorithm": checks.choice(("sha256", "sha512", "sha1")),
+    "algorithm": checks.choice(("sha256", "sha384", "sha512", "sha1")),
     "encoding": checks.choice(("hex", "base64")),
     "prefix": _prefix,
     "secret_encoding": checks.choice(("text", "hex", "base64")),

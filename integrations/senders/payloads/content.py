@@ -72,7 +72,7 @@ def content_for(content: str, incoming: UnverifiedRequest) -> str:
 def read_json_once(body: bytes, kind: str, names: Collection[str], _field: str = "") -> object:
     """The value of a JSON text; of a JSON string that holds one, that one's."""
     value = _json(body, charset_of(kind), names)
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+    if isinstance(value, str) and value.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         # Relays that have their JSON in a variable write it as a string again. Once, never as often as it comes.
         value = _json(value.encode(), "utf-8", names)
     return value
@@ -164,7 +164,10 @@ def _decompress(incoming: UnverifiedRequest, largest: int) -> bytes:
     if encoding in ("", "identity"):
         return incoming.body
     if encoding not in _GZIP:
-        raise UnsupportedType(f"the body is compressed as {encoding[:40]!r}; only gzip is read here")
+        raise UnsupportedType(
+            f"the body is compressed as {encoding[:40]!r}; only gzip is read here",
+            hint="Let the sender send the body as it is, or gzipped.",
+        )
     return run_off_loop(lambda: _gunzip(incoming.body, largest))
 
 
