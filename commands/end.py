@@ -22,7 +22,7 @@ from integrations.observability.logging import configure_logging
 from settings import load_settings
 from web import responses
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 _STATUS_TEXTS = {Status.ENDED: "ended", Status.ALREADY_ENDED: "nothing was live"}
 
 
