@@ -39,7 +39,7 @@ class ResponseHead:
 
     def __init__(self, text: bytes) -> None:
         line, _, _ = text[1:].partition(b"\n")
-        self.version, code, *reason = line.split(b" ", 2)
+        self.version, code, *reason = line.split(maxsplit=2)
         self.status = int(code)
         self.reason = reason[0] if reason else b""
         self._text = text
