@@ -98,9 +98,8 @@ def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
     """
     timeout = extensions.get("timeout") or {}
     read, connect = timeout.get("read"), timeout.get("connect")
-    total = _MAX_SECONDS if read is None or read > _MAX_SECONDS else read
-    if connect is None or connect > total:
-        connect = total
+    total = min(_MAX_SECONDS if read is None else read, _MAX_SECONDS)
+    connect = min(total if connect is None else connect, total)
     if connect <= 0:
         raise httpx.ConnectTimeout("no time was left for this call; nothing was sent")
     return int(connect * 1000) or 1, int(total * 1000) or 1  # 0 would be no limit
