@@ -161,15 +161,12 @@ def read_head(lines: Sequence[bytes]) -> ResponseHead:
     Raises:
         httpx.RemoteProtocolError: The answer ended within its head.
     """
-    text = b"\n" + b"".join(lines).replace(b"\r\n", b"\n")
-    end = text.find(b"\n\n")
-    while end > 0:
+    *heads, _ = b"".join(lines).replace(b"\r\n", b"\n").split(b"\n\n")
+    for text in heads:
         with suppress(ValueError):
-            head = ResponseHead(text[:end])
+            head = ResponseHead(b"\n" + text)
             if head.status >= 200:
                 return head
-        text = text[end + 1 :]
-        end = text.find(b"\n\n", 1)
     raise httpx.RemoteProtocolError("the answer ended before its head did")
 
 
