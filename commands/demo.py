@@ -62,13 +62,13 @@ def demo(serve: bool, as_json: bool) -> None:
         echo(f"✓ Both are up after {CLOCK.monotonic() - began:.1f} s.", style="green")
         if not serve:
             sys.exit(0 if demonstrate(genesys, port) else 1)
-        echo_unwrapped(f"Genesys's sandbox: {genesys.url}    service: {url}    console: {url}/console")
-        echo_unwrapped(f"curl -sS {url}/data-actions/cobrowse -H 'X-Api-Key: {SANDBOX_KEY}' \\")
-        echo_unwrapped(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'")
+        echo("", f"The console is on {url}/console. A session is started by this:")
+        echo_unwrapped(f"curl -sS {url}/data-actions/cobrowse \\", f"  -H 'X-Api-Key: {SANDBOX_KEY}' \\")
+        echo_unwrapped(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'", "")
         echo("In another terminal the commands use this service after the first line:")
         echo_unwrapped(f"set -a; . {env_file}; set +a")
         echo_unwrapped(f"{program()} list", f"{program()} send zendesk --example --url {url}")
-        echo("Ctrl-C stops both.")
+        echo("", "Ctrl-C stops both.")
         _wait()
 
 
