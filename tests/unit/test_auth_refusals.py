@@ -159,7 +159,7 @@ def test_with_the_public_key_alone_the_error_says_that_only_the_sender_can_sign(
     assert str(refused.value) == "the row has this sender's public key, and only the sender can sign"
 
 
-MESSAGES = {
+FAULTS = {
     "timestamp_header = 'x-sig'": "timestamp_header: is the signature's own header, and one text can't be both",
     "signature_format = '{signature},t={timestamp}'\ntimestamp_header = 'T'": (
         "timestamp_header: the signature_format has the timestamp already; keep one of them"
@@ -200,13 +200,13 @@ MESSAGES = {
 }
 
 
-@pytest.mark.parametrize("more", MESSAGES)
+@pytest.mark.parametrize("more", FAULTS)
 def test_a_fault_of_a_row_names_the_key_and_the_reason(more):
     text = f'[senders.one]\nsignature = "hmac"\nenvelope = "custom"\nsecrets = ["$S"]\nheader = "X-Sig"\n{more}\n'
     with pytest.raises(SendersFileError) as refused:
         load_senders(text, {"S": SECRET})
     (line,) = refused.value.errors
-    assert line.partition("] ")[2].startswith(MESSAGES[more])
+    assert line.partition("] ")[2].startswith(FAULTS[more])
 
 
 def test_a_row_may_have_a_signature_that_is_good_for_a_second_and_for_a_day():
