@@ -25,7 +25,7 @@ from diagnostics.readiness import readiness, tolerated_checks
 from integrations import genesys
 from integrations.callbacks.posting import Receiver
 from integrations.callbacks.sender import connect_callbacks
-from integrations.event_loop import new_brief_lock
+from integrations.event_loop import new_native_lock
 from integrations.genesys.transport import CurlTransport
 from integrations.ids import new_id
 from integrations.ledger import LedgerStore
@@ -75,12 +75,12 @@ def create_app(
     settings, clock = settings or load_settings(environ), clock or SystemClock()
     keys, senders, rates = load_auth(settings, clock, environ, active_configuration.senders)
     configure_logging(settings.log_level, settings.log_format)
-    for error in active_configuration.refused:
+    for error in active_configuration.errors:
         log.error("a reload was refused: the configuration of before is in force", error=error)
     for sender in senders:
         sender.start()
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
-    metrics.reload_refused(bool(active_configuration.refused))
+    metrics.reload_refused(bool(active_configuration.errors))
     parts = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
     initiate, store = parts.initiate, parts.store
 
@@ -102,7 +102,7 @@ def create_app(
                 clock,
                 telemetry,
                 rates,
-                active_configuration.refused,
+                active_configuration.errors,
             ),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
@@ -248,7 +248,7 @@ def build(
         new_id=new_id,
         lease_owner=lease_owner,
         ledger_required=settings.ledger_required,
-        admission=Admission(settings.max_concurrent_initiations, new_brief_lock()),
+        admission=Admission(settings.max_concurrent_initiations, new_native_lock()),
         observers=observers,
     )
     return Parts(initiation, flows, grants, store)

@@ -112,7 +112,7 @@ def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
 
     for line in ACTIVE_CONFIGURATION.reload(configuration_errors):
         server.log.error("Reload refused, the configuration of before stays in force: %s", line)
-    if not ACTIVE_CONFIGURATION.refused:
+    if not ACTIVE_CONFIGURATION.errors:
         _warn(server)
 
 

@@ -113,7 +113,7 @@ def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[Use
     try:
         caller = RetryingCaller(transport, clock, random.random, sandbox=settings.sandbox)
         calls = UserLogin(caller, client)
-        code = _ask_person(client, calls.page(state, verifier), state, clock, paste=paste)
+        code = _request_code(client, calls.page(state, verifier), state, clock, paste=paste)
         pair = calls.exchange(_attempt(clock), code, verifier)
         try:
             person = calls.fetch_user(_attempt(clock), pair.access, settings.api_url)
@@ -129,7 +129,7 @@ def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[Use
     return pair, person
 
 
-def _ask_person(client: UserClient, page: str, state: str, clock: SystemClock, *, paste: bool) -> Secret:
+def _request_code(client: UserClient, page: str, state: str, clock: SystemClock, *, paste: bool) -> Secret:
     """The code with which the person's login came back."""
     without_server = paste or not is_served(client.redirect_uri)
     server = None if without_server else _listen(client.redirect_uri, state)

@@ -18,7 +18,7 @@ def is_patched() -> bool:
     return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
-def new_brief_lock() -> LockType:
+def new_native_lock() -> LockType:
     """A lock for work that never waits while it holds it.
 
     It guards against other threads only: on the loop nothing comes between, and a greenlet's lock costs more than what

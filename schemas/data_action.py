@@ -197,7 +197,7 @@ class StartRequestSchema(InputSchema):
     def prepare(self, data: Any) -> Mapping[str, Any]:
         """What is set."""
         inputs = inputs_in(data, _is_unset)
-        if _says_latest(inputs.get("latest")) and placeholder_in(inputs.get("conversationId")):
+        if _is_latest(inputs.get("latest")) and placeholder_in(inputs.get("conversationId")):
             del inputs["conversationId"]
         return inputs
 
@@ -214,7 +214,7 @@ def _is_unset(key: str, value: object) -> bool:
     return value is None or value == "" or (key != "conversationId" and bool(placeholder_in(value)))
 
 
-def _says_latest(value: object) -> bool:
+def _is_latest(value: object) -> bool:
     return isinstance(value, (str, bool, int)) and value in fields.Boolean.truthy
 
 

@@ -20,7 +20,7 @@ class EnvFileError(ValueError):
 class ActiveConfiguration:
     """The configuration in force. `senders` is the senders file's text, None: as it is on the disk.
 
-    `refused`: why what is on the disk is not in force, a line for each error; empty while it is.
+    `errors`: why what is on the disk is not in force, a line for each error; empty while it is.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class ActiveConfiguration:
         self._env_file = ""
         self._from_file: set[str] = set()
         self.senders: str | None = None
-        self.refused: tuple[str, ...] = ()
+        self.errors: tuple[str, ...] = ()
 
     def read_env_file(self, environ: MutableMapping[str, str], path: str) -> None:
         """Add the variables of a .env to the process's environment, whose own win. Nothing the second time.
@@ -45,18 +45,18 @@ class ActiveConfiguration:
         self.senders = _text(self._environ)
 
     def reload(self, check: Check) -> tuple[str, ...]:
-        """Read all again and put it in force if it is valid; else keep what is. `refused`, as it is from now on."""
+        """Read all again and put it in force if it is valid; else keep what is. `errors`, as it is from now on."""
         try:
             candidate = self._candidate()
         except EnvFileError as error:
-            self.refused = (str(error),)
-            return self.refused
+            self.errors = (str(error),)
+            return self.errors
         senders = _text(candidate)
-        self.refused = tuple(check(candidate, senders))
-        if not self.refused:
+        self.errors = tuple(check(candidate, senders))
+        if not self.errors:
             self._apply(candidate)
             self.senders = senders
-        return self.refused
+        return self.errors
 
     def _candidate(self) -> dict[str, str]:
         """The environment as it would be: what the process was started with, and .env as it is now."""

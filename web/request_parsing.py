@@ -10,13 +10,13 @@ from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import Headers
 
 from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, Overloaded, RequestTimeout, UnsupportedType
-from integrations.event_loop import new_brief_lock
+from integrations.event_loop import new_native_lock
 from schemas.addresses import is_loopback
 from schemas.texts import SHOWN_LENGTH, input_name, placeholder_in
 
 KEY_LENGTH = 255
 # Bytes of bodies that a process holds at once while they arrive: half-sent ones must not fill its memory. A connection
-# holds CHUNK_BYTES at most beyond what its client has sent, so opening many reserves little.
+# holds CHUNK_BYTES at max_bytes beyond what its client has sent, so opening many reserves little.
 MAX_ARRIVING_BYTES, CHUNK_BYTES = 67_108_864, 8_192
 # Headers by which a proxy says for whom it asks.
 _FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
@@ -27,15 +27,15 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 class BodyBudget:
     """Bytes that may be held, shared by all requests of a process."""
 
-    def __init__(self, most: int = MAX_ARRIVING_BYTES) -> None:
-        self._most = most
-        self._lock = new_brief_lock()
+    def __init__(self, max_bytes: int = MAX_ARRIVING_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._lock = new_native_lock()
         self.bytes_held = 0
 
     def reserve(self, size: int) -> None:
         """Reserve so many bytes more. Overloaded if they are not there."""
         with self._lock:
-            if self.bytes_held + size > self._most:
+            if self.bytes_held + size > self._max_bytes:
                 raise Overloaded("too many bodies are arriving at once", retry_after=1.0)
             self.bytes_held += size
 
@@ -59,7 +59,7 @@ def current_globals() -> _AppCtxGlobals:
 
 
 def read_body(request: Request, limit: int | None = None, budget: BodyBudget = SHARED) -> bytes:
-    """The body as it came, at most `limit` bytes of it, within MAX_BODY_BYTES.
+    """The body as it came, at max_bytes `limit` bytes of it, within MAX_BODY_BYTES.
 
     Chunked ones, which have no length, are counted while they are read.
     Werkzeug's own limit cuts a chunked body at the limit without a word, so this one reads past it by a byte.

@@ -112,7 +112,7 @@ class Webhooks:
             handshake = sender.answer_handshake(incoming, self.clock.now()) if used_up is None else None
             if handshake is not None:
                 return self._handshake_response(sender, handshake)
-            dry_run = sender.dry_run or _asks_for_dry_run(sender, incoming.headers.get("x-dry-run", ""))
+            dry_run = sender.dry_run or _is_dry_run(sender, incoming.headers.get("x-dry-run", ""))
             events = sender.parse_events(incoming)
             # No header outside the signature may take the place of an id inside it.
             may_have_key = len(events) == 1 and not events[0].signed_id
@@ -207,7 +207,7 @@ def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyToo
     return UnverifiedRequest(asked.method, path, query, headers, body, asked.remote_addr or "", now), too_large
 
 
-def _asks_for_dry_run(sender: Sender, header: str) -> bool:
+def _is_dry_run(sender: Sender, header: str) -> bool:
     """Whether the header X-Dry-Run asks that nothing be done. InvalidRequest for a sender that signs.
 
     Whoever can add a header to a signed delivery could else make it do nothing, and have its sender told of a success.

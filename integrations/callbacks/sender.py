@@ -59,7 +59,7 @@ class CallbackSender:
         self._paused_until = self._count_at = 0.0
         self._counted = False
 
-    def turn(self) -> bool:
+    def send_due(self) -> bool:
         """Send what is due now; whether there may be more. An unreachable ledger is left to the next turn."""
         if not self._lease.is_held:
             if self._counted:  # who sends now counts it
@@ -124,14 +124,14 @@ class CallbackThread:
         self._lease.start()
         try:
             while alive() and not self._stopping.is_set():
-                if not self._turn():
+                if not self._send_due():
                     self._stopping.wait(POLL_INTERVAL)
         finally:
             self._lease.stop()
 
-    def _turn(self) -> bool:
+    def _send_due(self) -> bool:
         try:
-            return self._sender.turn()
+            return self._sender.send_due()
         except Exception:
             log.exception("callbacks: internal error")
             return False

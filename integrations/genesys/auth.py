@@ -219,7 +219,7 @@ class Tokens:
         form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
         client = self._client_id, self._client_secret
         try:
-            answer = ask_login_host(self._caller, attempt, TOKEN, self._origin, client, form)
+            answer = post_to_login_host(self._caller, attempt, TOKEN, self._origin, client, form)
         except GenesysForbidden as error:
             if error.by_role:
                 error.append(f"; scopes requested: {scope or 'none'}")
@@ -227,7 +227,7 @@ class Tokens:
         return Secret(answer["access_token"]), float(answer["expires_in"])
 
 
-def ask_login_host(
+def post_to_login_host(
     caller: RetryingCaller,
     attempt: Attempt,
     operation: Operation,

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from cobrowse.clock import Clock, Deadline
-from integrations.event_loop import call_on_loop, is_patched, new_brief_lock, new_waiter, wait_for
+from integrations.event_loop import call_on_loop, is_patched, new_native_lock, new_waiter, wait_for
 from integrations.ledger.database import Run
 from integrations.ledger.group_sync import GroupSync
 
@@ -81,7 +81,7 @@ class Batches:
         self._clock = clock
         self._check = check
         # Held from BEGIN to COMMIT, so that a read by another thread sees nothing that may be rolled back.
-        self._in_use = new_brief_lock()
+        self._in_use = new_native_lock()
         self._waiting: dict[_Job, None] = {}
         self._is_due = False
         self._is_locked = False

@@ -31,7 +31,7 @@ class SecretBox:
 
     def __init__(self, keys: Sequence[str], file: Path | None = None) -> None:
         _parse(keys)
-        self._given = keys
+        self._static_keys = keys
         self._file = file
         self._from_file = ""
         self._fernet: MultiFernet | None = None
@@ -66,7 +66,7 @@ class SecretBox:
 
     def _load_keys(self) -> MultiFernet:
         if self._fernet is None:
-            keys = [*self._given]
+            keys = [*self._static_keys]
             if self._file is not None and (not keys or self._file.exists()):
                 self._from_file = _installation_key(self._file)
                 keys.append(self._from_file)

@@ -110,7 +110,7 @@ class PostgreSQL:
         filler = token_hex(1000)
         look = {"filler": filler}
         self._next_check = 0.0
-        self.write(lambda run: run.pipeline([(queries.PING, look), (queries.PING_LOOK, look)]), seconds=PING_TIMEOUT)
+        self.write(lambda run: run.pipeline([(queries.PING, look), (queries.PING_READ, look)]), seconds=PING_TIMEOUT)
 
     def upgrade(self) -> tuple[int, int]:
         """Take the missing steps, once however many ask at the same time."""

@@ -125,7 +125,7 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 # `checked` only grows, whatever the clock does, so that an older copy of the database shows.
 PING = "UPDATE health SET checked = CASE WHEN checked < {now} THEN {now} ELSE checked + 0.001 END, filler = :filler"
 LAST_CHECKED = "SELECT checked FROM health"
-PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
+PING_READ = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
 
 # What follows every text that begins with a prefix.
 BEYOND = "\U0010ffff"

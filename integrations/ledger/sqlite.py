@@ -116,7 +116,7 @@ class SQLite:
 
         def work(run: Run) -> None:
             run(queries.PING, {"filler": filler})
-            run(queries.PING_LOOK, {"filler": filler})
+            run(queries.PING_READ, {"filler": filler})
 
         if self._state is not None:
             self._state.next_check = 0.0
@@ -126,14 +126,14 @@ class SQLite:
         """Opening the file does so by itself."""
         was_open = self._state is not None
 
-        def look(state: OpenLedger, _: Deadline) -> tuple[int, int]:
+        def read_versions(state: OpenLedger, _: Deadline) -> tuple[int, int]:
             if not was_open:
                 return state.versions
             found = state.batches.read(lambda: migrations.read_schema(state.run))
             version = migrations.check_schema(found, self.location).version
             return version, version
 
-        return self._use(look, None)
+        return self._use(read_versions, None)
 
     def close(self) -> None:
         """Close this process's connection."""

@@ -89,7 +89,7 @@ class LedgerStore(Listings):
         decided = self._database.write(
             lambda run: _decide(run, claim, statements), durable=claim.checkpoint.may_have_notified, seconds=seconds
         )
-        self._purge.claimed()
+        self._purge.record_claim()
         if not decided.acquired:
             return self._record(decided.row)
         self.budgets.update(decided.budgets)

@@ -121,7 +121,7 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
     auth_config = _auth_config(scheme, row, context)
     response_policy = RESPONSE_POLICIES[response_policy_of(row, scheme)]
     paths: dict[str, Any] = {
-        key: Path.of(text) for key, text in {**envelope.paths, **_given(row, *PATHS, "delivery_id")}.items()
+        key: Path.of(text) for key, text in {**envelope.paths, **_present_keys(row, *PATHS, "delivery_id")}.items()
     }
     max_body_bytes = row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes))
     return Sender(
@@ -143,22 +143,24 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
             topics=tuple(row.get("topics", envelope.topics)),
             batch=row.get("batch", envelope.batch),
             max_body_bytes=max_body_bytes,
-            **_given(row, "max_age_seconds", "content", "content_field"),
+            **_present_keys(row, "max_age_seconds", "content", "content_field"),
             **paths,
         ),
         handshake=HANDSHAKES.get(row.get("handshake", "")),
         handshake_row=HandshakeRow(
             auth_config,
             verify_token=Secret(context.environ.get(row.get("verify_token", "")[1:], "").strip()),
-            **_given(row, "handshake_origins", "confirm_subscription"),
+            **_present_keys(row, "handshake_origins", "confirm_subscription"),
         ),
         allow_from=tuple(row.get("allow_from", ())),
         warnings=(*scheme.warnings(scheme.parameters(row)), *warnings_of(row), *_address_warnings(row, context)),
-        **_given(row, "always_200", "reuse_live_session", "action", "dry_run", "rate_limit", "rate_limit_fail_open"),
+        **_present_keys(
+            row, "always_200", "reuse_live_session", "action", "dry_run", "rate_limit", "rate_limit_fail_open"
+        ),
     )
 
 
-def _given(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+def _present_keys(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """Those of these keys that a row has; of the others the default is the field's."""
     return {key: row[key] for key in keys if key in row}
 

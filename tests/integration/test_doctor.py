@@ -232,7 +232,7 @@ def test_a_running_service_is_found_at_its_public_url(patient, service):
 
 def test_a_reload_that_the_running_service_refused_is_told(patient, service):
     active_configuration = ActiveConfiguration()
-    active_configuration.refused = ("senders.toml: [senders.crm] secrets: $CRM_KEY is not set in the environment",)
+    active_configuration.errors = ("senders.toml: [senders.crm] secrets: $CRM_KEY is not set in the environment",)
     app = create_app(service().settings, environ={}, active_configuration=active_configuration)
     with served(app) as url:
         patient.set(public_base_url=url)

@@ -34,7 +34,7 @@ def test_the_files_variables_are_added_and_the_processs_own_win(active_configura
         "API_KEYS": "one",
         "SENDERS_FILE": f"{folder}/senders.toml",
     }
-    assert (active_configuration.senders, active_configuration.refused) == ("first", ())
+    assert (active_configuration.senders, active_configuration.errors) == ("first", ())
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(folder):
@@ -76,9 +76,9 @@ def test_what_is_broken_leaves_all_as_it_was_until_it_is_corrected(active_config
     faults = ["senders.toml: [senders.a] x", "API_KEYS: y"]
     assert active_configuration.reload(lambda _environ, _senders: faults) == tuple(faults)
     assert environ == before
-    assert (active_configuration.senders, active_configuration.refused) == ("first", tuple(faults))
+    assert (active_configuration.senders, active_configuration.errors) == ("first", tuple(faults))
     assert active_configuration.reload(lambda _environ, _senders: []) == ()
-    assert (environ["API_KEYS"], active_configuration.senders, active_configuration.refused) == ("two", "broken", ())
+    assert (environ["API_KEYS"], active_configuration.senders, active_configuration.errors) == ("two", "broken", ())
 
 
 def test_an_env_file_that_is_no_text_ends_a_start_and_leaves_a_running_service_as_it_was(
@@ -88,7 +88,7 @@ def test_an_env_file_that_is_no_text_ends_a_start_and_leaves_a_running_service_a
     fault = f"{folder}/.env can't be read: it is not a text in UTF-8"
     with pytest.raises(EnvFileError, match=re.escape(fault)):
         ActiveConfiguration().read_env_file({}, str(folder / ".env"))
-    assert active_configuration.reload(lambda *_: []) == active_configuration.refused == (fault,)
+    assert active_configuration.reload(lambda *_: []) == active_configuration.errors == (fault,)
     assert (environ["API_KEYS"], active_configuration.senders) == ("one", "first")
 
 
@@ -100,10 +100,10 @@ def test_an_env_file_that_the_system_does_not_give_says_why():
 
 def test_a_process_that_has_read_no_env_file_is_checked_by_nothing_but_the_check():
     fresh, asked = ActiveConfiguration(), []
-    assert (fresh.senders, fresh.refused) == (None, ())
+    assert (fresh.senders, fresh.errors) == (None, ())
     fresh.snapshot_senders()
     fresh.reload(lambda environ, senders: asked.append((environ, senders)) or [])
-    assert (asked, fresh.senders, fresh.refused) == ([({}, None)], None, ())
+    assert (asked, fresh.senders, fresh.errors) == ([({}, None)], None, ())
 
 
 def test_a_file_that_is_gone_is_left_to_the_check(active_configuration, folder):

@@ -39,7 +39,7 @@ PARTS: Mapping[str, Callable[[AuthConfig, UnverifiedRequest, str], bytes]] = {
         lambda found: bytes.fromhex(found[1].decode()), public_uri(auth_config, incoming)
     ),
 }
-_SHOWN = ", ".join((*PARTS, f"{HEADER}NAME"))
+_PART_NAMES = ", ".join((*PARTS, f"{HEADER}NAME"))
 
 
 def names_in(template: str) -> list[str]:
@@ -66,10 +66,10 @@ def check_template(value: object) -> str:
             if wrong := checks.header(name.removeprefix(HEADER)):
                 return f"has a {{{name[:60]}}}, which {wrong}"
         elif name not in PARTS:
-            return f"has an unknown {{{name[:60]}}}; the parts are {_SHOWN}"
+            return f"has an unknown {{{name[:60]}}}; the parts are {_PART_NAMES}"
     found = _FOREIGN.search(_PLACEHOLDER.sub("", template))
     if found:
-        return f"has a {found[0]!r} outside its parts, which would be signed as it stands; the parts are {_SHOWN}"
+        return f"has a {found[0]!r} outside its parts, which would be signed as it stands; the parts are {_PART_NAMES}"
     return "" if "body" in names_in(template) else "has no {body}, so the body could be altered"
 
 
