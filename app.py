@@ -76,7 +76,7 @@ def create_app(
     keys, senders, rates = load_auth(settings, clock, environ, active_configuration.senders)
     configure_logging(settings.log_level, settings.log_format)
     for error in active_configuration.errors:
-        log.error("a reload was refused: the configuration of before is in force", error=error)
+        log.error("a reload was refused: the previous configuration stays active", error=error)
     for sender in senders:
         sender.start()
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
@@ -112,7 +112,7 @@ def create_app(
             open_locally=settings.sandbox,
         ).blueprint()
     )
-    # The name of the caller's credential; on a sandbox without API_KEYS everybody is let in.
+    # The name of the caller's credential; on a sandbox without API_KEYS every caller is accepted.
     identify = (lambda _headers: "anyone") if settings.open_to_all else keys.identify
     app.register_blueprint(
         data_actions.DataActions(

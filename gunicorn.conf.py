@@ -64,7 +64,7 @@ backlog = 2048
 # Each worker builds its own connections after the fork.
 preload_app = False
 accesslog = None
-# gunicorn's own remote control, which nothing here uses: no socket that could be spoken to.
+# gunicorn's own remote control, which nothing here uses: no socket for it.
 control_socket_disable = True
 # Request lines and headers beyond these are refused before they reach the service.
 limit_request_line = 4_094
@@ -107,11 +107,11 @@ def _warn(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
 
 
 def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """Read .env and the senders file again; what is invalid keeps those in force, and is logged."""
+    """Read .env and the senders file again; if one is invalid, log the errors and keep the current configuration."""
     from app import configuration_errors  # noqa: PLC0415 - after .env is read
 
     for line in ACTIVE_CONFIGURATION.reload(configuration_errors):
-        server.log.error("Reload refused, the configuration of before stays in force: %s", line)
+        server.log.error("Reload refused, the previous configuration stays active: %s", line)
     if not ACTIVE_CONFIGURATION.errors:
         _warn(server)
 
@@ -129,13 +129,13 @@ def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no typ
 
 
 def worker_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """Let another worker send the callbacks at once."""
+    """Release the callback lease, so that another worker can send at once."""
     if getattr(worker, "callbacks", None) is not None:  # a worker that failed to start has not loaded them
         worker.callbacks.stop()
 
 
 def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """A worker that has gone has nothing in flight any more; what it counted stays."""
+    """Drop a dead worker's gauges; its counters stay."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the directory is set
 
     with contextlib.suppress(OSError):
@@ -143,6 +143,6 @@ def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn
 
 
 def on_exit(_server: object) -> None:
-    """Leave nothing behind."""
+    """Delete the metrics directory that this server has made."""
     if counts.name.startswith(METRICS_PREFIX):
         shutil.rmtree(counts, ignore_errors=True)

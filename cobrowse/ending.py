@@ -52,7 +52,7 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
 
 
 def preview_end(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
-    """What an end would come to: WOULD_END or ALREADY_ENDED. Only reads."""
+    """The outcome an end would have: WOULD_END or ALREADY_ENDED. Only reads."""
     target = _begin(genesys, ledger, attempt)
     ending = _find_live(genesys, attempt, target, [target] if target is not None else [])
     return outcome_of(attempt, Status.WOULD_END if ending.targets else Status.ALREADY_ENDED)

@@ -59,7 +59,7 @@ def _join(attempt: Attempt, ended: InitiationRecord) -> Outcome:
 def _run_flow(
     genesys: Genesys, ledger: Ledger, attempt: Attempt, recorded: Checkpoint, check: Callable[[], Outcome | None]
 ) -> Outcome | None:
-    """Run the flow in force; once the org turns out not to have its endpoint, the other one. `check` as in `run`."""
+    """Run the org's flow; if the org turns out to lack its endpoint, run the other one. `check` as in `run`."""
 
     def save_checkpoint(checkpoint: Checkpoint) -> None:
         with attempt.commit("checkpoint"):

@@ -68,7 +68,7 @@ class Initiation:
         return outcome
 
     def preview(self, command: Command) -> Outcome:
-        """What the command would come to: would_start, would_end, already_active, a kept answer, or its error.
+        """The outcome the command would have: would_start, would_end, already_active, a recorded outcome, or its error.
 
         Reaches no customer and writes nothing. A live session counts as already_active, regardless of who started it.
         """
@@ -79,7 +79,7 @@ class Initiation:
         """A new attempt on a failed initiation's row, requested by an operator; otherwise the recorded outcome.
 
         It waits for a running initiation and checks the conversation first, as any request does. One that found
-        no conversation is asked for anew.
+        no conversation is searched for again.
         """
         command = replace(
             entry.command,

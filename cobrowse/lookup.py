@@ -1,4 +1,4 @@
-"""What became of an initiation: found among a caller's own, and on request by one check of its conversation."""
+"""Status of an initiation: looked up among the caller's own, and on request checked in its conversation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _INTERRUPTED = "the worker stopped before this initiation was finished"
 
 
 class InitiationQuery(NamedTuple):
-    """Which of a credential's initiations are meant: of those that are given each must fit. `since`: when it came."""
+    """Selects a credential's initiations: each field that is given must match. `since`: received then or later."""
 
     sender: str
     credential: str
@@ -34,7 +34,7 @@ class InitiationQuery(NamedTuple):
 
 
 class Records(Protocol):
-    """The part of the ledger that is read here."""
+    """The ledger's methods that a lookup uses."""
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The record of this id."""
@@ -43,7 +43,7 @@ class Records(Protocol):
         """The record that has this lock key."""
 
     def find_own(self, wanted: InitiationQuery, limit: int) -> Sequence[InitiationRecord]:
-        """So many of them at most, the newest first."""
+        """Those that match, the newest first, at most `limit`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from cobrowse.model import Command, Failure, Outcome, Secret, Session, Status
 
 
 def state_of(outcome: Outcome) -> State:
-    """The state an initiation with this outcome stands in."""
+    """The state of an initiation with this outcome."""
     if outcome.failure is None:
         return State.SUCCEEDED
     return State.FAILED_FINAL if outcome.failure.is_terminal else State.FAILED_RETRYABLE

@@ -1,4 +1,4 @@
-"""What a command would come to, found out by reading only: no customer is reached and nothing is written."""
+"""The dry run of a command: only reads, reaches no customer and writes nothing."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from cobrowse.outcomes import outcome_of, visible_session
 
 
 def preview_command(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
-    """WOULD_START or ALREADY_ACTIVE, for an end WOULD_END or ALREADY_ENDED. Raises what the command would fail with.
+    """WOULD_START or ALREADY_ACTIVE, for an end WOULD_END or ALREADY_ENDED. Raises the error it would fail with.
 
     A live session counts as ALREADY_ACTIVE, regardless of who started it.
     """

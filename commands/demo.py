@@ -46,7 +46,7 @@ PROGRAM = (sys.executable, str(ROOT / "cli.py"), "serve")
 @click.option("--serve", is_flag=True, help="Stay up until Ctrl-C, for curl and Postman.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer, or with --serve where both are, as JSON only.")
 def demo(serve: bool, as_json: bool) -> None:
-    """Show it at work here: a sandbox of Genesys and the service. Needs no settings."""
+    """Run the service and a sandbox of Genesys on this machine. Needs no settings."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = CLOCK.monotonic()
     with running(serve, quiet=as_json) as (genesys, port, env_file):
@@ -165,7 +165,7 @@ def wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process of ours: politely, then surely."""
+    """End the process: SIGTERM, then SIGKILL after 10 seconds."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(10)

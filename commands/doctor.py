@@ -45,14 +45,14 @@ def doctor(conversation_id: str, as_json: bool) -> None:
 
 
 def summary(checks: list[Check]) -> str:
-    """One sentence on all of them."""
+    """A sentence that counts the failed checks."""
     failed = sum(check.ok is False for check in checks)
     total = sum(check.ok is not None for check in checks)
     return f"{failed} of {total} checks failed." if failed else f"All {total} checks passed."
 
 
 def _print_check(check: Check, *, quiet: bool) -> Check:
-    """The check, printed as soon as it is made."""
+    """Print the check and return it."""
     if not quiet:
         mark, style = MARKS[check.ok]
         echo_check(mark, style, check.name, check.found, check.hint, names=NAMES)

@@ -1,4 +1,4 @@
-"""What every command shares: where its settings come from, and errors as a cause and a remedy."""
+"""What every command shares: the --env-file option, and errors printed as a cause and a hint."""
 
 import errno
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from settings import SettingsError, explained_in
 
 
 class Failure(click.ClickException):
-    """Ends a command with 1: a cause, and a hint that says what to do."""
+    """Ends a command with exit status 1: prints a cause and a hint."""
 
     def __init__(self, cause: str, hint: str = "") -> None:
         super().__init__(cause)

@@ -177,7 +177,7 @@ def tail(lines: int, as_json: bool) -> None:
 
 
 def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[InitiationRecord]:
-    """Each attempt that has ended, the oldest first: so many of those before now, then all that come. Endless."""
+    """Each attempt that has ended, the oldest first: `earlier` from before now, then all new ones. Endless."""
     shown: dict[str, int] = {}
     while True:
         ended = [each for each in reversed(store.recent(PAGE)) if each.state is not State.RUNNING]
@@ -212,7 +212,7 @@ def document(entry: InitiationRecord) -> dict[str, object]:
 
 
 def facts(entry: InitiationRecord) -> dict[str, object]:
-    """What is known of an initiation besides its answer; times are ISO 8601, in UTC."""
+    """The initiation's fields other than its answer; times are ISO 8601, in UTC."""
     return {
         "initiationId": entry.id,
         "state": entry.state.value,

@@ -16,7 +16,7 @@ from sandbox.server import Sandbox, serve
 @click.option(
     "--rate-limit", type=click.IntRange(0), default=300, show_default=True, help="Calls a minute for each token."
 )
-@click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
+@click.option("--auto-create", is_flag=True, help="Treat every requested conversation id as an active webchat.")
 @click.option(
     "--user-required",
     multiple=True,

@@ -1,4 +1,4 @@
-"""The only place where commands print: colours, columns, words wrapped, and nothing from a far side acted on.
+"""The only module that prints for commands: colours, columns, wrapped text, control characters escaped.
 
 Colour is for terminals only, and NO_COLOR turns it off. What is said passes `printable` here.
 """
@@ -28,7 +28,7 @@ ERR = Console(highlight=False, stderr=True)
 
 
 def text(content: str, style: str = "") -> Text:
-    """A text on one line whatever is in it."""
+    """The content on one line, control characters escaped."""
     return Text(printable(content), style)
 
 
@@ -39,7 +39,7 @@ def echo(*lines: str, style: str = "", indent: int = 0) -> None:
 
 
 def echo_unwrapped(*lines: str | Text, style: str = "") -> None:
-    """Print these lines as they are, to be copied or read by a program: none is wrapped."""
+    """Print these lines without wrapping them, to be copied or read by a program."""
     for line in lines:
         OUT.print(line if isinstance(line, Text) else text(line, style), soft_wrap=True)
 
@@ -81,7 +81,7 @@ def echo_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:
 
 
 def echo_check(mark: str, style: str, name: str, found: str, hint: str, *, names: int) -> None:
-    """Print a mark, a name in a column of so many characters, what was found, and below it a hint."""
+    """Print a check: its mark, its name padded to `names` characters, what was found, and below it a hint."""
     prefix = Text.assemble((mark, style), f" {printable(name):<{names}} ")
     if len(name) > names:
         _print_wrapped(OUT, Text.assemble((mark, style), " "), text(name))
@@ -115,17 +115,17 @@ def echo_error(cause: str, *details: str, hint: str = "") -> None:
 
 
 def progress(content: str) -> AbstractContextManager[object]:
-    """Show on a terminal that something is under way, until the block ends; lines can be printed meanwhile."""
+    """Show a spinner on a terminal until the block ends; lines can be printed meanwhile."""
     return OUT.status(text(content)) if OUT.is_terminal else nullcontext()
 
 
 def discard_output() -> None:
-    """Print nothing more, for the one who read it has closed it."""
+    """Discard all further output: the reader has closed the pipe."""
     sys.stdout = None
 
 
 def _print_wrapped(console: Console, prefix: Text, content: Text) -> None:
-    """Print words behind a first text, their further lines below where they begin."""
+    """Print wrapped content after a prefix, further lines indented to it."""
     room = max(1, min(console.width, MAX_COLUMNS) - len(prefix))
     for line in content.wrap(console, room):
         line.rstrip()

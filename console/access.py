@@ -118,7 +118,7 @@ class Access:
             return error_page(
                 403,
                 "This was not sent from a page of the console, or that page is too old.",
-                f"Open the initiation anew and press “{button}” there.",
+                f"Reload the initiation's page and press “{button}” there.",
             )
         if not g.person.may_act:
             hint = "Ask who runs this service for the role operator."

@@ -59,16 +59,16 @@ class ServiceInfo:
     apps_url: str = ""
 
 
-# Not slots: what is made once is kept beside the fields.
+# Not slots: cached properties are stored beside the fields.
 @dataclass(frozen=True)
 class Console:
     """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
-    `retry` makes a new attempt on a failed initiation's own row, within so many seconds and with this correlation id.
+    `retry` makes a new attempt on a failed initiation's own row; its arguments are the record, seconds, correlation id.
 
     Without a `password`, `users` and `sso` it answers this machine alone: only on a sandbox. `key` signs cookies and
     forms and must be the same in every worker. `open_circuits`: the operations of Genesys's whose calls are refused
-    just now; `budgets`: what Genesys told this worker of the calls that it allows.
+    just now; `budgets`: the call budgets that Genesys last reported to this worker.
     """
 
     records: LedgerStore

@@ -42,7 +42,7 @@ CHECKS = (
     CheckRow("participant data", lambda _, org: org.participant_data(), _GENESYS),
     CheckRow("conversation", lambda _, org: org.conversation(), _GENESYS),
     CheckRow("listening", listen_checks.listening, _GENESYS),
-    # Last of those to Genesys, for it tells what they have learnt.
+    # Last of those to Genesys: it reports what the others have found.
     CheckRow("service user", user_checks.service_user, _HOSTS),
     CheckRow("tokens", user_checks.tokens, _GENESYS),
     CheckRow("API keys", lambda context, _: local_checks.api_keys(context)),

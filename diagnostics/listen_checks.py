@@ -64,7 +64,7 @@ def _catching_up(context: DiagnosticContext, calls: Notifications, subscription:
     except CobrowseError as error:
         hint = f"{_PERMISSION} Or set catch_up = false: then what a gap hides is counted and not looked for."
         return failing("catching up", error, hint)
-    return Check("catching up", True, "analytics tells the live conversations")
+    return Check("catching up", True, "analytics lists the live conversations")
 
 
 def _listener(context: DiagnosticContext) -> Iterator[Check]:
@@ -74,7 +74,7 @@ def _listener(context: DiagnosticContext) -> Iterator[Check]:
     try:
         found = context.ledger.leases.read("listener")
     except LedgerUnavailable:
-        return  # which the ledger's own check tells
+        return  # the ledger's own check reports it
     if found is None:
         hint = (
             "Start `cobrowse-bridge listen`, with this ledger; on several machines one listens and the others stand by."

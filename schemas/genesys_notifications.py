@@ -18,7 +18,7 @@ class IsoTimeField(fields.Field[datetime | None]):
 
 
 class _TopicsField(PartsField):
-    """Topics: beside their texts the permissions that a rejected one lacks."""
+    """Topics: their texts, and the permissions that a rejected one lacks."""
 
     def deserialize(self, value: Any, *_: Any, **__: Any) -> list[dict[str, Any]]:
         """Each topic's texts, and its missing permissions as a list of texts."""

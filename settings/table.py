@@ -51,7 +51,7 @@ class Settings(GenesysSettings):
     )
     console_oidc_issuer: str = setting(
         "",
-        "An OpenID Connect provider that people sign in to the console at, beside passwords or without; needs "
+        "An OpenID Connect provider for signing in to the console, with or without passwords; needs "
         "`PUBLIC_BASE_URL`, whose `/console/sign-in/callback` is the redirect URI "
         "(docs/operations.md#single-sign-on).",
         safe_url,
@@ -63,7 +63,7 @@ class Settings(GenesysSettings):
     )
     console_oidc_scope: str = setting(
         "openid,profile,email",
-        "The scopes asked for, with commas or blanks; some providers give groups for a scope of their own only.",
+        "The scopes to request, with commas or blanks; some providers give groups for a scope of their own only.",
     )
     console_oidc_claim: str = setting(
         "roles", "The claim of the ID token, a text or a list, that says who may what: `roles`, `groups`, `email`."

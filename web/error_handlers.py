@@ -71,7 +71,7 @@ def with_default_headers(application: "WSGIApplication") -> "WSGIApplication":
 
 
 def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
-    """Put the edge around an app."""
+    """Register the hooks and error handlers on an app."""
     # Werkzeug would redirect other spellings of a path, to whatever host the Host header names.
     app.url_map.merge_slashes = False
     app.wsgi_app = with_default_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's own way to do so

@@ -1,4 +1,4 @@
-"""For those who run it: /healthz, /readyz and /metrics, and the hooks that let telemetry watch every request."""
+"""Endpoints for operators: /healthz, /readyz and /metrics; and the hooks that report requests to telemetry."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class HealthEndpoints:
         return name in self.non_critical or (name in self.transient and problem.retryable)
 
     def _visible_message(self, problem: CobrowseError) -> str:
-        """A message may name hosts and files of ours."""
+        """The problem's message for those who may read metrics, since it can name hosts and files; else its code."""
         return f"{problem.code}: {problem.message}. {hint_of(problem)}" if self._may_read() else problem.code
 
     def _may_read(self) -> bool:
@@ -86,7 +86,7 @@ class HealthEndpoints:
 
 
 def observe_requests(app: Flask, observer: RequestObserver) -> None:
-    """Let telemetry see every request but those for these endpoints.
+    """Report every request but those of these endpoints to telemetry.
 
     Call it after `register_error_handlers`, which sets the correlation id.
     """

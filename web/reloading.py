@@ -1,4 +1,4 @@
-"""What the workers start with: .env and the senders file as they were last found valid. SIGHUP reads both again.
+"""The active configuration: .env and the senders file as they were last valid. SIGHUP reads both again.
 
 gunicorn's master holds it, and each worker is forked from there: a file that is broken keeps what is in force, for the
 workers of a reload as for one that takes a dead one's place.
@@ -10,7 +10,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 Check = Callable[[Mapping[str, str], str | None], list[str]]
-"""What is wrong with an environment and the text of its senders file, a line each."""
+"""The errors of an environment and of the text of its senders file, a line each."""
 
 
 class EnvFileError(ValueError):
@@ -45,7 +45,7 @@ class ActiveConfiguration:
         self.senders = _text(self._environ)
 
     def reload(self, check: Check) -> tuple[str, ...]:
-        """Read all again and put it in force if it is valid; else keep what is. `errors`, as it is from now on."""
+        """Read .env and the senders file again; use them if they are valid. Returns the errors, empty if so."""
         try:
             candidate = self._candidate()
         except EnvFileError as error:

@@ -25,7 +25,7 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 class BodyBudget:
-    """Bytes that may be held, shared by all requests of a process."""
+    """A limit on the bytes held by all requests of a process together."""
 
     def __init__(self, max_bytes: int = MAX_ARRIVING_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -33,14 +33,14 @@ class BodyBudget:
         self.bytes_held = 0
 
     def reserve(self, size: int) -> None:
-        """Reserve so many bytes more. Overloaded if they are not there."""
+        """Reserve this many more bytes. Overloaded if that exceeds the budget."""
         with self._lock:
             if self.bytes_held + size > self._max_bytes:
                 raise Overloaded("too many bodies are arriving at once", retry_after=1.0)
             self.bytes_held += size
 
     def release(self, size: int) -> None:
-        """Release so many bytes."""
+        """Release this many bytes."""
         with self._lock:
             self.bytes_held -= size
 
@@ -49,12 +49,12 @@ SHARED = BodyBudget()
 
 
 def current_request() -> Request:
-    """The request itself: its proxy looks it up at each access."""
+    """Flask's request object: its proxy would look it up at each access."""
     return request._get_current_object()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 - werkzeug's documented way
 
 
 def current_globals() -> _AppCtxGlobals:
-    """What `g` stands for, likewise: the correlation id, and what one hook notes for another."""
+    """Flask's `g` object: the correlation id, and what one hook passes to another."""
     return g._get_current_object()  # type: ignore[no-any-return]  # noqa: SLF001 - as above
 
 
@@ -108,7 +108,7 @@ def _read_body(request: Request, size: int, budget: BodyBudget) -> bytes:
 
 
 def require_json(request: Request) -> None:
-    """Raise UnsupportedType unless the body says that it is JSON in UTF-8."""
+    """Raise UnsupportedType unless the Content-Type is JSON and the body is not compressed."""
     kind = request.mimetype
     if kind != "application/json":
         raise UnsupportedType(f"the Content-Type is {kind[:80]!r}" if kind else "there is no Content-Type")
@@ -121,7 +121,7 @@ def require_json(request: Request) -> None:
 
 
 def is_this_machine(remote_addr: str, host: str, header_names: Iterable[str]) -> bool:
-    """Whether a request comes straight from this machine and means it. `remote_addr`: the connection's own address.
+    """Whether a request comes directly from this machine, for this machine. `remote_addr`: the connection's address.
 
     A page of anybody's can have its own name point to this machine, so that a browser here sends the request (DNS
     rebinding). The Host header, `host`, still has that name.

@@ -93,7 +93,7 @@ def wait_seconds(failure: Failure) -> int:
 
 
 def view_keys(view: SessionView) -> Answer:
-    """The keys by which an answer says how far a session has come."""
+    """An answer's keys for the session's state."""
     return {
         "sessionState": view.state.value,
         "customerConnected": view.customer_connected,
@@ -139,7 +139,7 @@ _WORDS = {
 
 
 def chat_message(outcome: Outcome) -> str:
-    """What happened, for a person who reads it in a chat."""
+    """The outcome as a sentence, for the person who reads it in a chat."""
     if outcome.failure is not None:
         again = " Try again in a moment." if outcome.failure.retryable else ""
         return f"Cobrowse was not started: {outcome.failure.message.rstrip('.')}.{again}"
@@ -147,12 +147,12 @@ def chat_message(outcome: Outcome) -> str:
 
 
 def is_success_message(words: str, *, ignored: bool) -> bool:
-    """Whether these words of `chat_message` tell of a success, or with `ignored` of an event that is none of ours."""
+    """Whether this text of `chat_message` means a success, or with `ignored` an ignored event."""
     return words.startswith(_IGNORED) if ignored else words in _WORDS.values()
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """What a delivery came to, in few words: its status, or how many of its events came to which."""
+    """A delivery's result in a few words: its status, or how many of its events have which status."""
     said = Counter(outcome.failure.code if outcome.failure else outcome.status.value for outcome in outcomes)
     return ", ".join(name if len(outcomes) == 1 else f"{count} {name}" for name, count in said.items())
 
@@ -189,14 +189,14 @@ def error_response(error: CobrowseError, correlation_id: str) -> Response:
 
 
 class PlainResponse(Response):
-    """A response that has all of its body and all of its headers: werkzeug would copy and look through both."""
+    """A complete response: sent without werkzeug's copying and scanning of headers and body."""
 
     def get_wsgi_headers(self, _environ: "WSGIEnvironment") -> Headers:
-        """The headers as they are."""
+        """The headers, unchanged."""
         return self.headers
 
     def get_app_iter(self, environ: "WSGIEnvironment") -> Iterable[bytes]:
-        """The body as it is."""
+        """The body, unchanged."""
         return () if environ["REQUEST_METHOD"] == "HEAD" else [self.get_data()]
 
 

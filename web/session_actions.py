@@ -1,4 +1,4 @@
-"""What callers ask of sessions they started: POST /data-actions/cobrowse/status and /end, GET /initiations."""
+"""Requests about sessions that were started: POST /data-actions/cobrowse/status and /end, GET /initiations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ class SessionActions:
         return blueprint
 
     def status(self) -> Response:
-        """What became of an initiation; with `live`, also by one check of its conversation."""
+        """The status of an initiation; with `live`, its conversation is checked too, by one call."""
         request = request_parsing.current_request()
         credential = self.identify(request.headers)
         payload = data_action_body.parse(request, _STATUS)

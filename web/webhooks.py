@@ -1,4 +1,4 @@
-"""POST /webhooks/<sender>: any sender that has a row, from its raw bytes to the answer it understands."""
+"""POST /webhooks/<sender>: any sender that has a row, from its raw bytes to the response that it expects."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +64,7 @@ class Webhooks:
         return blueprint
 
     def receive(self, name: str) -> Response:
-        """A sender's delivery, or its vendor's handshake; nothing is parsed or remembered before the proof holds."""
+        """A sender's delivery, or its vendor's handshake; nothing is parsed or stored before it is authenticated."""
         sender = self.sender(name)
         if request.method != "POST":
             return self._handle_handshake(sender)
@@ -73,7 +73,7 @@ class Webhooks:
         return self._handle_delivery(sender)
 
     def _handle_handshake(self, sender: Sender | None) -> Response:
-        """A handshake that is no POST. 405 as for any other path, unless the row has one of this method."""
+        """A handshake that is not a POST. 405 unless the row has one of this method."""
         if sender is None or sender.handshake is None or sender.handshake.method != request.method:
             raise MethodNotAllowed(["POST"])
         incoming, _ = _incoming(sender, self.clock.now())
@@ -83,7 +83,7 @@ class Webhooks:
         return self._handshake_response(sender, answer)
 
     def _handshake_response(self, sender: Sender, answer: HandshakeAnswer) -> Response:
-        """What the vendor is told, in JSON or as plain text: a challenge of its is never a page."""
+        """The response to the vendor, as JSON or plain text: its challenge is never sent as HTML."""
         log.info("handshake answered", sender=sender.name, handshake=sender.handshake and sender.handshake.name)
         if answer.note:
             log.warning("handshake", sender=sender.name, note=answer.note)
@@ -100,7 +100,7 @@ class Webhooks:
         return response
 
     def _handle_delivery(self, sender: Sender) -> Response:
-        """Authenticate, read, start. From the proof on every failure follows the sender's response policy."""
+        """Authenticate, parse, start. Once authenticated, every failure follows the sender's response policy."""
         name, deadline = sender.name, Deadline.after(sender.deadline_seconds, self.clock)
         incoming, too_large = _incoming(sender, self.clock.now())
         credential = sender.authenticate(incoming, self.clock.now())
@@ -136,7 +136,7 @@ class Webhooks:
         return responses.respond(outcomes, mode)
 
     def _count_events(self, sender: Sender, events: int = 1) -> RequestError | None:
-        """Count so many events; the refusal if the sender's rate has no room for them, or can't be counted."""
+        """Count the events; return the error if they exceed the sender's rate limit, or can't be counted."""
         try:
             self.check_rate(sender, events)
         except (RateLimitStorageUnavailable, SenderRateLimited) as error:
@@ -210,7 +210,7 @@ def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyToo
 def _is_dry_run(sender: Sender, header: str) -> bool:
     """Whether the header X-Dry-Run asks that nothing be done. InvalidRequest for a sender that signs.
 
-    Whoever can add a header to a signed delivery could else make it do nothing, and have its sender told of a success.
+    Otherwise anyone who can add a header to a signed delivery could suppress it, and its sender would see a success.
     """
     asked = header.strip().lower()
     if asked in ("", "false"):

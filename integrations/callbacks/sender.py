@@ -30,7 +30,7 @@ UNRECORDED_PAUSE = 60.0
 
 
 def in_threads(tasks: Sequence[Callable[[], None]]) -> None:
-    """Do the works beside each other, and return when all are done."""
+    """Run the tasks concurrently; return once all are done."""
     threads = [Thread(target=task, name="callback", daemon=True) for task in tasks]
     for thread in threads:
         thread.start()
@@ -60,7 +60,7 @@ class CallbackSender:
         self._counted = False
 
     def send_due(self) -> bool:
-        """Send what is due now; whether there may be more. An unreachable ledger is left to the next turn."""
+        """Send what is due now; return whether there may be more. An unreachable ledger is retried at the next poll."""
         if not self._lease.is_held:
             if self._counted:  # who sends now counts it
                 self._metrics.on_backlog(0, 0.0)
@@ -146,7 +146,7 @@ def connect_callbacks(
     clock: Clock,
     jitter: Callable[[], float],
 ) -> CallbackThread:
-    """What sends the ledger's callbacks, once it is started. `registry` counts them."""
+    """The sender of the ledger's callbacks, to be started. `registry` gets its metrics."""
     lease = LeaseKeeper(ledger.leases, LEASE, lease_owner, clock)
     poster = Poster(receiver, payload, clock, jitter)
     return CallbackThread(CallbackSender(ledger.callbacks, lease, poster, CallbackMetrics(registry), clock), lease)

@@ -41,7 +41,7 @@ class Guard(Protocol):
         """Take it, waiting so many seconds at most."""
 
     def release(self) -> None:
-        """Give it back."""
+        """Stop renewing the lease and release it."""
 
 
 class _CachedToken(NamedTuple):

@@ -96,7 +96,7 @@ class ConversationSnapshot:
 
     @cached_property
     def parts(self) -> tuple[CobrowsePart, ...]:
-        """Who is in which session."""
+        """Who takes part in which session."""
         return parts_of(self._shown)
 
     @property

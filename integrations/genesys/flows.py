@@ -127,7 +127,7 @@ class Flows:
         self._flows = {row.name: Flow(row.name, row.steps(self._calls[row.name])) for row in rows}
 
     def flow(self, name: str = "") -> Flow:
-        """The flow of that name, else the one in force for this org."""
+        """The flow of that name, else the one that this org uses."""
         return self._flows[name or self._in_force()]
 
     def ending(self) -> Flow:

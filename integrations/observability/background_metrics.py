@@ -1,4 +1,4 @@
-"""What the sender of callbacks and the listener count, beside the initiations."""
+"""The metrics of the callback sender and of the listener."""
 
 import contextlib
 
@@ -31,12 +31,12 @@ class CallbackMetrics:
         )
 
     def on_try(self, result: str) -> None:
-        """A callback was sent once."""
+        """Count a delivery attempt."""
         with contextlib.suppress(OSError):  # the first of a result may open a file
             self._tries.labels(result).inc()
 
     def on_backlog(self, pending: int, oldest_seconds: float) -> None:
-        """So many are pending."""
+        """Record how many callbacks are pending, and the age of the oldest in seconds."""
         with contextlib.suppress(OSError):
             self._pending.set(pending)
             self._oldest.set(oldest_seconds)
@@ -73,17 +73,17 @@ class ListenerMetrics:
         )
 
     def on_listening(self, listening: bool) -> None:
-        """It began or ceased to listen."""
+        """Record whether this process listens."""
         self._listening.set(int(listening))
 
     def on_event(self, result: str) -> None:
-        """A change of a conversation came."""
+        """Count a conversation's event."""
         self._events.labels(result).inc()
 
     def on_reconnect(self, reason: str) -> None:
-        """A channel ended."""
+        """Count a channel that ended."""
         self._channels.labels(reason).inc()
 
     def on_gap(self, result: str) -> None:
-        """Changes may have been missed."""
+        """Count a gap in which changes may have been missed."""
         self._gaps.labels(result).inc()

@@ -82,7 +82,7 @@ BUDGET = MetricSpec(
 )
 RELOAD = MetricSpec(
     "cobrowse_reload_refused",
-    "1 while the senders file or .env on the disk is invalid and the configuration of before stays in force.",
+    "1 while the senders file or .env on the disk is invalid and the previous configuration stays active.",
     gauge=True,
 )
 IGNORED = MetricSpec(
@@ -108,7 +108,7 @@ _OUTCOMES = frozenset({*error_types_by_code(), *Status})
 
 
 class Metrics:
-    """Counts initiations as an Observer, and requests as a Watcher.
+    """Counts initiations as an Observer, and requests as a RequestObserver.
 
     `senders` are all there are; any other counts as "other". `directory` is where the workers of one server keep their
     counts (PROMETHEUS_MULTIPROC_DIR, which must be set before prometheus_client is imported); "" for one process. Where
@@ -148,12 +148,12 @@ class Metrics:
         return registry
 
     def reload_refused(self, refused: bool) -> None:
-        """What is on the disk is not in force, or is."""
+        """Record whether the last reload was refused."""
         with contextlib.suppress(OSError):
             self._reload.set(int(refused))
 
     def circuit(self, operation: str, is_open: bool) -> None:
-        """Calls of an operation are refused from now on, or let through again."""
+        """Record that an operation's circuit has opened or closed."""
         with contextlib.suppress(OSError):  # the first time for an operation it may open a file
             self._circuit.labels(operation).set(int(is_open))
 

@@ -17,7 +17,7 @@ OnResponse = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class RequestInfo:
-    """A request. `route` is the pattern it fits, so that there are only so many; "" where it fits none.
+    """A request. `route` is the pattern it matches, which keeps the label's values few; "" if it matches none.
 
     `headers` are pairs, read on demand: a copy would cost every request.
     """

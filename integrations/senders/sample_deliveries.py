@@ -32,7 +32,7 @@ class Replacements:
     iso: str
 
 
-# Not slots: what is derived once is kept beside the fields.
+# Not slots: cached properties are stored beside the fields.
 @dataclass(frozen=True)
 class SampleDelivery:
     """One sender's delivery. `expect` is what the row makes of it, an entry for each event."""
