@@ -134,7 +134,7 @@ def _no_such_call(genesys: FakeGenesys, error: HTTPException) -> Response:
 
 
 def _finish(genesys: FakeGenesys, call: Call, answer: Response) -> Response:
-    """The answer with the headers that all have; its status goes on record."""
+    """The answer with the common headers; its status is recorded."""
     call.status = None if call.fault == "drop" else answer.status_code
     answer.headers["ININ-Correlation-Id"] = call.correlation_id
     # So that a service with SANDBOX=true can verify that this is one.

@@ -11,13 +11,13 @@ class InvalidDocument(ValueError):
 
 
 class Document(Schema):
-    """An object without fields beside those of the schema."""
+    """An object without fields other than the schema's."""
 
     error_messages = {"type": "must be a JSON object", "unknown": "unknown field"}  # noqa: RUF012 - as marshmallow has it
 
 
 class FieldOptions(TypedDict, total=False):
-    """What a field has besides its form, as marshmallow has it."""
+    """A field's further options, as marshmallow names them."""
 
     data_key: str
     required: bool

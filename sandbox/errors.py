@@ -93,7 +93,7 @@ class GenesysError(Rejection):
         self.params = params
 
     def answer(self, context_id: str) -> Response:
-        """The ErrorBody, with the message's parameters beside it where it has any."""
+        """The ErrorBody, with the message's parameters if it has any."""
         row = CODES[self.code]
         body = error_body(row.status, self.code, row.message.format(**self.params), context_id, details=self.details)
         if self.params:

@@ -1,4 +1,4 @@
-"""One Genesys Cloud: its parts, and what a test asks of it and does to it."""
+"""One simulated Genesys Cloud: its parts, and the methods for tests."""
 
 import threading
 import time

@@ -25,7 +25,7 @@ _LAGGING = ("conversation", "attach", "cobrowse", "any")
 
 @dataclass(frozen=True)
 class Lag:
-    """How long a new medium stays unseen: for so many reads at its conversation, and for so many seconds."""
+    """How long a new medium stays unseen: for `reads` GETs of its conversation, and for `seconds`."""
 
     reads: int = 0
     seconds: float = 0.0

@@ -70,7 +70,7 @@ class Changeable(Document):
 
 
 def change_options(options: Options, document: object) -> Options:
-    """The options with the document's fields put in.
+    """The options changed by the document's fields.
 
     Raises:
         InvalidDocument: a field is unknown, its value can't be used, or there is none.

@@ -1,4 +1,4 @@
-"""What a fault does to an answer: what it says, or how it is sent."""
+"""The effect of each fault on an answer: its content, or how it is sent."""
 
 import socket
 import struct

@@ -135,7 +135,7 @@ class State:
     def move(
         self, conversation_id: str, customer: str | None = None, agent: str | None = None, transfers: int = 0
     ) -> Conversation:
-        """Put either side's communication into another state; with `transfers` it goes to so many more agents."""
+        """Change the state of either side's communication; `transfers`: how many more agents it is passed to."""
         with self._lock:
             conversation = self.conversation(conversation_id)
             return self._update(
@@ -160,7 +160,7 @@ class State:
         return conversation
 
     def view(self, conversation_id: str) -> Conversation:
-        """The conversation as a caller sees it; a look is used up for each medium that still lags."""
+        """The conversation as a caller sees it; counts as one of the reads of each medium that still lags."""
         now = self._clock()
         with self._lock:
             conversation = self.conversation(conversation_id)
@@ -184,7 +184,7 @@ class State:
         return self._store(Session(self._new_id(), "media", now, now + self._options.session_ttl, settings))
 
     def attach(self, conversation_id: str, session_id: str, lag: Callable[[], Lag]) -> tuple[Medium, bool]:
-        """Put a session into a conversation and invite its customer; whether the medium is new stands beside it.
+        """Attach a session to a conversation and invite its customer: the medium, and whether it is new.
 
         Attaching it once more changes nothing, but the customer is invited once more.
 

@@ -38,7 +38,7 @@ class Guard(Protocol):
     """A lock as threading has it."""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take it, waiting so many seconds at most."""
+        """Acquire it, waiting for `timeout` seconds at most."""
 
     def release(self) -> None:
         """Stop renewing the lease and release it."""

@@ -24,7 +24,7 @@ class Client:
         self._origin = Origin(api_url)
 
     def authorize(self, attempt: Attempt, scope: str) -> None:
-        """Make sure of a token and of calls left for it, so that what is wrong shows before anything else is done."""
+        """Get a token and wait for its budget, so that errors show before anything else is done."""
         if attempt.command.user_token:
             return
         grant = self._grants.of(None, scope)

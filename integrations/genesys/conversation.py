@@ -41,7 +41,7 @@ _LEFT = (
 
 
 class ConversationSnapshot:
-    """A conversation as one GET showed it: a loaded ConversationSchema. Each part is read when it is first asked for.
+    """A conversation as one GET returned it: a loaded ConversationSchema. Each property is computed at its first use.
 
     Most callers ask whether it shows one session, and no more.
     """

@@ -20,7 +20,7 @@ GRANTS = (AUTO, CLIENT, USER)
 
 
 class Grant(NamedTuple):
-    """A way to a token. `budget` is the budget of calls that it has."""
+    """A source of tokens. `budget` is the name of their budget of calls."""
 
     budget: str
     get: Callable[[Attempt], Secret]

@@ -39,9 +39,9 @@ _NOT_REACHED = (
 
 
 class Call(NamedTuple):
-    """What is sent. `path` is percent-encoded, `budget` the budget that it is counted in, "" for none.
+    """A request. `path` is percent-encoded, `budget` the name of the budget that it counts towards, "" for none.
 
-    No message shows what is `secrets`.
+    No message shows its `secrets`.
     """
 
     operation: Operation

@@ -52,7 +52,7 @@ class Calls:
         return self.scopes.get(attempt.command.channel, "")
 
     def authorize(self, attempt: Attempt) -> None:
-        """Make sure of a token. FlowUnavailable if the org refuses this flow's scopes and has another flow."""
+        """Get a token. FlowUnavailable if the org refuses this flow's scopes and has another flow."""
         try:
             self.client.authorize(attempt, self.scope(attempt))
         except GenesysForbidden as error:

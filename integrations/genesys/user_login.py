@@ -22,7 +22,7 @@ _WRONG_CLIENT = (
 
 
 class UserTokenPair(NamedTuple):
-    """What Genesys gives: `expires_in` is the access token's, in seconds; `refresh` is empty where it gave none."""
+    """Genesys's tokens: `expires_in` is the access token's, in seconds; `refresh` is empty if there is none."""
 
     access: Secret
     refresh: Secret
@@ -30,7 +30,7 @@ class UserTokenPair(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Whose token it is, for people to read."""
+    """A token's user and org, for people to read."""
 
     user: str
     org: str

@@ -49,12 +49,12 @@ class _Renewal:
 
 
 def start_thread(work: Callable[[], None]) -> None:
-    """Run it beside the caller. The process does not end before it does."""
+    """Run the work in a thread. The process does not exit before it has ended."""
     Thread(target=work, name="service-user-token").start()
 
 
 class UserTokens:
-    """Hands out the service user's token. `name` is its login's in the store, `run` does work beside the caller."""
+    """Provides the service user's token. `name` is its login's in the store; `run` runs work in the background."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class UserTokens:
         return _login_required(grant) if needed or grant is not None else None
 
     def _refresh(self, attempt: Attempt) -> _Cached:
-        """The token in the store, after a renewal if it is over. One that is only due is renewed beside this."""
+        """The token in the store, renewed first if it has expired; one that is only due is renewed in the background."""
         while True:
             try:
                 grant = self._read()

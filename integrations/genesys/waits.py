@@ -25,7 +25,7 @@ class Fields(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BudgetHeaders:
-    """A token's calls in the present window: so many of `allowed`, and `reset` seconds until the next window."""
+    """A token's calls in the current window: `count` of `allowed`, and `reset` seconds until the next window."""
 
     count: float
     allowed: float

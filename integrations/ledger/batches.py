@@ -127,7 +127,7 @@ class Batches:
             self._sync.run()
 
     def _enqueue(self, job: _Job, deadline: Deadline) -> None:
-        """Leave the work to the loop, and wait for what comes of it."""
+        """Queue the work for the loop, and wait for its result."""
         job.waiter = new_waiter()
         self._waiting[job] = None
         if not self._is_due:

@@ -12,7 +12,7 @@ CHECKPOINT_INTERVAL = 1_000
 
 
 class Checkpoints:
-    """Runs a checkpoint after so many commits: under gevent in the hub's thread pool, else in the calling thread."""
+    """Runs a checkpoint every `interval` commits: under gevent in the hub's thread pool, else in the calling thread."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], interval: int) -> None:
         self._connect = connect
@@ -21,7 +21,7 @@ class Checkpoints:
         self._running = False
 
     def record_commits(self, commits: int) -> None:
-        """Note that this process has committed so many times in all."""
+        """Record this process's total number of commits."""
         if commits < self._next or self._running:
             return
         self._running = True

@@ -45,7 +45,7 @@ class RefusalTable:
         return tuple(self._database.scan(sql, {**given, **search_params(search), "limit": limit}, _refusal))
 
     def last_of_senders(self) -> dict[str, tuple[int, Refusal]]:
-        """By sender, how many of its requests were refused in the time that is kept, and the last of them."""
+        """By sender, how many refused requests are stored, and the last of them."""
         rows = self._database.scan(queries.LAST_REFUSALS, {}, lambda values: (values[-1], _refusal(values[:-1])))
         return {refusal.sender: (total, refusal) for total, refusal in rows}
 

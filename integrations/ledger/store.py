@@ -46,7 +46,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens`, `notes`, `budgets`, `refusals`, `leases`, `callbacks`, `grants` too.
+    """The ledger in a database; also `tokens`, `notes`, `budgets`, `refusals`, `leases`, `callbacks`, `grants`.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
     least. With `adds_callbacks` each outcome is committed together with its callback. `seconds`: what a method may
@@ -78,7 +78,7 @@ class LedgerStore(Listings):
 
     @property
     def location(self) -> str:
-        """Where it is kept, in words that hold no password."""
+        """Where it is, without a password."""
         return self._database.location
 
     def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
@@ -120,7 +120,7 @@ class LedgerStore(Listings):
         return self._acquired(entry, others) if held else entry
 
     def save_checkpoint(self, lease: Lease, checkpoint: Checkpoint, *, seconds: float | None = None) -> None:
-        """Commit how far it came before the next call goes out. LeaseLost also when the lease has just run out."""
+        """Commit the checkpoint before the next call. LeaseLost also if the lease has just expired."""
         params = record_columns.checkpoint_params(checkpoint, self._box) | lease._asdict()
         if not self._database.execute(
             queries.SAVE_CHECKPOINT, params, durable=checkpoint.may_have_notified, seconds=seconds
@@ -161,7 +161,7 @@ class LedgerStore(Listings):
         return self._record(found[0]) if found else None
 
     def wait(self, initiation_id: str, seconds: float) -> None:
-        """Return once the entry is free or has another owner, or after so many seconds."""
+        """Return once the entry is free or has another owner, at the latest after `seconds`."""
         deadline = Deadline.after(seconds, self._clock)
         pause = MIN_POLL_INTERVAL
         with self._notifier.subscribe(initiation_id) as event:
@@ -177,7 +177,7 @@ class LedgerStore(Listings):
         self._database.ping()
 
     def purge(self) -> int:
-        """Forget what has ended longer ago than the retention time: how many."""
+        """Delete initiations older than the retention time; return how many."""
         return self._purge()
 
     def upgrade(self) -> tuple[int, int]:
@@ -207,7 +207,7 @@ class LedgerStore(Listings):
 
 
 class _Decision(NamedTuple):
-    """What a claim came to. `row` is empty for one that the claim has made: `made` holds its `seq` and time then."""
+    """A claim's result. `row` is empty if the claim has inserted it: `made` holds its `seq` and time then."""
 
     acquired: bool
     row: _Values = ()

@@ -53,7 +53,7 @@ class SenderActivities:
     _by_sender: dict[str, SenderActivity] = field(default_factory=dict)
 
     def record_delivery(self, sender: str, at: datetime, outcome: str) -> None:
-        """Note a delivery, and what it came to: a status, or a few of them."""
+        """Record a delivery and its result: a status, or a few of them."""
         activity = self.of(sender)
         self._by_sender[sender] = replace(
             activity, deliveries=activity.deliveries + 1, last_delivery=at, last_outcome=outcome

@@ -1,4 +1,4 @@
-"""What a scheme is: all that the service, the command line and the documents need to know of one."""
+"""A scheme: everything that the service, the command line and the documents need to know about it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Sign = Callable[[AuthConfig, Secret, UnverifiedRequest, datetime], AuthParts]
 
 
 class CanNotSignError(Exception):
-    """This sender's proof can't be made here: only the sender has what it takes."""
+    """The request can't be signed here: only the sender has the key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Message:
 
 
 def parse_message(incoming: UnverifiedRequest) -> Message:
-    """The message in a request, of one naming alone: an id is taken from where the signature is, never beside it.
+    """The message in a request, by one set of header names only: the id comes from the same set as the signature.
 
     Raises SignatureMissing, SignatureInvalid.
     """

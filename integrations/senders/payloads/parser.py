@@ -162,7 +162,7 @@ class EventParser:
 
 
 def _short(delivery_id: str) -> str:
-    """The id as it can be kept: one that is long or of other letters as its hash."""
+    """The id as it is stored: its hash if it is too long or not printable ASCII."""
     if len(delivery_id) <= _DELIVERY_ID_LENGTH and delivery_id.isascii() and delivery_id.isprintable():
         return delivery_id
     return "sha256:" + sha256(delivery_id.encode("utf-8", "surrogatepass")).hexdigest()
