@@ -126,7 +126,7 @@ class UserTokens:
         return _login_required(grant) if needed or grant is not None else None
 
     def _refresh(self, attempt: Attempt) -> _Cached:
-        """The token in the store, renewed first if it has expired; one that is only due is renewed in the background."""
+        """The token in the store, renewed first if expired; one that is only due is renewed in the background."""
         while True:
             try:
                 grant = self._read()
