@@ -57,7 +57,7 @@ class Key:
 # Each of a row's checks reads its key, and OpenSSL takes tens of milliseconds to check a private one.
 @lru_cache(64)
 def parse_pem(secret: str) -> Key | None:
-    """The key in a PEM text, with line breaks or with each written as a backslash and n; None for an unsupported key."""
+    """The key in a PEM text, each line break maybe as a backslash and n; None for an unsupported key."""
     pem = secret.replace("\\n", "\n").encode("utf-8", "surrogateescape")
     try:
         if b"PRIVATE KEY" in pem:
