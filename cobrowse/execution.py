@@ -8,7 +8,7 @@ from cobrowse.existing_session import already_active_outcome
 from cobrowse.flow import Attempt, FlowUnavailable, run
 from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
-from cobrowse.model import Command, Outcome, Status
+from cobrowse.model import Outcome, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
 from cobrowse.waiting import applies_to_all_waiters, exclude_ended, refresh_if_completed, wait_for_owner
 
@@ -33,7 +33,9 @@ def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
                 waited.append(latest)
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
     acquired = replace(acquired, history=(*waited, *acquired.history))
-    must_check = may_be_there or _must_check(attempt.command)
+    command = attempt.command
+    # Nothing may be started before the conversation has been checked.
+    must_check = may_be_there or command.reuse_live_session or command.start_when == "agent_connected"
     if must_check and (active := _check(genesys, ledger, attempt, acquired)) is not None:
         return active
 
@@ -86,11 +88,6 @@ def _check(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquire
             raise
         return None
     return active
-
-
-def _must_check(command: Command) -> bool:
-    """Whether nothing may be started before the conversation has been checked."""
-    return command.reuse_live_session or command.start_when == "agent_connected"
 
 
 def _check_if_possible(genesys: Genesys, attempt: Attempt, acquired: Acquired) -> Outcome | None:

@@ -92,14 +92,10 @@ def _group_by_step(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
             continue
         step_number = next((n for n, step in enumerate(steps) if _holds(step, span)), None)
         (without_step if step_number is None else found[step_number]).append(span)
-    groups = [(step, sorted(found[n], key=_start)) for n, step in enumerate(steps)] + [
+    groups = [(step, sorted(found[n], key=lambda span: span.start)) for n, step in enumerate(steps)] + [
         (span, []) for span in without_step
     ]
     return sorted(groups, key=lambda pair: pair[0].start)
-
-
-def _start(span: Span) -> float:
-    return span.start
 
 
 def _holds(step: Span, span: Span) -> bool:

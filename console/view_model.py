@@ -16,7 +16,7 @@ from console.figures import format_duration
 from console.timeline import Timeline, build_timeline
 from web.data_actions import SENDER
 from web.error_responses import hint_of
-from web.responses import Answer, to_answer, wait_seconds
+from web.responses import to_answer, wait_seconds
 
 DOTS = "•••"
 _SECRET = tuple(name for name, kind in Session.__annotations__.items() if kind is Secret)
@@ -177,7 +177,7 @@ def _attempt(outcome: Outcome) -> AttemptView:
         format_duration(outcome.seconds),
         _failure_view(outcome),
         build_timeline(outcome.spans, outcome.seconds) if outcome.spans else None,
-        _pretty(to_answer(outcome)),
+        orjson.dumps(to_answer(outcome), option=orjson.OPT_INDENT_2).decode(),
     )
 
 
@@ -207,10 +207,6 @@ def flash(entry: InitiationRecord, attempt: int | None) -> str:
     if attempt is None or attempt != entry.attempts or entry.outcome is None or entry.has_live_lease:
         return ""
     return f"Attempt {attempt} has ended: {badge(entry).word.lower()}, after {format_duration(entry.outcome.seconds)}."
-
-
-def _pretty(answer: Answer) -> str:
-    return orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode()
 
 
 def _is_running(entry: InitiationRecord) -> bool:

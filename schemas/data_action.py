@@ -197,7 +197,9 @@ class StartRequestSchema(InputSchema):
     def prepare(self, data: Any) -> Mapping[str, Any]:
         """What is set."""
         inputs = inputs_in(data, _is_unset)
-        if _is_latest(inputs.get("latest")) and placeholder_in(inputs.get("conversationId")):
+        latest = inputs.get("latest")
+        is_latest = isinstance(latest, (str, bool, int)) and latest in fields.Boolean.truthy
+        if is_latest and placeholder_in(inputs.get("conversationId")):
             del inputs["conversationId"]
         return inputs
 
@@ -212,10 +214,6 @@ class StartRequestSchema(InputSchema):
 def _is_unset(key: str, value: object) -> bool:
     # The id's own placeholder is kept: where an id is needed, the error names it.
     return value is None or value == "" or (key != "conversationId" and bool(placeholder_in(value)))
-
-
-def _is_latest(value: object) -> bool:
-    return isinstance(value, (str, bool, int)) and value in fields.Boolean.truthy
 
 
 def _describe_value(value: object) -> str:

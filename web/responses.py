@@ -106,7 +106,7 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode, more: Answer | None
     """The response for a request's outcome, or for all those of a batch. `more` is put into a single answer."""
     status = _status(outcomes, mode)
     if mode.response_policy is not None and mode.response_policy.expects_soap_ack:
-        accepted = status == 200 and not any(_is_retryable(outcome) for outcome in outcomes)
+        accepted = status == 200 and not any(outcome.failure and outcome.failure.retryable for outcome in outcomes)
         response = Response(acknowledgement(accepted=accepted), status, content_type=ACKNOWLEDGEMENT_TYPE)
     elif mode.response_policy is not None and mode.response_policy.format_message is not None:
         response = json(mode.response_policy.format_message(" ".join(map(chat_message, outcomes))), status)
@@ -167,10 +167,6 @@ def _status(outcomes: Sequence[Outcome], mode: ResponseMode) -> int:
     if mode.response_policy is not None:
         return batch_status(mode.response_policy, failures)
     return next(failure[0] for failure in failures if failure)
-
-
-def _is_retryable(outcome: Outcome) -> bool:
-    return outcome.failure is not None and outcome.failure.retryable
 
 
 def rejection_outcome(error: CobrowseError, correlation_id: str, conversation_id: str = "") -> Outcome:

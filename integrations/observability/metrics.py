@@ -119,8 +119,16 @@ class Metrics:
         self._senders = frozenset(senders)
         self.registry = CollectorRegistry()
         self._directory = _prepare_directory(directory, write)
-        self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
-        self._histograms = {row: _LabelCache(self._histogram(row)) for row in ROWS if row.buckets}
+        self._counters = {
+            row: _LabelCache(Counter(row.name, row.help, row.labels, registry=self.registry))
+            for row in ROWS
+            if not row.buckets and not row.gauge
+        }
+        self._histograms = {
+            row: _LabelCache(Histogram(row.name, row.help, row.labels, registry=self.registry, buckets=row.buckets))
+            for row in ROWS
+            if row.buckets
+        }
         self._reload = self._gauge(RELOAD, "livemax")
         self._in_flight = self._gauge(IN_FLIGHT, "livesum")
         # A worker may know before the others do: the highest says that something is wrong.
@@ -195,17 +203,12 @@ class Metrics:
     def _record_call(self, attempt: Attempt, span: Span) -> None:
         operation, status = span.name, STATUSES.get(span.result, OTHER)
         self._calls[operation, status].observe(span.seconds)
-        if [one for one in attempt.spans if one is not span and one.name == operation and _is_failed_call(one)]:
+        others = [one for one in attempt.spans if one.kind == "call" and one.name == operation and one is not span]
+        if [one for one in others if not one.result.startswith("2")]:
             self._counters[RETRIES][operation,].inc()
-
-    def _counter(self, row: MetricSpec) -> Counter:
-        return Counter(row.name, row.help, row.labels, registry=self.registry)
 
     def _gauge(self, row: MetricSpec, mode: Literal["livemax", "livesum", "mostrecent"]) -> Gauge:
         return Gauge(row.name, row.help, row.labels, registry=self.registry, multiprocess_mode=mode)
-
-    def _histogram(self, row: MetricSpec) -> Histogram:
-        return Histogram(row.name, row.help, row.labels, registry=self.registry, buckets=row.buckets)
 
 
 class _LabelCache(dict[tuple[str, ...], M]):
@@ -242,7 +245,3 @@ def _outcome_label(outcome: Outcome) -> str:
         return "replayed"
     name = outcome.failure.code if outcome.failure else outcome.status.value
     return name if name in _OUTCOMES else OTHER
-
-
-def _is_failed_call(span: Span) -> bool:
-    return span.kind == "call" and not span.result.startswith("2")

@@ -145,14 +145,6 @@ def _sign_basic(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedReque
     return AuthParts({"Authorization": f"Basic {base64.b64encode(pair).decode()}"})
 
 
-def _sign_bearer(_auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    return AuthParts({"Authorization": f"Bearer {secret.reveal()}"})
-
-
-def _sign_mtls(auth_config: AuthConfig, _secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    return AuthParts({auth_config.subject_header: auth_config.subjects[0]})
-
-
 def _match_secret(auth_config: AuthConfig, presented: bytes, what: str) -> str:
     if not presented:
         raise NotAuthenticated(f"{what} is missing", hint=_HINT)
@@ -186,13 +178,13 @@ BASIC = Scheme(
 BEARER = Scheme(
     "bearer",
     _verify_bearer,
-    _sign_bearer,
+    lambda _auth_config, secret, _draft, _now: AuthParts({"Authorization": f"Bearer {secret.reveal()}"}),
     openapi={"type": "http", "scheme": "bearer", "description": "The secret is the token."},
 )
 MTLS = Scheme(
     "mtls",
     _verify_mtls,
-    _sign_mtls,
+    lambda auth_config, _secret, _draft, _now: AuthParts({auth_config.subject_header: auth_config.subjects[0]}),
     openapi={"type": "mutualTLS", "description": "A trusted proxy passes the certificate's subject."},
     keys={"subjects": checks.texts, "subject_header": checks.header},
     required=("subjects", "subject_header"),

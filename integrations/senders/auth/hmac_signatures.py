@@ -128,10 +128,6 @@ def _errors(row: Row, context: SenderContext) -> list[str]:
     return errors
 
 
-def _with_defaults(row: Row) -> Row:
-    return {"template": "{timestamp}.{body}" if is_timed(row) else "{body}", **row}
-
-
 def hmac_warnings(row: Row) -> list[str]:
     """What is weak about a row's signature."""
     if row.get("construction") == "hash":
@@ -163,6 +159,6 @@ HMAC = Scheme(
     covers_body=True,
     errors=_errors,
     warnings=hmac_warnings,
-    with_defaults=_with_defaults,
+    with_defaults=lambda row: {"template": "{timestamp}.{body}" if is_timed(row) else "{body}", **row},
     secret_form=hmac_secret_form,
 )
