@@ -29,7 +29,7 @@ def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
             if ended is not None and applies_to_all_waiters(ended):
                 return _join(attempt, ended)
             if ended is None or ended.checkpoint.may_have_notified:
-                # It crashed, is running again or has failed for good, and may have invited the customer before that.
+                # It crashed, is running again or has failed permanently, and may have invited the customer before that.
                 waited.append(latest)
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
     acquired = replace(acquired, history=(*waited, *acquired.history))

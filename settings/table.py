@@ -146,7 +146,7 @@ class Settings(GenesysSettings):
     outcome_webhook_url: Secret = setting(
         Secret(),
         "Where each outcome is sent to, signed as Standard Webhooks has it; http for loopback only "
-        "(docs/lifecycle.md#tell).",
+        "(docs/lifecycle.md#outcome-callbacks).",
         receiver_url,
         section="Outcome callbacks",
         example="https://crm.example.com/cobrowse-outcomes",

@@ -57,7 +57,7 @@ Answer = Callable[[UnverifiedRequest, HandshakeRow], HandshakeAnswer | None]
 class Handshake:
     """One vendor's. `answer` is None for what is no handshake; `keys` are those of a sender's row that it uses.
 
-    `with_credential`: it brings what comes with every request, if that is how the row's sender proves itself.
+    `with_credential`: it carries the row's credential, if that comes with every request.
     `signs`: it is answered with the row's first secret. `leaves_notes`: it asks something of a person.
     """
 
