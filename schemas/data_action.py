@@ -10,15 +10,7 @@ from marshmallow import RAISE, ValidationError, fields, validate
 from cobrowse.model import Channel, StartWhen
 from schemas.input_schema import InputSchema
 from schemas.json_text import parse_json
-from schemas.texts import (
-    CHANNELS,
-    SHOWN_LENGTH,
-    conversation_id_in,
-    input_name,
-    label_in,
-    medium_in,
-    placeholder_in,
-)
+from schemas.texts import CHANNELS, SHOWN_LENGTH, conversation_id_in, input_name, label_in, medium_in, placeholder_in
 
 SETTINGS_BYTES = 4_096
 IDEMPOTENCY_KEY = (

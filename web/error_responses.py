@@ -77,8 +77,7 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
         404, "There is no active webchat right now; send the conversationId of the conversation you mean."
     ),
     "agent_not_connected": ErrorResponse(
-        409,
-        "Nothing was started; retry once an agent and the customer are connected.",
+        409, "Nothing was started; retry once an agent and the customer are connected."
     ),
     "genesys_unauthorized": ErrorResponse(
         502, "Genesys rejected the OAuth client: check GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION."

@@ -34,9 +34,7 @@ def _prefix(value: object) -> str:
 _SECRET_FORMS = {
     "hex": SecretForm("hex", lambda secret: decode_key(secret, "hex"), lambda text: text.encode().hex()),
     "base64": SecretForm(
-        "base64",
-        lambda secret: decode_key(secret, "base64"),
-        lambda text: base64.b64encode(text.encode()).decode(),
+        "base64", lambda secret: decode_key(secret, "base64"), lambda text: base64.b64encode(text.encode()).decode()
     ),
 }
 _KEYS = {
