@@ -77,6 +77,20 @@ def test_a_delivery_id_names_the_event_whatever_data_it_has_by_now(deliver, box)
     assert later.headers["Idempotent-Replayed"] == "true"
 
 
+@pytest.mark.parametrize("name", ["make", "zapier", "power-automate"])
+def test_a_run_of_an_automation_that_is_about_two_conversations_starts_both(deliver, box, name):
+    def call(conversation_id):
+        names = ("conversation_id", "conversationId")
+        body = {"execution": "run-1", "zap_run": "run-1", **dict.fromkeys(names, conversation_id)}
+        return deliver(name, body, {"x-ms-workflow-run-id": "run-1"})
+
+    first, second = call(WEBCHAT), call(VOICE)
+    assert [answer.json["conversationId"] for answer in (first, second)] == [WEBCHAT, VOICE]
+    assert [box.invitations(one) for one in (WEBCHAT, VOICE)] == [1, 1]
+    assert [call(WEBCHAT).data, call(VOICE).data] == [first.data, second.data]
+    assert [box.invitations(one) for one in (WEBCHAT, VOICE)] == [1, 1]
+
+
 def test_a_callers_own_key_is_held_to_what_it_came_with_first(deliver, box):
     headers = {"Idempotency-Key": "k-1"}
     assert deliver("helpdesk", {"conversationId": WEBCHAT}, headers).json["status"] == "initiated"
