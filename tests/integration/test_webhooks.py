@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -283,6 +285,12 @@ def test_the_example_signs_as_the_standards_own_library_verifies():
 
 def test_the_readme_and_the_example_agree():
     assert "examples/crm_webhook.py" in Path("README.md").read_text()
+
+
+def test_the_example_says_what_it_needs():
+    run = subprocess.run([sys.executable, "examples/crm_webhook.py"], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "BRIDGE_URL=https://cobrowse.example.com CRM_SECRET=whsec_… python crm_webhook.py" in run.stderr
 
 
 def test_fifty_identical_signed_deliveries_at_once_get_one_invitation_and_fifty_equal_answers(bridge, senders, box):
