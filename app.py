@@ -47,7 +47,7 @@ from web.reloading import IN_FORCE, InForce
 from web.session_actions import SessionActions
 from web.webhooks import Webhooks
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 
 class Parts(NamedTuple):

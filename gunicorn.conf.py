@@ -24,7 +24,7 @@ sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 for _name in ("pygments", "rich"):
     sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
-from settings import Settings, SettingsError, load_settings
+from settings import Settings, SettingsError, explained_in, load_settings
 from web.reloading import IN_FORCE, EnvFileError
 from web.worker import STOP_SIGNALS
 
@@ -94,7 +94,7 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     IN_FORCE.keep_senders()
     if faults := faults_of(os.environ, IN_FORCE.senders):
         lines = "\n".join(f"  {fault}" for fault in faults)
-        print(f"Invalid configuration (.env.example explains each variable):\n{lines}", file=sys.stderr)  # noqa: T201
+        print(f"Invalid configuration ({explained_in(faults)}):\n{lines}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     _warn(server)
 

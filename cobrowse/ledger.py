@@ -113,12 +113,10 @@ class Claim:
 def lock_key_for(command: Command, initiation_id: str) -> str:
     """The lock of this command: its key, else its caller's conversation while it runs.
 
-    A caller's own key belongs to its credential. A delivery's id is its sender's, whichever of its secrets signed it,
-    and belongs to its conversation: one run of an automation, which gives the id, may be about several.
+    A caller's own key belongs to its credential. A delivery's id is its sender's, whichever of its secrets signed it.
     """
-    if command.key and not command.fingerprint:
-        return f"key:{_part(command.sender)}::{command.conversation_id}:{command.key}"
-    caller = f"{_part(command.sender)}:{_part(command.credential)}"
+    credential = command.credential if command.fingerprint or not command.key else ""
+    caller = f"{_part(command.sender)}:{_part(credential)}"
     if command.key:
         return f"key:{caller}:{command.key}"
     if command.conversation_id:

@@ -15,7 +15,7 @@ from schemas.console_users import Role
 from web import responses
 from web.request_parsing import is_this_machine
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Headings of the error page by status.
 _TITLES = {403: "Forbidden", 404: "Not found", 409: "Conflict", 429: "Too many attempts", 503: "Unavailable"}

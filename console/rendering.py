@@ -12,7 +12,7 @@ from console import auth
 from console.access import error_page
 from web.error_responses import hint_of, status_of
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 
 def page_or_part(name: str, context: Mapping[str, object]) -> AnyResponse:

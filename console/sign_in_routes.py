@@ -12,7 +12,7 @@ from console.sign_in import SignedIn, Throttle
 from console.single_sign_on import SingleSignOn
 from integrations.identity import ProviderUnavailable, SignInRefused
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # The subjects of their forms' tokens.
 SIGN_IN, SIGN_OUT = "sign in", "sign out"

@@ -33,7 +33,7 @@ from schemas.texts import label_in
 from schemas.validation_errors import load
 from web.error_responses import hint_of
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # The sender in the ledger of requests made here.
 SENDER = "console"

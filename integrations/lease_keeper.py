@@ -8,7 +8,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
 from integrations.ledger.leases import LeaseTable
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Seconds the lease is good for, and between renewals. Together with a connection they stay below 15.
 LEASE_SECONDS, RENEW_INTERVAL = 9.0, 2.0

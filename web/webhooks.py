@@ -32,7 +32,7 @@ from schemas.texts import SHOWN_LENGTH
 from web import refusals, request_parsing, responses
 from web.data_actions import fingerprint
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # How many events of one delivery are started at once: enough for a batch of 100 inside HubSpot's 5 seconds, and few
 # enough that a batch leaves Genesys's 300 requests a minute to others.

@@ -13,7 +13,7 @@ from integrations.genesys.waits import retry_after
 from integrations.senders.auth.standard_webhooks import Message, sign_message
 from integrations.senders.fetching import Answer, FetchError, exchange
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Seconds for a try as a whole, of which the receiver has fetching.STEP_SECONDS until its answer begins.
 POST_SECONDS = 15.0

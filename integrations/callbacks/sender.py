@@ -17,7 +17,7 @@ from integrations.ledger import LedgerStore
 from integrations.ledger.callbacks import CallbackTable
 from integrations.observability.background_metrics import CallbackMetrics
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # The name of the lease that lets one process send.
 LEASE = "callbacks"

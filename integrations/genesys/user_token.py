@@ -19,7 +19,7 @@ from integrations.genesys.auth import EXPIRY_MARGIN, POLL_INTERVAL, Guard, Recen
 from integrations.genesys.user_login import UserLogin, UserTokenPair
 from integrations.ledger.grants import GrantTable, StoredGrant
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Seconds for which a process uses a token before it looks into the store again: so soon a login or logout is in force.
 CACHE_SECONDS = 60.0

@@ -18,7 +18,7 @@ from integrations.listening.connection import DEFAULT_TIMES, Connection, Silent,
 from integrations.listening.starting import Starter
 from integrations.observability.background_metrics import ListenerMetrics
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Seconds between checks of the lease, and at most between messages.
 POLL_INTERVAL = 0.5

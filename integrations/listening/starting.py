@@ -11,7 +11,7 @@ from cobrowse.errors import CobrowseError
 from cobrowse.model import Command, Failure, Outcome
 from integrations.listening.agent_answers import AgentAnswer
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # How many are started at once.
 MAX_CONCURRENT = 8

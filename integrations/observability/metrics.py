@@ -20,7 +20,7 @@ from integrations.event_loop import run_off_loop
 from integrations.observability import counter_files
 from integrations.observability.observers import OnResponse, RequestInfo
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 M = TypeVar("M", Counter, Gauge, Histogram)
 
 # Seconds. Genesys answers in tens of milliseconds, an initiation is four of its calls, no deadline is beyond 55.

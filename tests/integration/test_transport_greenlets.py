@@ -93,6 +93,25 @@ def test_a_call_broken_off_is_forgotten(transport, serve):
     assert transfers._waiters == {}
 
 
+@pytest.mark.parametrize("company", ["alone"], indirect=True)
+def test_a_hubs_calls_are_all_carried_by_one_handle(transport, serve):
+    url, hub = serve().url, gevent.get_hub()
+    call(transport, "GET", url)
+    carrying = multi._transfers[hub]
+    call(transport, "GET", url)
+    assert multi._transfers[hub] is carrying
+
+
+@pytest.mark.parametrize("company", ["alone"], indirect=True)
+def test_the_loop_sleeps_while_a_call_waits(transport, serve):
+    held, loop = Held(), gevent.get_hub().loop
+    before = loop.iteration
+    with pytest.raises(httpx.ReadTimeout):
+        call(transport, "POST", serve(held).url, deadline=0.5)
+    held.go.set()
+    assert loop.iteration - before < 100, "it turns for what happens"
+
+
 def test_a_timeout_around_a_call_ends_it(transport, serve):
     held = Held()
     upstream = serve(held)

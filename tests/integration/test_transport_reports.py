@@ -1,10 +1,13 @@
 """What the transport says beside an answer: of a failure and of how far it got; and the limits it has by itself."""
 
+import socket
 import time
 from math import inf
+from types import SimpleNamespace
 
 import gevent
 import httpx
+import pycurl
 import pytest
 
 from integrations.genesys.multi import HubTransfers
@@ -47,6 +50,14 @@ def test_a_failure_after_the_request_says_whether_an_answer_began(serve, answer,
     with a_transport(max_body_bytes=50) as transport, pytest.raises(httpx.RequestError):
         transport.handle_request(request)
     assert request.extensions.get("answered", 0) == status
+
+
+def test_a_body_of_the_largest_size_that_is_cut_is_not_called_too_large(serve):
+    upstream = serve(
+        lambda exchange: exchange.socket.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n" + b"x" * 50)
+    )
+    with a_transport(max_body_bytes=50) as transport, pytest.raises(httpx.RemoteProtocolError):
+        transport.handle_request(httpx.Request("POST", upstream.url))
 
 
 def test_a_failure_before_the_request_says_nothing_of_an_answer_and_where_it_was_to_go(transport):
@@ -110,3 +121,30 @@ def test_libcurl_is_called_at_once_or_never_as_it_asks():
     transfers._on_due(-1)
     assert transfers._due == inf
     transfers.close()
+
+
+class NotingLoop:
+    """The hub's loop, and how long each timer of it was to run."""
+
+    def __init__(self):
+        self.loop, self.timers = gevent.get_hub().loop, []
+
+    def timer(self, seconds):
+        self.timers.append(seconds)
+        return self.loop.timer(seconds)
+
+    def __getattr__(self, name):
+        return getattr(self.loop, name)
+
+
+def test_libcurl_is_called_no_later_than_it_asks():
+    loop, easy = NotingLoop(), pycurl.Curl()
+    transfers = HubTransfers(SimpleNamespace(loop=loop))
+    easy.setopt(pycurl.TIMEOUT_MS, 50)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        easy.setopt(pycurl.URL, f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        with pytest.raises(pycurl.error, match="timed out"):
+            transfers.perform(easy)
+    easy.close()
+    transfers.close()
+    assert 0 < max(loop.timers) <= 0.05

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,10 +94,12 @@ def test_a_delivery_id_names_the_event_whatever_data_it_has_by_now(deliver, box)
     assert later.headers["Idempotent-Replayed"] == "true"
 
 
-@pytest.mark.parametrize("name", ["make", "zapier"])
+@pytest.mark.parametrize("name", ["make", "zapier", "power-automate"])
 def test_a_run_of_an_automation_that_is_about_two_conversations_starts_both(deliver, box, name):
     def call(conversation_id):
-        return deliver(name, {"conversation_id": conversation_id, "execution": "run-1", "zap_run": "run-1"})
+        names = ("conversation_id", "conversationId")
+        body = {"execution": "run-1", "zap_run": "run-1", **dict.fromkeys(names, conversation_id)}
+        return deliver(name, body, {"x-ms-workflow-run-id": "run-1"})
 
     first, second = call(WEBCHAT), call(VOICE)
     assert [answer.json["conversationId"] for answer in (first, second)] == [WEBCHAT, VOICE]
@@ -296,6 +300,12 @@ def test_the_example_signs_as_the_standards_own_library_verifies():
 
 def test_the_readme_and_the_example_agree():
     assert "examples/crm_webhook.py" in Path("README.md").read_text()
+
+
+def test_the_example_says_what_it_needs():
+    run = subprocess.run([sys.executable, "examples/crm_webhook.py"], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "BRIDGE_URL=https://cobrowse.example.com CRM_SECRET=whsec_… python crm_webhook.py" in run.stderr
 
 
 def test_fifty_identical_signed_deliveries_at_once_get_one_invitation_and_fifty_equal_answers(bridge, senders, box):

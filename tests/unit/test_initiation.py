@@ -46,7 +46,7 @@ def test_a_session_that_does_not_show_is_reported_as_unverified():
 @pytest.mark.parametrize(
     ("asked", "lock_key"),
     [
-        (command(conversation_id="c-1", key="k"), "key:crm::c-1:k"),
+        (command(conversation_id="c-1", key="k"), "key:crm::k"),
         (command(conversation_id="c-1", key="k", fingerprint="f", credential="ada"), "key:crm:ada:k"),
         (command(conversation_id="c-1"), "conversation:crm::c-1"),
         (command(), "id:id-1"),
@@ -226,9 +226,9 @@ def test_without_a_key_the_latest_conversation_is_found_before_it_is_claimed():
 
 def test_with_a_key_too_the_latest_conversation_is_found_before_it_is_claimed():
     work = initiation(ScriptedGenesys(webchat="c-7"))
-    told = work(command(latest=True, key="k", fingerprint="f", credential="ada"))
+    told = work(command(latest=True, key="k"))
     (claim,) = work.ledger.claims
-    assert (claim.lock_key, claim.command.conversation_id) == ("key:crm:ada:k", "c-7")
+    assert (claim.lock_key, claim.command.conversation_id) == ("key:crm::k", "c-7")
     assert work.genesys.calls[0] == ("find", "id-1")
     assert told.session.conversation_id == "c-7"
 

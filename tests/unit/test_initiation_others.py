@@ -118,7 +118,7 @@ def test_a_completed_key_is_answered_from_one_read(state):
     work = initiation(finds=[over], observers=(watch,))
     told = work(command(key="k", conversation_id="c-1", correlation_id="second"))
     assert (told, told.replayed) == (over.outcome, True)
-    assert work.ledger.found == ["key:crm::c-1:k"]
+    assert work.ledger.found == ["key:crm::k"]
     assert (work.ledger.claims, work.ledger.told, work.genesys.calls) == ([], [], [])
     assert [outcome for _, outcome in watch.outcomes] == [told]
 

@@ -144,6 +144,46 @@ def test_keys_are_looked_for_once_a_minute_at_most_and_once_an_hour_at_least():
         keys.candidates("b")
 
 
+class OverError(Exception):
+    """The last pause has come."""
+
+
+class EndingClock(ManualClock):
+    """Its last pause ends what pauses; `meanwhile` is what comes in each of the others."""
+
+    def __init__(self, pauses, meanwhile):
+        super().__init__()
+        self.pauses, self.meanwhile = pauses, meanwhile
+
+    def sleep(self, seconds):
+        super().sleep(seconds)
+        if len(self.slept) == self.pauses:
+            raise OverError
+        self.meanwhile()
+
+
+def slept_between_fetches(issuer, pauses, meanwhile=lambda _keys: None, **intervals):
+    clock = EndingClock(pauses, lambda: meanwhile(keys))
+    keys = Jwks("https://x", issuer, clock, **intervals)
+    with pytest.raises(OverError):
+        keys._run()
+    assert issuer.asked == pauses
+    return clock.slept
+
+
+def test_keys_are_fetched_again_a_minute_after_a_failure_and_else_when_their_time_is_over():
+    issuer = Issuer(FetchError("away"), document(jwk("RS256", "a")))
+    assert slept_between_fetches(issuer, 4, refresh_interval=MIN_REFRESH_INTERVAL + 0.01) == [60.0] * 4
+
+
+def test_a_key_that_is_wanted_is_fetched_without_waiting_for_the_hour():
+    def want(keys):
+        with pytest.raises(KeysUnavailable):
+            keys.candidates("b")
+
+    assert slept_between_fetches(Issuer(document(jwk("RS256", "a"))), 3, want) == [60.0] * 3
+
+
 def test_a_failed_fetch_is_logged_with_its_url_and_its_error_cut():
     keys = Jwks("https://x", Issuer(FetchError("away " * 50)), ManualClock())
     with capture_logs() as logged:

@@ -189,7 +189,7 @@ def test_what_a_command_must_hold_alone():
     assert lock_key_for(without_key, "i") == "conversation:crm:ada:c"
     # A caller's own key, and a delivery's id, which is the same whichever of the sender's secrets signed it.
     assert lock_key_for(replace(without_key, key="k", fingerprint="f"), "i") == "key:crm:ada:k"
-    assert lock_key_for(replace(without_key, key="k"), "i") == "key:crm::c:k"
+    assert lock_key_for(replace(without_key, key="k"), "i") == "key:crm::k"
     assert lock_key_for(COMMAND, "i") == released_lock_key("i") == "id:i"
     # An end is beside the conversation's start, and beside the end of another of its initiations.
     end = replace(without_key, action="end")

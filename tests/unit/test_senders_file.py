@@ -108,15 +108,15 @@ def test_a_name_that_is_no_part_of_a_url_is_refused(name):
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        (GOOD.replace("github", "guthib"), "signature: unknown scheme 'guthib'; did you mean 'github'? choose one of "),
+        (GOOD.replace("github", "guthib"), "signature: unknown scheme 'guthib'; did you mean 'github'?"),
         (
             GOOD.replace("custom", "costum"),
             "envelope: unknown envelope 'costum'; did you mean 'custom'? choose one of ",
         ),
-        (GOOD + "headr = 'x'", "headr: not a key of a sender: 'headr'; did you mean 'header'? choose one of "),
+        (GOOD + "headr = 'x'", "headr: not a key of a sender: 'headr'; did you mean 'header'?"),
         (
             GOOD + "response_policy = 'zendisk'",
-            "response_policy: unknown response_policy 'zendisk'; did you mean 'zendesk'? choose one of ",
+            "response_policy: unknown response_policy 'zendisk'; did you mean 'zendesk'?",
         ),
         (GOOD + "always_200 = 'both'", "always_200: must be true or false"),
         (GOOD + "reuse_live_session = 'no'", "reuse_live_session: must be true or false"),
@@ -129,8 +129,8 @@ def test_a_name_that_is_no_part_of_a_url_is_refused(name):
         (GOOD + "conversation_id = ''", "conversation_id: must be a text that is not empty"),
         (GOOD + "filter = 'lenght(@) > `1`'", "filter: is not a JMESPath: there is no function lenght()"),
         (GOOD + "filter = 'a && not_there(b)'", "filter: is not a JMESPath: there is no function not_there()"),
-        (GOOD + "delivery_id = 'header:'", "delivery_id: must be the name of a header"),
-        (GOOD + "delivery_id = 'header:a b'", "delivery_id: must be the name of a header"),
+        (GOOD + "delivery_id = 'header:'", "delivery_id: is not a JMESPath: "),
+        (GOOD + "delivery_id = 'header:a b'", "delivery_id: is not a JMESPath: "),
         (GOOD + "rate_limit = '0/minute'", "rate_limit: '0/minute' is not a rate; write it as 60/minute"),
         (
             GOOD + "rate_limit = '1/second;5/minute'",

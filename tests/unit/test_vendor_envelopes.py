@@ -141,9 +141,9 @@ def state_of(*agents):
 @pytest.mark.parametrize(
     ("agents", "delivery_id"),
     [
-        ([("a", "connected")], "a"),
-        ([("a", "connected"), ("b", "alerting")], "a"),
-        ([("a", "disconnected"), ("b", "connected")], "b"),
+        ([("a", "connected")], f"{C}:a"),
+        ([("a", "connected"), ("b", "alerting")], f"{C}:a"),
+        ([("a", "disconnected"), ("b", "connected")], f"{C}:b"),
         ([("", "connected")], ""),
     ],
 )

@@ -19,7 +19,7 @@ from cobrowse.errors import KeysUnavailable
 from integrations.senders.auth.public_keys import Key, Public
 from integrations.senders.fetching import FetchError, fetch
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 _KINDS: dict[str, type[RSAKey | ECKey | OKPKey]] = {kind.key_type: kind for kind in (RSAKey, ECKey, OKPKey)}
 # Seconds: keys are announced a day and more before they are used.
@@ -32,8 +32,15 @@ _MAX_KEYS = 50
 class Jwks:
     """An issuer's keys by their ids. Nothing is fetched before `start`."""
 
-    def __init__(self, url: str, read: Callable[[str], bytes] = fetch, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        read: Callable[[str], bytes] = fetch,
+        clock: Clock | None = None,
+        refresh_interval: float = REFRESH_INTERVAL,
+    ) -> None:
         self._url, self._read, self._clock = url, read, clock or SystemClock()
+        self._refresh_interval = refresh_interval
         self._keys: dict[str, Key] = {}
         self._fetched_at: float | None = None
         self._requested = Event()
@@ -72,10 +79,9 @@ class Jwks:
     def _run(self) -> None:
         while True:
             succeeded = self.renew()
-            pause = Event()
-            pause.wait(MIN_REFRESH_INTERVAL)  # at least, whatever is requested meanwhile
+            self._clock.sleep(MIN_REFRESH_INTERVAL)  # at least, whatever is requested meanwhile
             if succeeded:
-                self._requested.wait(REFRESH_INTERVAL - MIN_REFRESH_INTERVAL)
+                self._requested.wait(self._refresh_interval - MIN_REFRESH_INTERVAL)
 
 
 def keys_in(document: bytes) -> dict[str, Key]:

@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from math import ceil
 
 from cobrowse.errors import SignatureInvalid, StaleTimestamp
@@ -33,7 +33,7 @@ def check_age(seconds: float, auth_config: AuthConfig, now: datetime) -> None:
 
 def seconds_in(text: str, unit: str) -> float:
     """A timestamp as seconds since 1970. SignatureInvalid if it is not of this unit."""
-    with suppress(ValueError, OverflowError):
+    with suppress(ValueError):
         if unit == "iso" and _ISO.fullmatch(text):
             return datetime.fromisoformat(text).timestamp()
         if unit != "iso" and _NUMBER.fullmatch(text):
@@ -45,7 +45,7 @@ def seconds_in(text: str, unit: str) -> float:
 
 
 def written(now: datetime, unit: str) -> str:
-    """This time as a sender writes it."""
+    """This time, in UTC, as a sender writes it."""
     if unit == "iso":
-        return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return str(int(now.timestamp() * (1000 if unit == "ms" else 1)))

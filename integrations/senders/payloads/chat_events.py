@@ -108,8 +108,9 @@ def connected_agents(event: Mapping[str, Any]) -> list[str]:
 
 
 def answering_agent(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
-    """Who has answered, as the id of a conversation's states: each change sends all of it, and starts nothing anew."""
-    return next(iter(connected_agents(event)), "")
+    """The conversation and who has answered in it: its whole state is sent at every change, and starts nothing anew."""
+    agent, conversation_id = next(iter(connected_agents(event)), ""), event["eventBody"]["id"]
+    return f"{conversation_id}:{agent}" if agent and conversation_id else ""
 
 
 def open_message_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
