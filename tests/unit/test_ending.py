@@ -8,6 +8,7 @@ import pytest
 from cobrowse.ending import can_end, command_to_end, end_session, would_end
 from cobrowse.errors import GenesysBadResponse, InProgress
 from cobrowse.flow import Attempt, Flow, Step
+from cobrowse.initiation import Initiation
 from cobrowse.ledger import Acquired, Checkpoint, Lease, State
 from cobrowse.model import Command, Ending, Outcome, Session, Status
 from tests.clocks import ManualClock
@@ -79,6 +80,14 @@ def test_a_live_session_is_ended_by_a_look_and_a_call_and_marked_after_it():
     assert (checkpoint.session.targets, checkpoint.session.state) == (("p-1/m-1",), "")
     assert ledger.waits == [("begin", 10.0), ("mark", 10.0)]
     assert [span.name for span in attempt.spans] == ["check", "end"]
+
+
+def test_an_end_claims_its_own_flows_first_step():
+    clock = ManualClock()
+    work = Initiation(Genesys(LIVE), Ledger(clock), clock, lambda: "mine", "worker")
+    assert work(END).status is Status.ENDED
+    (claim,) = work.ledger.claims
+    assert (claim.checkpoint.flow, claim.checkpoint.pending_step) == ("native-end", "end")
 
 
 @pytest.mark.parametrize(("seen", "marked"), [(OVER, ["theirs"]), (Ending(all_over=True), ["theirs", "older"])])

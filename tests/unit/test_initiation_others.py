@@ -132,7 +132,7 @@ def test_a_key_that_has_no_answer_for_good_is_claimed(state):
 
 def test_a_key_that_came_with_another_request_is_refused_after_one_read():
     work = initiation(finds=[ended("row", of=command(key="k", fingerprint="f"))])
-    with pytest.raises(KeyReused):
+    with pytest.raises(KeyReused, match=r"^Idempotency-Key already used with a different request$"):
         work(command(key="k", fingerprint="g"))
     assert work.ledger.claims == []
 
