@@ -84,6 +84,7 @@ def test_one_that_is_taken_over_from_gives_the_answer_of_who_did_it():
     told = work(command(key="k", conversation_id="c-1"))
     assert (told, told.replayed) == (over.outcome, True)
     assert work.ledger.told[-1] == ("read", "id-1")
+    assert work.ledger.waits[-1] == ("read", 10.0)
 
 
 def test_one_that_is_taken_over_from_waits_for_who_did_it():
