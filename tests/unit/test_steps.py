@@ -14,7 +14,7 @@ from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
 from integrations.genesys.steps import Calls
 from tests.clocks import ManualClock
 from tests.scripted import initiation
-from tests.unit.org import CREATE, LOOK, POST, TOKEN, C, Org, connected, conversation, page, refused, start
+from tests.unit.org import CREATE, LIST, LOOK, POST, TOKEN, C, Org, connected, conversation, page, refused, start
 
 ATTACH = f"/api/v2/conversations/{C}/media"
 MADE = {"id": "s-1", "joinUrl": "https://join.example.com/1", "viewerUrl": "https://view.example.com/1"}
@@ -194,6 +194,10 @@ def test_the_step_that_invites_the_customer_is_marked_and_has_a_probe(name, invi
 def test_the_newest_webchat_is_the_first_of_the_list_and_none_is_said():
     found = Org(LIST=httpx.Response(200, json={"entities": [{"id": C}, {"id": "older"}]}))
     assert start(found, conversation_id="", latest=True).session.conversation_id == C
+    # By the token that the flow then goes on with.
+    org = Media(LIST=httpx.Response(200, json={"entities": [{"id": C}]}))
+    assert start(org, "media", conversation_id="", latest=True).success
+    assert org.calls[:4] == [TOKEN, LIST, CREATE, ATTACH]
     none = start(Org(LIST=httpx.Response(200, json={"entities": []})), conversation_id="", latest=True).failure
     assert (none.code, none.message) == ("no_active_conversation", "Genesys lists no active webchat")
     away = start(Org(LIST=refused(404, "not.found")), conversation_id="", latest=True).failure
