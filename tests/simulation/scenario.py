@@ -10,7 +10,8 @@ from cobrowse.model import Command, Secret, Status
 from integrations.callbacks.sender import CallbackSender
 from integrations.genesys import Flows
 from tests.simulation.callers import Callers, Request
-from tests.simulation.genesys import USER_TOKEN, Platform, Session
+from tests.simulation.conversations import Session
+from tests.simulation.genesys import USER_TOKEN, Platform
 from tests.simulation.invariants import violations
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.scheduler import Scheduler

@@ -1,0 +1,151 @@
+"""What must hold of what callers were told."""
+
+from collections.abc import Iterator
+
+from cobrowse.existing_session import UNSEEN_SECONDS
+from cobrowse.ledger import State
+from cobrowse.model import Status
+from tests.simulation.callers import MOST_TRIES
+from tests.simulation.evidence import Evidence
+from tests.simulation.rows import Row
+from tests.simulation.scheduler import WRONG
+from tests.simulation.service import Delivery
+from web.responses import to_answer
+
+# Round trips to the ledger that may still come when the deadline is over: looking, taking, giving back, noting the end.
+LAST_TRIPS = 6
+# Seconds of the longest deadline of a run, and what a clock may go wrong in so long as an invitation is unseen.
+LONGEST = 27.0
+_FINAL = (State.SUCCEEDED, State.FAILED_FINAL)
+
+
+def a_wanted_delivery_is_never_ignored(evidence: Evidence) -> Iterator[str]:
+    """Also where its key came before with an event that was ignored."""
+    for delivery in evidence.deliveries:
+        if delivery.outcome is not None and not delivery.ignored and delivery.outcome.status is Status.IGNORED:
+            yield f"{delivery.command.correlation_id}: was ignored"
+
+
+def links_are_for_who_started_it(evidence: Evidence) -> Iterator[str]:
+    """Links and codes go to the credential that started the session, and to no other."""
+    for delivery in evidence.deliveries:
+        outcome = delivery.outcome
+        session = evidence.platform.sessions.get(outcome.session.cobrowse_session_id) if outcome else None
+        if session is None or not (outcome.session.join_url or outcome.session.join_code or outcome.session.viewer_url):
+            continue
+        if evidence.by_correlation[session.created_by].command.credential != delivery.command.credential:
+            yield f"{delivery.command.correlation_id}: links of {session.id} shown to who did not start it"
+
+
+def every_request_ends(evidence: Evidence) -> Iterator[str]:
+    """No accepted request stays without a final row, and every sender is told something final in the end.
+
+    A `latest` whose worker died while it noted that there was no conversation waits for nobody: no repeat can mean it.
+    """
+    for row in evidence.ledger.rows:
+        if row.state is State.RUNNING and not row.lock_key.startswith("id:"):
+            yield f"{row.id} is left running"
+    for request in evidence.requests:
+        if request.given_up and request.tries == MOST_TRIES:
+            yield f"{request.label} was never told anything final"
+
+
+def repeats_get_the_same_answer(evidence: Evidence) -> Iterator[str]:
+    """Once a key's row has its final answer, each delivery after it gets that answer, marked, at no upstream call."""
+    rows = {row.lock_key: row for row in evidence.ledger.rows if row.command.key}
+    for delivery in evidence.deliveries:
+        row = rows.get(delivery.identity)
+        if row is None or delivery.outcome is None or delivery.again is not None or delivery.ignored:
+            continue
+        yield from _repeat(evidence, row, delivery)
+
+
+def _repeat(evidence: Evidence, row: Row, delivery: Delivery) -> Iterator[str]:
+    outcome, who = delivery.outcome, delivery.command.correlation_id
+    failure = outcome.failure
+    if delivery.command.fingerprint != row.command.fingerprint and (outcome.success or outcome.replayed):
+        yield f"{who}: answered with what another request got"
+    if failure is not None and failure.code == "ledger_unavailable":
+        return
+    settled = evidence.settled[row.id]
+    if any(each.outcome.correlation_id == who and to_answer(each.outcome) != to_answer(outcome) for each in settled):
+        yield f"{who}: another answer than {row.id} keeps"
+    final = next((each for each in settled if each.state in _FINAL), None)
+    again = any(win.row is row and evidence.by_correlation[win.correlation].again for win in evidence.ledger.wins)
+    if final is not None and final.at < delivery.on_request and not again and not delivery.handler.troubled:
+        if to_answer(outcome) != to_answer(final.outcome):
+            yield f"{who}: another answer than {row.id} had before"
+        elif not outcome.replayed:
+            yield f"{who}: a repeat that isn't marked as one"
+        if evidence.platform.calls.get(who):
+            yield f"{who}: a repeat that called Genesys"
+    elif outcome.replayed and not any(to_answer(outcome) == to_answer(each.outcome) for each in settled):
+        yield f"{who}: replayed an answer that nobody had"
+
+
+def success_is_real(evidence: Evidence) -> Iterator[str]:
+    """Whoever is told of success has a session that is attached to its own conversation in Genesys.
+
+    A success of Genesys that can't be read may have been a gateway's, without effect. Then nobody is told that the
+    session was seen, and it stands for UNSEEN_SECONDS at most.
+    """
+    sessions = evidence.platform.sessions
+    for delivery in evidence.deliveries:
+        outcome, who = delivery.outcome, delivery.command.correlation_id
+        if outcome is None or not outcome.success or outcome.status is Status.IGNORED:
+            continue
+        if delivery.command.action == "end":
+            continue
+        session = sessions.get(outcome.session.cobrowse_session_id)
+        wanted = delivery.command.conversation_id
+        if wanted and outcome.session.conversation_id != wanted:
+            yield f"{who}: succeeded with conversation {outcome.session.conversation_id}, asked for {wanted}"
+        attached = session is not None and session.invitations
+        if not attached or session.conversation != outcome.session.conversation_id:
+            if _unread(evidence, delivery):
+                continue
+            yield f"{who}: succeeded with {outcome.session.cobrowse_session_id!r}, which is not attached there"
+        elif outcome.status is Status.ALREADY_ACTIVE and not outcome.replayed and session.ended < delivery.on_request:
+            yield f"{who}: answered with {session.id}, which was over"
+
+
+def an_end_is_one(evidence: Evidence) -> Iterator[str]:
+    """Whoever is told that a session has ended finds none that is live and was there when the end was asked for.
+
+    A success that can't be read may have been a gateway's, without effect. By a clock that is ahead a hidden offer has
+    lapsed a moment early.
+    """
+    for delivery in evidence.deliveries:
+        command, outcome = delivery.command, delivery.outcome
+        if command.action != "end" or outcome is None or outcome.replayed or outcome.failure is not None:
+            continue
+        if command.correlation_id in evidence.platform.garbled:
+            continue
+        conversation = evidence.platform.conversations[command.conversation_id]
+        if conversation.left <= delivery.ended:
+            continue  # nobody is there who could accept what was offered since
+        for session in conversation.sessions:
+            lapsed = not session.accepted and 0.0 < session.offered_until - WRONG <= delivery.ended
+            was_there = session.invitations[0][0] < delivery.on_request
+            if was_there and session.ended > delivery.ended and not lapsed:
+                yield f"{command.correlation_id}: told {outcome.status.value} while {session.id} is live"
+
+
+def _unread(evidence: Evidence, delivery: Delivery) -> bool:
+    """Whether its success may stand on an answer that can't be read, and says so."""
+    outcome = delivery.outcome
+    if outcome.status is Status.INITIATED or outcome.session.verified:
+        return False
+    longest = float("inf") if outcome.replayed else UNSEEN_SECONDS + LONGEST
+    unread = evidence.platform.unread.get(outcome.session.conversation_id, ())
+    return any(when <= delivery.ended and delivery.on_request - when < longest for when in unread)
+
+
+def answers_come_in_time(evidence: Evidence) -> Iterator[str]:
+    """Within the caller's deadline, the time left out that the worker stood still."""
+    late = 0.01 + LAST_TRIPS * 2 * evidence.ledger.legs[1]
+    for delivery in evidence.deliveries:
+        if delivery.ended >= 0 and not delivery.frozen:
+            took = delivery.ended - delivery.on_request
+            if took > delivery.command.deadline_seconds + late:
+                yield f"{delivery.command.correlation_id}: took {took:.3f} of {delivery.command.deadline_seconds} s"
