@@ -109,6 +109,42 @@ def success_is_real(evidence: Evidence) -> Iterator[str]:
             yield f"{who}: answered with {session.id}, which was over"
 
 
+def nobody_gets_what_was_known_as_ended(evidence: Evidence) -> Iterator[str]:
+    """No start is answered with a session of another initiation that was known as ended before that was decided.
+
+    Known is what the ledger has told this delivery, and what was noted before its request or its claim came. Known is
+    also what an end notes that was claimed before it, as long as the end's lease is in force: it is waited for until
+    then. An end that was claimed later, or is taken for dead, may come between an answer's decision and the answer.
+    """
+    for delivery in evidence.deliveries:
+        command, outcome = delivery.command, delivery.outcome
+        if command.action == "end" or outcome is None or not outcome.success or outcome.replayed:
+            continue
+        session = evidence.platform.sessions.get(outcome.session.cobrowse_session_id)
+        if session is None or not session.invitations or session.ended > delivery.ended:
+            continue
+        row, wins = evidence.row_of(session), evidence.wins[command.correlation_id]
+        if delivery.identity == evidence.identity(session.created_by) or any(win.row is row for win in wins):
+            continue
+        if _was_known_as_ended(evidence, delivery, row, session.invitations[0][0]):
+            yield f"{command.correlation_id}: answered with {session.id}, which was known as ended"
+
+
+def _was_known_as_ended(evidence: Evidence, delivery: Delivery, row: Row, since: float) -> bool:
+    """Whether it was known in time that the session is over which this row has had since then."""
+    who = delivery.command.correlation_id
+    if any(who == told and row.id == of and since < at for at, told, of in evidence.ledger.told_ended):
+        return True
+    claimed = evidence.wins[who][-1].order if evidence.wins[who] else -1
+    for noted in evidence.ledger.ends:
+        if noted.row is not row or noted.at <= since or noted.correlation in evidence.platform.garbled:
+            continue
+        ender = evidence.win(noted.correlation, noted.at)
+        if noted.at < delivery.on_request or noted.order < claimed or (noted.awaited and ender.order < claimed):
+            return True
+    return False
+
+
 def an_end_is_one(evidence: Evidence) -> Iterator[str]:
     """Whoever is told that a session has ended finds none that is live and was there when the end was asked for.
 
@@ -127,6 +163,8 @@ def an_end_is_one(evidence: Evidence) -> Iterator[str]:
         for session in conversation.sessions:
             lapsed = not session.accepted and 0.0 < session.offered_until - WRONG <= delivery.ended
             was_there = session.invitations[0][0] < delivery.on_request
+            if command.ends and evidence.row_of(session).id != command.ends:
+                continue
             if was_there and session.ended > delivery.ended and not lapsed:
                 yield f"{command.correlation_id}: told {outcome.status.value} while {session.id} is live"
 

@@ -3,8 +3,9 @@
 from collections import defaultdict
 
 from tests.simulation.callers import Callers
+from tests.simulation.conversations import Session
 from tests.simulation.genesys import Platform
-from tests.simulation.rows import Settled, Win
+from tests.simulation.rows import Row, Settled, Win
 from tests.simulation.service import Service
 
 
@@ -32,3 +33,7 @@ class Evidence:
     def win(self, correlation: str, when: float) -> Win | None:
         """The claim under which this delivery did something at that time."""
         return next((win for win in reversed(self.wins[correlation]) if win.at <= when), None)
+
+    def row_of(self, session: Session) -> Row:
+        """The row that a session was made under."""
+        return self.win(session.created_by, session.asked).row

@@ -36,6 +36,7 @@ def violations(service: Service, callers: Callers) -> list[str]:
     )
     with_power = (
         answers.an_end_is_one,
+        answers.nobody_gets_what_was_known_as_ended,
         answers.repeats_get_the_same_answer,
         invitations.one_created_session_a_key,
         one_token_for_all,

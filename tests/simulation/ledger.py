@@ -51,8 +51,7 @@ class SimulatedLedger(Statements):
         *,
         seconds: float | None = None,
     ) -> ClaimResult | None:
-        # A worker's actors are named after what was delivered to it.
-        correlation = self.world.alive().name.rpartition("/")[2]
+        correlation = self._who_asks()
 
         def effect() -> ClaimResult | None:
             return self._reclaim(initiation_id, lease_owner, lease_seconds, correlation)
@@ -85,10 +84,15 @@ class SimulatedLedger(Statements):
             raise LeaseLost
 
     def mark_ended(self, entry: InitiationRecord, *, seconds: float | None = None) -> None:
-        self.reached("mark ended", entry.id, self.committing(lambda: self._mark_ended(entry), durable=False))
+        correlation = self._who_asks()
+        effect = self.committing(lambda: self._mark_ended(entry, correlation), durable=False)
+        self.reached("mark ended", entry.id, effect)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
-        return self.reached("read", initiation_id, lambda: self._read(initiation_id))
+        entry = self.reached("read", initiation_id, lambda: self._read(initiation_id))
+        if entry is not None and entry.ended is not None:
+            self.told_ended.append((self.world.now, self._who_asks(), entry.id))
+        return entry
 
     def wait(self, initiation_id: str, seconds: float) -> None:
         row, world = self.by_id.get(initiation_id), self.world
@@ -101,6 +105,10 @@ class SimulatedLedger(Statements):
         world.park(moment)
         if row is not None and actor in row.waiting:
             row.waiting.remove(actor)
+
+    def _who_asks(self) -> str:
+        """The correlation id of the delivery that the current actor is at work on: a worker's actors are named so."""
+        return self.world.alive().name.rpartition("/")[2]
 
     # The power.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cobrowse.callbacks import Callback, Delivery
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, State
+from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Lease, State
 from cobrowse.model import Outcome
 from integrations.callbacks.sender import CallbackSender
 from tests.simulation.ledger import SimulatedLedger
@@ -130,6 +130,19 @@ class Forgetful(SimulatedLedger):
         self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
     ) -> bool:
         return super()._settle(initiation_id, lease_owner, state, checkpoint, replace(outcome, upstream_calls=0))
+
+
+class HidesEnds:
+    """A ledger that does not say of those leases that their sessions were ended."""
+
+    def __init__(self, ledger: SimulatedLedger, leases: tuple[Lease, ...]) -> None:
+        self._of = {lease.id for lease in leases}
+        self._ledger = ledger
+        self.wait, self.save_checkpoint, self.mark_ended = ledger.wait, ledger.save_checkpoint, ledger.mark_ended
+
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
+        entry = self._ledger.read(initiation_id, seconds=seconds)
+        return replace(entry, ended=None) if entry is not None and entry.id in self._of else entry
 
 
 class EventBeside(StoredLedger):

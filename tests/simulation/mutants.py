@@ -89,6 +89,13 @@ class _GoneOrNot(_Rowwise):
         self.sessions = sessions
 
 
+class _JoinsWhatHasEnded(Initiation):
+    """Who waited for a start and its end does not look whether the end has ended what it joins."""
+
+    def _perform(self, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
+        return super()._perform(mutant_ledgers.HidesEnds(ledger, acquired.ahead), attempt, acquired)
+
+
 class _Unchecked(Initiation):
     """A session is made before anybody has checked what for."""
 
@@ -145,6 +152,7 @@ MUTANTS = (
     Mutant("no check before a session is made", "that was over", initiation=_Unchecked),
     Mutant("no limit to what is under way", "at once in", initiation=_NoLimit),
     Mutant("a limit that comes after the claim", "after it had begun", initiation=_LimitAfterTheClaim),
+    Mutant("a start that joins what an end has ended", "known as ended", initiation=_JoinsWhatHasEnded),
     Mutant("an ignored delivery that takes its key", "was ignored", initiation=_IgnoredOnRecord),
     Mutant("links for who did not start it", "shown to", mutant_ledgers.LinksForAll),
     Mutant("a lease shorter than the deadline", "though it had", mutant_ledgers.ShortLease, shown_by=118),

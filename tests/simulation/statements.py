@@ -14,7 +14,7 @@ from cobrowse.ledger import (
     released_lock_key,
 )
 from cobrowse.model import Outcome
-from tests.simulation.rows import Row, Settled, Win
+from tests.simulation.rows import Noted, Row, Settled, Win
 from tests.simulation.scheduler import Scheduler
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,7 +24,8 @@ _AGAIN = (State.FAILED_RETRYABLE, State.RUNNING)
 class Statements:
     """Each does all of its work in one moment, by the ledger's clock, which has an offset and a rate of its own.
 
-    `wins`, `settled` and `ends` are for the invariants: what was committed, in order; an end as its row and attempt.
+    `wins`, `settled` and `ends` are for the invariants: what was committed, in order. `told_ended`: when and to which
+    delivery it said that a session is over, and of which row.
     """
 
     def __init__(self, world: Scheduler) -> None:
@@ -34,7 +35,8 @@ class Statements:
         self.by_id: dict[str, Row] = {}
         self.wins: list[Win] = []
         self.settled: list[Settled] = []
-        self.ends: list[tuple[Row, int]] = []
+        self.ends: list[Noted] = []
+        self.told_ended: list[tuple[float, str, str]] = []
         random = world.random
         self._rate = random.choice((1.0, 1.0, 0.99, 1.01))
         self._offset = random.choice((0.0, 3600.0, 1e6))
@@ -94,11 +96,13 @@ class Statements:
         row.waiting.clear()
         return True
 
-    def _mark_ended(self, entry: InitiationRecord) -> None:
-        row = self.by_id.get(entry.id)
+    def _mark_ended(self, entry: InitiationRecord, correlation: str) -> None:
+        row, world = self.by_id.get(entry.id), self.world
         if row is not None and not row.ended:
             row.ended = self.now()
-            self.ends.append((row, entry.attempts))
+            win = next(win for win in reversed(self.wins) if win.correlation == correlation)
+            awaited = self.at_work(win.row) and win.row.attempts == win.attempt
+            self.ends.append(Noted(world.now, row, entry.attempts, correlation, world.events, awaited))
 
     def _read(self, initiation_id: str) -> InitiationRecord | None:
         row = self.by_id.get(initiation_id)
@@ -125,14 +129,14 @@ class Statements:
         self.rows.append(row)
         self.slots[claim.lock_key] = row
         self.by_id[row.id] = row
-        self.wins.append(Win(self.world.now, row, claim.command.correlation_id, 1))
+        self.wins.append(Win(self.world.now, row, claim.command.correlation_id, 1, self.world.events))
         return row
 
     def _take(self, row: Row, lease_owner: str, lease_seconds: float, correlation: str) -> None:
         row.state, row.lease_owner, row.attempts = State.RUNNING, lease_owner, row.attempts + 1
         row.updated = self.now()
         row.until = row.updated + lease_seconds
-        self.wins.append(Win(self.world.now, row, correlation, row.attempts))
+        self.wins.append(Win(self.world.now, row, correlation, row.attempts, self.world.events))
 
     def _won(self, row: Row) -> Acquired:
         if not row.conversation:

@@ -166,7 +166,7 @@ def _longest(ledger: SimulatedLedger) -> float:
 def _outbox(ledger: SimulatedLedger) -> list[str]:
     """Each outcome on record has one event, so has each end that was noted with a start, and nothing else has."""
     expected = Counter(_event(each.row, EventType.of(each.state), each.attempt) for each in ledger.settled)
-    expected += Counter(_event(row, EventType.ENDED, attempt) for row, attempt in ledger.ends)
+    expected += Counter(_event(each.row, EventType.ENDED, each.attempt) for each in ledger.ends)
     kept = Counter(event.id for event in ledger.events())
     return [
         *(f"{one} is on record without its event" for one in expected - kept),
