@@ -47,6 +47,9 @@ def with_late_answers(
 
 
 def applies_to_all_waiters(ended: InitiationRecord) -> bool:
-    """Whether its answer is valid for all that waited; a permanent failure may be its request's own error."""
+    """Whether its answer is valid for all that waited.
+
+    A permanent failure may be its request's own error, and a session that has been ended meanwhile is nobody's answer.
+    """
     outcome = ended.outcome
-    return outcome is not None and (outcome.failure is None or outcome.failure.retryable)
+    return ended.ended is None and outcome is not None and (outcome.failure is None or outcome.failure.retryable)

@@ -88,6 +88,18 @@ def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_running(ledger)
     assert third.ahead == (Lease(second.id, second.lease_owner), Lease(first.id, continued.lease_owner))
 
 
+def test_ends_are_waited_for_first_also_one_that_is_continued(ledger):
+    """It is about to end what has been started since its row was made."""
+    end, start, end_of_another = keyed(key="end", action="end"), keyed(key="start"), keyed(key="2nd", action="end")
+    won(ledger, end)
+    failed(ledger, end)
+    won(ledger, start)
+    won(ledger, again(end))
+    won(ledger, end_of_another)
+
+    assert [lease.id for lease in won(ledger, keyed(key="last")).ahead] == [end_of_another.id, end.id, start.id]
+
+
 def test_a_row_that_a_person_runs_again_waits_for_a_running_one_and_sees_who_invited(ledger):
     first, invited, running = (keyed(key=key) for key in "abc")
     for claim in (first, invited, running):

@@ -146,10 +146,11 @@ class Statements:
         return Acquired(self.entry(row), holds, tuple(map(self.entry, history)))
 
     def _others(self, row: Row) -> tuple[list[Row], list[Row]]:
-        """Who else is at work on the conversation, and who may have invited; the newest first."""
+        """Who else is at work on the conversation, ends first, and who may have invited; of each the newest first."""
         others = [other for other in reversed(self.rows) if other is not row and other.conversation == row.conversation]
         ahead = [other for other in others if self._left(other) > 0]
         invited = [other for other in others if other.checkpoint.may_have_notified and not other.ended]
+        ahead.sort(key=lambda other: other.command.action != "end")
         return ahead, [other for other in invited if not self._left(other)]
 
     def now(self) -> float:
