@@ -18,13 +18,13 @@ OPTIONAL_CHECK_SHARE = 0.3
 
 def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
     """The outcome of an acquired initiation: another one's, a live session, or that of its own flow."""
-    may_be_there, waited = bool(acquired.history), list[InitiationRecord]()
+    may_be_there, may_be_over, waited = bool(acquired.history), False, list[InitiationRecord]()
     for lease in acquired.ahead:
         entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
         ended = wait_for_owner(ledger, entry, attempt, lease.lease_owner)
         latest = ended or entry
         if latest is not None and latest.command.action == "end":
-            acquired = without_ended(ledger, attempt, acquired)
+            may_be_over = True
         elif latest is not None and latest.ended is None:  # else one of the ends waited for has ended its session
             if ended is not None and applies_to_all_waiters(ended):
                 return _join(attempt, ended)
@@ -32,6 +32,8 @@ def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
                 # It crashed, is running again or has failed for good, and may have invited the customer before that.
                 waited.append(latest)
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
+    if may_be_over:
+        acquired = without_ended(ledger, attempt, acquired)
     acquired = replace(acquired, history=(*waited, *acquired.history))
     must_check = may_be_there or _must_check(attempt.command)
     if must_check and (active := _check(genesys, ledger, attempt, acquired)) is not None:

@@ -7,6 +7,9 @@ from cobrowse.errors import InProgress
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger, State
 
+# Seconds that the read after a wait may take at least: one that lasted until the deadline has its answer by that read.
+LAST_READ_SECONDS = 0.25
+
 BEING_WORKED_ON = "this initiation is being worked on"
 
 
@@ -22,7 +25,7 @@ def wait_for_owner(
         if left <= 0:
             raise InProgress("the first delivery of this request is still running", retry_after=entry.lease_left)
         ledger.wait(entry.id, min(left, entry.lease_left))
-        entry = ledger.read(entry.id, seconds=attempt.deadline.remaining())
+        entry = ledger.read(entry.id, seconds=max(attempt.deadline.remaining(), LAST_READ_SECONDS))
     return entry if entry is not None and entry.ended_outcome is not None else None
 
 

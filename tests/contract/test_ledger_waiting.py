@@ -3,9 +3,12 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from cobrowse.clock import SystemClock
+from cobrowse.initiation import Initiation
 from cobrowse.ledger import Lease, State
 from tests.clocks import HANGS
 from tests.contract.ledgers import (
@@ -24,6 +27,7 @@ from tests.contract.ledgers import (
     uncommitted,
     won,
 )
+from tests.scripted import ScriptedGenesys
 
 # The other initiation of a conversation
 
@@ -86,6 +90,18 @@ def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_running(ledger)
     assert won(ledger, continued).ahead == (Lease(second.id, second.lease_owner),)
     third = won(ledger, keyed(key="third"))
     assert third.ahead == (Lease(second.id, second.lease_owner), Lease(first.id, continued.lease_owner))
+
+
+@pytest.mark.parametrize("make", [keyed, claim_of])
+def test_who_waits_until_its_deadline_hears_that_the_first_one_runs_and_for_how_long(ledger, make):
+    first = make()
+    won(ledger, first)
+
+    initiation = Initiation(ScriptedGenesys(), ledger, SystemClock(), lambda: "mine", "a worker")
+    told = initiation(replace(first.command, deadline_seconds=0.05))
+
+    assert told.failure.code == "in_progress"
+    assert 0 < told.failure.retry_after < LEASE
 
 
 def test_ends_are_waited_for_first_also_one_that_is_continued(ledger):

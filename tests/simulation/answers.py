@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from cobrowse.errors import LedgerUnavailable
 from cobrowse.existing_session import UNSEEN_SECONDS
 from cobrowse.ledger import State
 from cobrowse.model import Status
 from tests.simulation.callers import MOST_TRIES
+from tests.simulation.conversations import Session
 from tests.simulation.evidence import Evidence
 from tests.simulation.rows import Row
 from tests.simulation.scheduler import WRONG
@@ -115,6 +117,7 @@ def nobody_gets_what_was_known_as_ended(evidence: Evidence) -> Iterator[str]:
     Known is what the ledger has told this delivery, and what was noted before its request or its claim came. Known is
     also what an end notes that was claimed before it, as long as the end's lease is in force: it is waited for until
     then. An end that was claimed later, or is taken for dead, may come between an answer's decision and the answer.
+    What was noted of a session that was live, after a success that was a gateway's page, is no knowledge.
     """
     for delivery in evidence.deliveries:
         command, outcome = delivery.command, delivery.outcome
@@ -126,18 +129,18 @@ def nobody_gets_what_was_known_as_ended(evidence: Evidence) -> Iterator[str]:
         row, wins = evidence.row_of(session), evidence.wins[command.correlation_id]
         if delivery.identity == evidence.identity(session.created_by) or any(win.row is row for win in wins):
             continue
-        if _was_known_as_ended(evidence, delivery, row, session.invitations[0][0]):
+        if _was_known_as_ended(evidence, delivery, row, session):
             yield f"{command.correlation_id}: answered with {session.id}, which was known as ended"
 
 
-def _was_known_as_ended(evidence: Evidence, delivery: Delivery, row: Row, since: float) -> bool:
-    """Whether it was known in time that the session is over which this row has had since then."""
+def _was_known_as_ended(evidence: Evidence, delivery: Delivery, row: Row, session: Session) -> bool:
+    """Whether it was known in time that this session of the row is over."""
     who = delivery.command.correlation_id
-    if any(who == told and row.id == of and since < at for at, told, of in evidence.ledger.told_ended):
+    if any(who == told and row.id == of and session.ended <= at for at, told, of in evidence.ledger.told_ended):
         return True
     claimed = evidence.wins[who][-1].order if evidence.wins[who] else -1
     for noted in evidence.ledger.ends:
-        if noted.row is not row or noted.at <= since or noted.correlation in evidence.platform.garbled:
+        if noted.row is not row or noted.at < session.ended:
             continue
         ender = evidence.win(noted.correlation, noted.at)
         if noted.at < delivery.on_request or noted.order < claimed or (noted.awaited and ender.order < claimed):
@@ -177,6 +180,16 @@ def _unread(evidence: Evidence, delivery: Delivery) -> bool:
     longest = float("inf") if outcome.replayed else UNSEEN_SECONDS + LONGEST
     unread = evidence.platform.unread.get(outcome.session.conversation_id, ())
     return any(when <= delivery.ended and delivery.on_request - when < longest for when in unread)
+
+
+def the_ledger_is_blamed_for_its_own_faults_only(evidence: Evidence) -> Iterator[str]:
+    """Where it never fails, nobody is told that it can't be reached, however long they have waited."""
+    if evidence.ledger.failed:
+        return
+    for delivery in evidence.deliveries:
+        failure = delivery.outcome.failure if delivery.outcome is not None else None
+        if failure is not None and failure.code == LedgerUnavailable.code:
+            yield f"{delivery.command.correlation_id}: was told that the ledger is away, which it was not"
 
 
 def answers_come_in_time(evidence: Evidence) -> Iterator[str]:

@@ -22,7 +22,7 @@ def go_back_and_forth(
     if dice.random() >= (_OFTEN if can_be_ended else _SELDOM):
         return
     name, pace, at = dice.choice(names), dice.choice(_PACES), dice.choice((0.0, 5.0)) * dice.random()
-    for number in range(dice.choice((3, 4, 6))):
+    for number in range(dice.choice((3, 5, 8))):
         request = _request(dice, "end" if number % 2 else "start", name, number, dice.choice(deadlines))
         ask = callers.keyed if request.command.key else callers.keyless
         if request.command.action == "end" and dice.random() < 0.2:
@@ -43,7 +43,7 @@ def _request(dice: Random, action: Action, name: str, number: int, deadline: flo
         command = replace(command, reuse_live_session=dice.random() < 0.3, check_before_create=dice.random() < 0.5)
     patience = deadline + dice.choice((0.5, 3.0))
     label = f"{action}-{number}"
-    return Request(label, command, patience, *((1,) if not command.key else ()), repeats=0, pauses=(1.0, 4.0))
+    return Request(label, command, patience, *((1,) if not command.key else ()), repeats=0, pauses=(0.5, 1.0, 4.0))
 
 
 def _end_from_the_console(callers: Callers):

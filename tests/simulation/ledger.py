@@ -1,6 +1,7 @@
 """A simulated ledger: the protocol's contract in memory, behind a line to it that can fail, and its power."""
 
 from collections.abc import Callable
+from random import Random
 
 from cobrowse.callbacks import Callback
 from cobrowse.errors import LedgerUnavailable
@@ -15,6 +16,8 @@ from tests.simulation.statements import Statements
 class SimulatedLedger(Statements):
     """Survives every worker, and a power cut as far as the protocol says. `cuts` counts the power cuts.
 
+    `failed`: it was once out of reach, or its answer was lost.
+
     A mutant overrides what one of its statements does.
     """
 
@@ -22,8 +25,11 @@ class SimulatedLedger(Statements):
         super().__init__(world)
         self.legs = legs
         self.cuts = 0
+        self.failed = False
         self.lose_workers: Callable[[], None] = lambda: None
         self._power = PowerCut(world.seed)
+        # Else who waits finds out by reading again after a moment, as across processes.
+        self._notifies = Random(f"notifies {world.seed}").random() < 0.7
         self._commits = 0
         # What a power cut leaves; None as long as that is everything.
         self._on_disk: object = None
@@ -89,7 +95,7 @@ class SimulatedLedger(Statements):
         self.reached("mark ended", entry.id, effect)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
-        entry = self.reached("read", initiation_id, lambda: self._read(initiation_id))
+        entry = self.reached("read", initiation_id, lambda: self._read(initiation_id), seconds)
         if entry is not None and entry.ended is not None:
             self.told_ended.append((self.world.now, self._who_asks(), entry.id))
         return entry
@@ -100,7 +106,7 @@ class SimulatedLedger(Statements):
         moment = max(min(seconds, world.between(0.05, 2.0)), 0.001)
         world.tempt(moment)
         actor = world.alive()
-        if row is not None and row.state is State.RUNNING:
+        if row is not None and row.state is State.RUNNING and self._notifies:
             row.waiting.append(actor)
         world.park(moment)
         if row is not None and actor in row.waiting:
@@ -159,10 +165,14 @@ class SimulatedLedger(Statements):
         self.slots, self.by_id = slots, {row.id: row for row, _ in rows}
         del self.settled[settled:], self.ends[ends:]
 
-    def reached(self, name: str, what: str, effect: Callable[[], object]) -> object:
+    def reached(self, name: str, what: str, effect: Callable[[], object], seconds: float | None = None) -> object:
+        """The effect's value, from behind the line. One that may take so many `seconds` is not sent with less time."""
         world = self.world
         there, back = world.between(*self.legs), world.between(*self.legs)
         fate = world.mischief.operation(name)
+        if seconds is not None and there + back >= seconds:
+            world.note("ledger", name, what, "too late")
+            raise LedgerUnavailable(f"{name}: no time is left")
         world.note("ledger", name, what, fate)
         world.tempt(there + back)
         call = Call(effect)
@@ -172,6 +182,7 @@ class SimulatedLedger(Statements):
             world.send(call, there, back)
             world.park()
         if fate:
+            self.failed = True
             world.troubled()
             raise LedgerUnavailable(f"{name}: {fate}")
         return call.answer

@@ -145,6 +145,23 @@ class HidesEnds:
         return replace(entry, ended=None) if entry is not None and entry.id in self._of else entry
 
 
+class TellsOwnersOnly(SimulatedLedger):
+    """Only who has a claim hears that a session was ended, not who waits for another's."""
+
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
+        entry, who = super().read(initiation_id, seconds=seconds), self._who_asks()
+        hears = any(win.correlation == who for win in self.wins)
+        return entry if hears or entry is None else replace(entry, ended=None)
+
+
+class NewestFirst(SimulatedLedger):
+    """Whoever is at work is waited for in the order of the rows, not the ends first."""
+
+    def _others(self, row: Row) -> tuple[list[Row], list[Row]]:
+        ahead, history = super()._others(row)
+        return sorted(ahead, key=lambda other: -other.number), history
+
+
 class EventBeside(StoredLedger):
     """The event of an outcome is written by a commit of its own, which may not come."""
 

@@ -153,6 +153,8 @@ MUTANTS = (
     Mutant("no limit to what is under way", "at once in", initiation=_NoLimit),
     Mutant("a limit that comes after the claim", "after it had begun", initiation=_LimitAfterTheClaim),
     Mutant("a start that joins what an end has ended", "known as ended", initiation=_JoinsWhatHasEnded),
+    Mutant("a repeat that joins what an end has ended", "known as ended", mutant_ledgers.TellsOwnersOnly),
+    Mutant("an end that is not waited for first", "known as ended", mutant_ledgers.NewestFirst),
     Mutant("an ignored delivery that takes its key", "was ignored", initiation=_IgnoredOnRecord),
     Mutant("links for who did not start it", "shown to", mutant_ledgers.LinksForAll),
     Mutant("a lease shorter than the deadline", "though it had", mutant_ledgers.ShortLease, shown_by=118),

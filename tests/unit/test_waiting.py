@@ -9,6 +9,7 @@ from cobrowse.flow import Attempt
 from cobrowse.ledger import Acquired, State
 from cobrowse.model import Failure, Outcome, Status
 from cobrowse.waiting import (
+    LAST_READ_SECONDS,
     applies_to_all_waiters,
     wait_for_owner,
     with_late_answers,
@@ -43,6 +44,7 @@ def test_it_waits_no_longer_than_the_deadline_and_says_how_long_the_lease_still_
         wait_for_owner(ledger, running(lease_left=50.0), attempt)
     assert late.value.retry_after == 40.0
     assert ledger.told[0] == ("wait", "theirs", 10.0)
+    assert ledger.waits == [("read", LAST_READ_SECONDS)]
 
 
 @pytest.mark.parametrize("now", [None, running(lease_left=0.0), entry(state=State.SUCCEEDED)])
