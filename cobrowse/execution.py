@@ -10,7 +10,7 @@ from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
 from cobrowse.model import Command, Outcome, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
-from cobrowse.waiting import applies_to_all_waiters, wait_for_owner, with_late_answers, without_ended
+from cobrowse.waiting import applies_to_all_waiters, read_in_time, wait_for_owner, with_late_answers, without_ended
 
 # Share of the time left that a check takes at most without which the session can be started as well.
 OPTIONAL_CHECK_SHARE = 0.3
@@ -20,7 +20,7 @@ def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     """The outcome of an acquired initiation: another one's, a live session, or that of its own flow."""
     may_be_there, may_be_over, waited = bool(acquired.history), False, list[InitiationRecord]()
     for lease in acquired.ahead:
-        entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
+        entry = read_in_time(ledger, lease.id, attempt)
         ended = wait_for_owner(ledger, entry, attempt, lease.lease_owner)
         latest = ended or entry
         if latest is not None and latest.command.action == "end":

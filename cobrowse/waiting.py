@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cobrowse.errors import InProgress
+from cobrowse.errors import GenesysTimeout, InProgress
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger, State
 
-# Seconds that the read after a wait may take at least: one that lasted until the deadline has its answer by that read.
+# Seconds that a read may take at least: who has waited until the deadline has the answer by it, and what is read with
+# less time left says nothing of the ledger.
 LAST_READ_SECONDS = 0.25
 
 BEING_WORKED_ON = "this initiation is being worked on"
@@ -25,13 +26,24 @@ def wait_for_owner(
         if left <= 0:
             raise InProgress("the first delivery of this request is still running", retry_after=entry.lease_left)
         ledger.wait(entry.id, min(left, entry.lease_left))
-        entry = ledger.read(entry.id, seconds=max(attempt.deadline.remaining(), LAST_READ_SECONDS))
+        entry = _read(ledger, entry.id, attempt)
     return entry if entry is not None and entry.ended_outcome is not None else None
+
+
+def read_in_time(ledger: Ledger, initiation_id: str, attempt: Attempt) -> InitiationRecord | None:
+    """The entry as it stands now. GenesysTimeout once no time is left, as no call could follow."""
+    if attempt.deadline.remaining() <= 0:
+        raise GenesysTimeout("no time was left to see what has become of the conversation's other requests")
+    return _read(ledger, initiation_id, attempt)
+
+
+def _read(ledger: Ledger, initiation_id: str, attempt: Attempt) -> InitiationRecord | None:
+    return ledger.read(initiation_id, seconds=max(attempt.deadline.remaining(), LAST_READ_SECONDS))
 
 
 def without_ended(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Acquired:
     """The claim without those of its history whose session an end, which it has waited for, has ended meanwhile."""
-    history = (ledger.read(entry.id, seconds=attempt.deadline.remaining()) for entry in acquired.history)
+    history = (read_in_time(ledger, entry.id, attempt) for entry in acquired.history)
     return replace(acquired, history=tuple(entry for entry in history if entry is not None and entry.ended is None))
 
 
@@ -44,7 +56,7 @@ def with_late_answers(
     """
     if all(entry.state is not State.RUNNING for entry in known):
         return None
-    read = [(then, ledger.read(then.id, seconds=attempt.deadline.remaining())) for then in known]
+    read = [(then, read_in_time(ledger, then.id, attempt)) for then in known]
     late = any(now is not None and now.state is not State.RUNNING and then.state is State.RUNNING for then, now in read)
     return tuple(now for _, now in read if now is not None and now.ended is None) if late else None
 

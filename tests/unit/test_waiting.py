@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cobrowse.errors import InProgress
+from cobrowse.errors import GenesysTimeout, InProgress
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Acquired, State
 from cobrowse.model import Failure, Outcome, Status
 from cobrowse.waiting import (
     LAST_READ_SECONDS,
     applies_to_all_waiters,
+    read_in_time,
     wait_for_owner,
     with_late_answers,
     without_ended,
@@ -67,6 +68,17 @@ def test_what_an_end_has_ended_meanwhile_is_no_longer_in_the_history():
     assert without_ended(ledger, attempt, acquired) == Acquired(entry("mine"), history=(standing,))
     assert ledger.told == [("read", "over"), ("read", "standing"), ("read", "gone")]
     assert ledger.waits == [("read", 10.0)] * 3
+
+
+def test_what_is_read_with_little_time_left_has_a_moment_and_without_any_is_not_read():
+    ledger, attempt = waiting(running(), running())
+    attempt.clock.time += 9.9
+    read_in_time(ledger, "theirs", attempt)
+    assert ledger.waits == [("read", LAST_READ_SECONDS)]
+    attempt.clock.time += 0.2
+    with pytest.raises(GenesysTimeout, match="no time was left to see"):
+        read_in_time(ledger, "theirs", attempt)
+    assert len(ledger.told) == 1
 
 
 def test_an_answer_is_late_if_one_that_ran_has_ended_since():
