@@ -18,6 +18,7 @@ from web.responses import to_answer
 LAST_TRIPS = 6
 # Seconds of the longest deadline of a run, and what a clock may go wrong in so long as an invitation is unseen.
 LONGEST = 27.0
+_OF_DRY_RUNS = (Status.WOULD_START, Status.WOULD_END, Status.ALREADY_ACTIVE, Status.ALREADY_ENDED)
 _FINAL = (State.SUCCEEDED, State.FAILED_FINAL)
 
 
@@ -26,6 +27,18 @@ def a_wanted_delivery_is_never_ignored(evidence: Evidence) -> Iterator[str]:
     for delivery in evidence.deliveries:
         if delivery.outcome is not None and not delivery.ignored and delivery.outcome.status is Status.IGNORED:
             yield f"{delivery.command.correlation_id}: was ignored"
+
+
+def a_dry_run_changes_nothing(evidence: Evidence) -> Iterator[str]:
+    """Neither in Genesys nor in the ledger; and it says what it would do."""
+    for delivery in evidence.deliveries:
+        outcome, who = delivery.outcome, delivery.command.correlation_id
+        if not delivery.dry:
+            continue
+        if who in evidence.platform.touched or who in evidence.wins:
+            yield f"{who}: a dry run that was none"
+        if outcome is not None and outcome.success and outcome.status not in _OF_DRY_RUNS:
+            yield f"{who}: a dry run that came to {outcome.status.value}"
 
 
 def links_are_for_who_started_it(evidence: Evidence) -> Iterator[str]:
@@ -96,7 +109,7 @@ def success_is_real(evidence: Evidence) -> Iterator[str]:
         outcome, who = delivery.outcome, delivery.command.correlation_id
         if outcome is None or not outcome.success or outcome.status is Status.IGNORED:
             continue
-        if delivery.command.action == "end":
+        if delivery.command.action == "end" or delivery.dry:
             continue
         session = sessions.get(outcome.session.cobrowse_session_id)
         wanted = delivery.command.conversation_id
@@ -121,10 +134,10 @@ def nobody_gets_what_was_known_as_ended(evidence: Evidence) -> Iterator[str]:
     """
     for delivery in evidence.deliveries:
         command, outcome = delivery.command, delivery.outcome
-        if command.action == "end" or outcome is None or not outcome.success or outcome.replayed:
+        if command.action == "end" or delivery.dry or outcome is None or not outcome.success or outcome.replayed:
             continue
         session = evidence.platform.sessions.get(outcome.session.cobrowse_session_id)
-        if session is None or not session.invitations or session.ended > delivery.ended:
+        if session is None or not session.invitations:
             continue
         row, wins = evidence.row_of(session), evidence.wins[command.correlation_id]
         if delivery.identity == evidence.identity(session.created_by) or any(win.row is row for win in wins):
@@ -157,6 +170,8 @@ def an_end_is_one(evidence: Evidence) -> Iterator[str]:
     for delivery in evidence.deliveries:
         command, outcome = delivery.command, delivery.outcome
         if command.action != "end" or outcome is None or outcome.replayed or outcome.failure is not None:
+            continue
+        if delivery.dry:  # it does not ask the ledger for what the conversation does not show
             continue
         if command.correlation_id in evidence.platform.garbled:
             continue

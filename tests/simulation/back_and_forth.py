@@ -29,6 +29,10 @@ def go_back_and_forth(
             ask = _end_from_the_console(callers)
         world.spawn(request.label, lambda ask=ask, request=request: ask(request), after=at)
         at += pace * dice.random()
+        if dice.random() < 0.1:
+            command = replace(request.command, key="")
+            look = replace(request, label=f"dry-{number}", command=command, tries=1, dry=True)
+            world.spawn(look.label, lambda look=look: callers.keyless(look), after=at)
 
 
 def _request(dice: Random, action: Action, name: str, number: int, deadline: float) -> Request:

@@ -22,6 +22,7 @@ class Request:
     repeats: int = 1
     pauses: tuple[float, ...] = (0.0, 0.5, 3.0)
     ignored: bool = False
+    dry: bool = False
     given_up: bool = False
 
 
@@ -94,9 +95,11 @@ class Callers:
         command = replace(request.command, correlation_id=f"{request.label}-{self._sent}")
 
         def work(initiation):
+            if request.dry:
+                return initiation.preview(command)
             return initiation.ignore(command, "not of interest") if request.ignored else initiation(command)
 
-        delivery = Delivery(command, work, self.world.alive(), ignored=request.ignored)
+        delivery = Delivery(command, work, self.world.alive(), ignored=request.ignored, dry=request.dry)
         self.service.deliver(delivery, request.patience)
         return delivery
 

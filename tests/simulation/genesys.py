@@ -57,6 +57,8 @@ class Platform:
         self.unread: dict[str, list[float]] = {}
         # When whose call to create was first answered with a success that does not say what it made.
         self.nameless: dict[str, float] = {}
+        # Whose calls were more than a look.
+        self.touched: set[str] = set()
         # Whose call to end was answered with a page that says nothing.
         self.garbled: set[str] = set()
 

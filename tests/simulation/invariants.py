@@ -29,6 +29,7 @@ def violations(service: Service, callers: Callers) -> list[str]:
         invitations.no_session_for_nothing,
         no_more_at_once_than_are_admitted,
         answers.a_wanted_delivery_is_never_ignored,
+        answers.a_dry_run_changes_nothing,
         answers.links_are_for_who_started_it,
         answers.every_request_ends,
         answers.success_is_real,

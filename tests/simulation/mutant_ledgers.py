@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from cobrowse.callbacks import Callback, Delivery
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Lease, State
+from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Lease, Ledger, State
 from cobrowse.model import Outcome
+from cobrowse.waiting import LAST_READ_SECONDS
 from integrations.callbacks.sender import CallbackSender
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.rows import Row
@@ -135,7 +136,7 @@ class Forgetful(SimulatedLedger):
 class HidesEnds:
     """A ledger that does not say of those leases that their sessions were ended."""
 
-    def __init__(self, ledger: SimulatedLedger, leases: tuple[Lease, ...]) -> None:
+    def __init__(self, ledger: Ledger, leases: tuple[Lease, ...]) -> None:
         self._of = {lease.id for lease in leases}
         self._ledger = ledger
         self.wait, self.save_checkpoint, self.mark_ended = ledger.wait, ledger.save_checkpoint, ledger.mark_ended
@@ -160,6 +161,13 @@ class NewestFirst(SimulatedLedger):
     def _others(self, row: Row) -> tuple[list[Row], list[Row]]:
         ahead, history = super()._others(row)
         return sorted(ahead, key=lambda other: -other.number), history
+
+
+class ReadsUntilTheDeadline(SimulatedLedger):
+    """The read after a wait has no more time than the wait has left."""
+
+    def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
+        return super().read(initiation_id, seconds=0.0 if seconds == LAST_READ_SECONDS else seconds)
 
 
 class EventBeside(StoredLedger):

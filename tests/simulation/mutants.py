@@ -10,7 +10,7 @@ from cobrowse.ledger import Acquired, Checkpoint, Ledger, State, lock_key_for
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import outcome_of
 from tests.simulation import mutant_ledgers
-from tests.simulation.scenario import Mutant
+from tests.simulation.scenario import Mutant, run
 from tests.simulation.stored import StoredLedger
 
 
@@ -104,6 +104,13 @@ class _Unchecked(Initiation):
         return super()._perform(ledger, attempt, acquired)
 
 
+class _DoesItDry(Initiation):
+    """A dry run is a run."""
+
+    def preview(self, command: Command) -> Outcome:
+        return self(command)
+
+
 class _NoLimit(Initiation):
     """Whoever comes is let in."""
 
@@ -155,6 +162,8 @@ MUTANTS = (
     Mutant("a start that joins what an end has ended", "known as ended", initiation=_JoinsWhatHasEnded),
     Mutant("a repeat that joins what an end has ended", "known as ended", mutant_ledgers.TellsOwnersOnly),
     Mutant("an end that is not waited for first", "known as ended", mutant_ledgers.NewestFirst),
+    Mutant("no time for the read after a wait", "which it was not", mutant_ledgers.ReadsUntilTheDeadline),
+    Mutant("a dry run that is a run", "a dry run that was none", initiation=_DoesItDry),
     Mutant("an ignored delivery that takes its key", "was ignored", initiation=_IgnoredOnRecord),
     Mutant("links for who did not start it", "shown to", mutant_ledgers.LinksForAll),
     Mutant("a lease shorter than the deadline", "though it had", mutant_ledgers.ShortLease, shown_by=118),
@@ -169,3 +178,17 @@ MUTANTS = (
     ),
     Mutant("callbacks in any order", "out of order", mutant_ledgers.AnyOrder),
 )
+
+
+# Seeds within which each mutant must be caught; the rarest is by one in some thousands.
+ENOUGH = 6_000
+
+
+def shows(mutant: Mutant, seed: int) -> bool:
+    """Whether this seed leads to what the mutant must break."""
+    return any(mutant.breaks in line for line in run(seed, mutant).violations)
+
+
+def first_seed(mutant: Mutant) -> int | None:
+    """The first seed that shows it."""
+    return next((seed for seed in range(ENOUGH) if shows(mutant, seed)), None)

@@ -31,6 +31,7 @@ class Delivery:
     caller: Actor
     again: InitiationRecord | None = None
     ignored: bool = False
+    dry: bool = False
     process: Process | None = None
     handler: Actor | None = None
     on_request: float = -1.0
