@@ -140,6 +140,8 @@ def nobody_gets_what_was_known_as_ended(evidence: Evidence) -> Iterator[str]:
         if session is None or not session.invitations:
             continue
         row, wins = evidence.row_of(session), evidence.wins[command.correlation_id]
+        if delivery.again is not None and not wins:
+            continue  # a person who runs again what has succeeded by then is shown the answer on record
         if delivery.identity == evidence.identity(session.created_by) or any(win.row is row for win in wins):
             continue
         if _was_known_as_ended(evidence, delivery, row, session):
