@@ -47,7 +47,7 @@ from web.reloading import IN_FORCE, InForce
 from web.session_actions import SessionActions
 from web.webhooks import Webhooks
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 
 class Parts(NamedTuple):
@@ -79,14 +79,12 @@ def create_app(
         log.error("a reload was refused: the configuration of before is in force", fault=fault)
     for sender in senders:
         sender.start()
-        for warning in sender.warnings:
-            log.warning("check this row of the senders file", sender=sender.name, warning=warning)
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
     metrics.reload_refused(bool(in_force.refused))
     parts = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
     initiate, store = parts.initiate, parts.store
 
-    app = App("cobrowse-bridge", static_folder=None)
+    app = App("cobrowse-bridge")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions["cobrowse"] = initiate
     register_error_handlers(app, new_id)
@@ -182,8 +180,8 @@ def build_console(
         senders=(data_actions.SENDER, views.SENDER, *senders.names),
         ignored=ignored,
         activity=lambda: activity.of_all(senders.rows),
-        open_circuits=flows.open_circuits,
-        budgets=flows.budgets,
+        open_circuits=flows.client.breaker.open_circuits,
+        budgets=flows.client.budgets.states,
     )
 
 
@@ -280,3 +278,9 @@ def faults_of(environ: Mapping[str, str], senders_text: str | None = None) -> li
     except SettingsError as error:
         return error.errors
     return []
+
+
+def warnings_of(environ: Mapping[str, str], senders_text: str | None = None) -> list[str]:
+    """What a valid senders file has that is weak or leads nowhere, a line for each. SettingsError if it is invalid."""
+    _, senders, _ = load_auth(load_settings(environ), SystemClock(), environ, senders_text)
+    return [f"{sender.name}: {warning}" for sender in senders for warning in sender.warnings]

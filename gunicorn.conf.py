@@ -24,9 +24,9 @@ sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 for _name in ("pygments", "rich"):
     sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
-from settings import Settings, SettingsError, load_settings
+from settings import Settings, SettingsError, explained_in, load_settings
 from web.reloading import IN_FORCE, EnvFileError
-from web.worker import STOPS
+from web.worker import STOP_SIGNALS
 
 # The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
 try:
@@ -43,10 +43,10 @@ resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 # Where the workers keep their counts for /metrics. prometheus_client looks for it once, when it is first imported, and
 # a reload reads this file again.
-OURS = "cobrowse-metrics-"
+METRICS_PREFIX = "cobrowse-metrics-"
 with contextlib.suppress(OSError):  # without a directory each worker counts for itself
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=OURS)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=METRICS_PREFIX)
 counts = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull))
 
 bind = f"{settings.listen_host}:{settings.port}"
@@ -79,21 +79,31 @@ forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
 
-def on_starting(_server: object) -> None:
-    """Print the settings errors once, one per line, before any worker starts."""
+def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    """Before any worker starts, print the settings errors and end; else warn of what is weak in the senders file."""
     with contextlib.suppress(OSError):
         for left_over in counts.glob("*.db"):
             left_over.unlink()
     from app import faults_of  # noqa: PLC0415 - after .env is read
 
     # A signal that came before the worker has handlers of its own would be lost, and a reload wait for it for a minute.
-    hold, release = (partial(signal.pthread_sigmask, how, STOPS) for how in (signal.SIG_BLOCK, signal.SIG_UNBLOCK))
+    hold, release = (
+        partial(signal.pthread_sigmask, how, STOP_SIGNALS) for how in (signal.SIG_BLOCK, signal.SIG_UNBLOCK)
+    )
     os.register_at_fork(before=hold, after_in_parent=release)
     IN_FORCE.keep_senders()
     if faults := faults_of(os.environ, IN_FORCE.senders):
         lines = "\n".join(f"  {fault}" for fault in faults)
-        print(f"Invalid configuration (.env.example explains each variable):\n{lines}", file=sys.stderr)  # noqa: T201
+        print(f"Invalid configuration ({explained_in(faults)}):\n{lines}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    _warn(server)
+
+
+def _warn(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    from app import warnings_of  # noqa: PLC0415 - after .env is read
+
+    for warning in warnings_of(os.environ, IN_FORCE.senders):
+        server.log.warning("Senders file, %s", warning)
 
 
 def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
@@ -102,6 +112,8 @@ def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
 
     for fault in IN_FORCE.renew(faults_of):
         server.log.error("Reload refused, the configuration of before stays in force: %s", fault)
+    if not IN_FORCE.refused:
+        _warn(server)
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
@@ -132,5 +144,5 @@ def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn
 
 def on_exit(_server: object) -> None:
     """Leave nothing behind."""
-    if counts.name.startswith(OURS):
+    if counts.name.startswith(METRICS_PREFIX):
         shutil.rmtree(counts, ignore_errors=True)

@@ -41,9 +41,7 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
         genesys.ending(),
         attempt,
         acquired.entry.checkpoint,
-        lambda checkpoint: ledger.save_checkpoint(
-            attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
-        ),
+        lambda checkpoint: ledger.save_checkpoint(attempt.lease, checkpoint, seconds=attempt.deadline.remaining()),
     )
     # Only now: what is marked counts as no live invitation for any later start.
     for entry in {entry.id: entry for entry in (*known, *concerned)}.values():

@@ -59,19 +59,13 @@ def _join(attempt: Attempt, ended: InitiationRecord) -> Outcome:
 
 
 def _run_flow(
-    genesys: Genesys,
-    ledger: Ledger,
-    attempt: Attempt,
-    recorded: Checkpoint,
-    check: Callable[[], Outcome | None],
+    genesys: Genesys, ledger: Ledger, attempt: Attempt, recorded: Checkpoint, check: Callable[[], Outcome | None]
 ) -> Outcome | None:
     """Run the flow in force; once the org turns out not to have its endpoint, the other one. `check` as in `run`."""
 
     def save_checkpoint(checkpoint: Checkpoint) -> None:
         with attempt.commit("checkpoint"):
-            ledger.save_checkpoint(
-                attempt.initiation_id, attempt.lease_owner, checkpoint, seconds=attempt.deadline.remaining()
-            )
+            ledger.save_checkpoint(attempt.lease, checkpoint, seconds=attempt.deadline.remaining())
 
     while True:
         flow = genesys.flow(attempt.checkpoint.flow)

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from cobrowse.clock import Clock, Deadline
 from cobrowse.errors import CobrowseError, GenesysError, GenesysTimeout
-from cobrowse.ledger import Checkpoint
+from cobrowse.ledger import Checkpoint, Lease
 from cobrowse.model import Command, Outcome, Session, Span, SpanKind
 
 SessionUpdate = Mapping[str, Any]
@@ -56,6 +56,11 @@ class Attempt:
     def session(self) -> Session:
         """The session data collected so far."""
         return self.checkpoint.session
+
+    @property
+    def lease(self) -> Lease:
+        """The lease that it runs under."""
+        return Lease(self.initiation_id, self.lease_owner)
 
     def seconds(self) -> float:
         """Seconds since the attempt began."""

@@ -8,13 +8,7 @@ from functools import partial
 from cobrowse.admission import Admission
 from cobrowse.clock import Clock
 from cobrowse.ending import end_session
-from cobrowse.errors import (
-    CobrowseError,
-    InProgress,
-    InternalError,
-    KeyReused,
-    LedgerUnavailable,
-)
+from cobrowse.errors import CobrowseError, InProgress, InternalError, KeyReused, LedgerUnavailable
 from cobrowse.execution import join_or_run
 from cobrowse.flow import Attempt, Observer
 from cobrowse.genesys import Genesys
@@ -23,6 +17,7 @@ from cobrowse.ledger import (
     Checkpoint,
     Claim,
     InitiationRecord,
+    Lease,
     LeaseLost,
     Ledger,
     NullLedger,
@@ -30,16 +25,9 @@ from cobrowse.ledger import (
     released_lock_key,
 )
 from cobrowse.model import Command, Outcome, Status
-from cobrowse.outcomes import (
-    failure_outcome,
-    final_outcome,
-    outcome_of,
-    replay_outcome,
-    state_of,
-    visible_session,
-)
+from cobrowse.outcomes import failure_outcome, final_outcome, outcome_of, replay_outcome, visible_session
 from cobrowse.preview import what_would_happen
-from cobrowse.waiting import BEING_WORKED_ON, applies_to_all_waiters, wait_for_owner
+from cobrowse.waiting import STILL_RUNNING, applies_to_all_waiters, wait_for_owner
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
 LEASE_MARGIN = 5.0
@@ -179,12 +167,13 @@ class Initiation:
     def _retry(self, entry: InitiationRecord, attempt: Attempt) -> Outcome:
         lease = attempt.command.deadline_seconds + LEASE_MARGIN
         with attempt.commit("claim"):
-            claimed = self.ledger.reclaim(entry.id, attempt.lease_owner, lease, seconds=attempt.deadline.remaining())
+            owned = Lease(entry.id, attempt.lease_owner)
+            claimed = self.ledger.reclaim(owned, lease, seconds=attempt.deadline.remaining())
         if isinstance(claimed, Acquired):
             return self._run_and_complete(self.ledger, attempt, claimed)
         ended = wait_for_owner(self.ledger, claimed, attempt)
         if ended is None:
-            raise InProgress(BEING_WORKED_ON, retry_after=1)
+            raise InProgress(STILL_RUNNING, retry_after=1)
         return replay_outcome(ended, attempt)
 
     def _claim(self, attempt: Attempt, lock_key: str, checkpoint: Checkpoint) -> Claim:
@@ -230,17 +219,9 @@ class Initiation:
 
     def _complete(self, ledger: Ledger, attempt: Attempt, outcome: Outcome) -> None:
         """Put the outcome on record: a success as soon as the ledger is back, if that is in time."""
-        state = state_of(outcome)
         while True:
             try:
-                ledger.complete(
-                    attempt.initiation_id,
-                    attempt.lease_owner,
-                    state,
-                    attempt.checkpoint,
-                    outcome,
-                    seconds=_completion_timeout(attempt),
-                )
+                ledger.complete(attempt.lease, attempt.checkpoint, outcome, seconds=_completion_timeout(attempt))
             except LedgerUnavailable:
                 if outcome.success and attempt.deadline.allows(COMPLETION_INTERVAL + MIN_COMPLETION_SECONDS):
                     attempt.clock.sleep(COMPLETION_INTERVAL)

@@ -184,31 +184,13 @@ class Ledger(Protocol):
     def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The record that has this lock key, by one read."""
 
-    def reclaim(
-        self,
-        initiation_id: str,
-        lease_owner: str,
-        lease_seconds: float,
-        *,
-        seconds: float | None = None,
-    ) -> ClaimResult | None:
+    def reclaim(self, lease: Lease, lease_seconds: float, *, seconds: float | None = None) -> ClaimResult | None:
         """Acquire a failed initiation's row again, unless it is running or succeeded. None if absent."""
 
-    def save_checkpoint(
-        self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
-    ) -> None:
-        """Commit the checkpoint before the next call. Raises LeaseLost if `lease_owner` no longer has the lease."""
+    def save_checkpoint(self, lease: Lease, checkpoint: Checkpoint, *, seconds: float | None = None) -> None:
+        """Commit the checkpoint before the next call. Raises LeaseLost if its owner does not have the lease."""
 
-    def complete(
-        self,
-        initiation_id: str,
-        lease_owner: str,
-        state: State,
-        checkpoint: Checkpoint,
-        outcome: Outcome,
-        *,
-        seconds: float | None = None,
-    ) -> None:
+    def complete(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome, *, seconds: float | None = None) -> None:
         """Commit the end of an attempt, release its lease and a keyless lock. LeaseLost as in `save_checkpoint`."""
 
     def mark_ended(self, entry: InitiationRecord, *, seconds: float | None = None) -> None:

@@ -14,7 +14,7 @@ from cobrowse.genesys import Genesys
 from cobrowse.ledger import InitiationRecord, lock_key_for
 from cobrowse.model import Command, Outcome, Session, SessionState, SessionView, Status
 from cobrowse.outcomes import failure_of
-from cobrowse.waiting import BEING_WORKED_ON
+from cobrowse.waiting import STILL_RUNNING
 
 _NOT_FOUND = "no initiation of this credential has this {what}"
 _INTERRUPTED = "the worker stopped before this initiation was finished"
@@ -100,9 +100,7 @@ def outcome_on_record(record: InitiationRecord, correlation_id: str) -> Outcome:
     """Its recorded outcome; while there is none, one that says it is running."""
     if record.ended_outcome is not None:
         return record.ended_outcome
-    error = InProgress(
-        BEING_WORKED_ON if record.has_live_lease else _INTERRUPTED, retry_after=record.lease_left or None
-    )
+    error = InProgress(STILL_RUNNING if record.has_live_lease else _INTERRUPTED, retry_after=record.lease_left or None)
     return Outcome(
         Status.RUNNING,
         record.id,

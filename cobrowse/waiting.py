@@ -7,11 +7,11 @@ from cobrowse.errors import GenesysTimeout, InProgress
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger, State
 
-# Seconds that a read may take at least: who has waited until the deadline has the answer by it, and what is read with
-# less time left says nothing of the ledger.
-LAST_READ_SECONDS = 0.25
+# Seconds that a read of a row may take though a wait is over, or the deadline almost: an answer in time is worth a
+# little delay, and a read that was given no time would say that the ledger is away.
+MIN_READ_SECONDS = 0.25
 
-BEING_WORKED_ON = "this initiation is being worked on"
+STILL_RUNNING = "this initiation is being worked on"
 
 
 def wait_for_owner(
@@ -38,7 +38,7 @@ def read_in_time(ledger: Ledger, initiation_id: str, attempt: Attempt) -> Initia
 
 
 def _read(ledger: Ledger, initiation_id: str, attempt: Attempt) -> InitiationRecord | None:
-    return ledger.read(initiation_id, seconds=max(attempt.deadline.remaining(), LAST_READ_SECONDS))
+    return ledger.read(initiation_id, seconds=max(attempt.deadline.remaining(), MIN_READ_SECONDS))
 
 
 def without_ended(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Acquired:

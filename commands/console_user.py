@@ -11,7 +11,7 @@ from console.sign_in import user_row
 from schemas.console_users import ROLES, Role, parse_users
 
 # Bytes: fewer can be guessed, throttled or not.
-SHORTEST = 12
+MIN_PASSWORD_BYTES = 12
 
 
 @click.command("console-user", cls=Command)
@@ -24,8 +24,10 @@ def console_user(name: str, role: Role, as_json: bool) -> None:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
         password = sys.stdin.readline().rstrip("\r\n")
-    if len(password.encode()) < SHORTEST:
-        raise click.UsageError(f"the password must be {SHORTEST} bytes or longer; a shorter one can be guessed")
+    if len(password.encode()) < MIN_PASSWORD_BYTES:
+        raise click.UsageError(
+            f"the password must be {MIN_PASSWORD_BYTES} bytes or longer; a shorter one can be guessed"
+        )
     row = user_row(name, role, password)
     try:
         parse_users([row])

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Public: it opens a sandbox only.
 SANDBOX_KEY = "demo-key-0123456789abcdef"
 # Seconds that the service may take to answer for the first time.
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 CLOCK = SystemClock()
 # What a data action sends.
 BODY = orjson.dumps({"conversationId": WEBCHAT, "channel": "webchat", "requestedBy": "make demo"})
@@ -66,9 +67,16 @@ def demo(serve: bool, as_json: bool) -> None:
         say_whole(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'")
         say("In another terminal the commands use this service after the first line:")
         say_whole(f"set -a; . {env_file}; set +a")
-        say_whole("cobrowse-bridge list", f"cobrowse-bridge send zendesk --example --url {url}")
+        say_whole(f"{program()} list", f"{program()} send zendesk --example --url {url}")
         say("Ctrl-C stops both.")
         _wait()
+
+
+def program() -> str:
+    """How a shell reaches the commands: by name where the path has it, else by its file beside this Python."""
+    beside = Path(sys.executable).with_name("cobrowse-bridge")
+    found = shutil.which("cobrowse-bridge") or not beside.exists()
+    return "cobrowse-bridge" if found else shlex.quote(str(beside))
 
 
 def _wait() -> None:
@@ -144,7 +152,7 @@ def call(
 
 def wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
     """Return once the service answers; end the demo if its process ends instead."""
-    ends = CLOCK.monotonic() + PATIENCE
+    ends = CLOCK.monotonic() + TIMEOUT_SECONDS
     while CLOCK.monotonic() < ends:
         if process.poll() is not None:
             cause = f"{shlex.join(PROGRAM)} ended with {process.returncode}."
@@ -153,7 +161,7 @@ def wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
             if call(port, "GET", "/healthz")[0] == 200:
                 return
         CLOCK.sleep(0.05)
-    raise Failure(f"Nothing answered on 127.0.0.1:{port} within {PATIENCE:.0f} s.")
+    raise Failure(f"Nothing answered on 127.0.0.1:{port} within {TIMEOUT_SECONDS:.0f} s.")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -12,7 +12,7 @@ from cobrowse.initiation import Initiation
 from cobrowse.ledger import InitiationRecord
 from cobrowse.model import Command as Request
 from cobrowse.model import Status
-from commands.group import Command
+from commands.group import Command, Failure
 from commands.ledger import errors_as_failures
 from commands.needs import GENESYS, LEDGER
 from commands.start import SENDER, complain_of, parse_conversation_id, run_by_hand
@@ -22,7 +22,7 @@ from integrations.observability.logging import configure_logging
 from settings import load_settings
 from web import responses
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 _STATUS_TEXTS = {Status.ENDED: "ended", Status.ALREADY_ENDED: "nothing was live"}
 
 
@@ -66,9 +66,12 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
 
 
 def _record(initiate: Initiation, initiation_id: str) -> InitiationRecord:
-    """The initiation of this id. Failure where the ledger is unreachable, a usage error if it does not have it."""
+    """The initiation of this id. Failure where the ledger is unreachable or does not have it."""
     with errors_as_failures():
         record = initiate.ledger.read(initiation_id)
     if record is None:
-        raise click.UsageError("There is no initiation with this id; it may be older than the retention time.")
+        hint = (
+            "cobrowse-bridge show finds it by its conversation; older ones are purged after LEDGER_RETENTION_SECONDS."
+        )
+        raise Failure(f"There is no initiation with the id {initiation_id[:60]!r}.", hint)
     return record

@@ -11,7 +11,8 @@ from commands.group import Command
 from commands.initiations import facts, matching
 from commands.ledger import open_ledger
 from commands.terminal import say_csv_line, say_json_line
-from web.responses import LINKS, to_answer
+from schemas.answers import LINKS
+from web.responses import to_answer
 
 UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 _AGO = re.compile(rf"([0-9]{{1,6}})\s*({'|'.join(UNITS)})")

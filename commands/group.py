@@ -11,7 +11,7 @@ from click.exceptions import NoArgsIsHelpError
 from dotenv import load_dotenv
 
 from commands.terminal import complain, drop_output
-from settings import SettingsError
+from settings import SettingsError, explained_in
 
 
 class Failure(click.ClickException):
@@ -85,7 +85,7 @@ def run(program: Group, arguments: Sequence[str] | None = None) -> int:
     try:
         return int(program.main(arguments, prog_name=program.name, standalone_mode=False) or 0)
     except SettingsError as error:
-        complain("Invalid configuration", *error.errors, hint=".env.example explains each variable.")
+        complain("Invalid configuration", *error.errors, hint=f"{explained_in(error.errors)}.")
         return 2
     except NoArgsIsHelpError as error:
         error.show()

@@ -49,10 +49,11 @@ def list_initiations(search: str, failed: bool, refused: bool, sender: str | Non
         return
     with open_ledger() as store:
         found = list(islice(matching(store, search, sender, failed=failed), limit))
+        location = store.location
     if as_json:
         say_json([document(each) for each in found])
     elif not found:
-        say("No initiations." if not (search or failed or sender) else "No results.")
+        say(f"No initiations in {location}." if not (search or failed or sender) else "No results.")
     else:
         now = SystemClock().now()
         rows = (

@@ -14,23 +14,19 @@ from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
 from commands.group import Command, Failure
 from commands.needs import GENESYS, LEDGER, SENDERS
+from integrations.genesys.notifications import Notifications
 from integrations.genesys.streams import Streams
 from integrations.ids import new_id
 from integrations.lease_keeper import LeaseKeeper
 from integrations.listening.config import SENDER, ListenConfig
-from integrations.listening.connection import USUAL_TIMES, Times
+from integrations.listening.connection import DEFAULT_TIMES, Times
 from integrations.listening.listener import Listener
 from integrations.listening.starting import Starter
 from integrations.observability.background_metrics import ListenerMetrics
 from integrations.observability.logging import configure_logging
 from settings import Settings, SettingsError, load_auth, load_settings
 
-SETTINGS = (
-    *GENESYS,
-    *LEDGER,
-    *SENDERS,
-    *("MAX_CONCURRENT_INITIATIONS", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT"),
-)
+SETTINGS = (*GENESYS, *LEDGER, *SENDERS, *("MAX_CONCURRENT_INITIATIONS", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT"))
 # Seconds that a call around the channel may take.
 CALL_SECONDS = 5.0
 
@@ -74,7 +70,7 @@ def run_listener(
     watcher: ListenerMetrics,
     stopping: Event,
     clock: Clock,
-    times: Times = USUAL_TIMES,
+    times: Times = DEFAULT_TIMES,
 ) -> None:
     """Listen until `stopping` is set; then finish what was begun and give the lease back."""
     ledger = build_ledger(settings)
@@ -83,7 +79,7 @@ def run_listener(
     starter = Starter(initiation, random.random)
     listener = Listener(
         config,
-        flows.notifications(lambda: _attempt(initiation.lease_owner, clock)),
+        Notifications(flows.client, lambda: _attempt(initiation.lease_owner, clock)),
         Streams(settings.genesys_proxy, settings.no_proxy, settings.genesys_ca_file).open,
         new_id,
         starter,

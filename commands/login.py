@@ -27,7 +27,7 @@ from integrations.ledger import LedgerStore
 from settings import Settings, SettingsError, load_settings
 
 # Seconds: a person finds a password in it, and each call of Genesys's ends.
-PATIENCE, CALL_SECONDS = 300.0, 10.0
+TIMEOUT_SECONDS, CALL_SECONDS = 300.0, 10.0
 
 
 @click.command(cls=Command)
@@ -139,9 +139,9 @@ def _ask_person(client: UserClient, page: str, state: str, clock: SystemClock, *
         say("The browser then goes to an address that it may not reach. Copy that address.")
         return code_of(click.prompt("Address"), state)
     with waiting(f"waits for the login to come back to {client.redirect_uri}"):
-        callback = server.wait(PATIENCE, clock)
+        callback = server.wait(TIMEOUT_SECONDS, clock)
     if not callback:
-        raise Failure(f"Nobody has logged in within {PATIENCE:g} s.", "Run the command again, or with --paste.")
+        raise Failure(f"Nobody has logged in within {TIMEOUT_SECONDS:g} s.", "Run the command again, or with --paste.")
     return code_of(callback, state)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from cobrowse.clock import Clock, Deadline
 
 # Seconds that a browser may take for its request.
-SLOWEST = 5.0
+REQUEST_SECONDS = 5.0
 _THANKS = b"Logged in, if the command says so. You can close this window."
 _OTHER = b"This is not the address that a login comes back to."
 
@@ -29,7 +29,7 @@ class LoopbackServer:
         loopback = self
 
         class Handler(BaseHTTPRequestHandler):
-            timeout = SLOWEST
+            timeout = REQUEST_SECONDS
 
             def do_GET(self) -> None:
                 is_callback = urlsplit(self.path).path == (parts.path or "/") and belongs(self.path)

@@ -20,13 +20,13 @@ from integrations.senders.response_policies import acknowledgement
 from integrations.senders.sample_deliveries import Replacements, sample_delivery, sample_names
 from sandbox.state import OF_CHANNEL
 from schemas.addresses import http_url
-from settings import load_settings
+from settings import SettingsError, load_settings
 from web.responses import in_words_is_good
 
 # What says whether the org is a sandbox.
 ORG = ("SANDBOX", "GENESYS_API_URL", "GENESYS_LOGIN_URL")
 # Seconds to wait for the service's answer: longer than any sender's deadline.
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 def parse_url(text: str) -> SplitResult:
@@ -80,7 +80,9 @@ def send(
     all_senders = load_configured_senders()
     row = all_senders.get(sender)
     if row is None:
-        names = ", ".join(each.name for each in all_senders) or "none is configured"
+        if not all_senders:
+            raise SettingsError(["SENDERS_FILE: names no file that has a sender; copy senders.example.toml"])
+        names = ", ".join(each.name for each in all_senders)
         raise click.UsageError(f"There is no sender {sender!r}; known senders: {names}.")
     if (payload is None) == (not example):
         raise click.UsageError("Name either --file FILE or --example.")
@@ -154,7 +156,7 @@ def _post(
             say_whole(f"> {name}: {'•••' if _is_secret(name, auth_parts) else value}")
         say_whole(">", f"> {len(body)} bytes", "")
     connection = (HTTPSConnection if url.scheme == "https" else HTTPConnection)(
-        url.hostname or "", url.port, timeout=PATIENCE
+        url.hostname or "", url.port, timeout=TIMEOUT_SECONDS
     )
     try:
         connection.request("POST", auth_parts.target(path), body, headers)

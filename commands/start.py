@@ -16,7 +16,7 @@ from commands.needs import GENESYS, LEDGER
 from commands.terminal import complain, say, say_json, say_pairs, say_whole, waiting
 from integrations.ids import new_id
 from integrations.observability.logging import configure_logging
-from schemas.texts import SHOWN, conversation_id_in, placeholder_in
+from schemas.texts import SHOWN_LENGTH, conversation_id_in, placeholder_in
 from settings import load_settings
 from web import responses
 from web.error_responses import hint_of
@@ -103,8 +103,12 @@ def parse_conversation_id(conversation_id: str) -> str:
     """The id as Genesys writes it; a usage error if it is none, or a variable that nobody filled in."""
     placeholder, valid_id = placeholder_in(conversation_id), conversation_id_in(conversation_id)
     if placeholder or not valid_id:
-        value = conversation_id[:SHOWN]
-        reason = f"{placeholder[:SHOWN]!r} was not filled in" if placeholder else f"{value!r} is not a conversation id"
+        value = conversation_id[:SHOWN_LENGTH]
+        reason = (
+            f"{placeholder[:SHOWN_LENGTH]!r} was not filled in"
+            if placeholder
+            else f"{value!r} is not a conversation id"
+        )
         raise click.UsageError(f"CONVERSATION_ID: {reason}; it is a UUID such as 2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33.")
     return valid_id
 

@@ -33,7 +33,7 @@ def status(search: str, live: bool, as_json: bool) -> None:
     """Say what became of a start and how far its session is.
 
     ID is its id, its conversation's, its key or correlation id, or how one of them begins. Without --live the ledger
-    answers, and a session that it knows no end of is "offered" or "unknown".
+    answers, which knows how long the offer stands, and the ends through this service.
 
     Exits 0 if the customer was invited or had a session, else 1.
     """

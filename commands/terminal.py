@@ -19,7 +19,7 @@ from rich.text import Text
 from integrations.observability.printable import printable, printable_json
 
 # Columns beyond which lines of prose are hard to read, however wide the terminal is.
-WIDEST = 100
+MAX_COLUMNS = 100
 # Where a spreadsheet's formula begins, in East Asian widths too; where lists are separated by semicolons, a spreadsheet
 # splits cells at them.
 _FORMULA = re.compile("(^|;)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
@@ -126,7 +126,7 @@ def drop_output() -> None:
 
 def _print_wrapped(console: Console, prefix: Text, content: Text) -> None:
     """Print words behind a first text, their further lines below where they begin."""
-    room = max(1, min(console.width, WIDEST) - len(prefix))
+    room = max(1, min(console.width, MAX_COLUMNS) - len(prefix))
     for line in content.wrap(console, room):
         line.rstrip()
         console.print(prefix + line, soft_wrap=True)

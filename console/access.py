@@ -15,20 +15,16 @@ from schemas.console_users import Role
 from web import responses
 from web.request_parsing import is_this_machine
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Headings of the error page by status.
-_TITLES = {
-    403: "Forbidden",
-    404: "Not found",
-    409: "Conflict",
-    429: "Too many attempts",
-    503: "Unavailable",
-}
+_TITLES = {403: "Forbidden", 404: "Not found", 409: "Conflict", 429: "Too many attempts", 503: "Unavailable"}
 # The cookie of a signed-in browser, and the path below which it is sent.
 COOKIE, COOKIE_PATH = "cobrowse_console", "/console"
 # Endpoints that need no sign-in: the sign-in itself and its static files.
-OPEN = frozenset(f"console.{name}" for name in ("static", "sign_in", "leave_for_provider", "return_from_provider"))
+PUBLIC_ENDPOINTS = frozenset(
+    f"console.{name}" for name in ("static", "sign_in", "leave_for_provider", "return_from_provider")
+)
 # The user where no sign-in is configured.
 LOCAL = SignedIn("local", "operator")
 
@@ -53,7 +49,7 @@ class Access:
             error = UnknownPath(f"{request.method} {request.path[:200]}: Not Found")
             return responses.error_response(error, g.correlation_id)
         g.person = self._signed_in_person()
-        if g.person is not None or request.endpoint in OPEN:
+        if g.person is not None or request.endpoint in PUBLIC_ENDPOINTS:
             return None
         name, password = _basic(request.headers.get("Authorization", ""))
         if not password:
@@ -77,7 +73,9 @@ class Access:
     def sign_in_page(self, message: str, status: int = 401, next_page: str = "") -> Response:
         """The sign-in page. `next_page` is the signed path to go to afterwards; "" for the current one."""
         if not next_page:
-            is_page = request.method == "GET" and request.endpoint is not None and request.endpoint not in OPEN
+            is_page = (
+                request.method == "GET" and request.endpoint is not None and request.endpoint not in PUBLIC_ENDPOINTS
+            )
             next_page = self.signer.sign("to", request.full_path.rstrip("?") if is_page else url_for("console.newest"))
         context = {
             "message": message,
@@ -98,7 +96,7 @@ class Access:
         )
         path = self.signer.unsign("to", next_page)
         answer = redirect(path if isinstance(path, str) else url_for("console.newest"), 303)
-        self.set_cookie(answer, COOKIE, self.signer.sign("person", [person.name, person.role]), auth.PAGE_SECONDS)
+        self.set_cookie(answer, COOKIE, self.signer.sign("person", [person.name, person.role]), auth.SESSION_SECONDS)
         return answer
 
     def set_cookie(self, answer: AnyResponse, name: str, value: str, seconds: int) -> None:

@@ -11,14 +11,12 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from cobrowse.model import Secret
 from integrations.senders.auth.config import secret_bytes
 
-# Nothing from other origins, nothing inline, no framing; forms go to the console only.
+# Nothing from other origins, nothing inline, no framing; forms go to the console only. Besides the default headers.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     # Not no-referrer: a browser would then send `Origin: null` with our own form.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -28,7 +26,7 @@ HEADERS = {
 }
 
 # Seconds for which a page's form is valid and a person stays signed in: a shift.
-PAGE_SECONDS = 43_200
+SESSION_SECONDS = 43_200
 # scrypt's cost: about 50 ms and 16 MB, once a process.
 _COST = {"n": 2**14, "r": 8, "p": 1}
 
@@ -43,7 +41,7 @@ class Signer:
         """The value signed for this purpose only. It is not encrypted."""
         return str(self._serializer.dumps(value, salt=purpose))
 
-    def unsign(self, purpose: str, text: str, seconds: int = PAGE_SECONDS) -> Any:  # noqa: ANN401 - whatever was put in
+    def unsign(self, purpose: str, text: str, seconds: int = SESSION_SECONDS) -> Any:  # noqa: ANN401 - whatever was put in
         """The signed value; None if it was not signed here for this purpose, or more than `seconds` ago."""
         try:
             return self._serializer.loads(text, max_age=seconds, salt=purpose)
@@ -60,11 +58,11 @@ class Signer:
 
     @property
     def _serializer(self) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(_stretched(self._key), signer_kwargs={"digest_method": sha256})
+        return URLSafeTimedSerializer(_derive_key(self._key), signer_kwargs={"digest_method": sha256})
 
 
 @lru_cache(maxsize=1)
-def _stretched(key: Secret) -> bytes:
+def _derive_key(key: Secret) -> bytes:
     """What is signed with. Slow on purpose: a token must not allow faster guesses of the password than the sign-in."""
     return scrypt(secret_bytes(key.reveal()), salt=b"cobrowse-bridge console forms", dklen=32, **_COST)
 

@@ -11,7 +11,7 @@ from cobrowse.errors import UnknownPath
 from console.view_model import Badge
 from integrations.ledger.callbacks import CallbackTable
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 _BADGES = {
     Delivery.PENDING: Badge("Pending", "running"),

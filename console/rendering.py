@@ -12,7 +12,7 @@ from console import auth
 from console.access import error_page
 from web.error_responses import hint_of, status_of
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 
 def page_or_part(name: str, context: Mapping[str, object]) -> AnyResponse:
@@ -26,10 +26,8 @@ def page_or_part(name: str, context: Mapping[str, object]) -> AnyResponse:
 
 
 def guard(response: Response) -> Response:
-    """After every request: security headers, and `no-store` but for static files."""
+    """After every request: the security headers of the console's pages."""
     response.headers.update(auth.HEADERS)
-    static = request.endpoint == "console.static"
-    response.headers["Cache-Control"] = "no-cache" if static else "no-store"
     return response
 
 

@@ -12,12 +12,12 @@ from console.sign_in import SignedIn, Throttle
 from console.single_sign_on import SingleSignOn
 from integrations.identity import ProviderUnavailable, SignInRefused
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # The subjects of their forms' tokens.
 SIGN_IN, SIGN_OUT = "sign in", "sign out"
 # The cookie that holds a pending sign-in at the provider, and its seconds.
-_JOURNEY_COOKIE, _JOURNEY_SECONDS = "cobrowse_console_sign_in", 600
+_PENDING_COOKIE, _PENDING_SECONDS = "cobrowse_console_sign_in", 600
 _UNAVAILABLE = ("The identity provider can't be used just now.", "Try again; the log says what is wrong.")
 
 
@@ -68,19 +68,19 @@ class ProviderRoutes:
             return error_page(503, *_UNAVAILABLE)
         answer = redirect(sign_in.url, 303)
         pending = [sign_in.state, sign_in.nonce, sign_in.code_verifier, request.args.get("to", "")[:1000]]
-        sealed = self._access.signer.sign("journey", pending)
-        self._access.set_cookie(answer, _JOURNEY_COOKIE, sealed, _JOURNEY_SECONDS)
+        sealed = self._access.signer.sign("pending sign-in", pending)
+        self._access.set_cookie(answer, _PENDING_COOKIE, sealed, _PENDING_SECONDS)
         return answer
 
     def return_from_provider(self) -> AnyResponse:
         """Sign in a person whom the identity provider has authenticated, if the claim gives a role."""
-        answer = self._finish_journey()
-        self._access.set_cookie(answer, _JOURNEY_COOKIE, "", 0)
+        answer = self._finish_sign_in()
+        self._access.set_cookie(answer, _PENDING_COOKIE, "", 0)
         return answer
 
-    def _finish_journey(self) -> AnyResponse:
-        sealed = request.cookies.get(_JOURNEY_COOKIE, "")
-        pending = self._access.signer.unsign("journey", sealed, _JOURNEY_SECONDS)
+    def _finish_sign_in(self) -> AnyResponse:
+        sealed = request.cookies.get(_PENDING_COOKIE, "")
+        pending = self._access.signer.unsign("pending sign-in", sealed, _PENDING_SECONDS)
         state, code = request.args.get("state", ""), request.args.get("code", "")
         if not pending or not compare_digest(state.encode(), pending[0].encode()):
             return self._refuse("This sign-in was not begun in this browser, or more than ten minutes ago.")

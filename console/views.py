@@ -33,7 +33,7 @@ from schemas.texts import label_in
 from schemas.validation_errors import load
 from web.error_responses import hint_of
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # The sender in the ledger of requests made here.
 SENDER = "console"
@@ -41,7 +41,7 @@ SENDER = "console"
 PAGE = 50
 ROWS = 200
 # Seconds for which the strip of figures is cached.
-STRIP_SECONDS = 5.0
+FIGURES_SECONDS = 5.0
 
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
 _QUERY = ListQuerySchema()
@@ -210,7 +210,7 @@ class Console:
         filters = {name: query[name] for name in ("state", "sender", "within", "q") if query[name]}
         more = len(entries) > PAGE
         return {
-            "figures": self._strip(int(self.clock.monotonic() / STRIP_SECONDS), within or HOUR, **selection),
+            "figures": self._strip(int(self.clock.monotonic() / FIGURES_SECONDS), within or HOUR, **selection),
             "figures_of": f"The last {(within or HOUR).words.removeprefix('1 ')}",
             "open_circuits": self.open_circuits(),
             "budgets": self.budgets(),

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import certifi
 
 # Seconds for each stage; Genesys is near, so longer means that something is wrong.
-PATIENCE = 5.0
+TIMEOUT_SECONDS = 5.0
 # Bytes of an answer that are read.
-ENOUGH = 4096
+MAX_ANSWER_BYTES = 4096
 
 Resolve = Callable[..., list[tuple[object, ...]]]
 
@@ -60,7 +60,7 @@ class ConnectivityProbe:
     """Reaches hosts straight, as the service does: no proxy of the environment is used. `patience` in seconds."""
 
     resolve: Resolve = socket.getaddrinfo  # type: ignore[assignment]  # its overloads are narrower than what is used
-    patience: float = PATIENCE
+    patience: float = TIMEOUT_SECONDS
 
     def addresses(self, url: str) -> list[str]:
         """The addresses of the URL's host. Raises Unreachable."""
@@ -104,7 +104,9 @@ class ConnectivityProbe:
                 connection.request("GET", parts.path.rstrip("/") + path, headers={"User-Agent": "cobrowse-bridge"})
                 tls = _tls(connection.sock)
                 response = connection.getresponse()
-                return Answer(response.status, response.read(ENOUGH), _date(response.getheader("Date", "")), tls)
+                return Answer(
+                    response.status, response.read(MAX_ANSWER_BYTES), _date(response.getheader("Date", "")), tls
+                )
             finally:
                 connection.close()
         except (OSError, http.client.HTTPException) as error:

@@ -42,7 +42,7 @@ from integrations.ledger.grants import GrantTable
 from schemas.genesys import TokenSchema
 
 # Seconds for each question to Genesys, its repetitions included.
-PATIENCE = 6.0
+TIMEOUT_SECONDS = 6.0
 
 
 class _GrantSchema(TokenSchema):
@@ -225,7 +225,7 @@ class GenesysChecks:
 
     def attempt(self) -> Attempt:
         """A new attempt for one check's calls."""
-        command = Command(sender="doctor", correlation_id=self._context.new_id(), deadline_seconds=PATIENCE)
+        command = Command(sender="doctor", correlation_id=self._context.new_id(), deadline_seconds=TIMEOUT_SECONDS)
         return Attempt(command, "doctor", "doctor", self._context.clock)
 
 

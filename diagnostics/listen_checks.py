@@ -19,7 +19,7 @@ def listening(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]
     """Whether Genesys lets the client hear each topic. Makes a channel that nobody connects to, which Genesys drops."""
     config = _config(context.settings.senders_file)
     if config is None:
-        yield Check("listening", None, "the senders file has no [listen] table, or not a valid one")
+        yield Check("listening", None, "no valid [listen] table in the senders file: nothing is listened to")
         return
     calls = Notifications(org.client, org.attempt)
     found: dict[str, list[str]] = {"queues": [], "users": []}
@@ -40,7 +40,7 @@ def listening(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]
 def _config(senders_file: str) -> ListenConfig | None:
     """The table; None without one. Its errors are reported by the senders' check."""
     try:
-        table = tomllib.loads(Path(senders_file).read_text("utf-8")).get("listen") if senders_file else None
+        table = tomllib.loads(Path(senders_file).read_text("utf-8-sig")).get("listen") if senders_file else None
     except (OSError, ValueError):
         return None
     return read_listen(table)[0] if table is not None else None

@@ -175,7 +175,7 @@ def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
 
 def _names(file: Path) -> list[str]:
     try:
-        rows = tomllib.loads(file.read_text("utf-8")).get("senders", {})
+        rows = tomllib.loads(file.read_text("utf-8-sig")).get("senders", {})
     except (OSError, ValueError):
         return []
     return [name[:60] for name in rows] if isinstance(rows, dict) else []

@@ -12,7 +12,7 @@ PROXY_HINT = (
     "Check GENESYS_PROXY: its scheme, host and port, its user and password, and whether it lets this host through."
 )
 # Seconds: far above what a Date header's whole seconds and the way add, far below the 300 that a signature may be old.
-LARGEST_SKEW = 30.0
+MAX_SKEW = 30.0
 
 
 def region(context: DiagnosticContext) -> Iterator[Check]:
@@ -39,8 +39,10 @@ def host(context: DiagnosticContext, which: str, url: str) -> Iterator[Check]:
     try:
         addresses = context.probe.addresses(url)
         name = urlsplit(url).hostname
-        found = f"{name} is {', '.join(addresses[:3])}" if addresses != [name] else f"skipped ({name} is an IP address)"
-        yield Check(dns, True, found)
+        if addresses == [name]:
+            yield Check(dns, None, f"{name} is an IP address")
+        else:
+            yield Check(dns, True, f"{name} is {', '.join(addresses[:3])}")
     except Unreachable as error:
         region_name = context.settings.genesys_region
         region_hint = f"GENESYS_REGION is {region_name}: is it your org's? " if region_name in url else ""
@@ -89,8 +91,8 @@ def clock(context: DiagnosticContext) -> Iterator[Check]:
         return
     ahead = (context.clock.now() - context.genesys_time).total_seconds()
     found = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} Genesys's"
-    if abs(ahead) <= LARGEST_SKEW:
-        yield Check("clock", True, f"within {LARGEST_SKEW:g} s of Genesys's")
+    if abs(ahead) <= MAX_SKEW:
+        yield Check("clock", True, f"within {MAX_SKEW:g} s of Genesys's")
     else:
         hint = "Set this machine's clock by NTP: senders' signatures and waits that end at a date go by it."
         yield Check("clock", False, found, hint)

@@ -25,9 +25,9 @@ HealthCheck = Callable[[], Problem]
 # Seconds for which an answer is cached: several load balancers probe more than once a second.
 CACHE_SECONDS = 2.0
 # Seconds between two tries to get a token where there is none: a wrong secret must not be sent all day long.
-BETWEEN_TOKENS = 30.0
+TOKEN_RETRY_SECONDS = 30.0
 # Seconds that a try may take; probes give up after a few.
-PATIENCE = 2.0
+TIMEOUT_SECONDS = 2.0
 
 
 class Readiness:
@@ -86,12 +86,12 @@ class TokenCheck:
         if self._seconds_left() > 0:
             self._problem = None
         elif self._clock.monotonic() >= self._next:
-            self._next = self._clock.monotonic() + BETWEEN_TOKENS
+            self._next = self._clock.monotonic() + TOKEN_RETRY_SECONDS
             self._problem = self._try()
         return self._problem
 
     def _try(self) -> Problem:
-        command = Command(sender="readyz", correlation_id="readyz", deadline_seconds=PATIENCE)
+        command = Command(sender="readyz", correlation_id="readyz", deadline_seconds=TIMEOUT_SECONDS)
         attempt = Attempt(command, "readyz", self._lease_owner, self._clock, self._observers)
         # As an initiation does it, so that it asks for the same scopes and the next one finds the token there.
         try:
@@ -147,7 +147,7 @@ def readiness(
     """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
     questions: dict[str, HealthCheck] = {
         "genesys": TokenCheck(grants.seconds_left, flows.authorize, clock, lease_owner, (telemetry,)),
-        "circuit": partial(circuit_check, flows.open_circuits),
+        "circuit": partial(circuit_check, flows.client.breaker.open_circuits),
     }
     if grants.user is not None:
         questions["service_user"] = partial(user_check, grants.user_problem)

@@ -20,7 +20,7 @@ from cobrowse.model import Secret
 from integrations.identity import PendingSignIn, ProviderUnavailable, SignInRefused
 from schemas.addresses import http_url, is_in_the_clear
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Seconds for the connection and for each wait for bytes, and for an answer as a whole.
 STEP_SECONDS, TOTAL_SECONDS = 5.0, 10.0

@@ -8,10 +8,10 @@ from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
 from integrations.ledger.leases import LeaseTable
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Seconds the lease is good for, and between renewals. Together with a connection they stay below 15.
-LEASE_SECONDS, EVERY = 9.0, 2.0
+LEASE_SECONDS, RENEW_INTERVAL = 9.0, 2.0
 
 
 class LeaseKeeper:
@@ -52,7 +52,7 @@ class LeaseKeeper:
         """Take or prolong the lease, once."""
         start = self._clock.monotonic()  # before the question: what was waited for the answer is gone from the lease
         try:
-            acquired = self._leases.hold(self._name, self._owner, LEASE_SECONDS, seconds=EVERY)
+            acquired = self._leases.hold(self._name, self._owner, LEASE_SECONDS, seconds=RENEW_INTERVAL)
         except LedgerUnavailable as error:
             # What was held stays so until it runs out; the ledger may be back by then.
             log.warning("a lease can't be taken: the ledger is unreachable", lease=self._name, message=error.message)
@@ -65,4 +65,4 @@ class LeaseKeeper:
                 self.renew()
             except Exception:  # without this thread the process would never do the work again
                 log.exception("lease: internal error", lease=self._name)
-            self._stopping.wait(EVERY)
+            self._stopping.wait(RENEW_INTERVAL)

@@ -9,7 +9,7 @@ from cobrowse.clock import Clock
 from cobrowse.errors import LedgerUnavailable
 
 # Seconds that refusals are gathered before they are written.
-GATHER_SECONDS = 1.0
+FLUSH_INTERVAL = 1.0
 # Rows that a process holds meanwhile. What exceeds them is counted under its code only, so that a flood of invented
 # names and addresses takes neither memory nor the ledger's time.
 MAX_PENDING = 100
@@ -74,7 +74,7 @@ class RefusalRecorder:
             pass  # requests that need the ledger report it
 
     def _flush_later(self) -> None:
-        self._clock.sleep(GATHER_SECONDS)
+        self._clock.sleep(FLUSH_INTERVAL)
         with self._lock:
             # From here on the next refusal starts a writer of its own.
             self._writer = None

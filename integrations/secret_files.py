@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 # Bytes: more than any secret has.
-LONGEST = 65_536
+MAX_BYTES = 65_536
 
 
 class SecretFileError(ValueError):
@@ -13,6 +13,8 @@ class SecretFileError(ValueError):
 
 class Variables(Mapping[str, str]):
     """An environment in which NAME is what the file of NAME_FILE holds, without its last line feed.
+
+    A byte order mark in front, which editors on Windows write, is not part of it either.
 
     Raises SecretFileError at the look-up of a name whose file can't be read, or that is set twice.
     """
@@ -43,13 +45,13 @@ class Variables(Mapping[str, str]):
         if value:
             raise SecretFileError(f"{name}_FILE: set beside {name}; set one of the two")
         try:
-            with Path(file).open(encoding="utf-8") as stream:
-                text = stream.read(LONGEST + 1)
+            with Path(file).open(encoding="utf-8-sig") as stream:
+                text = stream.read(MAX_BYTES + 1)
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             raise SecretFileError(f"{name}_FILE: {file[:200]} can't be read: {reason}; name a file of text") from None
-        if len(text) > LONGEST:
-            raise SecretFileError(f"{name}_FILE: {file[:200]} is over {LONGEST} bytes; name the secret's own file")
+        if len(text) > MAX_BYTES:
+            raise SecretFileError(f"{name}_FILE: {file[:200]} is over {MAX_BYTES} bytes; name the secret's own file")
         return text.removesuffix("\n").removesuffix("\r")
 
     def __contains__(self, name: object) -> bool:

@@ -11,7 +11,7 @@ from flask import Response, request
 
 from sandbox.answers import head, json_answer
 from sandbox.calls import Call
-from sandbox.errors import CODES, USUAL_CODE, OAuthError, error_body
+from sandbox.errors import CODES, DEFAULT_CODES, OAuthError, error_body
 from sandbox.faults import Fault
 
 MEGABYTE = 1_000_000
@@ -43,7 +43,7 @@ def _status(fault: Fault, answer: Response, call: Call, _wire: Wire) -> Response
         error = parameters.get("code", "invalid_client")
         answer = OAuthError(status, error, parameters.get("message", "authentication failed")).answer("")
     else:
-        usual = USUAL_CODE.get(status, "internal.server.error")
+        usual = DEFAULT_CODES.get(status, "internal.server.error")
         if status == 429 and retry is None:
             usual = "too.many.requests"
         code = parameters.get("code", usual)

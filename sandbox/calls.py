@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.shapes import stamp
 
-KEPT = 10_000  # calls kept one by one: enough for any test, and a load test doesn't fill the memory
+MAX_CALLS = 10_000  # calls kept one by one: enough for any test, and a load test doesn't fill the memory
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Call:
 class Calls:
     """The record of calls: a total for ever, the calls themselves up to a bound."""
 
-    def __init__(self, clock: Callable[[], float], kept: int = KEPT) -> None:
+    def __init__(self, clock: Callable[[], float], kept: int = MAX_CALLS) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._newest: deque[Call] = deque(maxlen=kept)

@@ -10,7 +10,7 @@ import orjson
 from sandbox.errors import GenesysError
 
 LIFE = 86_400.0  # seconds a channel lives
-MOST_TOPICS = 1000
+MAX_TOPICS = 1000
 # What can be done to every open socket: a proper close, a cut, no more answers, Genesys's notice before a close; and to
 # the next event: sent twice, sent after the one that follows it.
 DISTURBANCES = ("close", "cut", "silence", "closing", "duplicate", "reorder")

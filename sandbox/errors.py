@@ -28,12 +28,10 @@ CODES: Mapping[str, _Row] = {
     "ip.not.authorized": _Row(401, "IP address is not authorized"),
     "credentials.expired": _Row(401, "The credentials have expired."),
     "user.context.required": _Row(
-        400,
-        "This request requires a user context. Client credentials cannot be used for requests to this resource.",
+        400, "This request requires a user context. Client credentials cannot be used for requests to this resource."
     ),
     "missing.permissions": _Row(
-        403,
-        "Unable to perform the requested action. You are missing the following permission(s): {permissions}",
+        403, "Unable to perform the requested action. You are missing the following permission(s): {permissions}"
     ),
     "not.authorized": _Row(403, "You are not authorized to perform the requested action."),
     "missing.any.permissions": _Row(
@@ -66,7 +64,7 @@ CODES: Mapping[str, _Row] = {
 }
 
 # The code that a fault takes for a status when the test names none.
-USUAL_CODE: Mapping[int, str] = {CODES[code].status: code for code in reversed(list(CODES))}
+DEFAULT_CODES: Mapping[int, str] = {CODES[code].status: code for code in reversed(list(CODES))}
 
 
 class Refusal(Exception):

@@ -4,7 +4,7 @@ from flask import Response, request
 
 from sandbox import shapes
 from sandbox.answers import json_answer
-from sandbox.channels import MOST_TOPICS
+from sandbox.channels import MAX_TOPICS
 from sandbox.directory import QUEUES, USERS
 from sandbox.endpoints import admit, read_body
 from sandbox.errors import GenesysError
@@ -24,7 +24,7 @@ def subscribe(genesys: FakeGenesys, channel_id: str) -> Response:
     """`PUT …/subscriptions`: replaces the channel's topics."""
     admit(genesys)
     topics = [one.get("id") for one in read_body(list) if isinstance(one, dict)]
-    if len(topics) > MOST_TOPICS or not all(isinstance(one, str) for one in topics):
+    if len(topics) > MAX_TOPICS or not all(isinstance(one, str) for one in topics):
         raise GenesysError("bad.request")
     wrong = [topic for topic in topics if topic in genesys.options.rejected_topics]
     if wrong and request.args.get("ignoreErrors", "").lower() != "true":

@@ -19,6 +19,7 @@ from sandbox.tokens import USER_PREFIX, Tokens, credentials
 CODE_SECONDS = 300.0
 GRANTS = ("authorization_code", "refresh_token")
 _PAGE = """<!doctype html><html lang="en"><title>Sandbox login</title>
+<meta name="color-scheme" content="light dark"><meta name="viewport" content="width=device-width">
 <h1>Sandbox of Genesys Cloud</h1>
 <p>{client} asks to act as {user}.</p>
 <p><a href="{yes}">Log in as {user}</a> or <a href="{no}">refuse</a></p></html>"""
@@ -105,12 +106,7 @@ class Logins:
             refresh = self._new_id()
             self.issued.add(refresh)
             self._refresh[refresh] = token.value, bool(secret)
-        return {
-            "access_token": token.value,
-            "token_type": "bearer",
-            "expires_in": seconds,
-            "refresh_token": refresh,
-        }
+        return {"access_token": token.value, "token_type": "bearer", "expires_in": seconds, "refresh_token": refresh}
 
     def _new_code(self, query: Mapping[str, str]) -> str:
         code = self._new_id()

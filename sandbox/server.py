@@ -21,7 +21,7 @@ from sandbox.options import Options
 from sandbox.streams import PREFIX, serve_stream
 
 BACKLOG = 1024  # connections that wait to be accepted: a load test opens hundreds at once
-_MOST = 16_000_000  # bytes of a body that are read, so that the 413 arrives, before the connection is cut
+_MAX_BODY_BYTES = 16_000_000  # bytes of a body that are read, so that the 413 arrives, before the connection is cut
 _GRACE = 2.0  # seconds that running calls have when the sandbox stops
 
 
@@ -73,11 +73,11 @@ class _Handler(WSGIRequestHandler):
         try:
             if chunked is not None:
                 body = b"".join(iter(lambda: chunked.read(65_536) or b"", b""))
-                return body if len(body) <= _MOST else None
+                return body if len(body) <= _MAX_BODY_BYTES else None
             length = int(self.headers.get("Content-Length", "0"))
         except (ValueError, OSError):
             return None
-        if not 0 <= length <= _MOST:
+        if not 0 <= length <= _MAX_BODY_BYTES:
             return None
         body = self.rfile.read(length)
         return body if len(body) == length else None

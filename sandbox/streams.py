@@ -15,7 +15,7 @@ from sandbox.channels import HEARTBEAT, PONG, Channel, Channels
 from sandbox.errors import GenesysError
 
 PREFIX = "/channels/"
-_TURN = 0.02  # seconds between looks at what is to be sent
+_POLL_INTERVAL = 0.02  # seconds between looks at what is to be sent
 HEARTBEAT_EVERY = 30.0
 
 
@@ -63,7 +63,7 @@ def _run(connection: socket.socket, protocol: ServerProtocol, channel: Channel, 
         while channel.outbox and protocol.state is State.OPEN:
             protocol.send_text(channel.outbox.popleft())
         _send(connection, protocol)
-        if not select.select([connection], [], [], _TURN)[0]:
+        if not select.select([connection], [], [], _POLL_INTERVAL)[0]:
             continue
         data = connection.recv(65_536)
         if not data:

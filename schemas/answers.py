@@ -1,6 +1,6 @@
 """What the service answers and reports, for the API reference, the data actions' contracts and the tests.
 
-The service itself makes these (web/responses.py) and reads none.
+The service itself makes these answers (web/responses.py) and loads none.
 """
 
 from functools import partial
@@ -12,6 +12,9 @@ from marshmallow.validate import OneOf
 from cobrowse.callbacks import EventType
 from cobrowse.errors import error_types_by_code
 from cobrowse.model import Action, SessionState, Status
+
+# For the credential that asked; a list or a log of events is no place for them.
+LINKS = ("joinUrl", "viewerUrl", "joinCode", "websocketUrl")
 
 
 def _key(kind: type[fields.Field[Any]], description: str, *choices: str) -> fields.Field[Any]:
@@ -96,7 +99,7 @@ class CallbackOutcomeSchema(AnswerSchema):
     """The answer of the initiation that the event is about, without links and codes, and what was requested."""
 
     class Meta(AnswerSchema.Meta):
-        exclude = ("joinUrl", "viewerUrl", "joinCode", "websocketUrl")
+        exclude = LINKS
 
     action = _text("What was requested.", *get_args(Action))
     sender = _text("Who sent it: architect, or a sender's name.")

@@ -1,6 +1,6 @@
 """The flat contract of Architect's data action: what comes in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, get_args
 
@@ -10,7 +10,15 @@ from marshmallow import RAISE, ValidationError, fields, validate
 from cobrowse.model import Channel, StartWhen
 from schemas.input_schema import InputSchema
 from schemas.json_text import read_json
-from schemas.texts import CHANNELS, SHOWN, conversation_id_in, input_named_by, label_in, medium_in, placeholder_in
+from schemas.texts import (
+    CHANNELS,
+    SHOWN_LENGTH,
+    conversation_id_in,
+    input_named_by,
+    label_in,
+    medium_in,
+    placeholder_in,
+)
 
 SETTINGS_BYTES = 4_096
 IDEMPOTENCY_KEY = (
@@ -29,13 +37,13 @@ def describe(text: str, **more: object) -> dict[str, object]:
 class ConversationIdField(fields.Field[str]):
     """A conversation's id, however it is written."""
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+    def _deserialize(self, value: Any, attr: str | None, *_: Any, **__: Any) -> str:
         found = conversation_id_in(value) if isinstance(value, str) else ""
         if found:
             return found
         if placeholder := placeholder_in(value):
-            name = input_named_by(placeholder)
-            raise ValidationError(f"The data action's input {name} was not set; {value[:SHOWN]!r} came.")
+            name = input_named_by(placeholder, attr or "conversationId")
+            raise ValidationError(f"The data action's input {name} was not set; {value[:SHOWN_LENGTH]!r} came.")
         raise ValidationError(f"Must be a UUID; {_describe_value(value)} came.")
 
 
@@ -87,7 +95,26 @@ class WordField(fields.String):
 
 
 # A field that is true or false, also as a text or a number.
-switch = partial(fields.Boolean, error_messages={"invalid": "Must be true or false."})
+switch = partial(fields.Boolean, error_messages={"invalid": "Must be true or false; {input!r:.60} came."})
+
+
+class KeyField(fields.String):
+    """A key, which a template without quotes around it makes a number; its form is checked where a header's is."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValidationError(f"Must be a text; {_describe_value(value)} came.")
+        return str(value)
+
+
+def inputs_in(data: Any, is_unset: Callable[[str, object], bool]) -> dict[str, Any]:
+    """What is set of a data action's body, without the blanks around its texts. ValidationError if it is no object."""
+    if isinstance(data, str):
+        raise ValidationError("Must be one JSON object; a JSON string came: leave out the quotes around the template.")
+    if not isinstance(data, Mapping):
+        raise ValidationError(f"Must be one JSON object; {_describe_value(data)} came.")
+    inputs = {key: value.strip() if isinstance(value, str) else value for key, value in data.items()}
+    return {key: value for key, value in inputs.items() if not is_unset(key, value)}
 
 
 class StartRequestSchema(InputSchema):
@@ -127,7 +154,7 @@ class StartRequestSchema(InputSchema):
     start_when = WordField(
         data_key="startWhen",
         load_default="customer_connected",
-        validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}."),
+        validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}; {input!r:.60} came."),
         metadata=describe(
             "customer_connected (the default), or agent_connected: nothing is started before an agent has answered, "
             "and the answer is agent_not_connected until then."
@@ -157,18 +184,15 @@ class StartRequestSchema(InputSchema):
             "can't send objects."
         ),
     )
-    idempotency_key = fields.String(
+    idempotency_key = KeyField(
         data_key="idempotencyKey",
         load_default="",
-        error_messages={"invalid": "Must be a text."},
         metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}", **KEY_FORM),
     )
 
     def prepare(self, data: Any) -> Mapping[str, Any]:
         """What is set."""
-        if not isinstance(data, Mapping):
-            raise ValidationError("Must be one JSON object.")
-        inputs = {key: value for key, value in data.items() if not _is_unset(key, value)}
+        inputs = inputs_in(data, _is_unset)
         if _says_latest(inputs.get("latest")) and placeholder_in(inputs.get("conversationId")):
             del inputs["conversationId"]
         return inputs
@@ -183,11 +207,7 @@ class StartRequestSchema(InputSchema):
 
 def _is_unset(key: str, value: object) -> bool:
     # The id's own placeholder is kept: where an id is needed, the error names it.
-    return (
-        value is None
-        or (isinstance(value, str) and not value.strip())
-        or (key != "conversationId" and bool(placeholder_in(value)))
-    )
+    return value is None or value == "" or (key != "conversationId" and bool(placeholder_in(value)))
 
 
 def _says_latest(value: object) -> bool:
@@ -195,4 +215,4 @@ def _says_latest(value: object) -> bool:
 
 
 def _describe_value(value: object) -> str:
-    return repr(value[:SHOWN]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
+    return repr(value[:SHOWN_LENGTH]) if isinstance(value, str) else f"a value of type {type(value).__name__}"

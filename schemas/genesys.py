@@ -147,6 +147,9 @@ class ConversationSchema(GenesysSchema):
         messages=PartsField(_MEDIUM),
         emails=PartsField(_MEDIUM),
         callbacks=PartsField(_MEDIUM),
+        videos=PartsField(_MEDIUM),
+        internalMessages=PartsField(_MEDIUM),
+        socialExpressions=PartsField(_MEDIUM),
         cobrowsesessions=PartsField(_COBROWSE, decides=True),
     )
 

@@ -1,4 +1,4 @@
-"""JSON as senders really write it: with a byte order mark, a charset, texts cut between the two halves of an emoji."""
+"""JSON as senders really write it: with a byte order mark, a charset, texts cut in the middle of a letter."""
 
 import re
 
@@ -18,16 +18,17 @@ _ESCAPES = re.compile(rb"\\(?:u" + _HIGH + rb"\\u" + _LOW + rb"|(u" + _HIGH + rb
 
 
 def read_json(text: bytes) -> object:
-    """The value of a JSON text in UTF-8. Half a surrogate pair reads as U+FFFD. Raises orjson.JSONDecodeError.
+    """The value of a JSON text in UTF-8. Half a letter reads as U+FFFD. Raises orjson.JSONDecodeError.
 
-    Half a pair can be neither stored nor sent on, and occurs in fields that are not read; the rest of such a text is
-    as it should be, so it is not refused.
+    Half a surrogate pair, or a few of a letter's bytes, can be neither stored nor sent on, and occur in fields that are
+    not read; the rest of such a text is as it should be, so it is not refused.
     """
     text = text.removeprefix(_MARK)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        repaired = _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
+        whole_letters = text.decode("utf-8", "replace").encode()
+        repaired = _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], whole_letters)
         if repaired == text:
             raise
         return orjson.loads(repaired)
@@ -39,7 +40,10 @@ def charset_of(content_type: str) -> str:
     charsets = [part.removeprefix("charset=").strip("\"' ") for part in parameters if part.startswith("charset=")]
     for charset in charsets:
         if charset not in _UTF_8 | _LATIN_1:
-            raise UnsupportedType(f"the charset is {charset[:40]!r}; JSON is UTF-8")
+            raise UnsupportedType(
+                f"the charset is {charset[:40]!r}; JSON is UTF-8",
+                hint="Send the JSON in UTF-8, as Content-Type: application/json.",
+            )
     return charsets[0] if charsets else "utf-8"
 
 
@@ -49,6 +53,8 @@ def parse_body(body: bytes, charset: str = "utf-8") -> object:
         raise MalformedRequest("the body is empty")
     if charset in _LATIN_1 and not _is_utf_8(body):
         body = body.decode("cp1252" if charset == "windows-1252" else "latin-1", "replace").encode()
+    if b"\0" in body[:4]:
+        raise MalformedRequest("the body is in UTF-16 or UTF-32; JSON is UTF-8")
     try:
         return read_json(body)
     except orjson.JSONDecodeError as error:

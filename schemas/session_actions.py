@@ -6,7 +6,16 @@ from typing import Any, ClassVar
 
 from marshmallow import RAISE, ValidationError, fields, validate
 
-from schemas.data_action import IDEMPOTENCY_KEY, KEY_FORM, ConversationIdField, LabelField, describe, switch
+from schemas.data_action import (
+    IDEMPOTENCY_KEY,
+    KEY_FORM,
+    ConversationIdField,
+    KeyField,
+    LabelField,
+    describe,
+    inputs_in,
+    switch,
+)
 from schemas.input_schema import InputSchema
 from schemas.texts import placeholder_in
 
@@ -21,9 +30,7 @@ class _OptionalInputsSchema(InputSchema):
 
     def prepare(self, data: Any) -> Mapping[str, Any]:
         """What is set."""
-        if not isinstance(data, Mapping):
-            raise ValidationError("Must be one JSON object.")
-        return {key: value for key, value in data.items() if value not in (None, "") and not placeholder_in(value)}
+        return inputs_in(data, lambda _, value: value is None or value == "" or bool(placeholder_in(value)))
 
 
 class StatusRequestSchema(_OptionalInputsSchema):
@@ -35,7 +42,7 @@ class StatusRequestSchema(_OptionalInputsSchema):
         validate=validate.Length(max=100),
         metadata=describe(f"The initiationId of an answer. {_WHICH}"),
     )
-    idempotency_key = fields.String(
+    idempotency_key = KeyField(
         data_key="idempotencyKey",
         load_default="",
         metadata=describe(f"The key that the start was sent with. {_WHICH}", **KEY_FORM),
@@ -75,7 +82,7 @@ class EndRequestSchema(_OptionalInputsSchema):
         load_default="",
         metadata=describe("The person or system that requests the end, for the record: cut to 200 characters."),
     )
-    idempotency_key = fields.String(
+    idempotency_key = KeyField(
         data_key="idempotencyKey",
         load_default="",
         metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}", **KEY_FORM),

@@ -81,8 +81,7 @@ class GenesysSettings:
         example="http://user:password@proxy.example.com:3128",
     )
     no_proxy: str = setting(
-        "",
-        "Hosts reached without it, with commas: names (with their subdomains), addresses, networks; `*` is all.",
+        "", "Hosts reached without it, with commas: names (with their subdomains), addresses, networks; `*` is all."
     )
     genesys_client_cert: str = setting(
         "", "A PEM file with the client certificate for a gateway that requires one.", readable_file

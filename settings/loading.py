@@ -1,7 +1,8 @@
 """Reads the settings from the environment, and who may call. All errors are reported at once, secrets masked."""
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cobrowse.clock import Clock
@@ -23,6 +24,13 @@ class SettingsError(Exception):
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
         self.errors = errors
+
+
+def explained_in(errors: Iterable[str]) -> str:
+    """Where it is explained what may stand in place of these errors: of variables, of the senders file, or of both."""
+    of_variables = {bool(re.match(r"[A-Z][A-Z0-9_]+\b", error)) for error in errors}
+    pages = {True: ".env.example explains each variable", False: "senders.example.toml explains each key of the file"}
+    return "; ".join(pages[is_variable] for is_variable in pages if is_variable in of_variables)
 
 
 def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[str] = ()) -> Settings:

@@ -75,9 +75,7 @@ class Settings(GenesysSettings):
         "", "Those that make a viewer. Nobody else gets in.", example="cobrowse-viewers,contact-centre"
     )
     console_label: str = setting(
-        "",
-        "What the console's header names this environment or org; `production` is red.",
-        example="production",
+        "", "What the console's header names this environment or org; `production` is red.", example="production"
     )
     senders_file: str = setting(
         "",
@@ -168,9 +166,7 @@ class Settings(GenesysSettings):
         section="Logs, metrics, traces",
     )
     log_format: str = setting(
-        "auto",
-        "`json`, `console`, or `auto`: `console` on a terminal, else `json`.",
-        choice("auto", "json", "console"),
+        "auto", "`json`, `console`, or `auto`: `console` on a terminal, else `json`.", choice("auto", "json", "console")
     )
     readyz_strict: bool = setting(
         False,

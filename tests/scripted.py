@@ -6,6 +6,7 @@ from cobrowse.flow import Flow, FlowUnavailable, Step
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, State
 from cobrowse.model import Command, Outcome, Session, Sessions, Span, Status
+from cobrowse.outcomes import state_of
 from tests.clocks import ManualClock
 
 
@@ -64,18 +65,18 @@ class ScriptedLedger:
         self.waits.append(("find", seconds))
         return self._answer("find", None)
 
-    def reclaim(self, initiation_id, lease_owner, lease_seconds, *, seconds=None):
-        self.told.append(("reclaim", initiation_id, lease_owner, lease_seconds))
+    def reclaim(self, lease, lease_seconds, *, seconds=None):
+        self.told.append(("reclaim", *lease, lease_seconds))
         self.waits.append(("reclaim", seconds))
         return self._answer("reclaim", None)
 
-    def save_checkpoint(self, initiation_id, lease_owner, checkpoint, *, seconds=None):
+    def save_checkpoint(self, lease, checkpoint, *, seconds=None):
         self.waits.append(("begin", seconds))
-        self.told.append(("begin", initiation_id, lease_owner, checkpoint))
+        self.told.append(("begin", *lease, checkpoint))
 
-    def complete(self, initiation_id, lease_owner, state, checkpoint, outcome, *, seconds=None):
+    def complete(self, lease, checkpoint, outcome, *, seconds=None):
         self.waits.append(("settle", seconds))
-        self.told.append(("settle", initiation_id, lease_owner, state, checkpoint, outcome))
+        self.told.append(("settle", *lease, state_of(outcome), checkpoint, outcome))
         self._answer("settle", None)
 
     def read(self, initiation_id, *, seconds=None):

@@ -14,7 +14,7 @@ from cobrowse.errors import RequestTimeout
 READ_SECONDS = 8.0
 SEND_SECONDS = 10.0
 # A longer piece of a response is sent as it comes.
-HELD_BYTES = 65_536
+BUFFER_BYTES = 65_536
 
 
 class ClientSocket:
@@ -77,7 +77,7 @@ class ClientSocket:
     def sendall(self, data: bytes) -> None:
         """Send it with what comes next, so that a head and its body are one packet; or at once if it is much."""
         self._held.append(data)
-        if len(data) > HELD_BYTES:
+        if len(data) > BUFFER_BYTES:
             self.flush()
 
     def flush(self) -> None:

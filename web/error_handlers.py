@@ -25,7 +25,7 @@ from web import refusals, request_parsing, responses
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # What Flask itself refuses, and the kind it is; anything else of its is a malformed request.
 _KINDS: dict[int, type[CobrowseError]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
@@ -11,6 +12,9 @@ from werkzeug.routing import MapAdapter, Rule
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+# What a page of any blueprint may extend.
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 class NoSessions(SessionInterface):
@@ -27,6 +31,9 @@ class App(Flask):
     """Flask without what it does for coroutines, sessions and several domains."""
 
     session_interface = NoSessions()
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, static_folder=None, template_folder=_TEMPLATES)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function, which is no coroutine."""

@@ -31,13 +31,7 @@ def blueprint(console: str = "") -> Blueprint:
     `console` is the console's path, where / leads to; "" if there is none.
     """
     document: Json = orjson.loads(_DOCUMENT.read_bytes())
-    pages = Blueprint(
-        "reference",
-        __name__,
-        template_folder="templates",
-        static_folder="static/reference",
-        static_url_path="/docs/static",
-    )
+    pages = Blueprint("reference", __name__, static_folder="static/reference", static_url_path="/docs/static")
     for name, filter_ in (("prose", prose), ("pretty", pretty), ("kind", kind), ("resolved", resolve)):
         pages.add_app_template_filter(filter_, f"reference_{name}")
 

@@ -84,6 +84,6 @@ def _text(environ: Mapping[str, str]) -> str | None:
     """The senders file's text; None if there is none that can be read, which the check then says."""
     path = environ.get("SENDERS_FILE", "").strip()
     try:
-        return Path(path).read_text("utf-8") if path else None
+        return Path(path).read_text("utf-8-sig") if path else None
     except (OSError, UnicodeDecodeError):
         return None

@@ -12,12 +12,12 @@ from werkzeug.datastructures import Headers
 from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, Overloaded, RequestTimeout, UnsupportedType
 from integrations.event_loop import new_brief_lock
 from schemas.addresses import is_loopback
-from schemas.texts import input_named_by, placeholder_in
+from schemas.texts import SHOWN_LENGTH, input_named_by, placeholder_in
 
 KEY_LENGTH = 255
 # Bytes of bodies that a process holds at once while they arrive: half-sent ones must not fill its memory. A connection
-# holds PIECE at most beyond what its client has sent, so opening many reserves little.
-ARRIVING_BYTES, PIECE = 67_108_864, 8_192
+# holds CHUNK_BYTES at most beyond what its client has sent, so opening many reserves little.
+MAX_ARRIVING_BYTES, CHUNK_BYTES = 67_108_864, 8_192
 # Headers by which a proxy says for whom it asks.
 _FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
@@ -27,7 +27,7 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 class BodyBudget:
     """Bytes that may be held, shared by all requests of a process."""
 
-    def __init__(self, most: int = ARRIVING_BYTES) -> None:
+    def __init__(self, most: int = MAX_ARRIVING_BYTES) -> None:
         self._most = most
         self._lock = new_brief_lock()
         self.bytes_held = 0
@@ -90,7 +90,7 @@ def _read_body(request: Request, size: int, budget: BodyBudget) -> bytes:
     stream, body, taken = request.environ["wsgi.input"], bytearray(), 0
     try:
         while len(body) < size:
-            piece = min(PIECE, size - len(body))
+            piece = min(CHUNK_BYTES, size - len(body))
             budget.take(piece)
             taken += piece
             chunk = stream.read(piece)
@@ -112,8 +112,12 @@ def json_type(request: Request) -> None:
     kind = request.mimetype
     if kind != "application/json":
         raise UnsupportedType(f"the Content-Type is {kind[:80]!r}" if kind else "there is no Content-Type")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedType("the body is compressed, which is not read here; send it as it is")
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedType(
+            f"the body is compressed as {encoding[:40]!r}, which is not read here",
+            hint="Send the body as it is, without the header Content-Encoding.",
+        )
 
 
 def is_this_machine(remote_addr: str, host: str, header_names: Iterable[str]) -> bool:
@@ -148,7 +152,8 @@ def idempotency_key(value: str, where: str = "Idempotency-Key") -> str:
     if not value:
         return ""
     if placeholder := placeholder_in(value):
-        raise MalformedKey(f"{where}: the data action's input {input_named_by(placeholder)} was not set")
+        name = input_named_by(placeholder, where)
+        raise MalformedKey(f"{where}: the data action's input {name} was not set; {value[:SHOWN_LENGTH]!r} came")
     if len(value) > KEY_LENGTH or not _KEY.fullmatch(value):
         raise MalformedKey(f"{where}: longer than 255 characters, or not visible ASCII")
     return value

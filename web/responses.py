@@ -15,6 +15,7 @@ from cobrowse.errors import CobrowseError
 from cobrowse.model import Failure, Outcome, Session, SessionView, Status
 from cobrowse.outcomes import failure_of
 from integrations.senders.response_policies import ACKNOWLEDGEMENT_TYPE, ResponsePolicy, acknowledgement, batch_status
+from schemas.answers import LINKS
 from web.error_responses import hint_of, status_of
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 DEFAULT_RETRY_AFTER = 2.0
 
 Answer = dict[str, str | int | bool]
-# For the credential that asked; a list or a log of events is no place for them.
-LINKS = ("joinUrl", "viewerUrl", "joinCode", "websocketUrl")
 
 
 @dataclass(frozen=True, slots=True)

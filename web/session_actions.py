@@ -9,6 +9,7 @@ from cobrowse.errors import CobrowseError, InvalidRequest
 from cobrowse.ledger import InitiationRecord
 from cobrowse.lookup import Lookup, OwnInitiations, outcome_on_record, view_on_record
 from cobrowse.model import Command, Outcome, SessionView
+from schemas.answers import LINKS
 from schemas.session_actions import EndRequestSchema, InitiationsQuerySchema, StatusRequestSchema
 from schemas.validation_errors import load
 from web import data_action_body, request_parsing, responses
@@ -16,7 +17,7 @@ from web.data_actions import SENDER, Identify, fingerprint
 
 _STATUS, _END, _QUERY = StatusRequestSchema(), EndRequestSchema(), InitiationsQuerySchema()
 # A list is for an overview; who needs a link asks for the one initiation that has it.
-_NO_LINKS = dict.fromkeys(responses.LINKS, "")
+_NO_LINKS = dict.fromkeys(LINKS, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,15 +28,15 @@ from integrations.senders.fetching import call_in_background
 from integrations.senders.handshakes import HandshakeAnswer
 from integrations.senders.registry import Sender
 from integrations.senders.requests import Ignored, InvalidEvent, SessionRequested, UnverifiedRequest
-from schemas.texts import SHOWN
+from schemas.texts import SHOWN_LENGTH
 from web import refusals, request_parsing, responses
 from web.data_actions import fingerprint
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # How many events of one delivery are started at once: enough for a batch of 100 inside HubSpot's 5 seconds, and few
 # enough that a batch leaves Genesys's 300 requests a minute to others.
-AT_ONCE = 8
+MAX_CONCURRENT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class Webhooks:
         if not batch:
             yield run(events[0], commands[0])
             return
-        with ThreadPoolExecutor(AT_ONCE, "events") as pool:
+        with ThreadPoolExecutor(MAX_CONCURRENT, "events") as pool:
             yield from pool.map(run, events, commands)
 
 
@@ -216,7 +216,7 @@ def _asks_for_dry_run(sender: Sender, header: str) -> bool:
     if asked in ("", "false"):
         return False
     if asked != "true":
-        raise InvalidRequest(f"X-Dry-Run: must be true or false; {asked[:SHOWN]!r} came")
+        raise InvalidRequest(f"X-Dry-Run: must be true or false; {asked[:SHOWN_LENGTH]!r} came")
     if sender.scheme.covers_body:
         raise InvalidRequest("X-Dry-Run: no signature covers it; set dry_run = true in the sender's row instead")
     return True

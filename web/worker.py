@@ -30,7 +30,7 @@ Handle = Callable[[Any, socket, object], None]
 # its way is served until then, and its response says that the connection closes.
 STOP_SECONDS = 2.0
 # Signals that end a worker; blocked where the server forks it, until it can handle them.
-STOPS = frozenset({signal.SIGTERM, signal.SIGQUIT, signal.SIGINT})
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT, signal.SIGINT})
 
 
 class Server(StreamServer):  # type: ignore[misc]  # gevent has no types
@@ -62,7 +62,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def init_signals(self) -> None:
         """Handle signals, and those first that came since the fork."""
         super().init_signals()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def load_wsgi(self) -> None:
         """Load the application; while the worker stops, each response says that its connection closes."""

@@ -13,16 +13,16 @@ from integrations.genesys.waits import retry_after
 from integrations.senders.auth.standard_webhooks import Message, sign_message
 from integrations.senders.fetching import Answer, FetchError, exchange
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Seconds for a try as a whole, of which the receiver has fetching.STEP_SECONDS until its answer begins.
-TRY_SECONDS = 15.0
+POST_SECONDS = 15.0
 # Seconds before each further try, jittered to up to a fifth more; after the last the callback is given up, a day on.
 # The spacing is Standard Webhooks' own.
-WAITS = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 28_800.0, 28_800.0)
+BACKOFFS = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 28_800.0, 28_800.0)
 # Seconds that nothing at all is sent: at most after an answer with Retry-After, and after a 410, by which a receiver
 # says that it is gone for good.
-LONGEST_PAUSE = 3_600.0
+MAX_PAUSE = 3_600.0
 # And after a try that was not answered: a long backlog would be tried, and logged, hundreds of times a second.
 UNREACHABLE_PAUSE = 5.0
 # By these answers a receiver asks to be spared.
@@ -59,7 +59,7 @@ class Poster:
     payload: Callable[[Callback, Outcome], str]
     clock: Clock
     jitter: Callable[[], float]
-    seconds: float = TRY_SECONDS
+    seconds: float = POST_SECONDS
     send: Callable[[str, float, bytes, Mapping[str, str]], Answer] = exchange
 
     def __call__(self, callback: Callback) -> TryResult:
@@ -84,12 +84,12 @@ class Poster:
         if 200 <= answer.status < 300:
             return TryResult(Delivery.DELIVERED, status)
         if answer.status == 410:
-            return TryResult(Delivery.GIVEN_UP, status, pause=LONGEST_PAUSE)
+            return TryResult(Delivery.GIVEN_UP, status, pause=MAX_PAUSE)
         requested_pause = retry_after(answer.retry_after, self.clock) if answer.status in _BUSY else None
-        return self._retry_later(callback, status, min(requested_pause or 0.0, LONGEST_PAUSE))
+        return self._retry_later(callback, status, min(requested_pause or 0.0, MAX_PAUSE))
 
     def _retry_later(self, callback: Callback, answer: str, pause: float = 0.0) -> TryResult:
-        if callback.tries >= len(WAITS):
+        if callback.tries >= len(BACKOFFS):
             return TryResult(Delivery.GIVEN_UP, answer, pause=pause)
-        wait = WAITS[callback.tries] * (1 + self.jitter() / 5)
+        wait = BACKOFFS[callback.tries] * (1 + self.jitter() / 5)
         return TryResult(Delivery.PENDING, answer, max(wait, pause), pause)

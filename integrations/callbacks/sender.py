@@ -17,14 +17,14 @@ from integrations.ledger import LedgerStore
 from integrations.ledger.callbacks import CallbackTable
 from integrations.observability.background_metrics import CallbackMetrics
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # The name of the lease that lets one process send.
 LEASE = "callbacks"
 # Callbacks that are sent at once.
-AT_ONCE = 8
+MAX_CONCURRENT = 8
 # Seconds between checks for what is due, and between counts of what is pending.
-TURN, COUNT = 1.0, 10.0
+POLL_INTERVAL, BACKLOG_INTERVAL = 1.0, 10.0
 # Seconds without sending after a try could not be recorded: it is sent again then, and must not be every second.
 UNRECORDED_PAUSE = 60.0
 
@@ -39,7 +39,7 @@ def in_threads(tasks: Sequence[Callable[[], None]]) -> None:
 
 
 class CallbackSender:
-    """Sends what is due, AT_ONCE at a time. `post` sends one callback and raises nothing."""
+    """Sends what is due, MAX_CONCURRENT at a time. `post` sends one callback and raises nothing."""
 
     def __init__(
         self,
@@ -68,16 +68,16 @@ class CallbackSender:
             return False
         try:
             self._count()
-            due = self._outbox.due(AT_ONCE) if self._clock.monotonic() >= self._paused_until else ()
+            due = self._outbox.due(MAX_CONCURRENT) if self._clock.monotonic() >= self._paused_until else ()
         except LedgerUnavailable as error:
             log.warning("callbacks: the ledger is unreachable", message=error.message)
             return False
         self._do_all([partial(self._send, one) for one in due])
-        return len(due) == AT_ONCE
+        return len(due) == MAX_CONCURRENT
 
     def _count(self) -> None:
         if self._clock.monotonic() >= self._count_at:
-            self._count_at = self._clock.monotonic() + COUNT
+            self._count_at = self._clock.monotonic() + BACKLOG_INTERVAL
             self._watcher.on_backlog(*self._outbox.backlog())
             self._counted = True
 
@@ -125,7 +125,7 @@ class CallbackThread:
         try:
             while alive() and not self._stopping.is_set():
                 if not self._turn():
-                    self._stopping.wait(TURN)
+                    self._stopping.wait(POLL_INTERVAL)
         finally:
             self._lease.stop()
 

@@ -9,7 +9,7 @@ from integrations.genesys.waits import BudgetHeaders
 from integrations.ledger.budgets import BudgetTable
 
 # Seconds between two that are passed on for the metrics: each count would cost each call.
-TOLD_EVERY = 1.0
+REPORT_INTERVAL = 1.0
 # Seconds that one answer's reset may differ from another's about the same window.
 SAME_WINDOW = 2.0
 
@@ -46,14 +46,15 @@ class Budgets:
 
     def seconds_left(self, name: str) -> float:
         """Seconds until a call may go out; 0 if it may now."""
-        own = self._closed_until.get(name, 0.0) - self._clock.monotonic()
-        return max(0.0, own, self._shared.seconds_left(name) if self._shared else 0.0)
+        now = self._clock.monotonic()
+        own = self._closed_until.get(name, now) - now
+        return max(own, self._shared.seconds_left(name) if self._shared else 0.0)
 
     def record(self, name: str, reported: BudgetHeaders) -> None:
         """Record the budget that a response's headers state; one that is used up is passed on, once a window."""
         now = self._clock.monotonic()
         if reported.used_up or now >= self._next_report.get(name, now):
-            self._next_report[name] = now + TOLD_EVERY
+            self._next_report[name] = now + REPORT_INTERVAL
             self._on_budget(name, reported.count, reported.allowed, reported.reset)
         self._reported[name] = reported, now + reported.reset
         if not reported.used_up or not reported.reset:

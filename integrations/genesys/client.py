@@ -1,6 +1,5 @@
 """Genesys's operations with the right token: another one, and the call again, where Genesys refuses the first."""
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -9,7 +8,6 @@ import orjson
 from cobrowse.errors import GenesysForbidden, GenesysUnauthorized, UserTokenRequired
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
-from integrations.genesys.budget import BudgetState
 from integrations.genesys.grants import Grant, Grants
 from integrations.genesys.operations import Operation
 from integrations.genesys.origin import Origin, api_headers
@@ -17,24 +15,13 @@ from integrations.genesys.retry import Call, RetryingCaller
 
 
 class Client:
-    """The Platform API for one org."""
+    """The Platform API for one org. `breaker` and `budgets` decide about each of its calls before it is made."""
 
     def __init__(self, caller: RetryingCaller, grants: Grants, api_url: str) -> None:
+        self.breaker, self.budgets = caller.breaker, caller.budgets
         self._caller = caller
         self._grants = grants
         self._origin = Origin(api_url)
-
-    def open_circuits(self) -> tuple[str, ...]:
-        """The operations whose circuit breaker is open."""
-        return self._caller.breaker.open_circuits()
-
-    def check_circuit(self, attempt: Attempt, operation: Operation) -> None:
-        """Raise GenesysUnavailable if the attempt's call of this operation, later on, would be refused just now."""
-        self._caller.check_circuit(attempt, operation)
-
-    def budgets(self) -> Sequence[BudgetState]:
-        """What is known of the tokens' budgets of calls."""
-        return self._caller.budgets.states()
 
     def authorize(self, attempt: Attempt, scope: str) -> None:
         """Make sure of a token and of calls left for it, so that what is wrong shows before anything else is done."""

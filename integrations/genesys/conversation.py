@@ -12,7 +12,16 @@ from integrations.genesys.presence import OVER, Presence, is_over, presence_of, 
 from integrations.genesys.redaction import redact
 
 # The participant's list of each kind, and the kind's name in a data action's `channel`.
-_KINDS = {"chats": "webchat", "calls": "voice", "messages": "message", "emails": "e-mail", "callbacks": "callback"}
+_KINDS = {
+    "chats": "webchat",
+    "calls": "voice",
+    "messages": "message",
+    "emails": "e-mail",
+    "callbacks": "callback",
+    "videos": "video",
+    "internalMessages": "internal message",
+    "socialExpressions": "social media",
+}
 _MEDIA_KINDS = {
     "chat": "webchat",
     "webchat": "webchat",
@@ -59,16 +68,21 @@ class ConversationSnapshot:
     @cached_property
     def sessions(self) -> tuple[Session, ...]:
         """Its cobrowse sessions as each participant has them."""
-        media = [medium for medium in self._shown["media"] if medium["type"].lower() == "cobrowse"]
-        for participant in self._participants:
-            media.extend(participant["cobrowsesessions"])
-        return tuple(_session(self.id, medium) for medium in media)
+        return tuple(_session(self.id, medium) for medium in self._cobrowse_media)
 
     @cached_property
     def live(self) -> tuple[Session, ...]:
         """The sessions that a customer can use now, those that are not over, each once."""
-        live = [session for session in self.sessions if session.state.lower() not in OVER]
+        shown = zip(self.sessions, self._cobrowse_media, strict=True)
+        live = [session for session, medium in shown if not is_over(medium)]
         return tuple({session.cobrowse_session_id: session for session in reversed(live)}.values())[::-1]
+
+    @cached_property
+    def _cobrowse_media(self) -> Sequence[Mapping[str, str]]:
+        media = [medium for medium in self._shown["media"] if medium["type"].lower() == "cobrowse"]
+        for participant in self._participants:
+            media.extend(participant["cobrowsesessions"])
+        return media
 
     @cached_property
     def customer(self) -> Presence:

@@ -23,7 +23,7 @@ _BREAKS = re.compile(rb"[\x00\r\n]")
 _LENGTHS = (b"content-length:", b"content-length;")
 
 # Also for what has no limit; it keeps infinity out of the integers.
-_LONGEST_SECONDS = 86_400.0
+_MAX_SECONDS = 86_400.0
 
 
 class BodyTooLarge(httpx.DecodingError):
@@ -98,7 +98,7 @@ def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
     """
     timeout = extensions.get("timeout") or {}
     read, connect = timeout.get("read"), timeout.get("connect")
-    total = _LONGEST_SECONDS if read is None or read > _LONGEST_SECONDS else read
+    total = _MAX_SECONDS if read is None or read > _MAX_SECONDS else read
     if connect is None or connect > total:
         connect = total
     if connect <= 0:

@@ -11,21 +11,24 @@ from integrations.genesys.cobrowse_parts import targets_of
 from integrations.genesys.operations import DISCONNECT, UpstreamRejected
 from integrations.genesys.steps import Calls
 
-_MEDIA = (
-    "Genesys documents no call that ends a session of the media flow. END_MEDIA_SESSIONS=true tries the one of the "
-    "native flow, which is not confirmed; or end it in the agent's workspace."
-)
 _DISCONNECTED: SessionUpdate = {"targets": (), "state": "disconnected"}
 _IN_THE_WORKSPACE = "end it in the agent's workspace."
+_NO_CALL = (
+    "Genesys documents no call that ends a session of this flow. END_MEDIA_SESSIONS=true tries the one of the native "
+    f"flow, which is not confirmed; or {_IN_THE_WORKSPACE}"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class EndCalls:
-    """The calls of an end. `authorize` gives the calls of the flow in force; `allowed`: its sessions can be ended."""
+    """The calls of an end. `authorize` gives the calls of the flow in force.
+
+    `unendable` is that flow's name if its sessions can't be ended, else "".
+    """
 
     client: Client
     authorize: Callable[[Attempt], Calls]
-    allowed: Callable[[], bool]
+    unendable: Callable[[], str]
 
     def step(self) -> Step:
         """What ends a session, of whichever flow: left out where a check has found nothing live."""
@@ -50,8 +53,8 @@ class EndCalls:
         ids = tuple(dict.fromkeys(session.cobrowse_session_id for session in shown))
         if not any(session in seen.live for session in shown):
             return Ending(session_ids=ids, customer_left=seen.is_over)
-        if not self.allowed():
-            raise CobrowseNotSupported(f"conversation {seen.id}: a session of the media flow is live", hint=_MEDIA)
+        if flow := self.unendable():
+            raise CobrowseNotSupported(f"conversation {seen.id}: a session of the {flow} flow is live", hint=_NO_CALL)
         targets = targets_of(seen.parts, known)
         if not targets:
             raise CobrowseNotSupported(

@@ -53,8 +53,7 @@ CODES: Mapping[str, Meaning] = {
     "missing.permissions": Meaning(GenesysForbidden),
     "missing.any.permissions": Meaning(GenesysForbidden),
     "missing.division.permission": Meaning(
-        GenesysForbidden,
-        "Give the OAuth client's role the division of this conversation, or all divisions.",
+        GenesysForbidden, "Give the OAuth client's role the division of this conversation, or all divisions."
     ),
     "not.authorized": Meaning(
         GenesysForbidden,

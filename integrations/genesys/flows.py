@@ -7,11 +7,9 @@ from functools import partial
 from cobrowse.errors import CobrowseNotSupported, ConversationNotFound, GenesysBadResponse, NoActiveConversation
 from cobrowse.flow import Attempt, Flow, FlowUnavailable, Step
 from cobrowse.model import Channel, Ending, Session, Sessions, SessionView
-from integrations.genesys.budget import BudgetState
 from integrations.genesys.client import Client
 from integrations.genesys.cobrowse_parts import view_of
 from integrations.genesys.ending import EndCalls
-from integrations.genesys.notifications import Notifications
 from integrations.genesys.operations import ATTACH, COBROWSE, CREATE, LIST, Operation, UpstreamRejected
 from integrations.genesys.steps import Calls
 
@@ -112,9 +110,11 @@ class Flows:
     """
 
     def __init__(self, client: Client, mode: str, rows: Sequence[FlowRow] = FLOWS, *, end_media_sessions: bool) -> None:
-        self._client = client
-        self._can_end = {row.name for row in rows if row.can_end or end_media_sessions}
-        self._end_calls = EndCalls(client, self.authorize, lambda: self._in_force() in self._can_end)
+        self.client = client
+        self._unendable = {row.name for row in rows if not (row.can_end or end_media_sessions)}
+        self._end_calls = EndCalls(
+            client, self.authorize, lambda: name if (name := self._in_force()) in self._unendable else ""
+        )
         self._ending = Flow("end", (self._end_calls.step(),))
         self._candidates = [row.name for row in candidates(mode, rows)]
         self._lacking: set[str] = set()
@@ -123,18 +123,6 @@ class Flows:
             for row in rows
         }
         self._flows = {row.name: Flow(row.name, row.steps(self._calls[row.name])) for row in rows}
-
-    def open_circuits(self) -> tuple[str, ...]:
-        """The operations whose circuit breaker is open."""
-        return self._client.open_circuits()
-
-    def budgets(self) -> Sequence[BudgetState]:
-        """What is known of the tokens' budgets of calls."""
-        return self._client.budgets()
-
-    def notifications(self, new_attempt: Callable[[], Attempt]) -> Notifications:
-        """The calls around a notification channel, on the same client."""
-        return Notifications(self._client, new_attempt)
 
     def flow(self, name: str = "") -> Flow:
         """The flow of that name, else the one in force for this org."""
@@ -180,7 +168,7 @@ class Flows:
     def newest_webchat(self, attempt: Attempt) -> str:
         """The id of the newest active webchat. NoActiveConversation if there is none."""
         try:
-            entities = self._client.call(attempt, LIST, self.authorize(attempt).scope(attempt))["entities"]
+            entities = self.client.call(attempt, LIST, self.authorize(attempt).scope(attempt))["entities"]
         except UpstreamRejected as refused:
             if refused.status not in (400, 404, 405):
                 raise GenesysBadResponse(refused.message) from None

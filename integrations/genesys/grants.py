@@ -13,7 +13,7 @@ from integrations.genesys.auth import Tokens
 from integrations.genesys.operations import Operation
 from integrations.genesys.user_token import UserTokens
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 CLIENT, USER, AUTO = "client_credentials", "service_user", "auto"
 GRANTS = (AUTO, CLIENT, USER)

@@ -10,7 +10,7 @@ from cobrowse.model import Secret
 # What Genesys answers with: a host in ASCII, and nothing that could pass for another. The rest is checked closely.
 _PLAIN = re.compile(r"https://[A-Za-z0-9.-]+(?:/[!#-;=?-\[\]-~]*)?")
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 
 def check_link(url: str, field: str, conversation_id: str, scheme: str = "https") -> Secret:

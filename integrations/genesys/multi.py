@@ -81,9 +81,7 @@ class HubTransfers:
 
     def _wake(self, easy: pycurl.Curl, error: Error | None) -> None:
         # By the loop: this may run in the greenlet of another call, and only the hub may switch to a waiter.
-        waiter = self._waiters.pop(easy, None)
-        if waiter is not None:
-            self._loop.run_callback(waiter.switch, error)
+        self._loop.run_callback(self._waiters.pop(easy).switch, error)
 
     def _set_timer(self) -> None:
         """Have libcurl called in time. A timer that ends too early stays: most calls only put their end off."""

@@ -38,7 +38,7 @@ DETAILS = Operation(
 # Most conversations a page of analytics has, and most pages that are read.
 PAGE, MAX_PAGES = 100, 50
 # How long ago a live conversation may have begun to be found again after a gap.
-LOOK_BACK = timedelta(hours=24)
+LOOKBACK = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Notifications:
         """The ids of these queues' and users' conversations that have not ended, as far as analytics knows."""
         of = [("queueId", one) for one in queues] + [("userId", one) for one in users]
         query: dict[str, Any] = {
-            "interval": f"{_stamp(now - LOOK_BACK)}/{_stamp(now + timedelta(minutes=5))}",
+            "interval": f"{_stamp(now - LOOKBACK)}/{_stamp(now + timedelta(minutes=5))}",
             "conversationFilters": [
                 {"type": "and", "predicates": [{"dimension": "conversationEnd", "operator": "notExists"}]}
             ],

@@ -13,6 +13,7 @@ from integrations.genesys.error_codes import GRANT_REFUSED, LOGIN_HINT, meaning_
 from integrations.genesys.redaction import redact
 from integrations.genesys.waits import Fields, wait_of
 from schemas import genesys as shapes
+from schemas.json_text import read_json
 
 # By which the sandbox says what it is; Genesys and gateways to it have no such header.
 SANDBOX_HEADER = "x-genesys-sandbox"
@@ -175,7 +176,7 @@ def unread(operation: Operation) -> dict[str, Any]:
 
 def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     try:
-        return operation.answer.load(orjson.loads(body))
+        return operation.answer.load(read_json(body))
     except (orjson.JSONDecodeError, ValidationError) as error:
         if operation.has_side_effect:
             return unread(operation)
@@ -191,7 +192,7 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
 def _error_body(body: bytes) -> dict[str, Any] | None:
     """What the body says of the error; None if it is no JSON object."""
     try:
-        return _ERROR_BODY.load(orjson.loads(body))
+        return _ERROR_BODY.load(read_json(body))
     except (orjson.JSONDecodeError, ValidationError):
         return None
 

@@ -14,7 +14,7 @@ from cobrowse.model import Secret, Session
 
 MASK = "•••"
 # Characters below which a held value is too common to be searched for; a join code has six.
-SHORTEST_HELD = 4
+MIN_MASKED_LENGTH = 4
 
 _NAMES = (
     "authorization|x-api-key|api[-_]?key|client[-_]?secret|secret|password|passwd|assertion|"
@@ -80,7 +80,7 @@ def _password(pair: str) -> Iterator[str]:
 
 def _spellings(value: str) -> Iterator[str]:
     """A value as it is, percent-encoded, without its URL's scheme, and in base64."""
-    if len(value) < SHORTEST_HELD:
+    if len(value) < MIN_MASKED_LENGTH:
         return
     yield value
     yield quote(value, safe="")

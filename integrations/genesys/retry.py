@@ -74,10 +74,6 @@ class RetryingCaller:
         self._clock = clock
         self._jitter = jitter
 
-    def check_circuit(self, attempt: Attempt, operation: Operation) -> None:
-        """Raise GenesysUnavailable if the circuit breaker refuses this attempt's call of the operation just now."""
-        self.breaker.before_call(operation.name, attempt.initiation_id)
-
     def await_budget(self, attempt: Attempt, payer: str) -> None:
         """Wait until the token whose budget of calls this is may be used.
 
@@ -105,16 +101,18 @@ class RetryingCaller:
         operation = call.operation
         for number in range(1, MAX_ATTEMPTS + 1):
             # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
-            self.check_circuit(attempt, operation)
+            self.breaker.before_call(operation.name, attempt.initiation_id)
             self.await_budget(attempt, call.payer)
             last = number == MAX_ATTEMPTS
             try:
                 return self._call_once(attempt, call, last=last)
             except GenesysError as error:
+                if last or not is_retryable(error):
+                    raise
                 seconds = error.retry_after
                 if seconds is None:
                     seconds = self._jitter() * FIRST_BACKOFF * 2 ** (number - 1)
-                if last or not is_retryable(error) or not attempt.deadline.allows(seconds):
+                if not attempt.deadline.allows(seconds):
                     raise
                 why = "as Genesys asks, before" if error.retry_after is not None else "before"
                 attempt.wait(seconds, f"{why} another try of {operation.name}")

@@ -71,7 +71,7 @@ class Calls:
     def create(self, attempt: Attempt) -> SessionUpdate:
         """Step: a session that is in no conversation yet, so that no customer sees it."""
         # While none can be attached, each one would be left over.
-        self.client.check_circuit(attempt, ATTACH)
+        self.client.breaker.before_call(ATTACH.name, attempt.initiation_id)
         settings = dict(attempt.command.session_settings)
         try:
             created = self.client.call(attempt, CREATE, self.scope(attempt), json=settings)
@@ -195,7 +195,8 @@ class Calls:
         """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be its session."""
         if refused.status == 409:
             # Added by a call whose answer a gateway lost and sent again: only a check can find out; the probe is one.
-            raise GenesysUnavailable(refused.message, ambiguous=True, refused=True)
+            hint = "Genesys reports a conflict: this conversation may have an offer that it does not show; retry."
+            raise GenesysUnavailable(refused.message, hint=hint, ambiguous=True, refused=True)
         seen = self.fetch_conversation(attempt)
         seen.raise_if_ineligible()
         seen.contradict(attempt.command.channel)

@@ -58,6 +58,7 @@ class Streams:
     proxy: Secret = Secret()
     no_proxy: str = ""
     ca_file: str = ""
+    open_seconds: float = OPEN_SECONDS
 
     def open(self, uri: str) -> Stream:
         """Connect to a channel's URI. Raises GenesysUnavailable, or GenesysBadResponse for a URI that can't be one."""
@@ -73,7 +74,7 @@ class Streams:
                 proxy=None if is_direct(host, self.no_proxy) else self.proxy.reveal() or None,
                 user_agent_header="cobrowse-bridge",
                 compression=None,
-                open_timeout=OPEN_SECONDS,
+                open_timeout=self.open_seconds,
                 close_timeout=CLOSE_SECONDS,
                 # The channel has a ping of its own, which proves more: that Genesys's side of the channel is there.
                 ping_interval=None,

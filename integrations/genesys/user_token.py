@@ -19,16 +19,16 @@ from integrations.genesys.auth import EXPIRY_MARGIN, POLL_INTERVAL, Guard, Recen
 from integrations.genesys.user_login import UserLogin, UserTokenPair
 from integrations.ledger.grants import GrantTable, StoredGrant
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Seconds for which a process uses a token before it looks into the store again: so soon a login or logout is in force.
-LOOK_AGAIN = 60.0
+CACHE_SECONDS = 60.0
 # Part of a token's life that is left when it is renewed.
-RENEW_AT = 0.5
+RENEW_AT_SHARE = 0.5
 # Seconds that a renewal's calls may take; that its commit waits between tries; and for which nobody else may renew.
-RENEWAL_SECONDS, BETWEEN_COMMITS, RENEWAL_LEASE = 8.0, 0.5, 20.0
-COMMIT_TRIES = 3
-_NOBODY = "no service user has logged in"
+RENEWAL_SECONDS, COMMIT_INTERVAL, RENEWAL_LEASE = 8.0, 0.5, 20.0
+MAX_COMMITS = 3
+_NOT_LOGGED_IN = "no service user has logged in"
 
 
 class _Cached(NamedTuple):
@@ -133,19 +133,19 @@ class UserTokens:
             except LedgerUnavailable:
                 token, now = self._token, self._clock.monotonic()
                 if token.value and now < token.ends:
-                    return token._replace(fresh_until=min(token.ends, now + LOOK_AGAIN))
+                    return token._replace(fresh_until=min(token.ends, now + CACHE_SECONDS))
                 raise
             if grant is None:
-                raise LoginRequired(_NOBODY)
+                raise LoginRequired(_NOT_LOGGED_IN)
             lacking = _login_required(grant)
             left = grant.seconds_left - min(EXPIRY_MARGIN, grant.lifetime / 4)
             good = left > 0 and grant.version > self._invalid_version
             renewal = None
-            if lacking is None and not (good and grant.seconds_left > grant.lifetime * RENEW_AT):
+            if lacking is None and not (good and grant.seconds_left > grant.lifetime * RENEW_AT_SHARE):
                 renewal = self._begin(grant)
             if good:
                 now = self._clock.monotonic()
-                return _Cached(grant.access, grant.version, now + min(left, LOOK_AGAIN), now + left)
+                return _Cached(grant.access, grant.version, now + min(left, CACHE_SECONDS), now + left)
             if lacking is not None:
                 raise lacking
             if renewal is not None:
@@ -204,13 +204,13 @@ class UserTokens:
     def _commit_soon(self, version: int, pair: UserTokenPair) -> None:
         """Commit it, or keep it for the next look: the one before is void by now."""
         self._uncommitted = version, pair
-        for tries_left in reversed(range(COMMIT_TRIES)):
+        for tries_left in reversed(range(MAX_COMMITS)):
             try:
                 return self._commit(version, pair)
             except LedgerUnavailable:
                 if not tries_left:
                     raise
-                self._clock.sleep(BETWEEN_COMMITS)
+                self._clock.sleep(COMMIT_INTERVAL)
         return None
 
     def _commit(self, version: int, pair: UserTokenPair) -> None:
@@ -220,5 +220,5 @@ class UserTokens:
 
 def _login_required(grant: StoredGrant | None) -> LoginRequired | None:
     if grant is None:
-        return LoginRequired(_NOBODY)
+        return LoginRequired(_NOT_LOGGED_IN)
     return LoginRequired(grant.refused) if grant.refused else None

@@ -8,7 +8,7 @@ from typing import Protocol
 from cobrowse.clock import Clock
 
 # Longest wait that is honoured, in seconds: a day. A longer one is treated as the sender's error.
-_LONGEST_WAIT = 86_400.0
+_MAX_WAIT = 86_400.0
 # "Retry the request in [42] seconds". "within [60] seconds", the length of a window, is no wait.
 _IN_SECONDS = re.compile(
     r"\b(?:in|after|for)\s+\[?(\d{1,9}(?:\.\d{1,3})?)\]?\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?)\b",
@@ -38,32 +38,39 @@ class BudgetHeaders:
 
 
 def retry_after(value: str, clock: Clock) -> float | None:
-    """The seconds a Retry-After header means, as a number or an HTTP date; None when it says nothing usable."""
+    """The seconds a Retry-After header means, as a number or an HTTP date; None when it says nothing usable.
+
+    A proxy that adds one of its own writes both into one line: of two numbers the last one counts.
+    """
     try:
-        seconds = float(value)
+        seconds = float(value.rpartition(",")[2])
     except ValueError:
         try:
             seconds = max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
         except (ValueError, TypeError):
             return None
     # "nan" and "-5" are floats too, and no waits.
-    return min(seconds, _LONGEST_WAIT) if seconds >= 0 else None
+    return min(seconds, _MAX_WAIT) if seconds >= 0 else None
 
 
 def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
-    """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message."""
+    """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message.
+
+    These headers count whole seconds, so that the 0 of a 429 may be nearly a second.
+    """
     named = retry_after(headers.get("retry-after", ""), clock)
-    if named is not None or status != 429:
+    if status != 429:
         return named
-    reset = _number(headers, "inin-ratelimit-reset")
-    if reset is not None:
-        return min(reset, _LONGEST_WAIT)
+    if named is None:
+        named = _number(headers, "inin-ratelimit-reset")
+    if named is not None:
+        return min(max(named, 1.0), _MAX_WAIT)
     found = _IN_SECONDS.search(message)
     if found is None:
         return None
     unit = found[2].lower()
     factor = 0.001 if unit.startswith(("ms", "milli")) else 60.0 if unit.startswith("m") else 1.0
-    return min(float(found[1]) * factor, _LONGEST_WAIT)
+    return min(float(found[1]) * factor, _MAX_WAIT)
 
 
 def budget_of(headers: Fields) -> BudgetHeaders | None:
@@ -75,7 +82,7 @@ def budget_of(headers: Fields) -> BudgetHeaders | None:
     reset = _number(headers, "inin-ratelimit-reset")
     if allowed is None or reset is None:
         return None
-    return BudgetHeaders(count, allowed, min(reset, _LONGEST_WAIT))
+    return BudgetHeaders(count, allowed, min(reset, _MAX_WAIT))
 
 
 def _number(headers: Fields, name: str) -> float | None:

@@ -15,11 +15,11 @@ from integrations.ledger.database import Database
 # Seconds that a note of it may wait for the database: a request stands behind it, and other workers learn it anyhow.
 NOTE_SECONDS = 0.5
 # Seconds for which what was read holds: windows last a minute.
-KNOWN_SECONDS = 2.0
+CACHE_SECONDS = 2.0
 
 
 class BudgetTable:
-    """The budgets by name, as they were KNOWN_SECONDS ago at most, as long as the database can be read."""
+    """The budgets by name, as they were CACHE_SECONDS ago at most, as long as the database can be read."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class BudgetTable:
         now = self._clock.monotonic()
         if now >= self._known_until:
             # Before the read: an unreachable database is not asked again by each call.
-            self._known_until = now + KNOWN_SECONDS
+            self._known_until = now + CACHE_SECONDS
             with suppress(LedgerUnavailable):
                 self.learn(dict(self._database.read(queries.BUDGETS, {}, seconds=NOTE_SECONDS)))
         # By the clock after the read, which may have taken a moment.
@@ -48,6 +48,6 @@ class BudgetTable:
     def learn(self, left: Mapping[str, float | None]) -> None:
         """Take in what was read: seconds by name, None or below 0 for one that is open."""
         now = self._clock.monotonic()
-        self._known_until = now + KNOWN_SECONDS
+        self._known_until = now + CACHE_SECONDS
         for name, seconds in left.items():
             self._closed_until[name] = now + (seconds or 0.0)

@@ -14,7 +14,7 @@ from cobrowse.errors import LedgerUnavailable
 
 MAKE_A_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
 # How many of the texts encrypted last are remembered: an attempt's end mostly encrypts what its last step did.
-REMEMBERED = 256
+CACHE_SIZE = 256
 
 
 class UnknownKey(Exception):
@@ -35,7 +35,7 @@ class SecretBox:
         self._file = file
         self._from_file = ""
         self._fernet: MultiFernet | None = None
-        self._encrypted = lru_cache(REMEMBERED)(lambda plain: self._load_keys().encrypt(plain).decode())
+        self._encrypted = lru_cache(CACHE_SIZE)(lambda plain: self._load_keys().encrypt(plain).decode())
 
     def encrypt(self, values: Mapping[str, object]) -> str:
         """The values as one opaque text; nothing stays nothing."""

@@ -21,9 +21,7 @@ class GroupSync:
     """
 
     def __init__(
-        self,
-        sync: Callable[[], None],
-        start: Callable[[Callable[[], SyncFailed | None], _Then], None] = start_off_loop,
+        self, sync: Callable[[], None], start: Callable[[Callable[[], SyncFailed | None], _Then], None] = start_off_loop
     ) -> None:
         self._sync = sync
         self._start = start

@@ -1,8 +1,7 @@
-"""Lists of initiations for people: the newest that fit, an hour's samples, counts by state."""
+"""Lists of initiations for people: the newest that fit, an hour's samples."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.lookup import OwnInitiations
@@ -13,8 +12,6 @@ from integrations.ledger.record_columns import InitiationSample
 
 # An hour of four tokens at Genesys's limit of 300 calls a minute, four calls an initiation; some 30 megabytes.
 MAX_SAMPLES = 20_000
-
-_Values = tuple[Any, ...]
 
 
 class Listings:
@@ -63,11 +60,6 @@ class Listings:
         params = {"seconds": seconds, **given, **around(search), "limit": MAX_SAMPLES}
         return tuple(self._database.scan(sql, params, record_columns.sample))
 
-    def counts(self, seconds: float) -> Mapping[State, int]:
-        """How many of the initiations of the last so many seconds stand where."""
-        found: dict[str, int] = dict(self._database.scan(queries.COUNTS, {"seconds": seconds}, _pair))
-        return {state: found.get(state.value, 0) for state in State}
-
     def _newest(self, wanted: Params, more: Params) -> tuple[InitiationRecord, ...]:
         given = {name: value for name, value in wanted.items() if value is not None}
         sql = queries.RECENT.replace("{conditions}", conditions(given))
@@ -93,7 +85,3 @@ def around(search: str | None) -> Params:
 def conditions(given: Iterable[str], known: Mapping[str, str] = queries.CONDITIONS) -> str:
     """What a WHERE needs for the parameters of these names."""
     return " AND ".join(known[name] for name in given) or "1 = 1"
-
-
-def _pair(values: _Values) -> tuple[str, int]:
-    return values[0], values[1]

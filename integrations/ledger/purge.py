@@ -16,7 +16,7 @@ PAUSE = 0.01
 # Seconds for which an invitation may live: the row of one is how the next request for its conversation knows of it.
 INVITED_SECONDS = 86_400.0
 # Seconds that a callback which is due waits for a process that sends.
-UNTRIED_SECONDS = 7 * 86_400.0
+UNSENT_SECONDS = 7 * 86_400.0
 
 
 class Purge:
@@ -27,7 +27,7 @@ class Purge:
         self._params = {
             "retention": retention_seconds,
             "invited_retention": max(retention_seconds, invited_seconds),
-            "untried": UNTRIED_SECONDS,
+            "untried": UNSENT_SECONDS,
             "batch": BATCH,
         }
         self._clock = clock

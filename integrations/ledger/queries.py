@@ -111,7 +111,6 @@ SAMPLES = """
 SELECT created, state, upstream_calls, outcome, spans FROM initiations WHERE {conditions}
 ORDER BY created DESC, seq DESC LIMIT :limit
 """
-COUNTS = "SELECT state, count(*) FROM initiations WHERE created >= {now} - :seconds GROUP BY state"
 
 # `updated` is asked again outside: a row claimed just now stays, and one that may have invited while that counts.
 PURGE = """

@@ -9,8 +9,9 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import orjson
 
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, State
+from cobrowse.ledger import Checkpoint, Claim, InitiationRecord, Lease, State
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
+from cobrowse.outcomes import state_of
 from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row, values_of
 from integrations.ledger.encryption import SecretBox, UnknownKey
 
@@ -21,7 +22,7 @@ _PLAIN = tuple(name for name in Session._fields if name not in _SECRETS)
 # What an outcome's JSON holds; its spans have a column of their own.
 _OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome) if field.name not in ("session", "spans", "replayed"))
 # Attempts of an initiation that are kept: the first ones, and the last.
-KEPT_ATTEMPTS = 20
+MAX_KEPT_ATTEMPTS = 20
 # Between the outcomes of earlier attempts, and between an outcome and its spans: JSON has neither unescaped.
 _SEPARATOR, _TAB = "\n", "\t"
 # What reading raises if another program has written, or the disk has damaged, a row's content.
@@ -65,19 +66,17 @@ def checkpoint_params(checkpoint: Checkpoint, box: SecretBox, outcome: Outcome |
     }
 
 
-def end_params(
-    state: State, initiation_id: str, checkpoint: Checkpoint, outcome: Outcome, box: SecretBox
-) -> dict[str, object]:
+def end_params(lease: Lease, checkpoint: Checkpoint, outcome: Outcome, box: SecretBox) -> dict[str, object]:
     """The columns that an attempt's end sets."""
     return checkpoint_params(checkpoint, box, outcome) | {
-        "id": initiation_id,
-        "state": state.value,
+        **lease._asdict(),
+        "state": state_of(outcome).value,
         "outcome": outcome_text(outcome),
         "spans": _json([(span.kind, span.name, span.start, span.seconds, span.result) for span in outcome.spans]),
         "error_code": outcome.failure.code if outcome.failure else "",
         "separator": _SEPARATOR,
         "tab": _TAB,
-        "kept_attempts": KEPT_ATTEMPTS,
+        "kept_attempts": MAX_KEPT_ATTEMPTS,
         "upstream_calls": outcome.upstream_calls,
     }
 

@@ -12,7 +12,7 @@ from integrations.ledger.record_columns import plain
 from integrations.refusals import Refusal
 
 # Rows that are kept of each code: a flood of one kind must not push the others out.
-MOST_OF_A_CODE = 500
+MAX_ROWS_PER_CODE = 500
 # Seconds between two looks for rows to delete.
 PRUNE_SECONDS = 60.0
 
@@ -34,7 +34,7 @@ class RefusalTable:
             self._database.execute(queries.ADD_REFUSAL, _params(each), durable=False)
         if self._clock.monotonic() >= self._next_prune:
             self._next_prune = self._clock.monotonic() + PRUNE_SECONDS
-            limits = {"retention": self._retention, "most": MOST_OF_A_CODE}
+            limits = {"retention": self._retention, "most": MAX_ROWS_PER_CODE}
             self._database.execute(queries.PRUNE_REFUSALS, limits, durable=False)
 
     def newest(self, limit: int, *, sender: str | None = None, search: str | None = None) -> tuple[Refusal, ...]:

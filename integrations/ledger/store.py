@@ -20,6 +20,8 @@ from cobrowse.ledger import (
 )
 from cobrowse.lookup import outcome_on_record
 from cobrowse.model import Outcome
+from cobrowse.outcomes import state_of
+from cobrowse.waiting import MIN_READ_SECONDS
 from integrations.ledger import queries, record_columns
 from integrations.ledger.budgets import BudgetTable
 from integrations.ledger.callbacks import CallbackTable
@@ -36,10 +38,8 @@ from integrations.ledger.tokens import NoteTable, TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
 MAX_CLAIM_ATTEMPTS = 20
-# Seconds that a read of a row may take though a wait is over: an answer in time is worth a little delay.
-MIN_READ_SECONDS = 0.25
 # Seconds between reads of a row that another process works on: soon at first, for most take a moment only.
-FIRST_LOOK, LAST_LOOK, SLOWER = 0.01, 0.1, 1.5
+MIN_POLL_INTERVAL, MAX_POLL_INTERVAL, POLL_BACKOFF = 0.01, 0.1, 1.5
 
 _Values = tuple[Any, ...]
 
@@ -95,27 +95,22 @@ class LedgerStore(Listings):
         entry = self._record(decided.row) if decided.row else record_columns.new_record(claim, *decided.made)
         return self._won(entry, decided.others)
 
-    def reclaim(
-        self,
-        initiation_id: str,
-        lease_owner: str,
-        lease_seconds: float,
-        *,
-        seconds: float | None = None,
-    ) -> ClaimResult | None:
+    def reclaim(self, lease: Lease, lease_seconds: float, *, seconds: float | None = None) -> ClaimResult | None:
         """Acquire a failed initiation's own row again, final or not, or one whose owner crashed."""
-        params = _release_params(initiation_id) | {"lease_owner": lease_owner, "lease_seconds": lease_seconds}
+        params = _release_params(lease.id) | {"lease_owner": lease.lease_owner, "lease_seconds": lease_seconds}
 
         def work(run: Run) -> tuple[bool, _Values | None, Rows]:
             won = run(queries.RECLAIM, params)
-            found = won or run(queries.BY_ID, {"id": initiation_id})
+            found = won or run(queries.BY_ID, params)
             if not found:
                 return False, None, []
             row = Row._make(found[0])
-            held = bool(won) or (row.state == State.RUNNING and row.lease_owner == lease_owner and row.lease_left > 0)
+            held = bool(won) or (
+                row.state == State.RUNNING and row.lease_owner == lease.lease_owner and row.lease_left > 0
+            )
             if not held:
                 return False, found[0], []
-            return True, found[0], run(queries.PREVIOUS, {"lock_key": row.lock_key, "lease_owner": lease_owner})
+            return True, found[0], run(queries.PREVIOUS, params | {"lock_key": row.lock_key})
 
         held, found, others = self._database.write(work, seconds=seconds)
         if found is None:
@@ -123,40 +118,24 @@ class LedgerStore(Listings):
         entry = self._record(found)
         return self._won(entry, others) if held else entry
 
-    def save_checkpoint(
-        self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
-    ) -> None:
+    def save_checkpoint(self, lease: Lease, checkpoint: Checkpoint, *, seconds: float | None = None) -> None:
         """Commit how far it came before the next call goes out. LeaseLost also when the lease has just run out."""
-        params = record_columns.checkpoint_params(checkpoint, self._box) | {
-            "id": initiation_id,
-            "lease_owner": lease_owner,
-        }
+        params = record_columns.checkpoint_params(checkpoint, self._box) | lease._asdict()
         if not self._database.execute(
             queries.SAVE_CHECKPOINT, params, durable=checkpoint.may_have_notified, seconds=seconds
         ):
-            raise LeaseLost(initiation_id)
+            raise LeaseLost(lease.id)
 
-    def complete(
-        self,
-        initiation_id: str,
-        lease_owner: str,
-        state: State,
-        checkpoint: Checkpoint,
-        outcome: Outcome,
-        *,
-        seconds: float | None = None,
-    ) -> None:
+    def complete(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome, *, seconds: float | None = None) -> None:
         """Commit the end of an attempt, release its lease, and wake those who wait for it here."""
-        params = record_columns.end_params(state, initiation_id, checkpoint, outcome, self._box) | {
-            "lease_owner": lease_owner
-        }
+        params = record_columns.end_params(lease, checkpoint, outcome, self._box)
         # The second read is for a commit whose answer was lost: what it wanted to write is there then.
-        added = [(queries.ADD_OUTCOME_CALLBACK, params | {"type": EventType.of(state).value})]
+        added = [(queries.ADD_OUTCOME_CALLBACK, params | {"type": EventType.of(state_of(outcome)).value})]
         written = [(queries.COMPLETE, params), *(added if self._adds_callbacks else ())]
         settled = self._database.write(lambda run: run.together(written), durable=False, seconds=seconds)[0]
         if not settled and not self._database.read(queries.COMPLETED, params, seconds=seconds):
-            raise LeaseLost(initiation_id)
-        self._notifier.notify(initiation_id)
+            raise LeaseLost(lease.id)
+        self._notifier.notify(lease.id)
 
     def mark_ended(self, entry: InitiationRecord, *, seconds: float | None = None) -> None:
         """Commit that its session is over."""
@@ -183,13 +162,13 @@ class LedgerStore(Listings):
     def wait(self, initiation_id: str, seconds: float) -> None:
         """Return once the entry is free or has another owner, or after so many seconds."""
         deadline = Deadline.after(seconds, self._clock)
-        pause = FIRST_LOOK
+        pause = MIN_POLL_INTERVAL
         with self._notifier.subscribe(initiation_id) as event:
             lease_owner = self._read_owner(initiation_id, seconds)
             while lease_owner and not event.wait(min(pause, deadline.remaining())) and deadline.remaining() > 0:
                 if self._read_owner(initiation_id, deadline.remaining()) != lease_owner:
                     return
-                pause = min(pause * SLOWER, LAST_LOOK)
+                pause = min(pause * POLL_BACKOFF, MAX_POLL_INTERVAL)
 
     def ping(self) -> None:
         """Write what a claim would and compare the keys with their file. LedgerUnavailable within 2 s if one fails."""

@@ -9,11 +9,12 @@ import orjson
 from cobrowse.clock import Clock
 from integrations.genesys.streams import Stream, StreamClosed
 from integrations.senders.payloads.chat_events import HEARTBEAT
+from schemas.json_text import read_json
 
 CLOSING = "v2.system.socket_closing"
 PING = '{"message":"ping"}'
 # Seconds a channel is used for where Genesys does not say when it ends.
-USUAL_LIFE = 86_400.0
+DEFAULT_LIFETIME = 86_400.0
 
 
 class Message(NamedTuple):
@@ -39,17 +40,17 @@ class Times(NamedTuple):
     renew_again: float = 10.0
 
 
-USUAL_TIMES = Times()
+DEFAULT_TIMES = Times()
 
 
 class Connection:
     """A channel's socket, read by one thread."""
 
-    def __init__(self, socket: Stream, expires: datetime | None, clock: Clock, times: Times = USUAL_TIMES) -> None:
+    def __init__(self, socket: Stream, expires: datetime | None, clock: Clock, times: Times = DEFAULT_TIMES) -> None:
         self._socket = socket
         self._clock = clock
         self._times = times
-        life = (expires - clock.now()).total_seconds() if expires is not None else USUAL_LIFE
+        life = (expires - clock.now()).total_seconds() if expires is not None else DEFAULT_LIFETIME
         # A life that is short leaves half of it, so that renewals don't follow each other at once.
         self._renew_at = clock.monotonic() + max(life - times.renew_before, life / 2)
         self._last_message = clock.monotonic()
@@ -96,7 +97,7 @@ class Connection:
 def read_message(text: str | bytes) -> Message:
     """What a message of the socket is."""
     try:
-        event = orjson.loads(text)
+        event = read_json(text if isinstance(text, bytes) else text.encode())
     except orjson.JSONDecodeError:
         return Message("unreadable", {})
     if not isinstance(event, dict):

@@ -14,18 +14,18 @@ from integrations.genesys.streams import Stream, StreamClosed
 from integrations.lease_keeper import LeaseKeeper
 from integrations.listening.agent_answers import AgentAnswer, read_change
 from integrations.listening.config import ListenConfig, Subscription, is_id
-from integrations.listening.connection import USUAL_TIMES, Connection, Silent, Times
+from integrations.listening.connection import DEFAULT_TIMES, Connection, Silent, Times
 from integrations.listening.starting import Starter
 from integrations.observability.background_metrics import ListenerMetrics
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Seconds between checks of the lease, and at most between messages.
-TURN = 0.5
+POLL_INTERVAL = 0.5
 # Seconds before a new connection after one that failed: jittered, twice as long each time.
-FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 60.0
+FIRST_BACKOFF, MAX_BACKOFF = 0.5, 60.0
 # Seconds that a channel which was replaced is still read, for what it had under way.
-DRAIN = 5.0
+DRAIN_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Listener:
     clock: Clock
     jitter: Callable[[], float]
     stopping: Event
-    times: Times = USUAL_TIMES
+    times: Times = DEFAULT_TIMES
     _subscription: Subscription | None = None
     _rejected: tuple[str, ...] = ()
 
@@ -54,17 +54,17 @@ class Listener:
         pause = FIRST_BACKOFF
         while not self.stopping.is_set():
             if not self.lease.held:
-                self.stopping.wait(TURN)
+                self.stopping.wait(POLL_INTERVAL)
                 continue
             start = self.clock.monotonic()
             reason = self._listen()
             if not reason:
                 continue
             self.watcher.on_reconnect(reason)
-            if self.clock.monotonic() - start > LONGEST_BACKOFF:
+            if self.clock.monotonic() - start > MAX_BACKOFF:
                 pause = FIRST_BACKOFF  # it had worked
             self.stopping.wait(pause * (0.5 + self.jitter() / 2))
-            pause = min(pause * 2, LONGEST_BACKOFF)
+            pause = min(pause * 2, MAX_BACKOFF)
 
     def _listen(self) -> str:
         """Listen until the lease is lost or the process stops (""), or until why the connection is over."""
@@ -123,7 +123,7 @@ class Listener:
             old.postpone_end()
             return old
         self.watcher.on_reconnect("renewed")
-        until = self.clock.monotonic() + DRAIN
+        until = self.clock.monotonic() + DRAIN_SECONDS
         try:
             while self.clock.monotonic() < until and self._handle(old):
                 pass
@@ -135,7 +135,7 @@ class Listener:
 
     def _handle(self, connection: Connection) -> bool:
         """Take in one message; whether there was one. Raises StreamClosed."""
-        message = connection.receive(TURN)
+        message = connection.receive(POLL_INTERVAL)
         if message is None:
             return False
         if message.kind == "event":

@@ -11,14 +11,14 @@ from cobrowse.errors import CobrowseError
 from cobrowse.model import Command, Failure, Outcome
 from integrations.listening.agent_answers import AgentAnswer
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # How many are started at once.
-AT_ONCE = 8
+MAX_CONCURRENT = 8
 # How often one is tried, and the seconds before each further try where Genesys names none; twice as long each time.
-TRIES, FIRST_PAUSE, LONGEST_PAUSE = 6, 1.0, 60.0
+MAX_ATTEMPTS, FIRST_BACKOFF, MAX_BACKOFF = 6, 1.0, 60.0
 # Answers that are remembered, so that a conversation's next change needs no read of the ledger: days of a large org.
-REMEMBERED = 50_000
+MAX_REMEMBERED = 50_000
 # What the next change of the conversation may put right, so that trying again without one is of no use.
 _UNTIL_NEXT_CHANGE = frozenset({"agent_not_connected"})
 
@@ -27,7 +27,7 @@ class Starter:
     """Has commands run by `initiate` in threads of its own. `jitter` gives numbers from 0 to 1."""
 
     def __init__(
-        self, initiate: Callable[[Command], Outcome], jitter: Callable[[], float], at_once: int = AT_ONCE
+        self, initiate: Callable[[Command], Outcome], jitter: Callable[[], float], at_once: int = MAX_CONCURRENT
     ) -> None:
         self._initiate = initiate
         self._jitter = jitter
@@ -42,7 +42,7 @@ class Starter:
             if any(key in self._known for key in answer.keys):
                 return False
             self._known.update(dict.fromkeys(answer.keys))
-            while len(self._known) > REMEMBERED:
+            while len(self._known) > MAX_REMEMBERED:
                 self._known.popitem(last=False)
         self.submit(lambda: self._try(answer))
         return True
@@ -60,16 +60,16 @@ class Starter:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _try(self, answer: AgentAnswer) -> None:
-        pause = FIRST_PAUSE
-        for number in range(1, TRIES + 1):
+        pause = FIRST_BACKOFF
+        for number in range(1, MAX_ATTEMPTS + 1):
             failure = self._start_once(answer.command)
             if failure is None:
                 return
-            if not failure.retryable or failure.code in _UNTIL_NEXT_CHANGE or number == TRIES:
+            if not failure.retryable or failure.code in _UNTIL_NEXT_CHANGE or number == MAX_ATTEMPTS:
                 break
             if self._stopping.wait(failure.retry_after or pause * (0.5 + self._jitter() / 2)):
                 break
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, MAX_BACKOFF)
         if failure is not None and failure.retryable:
             # The next change of the conversation may try again.
             with self._guard:

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from integrations.observability.metrics import Row
 
-TRIES = Row(
+ATTEMPTS = Row(
     "cobrowse_callback_tries_total",
     "Outcomes that were sent to OUTCOME_WEBHOOK_URL. result is delivered, failed (it is tried again) or given_up.",
     ("result",),
@@ -17,14 +17,14 @@ PENDING = Row(
     gauge=True,
 )
 OLDEST = Row("cobrowse_callbacks_oldest_seconds", "The age of the oldest of them.", gauge=True)
-CALLBACK_ROWS = (TRIES, PENDING, OLDEST)
+CALLBACK_ROWS = (ATTEMPTS, PENDING, OLDEST)
 
 
 class CallbackMetrics:
     """Counts in this registry, as the callback sender's watcher."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._tries = Counter(TRIES.name, TRIES.help, TRIES.labels, registry=registry)
+        self._tries = Counter(ATTEMPTS.name, ATTEMPTS.help, ATTEMPTS.labels, registry=registry)
         # The worker of a machine that sends now has counted last.
         self._pending, self._oldest = (
             Gauge(row.name, row.help, registry=registry, multiprocess_mode="mostrecent") for row in (PENDING, OLDEST)

@@ -13,7 +13,7 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Command, Outcome, Span
 from integrations.observability.printable import printable_json, printable_lines
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 
 def configure_logging(level: str, style: str, stream: TextIO | None = None) -> None:

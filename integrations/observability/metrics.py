@@ -20,7 +20,7 @@ from integrations.event_loop import run_off_loop
 from integrations.observability import counter_files
 from integrations.observability.observers import OnResponse, RequestInfo
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 M = TypeVar("M", Counter, Gauge, Histogram)
 
 # Seconds. Genesys answers in tens of milliseconds, an initiation is four of its calls, no deadline is beyond 55.
@@ -115,12 +115,7 @@ class Metrics:
     the directory can't be used, this process counts for itself: that costs numbers, not a session.
     """
 
-    def __init__(
-        self,
-        senders: Iterable[str],
-        directory: str = "",
-        write: counter_files.Write = os.write,
-    ) -> None:
+    def __init__(self, senders: Iterable[str], directory: str = "", write: counter_files.Write = os.write) -> None:
         self._senders = frozenset(senders)
         self.registry = CollectorRegistry()
         self._directory = _prepare_directory(directory, write)

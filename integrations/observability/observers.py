@@ -9,7 +9,7 @@ import structlog
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command, Outcome, Span
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 OnResponse = Callable[[int], None]
 """To be called once with the answer's HTTP status."""

@@ -28,7 +28,7 @@ from integrations.observability.observers import OnResponse, RequestInfo
 NAME = "cobrowse-bridge"
 _PATH = "/v1/traces"
 _INCOMING = TraceContextTextMapPropagator()
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 
 class Traces:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 # Seconds for the connection and for each wait for bytes; nobody's request waits for this.
 STEP_SECONDS = 10.0

@@ -9,7 +9,7 @@ from typing import Any
 from cobrowse.errors import InvalidRequest
 from integrations.senders.payloads.paths import Path
 from integrations.senders.requests import HEADER
-from schemas.texts import CHANNELS, SHOWN
+from schemas.texts import CHANNELS, SHOWN_LENGTH
 
 PATHS = ("conversation_id", "channel", "requested_by", "session_settings", "filter")
 
@@ -28,10 +28,7 @@ _DETAIL = _fields("topicName version eventBody metadata timestamp id")
 # The documented fields at the top of each payload, as docs/senders.md has them; envelopes whose body the user writes
 # by hand have no shape.
 SHAPES: Mapping[str, Shape] = {
-    "eventbridge": {
-        **_fields("version id detail-type source account time region resources"),
-        "detail": _DETAIL,
-    },
+    "eventbridge": {**_fields("version id detail-type source account time region resources"), "detail": _DETAIL},
     "genesys-notification": {**_DETAIL, "eventBody": ANYTHING},
     "open-messaging": _fields("""
         id channel type text content direction originatingEntity metadata events status reasons isFinalReceipt
@@ -66,7 +63,9 @@ def literal_fault(path: object, key: str, parse: Callable[[object, str], str]) -
     except InvalidRequest as error:
         return f"can never be one: {error.message}"
     return (
-        "" if key != "channel" or found in CHANNELS else f"{found[:SHOWN]!r} can't carry cobrowse; no event could start"
+        ""
+        if key != "channel" or found in CHANNELS
+        else f"{found[:SHOWN_LENGTH]!r} can't carry cobrowse; no event could start"
     )
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from limits.strategies import MovingWindowRateLimiter
 
 # Seconds after which to ask again when the counter itself can't be reached.
-_COUNTER_AWAY = 5.0
+_RETRY_AFTER = 5.0
 # Seconds that a counter elsewhere gets: to connect, for each part of an answer, and for a count in all.
-_CONNECT, _ANSWER, _COUNT = 0.5, 0.5, 1.0
+_CONNECT_SECONDS, _READ_SECONDS, _TOTAL_SECONDS = 0.5, 0.5, 1.0
 
 
 class RateLimiter:
@@ -79,9 +79,7 @@ class RateLimiter:
             raise self._unavailable()
 
     def _unavailable(self) -> RateLimitStorageUnavailable:
-        return RateLimitStorageUnavailable(
-            f"the counters in {self._scheme} can't be reached", retry_after=_COUNTER_AWAY
-        )
+        return RateLimitStorageUnavailable(f"the counters in {self._scheme} can't be reached", retry_after=_RETRY_AFTER)
 
 
 def _in_time(count: Callable[[], float | None], storage: Any) -> float | None:  # noqa: ANN401 - any of the library's
@@ -96,7 +94,7 @@ def _in_time(count: Callable[[], float | None], storage: Any) -> float | None:  
 
     Thread(target=run, name="rates", daemon=True).start()
     try:
-        return answer.result(_COUNT)
+        return answer.result(_TOTAL_SECONDS)
     except TimeoutError:
         with suppress(Exception):
             storage.storage.connection_pool.disconnect()  # ends the count that is still being read
@@ -110,7 +108,7 @@ def _open(storage_url: str) -> "MovingWindowRateLimiter":
     from limits.strategies import MovingWindowRateLimiter  # noqa: PLC0415
 
     is_redis = storage_url.startswith(("redis", "valkey"))
-    options = {"socket_connect_timeout": _CONNECT, "socket_timeout": _ANSWER} if is_redis else {}
+    options = {"socket_connect_timeout": _CONNECT_SECONDS, "socket_timeout": _READ_SECONDS} if is_redis else {}
     with suppress(ConfigurationError, ValueError):
         storage = storage_from_string(storage_url, **options)
         if isinstance(storage, Storage):

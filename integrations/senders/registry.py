@@ -104,7 +104,7 @@ def _source(path_or_text: FilePath | str) -> tuple[str, str]:
     if isinstance(path_or_text, str):
         return "senders.toml", path_or_text
     try:
-        return path_or_text.name, path_or_text.read_text("utf-8")
+        return path_or_text.name, path_or_text.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SendersFileError([f"{path_or_text}: can't be read: {why}"]) from None

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent / "deliveries"
+DELIVERIES = Path(__file__).parent / "deliveries"
 # The conversation of every file, and the moment, as seconds, milliseconds and ISO 8601.
 CONVERSATION = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
 _ISO = re.compile(r"2026-11-24T09:00:4\d(\.\d+)?Z")
@@ -77,13 +77,13 @@ class SampleDelivery:
 
 def sample_delivery(sender: str) -> SampleDelivery | None:
     """The sample of this name; None if there is none."""
-    path = HERE / f"{sender}.json"
+    path = DELIVERIES / f"{sender}.json"
     return read_sample(path) if re.fullmatch(r"[a-z0-9-]{1,40}", sender) and path.is_file() else None
 
 
 def sample_names() -> list[str]:
     """The names of all samples."""
-    return sorted(path.stem for path in HERE.glob("*.json"))
+    return sorted(path.stem for path in DELIVERIES.glob("*.json"))
 
 
 def read_sample(path: Path) -> SampleDelivery:

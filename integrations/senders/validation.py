@@ -8,7 +8,7 @@ from cobrowse.model import Action, StartWhen
 from integrations.secret_files import SecretFileError
 from integrations.senders.auth import checks
 from integrations.senders.auth.checks import Check, chosen
-from integrations.senders.auth.credentials import SHORTEST
+from integrations.senders.auth.credentials import MIN_SECRET_BYTES
 from integrations.senders.auth.scheme import TEXT, Scheme, SecretForm, SenderContext
 from integrations.senders.handshakes import HANDSHAKES, Handshake, check_origins
 from integrations.senders.handshakes import KEYS as HANDSHAKE_KEYS
@@ -33,10 +33,13 @@ def _path(value: object) -> str:
     if wrong := checks.text(value):
         return wrong
     try:
-        Path.of(str(value))
+        headers = Path.of(str(value)).headers
     except ValueError as error:
         return f"is not a JMESPath: {' '.join(str(error).split())[:160]}"
-    return ""
+    faults = [
+        f"reads the header {name[:60]!r}, which {fault}" for name in sorted(headers) if (fault := checks.header(name))
+    ]
+    return faults[0] if faults else ""
 
 
 def _delivery_id(value: object) -> str:
@@ -206,7 +209,7 @@ def _secret_error(reference: str, form: SecretForm, context: SenderContext) -> s
     key = form.key_of(secret)
     if key is None:
         return f"{reference} is not of the form {form.name}"
-    return f"{reference} is under {SHORTEST} bytes" if len(key) < SHORTEST else ""
+    return f"{reference} is under {MIN_SECRET_BYTES} bytes" if len(key) < MIN_SECRET_BYTES else ""
 
 
 def _envelope_errors(envelope: Envelope, valid: Mapping[str, object], row: Mapping[str, object]) -> list[str]:

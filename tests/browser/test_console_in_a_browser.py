@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from cobrowse.ledger import Claim, lock_key_for
+from cobrowse.ledger import Claim, Lease, lock_key_for
 from cobrowse.model import Command
 from console.views import PAGE
 from sandbox.state import EMAIL, ENDED, LIVE, MESSAGE, VOICE, WEBCHAT
@@ -230,7 +230,7 @@ def test_a_failed_one_is_run_again_from_its_row(site, open_page, bridge, box):
 
 def test_a_running_one_is_followed_to_its_end(site, open_page, bridge, box):
     failed = failing(bridge, box, key="case-1")
-    held = bridge.initiate.ledger.reclaim(failed.initiation_id, "by-hand", 3.0)
+    held = bridge.initiate.ledger.reclaim(Lease(failed.initiation_id, "by-hand"), 3.0)
     assert held is not None
     page = open_page(f"{site}/initiations/{failed.initiation_id}")
     expect(page.locator("article .chip").first).to_have_text("Running")

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
-from cobrowse.ledger import Acquired, Checkpoint, Claim, State, lock_key_for
+from cobrowse.ledger import Acquired, Checkpoint, Claim, Lease, lock_key_for
 from cobrowse.model import Command, Failure, Outcome, Secret, Session, Span, Status
 from integrations.ledger import connect, postgresql, queries, record_columns, sqlite_connection
 from integrations.ledger.database import Statement
@@ -145,14 +145,17 @@ def won(ledger, claim):
     return claimed
 
 
-def settle(ledger, claim, state=State.SUCCEEDED, checkpoint=ATTACHED, entry_id=None, **more):
+def lease_of(claim):
+    return Lease(claim.id, claim.lease_owner)
+
+
+def settle(ledger, claim, checkpoint=ATTACHED, entry_id=None, **more):
     number = entry_id or claim.id
-    ledger.complete(number, claim.lease_owner, state, checkpoint, outcome(number, **more))
+    ledger.complete(Lease(number, claim.lease_owner), checkpoint, outcome(number, **more))
 
 
 def failed(ledger, claim, failure=RETRYABLE, checkpoint=CREATED):
-    state = State.FAILED_FINAL if failure.is_terminal else State.FAILED_RETRYABLE
-    settle(ledger, claim, state, checkpoint, failure=failure)
+    settle(ledger, claim, checkpoint, failure=failure)
 
 
 def execute(url, *statements):

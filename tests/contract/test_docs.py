@@ -17,10 +17,12 @@ from cobrowse.errors import error_types_by_code
 from cobrowse.initiation import LEASE_MARGIN
 from cobrowse.model import Command, Outcome, Secret, Span, Status
 from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
+from integrations.genesys.flows import FLOWS, MODES
 from integrations.ledger.database import POOL_SIZE
 from integrations.ledger.purge import EVERY_CLAIMS, EVERY_SECONDS
 from integrations.observability.logging import LogObserver, configure_logging
 from schemas.answers import AnswerSchema
+from schemas.environment import rows
 from settings import Settings
 from tests.contract.pages import FENCE, NAMED_TEST, PAGES, ROOT, blocks, table
 from tests.robustness.matrix import cells
@@ -89,6 +91,14 @@ def test_every_key_of_the_answer_is_documented_and_the_examples_have_them_all():
     assert ", ".join(f"`{status}`" for status in Status) in PAGES["genesys-setup.md"]
 
 
+def test_every_flow_is_named_where_it_is_chosen_and_where_it_is_answered():
+    told = [row[0].split("`")[1] for row in table(PAGES["genesys-setup.md"], "## Which flow your org has")]
+    assert sorted(told) == sorted(MODES)
+    chosen = rows(Settings)["COBROWSE_FLOW"].text
+    answered = AnswerSchema().fields["flow"].metadata["description"]
+    assert [row.name for row in FLOWS if f"`{row.name}`" not in chosen or row.name not in answered] == []
+
+
 def test_every_field_of_the_log_is_documented_and_no_other():
     command = Command(sender="architect", correlation_id="c", deadline_seconds=1)
     attempt, written = SimpleNamespace(command=command, initiation_id="i"), io.StringIO()
@@ -98,6 +108,18 @@ def test_every_field_of_the_log_is_documented_and_no_other():
     rows = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1])) for row in table(PAGES["operations.md"], "## Logs")}
     for line in map(json.loads, written.getvalue().splitlines()):
         assert rows[line.pop("event")] | {"level", "timestamp"} == line.keys()
+
+
+def test_every_line_that_the_pages_and_endpoints_log_is_documented():
+    told = {name for row in table(PAGES["operations.md"], "## Logs") for name in row[0].split("`")[1::2]}
+    logged = {
+        event
+        for folder in ("web", "console")
+        for path in (ROOT / folder).glob("*.py")
+        for event in re.findall(r'(?<![.\w])log\.(?:info|warning|error)\(\s*"([^"]+)"', path.read_text())
+    }
+    assert {"request refused", "callback sent again from the console"} <= logged
+    assert logged - told == set()
 
 
 def test_the_sizes_come_from_the_limit():

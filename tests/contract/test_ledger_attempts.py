@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cobrowse.ledger import Acquired, State
+from cobrowse.ledger import Acquired, Lease
 from cobrowse.model import Secret
 from integrations.ledger import record_columns
 from tests.contract.ledgers import CREATED, FINAL, RETRYABLE, SPANS, failed, keyed, outcome, won
@@ -10,10 +10,10 @@ from tests.contract.ledgers import CREATED, FINAL, RETRYABLE, SPANS, failed, key
 
 def failed_again(ledger, claim, number, failure):
     """One more attempt of a failed one, which fails too."""
-    held = ledger.reclaim(claim.id, f"owner-{number}", 30.0)
+    held = ledger.reclaim(Lease(claim.id, f"owner-{number}"), 30.0)
     assert isinstance(held, Acquired)
     ended = replace(outcome(claim.id, failure=failure), attempts=held.entry.attempts, correlation_id=f"corr-{number}")
-    ledger.complete(claim.id, f"owner-{number}", State.FAILED_RETRYABLE, CREATED, ended)
+    ledger.complete(Lease(claim.id, f"owner-{number}"), CREATED, ended)
 
 
 def test_a_retry_hides_no_attempt_before_it(ledger):
@@ -37,9 +37,9 @@ def test_of_very_many_attempts_the_first_ones_and_the_last_are_kept(ledger):
     claim = keyed()
     won(ledger, claim)
     failed(ledger, claim)
-    for number in range(2, record_columns.KEPT_ATTEMPTS + 6):
+    for number in range(2, record_columns.MAX_KEPT_ATTEMPTS + 6):
         failed_again(ledger, claim, number, RETRYABLE)
     entry = ledger.read(claim.id)
-    assert len(entry.earlier) == record_columns.KEPT_ATTEMPTS - 1
+    assert len(entry.earlier) == record_columns.MAX_KEPT_ATTEMPTS - 1
     assert entry.earlier[0].correlation_id == "correlation"
-    assert entry.outcome.correlation_id == f"corr-{record_columns.KEPT_ATTEMPTS + 5}"
+    assert entry.outcome.correlation_id == f"corr-{record_columns.MAX_KEPT_ATTEMPTS + 5}"

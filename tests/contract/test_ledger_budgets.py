@@ -2,7 +2,7 @@
 
 import time
 
-from integrations.ledger.budgets import KNOWN_SECONDS
+from integrations.ledger.budgets import CACHE_SECONDS
 from tests.clocks import LeapingClock
 from tests.contract.ledgers import again, claim_of, failed, keyed, won
 
@@ -41,10 +41,10 @@ def test_who_claims_nothing_reads_it_once_what_it_knows_is_old(url, opened):
     since = time.monotonic()
     one.budgets.close("api", 42.0)
 
-    clock.sleep(KNOWN_SECONDS)
+    clock.sleep(CACHE_SECONDS)
 
     # A ledger in a file goes by the clock of the process.
-    check_seconds_left(other, "api", 42.0, since, leapt=KNOWN_SECONDS)
+    check_seconds_left(other, "api", 42.0, since, leapt=CACHE_SECONDS)
     assert other.budgets.seconds_left("token") == 0.0
 
 

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from cobrowse.callbacks import Delivery, EventType
-from cobrowse.ledger import Acquired, Checkpoint, State
+from cobrowse.ledger import Acquired, Checkpoint, Lease
 from integrations.ledger import queries
 from integrations.ledger.callbacks import BATCH, CallbackTable
 from integrations.ledger.database import SequentialRun
-from integrations.ledger.purge import UNTRIED_SECONDS
+from integrations.ledger.purge import UNSENT_SECONDS
 from tests.contract.ledgers import FINAL, INVITING, again, claim_of, execute, failed, keyed, outcome, settle, won
 
 SECRETS = ("very-secret-join", "very-secret-view", "very-secret-code")
@@ -67,7 +67,7 @@ def test_an_end_is_told_of_the_attempt_whose_session_it_ended_though_the_next_on
     later = again(claim)
     won(telling, later)
     telling.mark_ended(found)
-    telling.save_checkpoint(claim.id, later.lease_owner, INVITING)
+    telling.save_checkpoint(Lease(claim.id, later.lease_owner), INVITING)
     settle(telling, later, entry_id=claim.id)
     telling.mark_ended(telling.read(claim.id))
     assert events(telling, claim.id) == [
@@ -250,7 +250,7 @@ def test_events_are_purged_with_the_initiations_of_their_time(telling, url):
     telling.callbacks.mark(telling.callbacks.of(delivered.id)[0], Delivery.DELIVERED, 0.0, "HTTP 200")
     assert telling.purge() == 0
     age = "UPDATE callbacks SET at = at - {} WHERE key = '{}'"
-    execute(url, age.format(86_401, "k-1"), age.format(86_401, "k-2"), age.format(UNTRIED_SECONDS + 1, "k-3"))
+    execute(url, age.format(86_401, "k-1"), age.format(86_401, "k-2"), age.format(UNSENT_SECONDS + 1, "k-3"))
     telling.purge()
     left = [claim.key for claim in (delivered.command, pending.command, untried.command)]
     assert left == ["k-1", "k-2", "k-3"]
@@ -285,7 +285,7 @@ def test_a_whole_retry_by_a_person_is_an_event_of_its_own(telling):
     claim = keyed()
     won(telling, claim)
     failed(telling, claim, failure=FINAL)
-    claimed = telling.reclaim(claim.id, "person", 30.0)
+    claimed = telling.reclaim(Lease(claim.id, "person"), 30.0)
     assert isinstance(claimed, Acquired)
-    telling.complete(claim.id, "person", State.SUCCEEDED, Checkpoint(), replace(outcome(claim.id), attempts=2))
+    telling.complete(Lease(claim.id, "person"), Checkpoint(), replace(outcome(claim.id), attempts=2))
     assert events(telling, claim.id) == [(EventType.FAILED, 1), (EventType.SUCCEEDED, 2)]

@@ -18,6 +18,7 @@ from tests.contract.ledgers import (
     command,
     failed,
     keyed,
+    lease_of,
     outcome,
     pass_time,
     settle,
@@ -67,7 +68,7 @@ def test_a_retry_of_a_key_that_has_ended_for_good_is_taken_with_its_answer(ledge
     first = keyed()
     won(ledger, first)
     failure = FINAL if state is State.FAILED_FINAL else None
-    settle(ledger, first, state, failure=failure)
+    settle(ledger, first, failure=failure)
 
     claimed = ledger.claim(again(first))
 
@@ -155,7 +156,7 @@ def test_a_keyless_failure_that_is_claimed_again_by_its_id_is_waited_for_and_hol
         won(ledger, second)
         settle(ledger, second)
 
-    ledger.reclaim(first.id, "a person", LEASE)
+    ledger.reclaim(Lease(first.id, "a person"), LEASE)
 
     third = won(ledger, claim_of())
     assert third.entry.id not in (first.id, second.id)
@@ -238,7 +239,7 @@ def test_text_no_database_holds_is_no_fault(ledger):
 def test_what_a_dead_owner_left_is_taken_over_once_its_lease_ran_out(ledger, url):
     first = keyed()
     won(ledger, first)
-    ledger.save_checkpoint(first.id, first.lease_owner, CREATED)
+    ledger.save_checkpoint(lease_of(first), CREATED)
     assert isinstance(ledger.claim(again(first)), InitiationRecord)
 
     pass_time(url, LEASE)
@@ -262,11 +263,11 @@ def test_an_owner_that_was_taken_over_from_can_begin_and_complete_nothing_more(l
     won(ledger, second)
 
     with pytest.raises(LeaseLost):
-        ledger.save_checkpoint(first.id, first.lease_owner, CREATED)
+        ledger.save_checkpoint(lease_of(first), CREATED)
     with pytest.raises(LeaseLost):
         settle(ledger, first)
 
-    ledger.save_checkpoint(first.id, second.lease_owner, CREATED)
+    ledger.save_checkpoint(Lease(first.id, second.lease_owner), CREATED)
     settle(ledger, second, entry_id=first.id)
     assert ledger.read(first.id).state is State.SUCCEEDED
 
@@ -276,7 +277,7 @@ def test_nothing_begins_on_a_lease_that_ran_out_but_what_happened_can_be_complet
     won(ledger, claim)
 
     with pytest.raises(LeaseLost):
-        ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+        ledger.save_checkpoint(lease_of(claim), CREATED)
     settle(ledger, claim)
 
     assert ledger.read(claim.id).state is State.SUCCEEDED
@@ -288,11 +289,11 @@ def test_what_has_ended_or_never_was_can_not_be_begun_or_completed(ledger):
     settle(ledger, claim)
 
     with pytest.raises(LeaseLost):
-        ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+        ledger.save_checkpoint(lease_of(claim), CREATED)
     with pytest.raises(LeaseLost):
         failed(ledger, claim)
     with pytest.raises(LeaseLost):
-        ledger.save_checkpoint("nobody", claim.lease_owner, CREATED)
+        ledger.save_checkpoint(Lease("nobody", claim.lease_owner), CREATED)
 
 
 def test_a_settle_whose_answer_was_lost_can_be_made_again_and_counts_once(ledger):

@@ -9,7 +9,7 @@ import pytest
 from cobrowse.ledger import Checkpoint
 from cobrowse.model import Command, Session
 from integrations.ledger.columns import BY_CHECKPOINT, BY_COMMAND, Row
-from tests.contract.ledgers import claim_of, command
+from tests.contract.ledgers import claim_of, command, lease_of
 
 # A command none of whose stored fields is at its default.
 WHOLE = command(
@@ -47,7 +47,7 @@ def test_each_column_of_a_checkpoint_is_saved(ledger, name):
     claim = claim_of(checkpoint=Checkpoint())
     ledger.claim(claim)
     later = Checkpoint(session=Session("c-1"))._replace(**{name: getattr(PROGRESS, name)})
-    ledger.save_checkpoint(claim.id, claim.lease_owner, later)
+    ledger.save_checkpoint(lease_of(claim), later)
     assert ledger.read(claim.id).checkpoint == later
 
 

@@ -19,7 +19,7 @@ from integrations.ledger import LedgerStore
 from integrations.ledger.encryption import SecretBox
 from integrations.ledger.postgresql import PostgreSQL
 from integrations.ledger.sqlite import SQLite
-from tests.contract.ledgers import CREATED, INVITING, KEY, RETENTION, again, keyed, settle, won
+from tests.contract.ledgers import CREATED, INVITING, KEY, RETENTION, again, keyed, lease_of, settle, won
 
 QUICK = Checkpoint("media", pending_step="create")
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +80,7 @@ def test_a_begin_is_on_the_disk_if_its_call_invites(disk, invited):
     claim = replace(keyed(), checkpoint=INVITING)
     won(disk.ledger, claim)
     checkpoint = CREATED._replace(may_have_notified=invited)
-    disk.ledger.save_checkpoint(claim.id, claim.lease_owner, checkpoint)
+    disk.ledger.save_checkpoint(lease_of(claim), checkpoint)
     assert disk.after_a_power_cut().read(claim.id).checkpoint == (checkpoint if invited else INVITING)
 
 
@@ -102,7 +102,7 @@ def test_an_end_waits_for_nothing_since_a_repeat_would_look(disk):
     claim = replace(keyed(), checkpoint=INVITING)
     won(disk.ledger, claim)
     syncs = disk.syncs
-    settle(disk.ledger, claim, State.SUCCEEDED, CREATED)
+    settle(disk.ledger, claim, CREATED)
     assert disk.syncs == syncs
     assert disk.ledger.read(claim.id).state is State.SUCCEEDED
     assert disk.after_a_power_cut().read(claim.id).state is State.RUNNING
@@ -218,8 +218,8 @@ def test_on_postgresql_what_invites_waits_for_the_servers_disk_and_nothing_else(
     quick, inviting = keyed(key="quick"), replace(keyed(key="inviting"), checkpoint=INVITING)
     won(ledger, quick)
     won(ledger, inviting)
-    ledger.save_checkpoint(quick.id, quick.lease_owner, CREATED)
-    ledger.save_checkpoint(inviting.id, inviting.lease_owner, CREATED._replace(may_have_notified=False))
+    ledger.save_checkpoint(lease_of(quick), CREATED)
+    ledger.save_checkpoint(lease_of(inviting), CREATED._replace(may_have_notified=False))
     settle(ledger, quick)
     ledger.close()
     assert asking.waited == [False, True, True, False, False]

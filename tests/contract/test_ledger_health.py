@@ -13,10 +13,11 @@ import psycopg
 import pytest
 
 from cobrowse.errors import LedgerUnavailable
+from cobrowse.ledger import Lease
 from integrations.ledger.database import CHECK_INTERVAL
 from integrations.ledger.migrations import VERSION
 from tests.clocks import ManualClock
-from tests.contract.ledgers import ATTACHED, CREATED, State, execute, keyed, ledger, opened, outcome, url, won
+from tests.contract.ledgers import ATTACHED, CREATED, execute, keyed, lease_of, ledger, opened, outcome, url, won
 
 __all__ = ["ledger", "opened", "url"]
 
@@ -61,11 +62,9 @@ def uses(ledger, claim, seconds):
     """Every way to write, each waiting so many seconds at most."""
     return {
         "claim": lambda: ledger.claim(keyed(), seconds=seconds),
-        "reclaim": lambda: ledger.reclaim(claim.id, "another", 10.0, seconds=seconds),
-        "save_checkpoint": lambda: ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED, seconds=seconds),
-        "complete": lambda: ledger.complete(
-            claim.id, claim.lease_owner, State.SUCCEEDED, ATTACHED, outcome(claim.id), seconds=seconds
-        ),
+        "reclaim": lambda: ledger.reclaim(Lease(claim.id, "another"), 10.0, seconds=seconds),
+        "save_checkpoint": lambda: ledger.save_checkpoint(lease_of(claim), CREATED, seconds=seconds),
+        "complete": lambda: ledger.complete(lease_of(claim), ATTACHED, outcome(claim.id), seconds=seconds),
     }
 
 
@@ -114,7 +113,7 @@ def stopped(server, url):
 def test_a_server_that_hangs_is_waited_for_no_longer_than_asked_and_used_again_after(server, url, ledger):
     claim = keyed()
     won(ledger, claim)
-    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+    ledger.save_checkpoint(lease_of(claim), CREATED)
     with stopped(server, url):
         for name, use in uses(ledger, claim, 0.2).items():
             assert isinstance(ends(use), LedgerUnavailable), name

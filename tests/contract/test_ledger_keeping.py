@@ -21,6 +21,7 @@ from tests.contract.ledgers import (
     execute,
     failed,
     keyed,
+    lease_of,
     pass_time,
     settle,
     together,
@@ -81,21 +82,6 @@ def test_recent_ones_can_be_chosen_by_state_and_sender(ledger, history):
     assert [entry.id for entry in ledger.recent(10, state=State.FAILED_RETRYABLE)] == [history[2]]
     assert len(ledger.recent(10, sender="crm")) == 3
     assert [entry.id for entry in ledger.recent(10, sender="crm", state=State.SUCCEEDED)] == [history[1]]
-
-
-def test_counts_tell_how_many_stand_where(ledger, url, history):
-    assert ledger.counts(60.0) == {
-        State.RUNNING: 3,
-        State.SUCCEEDED: 2,
-        State.FAILED_FINAL: 0,
-        State.FAILED_RETRYABLE: 1,
-    }
-    pass_time(url, 60.0)
-    assert set(ledger.counts(60.0).values()) == {0}
-
-
-def test_ping_is_quiet_when_all_is_well(ledger):
-    ledger.ping()
 
 
 # Forgetting
@@ -188,7 +174,7 @@ def test_a_purge_comes_by_itself_beside_the_claims(url, opened):
 def secretive(ledger):
     claim = keyed(session_settings={"mask": "very-secret-setting"}, user_token=Secret("very-secret-user-token"))
     won(ledger, claim)
-    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+    ledger.save_checkpoint(lease_of(claim), CREATED)
     settle(ledger, claim)
     ledger.tokens.put("t", Secret("very-secret-token"), 60)
     return claim

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from cobrowse.ledger import Acquired, Checkpoint, State
+from cobrowse.ledger import Acquired, Checkpoint, Lease
 from cobrowse.lookup import OwnInitiations
 from cobrowse.model import Outcome, Session, Status
-from tests.contract.ledgers import again, keyed
+from tests.contract.ledgers import again, keyed, lease_of
 
 NUMBERS = count(1)
 INVITED = Checkpoint("native", ("cobrowse",), may_have_notified=True, session=Session("c-1", "s-1"))
@@ -17,7 +17,7 @@ def done(ledger, **fields):
     claim = keyed(conversation_id="c-1", key=f"key-{next(NUMBERS)}", **fields)
     assert isinstance(ledger.claim(claim), Acquired)
     outcome = Outcome(Status.INITIATED, claim.id, "corr", INVITED.session, "native")
-    ledger.complete(claim.id, claim.lease_owner, State.SUCCEEDED, INVITED, outcome)
+    ledger.complete(lease_of(claim), INVITED, outcome)
     return claim.id
 
 
@@ -39,10 +39,10 @@ def test_an_attempt_that_begins_a_new_call_is_history_again_though_an_earlier_on
     ledger.mark_ended(ledger.read(claim.id))
     second = again(claim, lease_seconds=30.0)
     assert isinstance(ledger.claim(second), Acquired)
-    ledger.save_checkpoint(claim.id, second.lease_owner, INVITED)
+    ledger.save_checkpoint(Lease(claim.id, second.lease_owner), INVITED)
     assert ledger.read(claim.id).ended is None
     outcome = Outcome(Status.INITIATED, claim.id, "corr", INVITED.session, "native")
-    ledger.complete(claim.id, second.lease_owner, State.SUCCEEDED, INVITED, outcome)
+    ledger.complete(Lease(claim.id, second.lease_owner), INVITED, outcome)
     assert [entry.id for entry in ledger.claim(keyed(conversation_id="c-1", key="later")).history] == [claim.id]
 
 
@@ -52,7 +52,7 @@ def test_an_end_is_kept_with_what_it_ends_and_its_own_lock(ledger):
     command = ledger.read(claim.id).command
     assert (command.action, command.ends, command.hand_over) == ("end", "initiation-1", True)
     session = INVITED.session._replace(targets=("p-1/k-1", "p-2/k-2"), handed_over=True, customer_id="p-1")
-    ledger.save_checkpoint(claim.id, claim.lease_owner, INVITED._replace(session=session))
+    ledger.save_checkpoint(lease_of(claim), INVITED._replace(session=session))
     assert ledger.read(claim.id).checkpoint.session == session
 
 

@@ -17,7 +17,6 @@ STATEMENTS = {
 } | {
     "LIVE_LEASE_OWNER": queries.LIVE_LEASE_OWNER,
     "SAMPLES": queries.SAMPLES.replace("{conditions}", queries.CONDITIONS["seconds"]),
-    "COUNTS": queries.COUNTS,
     "PURGE": queries.PURGE,
     "PING_LOOK": queries.PING_LOOK,
     "the newest": queries.RECENT.replace("{conditions}", "1 = 1"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cobrowse.ledger import Acquired, InitiationRecord, State
+from cobrowse.ledger import Acquired, InitiationRecord, Lease, State
 from cobrowse.model import Secret, Status
 from tests.contract.ledgers import (
     ATTACHED,
@@ -16,6 +16,7 @@ from tests.contract.ledgers import (
     claim_of,
     failed,
     keyed,
+    lease_of,
     outcome,
     settle,
     won,
@@ -28,7 +29,7 @@ def test_begin_commits_how_far_it_came(ledger, url, opened):
     claim = keyed()
     won(ledger, claim)
 
-    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+    ledger.save_checkpoint(lease_of(claim), CREATED)
 
     entry = opened(url).read(claim.id)
     assert entry.checkpoint == CREATED
@@ -45,7 +46,7 @@ def test_complete_keeps_the_whole_outcome(ledger, url, opened, failure):
         State.SUCCEEDED if failure is None else State.FAILED_FINAL if failure.is_terminal else State.FAILED_RETRYABLE
     )
 
-    settle(ledger, claim, state, ATTACHED, failure=failure, session=session)
+    settle(ledger, claim, ATTACHED, failure=failure, session=session)
 
     entry = opened(url).read(claim.id)
     assert entry.outcome == outcome(claim.id, failure=failure, session=session)
@@ -81,13 +82,13 @@ def test_a_failed_initiation_can_be_reclaimed_final_or_not(ledger, failure):
     won(ledger, first)
     failed(ledger, first, failure)
 
-    claimed = ledger.reclaim(first.id, "a person", LEASE)
+    claimed = ledger.reclaim(Lease(first.id, "a person"), LEASE)
 
     assert isinstance(claimed, Acquired)
     assert (claimed.entry.attempts, claimed.entry.lease_owner, claimed.entry.state) == (2, "a person", State.RUNNING)
     assert claimed.entry.checkpoint == CREATED
     assert claimed.entry.has_live_lease
-    assert isinstance(ledger.reclaim(first.id, "another person", LEASE), InitiationRecord)
+    assert isinstance(ledger.reclaim(Lease(first.id, "another person"), LEASE), InitiationRecord)
     assert isinstance(ledger.claim(again(first)), InitiationRecord)
 
 
@@ -98,12 +99,12 @@ def test_what_runs_or_went_well_is_not_reclaimed_and_what_never_was_is_none(ledg
     settle(ledger, good)
 
     for claim in (running, good):
-        assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), InitiationRecord)
-    assert ledger.reclaim("nobody", "a person", LEASE) is None
+        assert isinstance(ledger.reclaim(Lease(claim.id, "a person"), LEASE), InitiationRecord)
+    assert ledger.reclaim(Lease("nobody", "a person"), LEASE) is None
 
 
 def test_what_a_dead_owner_left_is_reclaimed(ledger):
     claim = claim_of(lease=0.0)
     won(ledger, claim)
 
-    assert isinstance(ledger.reclaim(claim.id, "a person", LEASE), Acquired)
+    assert isinstance(ledger.reclaim(Lease(claim.id, "a person"), LEASE), Acquired)

@@ -17,6 +17,7 @@ from tests.contract.ledgers import (
     TABLES,
     execute,
     keyed,
+    lease_of,
     outcome,
     settle,
     together,
@@ -102,7 +103,7 @@ def test_an_older_service_works_on_beside_tables_that_still_let_it(newer, url, o
 
     claim = keyed()
     won(older, claim)
-    older.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+    older.save_checkpoint(lease_of(claim), CREATED)
     settle(older, claim)
 
     assert older.read(claim.id).outcome == outcome(claim.id)
@@ -206,7 +207,7 @@ def test_connections_that_were_cut_are_made_anew(url, opened):
     execute(url, cut)
     time.sleep(0.1)
 
-    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+    ledger.save_checkpoint(lease_of(claim), CREATED)
     execute(url, cut)
     settle(ledger, claim)
     assert ledger.read(claim.id).outcome

@@ -63,7 +63,7 @@ def test_each_sender_has_its_last_one_and_a_total(ledger):
 
 def test_a_flood_of_one_kind_leaves_the_others_and_old_ones_go(url, opened):
     store = opened(url, retention_seconds=3600.0)
-    most = refusals.MOST_OF_A_CODE
+    most = refusals.MAX_ROWS_PER_CODE
     flood = [
         refusal(number / 100, code="not_found", address=f"10.0.{number // 250}.{number % 250}")
         for number in range(most + 20)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from cobrowse.ledger import Acquired, InitiationRecord, LeaseLost
-from tests.contract.ledgers import ATTACHED, CREATED, LEASE, again, execute, keyed, opened, settle, won
+from tests.contract.ledgers import ATTACHED, CREATED, LEASE, again, execute, keyed, lease_of, opened, settle, won
 
 __all__ = ["opened"]
 
@@ -40,10 +40,10 @@ def test_after_a_step_forward_the_owner_sends_nothing_more_and_who_takes_over_kn
     ledger = opened(url)
     first = keyed()
     won(ledger, first)
-    ledger.save_checkpoint(first.id, first.lease_owner, ATTACHED)
+    ledger.save_checkpoint(lease_of(first), ATTACHED)
     step(url, hours * 3600)
     with pytest.raises(LeaseLost):
-        ledger.save_checkpoint(first.id, first.lease_owner, CREATED)
+        ledger.save_checkpoint(lease_of(first), CREATED)
     claimed = won(ledger, again(first, lease_seconds=LEASE))
     assert (claimed.entry.attempts, claimed.entry.checkpoint.may_have_notified) == (2, ATTACHED.may_have_notified)
     ledger.ping()
@@ -59,7 +59,7 @@ def test_after_a_step_back_the_owner_works_on_and_what_a_dead_one_held_stays_hel
     settle(ledger, ended)
     step(url, -hours * 3600)
     ledger.ping()
-    ledger.save_checkpoint(running.id, running.lease_owner, CREATED)
+    ledger.save_checkpoint(lease_of(running), CREATED)
     settle(ledger, running)
     assert isinstance(ledger.claim(again(ended)), InitiationRecord)
     held = ledger.claim(again(died))

@@ -9,7 +9,7 @@ import pytest
 
 from cobrowse.clock import SystemClock
 from cobrowse.initiation import Initiation
-from cobrowse.ledger import Lease, State
+from cobrowse.ledger import Lease
 from tests.clocks import HANGS
 from tests.contract.ledgers import (
     CREATED,
@@ -21,6 +21,7 @@ from tests.contract.ledgers import (
     claim_of,
     failed,
     keyed,
+    lease_of,
     pass_time,
     settle,
     together,
@@ -39,7 +40,7 @@ def test_the_newest_that_may_have_invited_is_named(ledger):
         settle(ledger, newest)
     unseen = claim_of()
     won(ledger, unseen)
-    settle(ledger, unseen, State.FAILED_FINAL, FIRST, failure=FINAL)
+    settle(ledger, unseen, FIRST, failure=FINAL)
     elsewhere = claim_of(conversation_id="another")
     won(ledger, elsewhere)
     settle(ledger, elsewhere)
@@ -54,7 +55,7 @@ def test_the_newest_that_may_have_invited_is_named(ledger):
 def test_one_that_invited_and_died_is_named(ledger, url):
     dead = keyed()
     won(ledger, dead)
-    ledger.save_checkpoint(dead.id, dead.lease_owner, CREATED)
+    ledger.save_checkpoint(lease_of(dead), CREATED)
     pass_time(url, LEASE)
 
     (previous,) = won(ledger, claim_of()).history
@@ -123,7 +124,7 @@ def test_a_row_that_a_person_runs_again_waits_for_a_running_one_and_sees_who_inv
     failed(ledger, first, FINAL)
     settle(ledger, invited)
 
-    reclaimed = ledger.reclaim(first.id, "a person", LEASE)
+    reclaimed = ledger.reclaim(Lease(first.id, "a person"), LEASE)
 
     assert reclaimed.ahead == (Lease(running.id, running.lease_owner),)
     assert [entry.id for entry in reclaimed.history] == [invited.id]
@@ -135,7 +136,7 @@ def test_all_that_may_have_invited_are_known_and_running_ones_are_not_among_them
         won(ledger, claim)
     for claim in claims[:2]:
         settle(ledger, claim)
-    settle(ledger, claims[2], State.FAILED_FINAL, FIRST, failure=FINAL)
+    settle(ledger, claims[2], FIRST, failure=FINAL)
 
     claimed = won(ledger, claim_of())
 

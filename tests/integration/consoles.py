@@ -4,7 +4,6 @@ import html
 import re
 
 import pytest
-from flask import Flask
 
 from cobrowse.clock import SystemClock
 from cobrowse.model import Command, Secret
@@ -16,6 +15,7 @@ from tests.clocks import LeapingClock
 from tests.integration.conftest import TEMPLATES
 from tests.users import quick_row
 from web.error_handlers import register_error_handlers
+from web.flask_app import App
 
 PASSWORD = "console-password-0123456789"
 FORM_KEY = Secret("form-key-0123456789")
@@ -40,7 +40,7 @@ def console(bridge, **told):
         "key": FORM_KEY,
         "senders": ("architect", "crm"),
     }
-    app = Flask("console", static_folder=None)
+    app = App("console")
     app.jinja_options = {"bytecode_cache": TEMPLATES}
     register_error_handlers(app, new_id)
     app.register_blueprint(Console(**parts | told).blueprint())

@@ -57,7 +57,7 @@ def test_the_calls_that_genesys_allows_are_told_while_their_window_lasts(client,
     box.options.rate_limit = 300
     calls = ask(bridge, WEBCHAT).upstream_calls - 1  # the token's own is not one of them
     noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
-    told = (*bridge.initiate.genesys.budgets(), BudgetState("token", 0.0, 0.0, noon))
+    told = (*bridge.initiate.genesys.client.budgets.states(), BudgetState("token", 0.0, 0.0, noon))
     page = console(bridge, budgets=lambda: told).test_client().get("/console?part=1").text
     page = re.sub(r"<time[^>]*>([^<]*)</time>", r"\1", page)
     until = f"{told[0].reset:%H:%M:%S} UTC"

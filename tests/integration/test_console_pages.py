@@ -21,7 +21,7 @@ def test_a_refused_request_is_shown_with_its_cause_and_its_remedy(service):
     assert "not_authenticated" in page
     assert "no API key came with the request" in page
     assert "it must be one of the service&#39;s API_KEYS" in page
-    assert re.search(r'class="number">3 ', page)
+    assert re.search(r'class="number" data-head="Requests">3 ', page)
     assert "no sender of this name is configured" in page
     only = bridge.client.get("/console/refused?q=crn").text
     assert ("not_found" in only, "not_authenticated" in only) == (True, False)

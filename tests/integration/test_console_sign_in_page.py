@@ -184,7 +184,7 @@ def test_what_is_sent_to_the_sign_in_stays_text(client):
 
 
 def test_a_cookie_that_was_planted_before_is_not_the_one_after(client):
-    planted = Signer(FORM_KEY).sign("journey", ["a", "b", "c", ""])
+    planted = Signer(FORM_KEY).sign("pending sign-in", ["a", "b", "c", ""])
     client.set_cookie(COOKIE, planted, path="/console")
     [cookie] = sign_in(client).headers.getlist("Set-Cookie")
     assert planted not in cookie

@@ -12,6 +12,8 @@ from tests.clocks import HANGS
 from tests.integration.conftest import ROOT
 from tests.ports import free_port
 
+FIRST_LINE = "In another terminal the commands use this service after the first line:\n"
+
 
 def demo(*words, **environment):
     return subprocess.run(
@@ -73,3 +75,30 @@ def test_the_commands_work_on_a_demo_that_stays_up(tmp_path):
             stays.terminate()
         assert stays.wait(HANGS) == 143
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lines_that_it_prints_work_in_a_shell_whose_path_has_no_such_command(tmp_path):
+    bare = {"PATH": "/usr/bin:/bin", "PORT": str(free_port())}
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "cli.py"), "demo", "--serve"],
+        cwd=tmp_path,
+        env=bare,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as stays:
+        try:
+            lines = list(iter(stays.stdout.readline, "Ctrl-C stops both.\n"))
+            settings, lists, sends = lines[lines.index(FIRST_LINE) + 1 :]
+            done = subprocess.run(
+                ["/bin/sh", "-c", f"{settings}{sends}{lists}"],
+                env=bare,
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=HANGS,
+            )
+            assert done.stdout.splitlines()[-1].split()[2:] == [WEBCHAT, "✓", "initiated", "zendesk"]
+        finally:
+            stays.terminate()

@@ -22,6 +22,7 @@ from tests.contract.ledgers import (
     RETENTION,
     again,
     keyed,
+    lease_of,
     ledger,
     opened,
     outcome,
@@ -37,7 +38,7 @@ WORKER = """
 import itertools, json, os, sys, threading
 from integrations.ledger import connect
 from cobrowse.ledger import Acquired, InitiationRecord, State
-from tests.contract.ledgers import ATTACHED, CREATED, keyed, outcome
+from tests.contract.ledgers import ATTACHED, CREATED, keyed, lease_of, outcome
 
 name, url, key, kept = sys.argv[1:]
 ledger = connect(url, keys=[key], retention_seconds=float(kept), invited_seconds=0.0)
@@ -65,7 +66,7 @@ ledger.close()
 
 DIE = """
 mine = claim("dying")
-ledger.save_checkpoint(mine.id, mine.lease_owner, CREATED)
+ledger.save_checkpoint(lease_of(mine), CREATED)
 print("begun", flush=True)
 sys.stdin.readline()
 """
@@ -74,13 +75,13 @@ FORK = """
 first = claim("parent")
 child = os.fork()
 mine = claim("child" if child == 0 else "parent-again")
-ledger.complete(mine.id, mine.lease_owner, State.SUCCEEDED, ATTACHED, outcome(mine.id))
+ledger.complete(lease_of(mine), ATTACHED, outcome(mine.id))
 assert ledger.read(mine.id).state is State.SUCCEEDED
 if child == 0:
     ledger.close()
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
-ledger.complete(first.id, first.lease_owner, State.SUCCEEDED, ATTACHED, outcome(first.id))
+ledger.complete(lease_of(first), ATTACHED, outcome(first.id))
 ledger.close()
 print(json.dumps(won))
 """
@@ -148,7 +149,7 @@ def test_a_server_that_is_away_is_said_soon_and_used_again_once_it_is_back(serve
 
     def use():
         try:
-            ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+            ledger.save_checkpoint(lease_of(claim), CREATED)
         except LedgerUnavailable as fault:
             faults.append(fault)
 
@@ -168,7 +169,7 @@ def test_a_server_that_is_away_is_said_soon_and_used_again_once_it_is_back(serve
             break
         except LedgerUnavailable:
             assert time.monotonic() < until
-    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+    ledger.save_checkpoint(lease_of(claim), CREATED)
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
@@ -178,9 +179,9 @@ def test_a_crash_of_the_database_between_two_calls_takes_nothing_that_an_invitat
     crash(server)
     server.ensure_postgres_running()
 
-    ledger.save_checkpoint(claim.id, claim.lease_owner, CREATED)
+    ledger.save_checkpoint(lease_of(claim), CREATED)
     crash(server)
     server.ensure_postgres_running()
-    ledger.complete(claim.id, claim.lease_owner, State.SUCCEEDED, ATTACHED, outcome(claim.id))
+    ledger.complete(lease_of(claim), ATTACHED, outcome(claim.id))
 
     assert isinstance(ledger.claim(again(claim)), InitiationRecord)

@@ -21,7 +21,7 @@ from integrations.ids import new_id
 from integrations.ledger import connect
 from integrations.listening.agent_answers import read_change
 from integrations.listening.config import ListenConfig
-from integrations.listening.connection import USUAL_TIMES, Times
+from integrations.listening.connection import DEFAULT_TIMES, Times
 from integrations.listening.starting import Starter
 from sandbox import shapes
 from sandbox.directory import QUEUE, USER
@@ -57,7 +57,7 @@ def listening(box, tmp_path):
     """A factory: a listener in a thread, once it listens and has caught up; its counts."""
     with contextlib.ExitStack() as stack:
 
-        def start(config=SUPPORT, *, await_it=True, times=USUAL_TIMES, **settings):
+        def start(config=SUPPORT, *, await_it=True, times=DEFAULT_TIMES, **settings):
             counts, stopping = Counts(), threading.Event()
             thread = threading.Thread(
                 target=run_listener,

@@ -63,3 +63,15 @@ def test_senders_are_reloaded_and_a_broken_file_keeps_those_in_force(gunicorn, t
     wait_until(lambda: "cobrowse_reload_refused 0.0" in requests.get(f"{server.url}/metrics", timeout=60).text)
     assert seen
     assert set(seen) == {404}  # an answer to each, and each time the same
+
+
+def test_a_weak_row_is_warned_of_once_at_the_start_and_once_at_each_reload(gunicorn, tmp_path):
+    file = tmp_path / "senders.toml"
+    file.write_text('[senders.intercom]\nsignature = "intercom"\nsecrets = ["$ONE"]\nenvelope = "custom"\n')
+    server = gunicorn(SENDERS_FILE=str(file), ONE=KEY)
+    wait_until(lambda: len(server.workers()) == 2)
+    warning = "[WARNING] Senders file, intercom: signature: sha1 is weak"
+    assert server.log.count(warning) == 1
+    reload(server)
+    assert server.log.count(warning) == 2
+    assert server.log.count("sha1 is weak") == 2

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from flask import Flask, abort
+from flask import abort
 from werkzeug.exceptions import default_exceptions
 
 from cobrowse.errors import error_types_by_code
@@ -12,6 +12,7 @@ from sandbox.state import WEBCHAT
 from tests.http_client import HTTP
 from tests.integration.conftest import KEY
 from web.error_handlers import register_error_handlers
+from web.flask_app import App
 
 PASSWORD = "console-password-0123456789"
 METRICS = "metrics-0123456789abcdef"
@@ -82,7 +83,7 @@ def test_every_route_answers_every_method_and_caller_with_them(bridge):
 @pytest.fixture
 def failing():
     """An app behind the same edge, whose only route fails as its path says."""
-    app = Flask("cobrowse-bridge")
+    app = App("cobrowse-bridge")
     register_error_handlers(app, lambda: "correlation-1")
 
     @app.get("/<code>")

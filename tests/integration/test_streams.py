@@ -171,6 +171,11 @@ def test_an_answer_that_is_no_handshake_is_one_error(serve):
     assert b"Sec-WebSocket-Extensions" not in upstream.seen[0].raw, "nothing is compressed"
 
 
+def test_a_far_side_that_never_answers_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(GenesysUnavailable, match="timed out"):
+        Streams(open_seconds=0.05).open(f"ws://127.0.0.1:{silent.getsockname()[1]}/c")
+
+
 @pytest.mark.parametrize("uri", ["ws://streaming.example/c", "https://streaming.example/c", "streaming.example"])
 def test_a_uri_without_tls_to_another_machine_is_not_opened(uri):
     with pytest.raises(GenesysBadResponse) as raised:
@@ -196,7 +201,7 @@ def test_a_uri_that_can_not_be_opened_is_one_error_of_bounded_length(uri, host, 
 
 
 def test_what_is_not_set_is_no_proxy_and_the_systems_authorities():
-    assert Streams() == Streams(Secret(""), "", "")
+    assert Streams() == Streams(Secret(""), "", "", open_seconds=5.0)
 
 
 def test_nothing_within_the_time_is_no_message():

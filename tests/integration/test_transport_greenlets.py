@@ -93,6 +93,16 @@ def test_a_call_broken_off_is_forgotten(transport, serve):
     assert transfers._waiters == {}
 
 
+@pytest.mark.parametrize("company", ["alone"], indirect=True)
+def test_the_loop_sleeps_while_a_call_waits(transport, serve):
+    held, loop = Held(), gevent.get_hub().loop
+    before = loop.iteration
+    with pytest.raises(httpx.ReadTimeout):
+        call(transport, "POST", serve(held).url, deadline=0.5)
+    held.go.set()
+    assert loop.iteration - before < 100, "it turns for what happens"
+
+
 def test_a_timeout_around_a_call_ends_it(transport, serve):
     held = Held()
     upstream = serve(held)

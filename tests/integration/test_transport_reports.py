@@ -1,10 +1,13 @@
 """What the transport says beside an answer: of a failure and of how far it got; and the limits it has by itself."""
 
+import socket
 import time
 from math import inf
+from types import SimpleNamespace
 
 import gevent
 import httpx
+import pycurl
 import pytest
 
 from integrations.genesys.multi import HubTransfers
@@ -110,3 +113,30 @@ def test_libcurl_is_called_at_once_or_never_as_it_asks():
     transfers._on_due(-1)
     assert transfers._due == inf
     transfers.close()
+
+
+class NotingLoop:
+    """The hub's loop, and how long each timer of it was to run."""
+
+    def __init__(self):
+        self.loop, self.timers = gevent.get_hub().loop, []
+
+    def timer(self, seconds):
+        self.timers.append(seconds)
+        return self.loop.timer(seconds)
+
+    def __getattr__(self, name):
+        return getattr(self.loop, name)
+
+
+def test_libcurl_is_called_no_later_than_it_asks():
+    loop, easy = NotingLoop(), pycurl.Curl()
+    transfers = HubTransfers(SimpleNamespace(loop=loop))
+    easy.setopt(pycurl.TIMEOUT_MS, 50)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        easy.setopt(pycurl.URL, f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        with pytest.raises(pycurl.error, match="timed out"):
+            transfers.perform(easy)
+    easy.close()
+    transfers.close()
+    assert 0 < max(loop.timers) <= 0.05

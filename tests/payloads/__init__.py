@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.registry import Sender, Senders, load_senders
 from integrations.senders.requests import UnverifiedRequest
-from integrations.senders.sample_deliveries import HERE as SAMPLES
+from integrations.senders.sample_deliveries import DELIVERIES as SAMPLES
 from integrations.senders.sample_deliveries import read_sample
 from tests.rsa_keys import pem_of
 

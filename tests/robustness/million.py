@@ -14,7 +14,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from cobrowse.ledger import Checkpoint, Claim, State, lock_key_for
+from cobrowse.ledger import Checkpoint, Claim, Lease, lock_key_for
 from cobrowse.model import Command, Outcome, Session, Status
 from integrations.ledger import connect
 
@@ -68,7 +68,7 @@ def main():
             claim = Claim(f"new-{number}", lock_key_for(command, ""), "me", command, 15.0, inviting)
             ledger.claim(claim, seconds=DEADLINE)
             outcome = Outcome(Status.INITIATED, claim.id, command.correlation_id, Session(command.conversation_id))
-            ledger.complete(claim.id, "me", State.SUCCEEDED, claim.checkpoint, outcome, seconds=DEADLINE)
+            ledger.complete(Lease(claim.id, "me"), claim.checkpoint, outcome, seconds=DEADLINE)
 
         initiate(0)
         print(f"{rows} rows made in {timed(lambda: fill(file, rows)):.0f} s, {file.stat().st_size / 1e6:.0f} MB")
@@ -82,7 +82,7 @@ def main():
             if number % 10 == 0:
                 took["search"].append(timed(lambda: ledger.recent(50, search=f"key-{rows // 2}")))
                 took["newest"].append(timed(lambda: ledger.recent(50)))
-                took["strip"].append(timed(lambda: ledger.counts(3_600.0)))
+                took["strip"].append(timed(lambda: ledger.recent_samples(3_600.0)))
         purge.join()
         for name, seconds in took.items():
             ordered = sorted(seconds)

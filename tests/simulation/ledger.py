@@ -5,8 +5,9 @@ from random import Random
 
 from cobrowse.callbacks import Callback
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Checkpoint, Claim, ClaimResult, InitiationRecord, LeaseLost, State
+from cobrowse.ledger import Checkpoint, Claim, ClaimResult, InitiationRecord, Lease, LeaseLost, State
 from cobrowse.model import Outcome
+from cobrowse.outcomes import state_of
 from tests.simulation import mischief
 from tests.simulation.rows import PowerCut
 from tests.simulation.scheduler import Call, Scheduler
@@ -49,44 +50,24 @@ class SimulatedLedger(Statements):
     def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
         return self.reached("find", lock_key, lambda: self._find(lock_key))
 
-    def reclaim(
-        self,
-        initiation_id: str,
-        lease_owner: str,
-        lease_seconds: float,
-        *,
-        seconds: float | None = None,
-    ) -> ClaimResult | None:
+    def reclaim(self, lease: Lease, lease_seconds: float, *, seconds: float | None = None) -> ClaimResult | None:
         correlation = self._who_asks()
 
         def effect() -> ClaimResult | None:
-            return self._reclaim(initiation_id, lease_owner, lease_seconds, correlation)
+            return self._reclaim(lease, lease_seconds, correlation)
 
-        return self.reached("reclaim", initiation_id, self.committing(effect, durable=True))
+        return self.reached("reclaim", lease.id, self.committing(effect, durable=True))
 
-    def save_checkpoint(
-        self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint, *, seconds: float | None = None
-    ) -> None:
-        effect = self.committing(
-            lambda: self._begin(initiation_id, lease_owner, checkpoint), durable=checkpoint.may_have_notified
-        )
+    def save_checkpoint(self, lease: Lease, checkpoint: Checkpoint, *, seconds: float | None = None) -> None:
+        effect = self.committing(lambda: self._begin(lease, checkpoint), durable=checkpoint.may_have_notified)
         if not self.reached("begin", checkpoint.pending_step, effect):
             raise LeaseLost
 
-    def complete(
-        self,
-        initiation_id: str,
-        lease_owner: str,
-        state: State,
-        checkpoint: Checkpoint,
-        outcome: Outcome,
-        *,
-        seconds: float | None = None,
-    ) -> None:
+    def complete(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome, *, seconds: float | None = None) -> None:
         def effect() -> bool:
-            return self._settle(initiation_id, lease_owner, state, checkpoint, outcome)
+            return self._settle(lease, checkpoint, outcome)
 
-        if not self.reached("settle", state.value, self.committing(effect, durable=False)):
+        if not self.reached("settle", state_of(outcome).value, self.committing(effect, durable=False)):
             raise LeaseLost
 
     def mark_ended(self, entry: InitiationRecord, *, seconds: float | None = None) -> None:

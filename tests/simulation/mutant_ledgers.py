@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from cobrowse.callbacks import Callback, Delivery
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Lease, Ledger, State
+from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Lease, Ledger
 from cobrowse.model import Outcome
-from cobrowse.waiting import LAST_READ_SECONDS
+from cobrowse.waiting import MIN_READ_SECONDS
 from integrations.callbacks.sender import CallbackSender
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.rows import Row
@@ -19,8 +19,8 @@ from tests.simulation.stored import StoredLedger
 class AnyHolder(SimulatedLedger):
     """No lease check: whoever once held a row may write to it."""
 
-    def _held(self, initiation_id: str, lease_owner: str) -> Row | None:
-        return self.by_id.get(initiation_id)
+    def _held(self, lease: Lease) -> Row | None:
+        return self.by_id.get(lease.id)
 
 
 class NoUniqueKey(SimulatedLedger):
@@ -36,8 +36,8 @@ class NoCommitBeforeCall(SimulatedLedger):
     def _claim(self, claim: Claim) -> ClaimResult:
         return super()._claim(replace(claim, checkpoint=Checkpoint()))
 
-    def _begin(self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint) -> bool:
-        return self._held(initiation_id, lease_owner) is not None
+    def _begin(self, lease: Lease, checkpoint: Checkpoint) -> bool:
+        return self._held(lease) is not None
 
 
 class NeverOnDisk(SimulatedLedger):
@@ -73,10 +73,8 @@ class BlindTakeOver(SimulatedLedger):
 class BlindPerson(SimulatedLedger):
     """A person's retry does not see who is at work on the conversation."""
 
-    def _reclaim(
-        self, initiation_id: str, lease_owner: str, lease_seconds: float, correlation: str
-    ) -> ClaimResult | None:
-        claimed = super()._reclaim(initiation_id, lease_owner, lease_seconds, correlation)
+    def _reclaim(self, lease: Lease, lease_seconds: float, correlation: str) -> ClaimResult | None:
+        claimed = super()._reclaim(lease, lease_seconds, correlation)
         return replace(claimed, ahead=(), history=()) if isinstance(claimed, Acquired) else claimed
 
 
@@ -127,10 +125,8 @@ class ShortLease(SimulatedLedger):
 class Forgetful(SimulatedLedger):
     """The answer is not kept as it was given."""
 
-    def _settle(
-        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
-    ) -> bool:
-        return super()._settle(initiation_id, lease_owner, state, checkpoint, replace(outcome, upstream_calls=0))
+    def _settle(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome) -> bool:
+        return super()._settle(lease, checkpoint, replace(outcome, upstream_calls=0))
 
 
 class HidesEnds:
@@ -167,17 +163,15 @@ class ReadsUntilTheDeadline(SimulatedLedger):
     """The read after a wait has no more time than the wait has left."""
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
-        return super().read(initiation_id, seconds=0.0 if seconds == LAST_READ_SECONDS else seconds)
+        return super().read(initiation_id, seconds=0.0 if seconds == MIN_READ_SECONDS else seconds)
 
 
 class EventBeside(StoredLedger):
     """The event of an outcome is written by a commit of its own, which may not come."""
 
-    def _settle(
-        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
-    ) -> bool:
+    def _settle(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome) -> bool:
         self.store._adds_callbacks = self.world.random.random() < 0.9
-        return super()._settle(initiation_id, lease_owner, state, checkpoint, outcome)
+        return super()._settle(lease, checkpoint, outcome)
 
 
 class NotOnDisk(StoredLedger):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from cobrowse.errors import ConversationNotActive, GenesysBadResponse, SessionNotIdentified
 from cobrowse.flow import Attempt, Flow
 from cobrowse.initiation import Initiation
-from cobrowse.ledger import Acquired, Checkpoint, Ledger, State, lock_key_for
+from cobrowse.ledger import Acquired, Checkpoint, Lease, Ledger, lock_key_for
 from cobrowse.model import Command, Outcome, Sessions, Status
 from cobrowse.outcomes import outcome_of
 from tests.simulation import mutant_ledgers
@@ -134,7 +134,7 @@ class _IgnoredOnRecord(Initiation):
         outcome = replace(outcome_of(attempt, Status.IGNORED), reason=reason)
         claimed = self.ledger.claim(self._claim(attempt, lock_key_for(command, attempt.initiation_id), Checkpoint()))
         if isinstance(claimed, Acquired):
-            self.ledger.complete(claimed.entry.id, attempt.lease_owner, State.SUCCEEDED, Checkpoint(), outcome)
+            self.ledger.complete(Lease(claimed.entry.id, attempt.lease_owner), Checkpoint(), outcome)
         return outcome
 
 

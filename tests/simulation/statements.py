@@ -14,6 +14,7 @@ from cobrowse.ledger import (
     released_lock_key,
 )
 from cobrowse.model import Outcome
+from cobrowse.outcomes import state_of
 from tests.simulation.rows import Noted, Row, Settled, Win
 from tests.simulation.scheduler import Scheduler
 
@@ -56,30 +57,26 @@ class Statements:
         row = self.slots.get(lock_key)
         return self.entry(row) if row is not None else None
 
-    def _reclaim(
-        self, initiation_id: str, lease_owner: str, lease_seconds: float, correlation: str
-    ) -> ClaimResult | None:
-        row = self.by_id.get(initiation_id)
+    def _reclaim(self, lease: Lease, lease_seconds: float, correlation: str) -> ClaimResult | None:
+        row = self.by_id.get(lease.id)
         if row is None:
             return None
         if row.state not in (State.FAILED_FINAL, State.FAILED_RETRYABLE) and (
             row.state is not State.RUNNING or self._left(row) > 0
         ):
             return self.entry(row)
-        self._take(row, lease_owner, lease_seconds, correlation)
+        self._take(row, lease.lease_owner, lease_seconds, correlation)
         return self._won(row)
 
-    def _begin(self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint) -> bool:
-        row = self._held(initiation_id, lease_owner)
+    def _begin(self, lease: Lease, checkpoint: Checkpoint) -> bool:
+        row = self._held(lease)
         if row is None:
             return False
         row.checkpoint, row.updated, row.ended = checkpoint, self.now(), 0.0
         return True
 
-    def _settle(
-        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
-    ) -> bool:
-        row = self._held(initiation_id, lease_owner)
+    def _settle(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome) -> bool:
+        row, state = self._held(lease), state_of(outcome)
         if row is None:
             return False
         row.late = self._left(row) <= 0
@@ -89,7 +86,7 @@ class Statements:
             del self.slots[row.lock_key]
             row.lock_key = released_lock_key(row.id)
             self.slots[row.lock_key] = row
-        self.settled.append(Settled(self.world.now, row, lease_owner, state, row.outcome, row.attempts))
+        self.settled.append(Settled(self.world.now, row, lease.lease_owner, state, row.outcome, row.attempts))
         for actor in row.waiting:
             if not actor.dead:
                 self.world.wake(actor)
@@ -100,8 +97,8 @@ class Statements:
         row, world = self.by_id.get(entry.id), self.world
         if row is not None and not row.ended:
             row.ended = self.now()
-            win = next(win for win in reversed(self.wins) if win.correlation == correlation)
-            awaited = self.at_work(win.row) and win.row.attempts == win.attempt
+            win = next((win for win in reversed(self.wins) if win.correlation == correlation), None)
+            awaited = win is not None and self.at_work(win.row) and win.row.attempts == win.attempt
             self.ends.append(Noted(world.now, row, entry.attempts, correlation, world.events, awaited))
 
     def _read(self, initiation_id: str) -> InitiationRecord | None:
@@ -111,9 +108,9 @@ class Statements:
     def _holding(self, lock_key: str) -> Row | None:
         return self.slots.get(lock_key)
 
-    def _held(self, initiation_id: str, lease_owner: str) -> Row | None:
-        row = self.by_id.get(initiation_id)
-        return row if row is not None and row.state is State.RUNNING and row.lease_owner == lease_owner else None
+    def _held(self, lease: Lease) -> Row | None:
+        row = self.by_id.get(lease.id)
+        return row if row is not None and row.state is State.RUNNING and row.lease_owner == lease.lease_owner else None
 
     def _new(self, claim: Claim) -> Row:
         row = Row(

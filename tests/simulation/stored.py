@@ -7,7 +7,7 @@ from dataclasses import replace
 from cryptography.fernet import Fernet
 
 from cobrowse.callbacks import Callback
-from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, LeaseLost, State
+from cobrowse.ledger import Acquired, Checkpoint, Claim, ClaimResult, InitiationRecord, Lease, LeaseLost
 from cobrowse.model import Outcome
 from integrations.ledger import LedgerStore, migrations
 from integrations.ledger.database import Params, Rows, Run, SequentialRun
@@ -120,29 +120,25 @@ class StoredLedger(SimulatedLedger):
     def _find(self, lock_key: str) -> InitiationRecord | None:
         return self.store.find(lock_key)
 
-    def _reclaim(
-        self, initiation_id: str, lease_owner: str, lease_seconds: float, correlation: str
-    ) -> ClaimResult | None:
-        claimed = self.store.reclaim(initiation_id, lease_owner, lease_seconds)
+    def _reclaim(self, lease: Lease, lease_seconds: float, correlation: str) -> ClaimResult | None:
+        claimed = self.store.reclaim(lease, lease_seconds)
         if isinstance(claimed, Acquired):
-            self._take(self.by_id[initiation_id], lease_owner, lease_seconds, correlation)
+            self._take(self.by_id[lease.id], lease.lease_owner, lease_seconds, correlation)
         return claimed
 
-    def _begin(self, initiation_id: str, lease_owner: str, checkpoint: Checkpoint) -> bool:
+    def _begin(self, lease: Lease, checkpoint: Checkpoint) -> bool:
         try:
-            self.store.save_checkpoint(initiation_id, lease_owner, checkpoint)
+            self.store.save_checkpoint(lease, checkpoint)
         except LeaseLost:
             return False
-        return super()._begin(initiation_id, lease_owner, checkpoint)
+        return super()._begin(lease, checkpoint)
 
-    def _settle(
-        self, initiation_id: str, lease_owner: str, state: State, checkpoint: Checkpoint, outcome: Outcome
-    ) -> bool:
+    def _settle(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome) -> bool:
         try:
-            self.store.complete(initiation_id, lease_owner, state, checkpoint, outcome)
+            self.store.complete(lease, checkpoint, outcome)
         except LeaseLost:
             return False
-        return super()._settle(initiation_id, lease_owner, state, checkpoint, outcome)
+        return super()._settle(lease, checkpoint, outcome)
 
     def _mark_ended(self, entry: InitiationRecord, correlation: str) -> None:
         self.store.mark_ended(entry)

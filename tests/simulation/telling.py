@@ -10,9 +10,9 @@ from random import Random
 
 from cobrowse.callbacks import Callback, Delivery, EventType
 from cobrowse.model import Secret
-from integrations.callbacks.posting import TRY_SECONDS, UNREACHABLE_PAUSE, WAITS, Poster, Receiver
-from integrations.callbacks.sender import LEASE, TURN, UNRECORDED_PAUSE, CallbackSender
-from integrations.lease_keeper import EVERY, LEASE_SECONDS, LeaseKeeper
+from integrations.callbacks.posting import BACKOFFS, POST_SECONDS, UNREACHABLE_PAUSE, Poster, Receiver
+from integrations.callbacks.sender import LEASE, POLL_INTERVAL, UNRECORDED_PAUSE, CallbackSender
+from integrations.lease_keeper import LEASE_SECONDS, RENEW_INTERVAL, LeaseKeeper
 from integrations.senders.fetching import Answer, FetchError
 from tests.receivers import SECRET
 from tests.simulation.ledger import SimulatedLedger
@@ -69,8 +69,8 @@ class Telling:
             Receiver("https://receiver", (Secret(SECRET),)), callback_body, clock, self.dice.random, send=self.send
         )
         sender = self.sender(self, lease, poster, self, clock, lambda works: [work() for work in works])
-        self.world.spawn(f"{process.name}/lease", lambda: self.loop(EVERY, lease.renew), process)
-        self.world.spawn(f"{process.name}/sender", lambda: self.loop(TURN, sender.turn), process)
+        self.world.spawn(f"{process.name}/lease", lambda: self.loop(RENEW_INTERVAL, lease.renew), process)
+        self.world.spawn(f"{process.name}/sender", lambda: self.loop(POLL_INTERVAL, sender.turn), process)
 
     def lose_power(self) -> None:
         """The machine or its database goes, with what is not on disk: tries may be made again."""
@@ -157,9 +157,9 @@ def told(world: Scheduler, ledger: SimulatedLedger, sender: type[CallbackSender]
 def _longest(ledger: SimulatedLedger) -> float:
     """Seconds within which every event is received, though each fails MOST_FAULTS times and one waits for another."""
     events = Counter(event.initiation_id for event in ledger.events())
-    waits = sum(WAITS[:MOST_FAULTS]) * 1.2
+    waits = sum(BACKOFFS[:MOST_FAULTS]) * 1.2
     # This sender makes one try at a time, so that a failed one holds up all others as well.
-    fault = TRY_SECONDS + UNREACHABLE_PAUSE + EVERY
+    fault = POST_SECONDS + UNREACHABLE_PAUSE + RENEW_INTERVAL
     return max(events.values(), default=0) * waits + MOST_FAULTS * events.total() * fault + MISHAPS
 
 

@@ -232,7 +232,7 @@ class DoctorSettings:
     def save_checkpoint(self, *_, seconds=None):
         raise LeaseLost
 
-    def complete(self, _id, _holder, _state, checkpoint, _outcome, *, seconds=None):
+    def complete(self, _lease, checkpoint, _outcome, *, seconds=None):
         self.settled.append(checkpoint)
 
     def read(self, _id, *, seconds=None):

@@ -10,9 +10,9 @@ from gunicorn.http.errors import ParseException
 
 from cobrowse.errors import CobrowseError, Overloaded
 from tests.clocks import HANGS
-from web.request_parsing import PIECE, BodyBudget, raw_body
+from web.request_parsing import CHUNK_BYTES, BodyBudget, raw_body
 
-SIZE = PIECE * 4
+SIZE = CHUNK_BYTES * 4
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Breaking(io.BytesIO):
 
 @pytest.mark.parametrize("length", [SIZE, None])
 def test_a_body_is_whole_and_what_it_took_is_given_back(length):
-    budget = BodyBudget(SIZE + PIECE)
+    budget = BodyBudget(SIZE + CHUNK_BYTES)
     assert raw_body(Request(io.BytesIO(b"x" * SIZE), length), budget=budget) == b"x" * SIZE
     assert budget.bytes_held == 0
 
@@ -75,7 +75,7 @@ def test_it_is_given_back_when_the_reader_is_killed():
 
 
 def test_half_sent_bodies_fill_it_and_the_next_is_refused_until_one_ends():
-    budget, sent, ends = BodyBudget(PIECE * 3), threading.Semaphore(0), threading.Event()
+    budget, sent, ends = BodyBudget(CHUNK_BYTES * 3), threading.Semaphore(0), threading.Event()
 
     class HalfSent(io.BytesIO):
         def read(self, size):
@@ -84,7 +84,8 @@ def test_half_sent_bodies_fill_it_and_the_next_is_refused_until_one_ends():
             return super().read(size)
 
     slow = [
-        threading.Thread(target=raw_body, args=(Request(HalfSent(b"x" * PIECE), PIECE), None, budget)) for _ in range(3)
+        threading.Thread(target=raw_body, args=(Request(HalfSent(b"x" * CHUNK_BYTES), CHUNK_BYTES), None, budget))
+        for _ in range(3)
     ]
     for thread in slow:
         thread.start()
@@ -92,9 +93,9 @@ def test_half_sent_bodies_fill_it_and_the_next_is_refused_until_one_ends():
     with pytest.raises(Overloaded) as refused:
         raw_body(Request(io.BytesIO(b"x" * SIZE)), budget=budget)
     assert refused.value.retry_after
-    assert budget.bytes_held == PIECE * 3
+    assert budget.bytes_held == CHUNK_BYTES * 3
     ends.set()
     for thread in slow:
         thread.join(HANGS)
     assert budget.bytes_held == 0
-    assert raw_body(Request(io.BytesIO(b"x" * PIECE), PIECE), budget=budget)
+    assert raw_body(Request(io.BytesIO(b"x" * CHUNK_BYTES), CHUNK_BYTES), budget=budget)

@@ -3,7 +3,13 @@
 from cobrowse.callbacks import Delivery
 from cobrowse.errors import LedgerUnavailable
 from integrations.callbacks.posting import TryResult
-from integrations.callbacks.sender import AT_ONCE, COUNT, UNRECORDED_PAUSE, CallbackSender, CallbackThread
+from integrations.callbacks.sender import (
+    BACKLOG_INTERVAL,
+    MAX_CONCURRENT,
+    UNRECORDED_PAUSE,
+    CallbackSender,
+    CallbackThread,
+)
 from tests.clocks import ManualClock, wait_until
 from tests.unit.test_callback_tries import callback
 
@@ -68,12 +74,12 @@ class World:
 
 
 def test_what_is_due_is_sent_a_few_at_once_until_nothing_is():
-    world = World(*numbered(AT_ONCE + 1))
+    world = World(*numbered(MAX_CONCURRENT + 1))
     assert world.sender.turn()
-    assert len(world.posted) == AT_ONCE
+    assert len(world.posted) == MAX_CONCURRENT
     assert not world.sender.turn()
-    assert sorted(world.posted) == sorted(one.id for one in numbered(AT_ONCE + 1))
-    assert world.watcher.tries == ["delivered"] * (AT_ONCE + 1)
+    assert sorted(world.posted) == sorted(one.id for one in numbered(MAX_CONCURRENT + 1))
+    assert world.watcher.tries == ["delivered"] * (MAX_CONCURRENT + 1)
 
 
 def test_who_does_not_have_the_lease_sends_nothing_and_counts_nothing():
@@ -92,7 +98,7 @@ def test_the_backlog_is_counted_now_and_then():
     world = World()
     world.sender.turn()
     world.sender.turn()
-    world.clock.sleep(COUNT)
+    world.clock.sleep(BACKLOG_INTERVAL)
     world.sender.turn()
     assert len(world.watcher.backlog) == 2
 

@@ -11,7 +11,7 @@ from cobrowse.callbacks import Callback, Delivery, EventType
 from cobrowse.clock import SystemClock
 from cobrowse.ledger import State
 from cobrowse.model import Failure, Outcome, Secret, Session, Status
-from integrations.callbacks.posting import LONGEST_PAUSE, UNREACHABLE_PAUSE, WAITS, Poster, TryResult
+from integrations.callbacks.posting import BACKOFFS, MAX_PAUSE, UNREACHABLE_PAUSE, Poster, TryResult
 from integrations.callbacks.posting import Receiver as Target
 from integrations.senders.auth.standard_webhooks import SECRET_FORM
 from schemas.answers import CallbackOutcomeSchema, CallbackSchema
@@ -137,27 +137,27 @@ def test_any_other_answer_is_tried_again_and_no_redirect_is_followed(receiver, s
     with Receiver() as elsewhere:
         receiver.answer = lambda _: (status, {"Location": elsewhere.url})
         tried = poster(receiver.url)(callback())
-        assert tried == TryResult(Delivery.PENDING, f"HTTP {status}", WAITS[0] * 1.1)
+        assert tried == TryResult(Delivery.PENDING, f"HTTP {status}", BACKOFFS[0] * 1.1)
         assert elsewhere.received == []
 
 
 def test_the_waits_last_a_day_and_then_it_is_given_up(receiver):
     receiver.answer = lambda _: (500, {})
-    assert 0.9 * 86_400 < sum(WAITS) < 86_400 * 1.1
-    assert list(WAITS) == sorted(WAITS)
-    tried = poster(receiver.url)(callback(tries=len(WAITS) - 1))
-    assert (tried.state, tried.wait) == (Delivery.PENDING, WAITS[-1] * 1.1)
-    assert poster(receiver.url)(callback(tries=len(WAITS))).state is Delivery.GIVEN_UP
+    assert 0.9 * 86_400 < sum(BACKOFFS) < 86_400 * 1.1
+    assert list(BACKOFFS) == sorted(BACKOFFS)
+    tried = poster(receiver.url)(callback(tries=len(BACKOFFS) - 1))
+    assert (tried.state, tried.wait) == (Delivery.PENDING, BACKOFFS[-1] * 1.1)
+    assert poster(receiver.url)(callback(tries=len(BACKOFFS))).state is Delivery.GIVEN_UP
 
 
 def test_a_receiver_that_is_gone_is_asked_nothing_more(receiver):
     receiver.answer = lambda _: (410, {})
-    assert poster(receiver.url)(callback()) == TryResult(Delivery.GIVEN_UP, "HTTP 410", pause=LONGEST_PAUSE)
+    assert poster(receiver.url)(callback()) == TryResult(Delivery.GIVEN_UP, "HTTP 410", pause=MAX_PAUSE)
 
 
 @pytest.mark.parametrize(
     ("status", "asked", "pause"),
-    [(429, "90", 90.0), (503, "1000000", LONGEST_PAUSE), (503, "soon", 0.0), (502, "-5", 0.0), (500, "90", 0.0)],
+    [(429, "90", 90.0), (503, "1000000", MAX_PAUSE), (503, "soon", 0.0), (502, "-5", 0.0), (500, "90", 0.0)],
 )
 def test_a_busy_receiver_is_spared_as_long_as_it_asks(receiver, status, asked, pause):
     receiver.answer = lambda _: (status, {"Retry-After": asked})
@@ -177,18 +177,18 @@ def test_a_receiver_that_hangs_is_left_after_a_bounded_time(receiver):
 def test_a_receiver_that_is_away_is_tried_again():
     tried = poster(f"http://127.0.0.1:{free_port()}/")(callback())
     answer = "127.0.0.1 can't be reached: ConnectionRefusedError"
-    assert tried == TryResult(Delivery.PENDING, answer, WAITS[0] * 1.1, pause=UNREACHABLE_PAUSE)
+    assert tried == TryResult(Delivery.PENDING, answer, BACKOFFS[0] * 1.1, pause=UNREACHABLE_PAUSE)
 
 
 def test_what_cannot_be_read_is_not_sent_and_waits_for_a_newer_release_that_can(receiver):
     post = poster(receiver.url)
     assert post(callback(outcome=None)).state is Delivery.PENDING
-    assert post(callback(outcome=None, tries=len(WAITS))).state is Delivery.GIVEN_UP
+    assert post(callback(outcome=None, tries=len(BACKOFFS))).state is Delivery.GIVEN_UP
     assert receiver.received == []
 
 
 def test_a_fault_of_ours_is_a_try_and_the_next_one_waits(receiver):
     """Otherwise it would be due again at once, and eight of them would keep a worker busy for ever."""
     post = poster(receiver.url, send=lambda *_: {}["no such thing"])
-    assert post(callback()) == TryResult(Delivery.PENDING, "not sent: internal error (KeyError)", WAITS[0] * 1.1)
-    assert post(callback(tries=len(WAITS))).state is Delivery.GIVEN_UP
+    assert post(callback()) == TryResult(Delivery.PENDING, "not sent: internal error (KeyError)", BACKOFFS[0] * 1.1)
+    assert post(callback(tries=len(BACKOFFS))).state is Delivery.GIVEN_UP

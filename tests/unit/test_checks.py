@@ -61,6 +61,12 @@ def test_a_value_of_the_form_is_taken(check, value):
         (checks.text_table, {"a": "b", "c": ""}, TABLE),
         (FEW, "twoo", "unknown word 'twoo'; did you mean 'two'? choose one of one, two"),
         (FEW, 7, "unknown word 7; choose one of one, two"),
+        (
+            checks.choice((*"abcdefghi", "one")),
+            "onee",
+            "unknown 'onee'; did you mean 'one'? choose one of a, b, c, d, e, f, g, h, i, one",
+        ),
+        (checks.choice((*"abcdefghij", "one")), "onee", "unknown 'onee'; did you mean 'one'?"),
         (checks.choice(("one",)), "x" * 70, f"unknown '{'x' * 59}; choose one of one"),
         (HALF, 0.4, SECONDS),
         (HALF, 55.5, SECONDS),

@@ -103,7 +103,12 @@ ON_SANDBOX = {"SANDBOX": "true"} | dict.fromkeys(("GENESYS_API_URL", "GENESYS_LO
         (("send", "crm", "--header", "Foo", "--example"), {}, 2, "'Foo' is not a header such as 'X-Name: value'"),
         (("send", "crm", "--url", "ftp://x", "--example"), {}, 2, "'ftp://x' is not an address such as http://127"),
         (("send", "crm", "--file", "gone"), {}, 2, "File 'gone' does not exist"),
-        (("send", "crm", "--example"), ON_SANDBOX, 2, "There is no sender 'crm'; known senders: none is configured"),
+        (
+            ("send", "crm", "--example"),
+            ON_SANDBOX,
+            2,
+            "SENDERS_FILE: names no file that has a sender; copy senders.example.toml",
+        ),
         (("senders",), {"SENDERS_FILE": "gone"}, 2, "gone: can't be read: No such file or directory"),
         (("start", "nope"), ON_SANDBOX, 2, "'nope' is not a conversation id"),
         (("end",), ON_SANDBOX, 2, "Give either a CONVERSATION_ID or --initiation ID"),

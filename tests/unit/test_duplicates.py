@@ -42,8 +42,12 @@ def test_a_name_that_comes_twice_is_refused(body):
     ],
 )
 def test_one_that_does_not_is_not(body):
+    twice = body[:-1] + ', "latest": 1, "latest": 1}'
     json.loads(body)
     check_names(body.encode(), NAMES)
+    if body.startswith('{"'):  # the same with such a name added is
+        with pytest.raises(InvalidRequest, match="latest: Comes more than once"):
+            check_names(twice.encode(), NAMES)
 
 
 def test_nesting_that_can_not_be_followed_is_refused():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from cobrowse.errors import GenesysForbidden
+from cobrowse.errors import CobrowseNotSupported, GenesysForbidden
 from cobrowse.flow import Attempt, Step
 from cobrowse.ledger import Checkpoint
 from cobrowse.model import Command
@@ -19,6 +19,7 @@ from integrations.genesys.grants import AUTO
 from integrations.genesys.operations import Operation
 from integrations.genesys.transport import CurlTransport
 from integrations.observability.metrics import Metrics
+from sandbox.options import APIS
 from schemas.genesys import CobrowseSessionSchema
 from settings import Settings, SettingsError, load_settings
 from tests.clocks import ManualClock
@@ -98,6 +99,14 @@ def test_a_third_flow_is_a_row_that_starts_sessions_and_is_counted():
     assert 'cobrowse_initiations_total{flow="hosted",outcome="initiated",sender="architect"} 1.0' in counted
 
 
+def test_a_third_flows_session_that_can_not_be_ended_is_named_after_its_flow():
+    seen = conversation(sessions=[{"id": "m", "cobrowseSessionId": "s-3", "state": "connected"}])
+    flows, clock = connected(Org(LOOK=httpx.Response(200, json=seen)), "hosted", rows=(*FLOWS, HOSTED))
+    attempt = Attempt(Command("architect", "corr", 10.0, conversation_id=C), "i", "h", clock)
+    with pytest.raises(CobrowseNotSupported, match="a session of the hosted flow is live"):
+        flows.find_live(attempt)
+
+
 def test_auto_tries_the_rows_in_their_order_until_the_org_has_one():
     org = Org(TOKEN=by_scope(NO_SCOPE))
     outcome = start(org, "auto", rows=(HOSTED, *FLOWS))
@@ -135,6 +144,10 @@ def test_a_flow_that_is_set_and_lacking_names_all_the_others():
         "This org has no /api/v2/cobrowse/sessions; set COBROWSE_FLOW=native or hosted or auto."
     )
     assert lacking_hint(HOSTED, (*FLOWS, HOSTED)) == ""
+
+
+def test_the_sandbox_has_each_flow():
+    assert set(APIS) == {"both", *(row.name for row in FLOWS)}
 
 
 def test_the_setting_takes_the_rows_names_and_no_other():

@@ -6,7 +6,7 @@ import pytest
 from cobrowse.errors import CobrowseNotSupported, GenesysBadResponse
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Ending, Session, SessionState, SessionView
-from integrations.genesys.notifications import CHANNEL
+from integrations.genesys.notifications import CHANNEL, Notifications
 from tests.unit.org import TOKEN, C, Org, connected, conversation, refused, start
 
 COMMAND = Command("architect", "corr", 10.0, conversation_id=C)
@@ -166,6 +166,6 @@ def test_a_notification_channels_calls_go_out_by_the_same_client_each_with_an_at
         made.append(Attempt(Command("listen", "corr", 10.0), "listen", "h", clock))
         return made[-1]
 
-    channel = flows.notifications(new_attempt).open_channel(("v2.users.u.conversations",))
+    channel = Notifications(flows.client, new_attempt).open_channel(("v2.users.u.conversations",))
     assert (channel.id, len(made)) == ("ch-1", 2)
     assert org.calls[:2] == [TOKEN, CHANNEL.path]

@@ -90,11 +90,13 @@ def test_a_budget_that_one_worker_has_seen_used_up_is_used_up_for_all_and_told_o
     refused = initiation(workers[1], clock=clock)(asked)
     assert (refused.failure.code, refused.failure.retry_after) == ("genesys_rate_limited", 42)
     assert (org.calls, shared.told) == ([], [("api", 42.0)])
-    assert [(state.name, state.count, state.allowed) for state in workers[0].budgets()] == [("api", 300.0, 300.0)]
+    assert [(state.name, state.count, state.allowed) for state in workers[0].client.budgets.states()] == [
+        ("api", 300.0, 300.0)
+    ]
     # The other has no answer of its own; it knows only that nothing goes out.
-    assert [(state.name, state.allowed) for state in workers[1].budgets()] == [("api", 0.0)]
+    assert [(state.name, state.allowed) for state in workers[1].client.budgets.states()] == [("api", 0.0)]
     clock.time += 43
-    assert [worker.budgets() for worker in workers] == [(), ()]
+    assert [worker.client.budgets.states() for worker in workers] == [(), ()]
     assert initiation(workers[1], clock=clock)(asked).failure is None
     # A new window, a new word.
     assert shared.told == [("api", 42.0), ("api", 42.0)]

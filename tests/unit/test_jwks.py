@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from cobrowse.errors import KeysUnavailable, NotAuthenticated
 from integrations.senders import fetching
-from integrations.senders.auth.jwks import RENEW_AT_MOST, RENEW_EVERY, Jwks, keys_in
+from integrations.senders.auth.jwks import MIN_REFRESH_INTERVAL, REFRESH_INTERVAL, Jwks, keys_in
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.fetching import FetchError, fetch
 from integrations.senders.registry import load_senders
@@ -85,7 +85,7 @@ def test_an_unknown_key_is_looked_for_at_most_once_a_minute():
     keys = Jwks("https://x", issuer, clock)
     keys.renew()
     assert keys.candidates("b") == []
-    clock.sleep(RENEW_AT_MOST + 1)
+    clock.sleep(MIN_REFRESH_INTERVAL + 1)
     with pytest.raises(KeysUnavailable):
         keys.candidates("b")
     keys.renew()
@@ -126,22 +126,62 @@ def test_a_token_that_names_no_key_is_tried_with_all_once_there_are_any_however_
         told = "the issuer's key that the token names is not known yet; it is being fetched"
         assert error.value.message == told
     keys.renew()
-    for pause in (0, RENEW_AT_MOST - 1, 1, RENEW_EVERY):
+    for pause in (0, MIN_REFRESH_INTERVAL - 1, 1, REFRESH_INTERVAL):
         clock.sleep(pause)
         assert [key.algorithm for key in keys.candidates("")] == ["RS256", "EdDSA"]
         assert [key.algorithm for key in keys.candidates("a")] == ["RS256"]
 
 
 def test_keys_are_looked_for_once_a_minute_at_most_and_once_an_hour_at_least():
-    assert (RENEW_AT_MOST, RENEW_EVERY) == (60.0, 3600.0)
+    assert (MIN_REFRESH_INTERVAL, REFRESH_INTERVAL) == (60.0, 3600.0)
     clock = ManualClock()
     keys = Jwks("https://x", Issuer(document(jwk("RS256", "a"))), clock)
     keys.renew()
-    clock.sleep(RENEW_AT_MOST - 0.5)
+    clock.sleep(MIN_REFRESH_INTERVAL - 0.5)
     assert keys.candidates("b") == []
     clock.sleep(0.5)
     with pytest.raises(KeysUnavailable):
         keys.candidates("b")
+
+
+class OverError(Exception):
+    """The last pause has come."""
+
+
+class EndingClock(ManualClock):
+    """Its last pause ends what pauses; `meanwhile` is what comes in each of the others."""
+
+    def __init__(self, pauses, meanwhile):
+        super().__init__()
+        self.pauses, self.meanwhile = pauses, meanwhile
+
+    def sleep(self, seconds):
+        super().sleep(seconds)
+        if len(self.slept) == self.pauses:
+            raise OverError
+        self.meanwhile()
+
+
+def slept_between_fetches(issuer, pauses, meanwhile=lambda _keys: None, **intervals):
+    clock = EndingClock(pauses, lambda: meanwhile(keys))
+    keys = Jwks("https://x", issuer, clock, **intervals)
+    with pytest.raises(OverError):
+        keys._run()
+    assert issuer.asked == pauses
+    return clock.slept
+
+
+def test_keys_are_fetched_again_a_minute_after_a_failure_and_else_when_their_time_is_over():
+    issuer = Issuer(FetchError("away"), document(jwk("RS256", "a")))
+    assert slept_between_fetches(issuer, 4, refresh_interval=MIN_REFRESH_INTERVAL + 0.01) == [60.0] * 4
+
+
+def test_a_key_that_is_wanted_is_fetched_without_waiting_for_the_hour():
+    def want(keys):
+        with pytest.raises(KeysUnavailable):
+            keys.candidates("b")
+
+    assert slept_between_fetches(Issuer(document(jwk("RS256", "a"))), 3, want) == [60.0] * 3
 
 
 def test_a_failed_fetch_is_logged_with_its_url_and_its_error_cut():

@@ -8,7 +8,7 @@ import pytest
 from integrations.genesys.no_proxy import is_direct
 from integrations.listening.agent_answers import AgentAnswer, read_change
 from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
-from integrations.listening.connection import PING, USUAL_TIMES, Connection, Silent, read_message
+from integrations.listening.connection import DEFAULT_TIMES, PING, Connection, Silent, read_message
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import Ignored
 from tests.clocks import ManualClock
@@ -78,6 +78,8 @@ def test_topics_are_the_queues_and_the_users():
         ('{"message": "pong"}', "channel"),
         ('{"topicName": "v2.system.socket_closing"}', "closing"),
         (json.dumps(change()), "event"),
+        ('{"topicName": "v2.users.u.conversations", "note": "cut \\ud83d"}', "event"),
+        (b'{"topicName": "v2.users.u.conversations", "note": "cut \xf0\x9f"}', "event"),
         ("{", "unreadable"),
         ("[]", "unreadable"),
     ],
@@ -125,11 +127,11 @@ def test_silence_is_asked_about_once_and_then_is_the_end():
     clock = ManualClock()
     socket = Socket(clock)
     connection = Connection(socket, None, clock)
-    assert connection.receive(USUAL_TIMES.quiet - 1) is None
+    assert connection.receive(DEFAULT_TIMES.quiet - 1) is None
     assert socket.sent == []
     assert connection.receive(1) is None
     assert socket.sent == [PING]
-    assert connection.receive(USUAL_TIMES.pong - 1) is None
+    assert connection.receive(DEFAULT_TIMES.pong - 1) is None
     with pytest.raises(Silent, match="silent for 50 s"):
         connection.receive(1)
     assert socket.sent == [PING]
@@ -139,10 +141,10 @@ def test_an_answer_to_the_ping_ends_the_silence():
     clock = ManualClock()
     socket = Socket(clock)
     connection = Connection(socket, None, clock)
-    connection.receive(USUAL_TIMES.quiet)
+    connection.receive(DEFAULT_TIMES.quiet)
     socket.messages.append('{"topicName": "channel.metadata", "eventBody": {"message": "pong"}}')
     assert connection.receive(1).kind == "channel"
-    assert connection.receive(USUAL_TIMES.quiet - 1) is None
+    assert connection.receive(DEFAULT_TIMES.quiet - 1) is None
     assert socket.sent == [PING]
 
 
@@ -155,7 +157,7 @@ def test_a_channel_is_replaced_before_its_end_and_after_a_notice():
     assert not short.is_ending
     clock.sleep(1)
     assert short.is_ending
-    clock.sleep(86_400 - USUAL_TIMES.renew_before - 301)
+    clock.sleep(86_400 - DEFAULT_TIMES.renew_before - 301)
     assert not day.is_ending
     clock.sleep(1)
     assert day.is_ending

@@ -5,7 +5,7 @@ import pytest
 from cobrowse.clock import SystemClock
 from cobrowse.errors import LedgerUnavailable
 from integrations.genesys.notifications import Channel
-from integrations.lease_keeper import EVERY, LEASE_SECONDS, LeaseKeeper
+from integrations.lease_keeper import LEASE_SECONDS, RENEW_INTERVAL, LeaseKeeper
 from integrations.listening.config import ListenConfig
 from integrations.listening.listener import Listener
 from tests.clocks import ManualClock, wait_until
@@ -58,8 +58,8 @@ def test_a_fault_of_ours_does_not_keep_a_process_from_its_lease_for_good():
 
 
 def test_another_takes_over_within_fifteen_seconds():
-    assert LEASE_SECONDS + EVERY <= 12  # which leaves three for the channel
-    assert EVERY * 4 < LEASE_SECONDS
+    assert LEASE_SECONDS + RENEW_INTERVAL <= 12  # which leaves three for the channel
+    assert RENEW_INTERVAL * 4 < LEASE_SECONDS
 
 
 class SharedLease:
@@ -92,7 +92,7 @@ class Simulated:
         while self.next_look <= ends:
             self.clock.time = max(self.clock.time, self.next_look)
             self.lease.renew()
-            self.next_look += EVERY
+            self.next_look += RENEW_INTERVAL
         self.clock.time = max(self.clock.time, ends)
         return self.stopped
 
@@ -116,7 +116,7 @@ class Watcher:
         raise AssertionError(reason)
 
 
-@pytest.mark.parametrize("died_after", [0.0, 0.3, 1.0, EVERY - 0.01])
+@pytest.mark.parametrize("died_after", [0.0, 0.3, 1.0, RENEW_INTERVAL - 0.01])
 @pytest.mark.parametrize("phase", [0.0, 0.7, 1.9])
 def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
     """In the clock's time: wherever between two looks of its own the dead one ended, and the other one looks."""

@@ -6,7 +6,7 @@ import pytest
 
 from cobrowse.model import Failure, Outcome, Status
 from integrations.listening.agent_answers import read_change
-from integrations.listening.starting import TRIES, Starter
+from integrations.listening.starting import MAX_ATTEMPTS, Starter
 from tests.clocks import ManualClock, wait_until
 from tests.unit.test_listening import change
 
@@ -54,10 +54,10 @@ def test_an_answer_is_started_once(starter, answered):
 
 
 def test_a_failure_of_the_moment_is_tried_again_and_given_up_after_some(starter, answered):
-    initiate = Initiate(*[failing("genesys_unavailable", retryable=True)] * TRIES)
+    initiate = Initiate(*[failing("genesys_unavailable", retryable=True)] * MAX_ATTEMPTS)
     starts = starter(initiate)
     starts.start(answered)
-    wait_until(lambda: len(initiate.commands) == TRIES)
+    wait_until(lambda: len(initiate.commands) == MAX_ATTEMPTS)
     wait_until(lambda: starts.start(answered))  # by the next change of the conversation
 
 

@@ -80,6 +80,11 @@ def test_it_is_found_by_its_id_else_its_key_else_its_conversation(asked, initiat
         assert missing.value.message == f"no initiation of this credential has this {what}"
 
 
+def test_of_what_is_asked_for_only_the_given_narrows_it():
+    given = {name for name, value in OwnInitiations("crm", "ada")._asdict().items() if value is not None}
+    assert given == {"sender", "credential"}
+
+
 def test_what_may_be_live_is_looked_at_once_and_the_look_is_observed():
     session = Session("c-1", "s-1")
     record = ended(of=MINE, checkpoint=Checkpoint(may_have_notified=True, session=session))

@@ -15,6 +15,7 @@ from cobrowse.ledger import (
     Claim,
     InitiationRecord,
     Invitation,
+    Lease,
     NullLedger,
     State,
     lock_key_for,
@@ -65,6 +66,10 @@ SECRET = Secret(TEXT)
 def test_no_way_to_format_a_secret_shows_it(shown):
     assert "•••" in shown
     assert TEXT not in shown
+
+
+def test_a_secret_is_shown_as_dots_alone():
+    assert str(SECRET) == str(Secret()) == "•••"
 
 
 @pytest.mark.parametrize(
@@ -220,4 +225,4 @@ def test_without_a_ledger_all_is_won_and_nothing_kept():
     ledger = NullLedger()
     won = ledger.claim(Claim("i", "slot", "lease_owner", COMMAND, 15.0, checkpoint))
     assert won == Acquired(InitiationRecord("i", COMMAND, State.RUNNING, 1, checkpoint, "lease_owner", 15.0))
-    assert ledger.read("i") is ledger.find("slot") is ledger.reclaim("i", "lease_owner", 15.0) is None
+    assert ledger.read("i") is ledger.find("slot") is ledger.reclaim(Lease("i", "lease_owner"), 15.0) is None

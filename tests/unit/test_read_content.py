@@ -76,7 +76,10 @@ def test_a_form_whose_one_field_holds_an_object_is_that_object(body, value):
 
 @pytest.mark.parametrize(
     ("inner", "value"),
-    [(' {"a": 1}', {"a": 1}), ("[1]", [1]), ("7", "7"), ("", ""), (json.dumps('{"a": 1}'), '"{\\"a\\": 1}"')],
+    [
+        *((' {"a": 1}', {"a": 1}), ('\ufeff{"a": 1}', {"a": 1}), ("[1]", [1]), ("7", "7"), ("", "")),
+        (json.dumps('{"a": 1}'), '"{\\"a\\": 1}"'),
+    ],
 )
 def test_json_that_was_written_as_a_string_is_read_once_more(inner, value):
     assert read("json", json.dumps(inner)) == value

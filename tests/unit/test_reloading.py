@@ -37,6 +37,15 @@ def test_the_files_variables_are_added_and_the_processs_own_win(in_force, enviro
     assert (in_force.senders, in_force.refused) == ("first", ())
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_name(folder):
+    (folder / "senders.toml").write_text("first", "utf-8-sig")
+    (folder / ".env").write_text(f"SENDERS_FILE={folder}/senders.toml\n", "utf-8-sig")
+    made, environ = InForce(), {}
+    made.read_env_file(environ, str(folder / ".env"))
+    made.keep_senders()
+    assert (list(environ), made.senders) == (["SENDERS_FILE"], "first")
+
+
 def test_what_is_valid_is_put_in_force_as_a_whole(in_force, environ, folder):
     environ["SET_BY_THE_SERVER"] = "stays"
     (folder / ".env").write_text(f"API_KEYS=two\nNEW=1\nSENDERS_FILE={folder}/senders.toml\nOUTER=x\n")

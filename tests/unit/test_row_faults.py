@@ -78,6 +78,22 @@ def test_a_header_with_an_underscore_never_arrives(row, key):
     assert fault(row).startswith(f"{key}: has an underscore")
 
 
+@pytest.mark.parametrize(
+    ("key", "path", "name"),
+    [
+        ("conversation_id", "header:x_conversation", "x_conversation"),
+        ("filter", "type == 'a' && header:X_Event == 'b'", "X_Event"),
+        ("requested_by", "join(' ', [header('x_first'), header:X-Last])", "x_first"),
+        ("delivery_id", "id || header:x_id", "x_id"),
+        ("channel", "header('no name')", "no name"),
+    ],
+)
+def test_neither_does_one_that_a_path_reads(key, path, name):
+    told = fault(f'{HMAC}{key} = "{path}"')
+    assert told.startswith(f"{key}: reads the header '{name}', which ")
+    assert load(f'{HMAC}{key} = "{path.replace(name, "X-Fine")}"').names == ("one",)
+
+
 def test_one_header_is_not_both_signature_and_timestamp():
     assert fault(f"{HMAC}timestamp_header = 'x-sig'").startswith("timestamp_header: is the signature's own header")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sandbox import shapes
-from sandbox.errors import CODES, USUAL_CODE, GenesysError, OAuthError
+from sandbox.errors import CODES, DEFAULT_CODES, GenesysError, OAuthError
 from sandbox.state import Conversation, Medium, Session
 
 START = 1_700_000_000.0
@@ -143,4 +143,4 @@ def test_an_oauth_error_describes_itself_under_both_names():
 
 
 def test_every_usual_code_has_the_status_that_it_is_usual_for():
-    assert {status: CODES[code].status for status, code in USUAL_CODE.items()} == {one: one for one in USUAL_CODE}
+    assert {status: CODES[code].status for status, code in DEFAULT_CODES.items()} == {one: one for one in DEFAULT_CODES}

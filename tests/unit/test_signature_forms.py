@@ -26,6 +26,7 @@ BODY = b'{"conversationId":"2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"}'
         ("t={timestamp},v1={signature}", "t=1,v1=a,v1=b,v0=c", ["a", "b"], ["1"]),
         ("t={timestamp},v1={signature}", "v1=a, t=1", ["a"], ["1"]),
         ("t={timestamp};s={signature}", "t=1;s=a=;s=b", ["a=", "b"], ["1"]),
+        ("TIME={timestamp};X-SIG={signature}", "TIME=1;X-SIG=a", ["a"], ["1"]),
         ("{timestamp},v1={signature}", "v1=a,1", ["a"], ["1"]),
         ("t={timestamp},{signature}", "a,t=1", ["a"], ["1"]),
         ("v1={signature}", "v1=a,v1=b", ["a", "b"], []),

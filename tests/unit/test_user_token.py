@@ -17,7 +17,7 @@ from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
 from integrations.genesys.retry import RetryingCaller
 from integrations.genesys.user_login import UserLogin
-from integrations.genesys.user_token import LOOK_AGAIN, RENEWAL_LEASE, UserTokens
+from integrations.genesys.user_token import CACHE_SECONDS, RENEWAL_LEASE, UserTokens
 from tests.clocks import HANGS, ManualClock
 from tests.unit.user_logins import (
     CONFIDENTIAL,
@@ -58,10 +58,10 @@ def test_it_is_renewed_half_of_its_life_ahead_and_nobody_waits_for_that(clock, l
     tokens = make(clock, login, store, run=begun.append)
     clock.time += LIFE / 2 - 1
     assert (tokens.get(attempt()).reveal(), len(begun)) == ("access-1", 0)
-    clock.time += LOOK_AGAIN
+    clock.time += CACHE_SECONDS
     assert (tokens.get(attempt()).reveal(), len(begun)) == ("access-1", 1)
     begun[0]()
-    clock.time += LOOK_AGAIN
+    clock.time += CACHE_SECONDS
     assert tokens.get(attempt()).reveal() == "access-2"
     assert store.grant.refresh.reveal() == "refresh-2"
     assert len(login.forms) == 1
@@ -233,10 +233,10 @@ def test_a_token_that_genesys_rejects_is_renewed_and_not_for_each_call(clock, lo
 def test_a_login_and_a_logout_elsewhere_are_in_force_within_a_minute(clock, login, store, tokens, attempt):
     tokens.get(attempt())
     store.grant = Grant(Secret("access-b"), Secret("refresh-b"), clock.time + LIFE, LIFE, 2, clock)
-    clock.time += LOOK_AGAIN
+    clock.time += CACHE_SECONDS
     assert tokens.get(attempt()).reveal() == "access-b"
     store.grant = None
-    clock.time += LOOK_AGAIN
+    clock.time += CACHE_SECONDS
     with pytest.raises(LoginRequired):
         tokens.get(attempt())
 

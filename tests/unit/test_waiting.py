@@ -9,7 +9,7 @@ from cobrowse.flow import Attempt
 from cobrowse.ledger import Acquired, State
 from cobrowse.model import Failure, Outcome, Status
 from cobrowse.waiting import (
-    LAST_READ_SECONDS,
+    MIN_READ_SECONDS,
     applies_to_all_waiters,
     read_in_time,
     wait_for_owner,
@@ -45,7 +45,7 @@ def test_it_waits_no_longer_than_the_deadline_and_says_how_long_the_lease_still_
         wait_for_owner(ledger, running(lease_left=50.0), attempt)
     assert late.value.retry_after == 40.0
     assert ledger.told[0] == ("wait", "theirs", 10.0)
-    assert ledger.waits == [("read", LAST_READ_SECONDS)]
+    assert ledger.waits == [("read", MIN_READ_SECONDS)]
 
 
 @pytest.mark.parametrize("now", [None, running(lease_left=0.0), entry(state=State.SUCCEEDED)])
@@ -74,7 +74,7 @@ def test_what_is_read_with_little_time_left_has_a_moment_and_without_any_is_not_
     ledger, attempt = waiting(running(), running())
     attempt.clock.time += 9.9
     read_in_time(ledger, "theirs", attempt)
-    assert ledger.waits == [("read", LAST_READ_SECONDS)]
+    assert ledger.waits == [("read", MIN_READ_SECONDS)]
     attempt.clock.time += 0.2
     with pytest.raises(GenesysTimeout, match="no time was left to see"):
         read_in_time(ledger, "theirs", attempt)

@@ -67,11 +67,17 @@ def test_the_wait_in_a_message_is_read_with_its_unit(message, seconds):
     [
         (503, {"retry-after": "7"}, 7.0),
         (429, {"retry-after": "7", "inin-ratelimit-reset": "42"}, 7.0),
-        (429, {"retry-after": "0"}, 0.0),
+        # Whole seconds: what is 0 is nearly one, perhaps.
+        (429, {"retry-after": "0"}, 1.0),
+        (503, {"retry-after": "0"}, 0.0),
+        (429, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 1.0),
         (429, {"inin-ratelimit-reset": "42"}, 42.0),
-        (429, {"inin-ratelimit-reset": "0"}, 0.0),
+        (429, {"inin-ratelimit-reset": "0"}, 1.0),
         (429, {"inin-ratelimit-reset": "86401"}, DAY),
         (429, {"inin-ratelimit-reset": "inf"}, 9.0),
+        # Of Genesys and of a proxy, in one line.
+        (503, {"retry-after": "2, 42"}, 42.0),
+        (503, {"retry-after": "2,soon"}, None),
         (429, {}, 9.0),
         # A window's reset and a message say what a 429 means, and nothing of other statuses.
         (503, {"inin-ratelimit-reset": "42"}, None),

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 Check = Callable[[object], str]
 """What is wrong with a value, "" if nothing is."""
 
+# Choices of which all are named beside the likely one.
+_FEW = 10
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
@@ -92,8 +94,11 @@ def variable(value: object) -> str:
 
 
 def chosen(value: object, choices: Sequence[str]) -> str:
-    """A value that isn't among the choices, with the likely one and all of them."""
-    quoted = repr(value)[:60]
-    close = get_close_matches(str(value), choices, 1)
-    guess = f"did you mean {close[0]!r}? " if close else ""
-    return f"{quoted}; {guess}choose one of {', '.join(choices)}"
+    """A value that isn't among the choices: the likely one, and all of them unless they are many."""
+    said = [f"{value!r}"[:60] + ";"]
+    close = get_close_matches(str(value).lower(), choices, 1)
+    if close:
+        said.append(f"did you mean {close[0]!r}?")
+    if not close or len(choices) <= _FEW:
+        said.append(f"choose one of {', '.join(choices)}")
+    return " ".join(said)

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
@@ -13,6 +13,8 @@ from cobrowse.model import Secret
 
 # Seconds that a signature's timestamp may lie off our clock, either way: what Standard Webhooks and HubSpot allow.
 TOLERANCE = 300.0
+# Base64's alphabet for URLs as the usual one (RFC 4648, 5).
+_ALPHABETS = bytes.maketrans(b"-_", b"+/")
 SecretEncoding = Literal["text", "hex", "base64"]
 
 
@@ -29,9 +31,9 @@ class AuthConfig:
     header: str = ""
     query: str = ""
     username: str = ""
-    subjects: tuple[str, ...] = ()
+    subjects: Sequence[str] = ()
     subject_header: str = ""
-    algorithm: Literal["sha256", "sha512", "sha1"] = "sha256"
+    algorithm: Literal["sha256", "sha384", "sha512", "sha1"] = "sha256"
     construction: Literal["hmac", "hash"] = "hmac"
     encoding: Literal["hex", "base64"] = "hex"
     prefix: str = ""
@@ -52,7 +54,7 @@ class AuthConfig:
 
     def key(self, secret: Secret) -> bytes:
         """The key that this secret holds."""
-        return decode(secret_bytes(secret.reveal()), self.secret_encoding) or b""
+        return decode_key(secret.reveal(), self.secret_encoding) or b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,14 @@ def decode(encoded: bytes, encoding: SecretEncoding) -> bytes | None:
         return base64.b64decode(encoded, validate=True) if encoding == "base64" else encoded
     except (binascii.Error, ValueError):
         return None
+
+
+def decode_key(secret: str, encoding: SecretEncoding) -> bytes | None:
+    """The key that a secret is written as, in base64 also without padding and in the alphabet for URLs; None if not."""
+    encoded = secret_bytes(secret)
+    if encoding == "base64":
+        encoded = encoded.translate(_ALPHABETS) + b"=" * (-len(encoded) % 4)
+    return decode(encoded, encoding)
 
 
 def constant_time_equals(presented: bytes, secret: bytes) -> bool:

@@ -22,7 +22,7 @@ from integrations.senders.auth.scheme import Row, Scheme, SenderContext, header_
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
 # Bytes of a key or secret below which it can be guessed.
-SHORTEST = 16
+MIN_SECRET_BYTES = 16
 _QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 _HINT = "The sender's row in the senders file says which credential it sends, and where; compare it with the sender."
 
@@ -54,8 +54,8 @@ class ApiKeys:
             pair_name += f" ({name})" if name else ""
             if not name:
                 errors.append(f"{pair_name}: has no name before the colon")
-            if len(secret_bytes(key)) < SHORTEST:
-                errors.append(f"{pair_name}: the key is under {SHORTEST} bytes")
+            if len(secret_bytes(key)) < MIN_SECRET_BYTES:
+                errors.append(f"{pair_name}: the key is under {MIN_SECRET_BYTES} bytes")
             elif any(Secret(key) == other for _, other in pairs):
                 errors.append(f"{pair_name}: the key is the same as an earlier pair's")
             else:
@@ -174,7 +174,7 @@ API_KEY = Scheme(
     openapi=header_key("X-Api-Key", "The secret, in the header or the query parameter that the row names."),
     keys={"header": checks.header, "query": checks.matching(_QUERY_NAME, "the name of a query parameter")},
     errors=_api_key_errors,
-    complete=lambda row: row if "query" in row else {"header": "X-Api-Key", **row},
+    complete=lambda row: {"header": "X-Api-Key", **row},
 )
 BASIC = Scheme(
     "basic",
@@ -198,5 +198,4 @@ MTLS = Scheme(
     required=("subjects", "subject_header"),
     settings=("trusted_proxies",),
     secrets="none",
-    complete=lambda row: {**row, "subjects": tuple(row["subjects"])},
 )

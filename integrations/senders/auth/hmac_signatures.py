@@ -8,10 +8,10 @@ from datetime import datetime
 from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth import checks, timestamps
-from integrations.senders.auth.config import AuthConfig, AuthParts, decode, matching_secret, secret_bytes
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode, decode_key, matching_secret
 from integrations.senders.auth.scheme import TEXT, Row, Scheme, SecretForm, SenderContext, header_key
 from integrations.senders.auth.signature_templates import (
-    MOST,
+    MAX_SIGNATURES,
     SignatureFormat,
     check_format,
     check_template,
@@ -32,16 +32,16 @@ def _prefix(value: object) -> str:
 
 
 _SECRET_FORMS = {
-    "hex": SecretForm("hex", lambda secret: decode(secret_bytes(secret), "hex"), lambda text: text.encode().hex()),
+    "hex": SecretForm("hex", lambda secret: decode_key(secret, "hex"), lambda text: text.encode().hex()),
     "base64": SecretForm(
         "base64",
-        lambda secret: decode(secret_bytes(secret), "base64"),
+        lambda secret: decode_key(secret, "base64"),
         lambda text: base64.b64encode(text.encode()).decode(),
     ),
 }
 _KEYS = {
     "header": checks.header,
-    "algorithm": checks.choice(("sha256", "sha512", "sha1")),
+    "algorithm": checks.choice(("sha256", "sha384", "sha512", "sha1")),
     "encoding": checks.choice(("hex", "base64")),
     "prefix": _prefix,
     "secret_encoding": checks.choice(("text", "hex", "base64")),
@@ -148,7 +148,7 @@ def _parse_header(auth_config: AuthConfig, header: str) -> tuple[list[str], str 
     """The signatures in a header of the row's signature_format, and the timestamp; None if the format has none."""
     signature_format = SignatureFormat.of(auth_config.signature_format)
     signatures, times = signature_format.read(header)
-    if not signatures or len(signatures) > MOST or len(times) != ("timestamp" in signature_format.prefixes):
+    if not signatures or len(signatures) > MAX_SIGNATURES or len(times) != ("timestamp" in signature_format.prefixes):
         raise SignatureInvalid(f"the header {auth_config.header} is not of the form {auth_config.signature_format}")
     return signatures, times[0] if times else None
 

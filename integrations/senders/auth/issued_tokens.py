@@ -23,7 +23,7 @@ from integrations.senders.auth.scheme import Row
 # Seconds that a token of our own making is good for.
 _LIFE = 300
 # Characters of a token's header, and of its signature: more than gunicorn takes in a header of HTTP.
-_LONGEST = 8_192
+_MAX_LENGTH = 8_192
 _HINT = "Compare issuer, audience and claims in the sender's row with what the identity provider puts into the token."
 # Errors beside the library's own that a hostile token may cause.
 _MISFITS = (ValueError, TypeError, AttributeError, RecursionError)
@@ -37,7 +37,7 @@ def _registry() -> JWSRegistry:
     found.algorithms = allowed
     # What a token may call critical: an extension such as b64, which JWTs can't have, is not among these.
     found.header_registry = {name: found.header_registry[name] for name in ("alg", "kid", "crit")}
-    found.max_header_length = found.max_signature_length = _LONGEST
+    found.max_header_length = found.max_signature_length = _MAX_LENGTH
     return found
 
 

@@ -1,7 +1,7 @@
 """The keys of a token's issuer: fetched in the background, cached, and fetched again when an unknown one is needed.
 
 No request waits for the issuer. A key that is not known yet is answered with a retryable failure while it is looked
-for, at most once in RENEW_AT_MOST seconds, so that nobody can make this service call the issuer at will.
+for, at most once in MIN_REFRESH_INTERVAL seconds, so that nobody can make this service call the issuer at will.
 """
 
 from collections.abc import Callable
@@ -19,21 +19,28 @@ from cobrowse.errors import KeysUnavailable
 from integrations.senders.auth.public_keys import Key, Public
 from integrations.senders.fetching import FetchError, fetch
 
-log = structlog.stdlib.get_logger("cobrowse")
+log = structlog.stdlib.get_logger()
 
 _KINDS: dict[str, type[RSAKey | ECKey | OKPKey]] = {kind.key_type: kind for kind in (RSAKey, ECKey, OKPKey)}
 # Seconds: keys are announced a day and more before they are used.
-RENEW_EVERY = 3600.0
-RENEW_AT_MOST = 60.0
+REFRESH_INTERVAL = 3600.0
+MIN_REFRESH_INTERVAL = 60.0
 # Keys of one set: an issuer has a handful.
-_MOST = 50
+_MAX_KEYS = 50
 
 
 class Jwks:
     """An issuer's keys by their ids. Nothing is fetched before `start`."""
 
-    def __init__(self, url: str, read: Callable[[str], bytes] = fetch, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        read: Callable[[str], bytes] = fetch,
+        clock: Clock | None = None,
+        refresh_interval: float = REFRESH_INTERVAL,
+    ) -> None:
         self._url, self._read, self._clock = url, read, clock or SystemClock()
+        self._refresh_interval = refresh_interval
         self._keys: dict[str, Key] = {}
         self._fetched_at: float | None = None
         self._requested = Event()
@@ -50,7 +57,7 @@ class Jwks:
         found = self._keys.get(key_id) if key_id else None
         if found is not None:
             return [found]
-        if self._fetched_at is not None and self._clock.monotonic() - self._fetched_at < RENEW_AT_MOST:
+        if self._fetched_at is not None and self._clock.monotonic() - self._fetched_at < MIN_REFRESH_INTERVAL:
             return [] if key_id else list(self._keys.values())
         self._requested.set()
         if self._fetched_at is not None and not key_id:
@@ -72,10 +79,9 @@ class Jwks:
     def _run(self) -> None:
         while True:
             succeeded = self.renew()
-            pause = Event()
-            pause.wait(RENEW_AT_MOST)  # at least, whatever is requested meanwhile
+            self._clock.sleep(MIN_REFRESH_INTERVAL)  # at least, whatever is requested meanwhile
             if succeeded:
-                self._requested.wait(RENEW_EVERY - RENEW_AT_MOST)
+                self._requested.wait(self._refresh_interval - MIN_REFRESH_INTERVAL)
 
 
 def keys_in(document: bytes) -> dict[str, Key]:
@@ -85,7 +91,7 @@ def keys_in(document: bytes) -> dict[str, Key]:
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise ValueError("it is no JWK set") from None
     found: dict[str, Key] = {}
-    for number, entry in enumerate(listed[:_MOST] if isinstance(listed, list) else []):
+    for number, entry in enumerate(listed[:_MAX_KEYS] if isinstance(listed, list) else []):
         if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
             continue
         key = _key_in(entry)

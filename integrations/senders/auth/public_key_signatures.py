@@ -10,7 +10,7 @@ from integrations.senders.auth import hmac_signatures, standard_webhooks
 from integrations.senders.auth.config import AuthConfig, AuthParts, decode
 from integrations.senders.auth.public_keys import Key, fits, keys_of, read_ed25519, read_pem, signature_of
 from integrations.senders.auth.scheme import CanNotSignError, Scheme, SecretForm, header_key
-from integrations.senders.auth.signature_templates import MOST
+from integrations.senders.auth.signature_templates import MAX_SIGNATURES
 from integrations.senders.auth.timestamps import check_age
 from integrations.senders.requests import UnverifiedRequest, header_bytes
 
@@ -33,7 +33,7 @@ _SAMPLE = (
 def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
     message = standard_webhooks.read_message(incoming)
     presented = [standard_webhooks.signature_of_version(one, _VERSION) for one in message.signatures]
-    presented = [one for one in presented if one][:MOST]
+    presented = [one for one in presented if one][:MAX_SIGNATURES]
     signed = message.signed
     signer = auth_config.first_match(
         True in [fits(key, one, signed) for one in presented]  # each is tried

@@ -25,7 +25,7 @@ from integrations.senders.auth.config import AuthConfig
 Public = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 # Bits of an RSA key below which it can be broken.
-SHORTEST_RSA = 2048
+MIN_RSA_BITS = 2048
 _PUBLIC, _PRIVATE = "whpk_", "whsk_"
 _SEED = 32
 
@@ -47,7 +47,7 @@ class Key:
         """The one algorithm of JWTs that this key is used with; "" if none is."""
         match self.public:
             case rsa.RSAPublicKey():
-                return "RS256" if self.public.key_size >= SHORTEST_RSA else ""
+                return "RS256" if self.public.key_size >= MIN_RSA_BITS else ""
             case ec.EllipticCurvePublicKey():
                 return "ES256" if isinstance(self.public.curve, ec.SECP256R1) else ""
             case _:

@@ -13,7 +13,7 @@ from integrations.senders.auth.config import AuthConfig, secret_bytes
 from integrations.senders.requests import HEADER, UnverifiedRequest, header_bytes
 
 # Signatures in one header: a sender has one for each of its keys, and two while one of them is replaced.
-MOST = 10
+MAX_SIGNATURES = 10
 _ITEM = re.compile(r"([^{}]*)\{(timestamp|signature)\}")
 _SEPARATORS = ",; "
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")

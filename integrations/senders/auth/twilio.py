@@ -24,7 +24,7 @@ HEADER = "X-Twilio-Signature"
 BODY_HASH = "bodySHA256"
 _FORM = "application/x-www-form-urlencoded"
 # Fields of one form: Twilio sends some forty.
-_MOST_FIELDS = 500
+_MAX_FIELDS = 500
 
 
 def _verify(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
@@ -55,10 +55,10 @@ def _fields(body: bytes) -> bytes:
     try:
         # Each byte as one letter: given bytes, parse_qsl takes ASCII alone, and names of people have more.
         pairs = set(
-            parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, encoding="latin-1")
+            parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS, encoding="latin-1")
         )
     except ValueError:
-        raise SignatureInvalid(f"the form has more than {_MOST_FIELDS} fields, and Twilio sends some forty") from None
+        raise SignatureInvalid(f"the form has more than {_MAX_FIELDS} fields, and Twilio sends some forty") from None
     return "".join(name + value for name, value in sorted(pairs)).encode("latin-1")
 
 

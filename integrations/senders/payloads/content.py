@@ -17,7 +17,7 @@ from schemas.json_text import charset_of, parse_body
 # The field that holds the JSON where a row names none: Slack's and GitHub's.
 FIELD = "payload"
 # Fields of one form, and elements below one another in an XML document.
-_MOST_FIELDS, _DEEPEST = 1_000, 50
+_MAX_FIELDS, _MAX_DEPTH = 1_000, 50
 # Media types, first the one that `send` sends.
 _XML = ("text/xml", "application/xml", "application/soap+xml")
 # SNS and some relays say that their JSON is text.
@@ -26,7 +26,7 @@ _FORM = ("application/x-www-form-urlencoded",)
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _GZIP = frozenset({"gzip", "x-gzip"})
 # Bytes from which the reading would hold up all other requests of the worker for milliseconds.
-_LARGE = 65_536
+_OFF_LOOP_BYTES = 65_536
 
 Reader = Callable[[bytes, str, Collection[str], str], object]
 """The value of a body: its bytes, its Content-Type, the names that must not be there twice, the field with the JSON."""
@@ -52,7 +52,7 @@ def read_content(
     if not body.strip():
         raise MalformedRequest("the body is empty")
     kind = incoming.headers["content-type"]
-    if len(body) > _LARGE:
+    if len(body) > _OFF_LOOP_BYTES:
         return run_off_loop(lambda: read(body, kind, names, field))
     return read(body, kind, names, field)
 
@@ -72,7 +72,7 @@ def content_for(content: str, incoming: UnverifiedRequest) -> str:
 def read_json_once(body: bytes, kind: str, names: Collection[str], _field: str = "") -> object:
     """The value of a JSON text; of a JSON string that holds one, that one's."""
     value = _json(body, charset_of(kind), names)
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+    if isinstance(value, str) and value.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         # Relays that have their JSON in a variable write it as a string again. Once, never as often as it comes.
         value = _json(value.encode(), "utf-8", names)
     return value
@@ -92,11 +92,11 @@ def _json(text: bytes, charset: str, names: Collection[str]) -> object:
 def _read_form(body: bytes, names: Collection[str]) -> dict[str, object]:
     """A form's fields as texts; one that comes more than once is a list."""
     try:
-        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except UnicodeDecodeError:
         raise MalformedRequest("the form is not UTF-8") from None
     except ValueError:
-        raise InvalidRequest(f"the form: more than {_MOST_FIELDS} fields") from None
+        raise InvalidRequest(f"the form: more than {_MAX_FIELDS} fields") from None
     found: dict[str, list[str]] = {}
     for name, value in pairs:
         found.setdefault(name.removeprefix("\ufeff"), []).append(value)  # a byte order mark stands before the first one
@@ -139,7 +139,7 @@ def _xml(body: bytes, _kind: str, names: Collection[str], _field: str) -> object
 
 
 def _element(element: Element, names: Collection[str], depth: int) -> object:
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise MalformedRequest("the body is nested too deeply")
     if element.get(f"{_XSI}nil") == "true":
         return None
@@ -164,7 +164,10 @@ def _decompress(incoming: UnverifiedRequest, largest: int) -> bytes:
     if encoding in ("", "identity"):
         return incoming.body
     if encoding not in _GZIP:
-        raise UnsupportedType(f"the body is compressed as {encoding[:40]!r}; only gzip is read here")
+        raise UnsupportedType(
+            f"the body is compressed as {encoding[:40]!r}; only gzip is read here",
+            hint="Let the sender send the body as it is, or gzipped.",
+        )
     return run_off_loop(lambda: _gunzip(incoming.body, largest))
 
 

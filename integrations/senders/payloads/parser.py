@@ -12,7 +12,7 @@ from integrations.senders.payloads.crm_events import one_or_more
 from integrations.senders.payloads.envelopes import Envelope, Loaded
 from integrations.senders.payloads.paths import Path
 from integrations.senders.requests import Ignored, IgnoredKind, InvalidEvent, SessionRequested, UnverifiedRequest
-from schemas.texts import CHANNELS, INCAPABLE, SHOWN, label_in, medium_in
+from schemas.texts import CHANNELS, INCAPABLE, SHOWN_LENGTH, label_in, medium_in
 from schemas.validation_errors import load
 
 _DELIVERY_ID_LENGTH = 255
@@ -88,7 +88,7 @@ class EventParser:
         medium = ""
         for medium in () if reason else self._media(transformed, loaded, headers):
             if medium not in CHANNELS:
-                reason, kind = f"{medium[:SHOWN]} can't carry cobrowse", "channel"
+                reason, kind = f"{medium[:SHOWN_LENGTH]} can't carry cobrowse", "channel"
                 break
         if not reason and self.conversation_id is None:
             reason, kind = "the event has no conversation id, and the row names no path to one", "no_conversation"
@@ -127,7 +127,7 @@ class EventParser:
         if self.channel is not None:
             medium = paths.medium(self.channel(transformed, headers), self.channel.text)
             if medium not in CHANNELS and medium not in INCAPABLE:
-                raise InvalidRequest(f"{self.channel.text}: {medium[:SHOWN]!r} is not webchat, voice or message")
+                raise InvalidRequest(f"{self.channel.text}: {medium[:SHOWN_LENGTH]!r} is not webchat, voice or message")
             yield medium
 
     def _delivery_id(
