@@ -1,11 +1,12 @@
 """A conversation that is started, ended and started again, by several senders, faster than any of it is done."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
 from cobrowse.ending import can_end, command_to_end
 from cobrowse.model import Action, Command
-from tests.simulation.callers import Callers, Request
+from tests.simulation.callers import MOST_TRIES, Callers, Request
 from tests.simulation.scheduler import Scheduler
 
 # Share of the runs in which it happens: where sessions can be ended, and elsewhere.
@@ -45,12 +46,11 @@ def _request(dice: Random, action: Action, name: str, number: int, deadline: flo
         command = replace(command, key=f"{action} again" if shared else f"{action} {number}")
     if action == "start":
         command = replace(command, reuse_live_session=dice.random() < 0.3, check_before_create=dice.random() < 0.5)
-    patience = deadline + dice.choice((0.5, 3.0))
-    label = f"{action}-{number}"
-    return Request(label, command, patience, *((1,) if not command.key else ()), repeats=0, pauses=(0.5, 1.0, 4.0))
+    patience, tries = deadline + dice.choice((0.5, 3.0)), MOST_TRIES if command.key else 1
+    return Request(f"{action}-{number}", command, patience, tries, repeats=0, pauses=(0.5, 1.0, 4.0))
 
 
-def _end_from_the_console(callers: Callers):
+def _end_from_the_console(callers: Callers) -> Callable[[Request], None]:
     """A person ends what the conversation's newest start has begun, if that is anything."""
 
     def ask(request: Request) -> None:
