@@ -33,7 +33,7 @@ def already_active_outcome(genesys: Genesys, attempt: Attempt, acquired: Acquire
     lost = attempt.checkpoint.may_have_notified and not own.cobrowse_session_id and not history
     known = tuple(entry.checkpoint.session for entry in history)
     unseen = tuple(entry.checkpoint.session for entry in history if may_stand_unseen(entry, acquired.entry))
-    unanswered = ""
+    unanswered: str
 
     def find() -> Session | None:
         nonlocal unanswered

@@ -62,13 +62,13 @@ def demo(serve: bool, as_json: bool) -> None:
         say(f"✓ Both are up after {CLOCK.monotonic() - began:.1f} s.", style="green")
         if not serve:
             sys.exit(0 if demonstrate(genesys, port) else 1)
-        say_whole(f"Genesys's sandbox: {genesys.url}    service: {url}    console: {url}/console")
-        say_whole(f"curl -sS {url}/data-actions/cobrowse -H 'X-Api-Key: {SANDBOX_KEY}' \\")
-        say_whole(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'")
+        say("", f"The console is on {url}/console. A session is started by this:")
+        say_whole(f"curl -sS {url}/data-actions/cobrowse \\", f"  -H 'X-Api-Key: {SANDBOX_KEY}' \\")
+        say_whole(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'", "")
         say("In another terminal the commands use this service after the first line:")
         say_whole(f"set -a; . {env_file}; set +a")
         say_whole(f"{program()} list", f"{program()} send zendesk --example --url {url}")
-        say("Ctrl-C stops both.")
+        say("", "Ctrl-C stops both.")
         _wait()
 
 

@@ -4,7 +4,6 @@ import getpass
 import sys
 
 import click
-import structlog
 
 from app import build
 from cobrowse.ending import command_to_end
@@ -22,8 +21,7 @@ from integrations.observability.logging import configure_logging
 from settings import load_settings
 from web import responses
 
-log = structlog.stdlib.get_logger()
-_STATUS_TEXTS = {Status.ENDED: "ended", Status.ALREADY_ENDED: "nothing was live"}
+_STATUS_TEXTS = {Status.ENDED: "the customer's cobrowse is over", Status.ALREADY_ENDED: "nothing was live"}
 
 
 @click.command(cls=Command)
@@ -37,7 +35,7 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
         raise click.UsageError("Give either a CONVERSATION_ID or --initiation ID.")
     valid_id = parse_conversation_id(conversation_id) if conversation_id else ""
     settings = load_settings(only=(*GENESYS, *LEDGER, "DEADLINE_SECONDS"))
-    configure_logging("INFO", settings.log_format)
+    configure_logging("ERROR", settings.log_format)
     initiate = build(settings).initiate
     user, seconds = getpass.getuser(), settings.deadline_seconds
     request = (
@@ -46,15 +44,6 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
         else Request(SENDER, new_id(), seconds, conversation_id=valid_id, requested_by=user, action="end")
     )
     outcome = run_by_hand(initiate, request, dry_run=dry_run, as_json=as_json)
-    if not dry_run:
-        log.info(
-            "session ended from the command line",
-            initiation_id=outcome.initiation_id,
-            ends=request.ends,
-            conversation_id=request.conversation_id,
-            requested_by=request.requested_by,
-            status=outcome.status.value,
-        )
     if as_json:
         say_json(responses.to_answer(outcome))
     elif outcome.failure is not None:

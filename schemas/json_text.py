@@ -1,6 +1,7 @@
 """JSON as senders really write it: with a byte order mark, a charset, texts cut in the middle of a letter."""
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 
 import orjson
 
@@ -37,7 +38,8 @@ def read_json(text: bytes) -> object:
 def charset_of(content_type: str) -> str:
     """The charset that a Content-Type names, "utf-8" if it names none. UnsupportedType if JSON can't be in it."""
     parameters = [part.strip().lower() for part in content_type.split(";")[1:]]
-    charsets = [part.removeprefix("charset=").strip("\"' ") for part in parameters if part.startswith("charset=")]
+    named = [part.removeprefix("charset=").strip("\"' ") for part in parameters if part.startswith("charset=")]
+    charsets = list(filter(None, named))
     for charset in charsets:
         if charset not in _UTF_8 | _LATIN_1:
             raise UnsupportedType(
@@ -53,7 +55,7 @@ def parse_body(body: bytes, charset: str = "utf-8") -> object:
         raise MalformedRequest("the body is empty")
     if charset in _LATIN_1 and not _is_utf_8(body):
         body = body.decode("cp1252" if charset == "windows-1252" else "latin-1", "replace").encode()
-    if b"\0" in body[:4]:
+    if b"\0" in body[:2] or body[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
         raise MalformedRequest("the body is in UTF-16 or UTF-32; JSON is UTF-8")
     try:
         return read_json(body)

@@ -39,7 +39,7 @@ class ResponseHead:
 
     def __init__(self, text: bytes) -> None:
         line, _, _ = text[1:].partition(b"\n")
-        self.version, code, *reason = line.split(b" ", 2)
+        self.version, code, *reason = line.split(maxsplit=2)
         self.status = int(code)
         self.reason = reason[0] if reason else b""
         self._text = text
@@ -98,9 +98,8 @@ def limits(extensions: Mapping[str, Any]) -> tuple[int, int]:
     """
     timeout = extensions.get("timeout") or {}
     read, connect = timeout.get("read"), timeout.get("connect")
-    total = _MAX_SECONDS if read is None or read > _MAX_SECONDS else read
-    if connect is None or connect > total:
-        connect = total
+    total = min(_MAX_SECONDS if read is None else read, _MAX_SECONDS)
+    connect = min(total if connect is None else connect, total)
     if connect <= 0:
         raise httpx.ConnectTimeout("no time was left for this call; nothing was sent")
     return int(connect * 1000) or 1, int(total * 1000) or 1  # 0 would be no limit
@@ -162,15 +161,12 @@ def read_head(lines: Sequence[bytes]) -> ResponseHead:
     Raises:
         httpx.RemoteProtocolError: The answer ended within its head.
     """
-    text = b"\n" + b"".join(lines).replace(b"\r\n", b"\n")
-    end = text.find(b"\n\n")
-    while end > 0:
+    *heads, _ = b"".join(lines).replace(b"\r\n", b"\n").split(b"\n\n")
+    for text in heads:
         with suppress(ValueError):
-            head = ResponseHead(text[:end])
+            head = ResponseHead(b"\n" + text)
             if head.status >= 200:
                 return head
-        text = text[end + 1 :]
-        end = text.find(b"\n\n", 1)
     raise httpx.RemoteProtocolError("the answer ended before its head did")
 
 

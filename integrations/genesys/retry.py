@@ -32,6 +32,10 @@ CONNECT_SECONDS = 3.0
 # Shares of the time left that a call leaves to what may have to follow it: a retry; a probe after a lost response.
 RETRY_RESERVE = 0.4
 PROBE_RESERVE = 0.3
+_NOT_REACHED = (
+    "Nothing was sent: this machine can't reach Genesys; check its DNS, GENESYS_PROXY and GENESYS_CA_FILE, with "
+    "`cobrowse-bridge doctor`."
+)
 
 
 class Call(NamedTuple):
@@ -178,7 +182,7 @@ def map_transport_error(
     if isinstance(error, httpx.ConnectTimeout):
         return GenesysTimeout(f"{operation.name}: no connection to {host} in time")
     if isinstance(error, httpx.ConnectError):
-        return GenesysUnavailable(f"{operation.name}: can't connect to {host}: {reason}")
+        return GenesysUnavailable(f"{operation.name}: can't connect to {host}: {reason}", hint=_NOT_REACHED)
     if isinstance(error, httpx.TimeoutException):
         return GenesysTimeout(f"{operation.name}: {host} did not answer in time", ambiguous=lost)
     if isinstance(error, BodyTooLarge):

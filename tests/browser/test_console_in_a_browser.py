@@ -181,6 +181,15 @@ def test_the_waterfall_is_drawn_to_scale(site, open_page, bridge, box):
     expect(page.locator(".waterfall .call.mend .result")).to_have_text("429")
 
 
+def test_the_waterfall_keeps_to_its_column_at_any_width(site, open_page, bridge, box):
+    page = open_page(f"{site}/initiations/{a_busy_hour(bridge, box)[0].initiation_id}")
+    for width in (340, 830, 840, 1120, 1200, 1247, 1249, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        edges = [page.locator(f".detail {part}").bounding_box() for part in ("> .result", ".waterfall")]
+        column, waterfall = (edge["x"] + edge["width"] for edge in edges)
+        assert waterfall <= column + 1, f"it juts out at {width}"
+
+
 def test_a_hidden_page_asks_for_nothing_and_catches_up_once_it_is_seen(site, open_page, bridge):
     page = open_page(site)
     asked = []

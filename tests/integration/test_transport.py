@@ -6,6 +6,8 @@ import zlib
 import httpx
 import pytest
 
+from integrations.genesys.origin import Origin, OriginRequest
+from tests.clocks import HANGS
 from tests.integration.upstreams import (
     OK,
     call,
@@ -54,6 +56,16 @@ def test_a_request_goes_out_as_httpx_wrote_it_and_with_nothing_more(transport, s
         assert b"piece by piece" in seen.body
     else:
         assert seen.body == request.content
+
+
+def test_a_request_made_of_text_goes_out_the_same(transport, serve):
+    upstream = serve()
+    origin, extensions = Origin(upstream.url + "/api/"), {"timeout": {"read": HANGS}}
+    transport.handle_request(OriginRequest("POST", origin, "/a%20b?c=%7B", [(b"X-D", b"e")], b"{}", extensions))
+    (seen,) = upstream.seen
+    assert seen.head[0] == b"POST /api/a%20b?c=%7B HTTP/1.1"
+    assert sorted(seen.head[1:]) == [b"Content-Length: 2", b"Host: 127.0.0.1:%d" % upstream.port, b"X-D: e"]
+    assert seen.body == b"{}"
 
 
 @pytest.mark.parametrize("stated", ["3", "300"])

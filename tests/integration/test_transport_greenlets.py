@@ -94,6 +94,15 @@ def test_a_call_broken_off_is_forgotten(transport, serve):
 
 
 @pytest.mark.parametrize("company", ["alone"], indirect=True)
+def test_a_hubs_calls_are_all_carried_by_one_handle(transport, serve):
+    url, hub = serve().url, gevent.get_hub()
+    call(transport, "GET", url)
+    carrying = multi._transfers[hub]
+    call(transport, "GET", url)
+    assert multi._transfers[hub] is carrying
+
+
+@pytest.mark.parametrize("company", ["alone"], indirect=True)
 def test_the_loop_sleeps_while_a_call_waits(transport, serve):
     held, loop = Held(), gevent.get_hub().loop
     before = loop.iteration

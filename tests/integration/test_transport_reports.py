@@ -52,6 +52,14 @@ def test_a_failure_after_the_request_says_whether_an_answer_began(serve, answer,
     assert request.extensions.get("answered", 0) == status
 
 
+def test_a_body_of_the_largest_size_that_is_cut_is_not_called_too_large(serve):
+    upstream = serve(
+        lambda exchange: exchange.socket.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n" + b"x" * 50)
+    )
+    with a_transport(max_body_bytes=50) as transport, pytest.raises(httpx.RemoteProtocolError):
+        transport.handle_request(httpx.Request("POST", upstream.url))
+
+
 def test_a_failure_before_the_request_says_nothing_of_an_answer_and_where_it_was_to_go(transport):
     request = httpx.Request("POST", "http://127.0.0.1:1/")
     with pytest.raises(httpx.ConnectError, match=r"127\.0\.0\.1"):

@@ -174,6 +174,15 @@ def test_what_has_no_time_on_record_counts_as_young(untold):
     assert [what for what, _ in work.genesys.calls].count("look") == 3
 
 
+def test_one_that_died_while_it_was_waited_for_is_looked_for_with_patience_however_old_its_record_is():
+    tried = Checkpoint("native", pending_step="cobrowse", may_have_notified=True, session=Session("c-1"))
+    claimed = won(entry("first", lease_left=3.0, checkpoint=tried), after=60)
+    dead = entry("first", checkpoint=tried, updated=THEN)
+    work, told = asked(ScriptedGenesys(), claims=[claimed], reads=[dead] * 2)
+    assert told.status is Status.INITIATED
+    assert [what for what, _ in work.genesys.calls].count("look") == 3
+
+
 def test_what_shows_at_the_second_check_is_the_answer():
     _, told = asked(ScriptedGenesys(live=[(), (LIVE,)]), claims=[won(ended("first"), after=0.1)])
     assert told.status is Status.ALREADY_ACTIVE

@@ -98,8 +98,9 @@ def test_json_that_says_it_is_latin_1_is_taken_at_its_word():
     ],
 )
 def test_an_elements_type_is_read_unless_a_child_has_the_name_and_a_nil_one_is_nothing(inner, value):
-    text = f'<a xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="sf:Case">{inner}</a>'
-    assert read("xml", text, XML, names=("type",)) == {"a": value}
+    for kind in ("sf:Case", "Case"):
+        text = f'<a xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="{kind}">{inner}</a>'
+        assert read("xml", text, XML, names=("type",)) == {"a": value}
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", " GZIP "])

@@ -200,6 +200,14 @@ def test_a_large_conversation_is_read(others):
 NO_SCOPES = {
     "with 401": httpx.Response(401, json={"error": "invalid_scope"}),
     "with 403": httpx.Response(403, json={"error": "invalid_scope", "description": "not granted"}),
+    "in capitals": httpx.Response(403, json={"error": "INVALID_SCOPE"}),
+    "in the Platform API's form": refused(400, "invalid.scope", "not granted"),
+    "in words": httpx.Response(
+        400, json={"error": "invalid_request", "error_description": "The requested scope is invalid, or unknown"}
+    ),
+    "by the client's rights": httpx.Response(
+        401, json={"error": "unauthorized_client", "description": "client may not ask for these scopes"}
+    ),
 }
 
 
@@ -209,6 +217,12 @@ def test_auto_is_native_where_no_scope_is_granted(answer):
     org = Org(TOKEN=lambda request: answer if b"scope=" in request.read() else granted)
     outcome = start(org, "auto")
     assert (outcome.failure, outcome.flow, CREATE in org.calls) == (None, "native", False)
+
+
+def test_a_refusal_that_is_not_about_scopes_leaves_the_flow_as_it_is():
+    org = Org(TOKEN=httpx.Response(400, json={"error": "invalid_request", "description": "telescope"}))
+    failure = start(org, "auto").failure
+    assert (failure.code, org.calls) == ("genesys_unauthorized", [TOKEN])
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(404), page(410), httpx.Response(404, json=[])])

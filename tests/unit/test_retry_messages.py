@@ -105,6 +105,14 @@ def test_a_transports_error_says_what_it_means_for_the_call(fault, kind, message
     assert not map_transport_error(CONVERSATION, HOST, fault).ambiguous
 
 
+def test_where_genesys_can_not_be_reached_the_way_there_is_the_remedy():
+    assert map_transport_error(ATTACH, HOST, httpx.ConnectError("x")).hint == (
+        "Nothing was sent: this machine can't reach Genesys; check its DNS, GENESYS_PROXY and GENESYS_CA_FILE, with "
+        "`cobrowse-bridge doctor`."
+    )
+    assert map_transport_error(ATTACH, HOST, httpx.ReadError("x")).hint == ""
+
+
 def test_an_answer_past_the_limit_names_the_setting():
     assert map_transport_error(ATTACH, HOST, BodyTooLarge("x")).hint == (
         "The answer is larger than MAX_UPSTREAM_BYTES, in bytes; raise it."

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cobrowse.errors import SignatureInvalid
+from integrations.genesys.flows import FLOWS
 from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthParts, matching_secret
 from integrations.senders.auth.scheme import Scheme, SecretForm
@@ -220,7 +221,7 @@ ROT13 = Scheme(
 )
 HANDED_IN = {**SCHEMES, "rot13": ROT13}
 # "basic" and "bearer" are words of HTTP too.
-NAMES = set(SCHEMES) - {"basic", "bearer"}
+NAMES = (set(SCHEMES) - {"basic", "bearer"}) | {row.name for row in FLOWS}
 
 
 def turned(more="ring = 3\n", secret="a-secret-of-letters", **settings):
@@ -301,7 +302,7 @@ PRODUCT = [
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_beside_the_schemes_own_branches_on_the_name_of_one(path):
+def test_no_file_beside_the_schemes_own_branches_on_the_name_of_one_or_of_a_flow(path):
     found = [
         f"line {node.lineno}"
         for node in ast.walk(ast.parse(path.read_text()))

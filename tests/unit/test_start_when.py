@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cobrowse.existing_session import AGENT_PROBE_DELAYS, RINGING_SECONDS
 from cobrowse.ledger import Acquired, Checkpoint
 from cobrowse.model import Failure, Outcome, Session, Sessions, Status
 from tests.scripted import ScriptedGenesys, command, ended, entry, initiation
@@ -40,10 +39,10 @@ def test_while_nobody_has_answered_nothing_is_started_and_the_caller_may_retry()
         True,
         False,
     )
-    assert (outcome.failure.message, outcome.failure.retry_after) == (RINGS.unanswered, RINGING_SECONDS)
-    waits = [span.name for span in outcome.spans if span.kind == "wait"]
-    assert waits == ["before another check for an agent who answers"] * (len(AGENT_PROBE_DELAYS) - 1)
-    assert calls == ["look"] * len(AGENT_PROBE_DELAYS)
+    assert (outcome.failure.message, outcome.failure.retry_after) == (RINGS.unanswered, 10.0)
+    waits = [(span.name, span.seconds) for span in outcome.spans if span.kind == "wait"]
+    assert waits == [("before another check for an agent who answers", seconds) for seconds in (1.0, 1.5)]
+    assert calls == ["look"] * 3
     (settled,) = work.ledger.settled
     assert not settled[3].may_have_notified
 
@@ -74,8 +73,10 @@ def test_a_row_whose_worker_died_before_its_call_waits_for_the_agent_too():
 
 
 def test_a_session_that_stands_is_the_answer_even_while_it_rings():
-    outcome, calls, _ = asked(Ringing(Sessions((LIVE,), unanswered="no agent is connected")))
-    assert (outcome.status, calls) == (Status.ALREADY_ACTIVE, ["look"])
+    died = Acquired(entry("row", checkpoint=Checkpoint("native", session=Session("c-1")), attempts=2))
+    for claims in ([], [died]):
+        outcome, calls, _ = asked(Ringing(Sessions((LIVE,), unanswered="no agent is connected")), claims=claims)
+        assert (outcome.status, outcome.flow, calls) == (Status.ALREADY_ACTIVE, "", ["look"])
 
 
 def test_an_offer_that_the_conversation_does_not_show_is_the_answer_for_the_second_agents_event():
@@ -94,7 +95,8 @@ UNSEEN = {
     "at once": (TAKEN, 1, Status.UNVERIFIED, True),
     "an answer that could not be read, so without an id": (Session("c-1"), 5, Status.UNVERIFIED, True),
     "an end that is none": (TAKEN._replace(offer_ends="soon"), 59, Status.UNVERIFIED, True),
-    "after a minute": (TAKEN, 61, Status.UNVERIFIED, False),
+    "just short of a minute": (TAKEN, 59.9, Status.UNVERIFIED, True),
+    "after a minute": (TAKEN, 60, Status.UNVERIFIED, False),
     "an offer that has ended": (TAKEN._replace(offer_ends="2020-01-01T00:00:00Z"), 5, Status.UNVERIFIED, False),
     "one that was shown and is no more": (TAKEN._replace(verified=True), 5, Status.INITIATED, False),
     "one that failed": (TAKEN, 5, Status.FAILED, False),

@@ -8,6 +8,8 @@ hyphenated and with blanks; labels that are numbers, objects and lists; a byte o
 other character sets.
 """
 
+import gzip
+
 import orjson
 import pytest
 
@@ -228,6 +230,11 @@ def test_another_encoding_of_unicode_is_named(encoding):
         parse_body('{"a": 1}'.encode(encoding))
 
 
+def test_what_is_compressed_is_not_taken_for_it():
+    with pytest.raises(MalformedRequest, match="the body is not JSON: "):
+        parse_body(gzip.compress(b"{}"))
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "name"),
     [
@@ -237,6 +244,8 @@ def test_another_encoding_of_unicode_is_named(encoding):
         ("application/json; charset=ISO-8859-1", "é".encode("latin-1"), "é"),
         ("application/json; charset=latin1", "é".encode(), "é"),
         ('application/json;charset="windows-1252"', "€".encode("cp1252"), "€"),
+        ("application/json; charset=", "é".encode(), "é"),
+        ('application/json; charset=""; charset=latin1', "é".encode("latin-1"), "é"),
     ],
 )
 def test_a_charset_that_json_does_not_need_loses_nothing(kind, body, name):
