@@ -27,7 +27,7 @@ class Row:
     state: State = State.RUNNING
     outcome: Outcome | None = None
     late: bool = False
-    ended: float = 0.0
+    ended: float | None = None
     waiting: list[Actor] = field(default_factory=list)
 
     @property
