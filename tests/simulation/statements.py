@@ -72,7 +72,7 @@ class Statements:
         row = self._held(lease)
         if row is None:
             return False
-        row.checkpoint, row.updated, row.ended = checkpoint, self.now(), 0.0
+        row.checkpoint, row.updated, row.ended = checkpoint, self.now(), None
         return True
 
     def _settle(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome) -> bool:
@@ -95,7 +95,7 @@ class Statements:
 
     def _mark_ended(self, entry: InitiationRecord, correlation: str) -> None:
         row, world = self.by_id.get(entry.id), self.world
-        if row is not None and not row.ended:
+        if row is not None and row.ended is None:
             row.ended = self.now()
             win = next((win for win in reversed(self.wins) if win.correlation == correlation), None)
             awaited = win is not None and self.at_work(win.row) and win.row.attempts == win.attempt
@@ -146,7 +146,7 @@ class Statements:
         """Who else is at work on the conversation, ends first, and who may have invited; of each the newest first."""
         others = [other for other in reversed(self.rows) if other is not row and other.conversation == row.conversation]
         ahead = [other for other in others if self._left(other) > 0]
-        invited = [other for other in others if other.checkpoint.may_have_notified and not other.ended]
+        invited = [other for other in others if other.checkpoint.may_have_notified and other.ended is None]
         ahead.sort(key=lambda other: other.command.action != "end")
         return ahead, [other for other in invited if not self._left(other)]
 
@@ -176,5 +176,5 @@ class Statements:
             outcome,
             None,
             updated,
-            _EPOCH + timedelta(seconds=row.ended) if row.ended else None,
+            _EPOCH + timedelta(seconds=row.ended) if row.ended is not None else None,
         )
