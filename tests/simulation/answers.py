@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from cobrowse.errors import LedgerUnavailable
 from cobrowse.existing_session import UNSEEN_SECONDS
 from cobrowse.ledger import State
-from cobrowse.model import Status
+from cobrowse.model import SessionState, Status
 from tests.simulation.callers import MOST_TRIES
 from tests.simulation.conversations import Session
 from tests.simulation.evidence import Evidence
@@ -161,6 +161,25 @@ def _was_known_as_ended(evidence: Evidence, delivery: Delivery, row: Row, sessio
         if noted.at < delivery.on_request or noted.order < claimed or (noted.awaited and ender.order < claimed):
             return True
     return False
+
+
+def a_status_is_true(evidence: Evidence) -> Iterator[str]:
+    """Who is told that a session is over finds it over; who is told that it is live, that it was so when asking.
+
+    What was noted after a success that was a gateway's page is not counted, nor a session whose id was lost.
+    """
+    for delivery in evidence.deliveries:
+        if delivery.view is None or evidence.platform.garbled:
+            continue
+        session = evidence.platform.sessions.get(delivery.record.checkpoint.session.cobrowse_session_id)
+        if session is None:
+            continue
+        conversation = evidence.platform.conversations[delivery.record.conversation_id]
+        over, state = min(session.ended, conversation.ended, conversation.left), delivery.view.state
+        if state is SessionState.ENDED and over > delivery.ended:
+            yield f"{delivery.command.correlation_id}: told that {session.id} has ended while it is live"
+        if state in (SessionState.OFFERED, SessionState.JOINED) and over < delivery.on_request:
+            yield f"{delivery.command.correlation_id}: told that {session.id} is {state.value}, which had ended"
 
 
 def an_end_is_one(evidence: Evidence) -> Iterator[str]:

@@ -37,6 +37,7 @@ def violations(service: Service, callers: Callers) -> list[str]:
     )
     with_power = (
         answers.an_end_is_one,
+        answers.a_status_is_true,
         answers.nobody_gets_what_was_known_as_ended,
         answers.the_ledger_is_blamed_for_its_own_faults_only,
         answers.repeats_get_the_same_answer,

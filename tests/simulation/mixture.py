@@ -56,6 +56,7 @@ def send_requests(world: Scheduler, callers: Callers, platform: Platform, deadli
         if random.random() < 0.15:
             world.spawn("operator", lambda deadline=deadline: callers.operator(deadline))
     _end(world, callers, names, deadlines)
+    _ask_for_status(world, callers)
     go_back_and_forth(world, callers, names, deadlines, can_be_ended=platform.endpoints == ("native",))
 
 
@@ -72,6 +73,16 @@ def _end(world: Scheduler, callers: Callers, names: list[str], deadlines: tuple[
         # As long as an offer stands, or an invitation that nobody has seen, there is nothing final to be told.
         request = Request(f"ender{number}", command, deadline + 1.0, repeats=dice.choice((0, 1)), pauses=(3.0, 10.0))
         world.spawn(request.label, lambda request=request: callers.keyed(request), after=at)
+
+
+def _ask_for_status(world: Scheduler, callers: Callers) -> None:
+    """Now and then somebody asks what has become of the starts. Dice of its own leave the other runs as they are."""
+    dice = Random(f"status {world.seed}")
+    if dice.random() >= 0.1:
+        return
+    for number in range(dice.choice((2, 4))):
+        after = dice.choice((1.0, 10.0, 40.0)) * dice.random()
+        world.spawn(f"asker{number}", lambda: callers.ask_for_status(dice), after=after)
 
 
 def _send(world: Scheduler, callers: Callers, number: int, command: Command, patience: float, start: float) -> None:

@@ -7,7 +7,7 @@ from cobrowse.errors import ConversationNotActive, GenesysBadResponse, SessionNo
 from cobrowse.flow import Attempt, Flow
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import Acquired, Checkpoint, Lease, Ledger, lock_key_for
-from cobrowse.model import Command, Outcome, Sessions, Status
+from cobrowse.model import Command, Outcome, Sessions, SessionState, SessionView, Status
 from cobrowse.outcomes import outcome_of
 from tests.simulation import mutant_ledgers
 from tests.simulation.scenario import Mutant, run
@@ -21,7 +21,7 @@ class _Rowwise:
         self._flows = flows
         self.newest_webchat = flows.newest_webchat
         self.sessions = flows.sessions
-        self.ending, self.find_live = flows.ending, flows.find_live
+        self.ending, self.find_live, self.view = flows.ending, flows.find_live, flows.view
 
     def flow(self, name: str = "") -> Flow:
         flow = self._flows.flow(name)
@@ -64,6 +64,14 @@ class _Unmindful(_Rowwise):
     def __init__(self, flows) -> None:
         super().__init__(flows)
         self.sessions = lambda _attempt: Sessions()
+
+
+class _Assumes(_Rowwise):
+    """What was started is there."""
+
+    def __init__(self, flows) -> None:
+        super().__init__(flows)
+        self.view = lambda _attempt, _session: SessionView(SessionState.OFFERED)
 
 
 class _AnyAgent(_Rowwise):
@@ -141,18 +149,18 @@ class _IgnoredOnRecord(Initiation):
 MUTANTS = (
     Mutant("no look before a repeat", "invited again", disguise=_Blind, shown_by=24),
     Mutant("a lost answer is a failure", "invited again", disguise=_Hasty, shown_by=24),
-    Mutant("a session without a name is made again", "though it had", disguise=_Prolific, shown_by=865),
+    Mutant("a session without a name is made again", "though it had", disguise=_Prolific, shown_by=2839),
     Mutant("no lease check", "another answer than", mutant_ledgers.AnyHolder, shown_by=24),
     Mutant("no unique key", "invited again", mutant_ledgers.NoUniqueKey, shown_by=888),
     Mutant("no commit before the call", "invited again", mutant_ledgers.NoCommitBeforeCall, shown_by=106),
     Mutant("no wait for the disk", "invited again", mutant_ledgers.NeverOnDisk, shown_by=209),
     Mutant("no look at the conversation", "was live", disguise=_Unmindful, shown_by=1),
     Mutant("no history", "was live", mutant_ledgers.NoHistory),
-    Mutant("no history for who has a key", "was live", mutant_ledgers.NoHistoryWithAKey),
+    Mutant("no history for who has a key", "was live", mutant_ledgers.NoHistoryWithAKey, shown_by=1),
     Mutant("a take-over that does not see whom it came after", "was live", mutant_ledgers.BlindTakeOver, shown_by=106),
     Mutant("a person who does not see who is at work", "was live", mutant_ledgers.BlindPerson, shown_by=79),
     Mutant("an open offer that is not heard of", "was live", mutant_ledgers.NoOffers, shown_by=5),
-    Mutant("an invitation that is not seen stands nowhere", "was live", mutant_ledgers.NoUnseen),
+    Mutant("an invitation that is not seen stands nowhere", "was live", mutant_ledgers.NoUnseen, shown_by=6),
     Mutant("nobody waits for who is at work", "was live", mutant_ledgers.NoQueue, shown_by=6),
     Mutant("an agent who rings counts", "before an agent answered", disguise=_AnyAgent, shown_by=76),
     Mutant("a customer who has left counts", "who had left", disguise=_GoneOrNot, shown_by=18),
@@ -163,14 +171,15 @@ MUTANTS = (
     Mutant(
         "a repeat that joins what an end has ended", "known as ended", mutant_ledgers.TellsOwnersOnly, shown_by=2165
     ),
-    Mutant("an end that is not waited for first", "known as ended", mutant_ledgers.NewestFirst, shown_by=611),
+    Mutant("an end that is not waited for first", "known as ended", mutant_ledgers.NewestFirst, shown_by=2308),
     Mutant("no time for the read after a wait", "which it was not", mutant_ledgers.ReadsUntilTheDeadline, shown_by=11),
     Mutant("a dry run that is a run", "a dry run that was none", initiation=_DoesItDry, shown_by=29),
+    Mutant("a status that does not look", "which had ended", disguise=_Assumes, shown_by=201),
     Mutant("an ignored delivery that takes its key", "was ignored", initiation=_IgnoredOnRecord, shown_by=1),
     Mutant("links for who did not start it", "shown to", mutant_ledgers.LinksForAll, shown_by=4),
     Mutant("a lease shorter than the deadline", "though it had", mutant_ledgers.ShortLease, shown_by=118),
-    Mutant("an answer kept otherwise than it was given", "another answer than", mutant_ledgers.Forgetful),
-    Mutant("an event beside its outcome", "without its event", mutant_ledgers.EventBeside, shown_by=1),
+    Mutant("an answer kept otherwise than it was given", "another answer than", mutant_ledgers.Forgetful, shown_by=1),
+    Mutant("an event beside its outcome", "without its event", mutant_ledgers.EventBeside),
     Mutant(
         "an event that is sent before it is on disk",
         "was received and is not on record",
