@@ -46,9 +46,9 @@ class SampleDelivery:
 
     @cached_property
     def delivery_id(self) -> str:
-        """The id by which the row knows the delivery again; "" if it has none."""
+        """The id that it comes with; "" if it has none. The row may add the conversation to it."""
         first = self.expect[0].get("wanted", self.expect[0])
-        return str(first.get("delivery_id", ""))
+        return str(first.get("delivery_id", "")).removesuffix(f":{CONVERSATION}")
 
     @cached_property
     def channel(self) -> str:

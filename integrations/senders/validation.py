@@ -17,7 +17,6 @@ from integrations.senders.payloads.content import CHOICES
 from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
 from integrations.senders.payloads.paths import Path, conversation_id, medium
 from integrations.senders.rate_limit import parse_rate
-from integrations.senders.requests import HEADER
 from integrations.senders.response_policies import RESPONSE_POLICIES, ResponsePolicy
 from schemas.addresses import is_network
 
@@ -40,12 +39,6 @@ def _path(value: object) -> str:
         f"reads the header {name[:60]!r}, which {fault}" for name in sorted(headers) if (fault := checks.header(name))
     ]
     return faults[0] if faults else ""
-
-
-def _delivery_id(value: object) -> str:
-    if isinstance(value, str) and value.startswith(HEADER):
-        return checks.header(value.removeprefix(HEADER))
-    return _path(value)
 
 
 def _rate(value: object) -> str:
@@ -89,7 +82,7 @@ KEYS: Mapping[str, Check] = {
     "requested_by": _path,
     "session_settings": _path,
     "filter": _path,
-    "delivery_id": _delivery_id,
+    "delivery_id": _path,
     "deadline_seconds": checks.number(*_DEADLINES),
     "always_200": checks.boolean,
     "reuse_live_session": checks.boolean,

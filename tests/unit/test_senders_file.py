@@ -129,8 +129,8 @@ def test_a_name_that_is_no_part_of_a_url_is_refused(name):
         (GOOD + "conversation_id = ''", "conversation_id: must be a text that is not empty"),
         (GOOD + "filter = 'lenght(@) > `1`'", "filter: is not a JMESPath: there is no function lenght()"),
         (GOOD + "filter = 'a && not_there(b)'", "filter: is not a JMESPath: there is no function not_there()"),
-        (GOOD + "delivery_id = 'header:'", "delivery_id: must be the name of a header"),
-        (GOOD + "delivery_id = 'header:a b'", "delivery_id: must be the name of a header"),
+        (GOOD + "delivery_id = 'header:'", "delivery_id: is not a JMESPath: "),
+        (GOOD + "delivery_id = 'header:a b'", "delivery_id: is not a JMESPath: "),
         (GOOD + "rate_limit = '0/minute'", "rate_limit: '0/minute' is not a rate; write it as 60/minute"),
         (
             GOOD + "rate_limit = '1/second;5/minute'",
