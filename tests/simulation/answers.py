@@ -140,8 +140,8 @@ def nobody_gets_what_was_known_as_ended(evidence: Evidence) -> Iterator[str]:
         if session is None or not session.invitations:
             continue
         row, wins = evidence.row_of(session), evidence.wins[command.correlation_id]
-        if delivery.again is not None and not wins:
-            continue  # a person who runs again what has succeeded by then is shown the answer on record
+        if evidence.is_on_record(delivery):
+            continue
         if delivery.identity == evidence.identity(session.created_by) or any(win.row is row for win in wins):
             continue
         if _was_known_as_ended(evidence, delivery, row, session):
@@ -192,7 +192,8 @@ def an_end_is_one(evidence: Evidence) -> Iterator[str]:
         command, outcome = delivery.command, delivery.outcome
         if command.action != "end" or outcome is None or outcome.replayed or outcome.failure is not None:
             continue
-        if delivery.dry:  # it does not ask the ledger for what the conversation does not show
+        # A dry run does not ask the ledger for what the conversation does not show.
+        if delivery.dry or evidence.is_on_record(delivery):
             continue
         if command.correlation_id in evidence.platform.garbled:
             continue

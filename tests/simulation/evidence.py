@@ -6,7 +6,7 @@ from tests.simulation.callers import Callers
 from tests.simulation.conversations import Session
 from tests.simulation.genesys import Platform
 from tests.simulation.rows import Row, Settled, Win
-from tests.simulation.service import Service
+from tests.simulation.service import Delivery, Service
 
 
 class Evidence:
@@ -33,6 +33,10 @@ class Evidence:
     def win(self, correlation: str, when: float) -> Win | None:
         """The claim under which this delivery did something at that time."""
         return next((win for win in reversed(self.wins[correlation]) if win.at <= when), None)
+
+    def is_on_record(self, delivery: Delivery) -> bool:
+        """Whether it is a person's who runs again what has succeeded by then, and is shown the answer on record."""
+        return delivery.again is not None and not self.wins[delivery.command.correlation_id]
 
     def row_of(self, session: Session) -> Row:
         """The row that a session was made under."""
