@@ -85,7 +85,7 @@ def _first_seed(number: int) -> int | None:
 
 
 def _find_mutants(workers: int) -> int:
-    """Exit status 1 if a mutant is shown by none of the seeds that the test tries, or by another than its own."""
+    """Exit status 1 if a mutant is not shown by the seed that its `shown_by` names."""
     with Pool(workers) as pool:
         firsts = pool.map(_first_seed, range(len(MUTANTS)), 1)
     for mutant, seed in zip(MUTANTS, firsts, strict=True):
