@@ -6,16 +6,16 @@ import sys
 import click
 
 from app import build
-from cobrowse.ending import command_to_end
+from cobrowse.ending import build_end_command
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import InitiationRecord
 from cobrowse.model import Command as Request
 from cobrowse.model import Status
 from commands.group import Command, Failure
 from commands.ledger import errors_as_failures
-from commands.needs import GENESYS, LEDGER
-from commands.start import SENDER, complain_of, parse_conversation_id, run_by_hand
-from commands.terminal import say, say_json
+from commands.setting_groups import GENESYS, LEDGER
+from commands.start import SENDER, echo_failure, parse_conversation_id, run_by_hand
+from commands.terminal import echo, echo_json
 from integrations.ids import new_id
 from integrations.observability.logging import configure_logging
 from settings import load_settings
@@ -39,18 +39,18 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
     initiate = build(settings).initiate
     user, seconds = getpass.getuser(), settings.deadline_seconds
     request = (
-        command_to_end(_record(initiate, initiation_id), SENDER, user, seconds, new_id())
+        build_end_command(_record(initiate, initiation_id), SENDER, user, seconds, new_id())
         if initiation_id
         else Request(SENDER, new_id(), seconds, conversation_id=valid_id, requested_by=user, action="end")
     )
     outcome = run_by_hand(initiate, request, dry_run=dry_run, as_json=as_json)
     if as_json:
-        say_json(responses.to_answer(outcome))
+        echo_json(responses.to_answer(outcome))
     elif outcome.failure is not None:
-        complain_of(outcome.failure)
+        echo_failure(outcome.failure)
     else:
-        say("")
-        say(f"✓ {outcome.status.value}: {_STATUS_TEXTS.get(outcome.status, 'a session is live')}", style="green")
+        echo("")
+        echo(f"✓ {outcome.status.value}: {_STATUS_TEXTS.get(outcome.status, 'a session is live')}", style="green")
     sys.exit(0 if outcome.success else 1)
 
 

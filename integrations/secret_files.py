@@ -43,7 +43,7 @@ class Variables(Mapping[str, str]):
         if not file:
             return self._environ[name]
         if value:
-            raise SecretFileError(f"{name}_FILE: set beside {name}; set one of the two")
+            raise SecretFileError(f"{name}_FILE: set together with {name}; set one of the two")
         try:
             with Path(file).open(encoding="utf-8-sig") as stream:
                 text = stream.read(MAX_BYTES + 1)

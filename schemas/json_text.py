@@ -18,7 +18,7 @@ _HIGH, _LOW = rb"[dD][89abAB][0-9a-fA-F]{2}", rb"[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPES = re.compile(rb"\\(?:u" + _HIGH + rb"\\u" + _LOW + rb"|(u" + _HIGH + rb"|u" + _LOW + rb")|.)", re.DOTALL)
 
 
-def read_json(text: bytes) -> object:
+def parse_json(text: bytes) -> object:
     """The value of a JSON text in UTF-8. Half a letter reads as U+FFFD. Raises orjson.JSONDecodeError.
 
     Half a surrogate pair, or a few of a letter's bytes, can be neither stored nor sent on, and occur in fields that are
@@ -58,7 +58,7 @@ def parse_body(body: bytes, charset: str = "utf-8") -> object:
     if b"\0" in body[:2] or body[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
         raise MalformedRequest("the body is in UTF-16 or UTF-32; JSON is UTF-8")
     try:
-        return read_json(body)
+        return parse_json(body)
     except orjson.JSONDecodeError as error:
         raise MalformedRequest(
             f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"

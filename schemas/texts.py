@@ -59,7 +59,7 @@ def placeholder_in(value: object) -> str:
     return found[0].strip() if found else ""
 
 
-def input_named_by(placeholder: str, field: str) -> str:
+def input_name(placeholder: str, field: str) -> str:
     """The name of the data-action input that a placeholder stands for, without the macro around it.
 
     A word for no value names none; it is known by the `field` that it came in.

@@ -9,7 +9,7 @@ from cobrowse.clock import Clock
 from integrations.secret_files import Variables
 from integrations.senders.auth.credentials import ApiKeys
 from integrations.senders.rate_limit import RateLimiter
-from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
+from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_errors
 from schemas.environment import read
 from settings.conflicts import find_conflicts
 from settings.table import Settings
@@ -55,7 +55,7 @@ def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[st
 def load_auth(
     settings: Settings, clock: Clock, environ: Mapping[str, str] = ENVIRONMENT, senders_text: str | None = None
 ) -> tuple[ApiKeys, Senders, RateLimiter]:
-    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file.
+    """Who may call, and how often. SettingsError with every error of the API keys and of the senders file.
 
     `senders_text` is the senders file's text where it was read before.
     """
@@ -76,7 +76,7 @@ def load_auth(
                 max_body_bytes=settings.max_body_bytes,
                 participant_data=settings.participant_data,
             )
-            errors += retention_faults(senders, settings.ledger_retention_seconds)
+            errors += retention_errors(senders, settings.ledger_retention_seconds)
     except SendersFileError as error:
         errors += error.errors
     try:

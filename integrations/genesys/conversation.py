@@ -41,7 +41,7 @@ _LEFT = (
 
 
 class ConversationSnapshot:
-    """A conversation as one GET showed it: a loaded ConversationSchema. Each part is read when it is first asked for.
+    """A conversation as one GET returned it: a loaded ConversationSchema. Each property is computed at its first use.
 
     Most callers ask whether it shows one session, and no more.
     """
@@ -96,7 +96,7 @@ class ConversationSnapshot:
 
     @cached_property
     def parts(self) -> tuple[CobrowsePart, ...]:
-        """Who is in which session."""
+        """Who takes part in which session."""
         return parts_of(self._shown)
 
     @property
@@ -131,7 +131,7 @@ class ConversationSnapshot:
                 f"conversation {self.id} is {' and '.join(self.kinds)}, which can't carry cobrowse"
             )
 
-    def contradict(self, channel: Channel | None) -> None:
+    def raise_if_other_channel(self, channel: Channel | None) -> None:
         """Raise CobrowseNotSupported if the conversation is known to be on another channel than the requested one."""
         if channel is not None and self.kinds and channel not in self.kinds:
             kinds = " and ".join(self.kinds)

@@ -25,7 +25,7 @@ class Fields(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BudgetHeaders:
-    """A token's calls in the present window: so many of `allowed`, and `reset` seconds until the next window."""
+    """A token's calls in the current window: `count` of `allowed`, and `reset` seconds until the next window."""
 
     count: float
     allowed: float
@@ -53,7 +53,7 @@ def retry_after(value: str, clock: Clock) -> float | None:
     return min(seconds, _MAX_WAIT) if seconds >= 0 else None
 
 
-def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
+def parse_wait(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
     """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message.
 
     These headers count whole seconds, so that the 0 of a 429 may be nearly a second.
@@ -73,7 +73,7 @@ def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float |
     return min(float(found[1]) * factor, _MAX_WAIT)
 
 
-def budget_of(headers: Fields) -> BudgetHeaders | None:
+def parse_budget(headers: Fields) -> BudgetHeaders | None:
     """The budget that a response states, whatever its status; None without one, or if it is not in numbers."""
     count = _number(headers, "inin-ratelimit-count")
     if count is None:

@@ -18,7 +18,7 @@ from cobrowse.errors import InvalidRequest, NotAuthenticated
 from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, constant_time_equals, secret_bytes
 from integrations.senders.requests import UnverifiedRequest
-from schemas.json_text import read_json
+from schemas.json_text import parse_json
 from schemas.texts import SHOWN_LENGTH
 
 # What is sent back of a vendor's challenge: a token, and nothing that a signature or a page could be made of.
@@ -57,7 +57,7 @@ Answer = Callable[[UnverifiedRequest, HandshakeRow], HandshakeAnswer | None]
 class Handshake:
     """One vendor's. `answer` is None for what is no handshake; `keys` are those of a sender's row that it uses.
 
-    `with_credential`: it brings what comes with every request, if that is how the row's sender proves itself.
+    `with_credential`: it carries the row's credential, if that comes with every request.
     `signs`: it is answered with the row's first secret. `leaves_notes`: it asks something of a person.
     """
 
@@ -149,17 +149,13 @@ def _meta(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAnswer | N
     return HandshakeAnswer(_token(incoming.query_value("hub.challenge").decode("latin-1"), "hub.challenge"))
 
 
-def _intercom(_incoming: UnverifiedRequest, _row: HandshakeRow) -> HandshakeAnswer | None:
-    """developers.intercom.com, set up webhooks: an unauthenticated HEAD is answered 200."""
-    return HandshakeAnswer("")
-
-
 _TABLE = (
     Handshake("event-grid", _event_grid),
     # CloudEvents has no proof of its own for it; a row whose credential comes with every request asks for that.
     Handshake("cloudevents", _cloudevents, method="OPTIONS", with_credential=True, keys=("handshake_origins",)),
     Handshake("front", _front),
-    Handshake("intercom", _intercom, method="HEAD"),
+    # developers.intercom.com, set up webhooks: an unauthenticated HEAD is answered 200.
+    Handshake("intercom", lambda _incoming, _row: HandshakeAnswer(""), method="HEAD"),
     Handshake("zoom", _zoom, signs=True),
     Handshake("slack", _slack),
     Handshake("sns", _sns, keys=("confirm_subscription",), leaves_notes=True),
@@ -179,7 +175,7 @@ def check_origins(value: object) -> str:
 def _body(incoming: UnverifiedRequest) -> object:
     """The JSON in a body; None if it is none."""
     try:
-        return read_json(incoming.body)
+        return parse_json(incoming.body)
     except orjson.JSONDecodeError:
         return None
 

@@ -32,7 +32,7 @@ class Replacements:
     iso: str
 
 
-# Not slots: what is derived once is kept beside the fields.
+# Not slots: cached properties are stored beside the fields.
 @dataclass(frozen=True)
 class SampleDelivery:
     """One sender's delivery. `expect` is what the row makes of it, an entry for each event."""
@@ -55,7 +55,7 @@ class SampleDelivery:
         """The channel of the conversation that it is about."""
         return self.expect[0].get("wanted", {}).get("channel") or "webchat"
 
-    def make_another(self, replacements: Replacements) -> tuple[dict[str, str], str]:
+    def render(self, replacements: Replacements) -> tuple[dict[str, str], str]:
         """The headers and the body of another delivery like this one."""
         headers = {
             name: self._replace_times(value, replacements)

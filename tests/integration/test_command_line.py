@@ -161,7 +161,7 @@ def test_what_sns_asks_a_person_to_do_is_shown_with_its_row(bridge, tmp_path):
     assert not re.search(r"^  note ", bridge("senders", **variables).stdout, re.MULTILINE)
     url = "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&Token=" + "2" * 120
     with closing(connect(f"sqlite:///{tmp_path}/ledger.sqlite3", keys=(), retention_seconds=60)) as ledger:
-        ledger.notes.keep("sns", f"open it to confirm: {url}")
+        ledger.notes.save("sns", f"open it to confirm: {url}")
     assert re.search(
         rf"^  note +open it to confirm: {re.escape(url)}$", bridge("senders", **variables).stdout, re.MULTILINE
     )

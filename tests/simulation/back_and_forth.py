@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from cobrowse.ending import can_end, command_to_end
+from cobrowse.ending import build_end_command, can_end
 from cobrowse.model import Action, Command
 from tests.simulation.callers import MOST_TRIES, Callers, Request
 from tests.simulation.scheduler import Scheduler
@@ -58,7 +58,7 @@ def _end_from_the_console(callers: Callers) -> Callable[[Request], None]:
         starts = (row for row in reversed(ledger.rows) if row.command.action == "start" and row.conversation == wanted)
         record = next(map(ledger.entry, starts), None)
         if record is not None and can_end(record):
-            command = command_to_end(record, "console", "a person", request.command.deadline_seconds, "")
+            command = build_end_command(record, "console", "a person", request.command.deadline_seconds, "")
             callers.keyless(replace(request, command=command, tries=1))
 
     return ask

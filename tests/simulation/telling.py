@@ -70,7 +70,7 @@ class Telling:
         )
         sender = self.sender(self, lease, poster, self, clock, lambda works: [work() for work in works])
         self.world.spawn(f"{process.name}/lease", lambda: self.loop(RENEW_INTERVAL, lease.renew), process)
-        self.world.spawn(f"{process.name}/sender", lambda: self.loop(POLL_INTERVAL, sender.turn), process)
+        self.world.spawn(f"{process.name}/sender", lambda: self.loop(POLL_INTERVAL, sender.send_due), process)
 
     def lose_power(self) -> None:
         """The machine or its database goes, with what is not on disk: tries may be made again."""
@@ -119,8 +119,8 @@ class Telling:
     def backlog(self) -> tuple[int, float]:
         return self.table.backlog()
 
-    def hold(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
-        held = self.ledger.as_synced(lambda: self.leases.hold(name, owner, lease_seconds))
+    def acquire(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
+        held = self.ledger.as_synced(lambda: self.leases.acquire(name, owner, lease_seconds))
         return self.ledger.reached("hold", owner, held)
 
     def release(self, name: str, owner: str) -> None:

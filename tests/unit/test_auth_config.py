@@ -24,7 +24,7 @@ def test_a_row_that_says_nothing_has_these_parameters():
         **dict.fromkeys(("secrets", "names", "subjects", "trusted_proxies"), ()),
         **dict.fromkeys(("header", "query", "username", "subject_header", "prefix", "timestamp_header"), ""),
         **dict.fromkeys(("signature_format", "template", "public_base_url"), ""),
-        own=None,
+        prepared=None,
     )
 
 

@@ -11,7 +11,7 @@ LIST = "must be a list of texts with at least one"
 TABLE = 'must be a table of texts, such as { sub = "…" }'
 HALF = checks.number(0.5, 55)
 SECONDS = "must be a number of seconds from 0.5 to 55"
-WHOLE = checks.whole(1, 9, "bytes")
+WHOLE = checks.integer(1, 9, "bytes")
 BYTES = "must be a whole number of bytes from 1 to 9"
 LETTERS = checks.matching(re.compile("[a-z]+"), "small letters")
 FEW = checks.choice(("one", "two"), "word")
@@ -99,4 +99,4 @@ def test_a_value_of_another_form_is_refused_with_the_form_that_it_must_have(chec
     [(True, "; true came"), ("a", "; 'a' came"), ([""], "; [''] came"), ("x" * 70, f"; '{'x' * 59} came")],
 )
 def test_what_came_is_shown_as_it_is_written_and_cut(value, end):
-    assert checks.came(value) == end
+    assert checks.received(value) == end

@@ -258,7 +258,7 @@ def test_a_delivery_id_that_is_too_long_or_not_plain_is_hashed(value):
 def test_a_scheme_knows_the_header_its_vendor_puts_the_delivery_id_into(signature, header):
     text = f'[senders.one]\nsignature = "{signature}"\nsecrets = ["$S"]\nenvelope = "custom"\n'
     sender = load_senders(text, {"S": "whsec_" + "A" * 32}).get("one")
-    (event,) = sender.read(came({"conversationId": C}, {header: "abc-1"}))
+    (event,) = sender.parse_events(came({"conversationId": C}, {header: "abc-1"}))
     assert event.delivery_id == "abc-1"
 
 

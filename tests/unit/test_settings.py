@@ -101,11 +101,11 @@ def test_a_password_is_set_once(tmp_path):
     (tmp_path / "password").write_text("a-password-of-all\r\n", "utf-8-sig")  # as editors on Windows write it
     assert load_settings(GOOD | file).console_password.reveal() == "a-password-of-all"
     assert faults(**GOOD, **file, CONSOLE_PASSWORD="another-password") == [
-        "CONSOLE_PASSWORD_FILE: set beside CONSOLE_PASSWORD; set one of the two"
+        "CONSOLE_PASSWORD_FILE: set together with CONSOLE_PASSWORD; set one of the two"
     ]
     entry = user_row("ann", "operator", "a-password-of-ann")
     (both,) = faults(**GOOD, CONSOLE_PASSWORD="a-password-of-all", CONSOLE_USERS=entry)
-    assert both.startswith("CONSOLE_USERS: set beside CONSOLE_PASSWORD, which would let anybody with it in")
+    assert both.startswith("CONSOLE_USERS: set together with CONSOLE_PASSWORD, which admits anyone who knows it")
     assert "a-password" not in both
 
 

@@ -11,7 +11,7 @@ import pytest
 from cobrowse.errors import NotAuthenticated, SignatureInvalid, SignatureMissing, StaleTimestamp
 from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.schemes import SCHEMES
-from integrations.senders.auth.timestamps import seconds_in, written
+from integrations.senders.auth.timestamps import format_timestamp, parse_timestamp
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import NOW
@@ -157,7 +157,7 @@ def test_a_rows_timestamp_may_be_in_each_unit_and_one_in_another_form_is_refused
     ],
 )
 def test_timestamps_are_read_as_the_scheme_writes_them(text, unit, seconds):
-    assert seconds_in(text, unit) == seconds
+    assert parse_timestamp(text, unit) == seconds
 
 
 @pytest.mark.parametrize(
@@ -172,12 +172,12 @@ def test_timestamps_are_read_as_the_scheme_writes_them(text, unit, seconds):
 def test_a_timestamp_of_another_form_is_refused(text, unit):
     kind = {"iso": "a time in ISO 8601", "s": "in seconds since 1970", "ms": "in milliseconds since 1970"}[unit]
     with pytest.raises(SignatureInvalid, match=f"its timestamp {re.escape(repr(text))} is not {kind}"):
-        seconds_in(text, unit)
+        parse_timestamp(text, unit)
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "iso"])
 def test_a_written_timestamp_reads_back_as_the_same_second(unit):
-    assert seconds_in(written(NOW, unit), unit) == NOW.timestamp()
+    assert parse_timestamp(format_timestamp(NOW, unit), unit) == NOW.timestamp()
 
 
 def test_what_goes_into_the_query_is_put_there():

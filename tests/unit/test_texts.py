@@ -18,7 +18,7 @@ from schemas.json_text import charset_of, parse_body
 from schemas.texts import (
     LABEL_LENGTH,
     conversation_id_in,
-    input_named_by,
+    input_name,
     label_in,
     medium_in,
     placeholder_in,
@@ -87,7 +87,7 @@ def test_what_is_none_is_not_taken_for_one(text):
     ],
 )
 def test_the_input_that_was_not_set_is_named(placeholder, name):
-    assert input_named_by(placeholder, "the field") == name
+    assert input_name(placeholder, "the field") == name
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations.genesys.waits import BudgetHeaders, budget_of, retry_after, wait_of
+from integrations.genesys.waits import BudgetHeaders, parse_budget, parse_wait, retry_after
 from tests.clocks import ManualClock
 
 DAY = 86_400.0
@@ -59,7 +59,7 @@ def test_retry_after_is_a_number_or_a_date_and_a_day_at_most(header, seconds):
     ],
 )
 def test_the_wait_in_a_message_is_read_with_its_unit(message, seconds):
-    assert wait_of(429, {}, message, ManualClock()) == seconds
+    assert parse_wait(429, {}, message, ManualClock()) == seconds
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,20 @@ def test_the_wait_in_a_message_is_read_with_its_unit(message, seconds):
     ],
 )
 def test_retry_after_counts_first_then_a_429s_window_then_its_message(status, headers, seconds):
-    assert wait_of(status, headers, "Retry in 9 seconds", ManualClock()) == seconds
+    assert parse_wait(status, headers, "Retry in 9 seconds", ManualClock()) == seconds
 
 
 def test_a_budget_is_read_from_three_headers_and_its_reset_is_a_day_at_most():
-    assert budget_of(LIMITS) == BudgetHeaders(1.0, 300.0, 42.0)
-    assert budget_of({**LIMITS, "inin-ratelimit-reset": "86401"}) == BudgetHeaders(1.0, 300.0, DAY)
-    assert budget_of(dict.fromkeys(LIMITS, "0")) == BudgetHeaders(0.0, 0.0, 0.0)
+    assert parse_budget(LIMITS) == BudgetHeaders(1.0, 300.0, 42.0)
+    assert parse_budget({**LIMITS, "inin-ratelimit-reset": "86401"}) == BudgetHeaders(1.0, 300.0, DAY)
+    assert parse_budget(dict.fromkeys(LIMITS, "0")) == BudgetHeaders(0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("value", [None, "", "many", "-1", "inf", "nan"])
 def test_a_budget_that_is_not_in_three_numbers_is_none(name, value):
     given = {key: text for key, text in {**LIMITS, name: value}.items() if text is not None}
-    assert budget_of(given) is None
+    assert parse_budget(given) is None
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ def texts(value: object) -> str:
     return "" if good else "must be a list of texts with at least one"
 
 
-def came(value: object) -> str:
-    """The end of a fault: what a key was given, cut."""
+def received(value: object) -> str:
+    """The end of an error: the value that was received, cut."""
     return f"; {str(value).lower() if isinstance(value, bool) else repr(value)[:60]} came"
 
 
@@ -38,7 +38,7 @@ def choice(choices: Sequence[str], noun: str = "") -> Check:
     """One of these."""
 
     def check(value: object) -> str:
-        return "" if value in choices else f"unknown {noun + ' ' if noun else ''}{chosen(value, choices)}"
+        return "" if value in choices else f"unknown {noun + ' ' if noun else ''}{unknown_choice(value, choices)}"
 
     return check
 
@@ -53,7 +53,7 @@ def number(lowest: float, highest: float) -> Check:
     return check
 
 
-def whole(lowest: int, highest: int, unit: str) -> Check:
+def integer(lowest: int, highest: int, unit: str) -> Check:
     """A whole number of these within these."""
 
     def check(value: object) -> str:
@@ -93,7 +93,7 @@ def variable(value: object) -> str:
     return 'a secret does not belong in this file; put it into the environment and name it, as "$NAME"'
 
 
-def chosen(value: object, choices: Sequence[str]) -> str:
+def unknown_choice(value: object, choices: Sequence[str]) -> str:
     """A value that isn't among the choices: the likely one, and all of them unless they are many."""
     said = [f"{value!r}"[:60] + ";"]
     close = get_close_matches(str(value).lower(), choices, 1)

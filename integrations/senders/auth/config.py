@@ -23,7 +23,7 @@ class AuthConfig:
     """A row's secrets and its scheme's parameters. `names`: the variables the secrets came from, in their order.
 
     `construction`: an HMAC, or a plain hash over secret and message. `signature_format`: how a header that holds more
-    than the signature is written. `own`: what a scheme has made for itself of the row.
+    than the signature is written. `prepared`: what the scheme has made of the row in advance, such as parsed keys.
     """
 
     secrets: tuple[Secret, ...] = ()
@@ -45,7 +45,7 @@ class AuthConfig:
     tolerance_seconds: float = TOLERANCE
     public_base_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
-    own: Any = None
+    prepared: Any = None
 
     def first_match(self, matches: Iterable[bool]) -> str | None:
         """The name of the secret that matched, None if none did. Every comparison has been made by then."""

@@ -45,8 +45,8 @@ class Message:
         return f"{self.id}.{int(self.sent.timestamp())}.{self.body}".encode()
 
 
-def read_message(incoming: UnverifiedRequest) -> Message:
-    """The message in a request, of one naming alone: an id is taken from where the signature is, never beside it.
+def parse_message(incoming: UnverifiedRequest) -> Message:
+    """The message in a request, by one set of header names only: the id comes from the same set as the signature.
 
     Raises SignatureMissing, SignatureInvalid.
     """
@@ -64,7 +64,7 @@ def read_message(incoming: UnverifiedRequest) -> Message:
 
 
 def _verify(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
-    message = read_message(incoming)
+    message = parse_message(incoming)
     presented = [signature_of_version(one, _VERSION) for one in message.signatures]
     signer = auth_config.first_match([is_among(presented, _digest(secret, message)) for secret in auth_config.secrets])
     if signer is None:

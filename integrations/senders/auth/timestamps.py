@@ -31,7 +31,7 @@ def check_age(seconds: float, auth_config: AuthConfig, now: datetime) -> None:
         )
 
 
-def seconds_in(text: str, unit: str) -> float:
+def parse_timestamp(text: str, unit: str) -> float:
     """A timestamp as seconds since 1970. SignatureInvalid if it is not of this unit."""
     with suppress(ValueError):
         if unit == "iso" and _ISO.fullmatch(text):
@@ -44,7 +44,7 @@ def seconds_in(text: str, unit: str) -> float:
     )
 
 
-def written(now: datetime, unit: str) -> str:
+def format_timestamp(now: datetime, unit: str) -> str:
     """This time, in UTC, as a sender writes it."""
     if unit == "iso":
         return now.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -14,8 +14,8 @@ from jmespath.visitor import Options, TreeInterpreter
 
 from cobrowse.errors import InvalidRequest
 from schemas.data_action import SETTINGS_BYTES
-from schemas.duplicates import check_names
-from schemas.json_text import read_json
+from schemas.duplicates import check_duplicate_names
+from schemas.json_text import parse_json
 from schemas.texts import SHOWN_LENGTH, conversation_id_in, medium_in, placeholder_in
 
 # What JMESPath's functions raise on data they were not made for, its own errors included (they are ValueErrors).
@@ -54,11 +54,11 @@ class _Functions(Functions):
             return argument
         text = argument.encode(errors="surrogatepass")
         try:
-            value = read_json(text)
+            value = parse_json(text)
             orjson.dumps(value)  # what is nested too deeply to be written again is of no use
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             return None
-        check_names(text, self._names)
+        check_duplicate_names(text, self._names)
         return value
 
 
@@ -130,7 +130,7 @@ def session_settings(value: object, where: str) -> Mapping[str, object]:
         return {}
     if isinstance(value, str):
         try:
-            value = read_json(value.encode(errors="surrogatepass"))
+            value = parse_json(value.encode(errors="surrogatepass"))
         except orjson.JSONDecodeError:
             raise InvalidRequest(f"{where}: is not a JSON object") from None
     if not isinstance(value, dict):
