@@ -1,6 +1,7 @@
 """Ends a conversation's session: waits for what is running there, checks once, and calls if any is live."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from cobrowse.errors import GenesysBadResponse
 from cobrowse.existing_session import may_not_be_visible_yet, may_stand_unseen, offer_is_open
@@ -29,10 +30,10 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     known = [entry for entry in (*waited, *acquired.history) if entry is not None and entry.command.action == "start"]
     target = _begin(genesys, ledger, attempt)
     concerned = [target] if target is not None else known
-    ending = _find_live(genesys, attempt, acquired.entry, concerned)
+    ending = _find_live(genesys, attempt, acquired.entry.updated, concerned)
     if not ending.targets and (late := refresh_if_completed(ledger, attempt, concerned)) is not None:
         concerned = list(late)
-        ending = _find_live(genesys, attempt, acquired.entry, concerned)
+        ending = _find_live(genesys, attempt, acquired.entry.updated, concerned)
     attempt.update_session({"targets": ending.targets, "state": "" if ending.targets else "disconnected"})
     if ending.targets:
         # An earlier attempt may have ended another session, and this one began since.
@@ -54,7 +55,8 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
 def preview_end(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
     """The outcome an end would have: WOULD_END or ALREADY_ENDED. Only reads."""
     target = _begin(genesys, ledger, attempt)
-    ending = _find_live(genesys, attempt, target, [target] if target is not None else [])
+    # What only reads has no row, and so no time by the ledger's clock.
+    ending = _find_live(genesys, attempt, attempt.clock.now(), [target] if target is not None else [])
     return outcome_of(attempt, Status.WOULD_END if ending.targets else Status.ALREADY_ENDED)
 
 
@@ -68,12 +70,13 @@ def _begin(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> InitiationReco
     return target
 
 
-def _find_live(
-    genesys: Genesys, attempt: Attempt, mine: InitiationRecord | None, known: Sequence[InitiationRecord]
-) -> Ending:
-    """What is live. Patient where one of these may be, and does not show: it may not be visible yet."""
-    young = [entry for entry in known if mine is not None and may_not_be_visible_yet(entry, mine)]
-    standing = {_session_id(entry) for entry in known if entry in young or _stands(entry, mine, attempt)}
+def _find_live(genesys: Genesys, attempt: Attempt, now: datetime | None, known: Sequence[InitiationRecord]) -> Ending:
+    """What is live. Patient where one of these may be, and does not show: it may not be visible yet.
+
+    `now`: by the ledger's clock, None if that is not known.
+    """
+    young = [entry for entry in known if may_not_be_visible_yet(entry, now)]
+    standing = {_session_id(entry) for entry in known if entry in young or _stands(entry, now, attempt)}
     with attempt.step("check"):
         for _ in attempt.poll(PROBE_DELAYS, "before another check for what is to be ended"):
             ending = genesys.find_live(attempt)
@@ -81,17 +84,16 @@ def _find_live(
             unseen = standing - set(ending.session_ids) - ({""} if ending.session_ids else set())
             if ending.all_over or ending.customer_left or not unseen:
                 return ending
-        if any(_stands(entry, mine, attempt) for entry in known if _session_id(entry) in unseen):
+        if any(_stands(entry, now, attempt) for entry in known if _session_id(entry) in unseen):
             raise GenesysBadResponse(_UNSEEN.format(id=attempt.command.conversation_id), hint=_UNSEEN_HINT)
     return ending
 
 
-def _stands(entry: InitiationRecord, mine: InitiationRecord | None, attempt: Attempt) -> bool:
+def _stands(entry: InitiationRecord, now: datetime | None, attempt: Attempt) -> bool:
     """Whether its invitation counts as standing though nothing shows it."""
     if entry.ended is not None:
         return False
-    is_open = offer_is_open(entry.checkpoint.session, attempt.clock.now())
-    return is_open or (mine is not None and may_stand_unseen(entry, mine))
+    return offer_is_open(entry.checkpoint.session, attempt.clock.now()) or may_stand_unseen(entry, now)
 
 
 def _session_id(entry: InitiationRecord) -> str:

@@ -32,7 +32,8 @@ def already_active_outcome(genesys: Genesys, attempt: Attempt, acquired: Acquire
     # Its call may be out and its answer lost, and nobody else's is known: any session may be its own.
     lost = attempt.checkpoint.may_have_notified and not own.cobrowse_session_id and not history
     known = tuple(entry.checkpoint.session for entry in history)
-    unseen = tuple(entry.checkpoint.session for entry in history if may_stand_unseen(entry, acquired.entry))
+    claimed_at = acquired.entry.updated
+    unseen = tuple(entry.checkpoint.session for entry in history if may_stand_unseen(entry, claimed_at))
     unanswered: str
 
     def find() -> Session | None:
@@ -44,7 +45,7 @@ def already_active_outcome(genesys: Genesys, attempt: Attempt, acquired: Acquire
         return find_live_session(shown, known, own, now) or _not_shown_as_over(unseen, shown)
 
     with attempt.step("check"):
-        patient = bool(acquired.ahead) or any(may_not_be_visible_yet(entry, acquired.entry) for entry in history)
+        patient = bool(acquired.ahead) or any(may_not_be_visible_yet(entry, claimed_at) for entry in history)
         for number, _ in enumerate(attempt.poll(AGENT_PROBE_DELAYS, "before another check for an agent who answers")):
             found = poll_until_found(attempt, find, "the earlier session") if patient and not number else find()
             if found is not None or not unanswered:
@@ -111,7 +112,7 @@ def _is_same_session(shown: Session, known: Session) -> bool:
     return not known.cobrowse_session_id or known.cobrowse_session_id in (shown.cobrowse_session_id, shown.media_id)
 
 
-def may_stand_unseen(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
+def may_stand_unseen(earlier: InitiationRecord, now: datetime | None) -> bool:
     """Whether an earlier invitation was taken lately, by the ledger's clock, and no end of it is known."""
     if (
         earlier.outcome is None
@@ -119,15 +120,15 @@ def may_stand_unseen(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
         or earlier.checkpoint.session.verified
     ):
         return False
-    if earlier.updated is None or mine.updated is None or offer_end(earlier.checkpoint.session) is not None:
+    if earlier.updated is None or now is None or offer_end(earlier.checkpoint.session) is not None:
         return False
-    return (mine.updated - earlier.updated).total_seconds() < UNSEEN_SECONDS
+    return (now - earlier.updated).total_seconds() < UNSEEN_SECONDS
 
 
-def may_not_be_visible_yet(earlier: InitiationRecord, mine: InitiationRecord) -> bool:
+def may_not_be_visible_yet(earlier: InitiationRecord, now: datetime | None) -> bool:
     """Whether the earlier initiation is so young, by the ledger's clock, that its session may have yet to show."""
     if earlier.checkpoint.session.verified:
         return False
-    if earlier.updated is None or mine.updated is None:
+    if earlier.updated is None or now is None:
         return True
-    return (mine.updated - earlier.updated).total_seconds() < sum(PROBE_DELAYS)
+    return (now - earlier.updated).total_seconds() < sum(PROBE_DELAYS)

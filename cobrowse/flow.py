@@ -68,9 +68,8 @@ class Attempt:
 
     def update_session(self, facts: SessionUpdate, **progress: object) -> None:
         """Merge the fields that a step or a probe returned into the session, and `progress` into the checkpoint."""
-        changes: Mapping[str, Any] = {**progress, "session": self.session._replace(**facts)} if facts else progress
-        if changes:
-            self.checkpoint = self.checkpoint._replace(**changes)
+        changes: Mapping[str, Any] = {**progress, "session": self.session._replace(**facts)}
+        self.checkpoint = self.checkpoint._replace(**changes)
 
     def record_call(self, name: str, start: float, result: str) -> None:
         """Note an upstream call that began at `start` (the clock's monotonic seconds) and just ended."""

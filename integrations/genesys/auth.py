@@ -243,7 +243,8 @@ def post_to_login_host(
         (b"ININ-Correlation-Id", attempt.command.correlation_id.encode()),
     ]
     if client_secret:
-        pair = base64.b64encode(f"{client_id}:{client_secret.reveal()}".encode())
+        # As it stands in the environment, whatever its bytes: Genesys says that it is wrong.
+        pair = base64.b64encode(f"{client_id}:{client_secret.reveal()}".encode(errors="surrogateescape"))
         headers.append((b"Authorization", b"Basic " + pair))
     else:
         form = {**form, "client_id": client_id}

@@ -96,7 +96,7 @@ def candidates(mode: str, rows: Sequence[FlowRow] = FLOWS) -> tuple[FlowRow, ...
     return tuple(row for row in rows if mode in (AUTO, row.name))
 
 
-def unavailable_hint(row: FlowRow, rows: Sequence[FlowRow] = FLOWS) -> str:
+def unavailable_hint(row: FlowRow, rows: Sequence[FlowRow]) -> str:
     """What to do where this flow is set and the org does not have it."""
     others = " or ".join([*(other.name for other in rows if other is not row), AUTO])
     return f"This org has no {row.trial.path}; set COBROWSE_FLOW={others}." if row.trial else ""

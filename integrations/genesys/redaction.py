@@ -82,11 +82,12 @@ def _spellings(value: str) -> Iterator[str]:
     """A value as it is, percent-encoded, without its URL's scheme, and in base64."""
     if len(value) < MIN_MASKED_LENGTH:
         return
+    # What comes from the environment may hold bytes that are not UTF-8.
+    raw = value.encode(errors="surrogateescape")
     yield value
-    yield quote(value, safe="")
+    yield quote(raw, safe="")
     if "://" in value:
         yield value.partition("://")[2]
-    raw = value.encode(errors="surrogateescape")
     yield base64.b64encode(raw).decode().rstrip("=")
     yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
 

@@ -65,10 +65,10 @@ def tokens(clock, login):
     return make(clock, login)
 
 
-def make(clock, login, store=None, **parts):
+def make(clock, login, store=None, secret="s3cret", **parts):
     caller = RetryingCaller(login, clock, lambda: 0.0)
     return Tokens(
-        caller, clock, "https://login.example.com", "client", Secret("s3cret"), lease_owner="h", store=store, **parts
+        caller, clock, "https://login.example.com", "client", Secret(secret), lease_owner="h", store=store, **parts
     )
 
 
@@ -85,6 +85,13 @@ def test_it_is_asked_for_as_rfc_6749_says_with_the_secret_in_the_header_alone(to
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert request.headers["ININ-Correlation-Id"] == "corr-1"
     assert request.content == b"grant_type=client_credentials&scope=a+b"
+
+
+def test_a_secret_of_bytes_that_are_no_utf_8_is_refused_by_genesys_and_not_by_us(clock, attempt):
+    login = Login(status=401)
+    with pytest.raises(GenesysUnauthorized):
+        make(clock, login, secret="s3cret\udcff").get(attempt, "")
+    assert login.requests[0].headers["Authorization"] == "Basic Y2xpZW50OnMzY3JldP8="
 
 
 def test_no_scope_is_sent_where_none_is_asked_for(tokens, login, attempt):

@@ -8,6 +8,7 @@ import pytest
 from cobrowse.ending import build_end_command, can_end, end_session, preview_end
 from cobrowse.errors import GenesysBadResponse, InProgress
 from cobrowse.flow import Attempt, Flow, Step
+from cobrowse.initiation import Initiation
 from cobrowse.ledger import Acquired, Checkpoint, Lease, State
 from cobrowse.model import Command, Ending, Outcome, Session, Status
 from tests.clocks import ManualClock
@@ -81,6 +82,14 @@ def test_a_live_session_is_ended_by_a_look_and_a_call_and_marked_after_it():
     assert [span.name for span in attempt.spans] == ["check", "end"]
 
 
+def test_an_end_claims_its_own_flows_first_step():
+    clock = ManualClock()
+    work = Initiation(Genesys(LIVE), Ledger(clock), clock, lambda: "mine", "worker")
+    assert work(END).status is Status.ENDED
+    (claim,) = work.ledger.claims
+    assert (claim.checkpoint.flow, claim.checkpoint.pending_step) == ("native-end", "end")
+
+
 @pytest.mark.parametrize(("seen", "marked"), [(OVER, ["theirs"]), (Ending(all_over=True), ["theirs", "older"])])
 def test_where_nothing_is_live_nothing_is_called_and_what_is_over_is_marked(seen, marked):
     genesys = Genesys(seen)
@@ -107,9 +116,17 @@ def test_a_start_that_was_claimed_before_is_waited_for_and_its_session_ended():
     outcome, ledger, _ = end(Genesys(LIVE), ahead=ahead, reads=[running, started()])
     assert outcome.status is Status.ENDED
     assert ledger.told[:3] == [("read", "theirs"), ("wait", "theirs", 3.0), ("read", "theirs")]
+    assert ledger.waits[:2] == [("read", 10.0), ("read", 7.0)]
     assert ledger.marked == ["theirs"]
     with pytest.raises(InProgress):
         end(Genesys(LIVE), ahead=ahead, reads=[replace(running, lease_left=30.0)] * 2)
+
+
+def test_who_has_taken_over_from_a_start_that_was_ahead_is_not_waited_for():
+    taken_over = entry("theirs", lease_owner="another", lease_left=3.0)
+    outcome, ledger, _ = end(Genesys(LIVE), ahead=(Lease("theirs", "them"),), reads=[taken_over])
+    assert outcome.status is Status.ENDED
+    assert [what for what, *_ in ledger.told][:2] == ["read", "begin"]
 
 
 def test_an_earlier_end_is_waited_for_and_is_no_session():
@@ -178,6 +195,11 @@ def test_an_answer_that_came_late_is_looked_for_by_what_it_says():
     assert (outcome.status, ledger.marked) == (Status.ENDED, ["theirs"])
 
 
+def test_an_answer_that_came_late_and_may_stand_unseen_is_not_said_to_have_ended():
+    with pytest.raises(GenesysBadResponse):
+        end(Genesys(NOTHING), history=(entry("theirs", lease_owner="them"),), reads=[started(**UNVERIFIED)])
+
+
 def test_a_second_attempt_ends_what_has_begun_since_the_first():
     clock = ManualClock()
     ledger, attempt = Ledger(clock), Attempt(END, "mine", "owner", clock)
@@ -196,6 +218,32 @@ def test_a_preview_reads_its_initiation_and_only_looks(seen, status):
     assert preview_end(genesys, ledger, attempt).status is status
     assert genesys.calls == [("look", "c-1", "s-1")]
     assert (ledger.told, ledger.marked) == ([("read", "theirs")], [])
+
+
+@pytest.mark.parametrize(
+    ("fields", "looks", "result"),
+    [
+        ({"updated": NOW - timedelta(seconds=0.5), "verified": False}, 3, Status.ALREADY_ENDED),
+        ({"updated": NOW - timedelta(seconds=5), "verified": False}, 1, Status.ALREADY_ENDED),
+        (UNVERIFIED | {"updated": NOW - timedelta(seconds=59)}, 3, GenesysBadResponse),
+        (UNVERIFIED | {"updated": NOW - timedelta(seconds=60)}, 1, Status.ALREADY_ENDED),
+    ],
+    ids=["young", "old enough to show", "may stand unseen", "stands no more"],
+)
+def test_a_preview_of_what_does_not_show_says_what_an_end_would(fields, looks, result):
+    clock, genesys, record = ManualClock(), Genesys(NOTHING), started(**fields)
+    asked = command(conversation_id="c-1", action="end", ends="theirs")
+    for come_to in (
+        lambda: preview_end(genesys, Ledger(clock, reads=[record]), Attempt(asked, "mine", "owner", clock)),
+        lambda: end(genesys, asked=asked, reads=[record])[0],
+    ):
+        clock.time, genesys.calls[:] = 1_000.0, []
+        if isinstance(result, Status):
+            assert come_to().status is result
+        else:
+            with pytest.raises(result, match="does not show a session"):
+                come_to()
+        assert len(genesys.calls) == looks
 
 
 def test_the_command_to_end_is_of_the_records_conversation():

@@ -118,6 +118,7 @@ def test_a_success_is_put_on_record_once_the_ledger_is_back(away):
     work = initiation(settles=[LedgerUnavailable("settle")] * away)
     assert work(IN_C1).status is Status.INITIATED
     assert [state for _, _, state, *_ in work.ledger.settled] == [State.SUCCEEDED] * (away + 1)
+    assert work.clock.slept == [0.25] * away
 
 
 def test_a_success_that_can_not_be_put_on_record_in_time_is_reported_all_the_same():

@@ -84,6 +84,7 @@ def test_one_that_is_taken_over_from_gives_the_answer_of_who_did_it():
     told = work(command(key="k", conversation_id="c-1"))
     assert (told, told.replayed) == (over.outcome, True)
     assert work.ledger.told[-1] == ("read", "id-1")
+    assert work.ledger.waits[-1] == ("read", 10.0)
 
 
 def test_one_that_is_taken_over_from_waits_for_who_did_it():
@@ -132,7 +133,7 @@ def test_a_key_that_has_no_answer_for_good_is_claimed(state):
 
 def test_a_key_that_came_with_another_request_is_refused_after_one_read():
     work = initiation(finds=[ended("row", of=command(key="k", fingerprint="f"))])
-    with pytest.raises(KeyReused):
+    with pytest.raises(KeyReused, match=r"^Idempotency-Key already used with a different request$"):
         work(command(key="k", fingerprint="g"))
     assert work.ledger.claims == []
 

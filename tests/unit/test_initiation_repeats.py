@@ -280,6 +280,7 @@ def test_run_again_checks_first_and_goes_on_where_the_row_stood():
     )
     assert work.ledger.told[0] == ("reclaim", "old", "worker/id-1", 13.0)
     assert work.ledger.waits[0] == ("reclaim", 8.0)
+    assert [span.name for span in told.spans if span.kind == "commit"] == ["claim", "checkpoint"]
     assert [what for what, _ in work.genesys.calls] == ["look", "attach", "verify"]
 
 
@@ -316,6 +317,15 @@ def test_run_again_waits_for_a_running_one_of_the_conversation():
     told = work.retry(old, 8.0, "by hand")
     assert (told.status, told.initiation_id) == (Status.JOINED, "old")
     assert work.genesys.calls == []
+
+
+def test_run_again_of_a_search_that_found_one_goes_on_with_it():
+    checkpoint = Checkpoint("media", ("create",), session=Session("c-1", "s-9"))
+    old = ended("old", State.FAILED_FINAL, of=command(latest=True), checkpoint=checkpoint)
+    work = initiation(reclaims=[Acquired(replace(old, attempts=2, state=State.RUNNING))])
+    told = work.retry(old, 8.0, "by hand")
+    assert (told.status, told.initiation_id, told.session.conversation_id) == (Status.INITIATED, "old", "c-1")
+    assert [what for what, _ in work.genesys.calls] == ["look", "attach", "verify"]
 
 
 def test_run_again_of_a_search_that_found_none_is_a_request_of_its_own():

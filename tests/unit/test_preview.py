@@ -91,6 +91,13 @@ def test_an_initiations_end_would_end_the_session_that_the_ledger_has_of_it():
     assert (outcome.status, outcome.session.cobrowse_session_id) == (Status.WOULD_END, "their-session")
 
 
+def test_an_initiation_previews_an_end_by_what_the_ledger_has_of_it():
+    theirs = entry("theirs", checkpoint=Checkpoint(session=Session("c-1", "their-session")))
+    work = initiation(Genesys(ending=Ending(targets=("p-1/m-1",))), reads=[theirs])
+    outcome = work.preview(command(conversation_id="c-1", action="end", ends="theirs"))
+    assert (outcome.status, outcome.session.cobrowse_session_id) == (Status.WOULD_END, "their-session")
+
+
 def test_an_initiation_previews_what_it_would_do_and_answers_a_used_key_from_the_ledger():
     work = initiation()
     assert work.preview(command(conversation_id="c-1")).status is Status.WOULD_START

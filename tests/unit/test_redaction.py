@@ -126,6 +126,7 @@ def test_a_redactor_tells_nothing_of_what_it_holds():
         ("https://@host/x", "https://@host/x"),
         ("https://user:p@ss@host/x", f"https://{MASK}@host/x"),
         ("https://host/users/ada@host", "https://host/users/ada@host"),
+        ("https://host/ada@host/x", "https://host/ada@host/x"),
         ("https://?code", f"https://?{MASK}"),
         ("https://host/x?a=b and more", f"https://host/x?{MASK} and more"),
         ("https://host/x#f", f"https://host/x?{MASK}"),
@@ -150,6 +151,7 @@ def test_a_redactor_tells_nothing_of_what_it_holds():
         ("a" * 20 + "X", "a" * 20 + "X"),
         ("a+1" + "b" * 17, MASK),
         ("a+b" + "b" * 17, "a+b" + "b" * 17),
+        ("a+1/" + "b" * 16, MASK),
         ("x/" + "a1" * 10, f"x/{MASK}"),
         ("a1" * 10 + "/conversations/abc", f"{MASK}/conversations/abc"),
         ("dataactions.prod1.mypurecloud.com", "dataactions.prod1.mypurecloud.com"),
@@ -175,6 +177,11 @@ def test_a_held_value_is_masked_from_four_characters_on_in_each_of_its_spellings
     for held, spellings in {"<<???>>": ("PDw/Pz8+Pg", "PDw_Pz8-Pg"), "???abW": ("Pz8/YWJX", "Pz8_YWJX")}.items():
         for encoded in spellings:
             assert redact(f"({encoded})", [held]) == f"({MASK})"
+
+
+def test_a_held_value_of_bytes_that_are_no_utf_8_is_masked_too():
+    """As a variable of the environment can have them: Python keeps each as half a surrogate pair."""
+    assert redact("%61%FFbc, a%FFbc, Yf9iYw and a\udcffbc", ["a\udcffbc"]) == f"%61%FFbc, {MASK}, {MASK} and {MASK}"
 
 
 @pytest.mark.parametrize("name", [b"authorization", b"Authorization"])

@@ -169,19 +169,19 @@ def test_every_call_is_noted_with_its_result():
 
 
 @pytest.mark.parametrize(
-    ("operation", "content", "length"),
-    [(CREATE, b'{"a": 1}', [b"8"]), (COBROWSE, None, [b"0"]), (CONVERSATION, None, [])],
+    ("operation", "given", "length"),
+    [(CREATE, [b'{"a": 1}'], [b"8"]), (COBROWSE, [], [b"0"]), (CONVERSATION, [], [])],
 )
-def test_a_call_carries_its_headers_and_its_content_and_what_http_asks_for(operation, content, length):
+def test_a_call_carries_its_headers_and_its_content_and_what_http_asks_for(operation, given, length):
     script, attempt, _ = calling(operation)
     RetryingCaller(script, attempt.clock, lambda: 1.0).call(
-        attempt, Call(operation, API, PATH, ((b"X-Mark", b"one"),), content)
+        attempt, Call(operation, API, PATH, ((b"X-Mark", b"one"),), *given)
     )
     (request,) = script.requests
     assert (request.method, request.url) == (operation.method, URL)
     asked_for = [(b"Content-Length", value) for value in length]
     assert request.headers.raw == [(b"Host", URL.netloc), (b"X-Mark", b"one"), *asked_for]
-    assert request.content == (content or b"")
+    assert request.content == b"".join(given)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,17 @@ import pytest
 
 from cobrowse.errors import (
     GenesysError,
+    GenesysRateLimited,
     GenesysTimeout,
     GenesysUnavailable,
     InternalError,
 )
+from cobrowse.flow import Attempt
+from integrations.genesys.budget import Budgets
 from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT, CircuitBreaker
 from integrations.genesys.operations import ATTACH, CONVERSATION, UpstreamRejected
 from integrations.genesys.retry import Call, RetryingCaller
+from integrations.genesys.waits import BudgetHeaders
 from tests.unit.test_retry import API, PATH, calling
 
 # The circuit around it
@@ -56,6 +60,20 @@ def test_an_operation_that_works_says_nothing_of_another_that_fails():
             caller.call(attempt, Call(ATTACH, API, PATH))
     assert caller.breaker.open_circuits() == ("attach",)
     assert caller.call(attempt, Call(CONVERSATION, API, PATH))["id"] == "c"
+
+
+def test_a_trial_whose_call_had_to_wait_for_its_budget_is_made_by_the_same_initiation_and_no_other():
+    caller, attempt = after(500)
+    attempt.clock.time += RESET_TIMEOUT
+    caller.budgets = Budgets(attempt.clock)
+    caller.budgets.record("api", BudgetHeaders(300, 300, 20))
+    with pytest.raises(GenesysRateLimited):
+        caller.call(attempt, Call(ATTACH, API, PATH))
+    with pytest.raises(GenesysUnavailable):
+        caller.call(Attempt(attempt.command, "another", "h", attempt.clock), Call(ATTACH, API, PATH))
+    caller.budgets = Budgets(attempt.clock)
+    assert caller.call(attempt, Call(ATTACH, API, PATH))
+    assert caller.breaker.open_circuits() == ()
 
 
 def test_a_caller_without_a_circuit_has_one_of_its_own():

@@ -15,6 +15,7 @@ from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.auth.standard_webhooks import (
     draft_message,
     key_bytes,
+    parse_message,
     sign_message,
     signature_of_version,
 )
@@ -88,8 +89,14 @@ def test_a_repeat_within_the_second_has_the_same_id_and_timestamp_and_any_other_
 
 def test_its_timestamp_is_in_utc_wherever_the_clock_is():
     east = NOW.astimezone(timezone(timedelta(hours=5)))
+    assert draft_message(draft(), east) == draft_message(draft(), NOW)
     assert draft_message(draft(), east).sent.tzinfo is UTC
     assert sign_message([], draft_message(draft(), east)).headers["webhook-timestamp"] == str(int(NOW.timestamp()))
+
+
+def test_its_timestamp_is_read_in_utc_wherever_the_machine_is():
+    headers = sign_message([Secret("whsec_" + "A" * 32)], draft_message(draft(), NOW)).headers
+    assert parse_message(incoming(headers)).sent == NOW
 
 
 def test_a_message_is_signed_by_each_of_the_secrets_while_one_is_replaced():

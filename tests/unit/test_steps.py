@@ -10,10 +10,11 @@ from structlog.testing import capture_logs
 from cobrowse.errors import GenesysUnavailable
 from cobrowse.flow import Attempt
 from cobrowse.model import Command, Secret
+from integrations.genesys.circuit_breaker import FAIL_MAX, RESET_TIMEOUT
 from integrations.genesys.steps import Calls
 from tests.clocks import ManualClock
 from tests.scripted import initiation
-from tests.unit.org import CREATE, LOOK, POST, TOKEN, C, Org, connected, conversation, refused, start
+from tests.unit.org import CREATE, LIST, LOOK, POST, TOKEN, C, Org, connected, conversation, page, refused, start
 
 ATTACH = f"/api/v2/conversations/{C}/media"
 MADE = {"id": "s-1", "joinUrl": "https://join.example.com/1", "viewerUrl": "https://view.example.com/1"}
@@ -51,6 +52,22 @@ def test_the_media_flow_makes_a_session_attaches_it_and_sees_it():
     assert b"conversation%3Avoice" not in org.bodies[TOKEN]
 
 
+def test_while_no_session_can_be_attached_none_is_made_and_who_tries_again_makes_one():
+    org = Media()
+    org.answers[ATTACH] = httpx.Response(500)
+    flows, clock = connected(org, "media")
+    work, asked = initiation(flows, clock=clock), Command("architect", "corr", 30.0, conversation_id=C)
+    while org.calls.count(ATTACH) < FAIL_MAX:
+        work(asked)
+    made = org.calls.count(CREATE)
+    assert work(asked).failure.message.startswith("circuit breaker open for attach after 20 consecutive failures")
+    assert org.calls.count(CREATE) == made
+    clock.time += RESET_TIMEOUT
+    org.answers[ATTACH] = httpx.Response(200, json=MEDIUM)
+    assert work(asked).success
+    assert org.calls.count(CREATE) == made + 1
+
+
 def test_a_medium_that_shows_under_its_own_id_alone_is_the_session():
     org = Media(shown=[{"id": "m-1", "state": "connected"}])
     assert start(org, "media").status == "initiated"
@@ -67,7 +84,11 @@ def test_what_the_answer_did_not_tell_is_taken_from_the_conversation():
 
 @pytest.mark.parametrize(
     ("status", "hint"),
-    [(400, "check sessionSettings against the org's configuration."), (404, "set COBROWSE_FLOW=native or auto.")],
+    [
+        (400, "check sessionSettings against the org's configuration."),
+        (404, "set COBROWSE_FLOW=native or auto."),
+        (405, "set COBROWSE_FLOW=native or auto."),
+    ],
 )
 def test_a_session_that_is_not_made_says_what_to_look_at(status, hint):
     failure = start(Media(CREATE=refused(status, "x", "no")), "media").failure
@@ -106,6 +127,23 @@ def test_a_forbidden_call_stays_so_where_the_channel_is_the_conversations(mode, 
     assert start(org, mode, channel="voice").failure.code == "genesys_forbidden"
     failure = start(org, mode, channel="webchat").failure
     assert (failure.code, "is voice" in failure.message) == ("cobrowse_not_supported", True)
+
+
+@pytest.mark.parametrize(
+    ("channel", "answer", "look", "looks"),
+    [
+        (None, refused(403, "missing.permissions"), 200, 0),
+        ("voice", page(403), 200, 0),
+        ("voice", refused(403, "missing.permissions"), 404, 1),
+        ("voice", refused(403, "missing.permissions"), 503, 3),
+    ],
+    ids=["no channel is named", "no matter of roles", "there is no conversation", "it does not say"],
+)
+def test_a_forbidden_call_is_doubted_only_where_its_channel_may_be_wrong(channel, answer, look, looks):
+    org = Media(LOOK=refused(look, "x") if look != 200 else None)
+    org.answers[POST] = answer
+    assert start(org, channel=channel).failure.code == "genesys_forbidden"
+    assert org.calls == [TOKEN, POST, *[LOOK] * looks]
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "not_found"), (404, "not_found"), (409, "bad_response")])
@@ -156,6 +194,10 @@ def test_the_step_that_invites_the_customer_is_marked_and_has_a_probe(name, invi
 def test_the_newest_webchat_is_the_first_of_the_list_and_none_is_said():
     found = Org(LIST=httpx.Response(200, json={"entities": [{"id": C}, {"id": "older"}]}))
     assert start(found, conversation_id="", latest=True).session.conversation_id == C
+    # By the token that the flow then goes on with.
+    org = Media(LIST=httpx.Response(200, json={"entities": [{"id": C}]}))
+    assert start(org, "media", conversation_id="", latest=True).success
+    assert org.calls[:4] == [TOKEN, LIST, CREATE, ATTACH]
     none = start(Org(LIST=httpx.Response(200, json={"entities": []})), conversation_id="", latest=True).failure
     assert (none.code, none.message) == ("no_active_conversation", "Genesys lists no active webchat")
     away = start(Org(LIST=refused(404, "not.found")), conversation_id="", latest=True).failure
@@ -166,7 +208,8 @@ def test_the_newest_webchat_is_the_first_of_the_list_and_none_is_said():
 
 def test_the_look_after_an_invitation_is_told_and_a_conflict_keeps_genesyss_words():
     org = Media()
-    assert "before another check for the session" in {span.name for span in start(org, "native").spans}
+    waits = [(span.name, round(span.seconds, 6)) for span in start(org, "native").spans if span.kind == "wait"]
+    assert waits == [("before another check for the session", seconds) for seconds in (0.2, 0.4, 0.8)]
     org.answers[POST] = refused(409, "conflict", "somebody was faster")
     assert "somebody was faster" in start(org, "native").failure.message
 
@@ -267,6 +310,7 @@ def test_a_hand_over_writes_all_names_to_the_customers_participant(mode, links):
     }
     assert (outcome.session.handed_over, outcome.session.hand_over_error) == (True, "")
     assert (org.calls[-1], bool(outcome.session.join_code)) == (HAND_OVER, not links)
+    assert org.calls.count(TOKEN) == 1
 
 
 def test_a_hand_over_that_is_not_asked_for_is_no_call():

@@ -66,6 +66,7 @@ def test_the_wait_in_a_message_is_read_with_its_unit(message, seconds):
     ("status", "headers", "seconds"),
     [
         (503, {"retry-after": "7"}, 7.0),
+        (503, {"retry-after": "Wed, 25 Nov 2026 09:00:30 GMT"}, 30.0),
         (429, {"retry-after": "7", "inin-ratelimit-reset": "42"}, 7.0),
         # Whole seconds: what is 0 is nearly one, perhaps.
         (429, {"retry-after": "0"}, 1.0),

@@ -59,7 +59,7 @@ def parse_message(incoming: UnverifiedRequest) -> Message:
         raise SignatureInvalid("the body is not UTF-8, so no Standard Webhooks signature can fit it") from None
     if not message_id.isascii() or not _SECONDS.fullmatch(sent):
         raise SignatureInvalid(f"{names[0]} or {names[1]} is not of the standard's form")
-    listed = header_bytes(signatures).split(b" ")
+    listed = header_bytes(signatures).split()
     return Message(message_id, datetime.fromtimestamp(int(sent), UTC), listed, body, names[2])
 
 
@@ -85,7 +85,7 @@ def sign_message(secrets: Sequence[Secret], message: Message) -> AuthParts:
 def draft_message(draft: UnverifiedRequest, now: datetime) -> Message:
     """What is to be signed. The id is made of the body and the second, so a repeat has the same one."""
     when = now.replace(microsecond=0).astimezone(UTC)
-    message_id = "msg_" + sha256(f"{now.replace(microsecond=0).isoformat()}\n".encode() + draft.body).hexdigest()[:24]
+    message_id = "msg_" + sha256(f"{when.isoformat()}\n".encode() + draft.body).hexdigest()[:24]
     return Message(message_id, when, [], draft.body.decode(), "")
 
 
