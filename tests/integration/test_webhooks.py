@@ -71,6 +71,21 @@ def test_a_redelivery_is_replayed_byte_for_byte(deliver, box):
     assert box.invitations(WEBCHAT) == 1
 
 
+def test_no_later_state_of_a_conversation_invites_a_customer_who_has_ended_the_session(deliver, box):
+    def changed(*agents):
+        participants = [{"id": one, "purpose": "agent", "state": state} for one, state in agents]
+        body = {"topicName": "v2.users.u.conversations", "eventBody": {"id": WEBCHAT, "participants": participants}}
+        return deliver("notifications", body).json
+
+    first = changed(("a", "connected"))
+    box.state.disconnect(WEBCHAT, first["mediaId"])
+    assert [changed(("a", "connected"))["status"] for _ in range(2)] == ["initiated"] * 2  # the first answer again
+    assert box.invitations(WEBCHAT) == 1
+    # After a transfer another agent has answered, who may want one.
+    assert changed(("a", "disconnected"), ("b", "connected"))["status"] == "initiated"
+    assert box.invitations(WEBCHAT) == 2
+
+
 def test_a_delivery_id_names_the_event_whatever_data_it_has_by_now(deliver, box):
     headers = {"X-Helpdesk-Delivery": "hd-1"}
     first = deliver("helpdesk", {"conversationId": WEBCHAT, "channel": "webchat"}, headers)

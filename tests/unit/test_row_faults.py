@@ -60,9 +60,15 @@ def test_plain_text_around_the_parts_is_signed_as_it_stands(template):
     assert load(f"{HMAC}template = '''{template}'''").get("one").auth_config.template == template
 
 
-@pytest.mark.parametrize("prefix", ["{v1}=", "sha256={", "}", "{timestamp}"])
-def test_a_prefix_has_no_braces(prefix):
-    assert fault(f"{HMAC}prefix = '{prefix}'").startswith("prefix: has a brace")
+@pytest.mark.parametrize("prefix", ["{v1}=", "sha256={", "}", "{timestamp}", "sha256=$", "sha256=<signature>"])
+def test_a_prefix_has_nothing_that_stands_around_a_variable(prefix):
+    mark = next(letter for letter in prefix if letter in "{}<>$%")
+    assert fault(f"{HMAC}prefix = '{prefix}'").startswith(f"prefix: has a {mark!r}")
+
+
+@pytest.mark.parametrize("form", ["t=${timestamp},v1=${signature}", "v1=<{signature}", "v1=%{signature}"])
+def test_neither_has_a_signatures_form(form):
+    assert fault(f"{HMAC}signature_format = '{form}'").startswith("signature_format: must be items such as")
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,11 @@ def test_a_conversation_starts_a_session_only_once_an_agent_is_connected():
         "v2.users.x.conversations.emails",
         "v2.users.x.conversations.callbacks",
         "v2.users.x.conversations.videos",
+        "v2.users.x.conversations.internalmessages",
+        "v2.users.x.conversations.screenmonitorings",
+        "v2.routing.queues.x.conversations.social",
+        f"v2.conversations.cobrowsesessions.{C}",
+        f"v2.conversations.emails.{C}.messages",
         "v2.users.x.presence",
         "channel.metadata",
         "",
@@ -120,9 +125,35 @@ def test_a_topic_that_is_not_a_conversations_or_cannot_carry_cobrowse_starts_not
     assert isinstance(read(body, "genesys-notification"), Ignored)
 
 
-def test_each_state_of_a_conversation_is_checked_though_their_correlation_id_is_one():
-    body = example("notifications")
-    assert read(body, "genesys-notification").delivery_id == ""
+@pytest.mark.parametrize(
+    ("topic", "channel"), [(f"v2.conversations.{C}", None), (f"v2.conversations.messages.{C}", "message")]
+)
+def test_a_topic_of_one_conversation_is_one_of_its_medium(topic, channel):
+    body = {"topicName": topic, "eventBody": {"id": C, "participants": [{"purpose": "agent", "state": "connected"}]}}
+    assert read(body, "genesys-notification").channel == channel
+
+
+def state_of(*agents):
+    participants = [{"id": one, "purpose": "agent", "state": state} for one, state in agents]
+    return {"topicName": "v2.users.u.conversations", "eventBody": {"id": C, "participants": participants}}
+
+
+@pytest.mark.parametrize(
+    ("agents", "delivery_id"),
+    [
+        ([("a", "connected")], f"{C}:a"),
+        ([("a", "connected"), ("b", "alerting")], f"{C}:a"),
+        ([("a", "disconnected"), ("b", "connected")], f"{C}:b"),
+        ([("", "connected")], ""),
+    ],
+)
+def test_a_conversations_states_have_one_id_for_each_agent_who_answers(agents, delivery_id):
+    assert read(state_of(*agents), "genesys-notification").delivery_id == delivery_id
+
+
+def test_a_detail_event_has_no_id_here():
+    detail = example("eventbridge")["detail"]
+    assert read(detail, "genesys-notification", "topics = ['user.start']").delivery_id == ""
 
 
 def test_an_open_message_starts_a_session_where_the_row_has_a_path():

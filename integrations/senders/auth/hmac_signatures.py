@@ -11,6 +11,7 @@ from integrations.senders.auth import checks, timestamps
 from integrations.senders.auth.config import AuthConfig, AuthParts, decode, decode_key, matching_secret
 from integrations.senders.auth.scheme import TEXT, Row, Scheme, SecretForm, SenderContext, header_key
 from integrations.senders.auth.signature_templates import (
+    FOREIGN,
     MAX_SIGNATURES,
     SignatureFormat,
     check_format,
@@ -27,8 +28,8 @@ TIMED_KEYS = {"tolerance_seconds": checks.number(1.0, 86_400.0)}
 def _prefix(value: object) -> str:
     if wrong := checks.text(value):
         return wrong
-    found = set("{}").intersection(str(value))
-    return "has a brace; it is what stands before the signature, word for word" if found else ""
+    found = FOREIGN.search(str(value))
+    return f"has a {found[0]!r}; it is what stands before the signature, word for word" if found else ""
 
 
 _SECRET_FORMS = {

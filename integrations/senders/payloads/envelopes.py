@@ -63,7 +63,6 @@ _TABLE = (
         start_when="agent_connected",
         response_policy="eventbridge",
     ),
-    # No delivery id: one CorrelationId can be on several states of a conversation, and each state has to be checked.
     Envelope(
         "genesys-notification",
         chat_event.NOTIFICATION,
@@ -71,6 +70,8 @@ _TABLE = (
         paths={"conversation_id": "eventBody.conversationId || eventBody.id"},
         ignore=chat_events.ignore_notification,
         medium=chat_events.notification_medium,
+        # One CorrelationId can be on several states of a conversation.
+        delivery_id=chat_events.answering_agent,
         topics=chat_events.TOPICS,
         # The state of a conversation has none: it is sent as it is now.
         time=lambda event: event["eventBody"]["eventTime"],
