@@ -70,7 +70,7 @@ class Telling:
         )
         sender = self.sender(self, lease, poster, self, clock, lambda works: [work() for work in works])
         self.world.spawn(f"{process.name}/lease", lambda: self.loop(RENEW_INTERVAL, lease.renew), process)
-        self.world.spawn(f"{process.name}/sender", lambda: self.loop(POLL_INTERVAL, sender.turn), process)
+        self.world.spawn(f"{process.name}/sender", lambda: self.loop(POLL_INTERVAL, sender.send_due), process)
 
     def lose_power(self) -> None:
         """The machine or its database goes, with what is not on disk: tries may be made again."""
